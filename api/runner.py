@@ -1,0 +1,434 @@
+"""The built-in runner: claims index jobs, runs an indexer process for each, stores what it found.
+
+It lives inside the API process and knows neither HTTP nor settings. The indexer is a child process
+in a scratch folder of its own; it is killed with its whole process group. What becomes of a job is
+decided by the database alone: a refusal (PT404, PT409) means that the job is no longer ours, and
+its work is dropped without a word.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import json
+import logging
+import os
+import secrets
+import shutil
+import signal
+import socket
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import psycopg
+from psycopg_pool import AsyncConnectionPool
+
+from api import runner_rpc
+from api.runner_rpc import Index, Job
+
+logger = logging.getLogger(__name__)
+
+_IDLE_SECONDS = (0.25, 1.0)
+_REPORT_SECONDS = 0.5
+_CALL_SECONDS = 10
+_HAND_BACK_SECONDS = 3
+_STORE_ATTEMPTS = 10
+_LINE_BYTES = 1024 * 1024
+_INHERITED = {"HOME", "LANG", "LC_ALL", "PATH", "SSL_CERT_DIR", "SSL_CERT_FILE"} | {
+    name for proxy in ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY") for name in (proxy, proxy.lower())
+}
+
+Progress = tuple[str, int | None, int | None]
+Call = Callable[[psycopg.AsyncConnection[Any]], Awaitable[Any]]
+
+
+class LostError(Exception):
+    """The job is not ours any more: taken over, ended or deleted by somebody else."""
+
+
+class CancelledJobError(Exception):
+    """A user asked to cancel the job."""
+
+
+class FailedJobError(Exception):
+    """The job cannot be done; the message is the sentence that its user reads."""
+
+
+class Runner:
+    """Runs up to `concurrency` jobs at once while it is entered as an async context manager.
+
+    Entering needs no database: the runner waits for it, as it does during an outage. Leaving stops
+    claiming, gives running jobs `grace_seconds` to end and hands the rest back, so that the next
+    runner takes them at once.
+    """
+
+    def __init__(
+        self,
+        *,
+        database_url: str,
+        concurrency: int,
+        lease_seconds: float,
+        run_dir: Path,
+        local_roots: Sequence[Path] = (),
+        grace_seconds: float = 5.0,
+    ) -> None:
+        self.worker_id = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+        self._lease = timedelta(seconds=lease_seconds)
+        self._grace = grace_seconds
+        self._local_roots = [str(root) for root in local_roots]
+        self._scratch = Scratch(run_dir.resolve() / "scratch", self.worker_id)
+        self._slots = asyncio.Semaphore(concurrency)
+        self._kicked = asyncio.Event()
+        self._stopping = False
+        self._running: set[asyncio.Task[None]] = set()
+        self._overdue: set[str] = set()
+        self._reachable = True
+        self._pool = AsyncConnectionPool(
+            database_url,
+            min_size=1,
+            max_size=concurrency + 1,
+            open=False,
+            timeout=_CALL_SECONDS,
+            reconnect_timeout=1,
+            name="runner",
+            kwargs={
+                "autocommit": True,
+                "prepare_threshold": None,
+                "application_name": "index_jobs runner",
+                "connect_timeout": 5,
+                "keepalives_idle": 10,
+                "tcp_user_timeout": 1000 * _CALL_SECONDS,
+            },
+        )
+
+    async def __aenter__(self) -> Runner:
+        await asyncio.to_thread(self._scratch.open)
+        await self._pool.open(wait=False)
+        self._claimer = asyncio.create_task(self._claim_jobs())
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stopping = True
+        self.kick()
+        _, unfinished = await asyncio.wait({*self._running, self._claimer}, timeout=self._grace)
+        for task in unfinished:
+            task.cancel()
+        await asyncio.gather(*unfinished, return_exceptions=True)
+        await self._pool.close(timeout=_HAND_BACK_SECONDS)
+        await asyncio.to_thread(self._scratch.close)
+
+    def kick(self) -> None:
+        """Looks for work at once, instead of at the next poll. Call it when a job was created."""
+        self._kicked.set()
+
+    async def _claim_jobs(self) -> None:
+        idle = _IDLE_SECONDS[0]
+        while not self._stopping:
+            await self._slots.acquire()
+            self._kicked.clear()
+            job = await self._claim()
+            if job is not None and self._stopping:
+                await self._hand_back(job)
+            elif job is not None:
+                task = asyncio.create_task(self._run(job))
+                self._running.add(task)
+                task.add_done_callback(self._release)
+                idle = _IDLE_SECONDS[0]
+                continue
+            self._slots.release()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(idle):
+                    await self._kicked.wait()
+            idle = min(2 * idle, _IDLE_SECONDS[1])
+
+    def _release(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        self._slots.release()
+
+    async def _claim(self) -> Job | None:
+        if self._stopping or self._overdue:
+            return None  # overdue: after an outage our own jobs come first, lest we take them over
+        try:
+            async with asyncio.timeout(_CALL_SECONDS), self._pool.connection() as connection:
+                job = await runner_rpc.claim(
+                    connection, worker_id=self.worker_id, lease=self._lease
+                )
+        except (psycopg.Error, TimeoutError) as error:
+            self._note_outage(error)
+            return None
+        self._note_recovery()
+        return job
+
+    def _note_outage(self, error: BaseException) -> None:
+        if self._reachable:
+            logger.warning("cannot claim jobs, trying on: %s", str(error).strip() or "timeout")
+        self._reachable = False
+
+    def _note_recovery(self) -> None:
+        if not self._reachable:
+            logger.warning("claiming jobs again")
+        self._reachable = True
+
+    async def _run(self, job: Job) -> None:
+        """Sees one attempt through to its end. Raises nothing, but for being cancelled."""
+        folder = self._scratch.folder / f"{job.id}-{job.attempt}"
+        try:
+            await self._attempt(job, folder)
+        except LostError:
+            logger.debug("job %s attempt %s is not ours any more", job.id, job.attempt)
+        except asyncio.CancelledError:
+            await self._hand_back(job)
+            raise
+        except Exception:
+            logger.exception("job %s attempt %s could not be ended", job.id, job.attempt)
+        finally:
+            self._overdue.discard(job.id)
+            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+
+    async def _attempt(self, job: Job, folder: Path) -> None:
+        try:
+            await self._work(job, folder)
+        except CancelledJobError:
+            await self._finish(job, "cancelled", {})
+        except FailedJobError as failure:
+            await self._finish(job, "failed", {"error": str(failure)})
+        except (LostError, asyncio.CancelledError):
+            raise
+        except Exception:
+            logger.exception("job %s attempt %s met an error of ours", job.id, job.attempt)
+            sentence = "The runner met an internal error; its log has the details."
+            await self._finish(job, "failed", {"error": sentence})
+
+    async def _work(self, job: Job, folder: Path) -> None:
+        """Indexes and stores, with heartbeats beside it; the first error of either ends both."""
+        progress = Latest()
+        tasks = [
+            asyncio.create_task(self._index_and_store(job, folder, progress)),
+            asyncio.create_task(self._keep_alive(job, progress)),
+        ]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _index_and_store(self, job: Job, folder: Path, progress: Latest) -> None:
+        if job.git_url is None:
+            raise FailedJobError("The repository has no address to clone from.")
+        await asyncio.to_thread(folder.mkdir, mode=0o700)
+        request: dict[str, Any] = {
+            "git_url": job.git_url,
+            "ref": job.ref,
+            "commit_sha": job.commit_sha,
+            "scratch": str(folder),
+            "local_roots": self._local_roots,
+            "limits": {},
+        }
+        index = await run_indexer(request, folder, progress.set)
+        await self._persist(
+            lambda connection: runner_rpc.complete(connection, job, index, worker_id=self.worker_id)
+        )
+
+    async def _keep_alive(self, job: Job, progress: Latest) -> None:
+        """Reports progress, at most twice a second, and renews the lease when nothing changes."""
+        while True:
+            news = await progress.wait(self._lease.total_seconds() / 3)
+            phase, done, total = news or (None, None, None)
+            try:
+                async with asyncio.timeout(_CALL_SECONDS), self._pool.connection() as connection:
+                    cancel = await runner_rpc.report(
+                        connection, job, lease=self._lease, phase=phase, done=done, total=total
+                    )
+            except (psycopg.OperationalError, TimeoutError):
+                self._overdue.add(job.id)
+                progress.renew(news)
+            except psycopg.Error as error:
+                raise_if_lost(error)
+                raise
+            else:
+                self._overdue.discard(job.id)
+                if cancel:
+                    raise CancelledJobError
+            await asyncio.sleep(_REPORT_SECONDS)
+
+    async def _finish(self, job: Job, status: str, metadata: dict[str, Any]) -> None:
+        await self._persist(
+            lambda connection: runner_rpc.finish(
+                connection, job, worker_id=self.worker_id, status=status, metadata=metadata
+            )
+        )
+
+    async def _persist(self, call: Call) -> None:
+        """Runs the call in a transaction; repeats it until an outage or a deadlock is over."""
+        refusals = 0
+        while True:
+            try:
+                async with self._pool.connection() as connection, connection.transaction():
+                    await call(connection)
+                return
+            except psycopg.OperationalError as error:
+                outage = error.sqlstate is None or error.sqlstate.startswith(("08", "57P"))
+                refusals += not outage
+                if refusals == _STORE_ATTEMPTS:
+                    raise
+            except psycopg.Error as error:
+                raise_if_lost(error)
+                raise
+            await asyncio.sleep(_REPORT_SECONDS)
+
+    async def _hand_back(self, job: Job) -> None:
+        """Gives the job up, so that the next claim takes it. If that fails, its lease runs out."""
+        with suppress(psycopg.Error, TimeoutError):
+            async with asyncio.timeout(_HAND_BACK_SECONDS), self._pool.connection() as connection:
+                await runner_rpc.report(connection, job, lease=timedelta(0))
+
+
+class Latest:
+    """The newest progress of a job; values between two looks are skipped."""
+
+    def __init__(self) -> None:
+        self._value: Progress | None = None
+        self._changed = asyncio.Event()
+
+    def set(self, value: Progress) -> None:
+        self._value = value
+        self._changed.set()
+
+    def renew(self, value: Progress | None) -> None:
+        """Puts back a value that could not be told, unless there is a newer one."""
+        if not self._changed.is_set():
+            self._value = value
+            self._changed.set()
+
+    async def wait(self, seconds: float) -> Progress | None:
+        """The value once it changed; None when it has not within so many seconds."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._changed.wait()
+        except TimeoutError:
+            return None
+        self._changed.clear()
+        return self._value
+
+
+class Scratch:
+    """A runner's own folder; those of runners that died are removed when the next one opens.
+
+    A live runner holds a file lock in its folder, which the system drops with the process.
+    """
+
+    def __init__(self, root: Path, name: str) -> None:
+        self.folder = root / name.replace(":", "-")
+        self._root = root
+
+    def open(self) -> None:
+        self._root.mkdir(parents=True, exist_ok=True)
+        guard = os.open(self._root / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(guard, fcntl.LOCK_EX)
+            for folder in self._root.iterdir():
+                if folder.is_dir() and self._is_abandoned(folder):
+                    shutil.rmtree(folder, ignore_errors=True)
+            self.folder.mkdir(mode=0o700)
+            self._lock = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+            fcntl.flock(self._lock, fcntl.LOCK_EX)
+        finally:
+            os.close(guard)
+
+    def close(self) -> None:
+        shutil.rmtree(self.folder, ignore_errors=True)
+        os.close(self._lock)
+
+    @staticmethod
+    def _is_abandoned(folder: Path) -> bool:
+        try:
+            descriptor = os.open(folder / "lock", os.O_RDWR)
+        except FileNotFoundError:
+            return True
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        else:
+            return True
+        finally:
+            os.close(descriptor)
+
+
+async def run_indexer(
+    request: dict[str, Any], folder: Path, on_progress: Callable[[Progress], None]
+) -> Index:
+    """Runs one indexer process to its end. However this ends, its process group is dead then.
+
+    Raises: FailedJobError with the indexer's own sentence, or one of ours when it died without.
+    """
+    path = folder / "request.json"
+    log = folder / "indexer.log"
+    await asyncio.to_thread(path.write_text, json.dumps(request))
+    with await asyncio.to_thread(log.open, "wb") as stderr:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-P",
+            "-m",
+            "api.indexer",
+            str(path),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=stderr,
+            limit=_LINE_BYTES,
+            cwd=folder,
+            env={name: os.environ[name] for name in _INHERITED if name in os.environ}
+            | {"TMPDIR": str(folder)},
+            start_new_session=True,
+        )
+    try:
+        last = await _follow(process, on_progress)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        await process.wait()
+    if last is None:
+        tail = (await asyncio.to_thread(log.read_bytes))[-4000:].decode(errors="replace")
+        logger.error("an indexer died without a word (exit %s)\n%s", process.returncode, tail)
+        raise FailedJobError("The indexer stopped unexpectedly, without giving a reason.")
+    if last["event"] == "error":
+        raise FailedJobError(last["message"])
+    return Index(
+        files=folder / last["files"],
+        symbols=folder / last["symbols"],
+        commit_sha=last["commit_sha"],
+        stats=last["stats"],
+    )
+
+
+async def _follow(
+    process: asyncio.subprocess.Process, on_progress: Callable[[Progress], None]
+) -> dict[str, Any] | None:
+    assert process.stdout is not None  # noqa: S101 - it was asked for as a pipe
+    async for line in process.stdout:
+        if not line.endswith(b"\n"):
+            return None  # it died in the middle of a line
+        event: dict[str, Any] = json.loads(line)
+        if event["event"] != "progress":
+            return event
+        on_progress((event["phase"], event.get("done"), event.get("total")))
+    return None
+
+
+def raise_if_lost(error: psycopg.Error) -> None:
+    """Turns the database's refusals of a job that is not ours into LostError."""
+    if error.sqlstate in {"PT404", "PT409"}:
+        raise LostError from error

@@ -1,0 +1,176 @@
+"""The runner's calls to the database: all of its SQL text is here.
+
+The login is a member of service_role, which moves jobs only through functions. Refusals arrive as
+psycopg errors with the SQLSTATEs PT404 (the job is gone), PT409 (it is no longer ours) and PT422.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, LiteralString
+
+import anyio
+from psycopg import AsyncConnection
+from psycopg.rows import class_row
+from psycopg.types.json import Jsonb
+
+_CLAIM = """
+select j.id::text, j.attempt, j.ref, j.commit_sha, j.repository_id::text, r.git_url
+from public.claim_index_job(p_worker_id => %s, p_lease => %s) as j
+left join public.repositories as r on r.id = j.repository_id
+"""
+
+_REPORT = """
+select cancel_requested from public.report_job_progress(
+  p_job_id => %s, p_attempt => %s, p_phase => %s, p_done => %s, p_total => %s, p_lease => %s)
+"""
+
+_UPDATE = """
+select status::text from public.update_job_status(
+  p_job_id => %s, p_status => %s, p_metadata => %s, p_attempt => %s, p_worker_id => %s)
+"""
+
+_STAGE = """
+create temp table incoming_files (
+  file_no integer, path text, language text, bytes bigint, blob_sha text) on commit drop;
+create temp table incoming_symbols (
+  file_no integer, name text, kind text, start_line integer, end_line integer, parent text)
+  on commit drop
+"""
+
+_COPY_FILES = "copy pg_temp.incoming_files (file_no, path, language, bytes, blob_sha) from stdin"
+
+_COPY_SYMBOLS = """
+copy pg_temp.incoming_symbols (file_no, name, kind, start_line, end_line, parent) from stdin
+"""
+
+_ANALYZE = "analyze pg_temp.incoming_files, pg_temp.incoming_symbols"
+
+_LOCK_REPOSITORY = "select from public.repositories where id = %s for no key update"
+
+_STANDING = """
+select status = 'completed' from public.index_jobs where id = %s and attempt = %s
+"""
+
+_DELETE_SYMBOLS = "delete from public.symbols where repository_id = %s"
+
+_DELETE_FILES = "delete from public.indexed_files where repository_id = %s"
+
+_INSERT_FILES = """
+insert into public.indexed_files (repository_id, job_id, path, language, bytes, blob_sha)
+select %s, %s, i.path, i.language, i.bytes, i.blob_sha
+from pg_temp.incoming_files as i
+"""
+
+_INSERT_SYMBOLS = """
+insert into public.symbols (repository_id, file_id, name, kind, start_line, end_line, parent)
+select f.repository_id, f.id, s.name, s.kind, s.start_line, s.end_line, s.parent
+from pg_temp.incoming_symbols as s
+join pg_temp.incoming_files as i using (file_no)
+join public.indexed_files as f on f.repository_id = %s and f.path = i.path
+"""
+
+_BLOCK = 256 * 1024
+
+
+@dataclass(frozen=True)
+class Job:
+    """A claimed job: this attempt of it is ours until the lease runs out."""
+
+    id: str
+    attempt: int
+    ref: str
+    commit_sha: str | None
+    repository_id: str
+    git_url: str | None
+
+
+@dataclass(frozen=True)
+class Index:
+    """What an indexer found: two files in COPY's text format and the figures about them."""
+
+    files: Path
+    symbols: Path
+    commit_sha: str
+    stats: dict[str, Any]
+
+
+async def claim(
+    connection: AsyncConnection[Any], *, worker_id: str, lease: timedelta
+) -> Job | None:
+    """Takes the next job for this worker, or nothing when there is none to do."""
+    async with connection.cursor(row_factory=class_row(Job)) as cursor:
+        await cursor.execute(_CLAIM, (worker_id, lease))
+        return await cursor.fetchone()
+
+
+async def report(
+    connection: AsyncConnection[Any],
+    job: Job,
+    *,
+    lease: timedelta,
+    phase: str | None = None,
+    done: int | None = None,
+    total: int | None = None,
+) -> bool:
+    """Renews the lease, with progress when there is a phase. A lease of zero hands the job back.
+
+    Returns whether somebody asked to cancel the job.
+    """
+    cursor = await connection.execute(_REPORT, (job.id, job.attempt, phase, done, total, lease))
+    row = await cursor.fetchone()
+    return bool(row and row[0])
+
+
+async def finish(
+    connection: AsyncConnection[Any],
+    job: Job,
+    *,
+    worker_id: str,
+    status: str,
+    metadata: dict[str, Any],
+) -> None:
+    """Ends this attempt of the job as failed, cancelled or completed."""
+    await connection.execute(_UPDATE, (job.id, status, Jsonb(metadata), job.attempt, worker_id))
+
+
+async def complete(
+    connection: AsyncConnection[Any], job: Job, index: Index, *, worker_id: str
+) -> None:
+    """Replaces the repository's rows and completes the job. To be run in one transaction.
+
+    The job is moved last: its lock is short, and a worker that lost the job leaves no row behind.
+    Repeating it after a lost answer changes nothing.
+    """
+    await connection.execute(_STAGE)
+    await _copy(connection, _COPY_FILES, index.files)
+    await _copy(connection, _COPY_SYMBOLS, index.symbols)
+    await connection.execute(_ANALYZE)
+
+    await connection.execute(_LOCK_REPOSITORY, (job.repository_id,))
+    cursor = await connection.execute(_STANDING, (job.id, job.attempt))
+    if await cursor.fetchone() == (True,):
+        return  # done already; since then a later job may have replaced the rows
+
+    await connection.execute(_DELETE_SYMBOLS, (job.repository_id,))
+    await connection.execute(_DELETE_FILES, (job.repository_id,))
+    files = await connection.execute(_INSERT_FILES, (job.repository_id, job.id))
+    symbols = await connection.execute(_INSERT_SYMBOLS, (job.repository_id,))
+    claimed = (index.stats.get("files_indexed"), index.stats.get("symbols_extracted"))
+    if claimed != (files.rowcount, symbols.rowcount):
+        raise ValueError(f"stats say {claimed}, rows {(files.rowcount, symbols.rowcount)}")
+
+    metadata = {"stats": index.stats, "commit_sha": index.commit_sha}
+    await finish(connection, job, worker_id=worker_id, status="completed", metadata=metadata)
+
+
+async def _copy(connection: AsyncConnection[Any], statement: LiteralString, path: Path) -> None:
+    async with (
+        await anyio.open_file(path, "rb") as file,
+        connection.cursor() as cursor,
+        cursor.copy(statement) as copy,
+    ):
+        while block := await file.read(_BLOCK):
+            await copy.write(block)
