@@ -1,0 +1,139 @@
+"""The account that the embedded server runs as, for Postgres refuses to run as root.
+
+A normal user is that account. Root lends the server to `nobody`, who may be unable to enter the
+folders above the checkout: then the binaries are copied to /var/cache/index-jobs, and the data lies
+in a shelter under /var/lib/index-jobs to which the data directory is a symbolic link.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from db.local.fetch import exclusively
+
+SHELTERS = Path("/var/lib/index-jobs")
+COPIES = Path("/var/cache/index-jobs")
+
+
+@dataclass(frozen=True)
+class Account:
+    """A user and its group; `lent` when they are not this process's own."""
+
+    uid: int
+    gid: int
+    lent: bool
+
+    def popen(self) -> dict[str, Any]:
+        """Arguments for subprocess: this account, and none of the caller's surroundings."""
+        surroundings = {"cwd": "/", "env": {"PATH": os.defpath, "LC_ALL": "C"}}
+        if not self.lent:
+            return surroundings
+        return surroundings | {"user": self.uid, "group": self.gid, "extra_groups": []}
+
+    def run(self, *command: str | Path) -> subprocess.CompletedProcess[str]:
+        """Runs a program to its end; standard output and error arrive as one text."""
+        return subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+            **self.popen(),
+        )
+
+    def own(self, path: Path) -> None:
+        """Makes the account the owner of `path`."""
+        if self.lent:
+            os.chown(path, self.uid, self.gid)
+
+    def may_enter(self, folder: Path) -> bool:
+        return self.run("test", "-x", folder).returncode == 0
+
+
+def server_account(data_dir: Path) -> Account:
+    """This process's own, but for root: the owner of the data, else `nobody`."""
+    if os.geteuid() != 0:
+        return Account(os.geteuid(), os.getegid(), lent=False)
+    with suppress(FileNotFoundError):
+        owner = data_dir.stat()
+        if owner.st_uid != 0:
+            return Account(owner.st_uid, owner.st_gid, lent=True)
+    nobody = pwd.getpwnam("nobody")
+    return Account(nobody.pw_uid, nobody.pw_gid, lent=True)
+
+
+def executable_binaries(binaries: Path, account: Account) -> Path:
+    """`binaries`, or a copy of them where the account cannot reach them."""
+    if not account.lent or account.may_enter(binaries / "bin/postgres"):
+        return binaries
+    digest = hashlib.sha256((binaries / "bin/postgres").read_bytes()).hexdigest()
+    _open_folder(COPIES)
+    copy = COPIES / f"postgres-{digest[:16]}"
+    with exclusively(copy):
+        if not copy.exists():
+            with tempfile.TemporaryDirectory(dir=COPIES) as scratch:
+                draft = Path(scratch, copy.name)
+                shutil.copytree(binaries, draft, ignore=shutil.ignore_patterns("include", "*.a"))
+                for path in (draft, *draft.rglob("*")):
+                    path.chmod(0o755 if path.is_dir() or os.access(path, os.X_OK) else 0o644)
+                draft.rename(copy)
+    return copy
+
+
+def home_of(data_dir: Path, account: Account) -> Path:
+    """Where the data of `data_dir` really lies: right there, or in a shelter of its own.
+
+    The link in the checkout is all that leads to a shelter, so a new checkout at an old path never
+    meets old data. Shelters to which no link leads any more are removed.
+    """
+    if not account.lent:
+        return data_dir
+    if data_dir.is_symlink() and data_dir.readlink().is_relative_to(SHELTERS):
+        home = data_dir.readlink()
+        back = home.with_name("checkout")
+        copied = back.is_symlink() and back.readlink() != data_dir and _leads_here(back)
+        if home.exists() and not copied:
+            if back.is_symlink() and back.readlink() != data_dir:  # the checkout was moved
+                _link(back, data_dir)
+            return home
+        data_dir.unlink()
+    elif (data_dir.exists() and any(data_dir.iterdir())) or account.may_enter(data_dir.parent):
+        return data_dir
+    _open_folder(SHELTERS)
+    with exclusively(SHELTERS / "shelters"):
+        for back in SHELTERS.glob("*/checkout"):
+            if not _leads_here(back):
+                shutil.rmtree(back.parent)
+        shelter = Path(tempfile.mkdtemp(dir=SHELTERS))
+        shelter.chmod(0o755)
+        _link(shelter / "checkout", data_dir)
+        with suppress(FileNotFoundError):
+            data_dir.rmdir()
+        _link(data_dir, shelter / "data")
+    return shelter / "data"
+
+
+def _leads_here(back: Path) -> bool:
+    data_dir = back.readlink()
+    return data_dir.is_symlink() and data_dir.readlink() == back.with_name("data")
+
+
+def _link(path: Path, target: Path) -> None:
+    path.unlink(missing_ok=True)
+    path.symlink_to(target)
+
+
+def _open_folder(folder: Path) -> None:
+    """Makes a folder of ours that everybody may enter, whatever the umask."""
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o755)

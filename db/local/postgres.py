@@ -1,0 +1,343 @@
+"""The embedded server: one Postgres on one data directory, owned by the process that started it.
+
+The server goes down with its owner, also (on Linux) when the owner is killed. Beside the data
+directory D lie D.lock, held by the owner, D.json, which tells others how to reach the running
+server and is secret, and D.log, what the server said.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import json
+import os
+import re
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import MappingProxyType
+from urllib.parse import quote
+
+from db.local.account import Account, executable_binaries, home_of, server_account
+from db.local.fetch import FetchError, postgres_binaries
+
+__all__ = ["PostgresError", "Server", "postgres_binaries", "run"]
+
+HOST = "127.0.0.1"
+PATIENCE = 60.0  # seconds, for a start (crash recovery included), a stop, another process's start
+PASSWORD_FILE = "superuser.password"  # noqa: S105 (a name), inside the data directory
+
+
+class PostgresError(RuntimeError):
+    """There is no embedded server to be had; the text says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server; `password` is that of its superuser `postgres`."""
+
+    data_dir: Path
+    host: str
+    port: int
+    socket_dir: Path
+    password: str
+    pid: int
+    binaries: Path
+
+    def url(
+        self, database: str = "postgres", user: str = "postgres", password: str | None = None
+    ) -> str:
+        """postgresql://… over TCP; without a password, the superuser's is meant."""
+        secret = quote(self.password if password is None else password, safe="")
+        login = f"{quote(user, safe='')}:{secret}"
+        return f"postgresql://{login}@{self.host}:{self.port}/{quote(database, safe='')}"
+
+    def bin(self, name: str) -> Path:
+        """The path of psql, pg_dump and so on, of the server's own version."""
+        return self.binaries / "bin" / name
+
+
+@contextmanager
+def run(
+    data_dir: Path,
+    *,
+    port: int = 54329,
+    settings: Mapping[str, str] = MappingProxyType({}),
+    binaries: Path | None = None,
+) -> Iterator[Server]:
+    """The server on `data_dir`, which is made if it is missing; on another port if `port` is taken.
+
+    When another process runs a server there, that one is used as it is and not stopped at the end.
+    Call it from a thread that lasts: the server goes down with the thread that started it.
+
+    Raises PostgresError when there is no server to be had.
+    """
+    data_dir = data_dir.absolute()
+    with _explained():
+        data_dir.parent.mkdir(parents=True, exist_ok=True)
+        lock = os.open(_beside(data_dir, "lock"), os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        with _explained():
+            server = _lock_or_attach(lock, data_dir)
+        if server:
+            yield server
+            return
+        with ExitStack() as at_exit:
+            with _explained():
+                server = _start(data_dir, port, settings, binaries, at_exit)
+            yield server
+    finally:
+        os.close(lock)
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    try:
+        yield
+    except PermissionError as error:
+        raise PostgresError(
+            f"cannot run the embedded Postgres: {error}. Does it belong to another user?"
+        ) from error
+    except (OSError, FetchError) as error:
+        raise PostgresError(f"cannot run the embedded Postgres: {error}") from error
+
+
+def _beside(data_dir: Path, suffix: str) -> Path:
+    return data_dir.with_name(f"{data_dir.name}.{suffix}")
+
+
+def _lock_or_attach(lock: int, data_dir: Path) -> Server | None:
+    """Takes the owner's lock (None), or finds the server of the owner who has it."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        with suppress(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return None
+        if server := _running(data_dir):
+            return server
+        time.sleep(0.05)
+    raise PostgresError(
+        f"another process owns {data_dir}, but its server does not answer. "
+        "Stop that process (a make serve, say) and try again"
+    )
+
+
+def _running(data_dir: Path) -> Server | None:
+    try:
+        state = json.loads(_beside(data_dir, "json").read_text())
+        paths = {name: Path(state[name]) for name in ("data_dir", "socket_dir", "binaries")}
+        server = Server(**{**state, **paths})
+        if _postmaster(data_dir) != (server.pid, "ready"):
+            return None
+        socket.create_connection((server.host, server.port), timeout=5).close()
+    except (FileNotFoundError, ConnectionError, TimeoutError, ValueError, KeyError, TypeError):
+        return None  # not yet, or no longer
+    return server
+
+
+def _postmaster(home: Path) -> tuple[int, str] | None:
+    """Process id and status (starting, ready, stopping …) in the server's pid file."""
+    try:
+        lines = (home / "postmaster.pid").read_text().splitlines()
+        return int(lines[0]), lines[-1].strip()
+    except (FileNotFoundError, IndexError, ValueError):
+        return None
+
+
+def _start(
+    data_dir: Path,
+    port: int,
+    settings: Mapping[str, str],
+    binaries: Path | None,
+    at_exit: ExitStack,
+) -> Server:
+    """A new server, to be stopped `at_exit`; the caller holds the lock."""
+    _forget(data_dir)
+    account = server_account(data_dir)
+    binaries = executable_binaries(binaries or postgres_binaries(18), account)
+    home = home_of(data_dir, account)
+    _await_predecessor(home)
+    if not (home / "PG_VERSION").exists():
+        _initialize(home, binaries, account, durable=settings.get("fsync") != "off")
+    _check_version(home, binaries, account)
+    password = (home / PASSWORD_FILE).read_text()
+    socket_dir = Path(
+        tempfile.mkdtemp(prefix="index-jobs-", dir="/tmp")
+    )  # a socket's path is short
+    at_exit.callback(shutil.rmtree, socket_dir, ignore_errors=True)
+    account.own(socket_dir)
+    options = {
+        "timezone": "UTC",
+        "log_timezone": "UTC",
+        **settings,
+        "listen_addresses": HOST,
+        "unix_socket_directories": str(socket_dir),
+    }
+    command = [str(binaries / "bin/postgres"), "-D", str(home)]
+    command += [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
+    process, port = _launch(command, home, port, _beside(data_dir, "log"), account)
+    at_exit.callback(_forget, data_dir)
+    at_exit.callback(_stop, process)
+    server = Server(data_dir, HOST, port, socket_dir, password, process.pid, binaries)
+    state = os.open(_beside(data_dir, "json"), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(state, "w") as file:
+        json.dump(asdict(server), file, default=str)
+    return server
+
+
+def _launch(
+    command: list[str], home: Path, port: int, log: Path, account: Account
+) -> tuple[subprocess.Popen[bytes], int]:
+    """The process when it is ready for connections, and its port.
+
+    Tries again when the port is snatched away, and as long as processes that outlive a killed
+    server hold its shared memory.
+    """
+    deadline = time.monotonic() + PATIENCE
+    if log.exists():
+        log.rename(_beside(log, "1"))
+    log.touch(0o600)
+    while True:
+        port = _free_port(port) or _free_port(0)
+        with log.open("ab") as output:
+            begin = output.tell()
+            process = subprocess.Popen(
+                [*command, "-p", str(port)],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+                preexec_fn=_die_with_parent(),  # noqa: PLW1509
+                **account.popen(),
+            )
+        try:
+            while process.poll() is None and time.monotonic() < deadline:
+                if _postmaster(home) == (process.pid, "ready"):
+                    return process, port
+                time.sleep(0.02)
+        except BaseException:
+            _stop(process)
+            raise
+        _stop(process)
+        said = log.read_bytes()[begin:].decode(errors="replace").strip()
+        passing = not _free_port(port) or "is still in use" in said
+        if not passing or time.monotonic() > deadline:
+            tail = "\n".join(said.splitlines()[-15:])
+            raise PostgresError(
+                f"Postgres does not start on {home} (exit code {process.returncode}):\n{tail}\n"
+                f"Mend what it says (all of it is in {log}), or move the data directory away "
+                "to begin with an empty database"
+            )
+        time.sleep(0.1)
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    """A fast shutdown; when that takes too long an immediate one, which costs a recovery."""
+    for request in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
+        if process.poll() is None:
+            process.send_signal(request)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(PATIENCE)
+            return
+
+
+def _forget(data_dir: Path) -> None:
+    """Removes what leads others to a server that is no more."""
+    state = _beside(data_dir, "json")
+    with suppress(FileNotFoundError, ValueError, KeyError):
+        shutil.rmtree(json.loads(state.read_text())["socket_dir"], ignore_errors=True)
+    state.unlink(missing_ok=True)
+
+
+def _await_predecessor(home: Path) -> None:
+    """Waits until the server of a killed owner is gone, then removes its pid file.
+
+    The number in it may be another process's by now, at which Postgres would balk. Whether a
+    process of the old server is left, Postgres knows besides from its shared memory.
+    """
+    deadline = time.monotonic() + PATIENCE
+    while (found := _postmaster(home)) and _is_server(found[0], home):
+        if time.monotonic() > deadline:
+            raise PostgresError(
+                f"a server that was started by other means (process {found[0]}) uses {home}. "
+                f"Stop it: kill -INT {found[0]}"
+            )
+        time.sleep(0.02)
+    (home / "postmaster.pid").unlink(missing_ok=True)
+
+
+def _is_server(pid: int, home: Path) -> bool:
+    try:
+        arguments = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return os.fsencode(home) in arguments
+
+
+def _check_version(home: Path, binaries: Path, account: Account) -> None:
+    said = account.run(binaries / "bin/postgres", "--version").stdout.strip()
+    version = re.search(r"\d+", said)
+    if not version:
+        raise PostgresError(f"{binaries / 'bin/postgres'} does not run here: {said}")
+    if (major := (home / "PG_VERSION").read_text().strip()) != version[0]:
+        raise PostgresError(
+            f"{home} holds data of Postgres {major}, and this is Postgres {version[0]}. Move it "
+            f"away to begin with an empty database, or dump it with Postgres {major} first"
+        )
+
+
+def _initialize(home: Path, binaries: Path, account: Account, *, durable: bool) -> None:
+    """A new cluster at `home`, whole or not at all."""
+    if home.exists() and any(home.iterdir()):
+        raise PostgresError(f"{home} is not empty, and no Postgres data. Name another directory")
+    for left in home.parent.glob(f"{home.name}.new.*"):
+        shutil.rmtree(left)
+    draft = Path(tempfile.mkdtemp(prefix=f"{home.name}.new.", dir=home.parent))
+    account.own(draft)
+    with tempfile.NamedTemporaryFile("w", dir="/tmp") as secret:
+        account.own(Path(secret.name))
+        secret.write(secrets.token_urlsafe(24))
+        secret.flush()
+        done = account.run(
+            *(binaries / "bin/initdb", "-D", draft, "-U", "postgres", "--auth=scram-sha-256"),
+            *(f"--pwfile={secret.name}", "--encoding=UTF8", "--locale=C"),
+            *(() if durable else ("--no-sync",)),
+        )
+        if done.returncode != 0:
+            raise PostgresError(f"initdb failed in {draft}:\n{done.stdout[-2000:]}")
+        shutil.copy(secret.name, draft / PASSWORD_FILE)
+        account.own(draft / PASSWORD_FILE)
+    draft.rename(home)
+
+
+def _die_with_parent() -> Callable[[], None] | None:
+    """What a child does before it becomes the server: asks for SIGINT when its parent is gone."""
+    if sys.platform != "linux":
+        return None
+    prctl, parent, set_parent_death_signal = ctypes.CDLL(None).prctl, os.getpid(), 1
+
+    def prepare() -> None:
+        prctl(set_parent_death_signal, signal.SIGINT)
+        if os.getppid() != parent:
+            os._exit(1)
+
+    return prepare
+
+
+def _free_port(port: int) -> int:
+    """The port if it can be had (for 0: some port that can), else 0."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with suppress(OSError):
+            probe.bind((HOST, port))
+            return int(probe.getsockname()[1])
+    return 0
