@@ -1,0 +1,159 @@
+"""The ASGI application: routes, middleware, and what lives as long as the process."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from functools import cache
+from typing import Any, Final
+from uuid import uuid4
+
+from starlette.applications import Starlette
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api import jobs
+from api.auth import Authenticator
+from api.errors import Problem, internal, on_http_exception, on_problem
+from api.rpc import Rpc
+from api.settings import Settings
+from db.migrate import newest_version
+
+logger = logging.getLogger(__name__)
+
+Background = Callable[[], AbstractAsyncContextManager[object]]
+
+EXPOSED_HEADERS: Final = (
+    "ETag",
+    "Link",
+    "Location",
+    "RateLimit",
+    "RateLimit-Policy",
+    "Retry-After",
+    "X-RateLimit-Limit",
+    "X-RateLimit-Remaining",
+    "X-RateLimit-Reset",
+    "X-Request-Id",
+)
+"""What a script in a browser must be able to read."""
+
+
+def create_app(
+    settings: Settings | None = None,
+    *,
+    background: Sequence[Background] = (),
+    kick: Callable[[], None] = lambda: None,
+) -> Starlette:
+    """The application; without `settings`, of the environment.
+
+    Its lifespan opens the pool, which does not wait for the database, then enters each of
+    `background`, and leaves them in reverse before the pool closes. `kick` is called on the
+    event loop after each 202 of POST /index; it must neither block nor raise.
+    """
+    settings = settings or Settings()
+    rpc = Rpc(settings)
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[Mapping[str, Any]]:
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(rpc)
+            for part in background:
+                await stack.enter_async_context(part())
+            yield {
+                "settings": settings,
+                "rpc": rpc,
+                "authenticate": Authenticator(settings),
+                "kick": kick,
+            }
+
+    app = Starlette(
+        routes=[
+            Route("/index", jobs.create_index_job, methods=["POST"]),
+            Route("/jobs/{job_id}", jobs.get_job_status),
+            Route("/admin/jobs/{job_id}", jobs.admin_get_job_status),
+            Route("/health", health),
+            Route("/ready", ready),
+        ],
+        middleware=[
+            Middleware(
+                CORSMiddleware,
+                allow_origins=settings.cors_origins,
+                allow_methods=("GET", "HEAD", "POST", "DELETE"),
+                allow_headers=("*",),
+                expose_headers=EXPOSED_HEADERS,
+            ),
+            Middleware(Guard),
+        ],
+        exception_handlers={Problem: on_problem, HTTPException: on_http_exception},
+        lifespan=lifespan,
+    )
+    app.router.redirect_slashes = False
+    return app
+
+
+async def health(_: Request) -> Response:
+    """GET /health: the process answers; the database is not asked."""
+    return JSONResponse({"status": "ok"})
+
+
+async def ready(request: Request) -> Response:
+    """GET /ready: 200 when the database answers and has the schema of this version, else 503."""
+    version = await request.state.rpc.schema_version()
+    expected = _expected_version()
+    if version != expected:
+        raise Problem(
+            503,
+            "SCHEMA_MISMATCH",
+            f"The database is at schema version {version}, this API needs {expected}.",
+            hint="Run `make migrate` with the code that is deployed here.",
+            headers={"Retry-After": "5"},
+        )
+    return JSONResponse({"status": "ready", "schema_version": version})
+
+
+@cache
+def _expected_version() -> str:
+    return newest_version()
+
+
+class Guard:
+    """Gives each answer an X-Request-Id, and turns what nobody caught into a bare 500.
+
+    The client's own id is kept when it is a plain word. A client that went away needs no answer.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        asked = Headers(scope=scope).get("x-request-id", "")
+        request_id = asked if re.fullmatch(r"[A-Za-z0-9._-]{1,64}", asked) else uuid4().hex
+        started = False
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                MutableHeaders(scope=message)["X-Request-Id"] = request_id
+            await send(message)
+
+        try:
+            await self.app(scope, receive, send_with_id)
+        except ClientDisconnect:
+            logger.debug("request %s: the client went away", request_id)
+        except Exception:
+            logger.exception("request %s: %s %s", request_id, scope["method"], scope["path"])
+            if started:
+                raise
+            await internal().response()(scope, receive, send_with_id)

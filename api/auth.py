@@ -1,0 +1,146 @@
+"""Who is asking: an API key (checked by the database), a JWT or the service key (checked here)."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import json
+import logging
+import re
+import time
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+from uuid import UUID
+
+import jwt
+from starlette.requests import Request
+
+from api.errors import Problem, invalid_key, unauthenticated
+from api.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+_API_KEY: Final = re.compile(r"ij_[0-9a-f]{16}_[0-9a-f]{64}")
+_BEARER: Final = re.compile(r"bearer +([A-Za-z0-9._~+/=-]+)", re.IGNORECASE)
+_ASYMMETRIC: Final = ("ES256", "RS256", "EdDSA")
+_LONGEST_TOKEN: Final = 8_192
+_CLOCK_SKEW: Final = 10  # seconds that an issuer's clock may be ahead of ours
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """An API key that the database still has to check, or claims that are verified."""
+
+    api_key: str | None
+    claims: str | None
+    """JSON: sub and role of a user, role of the service."""
+    role: Literal["authenticated", "service_role"]
+
+
+def _service(subject: object) -> Caller:
+    """`subject`, if it is a plain name, is who the audit says looked."""
+    claims = {"role": "service_role"}
+    if isinstance(subject, str) and re.fullmatch(r"[\x20-\x7e]{1,200}", subject):
+        claims["sub"] = subject
+    return Caller(None, json.dumps(claims), "service_role")
+
+
+class Authenticator:
+    """Reads the Authorization header of a request.
+
+    JWTs: HS256 with JWT_SECRET, or ES256, RS256 and EdDSA with a key of JWKS_URL; the key says
+    which algorithm, never the token. `exp` is required. A user's token needs the role
+    authenticated, the audience JWT_AUDIENCE, a uuid as `sub`, and expires within
+    JWT_MAX_LIFETIME_SECONDS; service_role tokens are free of the last three.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._secret = settings.jwt_secret and settings.jwt_secret.get_secret_value()
+        self._service_key = (
+            settings.service_key.get_secret_value().encode() if settings.service_key else None
+        )
+        self._audience = settings.jwt_audience
+        self._max_lifetime = settings.jwt_max_lifetime_seconds
+        self._jwks = jwt.PyJWKClient(settings.jwks_url, timeout=3) if settings.jwks_url else None
+
+    async def __call__(self, request: Request[Any]) -> Caller:
+        """The caller. Raises Problem 400 (two headers), 401, 503 (the JWKS cannot be fetched)."""
+        token = _bearer(request)
+        if self._service_key and hmac.compare_digest(token.encode(), self._service_key):
+            return _service(None)
+        if token.startswith("ij_"):
+            if not _API_KEY.fullmatch(token):
+                raise invalid_key()
+            return Caller(token, None, "authenticated")
+        if len(token) > _LONGEST_TOKEN or token.count(".") != 2:
+            raise invalid_key()
+        try:
+            return self._caller(await self._claims(token))
+        except jwt.PyJWKClientConnectionError as error:
+            logger.warning("503: JWKS_URL: %s", error)
+            raise Problem(
+                503,
+                "AUTH_UNAVAILABLE",
+                "The keys that check tokens cannot be fetched right now.",
+                headers={"Retry-After": "5"},
+            ) from error
+        except (jwt.PyJWTError, ValueError) as error:
+            raise invalid_key() from error
+
+    async def _claims(self, token: str) -> dict[str, Any]:
+        key: jwt.PyJWK | str
+        header = jwt.get_unverified_header(token)
+        if header.get("alg") == "HS256" and self._secret:
+            key, algorithm = self._secret, "HS256"
+        elif header.get("alg") in _ASYMMETRIC and self._jwks and header.get("kid"):
+            key = await asyncio.to_thread(self._jwks.get_signing_key, header["kid"])
+            algorithm = key.algorithm_name
+            if algorithm not in _ASYMMETRIC:
+                raise jwt.InvalidAlgorithmError
+        else:
+            raise jwt.InvalidAlgorithmError
+        claims: dict[str, Any] = jwt.decode(
+            token,
+            key,
+            algorithms=[algorithm],
+            leeway=_CLOCK_SKEW,
+            options={"require": ["exp"], "verify_aud": False},
+        )
+        return claims
+
+    def _caller(self, claims: dict[str, Any]) -> Caller:
+        lifetime = claims["exp"] - time.time()
+        if lifetime <= 0:
+            raise jwt.ExpiredSignatureError
+        if claims.get("role") == "service_role":
+            return _service(claims.get("sub"))
+        audience = claims.get("aud")
+        audiences = audience if isinstance(audience, list) else [audience]
+        if (
+            claims.get("role") != "authenticated"
+            or self._audience not in audiences
+            or lifetime > self._max_lifetime
+        ):
+            raise invalid_key()
+        user = str(UUID(claims.get("sub") or ""))
+        verified = json.dumps({"sub": user, "role": "authenticated"})
+        return Caller(None, verified, "authenticated")
+
+
+def _bearer(request: Request[Any]) -> str:
+    headers = request.headers.getlist("authorization")
+    if not headers:
+        raise unauthenticated("AUTH_MISSING_KEY", "This route needs an API key or a token.")
+    if len(headers) > 1:
+        raise Problem(
+            400,
+            "AUTH_INVALID_HEADER",
+            "There are two Authorization headers.",
+            hint="Send one header: Authorization: Bearer <API key or JWT>.",
+        )
+    match = _BEARER.fullmatch(headers[0].strip())
+    if not match:
+        raise unauthenticated(
+            "AUTH_INVALID_HEADER", "The Authorization header is not of the form 'Bearer <key>'."
+        )
+    return match[1]

@@ -1,0 +1,116 @@
+"""Request bodies: one JSON object, read strictly."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any, Final
+
+from starlette.requests import Request
+
+from api.errors import Problem
+
+LIMIT: Final = 65_536
+"""Bytes that a body may have."""
+
+# What curl -d sends when it is not told otherwise; GitHub's API reads it as JSON too.
+_UNTYPED: Final = {"", "application/x-www-form-urlencoded"}
+
+
+async def read_object(request: Request[Any]) -> dict[str, Any]:
+    """The body as a dict.
+
+    Raises: Problem 400 (not UTF-8, not JSON, NaN, duplicate keys, too deep, lone surrogates, not
+    an object), 413 (over LIMIT, by Content-Length or by count), 415 (another or an encoded type);
+    starlette's ClientDisconnect when the client goes away.
+    """
+    _check_type(request)
+    return parse_object(await _read(request))
+
+
+def _check_type(request: Request[Any]) -> None:
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    if encoding not in {"", "identity"}:
+        raise _unsupported("The body is encoded.", "Send it without Content-Encoding.")
+    media, _, parameters = request.headers.get("content-type", "").lower().partition(";")
+    media = media.strip()
+    is_json = media == "application/json" or (
+        media.startswith("application/") and media.endswith("+json")
+    )
+    if not is_json and media not in _UNTYPED:
+        raise _unsupported("The body is not JSON.", "Send Content-Type: application/json.")
+    for parameter in parameters.split(";"):
+        name, _, value = parameter.strip().partition("=")
+        if name == "charset" and value.strip('"') not in {"utf-8", "utf8"}:
+            raise _unsupported("The body is not UTF-8.", "Send JSON in UTF-8.")
+
+
+def _unsupported(detail: str, hint: str) -> Problem:
+    return Problem(415, "UNSUPPORTED_MEDIA_TYPE", detail, hint=hint)
+
+
+async def _read(request: Request[Any]) -> bytes:
+    length = request.headers.get("content-length", "")
+    if length.isdigit() and int(length) > LIMIT:
+        raise _too_large()
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > LIMIT:
+            raise _too_large()
+    return bytes(body)
+
+
+def _too_large() -> Problem:
+    return Problem(413, "BODY_TOO_LARGE", f"The body has more than {LIMIT} bytes.")
+
+
+def parse_object(body: bytes) -> dict[str, Any]:
+    """RFC 8259 JSON, without what parsers disagree on. Raises Problem 400."""
+    try:
+        value = json.loads(
+            body.decode("utf-8"),
+            object_pairs_hook=_unique,
+            parse_constant=_refuse_constant,
+            parse_float=_finite,
+        )
+        json.dumps(value, ensure_ascii=False).encode("utf-8")
+    except UnicodeDecodeError as error:
+        raise _bad("The body is not UTF-8.") from error
+    except UnicodeEncodeError as error:
+        raise _bad("The body has half of a surrogate pair (\\ud800 to \\udfff).") from error
+    except RecursionError as error:
+        raise _bad("The body is nested too deeply.") from error
+    except json.JSONDecodeError as error:
+        raise _bad(
+            f"The body is not JSON: {error.msg} at line {error.lineno} column {error.colno}."
+        ) from error
+    except ValueError as error:  # of the hooks, or an integer of thousands of digits
+        raise _bad(f"The body is not acceptable JSON: {error}.") from error
+    if not isinstance(value, dict):
+        raise _bad("The body is JSON, but not an object.")
+    return value
+
+
+def _bad(detail: str) -> Problem:
+    return Problem(
+        400, "INVALID_JSON", detail, hint='Send one JSON object, such as {"repository": "a/b"}.'
+    )
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    seen = dict(pairs)
+    if len(seen) != len(pairs):
+        raise ValueError("a member occurs twice")
+    return seen
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError("a number is too large")
+    return number

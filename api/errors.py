@@ -1,0 +1,166 @@
+"""Refusals and failures as application/problem+json (RFC 9457); the only SQLSTATE -> status table.
+
+Every problem has type, title, status and detail, and besides `code` (stable, for programs) and
+`error` (the same sentence as detail); `field` names what was wrong, `hint` says what to do.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any, Final
+
+import psycopg
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+# SQLSTATE, or its class of two characters, -> HTTP status. What is not here is a bug: 500.
+STATUS_BY_SQLSTATE: Final[Mapping[str, int]] = {
+    "PT401": 401,
+    "PT404": 404,
+    "PT409": 409,
+    "PT422": 422,
+    "PT429": 429,
+    "08": 503,  # the connection broke
+    "22021": 422,  # text that the database's encoding has no place for
+    "22P05": 422,
+    "23503": 409,  # what the request refers to, or its user, was deleted meanwhile
+    "25006": 503,  # read-only: a standby that has not been promoted yet
+    "28": 503,  # the login is refused
+    "3D000": 503,  # no such database
+    "3F000": 503,  # no such schema
+    "40": 503,  # deadlock, serialization failure: rolled back, safe to repeat
+    "42501": 503,  # the login may not execute the function
+    "42883": 503,  # no such function
+    "53": 503,  # out of connections, disk or memory
+    "55P03": 503,  # lock timeout
+    "57": 503,  # statement timeout, shutdown, start-up
+}
+_UNREACHABLE: Final = "The database cannot be reached right now."
+_BUSY: Final = "The database was too busy to answer in time."
+_NOT_MIGRATED: Final = "The database is not migrated to the version that this API needs."
+_SENTENCES: Final[Mapping[str, str]] = {
+    "22021": "The request has text that the database cannot store.",
+    "22P05": "The request has text that the database cannot store.",
+    "23503": "The user, or what the request refers to, no longer exists.",
+    "3F000": _NOT_MIGRATED,
+    "40": _BUSY,
+    "42501": "The database login of this API lacks rights.",
+    "42883": _NOT_MIGRATED,
+    "55P03": _BUSY,
+    "57014": _BUSY,
+}
+
+
+class Problem(Exception):
+    """A request that is refused. `detail` is one sentence for people."""
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        detail: str,
+        *,
+        field: str | None = None,
+        hint: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.code = code
+        self.detail = detail
+        self.field = field
+        self.hint = hint
+        self.headers = dict(headers or {})
+
+    def response(self) -> Response:
+        """The answer; equal problems have equal bytes."""
+        members = {
+            "type": "about:blank",
+            "title": HTTPStatus(self.status).phrase,
+            "status": self.status,
+            "detail": self.detail,
+            "code": self.code,
+            "error": self.detail,
+            "field": self.field,
+            "hint": self.hint,
+        }
+        body = json.dumps({name: value for name, value in members.items() if value is not None})
+        return Response(
+            body,
+            self.status,
+            {"Cache-Control": "no-store", **self.headers},
+            "application/problem+json",
+        )
+
+
+def invalid(field: str, code: str, detail: str, hint: str) -> Problem:
+    """422: one field of the request is wrong."""
+    return Problem(422, code, detail, field=field, hint=hint)
+
+
+def unauthenticated(code: str, detail: str) -> Problem:
+    """401 with one of AUTH_MISSING_KEY, AUTH_INVALID_HEADER, AUTH_INVALID_KEY."""
+    return Problem(
+        401,
+        code,
+        detail,
+        hint="Send one header: Authorization: Bearer <API key or JWT>.",
+        headers={"WWW-Authenticate": "Bearer"},
+    )
+
+
+def invalid_key() -> Problem:
+    """401: unknown, wrong, disabled and expired look the same."""
+    return unauthenticated("AUTH_INVALID_KEY", "The API key or token is not valid.")
+
+
+def not_found() -> Problem:
+    """404: missing, another tenant's and malformed ids have the same bytes."""
+    return Problem(404, "NOT_FOUND", "There is no such job, or you may not see it.")
+
+
+def unavailable(reason: str) -> Problem:
+    """503: nothing is known to have happened; the same request may be sent again."""
+    return Problem(
+        503,
+        "DATABASE_UNAVAILABLE",
+        reason,
+        hint="Send the request again after the time in Retry-After.",
+        headers={"Retry-After": "1"},
+    )
+
+
+def from_database(error: Exception) -> Problem:
+    """The answer to a failed statement, or to a pool without a free connection."""
+    sqlstate: str | None = getattr(error, "sqlstate", None)
+    if sqlstate is None:  # the connection broke, or there was none in time
+        lost = (psycopg.OperationalError, psycopg.InterfaceError, TimeoutError)
+        return unavailable(_UNREACHABLE) if isinstance(error, lost) else internal()
+    status = STATUS_BY_SQLSTATE.get(sqlstate) or STATUS_BY_SQLSTATE.get(sqlstate[:2], 500)
+    sentence = _SENTENCES.get(sqlstate) or _SENTENCES.get(sqlstate[:2], _UNREACHABLE)
+    if status == 503:
+        return unavailable(sentence)
+    return Problem(status, "REFUSED", sentence) if status < 500 else internal()
+
+
+def internal() -> Problem:
+    """500: a bug of ours; the traceback is in the log and nowhere else."""
+    return Problem(500, "INTERNAL", "Something went wrong on our side.")
+
+
+async def on_problem(_: Request[Any], error: Exception) -> Response:
+    """Starlette's handler for Problem."""
+    assert isinstance(error, Problem)  # noqa: S101
+    return error.response()
+
+
+async def on_http_exception(_: Request[Any], error: Exception) -> Response:
+    """Starlette's handler for its own 404 (no such route) and 405 (with Allow)."""
+    assert isinstance(error, HTTPException)  # noqa: S101
+    sentences = {404: "There is no such route.", 405: "This route does not have that method."}
+    code = "ROUTE_NOT_FOUND" if error.status_code == 404 else HTTPStatus(error.status_code).name
+    detail = sentences.get(error.status_code, error.detail)
+    return Problem(error.status_code, code, detail, headers=error.headers).response()

@@ -1,0 +1,172 @@
+"""Calls of the api_* functions: the only SQL text of the HTTP layer.
+
+A request is one autocommit statement on a pooled connection, one round trip. Nothing else is
+ever sent: what other pools do by statements (checks, resets, settings) is done here by the
+start-up packet and by looking at the socket.
+"""
+
+from __future__ import annotations
+
+import logging
+import select
+from asyncio import timeout
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Final, Literal, Self
+from uuid import UUID
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.rows import TupleRow
+from psycopg_pool import AsyncConnectionPool
+
+from api.errors import from_database
+from api.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+Function = Literal["api_create_index_job", "api_get_job_status", "api_admin_get_job_status"]
+
+_STATEMENTS: Final[Mapping[Function, bytes]] = {
+    "api_create_index_job": b"""
+select a.verdict, a.code, a.message, a.hint, a.field, a.body, a.job_id, a.job_status,
+  a.job_version, a.rate_limit, a.rate_remaining, a.rate_reset
+from public.api_create_index_job(
+  p_api_key => %(p_api_key)s, p_claims => %(p_claims)s, p_repository => %(p_repository)s,
+  p_git_url => %(p_git_url)s, p_organization => %(p_organization)s, p_ref => %(p_ref)s,
+  p_commit_sha => %(p_commit_sha)s, p_idempotency_key => %(p_idempotency_key)s) as a""",
+    "api_get_job_status": b"""
+select a.verdict, a.code, a.message, a.hint, a.field, a.body, a.job_id, a.job_status,
+  a.job_version, a.rate_limit, a.rate_remaining, a.rate_reset
+from public.api_get_job_status(
+  p_api_key => %(p_api_key)s, p_claims => %(p_claims)s, p_job_id => %(p_job_id)s) as a""",
+    "api_admin_get_job_status": b"""
+select a.verdict, a.code, a.message, a.hint, a.field, a.body, a.job_id, a.job_status,
+  a.job_version, a.rate_limit, a.rate_remaining, a.rate_reset
+from public.api_admin_get_job_status(
+  p_claims => %(p_claims)s, p_job_id => %(p_job_id)s, p_reason => %(p_reason)s) as a""",
+}
+_SCHEMA_VERSION: Final = b"select public.api_schema_version()"
+
+# How long a request waits for one of the pool's connections, and how long a round of attempts
+# to reconnect lasts (a try at once, after a second, at its end; then the next round begins).
+_POOL_TIMEOUT: Final = 2.0
+_RECONNECT_ROUND: Final = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One row of private.api_answer, in its order."""
+
+    verdict: str
+    """'ok', or the SQLSTATE of the refusal: PT401, PT404, PT409, PT422, PT429."""
+    code: str | None
+    message: str | None
+    hint: str | None
+    field: str | None
+    body: str | None
+    """JSON text for the client; null on refusal."""
+    job_id: UUID | None
+    job_status: str | None
+    job_version: int | None
+    rate_limit: int | None
+    """Requests an hour of the caller's tier; null when no user was identified."""
+    rate_remaining: int | None
+    rate_reset: int | None
+    """When the hour ends, in Unix seconds."""
+
+
+class Rpc:
+    """The pool, and the calls over it. An async context manager; opening it waits for nothing.
+
+    Raises: Problem 503 when the database cannot be reached or is too busy (it reconnects by
+    itself, within about a second of the database being back); 500 for errors that are bugs.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        if not settings.api_database_url:
+            raise ValueError("API_DATABASE_URL is not set: `make serve` starts a stack that has it")
+        self._deadline = _POOL_TIMEOUT + settings.statement_timeout_seconds + 1
+        self._pool: AsyncConnectionPool[psycopg.AsyncConnection[TupleRow]] = AsyncConnectionPool(
+            _conninfo(settings.api_database_url, settings.statement_timeout_seconds),
+            kwargs={"autocommit": True},
+            min_size=settings.database_pool_size,
+            open=False,
+            name="api",
+            timeout=_POOL_TIMEOUT,
+            reconnect_timeout=_RECONNECT_ROUND,
+            reconnect_failed=_keep_trying,
+        )
+
+    async def __aenter__(self) -> Self:
+        await self._pool.open(wait=False)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._pool.close()
+
+    async def call(self, function: Function, **arguments: str | None) -> Answer:
+        """The one row that an api_* function returns; `arguments` are all of its arguments."""
+        return Answer(*await self._row(_STATEMENTS[function], arguments))
+
+    async def schema_version(self) -> str:
+        """The version of the newest migration that the database has: 14 digits."""
+        (version,) = await self._row(_SCHEMA_VERSION, {})
+        return str(version)
+
+    async def _row(self, statement: bytes, arguments: Mapping[str, str | None]) -> TupleRow:
+        try:
+            async with timeout(self._deadline):
+                while True:
+                    async with self._pool.connection() as connection:
+                        if _hung_up(connection):
+                            await connection.close()
+                            continue
+                        cursor = await connection.execute(statement, arguments)
+                        row = await cursor.fetchone()
+                        assert row is not None  # noqa: S101  (a function call returns one row)
+                        return row
+        except (psycopg.Error, TimeoutError) as error:
+            problem = from_database(error)
+            if problem.status == 500:
+                raise
+            reason = str(error).partition("\n")[0]
+            logger.warning("%d: %s: %s", problem.status, type(error).__name__, reason)
+            raise problem from error
+
+
+def _conninfo(url: str, statement_timeout: float) -> str:
+    """The URL with our settings in its start-up packet, where they cost no statement."""
+    options = conninfo_to_dict(url).get("options") or ""
+    return make_conninfo(
+        url,
+        application_name="index-jobs-api",
+        connect_timeout=2,
+        keepalives_idle=30,
+        tcp_user_timeout=10_000,
+        options=f"{options} -c TimeZone=UTC"
+        f" -c statement_timeout={round(statement_timeout * 1000)}".strip(),
+    )
+
+
+def _hung_up(connection: psycopg.AsyncConnection[TupleRow]) -> bool:
+    """Whether the server said something to an idle connection: its farewell, or its end of file.
+
+    So a connection that a restart of the server broke is found without a round trip.
+    """
+    if connection.closed:
+        return True
+    poll = select.poll()
+    poll.register(connection.pgconn.socket, select.POLLIN)
+    return bool(poll.poll(0))
+
+
+async def _keep_trying(pool: AsyncConnectionPool[psycopg.AsyncConnection[TupleRow]]) -> None:
+    """The pool gave up reconnecting: begin the next round, for ever, also without requests."""
+    await pool.check()

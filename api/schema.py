@@ -1,0 +1,264 @@
+"""The shapes that go in and out, and the validation of what comes in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal, TypedDict
+from urllib.parse import urlsplit
+
+from api.errors import Problem, invalid
+from api.settings import Settings
+
+JobStatus = Literal["pending", "processing", "completed", "failed", "cancelled"]
+"""public.job_status; the last three are final."""
+
+UNFINISHED: Final = frozenset[str]({"pending", "processing"})
+
+
+class IndexRepoJobPayload(TypedDict):
+    """What a queue hands to a worker."""
+
+    indexJobId: str
+    repositoryId: str
+    commitSha: str | None
+
+
+class JobStats(TypedDict):
+    """What index_jobs.stats has once a job of the built-in indexer is completed."""
+
+    files_indexed: int
+    symbols_extracted: int
+    files_skipped: int
+    bytes: int
+    languages: dict[str, int]
+
+
+class JobMetadata(TypedDict, total=False):
+    """p_metadata of update_job_status."""
+
+    error: str
+    stats: Mapping[str, Any]
+    commit_sha: str
+
+
+class JobProgress(TypedDict):
+    """Where the current attempt is; `total` is null while it is unknown."""
+
+    phase: str
+    done: int
+    total: int | None
+
+
+class IndexJob(TypedDict):
+    """GET /jobs/{id}: a row of public.index_jobs. Times are RFC 3339 in UTC."""
+
+    id: str
+    repository_id: str
+    owner_user_id: str | None
+    organization_id: str | None
+    created_by: str | None
+    ref: str
+    commit_sha: str | None
+    queue_job_id: str | None
+    status: JobStatus
+    attempt: int
+    max_attempts: int
+    worker_id: str | None
+    progress: JobProgress | None
+    stats: JobStats | None
+    error_message: str | None
+    created_at: str
+    started_at: str | None
+    completed_at: str | None
+    heartbeat_at: str | None
+    lease_expires_at: str | None
+    retry_at: str | None
+    cancel_requested_at: str | None
+    updated_at: str
+    version: int
+    idempotency_key: str | None
+    request_hash: str | None
+
+
+class IndexResponse(TypedDict):
+    """POST /index: 202. `runId` equals `jobId` and is deprecated."""
+
+    jobId: str
+    runId: str
+    status: JobStatus
+
+
+@dataclass(frozen=True, slots=True)
+class IndexRequest:
+    """A valid body of POST /index: arguments of api_create_index_job."""
+
+    repository: str
+    """Full name: owner/name, or host/path of a URL."""
+    git_url: str
+    organization: str | None
+    ref: str | None
+    commit_sha: str | None
+
+
+# The fields of POST /index, and the code when one is wrong.
+_FIELDS: Final = {
+    "repository": "invalid_repository",
+    "ref": "invalid_ref",
+    "commit_sha": "invalid_commit_sha",
+    "organization": "invalid_organization",
+    "localPath": "invalid_local_path",
+}
+_SEGMENT: Final = r"(?!\.{1,2}(?:/|$))[A-Za-z0-9_.-]+"
+_OWNER_NAME: Final = re.compile(rf"(?!-){_SEGMENT}/(?!-){_SEGMENT}")
+_URL_PATH: Final = re.compile(rf"(?:/{_SEGMENT}){{1,7}}")
+_HOST: Final = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?")
+_LONGEST_NAME: Final = 255
+_LONGEST_URL: Final = 2_048
+_ORGANIZATION: Final = re.compile(r"[A-Za-z0-9-]{1,63}")
+_COMMIT_SHA: Final = re.compile(r"[0-9a-fA-F]{40}")
+# What `git check-ref-format --allow-onelevel` refuses, and a leading dash.
+_BAD_REF: Final = re.compile(
+    r"^-|^/|/$|//|\.$|\.\.|@\{|^@$|(?:^|/)\.|\.lock(?:/|$)|[\x00-\x20\x7f~^:?*\[\\]"
+)
+
+
+def index_request(body: Mapping[str, Any], settings: Settings) -> IndexRequest:
+    """The validated body of POST /index; null means absent.
+
+    Raises: Problem 422 that names the first wrong field and the remedy.
+    """
+    for name in body:
+        if name not in _FIELDS:
+            known = f"The fields are {', '.join(_FIELDS)}."
+            raise invalid(name[:100], "unknown_field", "There is no such field.", known)
+    for name, code in _FIELDS.items():
+        if not isinstance(body.get(name), str | None):
+            raise invalid(name, code, f"{name} must be a string.", "Send it in quotes.")
+    if body.get("repository") is None:
+        raise invalid(
+            "repository", "missing_repository", "repository is missing.", _REPOSITORY_HINT
+        )
+    full_name, git_url = _repository(body["repository"], body.get("localPath"), settings)
+    return IndexRequest(
+        repository=full_name,
+        git_url=git_url,
+        organization=_organization(body.get("organization")),
+        ref=_ref(body.get("ref")),
+        commit_sha=_commit_sha(body.get("commit_sha")),
+    )
+
+
+_REPOSITORY_HINT: Final = "Send owner/name, or the https URL of a git repository."
+
+
+def _repository(repository: str, local_path: str | None, settings: Settings) -> tuple[str, str]:
+    """(full name, git URL)."""
+    if local_path is not None:
+        if not _is_owner_name(repository):
+            raise _bad_repository("With localPath, repository must be a name such as local/project")
+        return repository, _local_path(local_path, settings)
+    if "://" in repository:
+        return _from_url(repository, settings.git_base_url)
+    name = repository.removesuffix(".git")
+    if not _is_owner_name(name):
+        raise _bad_repository("repository must be owner/name or an https URL")
+    return name, f"{settings.git_base_url}{name}.git"
+
+
+def _is_owner_name(name: str) -> bool:
+    return len(name) <= _LONGEST_NAME and _OWNER_NAME.fullmatch(name) is not None
+
+
+def _from_url(url: str, base_url: str) -> tuple[str, str]:
+    if len(url) > _LONGEST_URL or not url.isascii() or not url.isprintable() or " " in url:
+        raise _bad_repository(
+            f"The URL must be printable ASCII of at most {_LONGEST_URL} characters"
+        )
+    try:
+        parts = urlsplit(url)
+        port, host = parts.port if parts.port != 443 else None, parts.hostname or ""
+    except ValueError as error:
+        raise _bad_repository("repository is not a URL") from error
+    if parts.scheme != "https":
+        raise _bad_repository("The URL must begin with https://")
+    if "@" in parts.netloc:
+        raise _bad_repository("The URL must not have a user or a password in it")
+    if parts.query or parts.fragment or "?" in url or "#" in url or "\\" in url:
+        raise _bad_repository("The URL must not have a query, a fragment or a backslash")
+    path = parts.path.removesuffix("/").removesuffix(".git")
+    if not _HOST.fullmatch(host) or not _URL_PATH.fullmatch(path):
+        raise _bad_repository("The URL must be https://host/path of letters, digits, '.', '_', '-'")
+    address = f"https://{host}:{port}" if port else f"https://{host}"
+    short = f"{address}{path}".removeprefix(base_url)
+    if _is_owner_name(short):
+        return short, f"{base_url}{short}.git"
+    # '_' is in no host name, so host_8443/a is not another host's name.
+    full_name = f"{host}_{port}{path}" if port else f"{host}{path}"
+    if len(full_name) > _LONGEST_NAME:
+        raise _bad_repository(f"Host and path must have at most {_LONGEST_NAME} characters")
+    return full_name, address + parts.path.removesuffix("/")
+
+
+def _bad_repository(detail: str) -> Problem:
+    return invalid("repository", "invalid_repository", f"{detail}.", _REPOSITORY_HINT)
+
+
+def _local_path(text: str, settings: Settings) -> str:
+    """file: URL of the folder that `text` really is, links resolved, inside an allowed root."""
+    roots = settings.local_repository_roots
+    if not roots:
+        raise _bad_local_path("Local paths are not allowed here.")
+    if "\0" in text or not Path(text).is_absolute():
+        raise _bad_local_path("localPath must be an absolute path.")
+    try:
+        real = Path(text).resolve()
+        if not any(real.is_relative_to(root) for root in roots):
+            raise _bad_local_path("localPath is outside of the allowed folders.")
+        exists = real.is_dir()
+    except (OSError, RuntimeError) as error:  # a name too long, links in a circle
+        raise _bad_local_path("localPath cannot be followed.") from error
+    url = real.as_uri()
+    if not exists or len(url) > _LONGEST_URL:
+        raise _bad_local_path("localPath is not a folder, or its path is too long.")
+    return url
+
+
+def _bad_local_path(detail: str) -> Problem:
+    hint = "Send a folder inside one of those that the setting LOCAL_REPOSITORY_ROOTS lists."
+    return invalid("localPath", "invalid_local_path", detail, hint)
+
+
+def _ref(ref: str | None) -> str | None:
+    if ref is None or (0 < len(ref) <= 255 and not _BAD_REF.search(ref)):
+        return ref
+    raise invalid(
+        "ref",
+        "invalid_ref",
+        "ref is not a name that git accepts, or has more than 255 characters.",
+        "Send a branch, a tag, HEAD or a commit; leave it out for the default branch.",
+    )
+
+
+def _commit_sha(sha: str | None) -> str | None:
+    if sha is None or _COMMIT_SHA.fullmatch(sha):
+        return sha and sha.lower()
+    raise invalid(
+        "commit_sha",
+        "invalid_commit_sha",
+        "commit_sha must have 40 hexadecimal digits.",
+        "Send what `git rev-parse` prints, or leave it out for the newest commit.",
+    )
+
+
+def _organization(organization: str | None) -> str | None:
+    if organization is None or _ORGANIZATION.fullmatch(organization):
+        return organization
+    raise invalid(
+        "organization",
+        "invalid_organization",
+        "organization is neither a slug nor an id.",
+        "Send one of your organizations, or leave it out for a repository of your own.",
+    )

@@ -1,0 +1,82 @@
+"""What the processes are told from outside: environment variables, and nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+def _split(separator: str) -> BeforeValidator:
+    def split(value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        return tuple(part.strip() for part in value.split(separator) if part.strip())
+
+    return BeforeValidator(split)
+
+
+class Settings(BaseSettings):
+    """Each field is an environment variable of the same name in capitals; empty means unset."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="ignore", env_ignore_empty=True, populate_by_name=True
+    )
+
+    database_url: str | None = Field(default=None, repr=False)
+    """The migrator's login. The API never uses it."""
+    api_database_url: str | None = Field(default=None, repr=False)
+    """The login of the HTTP layer: a member of job_http, which may execute api_* and no more."""
+    worker_database_url: str | None = Field(default=None, repr=False)
+    """The login of the runner: a member of service_role."""
+    database_pool_size: int = Field(default=4, ge=1, le=64)
+    statement_timeout_seconds: float = Field(default=5, gt=0, le=600)
+    """How long one statement may take before its request is answered 503."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=54321, ge=0, le=65535)
+    cors_origins: Annotated[tuple[str, ...], NoDecode, _split(",")] = ("*",)
+    """Comma separated origins of browsers that may call; * is any."""
+
+    jwt_secret: SecretStr | None = None
+    """Checks HS256 tokens; at least 32 bytes."""
+    jwks_url: str | None = None
+    """Where the public keys of RS256, ES256 and EdDSA tokens are."""
+    jwt_audience: str = "authenticated"
+    jwt_max_lifetime_seconds: int = Field(default=86_400, ge=1)
+    """A user's token that expires later than this from now is refused."""
+    service_key: SecretStr | None = Field(
+        default=None, validation_alias=AliasChoices("SERVICE_KEY", "SUPABASE_SERVICE_ROLE_KEY")
+    )
+
+    git_base_url: str = "https://github.com/"
+    """Where owner/name is cloned from: this, the name, '.git'."""
+    local_repository_roots: Annotated[tuple[Path, ...], NoDecode, _split(":")] = ()
+    """Colon separated absolute folders that localPath may be in; none = local paths are refused."""
+
+    runner_concurrency: int = Field(default=2, ge=0, le=64)
+    """Jobs that this process indexes at once; 0 = none, another process does it."""
+    runner_lease_seconds: float = Field(default=15, gt=0)
+    run_dir: Path = Path(".run")
+
+    @field_validator("jwt_secret")
+    @classmethod
+    def _secret_is_long_enough(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(value.get_secret_value().encode()) < 32:
+            raise ValueError("JWT_SECRET must be at least 32 bytes: try `openssl rand -hex 32`")
+        return value
+
+    @field_validator("git_base_url")
+    @classmethod
+    def _base_ends_with_a_slash(cls, value: str) -> str:
+        return value if value.endswith("/") else value + "/"
+
+    @field_validator("local_repository_roots")
+    @classmethod
+    def _roots_are_real(cls, value: tuple[Path, ...]) -> tuple[Path, ...]:
+        for root in value:
+            if not root.is_absolute():
+                raise ValueError(f"LOCAL_REPOSITORY_ROOTS must be absolute folders, not {root}")
+        return tuple(root.resolve() for root in value)
