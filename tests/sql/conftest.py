@@ -1,0 +1,53 @@
+"""Runs each pgTAP file on every server and owner that we promise it for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from pytest_pgtap.pgtap import Runner
+from pytest_pgtap.plugin import PgTapFile, PgTapItem
+from pytest_pgtap.plugin.core import report_tap
+
+VARIANTS = [(18, "superuser"), (18, "ordinary"), (15, "ordinary")]
+OPTIONS = '-csearch_path="$user",public,pgtap,tests -cstatement_timeout=60s'
+
+
+class SqlFile(pytest.File):
+    def collect(self) -> Iterator[SqlTest]:
+        for major, owner in VARIANTS:
+            name = f"{self.path.name}[{major}-{owner}]"
+            yield SqlTest.from_parent(self, name=name, major=major, owner=owner)
+
+
+class SqlTest(PgTapItem):
+    """One file on one database, in a session of its own: a superuser's, with pgTAP in reach."""
+
+    def __init__(self, *, major: int, owner: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.variant = (major, owner)
+
+    def runtest(self) -> None:
+        database = self._request.getfixturevalue("pgtap_databases")(*self.variant)
+        with psycopg.connect(database.url, options=OPTIONS) as connection:
+            lines = Runner(connection).run(self.path.read_text())
+        report_tap(self, lines, self.path.name)
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], **kwargs: Any) -> Any:
+        if isinstance(excinfo.value, psycopg.Error):
+            return f"{self.path.name}: {excinfo.value.sqlstate} {excinfo.value}"
+        return super().repr_failure(excinfo, **kwargs)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collect_file(
+    parent: pytest.Collector, file_path: Path
+) -> Iterator[list[pytest.Collector]]:
+    found = yield
+    return [
+        SqlFile.from_parent(parent, path=file_path) if isinstance(node, PgTapFile) else node
+        for node in found
+    ]
