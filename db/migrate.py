@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import getpass
 import os
 import re
 import sys
@@ -118,11 +119,13 @@ def _parameters(url: str) -> dict[str, Any]:
     try:
         parameters = dict(conninfo_to_dict(url))
     except psycopg.ProgrammingError:
-        parameters = {"host": "@"}
-    if "@" in str(parameters.get("host", "")):
+        parameters = {}
+    port = re.fullmatch(r"[\d,]*", str(parameters.get("port", "")))
+    if not parameters or not port or url.partition("?")[0].count("@") > 1:
         raise MigrationError(
             "the database URL cannot be read: percent-encode special characters in user and "
-            "password (@ as %40, / as %2F, # as %23), and give the port as a number"
+            "password (@ as %40, / as %2F, # as %23), give the port as a number, and after ? only "
+            "what libpq knows, such as sslmode"
         )
     return {"connect_timeout": CONNECT_TIMEOUT, **parameters}
 
@@ -163,23 +166,26 @@ def _migrator(url: str, folder: Path) -> Iterator[tuple[Any, Any]]:
             if not _value(guard, "select to_regnamespace('yoyo') is not null"):
                 guard.execute("create schema yoyo")
                 guard.execute("revoke all on schema yoyo from public")
-            backend = _backend(_parameters(url))
-        except psycopg.Error as error:
-            raise MigrationError(f"yoyo's tables cannot be made: {_words(error)}") from None
-        with backend:
-            _remove_stale_lock_row(guard)
-            known = read_migrations(str(folder))
-            try:
+            with _backend(_parameters(url)) as backend:
+                _remove_stale_lock_row(guard)
+                known = read_migrations(str(folder))
                 with backend.lock():
                     _reconcile(guard, backend, known)
                     yield backend, known
-            except exceptions.LockTimeout as error:
-                raise MigrationError(f"{error}; or wait until it has ended") from None
-            except exceptions.BadMigration as error:
-                raise MigrationError(f"{error}; run: python -m db.stamp check") from None
+        except psycopg.Error as error:
+            raise MigrationError(f"cannot go on: {_words(error)}\n{_remedy(error)}") from None
+        except exceptions.LockTimeout as error:
+            raise MigrationError(f"{error}; or wait until it has ended") from None
+        except exceptions.BadMigration as error:
+            raise MigrationError(f"{error}; run: python -m db.stamp check") from None
 
 
 def _backend(parameters: dict[str, Any]) -> Any:
+    """yoyo's backend. yoyo logs the system user, who has no name in some containers."""
+    try:
+        getpass.getuser()
+    except (KeyError, OSError):
+        os.environ["USER"] = f"uid {os.getuid()}"
     args = {**parameters, "schema": "yoyo"}
     database = args.pop("dbname", None)
     uri = DatabaseURI("postgresql+psycopg", None, None, None, None, database, args)
@@ -190,15 +196,15 @@ def _backend(parameters: dict[str, Any]) -> Any:
 
 def _lock(guard: psycopg.Connection[tuple[Any, ...]]) -> None:
     """Takes the advisory lock, which dies with the connection. Raises MigrationError."""
-    wait = int(LOCK_WAIT.total_seconds())
+    wait = LOCK_WAIT.total_seconds()
     guard.execute("set statement_timeout = 0")
-    guard.execute(f"set lock_timeout = '{wait}s'")
+    guard.execute("select set_config('lock_timeout', %s, false)", [f"{wait * 1000:.0f}ms"])
     try:
         guard.execute("select pg_advisory_lock(%s)", [LOCK_KEY])
     except psycopg.errors.LockNotAvailable:
         raise MigrationError(
-            f"another migrator has been at work for more than {wait} s; wait for it, or end it: "
-            f"its server process is in pg_locks under advisory lock {LOCK_KEY}"
+            f"another migrator has been at work for more than {wait:.0f} s; wait for it, "
+            f"or end it: its server process is in pg_locks under advisory lock {LOCK_KEY}"
         ) from None
 
 
@@ -297,6 +303,8 @@ def _remedy(error: psycopg.Error) -> str:
             return "remedy: something of that name was made by hand; drop or rename it, then again"
         case "2BP01":
             return "remedy: something of yours depends on it; drop that first, then again"
+        case "08000" | "08003" | "08006" | "57P01" | "57P02" | "57P03" | None:
+            return "remedy: the connection broke; run this again when Postgres is back"
         case _:
             return "remedy: if the migration is not shared yet, correct it and run this again"
 
@@ -325,8 +333,11 @@ def main(arguments: list[str] | None = None) -> int:
         epilog="exit code 0: done, also when nothing was pending; 1: a problem (status: pending)",
     )
     parser.add_argument("command", choices=["apply", "rollback", "status"])
-    parser.add_argument("--count", type=int, default=1, help="how many to roll back (default: 1)")
+    parser.add_argument(
+        "--count", type=_positive, default=1, help="how many to roll back (default: 1)"
+    )
     parser.add_argument("--database", metavar="URL", help="default: DATABASE_URL")
+    parser.add_argument("--migrations", type=Path, default=MIGRATIONS, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     url = options.database or os.environ.get("DATABASE_URL", "")
     try:
@@ -336,20 +347,32 @@ def main(arguments: list[str] | None = None) -> int:
                 "postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
             )
         if options.command == "status":
-            return _status(url)
-        return _move(url, options.command, options.count)
+            return _status(url, options.migrations)
+        return _move(url, options.command, options.count, options.migrations)
     except MigrationError as error:
         print(error, file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("interrupted; the migration under way left nothing behind", file=sys.stderr)
+        return 130
 
 
-def _move(url: str, command: str, count: int) -> int:
+def _positive(text: str) -> int:
+    if (number := int(text)) < 1:
+        raise ValueError(text)
+    return number
+
+
+def _move(url: str, command: str, count: int, migrations: Path) -> int:
     def report(migration: str, seconds: float) -> None:
         print(f"{migration}  {seconds:.2f} s")
 
     started = time.monotonic()
     up = command == "apply"
-    done = apply(url, report=report) if up else rollback(url, count, report=report)
+    if up:
+        done = apply(url, migrations=migrations, report=report)
+    else:
+        done = rollback(url, count, migrations=migrations, report=report)
     if not done:
         print("nothing pending" if up else "nothing to roll back")
         return 0
@@ -358,8 +381,8 @@ def _move(url: str, command: str, count: int) -> int:
     return 0
 
 
-def _status(url: str) -> int:
-    current, newest = current_version(url), newest_version()
+def _status(url: str, migrations: Path) -> int:
+    current, newest = current_version(url), newest_version(migrations)
     print(f"database {current or 'empty'}, newest {newest}")
     return 0 if current is not None and current >= newest else 1
 

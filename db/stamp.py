@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import itertools
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -46,6 +47,7 @@ END_PART = "-- end stamped part"
 STAMP = "-- stamp: "
 STAMP_DELETED = "-- stamp deleted: "
 END_STAMP = "-- end stamp"
+DEPENDS = "-- depends:"
 
 ABOVE = "-- By hand, above the stamped part: what its functions and policies need."
 BELOW = "-- By hand, below it: what needs its functions (triggers, defaults); drops of tables."
@@ -89,6 +91,7 @@ _HEADER = re.compile(
 _SIGNATURE = re.compile(
     r"\brevoke\s+all\s+on\s+function\s+(?P<signature>[\w.]+\s*\([^)]*\))\s*from\b", re.I
 )
+_ON_FUNCTION = re.compile(r"\b(?:on|alter)\s+function\s+([\w.]+)\s*\(", re.I)
 _OWNER = re.compile(r"\balter\s+function\s[^;]*\bowner\s+to\s+(\w+)", re.I)
 _POLICY = re.compile(r"\bcreate\s+policy\s+(?P<name>\w+)\s+on\s+(?P<table>[\w.]+)", re.I)
 _TABLE = re.compile(
@@ -163,9 +166,16 @@ def _rank(path: str) -> tuple[int, str]:
 
 
 def declared_files(root: Path = ROOT) -> dict[str, str]:
-    """Text of every function and policy file, by path from the root."""
+    """Text of every function and policy file, by path from the root. Raises StampError."""
     files = [*root.glob("db/functions/**/*.sql"), *root.glob("db/policies/*.sql")]
-    return {f.relative_to(root).as_posix(): f.read_bytes().decode() for f in sorted(files)}
+    texts: dict[str, str] = {}
+    for file in sorted(files):
+        path = file.relative_to(root).as_posix()
+        try:
+            texts[path] = file.read_bytes().decode()
+        except UnicodeDecodeError:
+            raise StampError(f"{path}: save it as UTF-8") from None
+    return texts
 
 
 def migration_files(root: Path = ROOT) -> list[Path]:
@@ -338,7 +348,10 @@ def _split_part(path: Path) -> tuple[str, str]:
 def _next_version(files: list[Path]) -> str:
     now = datetime.now(UTC)
     if files:
-        newest = datetime.strptime(files[-1].name[:14], "%Y%m%d%H%M%S").replace(tzinfo=UTC)
+        try:
+            newest = datetime.strptime(f"{files[-1].name[:14]}+0000", "%Y%m%d%H%M%S%z")
+        except ValueError:
+            raise StampError(f"{files[-1].name} has no UTC time for a number; rename it") from None
         now = max(now, newest + timedelta(seconds=1))
     return now.strftime("%Y%m%d%H%M%S")
 
@@ -377,7 +390,7 @@ def new(name: str, *, root: Path = ROOT, empty: bool = False) -> tuple[Path, lis
         raise StampError("nothing changed since the last migration (--empty for one by hand)")
 
     version = _next_version(earlier)
-    depends = f"-- depends: {earlier[-1].stem}\n" if earlier else ""
+    depends = f"{DEPENDS} {earlier[-1].stem}\n" if earlier else ""
     forward = root / "db/migrations" / f"{version}_{snake}.sql"
     forward_text = (
         f"-- {snake}\n{depends}\n{ABOVE}\n\n{_part(transition(old, files))}\n{BELOW}\n\n"
@@ -482,6 +495,9 @@ def _function_problems(files: Mapping[str, str]) -> Iterator[str]:
             continue
         if function.name != f"{schema}.{Path(path).stem}":
             yield f"{path}: defines {function.name}; name file and function alike, in {schema}"
+        others = [n for n in _ON_FUNCTION.findall(outline(text)) if n != function.name]
+        if others:
+            yield f"{path}: its comment, owner or grants name {others[0]}; one function a file"
         if function.name in seen:
             yield f"{path}: {function.name} is also in {seen[function.name]}; no overloads"
         seen[function.name] = path
@@ -543,13 +559,10 @@ def _chain_problems(root: Path, forward: list[Path]) -> Iterator[str]:
     for file in forward:
         where = f"db/migrations/{file.name}"
         text, digits = file.read_text(), file.name[:14]
-        depends = [
-            line.split(":", 1)[1].split()
-            for line in text.splitlines()
-            if line.startswith("-- depends:")
-        ]
+        head = itertools.takewhile(lambda line: line[:2] in ("--", ""), text.splitlines())
+        depends = [line.split(":", 1)[1].split() for line in head if line.startswith(DEPENDS)]
         if depends != ([[previous.stem]] if previous else []):
-            wanted = f"'-- depends: {previous.stem}'" if previous else "no '-- depends:' line"
+            wanted = f"'{DEPENDS} {previous.stem}'" if previous else f"no '{DEPENDS}' line"
             yield f"{where}: the chain is broken; it needs {wanted}"
         if previous and digits <= previous.name[:14]:
             yield f"{where}: its number is not above that of {previous.name}; number it anew"
@@ -587,7 +600,7 @@ def _text_problems(where: str, text: str) -> Iterator[str]:
         )
 
 
-def _checksum_problems(root: Path) -> Iterator[str]:
+def _checksum_problems(root: Path, forward: list[Path]) -> Iterator[str]:
     sums = _checksums(root)
     there = {f.name: f for f in (root / "db/migrations").glob("*.sql")}
     for name in sorted({*sums, *there}):
@@ -595,11 +608,11 @@ def _checksum_problems(root: Path) -> Iterator[str]:
         if name not in there:
             yield f"{where}: listed in CHECKSUMS but gone; restore it from git"
         elif name not in sums:
-            yield f"{where}: not in CHECKSUMS; make it by python -m db.stamp new, or run again"
+            yield f"{where}: not in CHECKSUMS; write migrations by python -m db.stamp new"
         elif _digest(there[name]) != sums[name]:
-            yield (
-                f"{where}: edited after it was written down; restore it and write a new one "
-                "(only if nobody has applied it yet: python -m db.stamp again)"
+            open_ = name in (forward[-1].name, rollback_file(forward[-1]).name)
+            yield f"{where}: edited after it was written down; restore it and write a new one" + (
+                " (not applied elsewhere yet? then run: python -m db.stamp again)" * open_
             )
 
 
@@ -611,7 +624,7 @@ def check(root: Path = ROOT) -> list[str]:
         *_function_problems(files),
         *_drift_problems(files, forward),
         *_chain_problems(root, forward),
-        *_checksum_problems(root),
+        *_checksum_problems(root, forward),
         *_mirror_problems(root, forward),
     ]
 

@@ -1,0 +1,399 @@
+"""The migrator on real servers: this project's own migrations, and those of a small house."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from db import migrate, stamp
+
+ROOT = Path(__file__).parent.parent.parent
+IS_OPEN = "db/functions/private/is_open.sql"
+CAN_SEE = "db/functions/private/can_see.sql"
+WRITE_NOTE = "db/functions/write_note.sql"
+NOTES = "db/policies/notes.sql"
+ALL = len(stamp.migration_files())
+
+MAJORS = pytest.mark.parametrize("major", [18, 15])
+OWNERS = pytest.mark.parametrize("owner", ["ordinary", "superuser"])
+
+
+@pytest.fixture
+def empty(new_database: Any) -> Any:
+    """A database on which nothing has been applied."""
+    return new_database(migrated=False)
+
+
+def query(url: str, text: str) -> Any:
+    """The first column of the first row."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        row = connection.execute(text).fetchone()
+    return row[0] if row else None
+
+
+def run_sql(url: str, text: str) -> None:
+    with psycopg.connect(url) as connection:
+        connection.execute(text)
+
+
+def dump(database: Any) -> str:
+    """The schema by pg_dump, without yoyo's, without the dump's random key.
+
+    The grants of one object are sorted: a grant taken back and made again goes to their end.
+    """
+    command = [database.server.bin("pg_dump"), "--schema-only", "-N", "yoyo", database.url]
+    text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    lines = [line for line in text.splitlines() if "restrict " not in line]
+    runs = itertools.groupby(lines, key=lambda line: line.startswith("GRANT "))
+    return "\n".join(itertools.chain(*(sorted(run) if grants else run for grants, run in runs)))
+
+
+def command(database: Any, *arguments: str, migrations: Path = migrate.MIGRATIONS) -> list[str]:
+    command = [sys.executable, "-m", "db.migrate", *arguments, "--migrations", str(migrations)]
+    return [*command, "--database", database.migrator_url]
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline, "it never came to pass"
+        time.sleep(0.01)
+
+
+def waiters(database: Any) -> int:
+    """How many sessions of this database wait for a lock."""
+    text = f"""select count(*) from pg_stat_activity
+               where datname = '{database.name}' and wait_event_type = 'Lock'"""
+    return int(query(database.url, text))
+
+
+# --- this project's migrations --------------------------------------------------------------------
+
+
+@OWNERS
+@MAJORS
+def test_migrations_declared_files_and_mirror_make_one_schema(
+    new_database: Any, major: int, owner: str
+) -> None:
+    database = new_database(major, "ordinary")  # first: its owner makes the roles
+    database, mirrored = (new_database(major, owner, migrated=False) for _ in range(2))
+    assert len(migrate.apply(database.migrator_url)) == ALL
+    schema = dump(database)
+
+    run_sql(database.migrator_url, stamp.declared_sql())
+    assert dump(database) == schema, "re-applying all declared files changes nothing"
+
+    for file in sorted((ROOT / "supabase/migrations").iterdir()):
+        run_sql(mirrored.migrator_url, file.read_text())
+    assert dump(mirrored) == schema, "the mirror, each file one transaction, makes the same"
+
+    assert len(migrate.rollback(database.migrator_url, ALL)) == ALL
+    assert migrate.current_version(database.url) is None
+    assert len(migrate.apply(database.migrator_url)) == ALL
+    assert dump(database) == schema, "down, then up, makes the same"
+
+
+def test_rolling_everything_back_leaves_what_was_there_before(empty: Any) -> None:
+    before = dump(empty)
+    migrate.apply(empty.migrator_url)
+    migrate.rollback(empty.migrator_url, ALL)
+    assert dump(empty) == before
+
+
+def test_down_and_up_keep_the_rows_of_what_remains(database: Any) -> None:
+    run_sql(
+        database.url,
+        """
+        insert into auth.users (id) values ('00000000-0000-4000-8000-0000000000a1');
+        insert into public.repositories (id, full_name, git_url, owner_user_id)
+        values ('00000000-0000-4000-8000-0000000000b1', 'a/b', 'https://example.org/a/b',
+                '00000000-0000-4000-8000-0000000000a1');
+        insert into public.index_jobs (id, repository_id, owner_user_id, created_at, updated_at)
+        values ('00000000-0000-4000-8000-0000000000c1', '00000000-0000-4000-8000-0000000000b1',
+                '00000000-0000-4000-8000-0000000000a1', now(), now());
+        """,
+    )
+    tables = ("auth.users", "public.repositories", "public.index_jobs")
+    rows = [query(database.url, f"select jsonb_agg(t) from {table} as t") for table in tables]
+    migrate.rollback(database.migrator_url, ALL - 1)
+    assert query(database.url, "select count(*) from public.index_jobs") == 1
+    migrate.apply(database.migrator_url)
+    assert rows == [query(database.url, f"select jsonb_agg(t) from {t} as t") for t in tables]
+
+
+def test_apply_names_what_it_did_and_then_has_nothing_to_do(empty: Any) -> None:
+    reported: list[str] = []
+    done = migrate.apply(empty.migrator_url, report=lambda name, _: reported.append(name))
+    assert done == reported == [file.stem for file in stamp.migration_files()]
+    assert migrate.current_version(empty.url) == migrate.newest_version() == done[-1][:14]
+    assert migrate.apply(empty.migrator_url) == []
+
+
+def test_the_command_line_says_what_it_does(empty: Any, monkeypatch: Any, capsys: Any) -> None:
+    monkeypatch.setenv("DATABASE_URL", empty.migrator_url)
+    assert migrate.main(["status"]) == 1
+    assert migrate.main(["apply"]) == 0
+    *each, total = capsys.readouterr().out.splitlines()[1:]
+    names = [file.stem for file in stamp.migration_files()]
+    assert [line.split()[0] for line in each] == names
+    assert total.startswith(f"{len(names)} migrations ")
+    assert migrate.main(["apply"]) == 0
+    assert capsys.readouterr().out == "nothing pending\n"
+    assert migrate.main(["status"]) == 0
+    assert migrate.main(["rollback", "--count", str(ALL)]) == 0
+    assert f"{ALL} migrations rolled back" in capsys.readouterr().out
+    assert migrate.main(["rollback"]) == 0
+    assert capsys.readouterr().out == "nothing to roll back\n"
+
+
+def test_migrations_are_found_from_any_folder(empty: Any, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "db.migrate", "apply"]
+    environment = {**os.environ, "DATABASE_URL": empty.migrator_url}
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert migrate.current_version(empty.url) == migrate.newest_version()
+
+
+def test_yoyo_itself_works_by_its_configuration(empty: Any) -> None:
+    run_sql(empty.migrator_url, "create schema yoyo")
+    url = empty.migrator_url.replace("postgresql://", "postgresql+psycopg://") + "?schema=yoyo"
+    yoyo = [Path(sys.executable).with_name("yoyo"), "apply", "--database", url]
+    subprocess.run(yoyo, cwd=ROOT, check=True, capture_output=True)
+    assert migrate.current_version(empty.url) == migrate.newest_version()
+    assert migrate.apply(empty.migrator_url) == []
+
+
+# --- several migrators, killed ones ---------------------------------------------------------------
+
+
+def test_of_two_migrators_one_applies_and_the_other_finds_it_done(empty: Any) -> None:
+    with psycopg.connect(empty.url, autocommit=True) as first:
+        first.execute("select pg_advisory_lock(%s)", [migrate.LOCK_KEY])
+        migrators = [
+            subprocess.Popen(
+                command(empty, "apply"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            )
+            for _ in range(2)
+        ]
+        until(lambda: waiters(empty) == 2)
+    said = sorted(migrator.communicate(timeout=60) for migrator in migrators)
+    assert [migrator.returncode for migrator in migrators] == [0, 0]
+    assert [errors for _, errors in said] == ["", ""]
+    assert sorted(out.splitlines()[-1].split()[0] for out, _ in said) == [str(ALL), "nothing"]
+
+
+def test_a_migrator_that_waits_too_long_says_so(empty: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr(migrate, "LOCK_WAIT", timedelta(milliseconds=1))
+    with psycopg.connect(empty.url, autocommit=True) as other:
+        other.execute("select pg_advisory_lock(%s)", [migrate.LOCK_KEY])
+        with pytest.raises(migrate.MigrationError, match="another migrator has been at work"):
+            migrate.apply(empty.migrator_url)
+
+
+def test_after_a_killed_run_the_next_one_goes_on(empty: Any, stamped: Any) -> None:
+    stamped.stamp(
+        "slow",
+        ddl="create table public.half ();\nselect pg_advisory_xact_lock(1);\n",
+        undo="drop table public.half;",
+    )
+    with psycopg.connect(empty.url, autocommit=True) as gate:
+        gate.execute("select pg_advisory_lock(1)")
+        process = subprocess.Popen(command(empty, "apply", migrations=stamped.migrations))
+        until(lambda: waiters(empty) == 1)
+        process.kill()
+        process.wait()
+        assert query(empty.url, "select pid from yoyo.yoyo_lock") == process.pid
+    done = migrate.apply(empty.migrator_url, migrations=stamped.migrations)
+    assert [name[15:] for name in done] == ["slow"]
+    assert query(empty.url, "select count(*) from yoyo.yoyo_lock") == 0
+
+
+def test_a_lock_row_of_a_living_process_is_respected_until_it_is_old(
+    empty: Any, stamped: Any
+) -> None:
+    migrate.apply(empty.migrator_url, migrations=stamped.migrations)
+    insert = "insert into yoyo.yoyo_lock (locked, ctime, pid) values (1, {}, {})"
+    run_sql(empty.url, insert.format("now() at time zone 'utc'", os.getppid()))
+    with pytest.raises(migrate.MigrationError, match=f"process {os.getppid()} has held"):
+        migrate.apply(empty.migrator_url, migrations=stamped.migrations)
+    age = migrate.STALE_LOCK_ROW + timedelta(minutes=1)
+    run_sql(empty.url, f"update yoyo.yoyo_lock set ctime = ctime - '{age}'::interval")
+    assert migrate.apply(empty.migrator_url, migrations=stamped.migrations) == []
+
+
+def test_a_run_killed_before_its_mark_is_not_done_twice(database: Any) -> None:
+    run_sql(database.url, "delete from yoyo._yoyo_migration")
+    assert migrate.apply(database.migrator_url) == []
+    assert query(database.url, "select count(*) from yoyo._yoyo_migration") == ALL
+
+
+def test_what_supabase_applied_can_be_rolled_back(empty: Any, stamped: Any) -> None:
+    for file in sorted(stamped.path("supabase/migrations").iterdir()):
+        run_sql(empty.migrator_url, file.read_text())
+    assert len(migrate.rollback(empty.migrator_url, migrations=stamped.migrations)) == 1
+    assert migrate.current_version(empty.url) is None
+
+
+def test_a_newer_database_is_left_alone(database: Any) -> None:
+    run_sql(database.url, "comment on schema private is 'schema version 29991231235959'")
+    for move in (migrate.apply, migrate.rollback):
+        with pytest.raises(migrate.MigrationError, match="newer than this code"):
+            move(database.migrator_url)
+
+
+def test_a_lost_version_comment_is_named_and_no_mark_is_lost(database: Any) -> None:
+    run_sql(database.url, "comment on schema private is null")
+    with pytest.raises(migrate.MigrationError, match="put it back"):
+        migrate.apply(database.migrator_url)
+    assert query(database.url, "select count(*) from yoyo._yoyo_migration") == ALL
+
+
+# --- what goes wrong ------------------------------------------------------------------------------
+
+
+def test_a_failing_migration_leaves_nothing_behind(empty: Any, stamped: Any, capsys: Any) -> None:
+    stamped.stamp(
+        "bad", ddl="create table public.half ();\nselect 1 / 0;", undo="drop table public.half;"
+    )
+    good, bad = stamp.migration_files(stamped.root)
+    arguments = ["--migrations", str(stamped.migrations), "--database", empty.migrator_url]
+    assert migrate.main(["apply", *arguments]) == 1
+    said = capsys.readouterr()
+    assert said.out.startswith(good.stem)
+    assert said.err.startswith(f"{bad.name} failed and left nothing behind: division by zero")
+    assert "remedy: " in said.err
+    assert "Traceback" not in said.err
+    assert query(empty.url, "select to_regclass('public.half')") is None
+    assert migrate.current_version(empty.url) == good.name[:14]
+
+    stamped.edit(f"db/migrations/{bad.name}", "select 1 / 0;", "")
+    assert migrate.apply(empty.migrator_url, migrations=stamped.migrations) == [bad.stem]
+
+
+def test_a_failing_rollback_leaves_everything_as_it_was(empty: Any, stamped: Any) -> None:
+    migrate.apply(empty.migrator_url, migrations=stamped.migrations)
+    run_sql(empty.migrator_url, "create view public.bodies as select body from public.notes")
+    before = dump(empty)
+    with pytest.raises(migrate.MigrationError, match=r"(?s)_init\.rollback\.sql failed.*depend"):
+        migrate.rollback(empty.migrator_url, migrations=stamped.migrations)
+    assert dump(empty) == before
+    assert migrate.apply(empty.migrator_url, migrations=stamped.migrations) == []
+
+
+def test_a_login_that_may_not_migrate_is_told_what_it_lacks(empty: Any) -> None:
+    with pytest.raises(migrate.MigrationError, match="connect as the role that owns the database"):
+        migrate.apply(empty.url_of("test_anon"))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (("postgresql://", "mysql://"), "'mysql' where postgresql:// is needed"),
+        (("postgresql://", ""), "'no scheme' where postgresql:// is needed"),
+        (("127.0.0.1:", "127.0.0.1:x"), "cannot be read"),
+        (("{password}@", "s3cret/w@rd@"), "cannot be read"),
+        (("{database}", "{database}?pool=yes"), "after \\? only what libpq knows"),
+        (("{password}@", "s3cret@"), "the password of migrator is not the right one"),
+        (("migrator:", "nobody:"), "nobody is not the right one|there is no login nobody"),
+        (("{database}", "nowhere"), "there is no database nowhere; createdb nowhere"),
+        (("127.0.0.1:{port}", "127.0.0.1:1"), "nothing answers at 127.0.0.1 port 1"),
+        (("127.0.0.1", "no-such-host.invalid"), "there is no host no-such-host.invalid"),
+    ],
+)
+def test_a_wrong_url_says_what_is_wrong_and_never_the_password(
+    empty: Any, capsys: Any, change: tuple[str, str], said: str
+) -> None:
+    server = empty.server
+    names = {"password": server.password, "database": empty.name, "port": server.port}
+    old, new = (part.format(**names) for part in change)
+    url = empty.migrator_url
+    assert old in url
+    with pytest.raises(migrate.MigrationError, match=said) as caught:
+        migrate.apply(url.replace(old, new))
+    assert server.password not in str(caught.value)
+    assert "s3cret" not in str(caught.value)
+
+
+def test_no_url_says_where_to_put_one(monkeypatch: Any, capsys: Any) -> None:
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    assert migrate.main(["apply"]) == 1
+    assert "set DATABASE_URL or --database" in capsys.readouterr().err
+
+
+# --- stamped migrations on a real server ----------------------------------------------------------
+
+
+@MAJORS
+def test_an_ordinary_owner_hands_functions_over_and_keeps_no_membership(
+    new_database: Any, stamped: Any, major: int
+) -> None:
+    database = new_database(major, "ordinary", migrated=False)
+    migrate.apply(database.migrator_url, migrations=stamped.migrations)
+    stamped.edit(WRITE_NOTE, "% 2", "% 3")
+    stamped.stamp("again")
+    migrate.apply(database.migrator_url, migrations=stamped.migrations)
+    owner = "select proowner::regrole::text from pg_proc where proname = 'write_note'"
+    assert query(database.url, owner) == "job_writer"
+    own = """select count(*) from pg_auth_members
+             where member = 'migrator'::regrole and grantor = 'migrator'::regrole
+               and roleid in ('job_writer'::regrole, 'job_gateway'::regrole)"""
+    assert query(database.url, own) == 0
+    for schema in ("public", "private"):
+        may = f"select has_schema_privilege('job_writer', '{schema}', 'create')"
+        assert not query(database.url, may)
+
+
+@MAJORS
+def test_quotes_dollars_percents_and_semicolons_arrive_as_written(
+    new_database: Any, stamped: Any, major: int
+) -> None:
+    database = new_database(major, "ordinary", migrated=False)
+    migrate.apply(database.migrator_url, migrations=stamped.migrations)
+    body = "select prosrc from pg_proc where proname = 'write_note'"
+    assert query(database.url, body) == stamped.path(WRITE_NOTE).read_text().split("$$")[1]
+    note = query(database.url, "select body from public.write_note(1)")
+    assert note == 'it\'s; $1 at 100%; -- "no" comment'
+
+
+@MAJORS
+def test_a_rollback_brings_back_the_very_schema(
+    new_database: Any, stamped: Any, major: int
+) -> None:
+    database = new_database(major, "ordinary", migrated=False)
+    migrate.apply(database.migrator_url, migrations=stamped.migrations)
+    before = dump(database)
+    run_sql(database.url, "insert into public.notes values (1, 'migrator', 'kept')")
+
+    stamped.edit(CAN_SEE, "p_owner", "p_who")  # a policy depends on it
+    stamped.edit(WRITE_NOTE, "p_id bigint, p_body text", "p_id integer, p_body text")
+    stamped.edit(WRITE_NOTE, "(bigint, text)", "(integer, text)")
+    stamped.edit(IS_OPEN, "to authenticated, job_writer", "to job_writer")
+    stamped.edit(NOTES, "select, insert (id, body)", "select, insert")
+    stamped.edit(NOTES, "notes_all_job_writer", "notes_every_job_writer")
+    shut = stamped.path(IS_OPEN).read_text().replace("is_open", "is_shut")
+    stamped.write("db/functions/private/is_shut.sql", shut)
+    stamped.stamp("much")
+    stamped.path(WRITE_NOTE).unlink()
+    stamped.path("db/functions/private/is_shut.sql").unlink()
+    stamped.stamp("less")
+    assert stamped.check() == []
+
+    migrate.apply(database.migrator_url, migrations=stamped.migrations)
+    after = dump(database)
+    run_sql(database.migrator_url, stamp.declared_sql(stamped.root))
+    assert dump(database) == after
+    migrate.rollback(database.migrator_url, 2, migrations=stamped.migrations)
+    assert dump(database) == before
+    assert query(database.url, "select body from public.notes") == "kept"

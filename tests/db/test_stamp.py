@@ -1,0 +1,483 @@
+"""The stamp tool: what a migration holds, and what the check finds."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+import sqlparse
+
+from db import stamp
+
+CAN_SEE = "db/functions/private/can_see.sql"
+IS_OPEN = "db/functions/private/is_open.sql"
+WRITE_NOTE = "db/functions/write_note.sql"
+NOTES = "db/policies/notes.sql"
+
+
+def at(text: str, *parts: str) -> list[int]:
+    """Where the parts stand in a text; each must be there."""
+    return [text.index(part) for part in parts]
+
+
+def in_this_order(text: str, *parts: str) -> bool:
+    return at(text, *parts) == sorted(at(text, *parts))
+
+
+def newest(house: Any) -> str:
+    return stamp.migration_files(house.root)[-1].name
+
+
+# --- new --------------------------------------------------------------------------------------
+
+
+def test_a_migration_embeds_every_file_in_full(house: Any) -> None:
+    forward, _ = house.stamp("init")
+    declared = {
+        path: house.path(path).read_text() for path in (CAN_SEE, IS_OPEN, WRITE_NOTE, NOTES)
+    }
+    assert dict(stamp.stamps(forward)) == declared
+
+
+def test_what_a_policy_or_an_sql_function_names_stands_before_it(house: Any) -> None:
+    forward, _ = house.stamp("init")
+    order = [stamp.STAMP + path + "\n" for path in (IS_OPEN, CAN_SEE, NOTES, WRITE_NOTE)]
+    assert in_this_order(forward, stamp.HANDOVER, *order, stamp.HANDBACK)
+
+
+def test_functions_that_name_each_other_are_all_stamped(house: Any) -> None:
+    house.edit(IS_OPEN, "select false", "select private.can_see('x')")
+    forward, _ = house.stamp("init")
+    assert len(list(stamp.stamps(forward))) == 4
+
+
+def test_the_first_migration_depends_on_nothing_and_the_next_on_it(stamped: Any) -> None:
+    first = newest(stamped)
+    house = stamped
+    house.edit(IS_OPEN, "select false", "select true")
+    forward, _ = house.stamp("open_up")
+    assert stamp.DEPENDS not in (house.migrations / first).read_text()
+    assert f"\n{stamp.DEPENDS} {first.removesuffix('.sql')}\n" in forward
+
+
+def test_a_migration_ends_with_its_version_and_its_rollback_with_the_one_before(
+    stamped: Any,
+) -> None:
+    first = newest(stamped)[:14]
+    stamped.edit(IS_OPEN, "select false", "select true")
+    forward, rollback = stamped.stamp("open_up")
+    assert forward.endswith(f"\n{stamp.VERSION.format(newest(stamped)[:14])}\n")
+    assert rollback.endswith(f"\n{stamp.VERSION.format(first)}\n")
+
+
+def test_the_name_becomes_a_snake_and_the_number_the_time_in_utc(house: Any) -> None:
+    before = f"{datetime.now(UTC):%Y%m%d%H%M%S}"
+    house.stamp("Add Note-writing!")
+    assert newest(house)[14:] == "_add_note_writing.sql"
+    assert before <= newest(house)[:14] <= f"{datetime.now(UTC):%Y%m%d%H%M%S}"
+
+
+def test_numbers_grow_even_when_the_newest_is_in_the_future(house: Any) -> None:
+    house.write("db/migrations/29991231235959_far.sql", "select 1;\n")
+    house.stamp("init")
+    assert newest(house).startswith("30000101000000_")
+
+
+def test_nothing_changed_makes_no_migration(stamped: Any, capsys: Any) -> None:
+    before = sorted(stamped.migrations.iterdir())
+    assert stamp.main(["new", "idle", "--root", str(stamped.root)]) == 1
+    assert "nothing changed" in capsys.readouterr().err
+    assert sorted(stamped.migrations.iterdir()) == before
+
+
+def test_an_empty_migration_can_be_asked_for_and_holds_no_handover(stamped: Any) -> None:
+    assert stamp.main(["new", "by_hand", "--empty", "--root", str(stamped.root)]) == 0
+    forward = (stamped.migrations / newest(stamped)).read_text()
+    assert "job_writer" not in forward
+    assert list(stamp.stamps(forward)) == []
+
+
+def test_new_says_what_it_stamped(stamped: Any, capsys: Any) -> None:
+    stamped.edit(IS_OPEN, "select false", "select true")
+    stamped.write("db/functions/private/is_shut.sql", is_shut(stamped))
+    stamped.path(WRITE_NOTE).unlink()
+    assert stamp.main(["new", "mixed", "--root", str(stamped.root)]) == 0
+    said = capsys.readouterr()
+    assert said.out == f"db/migrations/{newest(stamped)}\n"
+    assert {tuple(line.split()) for line in said.err.splitlines()} == {
+        ("changed", IS_OPEN),
+        ("new", "db/functions/private/is_shut.sql"),
+        ("deleted", WRITE_NOTE),
+    }
+
+
+def is_shut(house: Any) -> str:
+    return house.path(IS_OPEN).read_text().replace("is_open", "is_shut")
+
+
+# --- from one text to another, and back -----------------------------------------------------
+
+
+def test_a_changed_body_is_replaced_and_the_rollback_brings_the_earlier_text(stamped: Any) -> None:
+    old = stamped.path(IS_OPEN).read_text()
+    stamped.edit(IS_OPEN, "select false", "select true")
+    forward, rollback = stamped.stamp("open_up")
+    assert dict(stamp.stamps(forward)) == {IS_OPEN: stamped.path(IS_OPEN).read_text()}
+    assert dict(stamp.stamps(rollback)) == {IS_OPEN: old}
+    assert "drop" not in stamp.outline(forward + rollback)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("p_body text default 'it''s; $1 at 100%'", "p_body text"),
+        ("p_id bigint", "p_number bigint"),
+        ("returns setof public.notes", "returns public.notes"),
+    ],
+    ids=["a default less", "an argument renamed", "another return type"],
+)
+def test_what_cannot_be_replaced_is_dropped_first(stamped: Any, old: str, new: str) -> None:
+    stamped.edit(WRITE_NOTE, old, new)
+    for text in stamped.stamp("change"):
+        drop = "drop function public.write_note(bigint, text);\n"
+        assert in_this_order(text, stamp.HANDOVER, drop, f"{stamp.STAMP}{WRITE_NOTE}\n")
+
+
+def test_a_function_that_loses_its_owner_is_made_anew(stamped: Any) -> None:
+    stamped.edit(WRITE_NOTE, "alter function public.write_note(bigint, text) owner to", "--")
+    forward, rollback = stamped.stamp("disown")
+    assert "drop function public.write_note(bigint, text);" in forward
+    assert "drop function" not in rollback
+
+
+def test_the_drop_names_the_types_of_the_text_that_goes(stamped: Any) -> None:
+    stamped.write(WRITE_NOTE, stamped.path(WRITE_NOTE).read_text().replace("bigint", "integer"))
+    forward, rollback = stamped.stamp("narrow")
+    assert "drop function public.write_note(bigint, text);" in forward
+    assert "drop function public.write_note(integer, text);" in rollback
+
+
+def test_spaces_and_comments_in_a_header_drop_nothing(stamped: Any) -> None:
+    stamped.edit(WRITE_NOTE, "(p_id bigint, ", "(\n  p_id  bigint,  -- its number\n  ")
+    assert "drop" not in stamp.outline("".join(stamped.stamp("reformat")))
+
+
+def test_a_policy_that_names_a_dropped_function_is_dropped_before_and_made_after(
+    stamped: Any,
+) -> None:
+    stamped.edit(CAN_SEE, "p_owner", "p_who")
+    for text in stamped.stamp("rename_argument"):
+        assert in_this_order(
+            text,
+            "drop policy if exists notes_select_owner on public.notes;\n",
+            "drop function private.can_see(text);\n",
+            f"{stamp.STAMP}{CAN_SEE}\n",
+            f"{stamp.STAMP}{NOTES}\n",
+        )
+
+
+def test_a_deleted_function_is_dropped_and_the_rollback_makes_it_again(stamped: Any) -> None:
+    old = stamped.path(WRITE_NOTE).read_text()
+    stamped.path(WRITE_NOTE).unlink()
+    forward, rollback = stamped.stamp("no_writing")
+    assert dict(stamp.stamps(forward)) == {WRITE_NOTE: None}
+    assert "drop function public.write_note(bigint, text);" in forward
+    assert dict(stamp.stamps(rollback)) == {WRITE_NOTE: old}
+    assert stamped.check() == []
+
+
+def test_a_new_function_is_dropped_by_the_rollback(stamped: Any) -> None:
+    stamped.write("db/functions/private/is_shut.sql", is_shut(stamped))
+    _, rollback = stamped.stamp("shut")
+    assert "drop function private.is_shut();" in rollback
+
+
+def test_a_new_policy_file_is_undone_but_row_level_security_stays_on(house: Any) -> None:
+    house.path(NOTES).rename(house.path("notes.sql"))
+    house.stamp("functions")
+    house.path("notes.sql").rename(house.path(NOTES))
+    _, rollback = house.stamp("policies")
+    assert "drop policy if exists notes_select_owner on public.notes;" in rollback
+    assert "drop policy if exists notes_all_job_writer on public.notes;" in rollback
+    roles = ", ".join((*stamp.API_ROLES, "job_writer"))
+    assert f"revoke all on table public.notes from {roles};" in rollback
+    assert "disable" not in rollback
+
+
+def test_a_policy_that_the_new_text_no_longer_makes_is_dropped(stamped: Any) -> None:
+    stamped.write(
+        NOTES,
+        re.sub(
+            r"drop policy if exists notes_all_job.*?way in.';\n\n",
+            "",
+            stamped.path(NOTES).read_text(),
+            flags=re.S,
+        ),
+    )
+    forward, rollback = stamped.stamp("readers_only")
+    assert "drop policy if exists notes_all_job_writer" in forward
+    assert "create policy notes_all_job_writer" not in forward
+    assert "create policy notes_all_job_writer" in rollback
+
+
+def test_a_grant_that_the_new_text_no_longer_makes_is_taken_back(stamped: Any) -> None:
+    stamped.edit(IS_OPEN, "to authenticated, job_writer", "to authenticated")
+    stamped.edit(NOTES, "select, insert (id, body)", "select")
+    forward, rollback = stamped.stamp("less")
+    assert "revoke all on function private.is_open() from job_writer;" in forward
+    assert "revoke all on table public.notes from job_writer;" in forward
+    assert "revoke all on table public.notes from job_writer;" in rollback
+
+
+def test_a_file_without_its_signature_cannot_be_dropped(stamped: Any) -> None:
+    text = stamped.path(IS_OPEN).read_text()
+    with pytest.raises(stamp.StampError, match="revoke all on function"):
+        stamp.transition({IS_OPEN: text.replace("revoke all", "revoke execute")}, {})
+
+
+@pytest.mark.parametrize(
+    "ending", ["", "\n\n", "\r\n"], ids=["no newline", "two newlines", "carriage return"]
+)
+def test_a_file_that_a_stamp_cannot_carry_is_refused(house: Any, ending: str) -> None:
+    text = house.path(IS_OPEN).read_text().rstrip("\n")
+    house.path(IS_OPEN).write_bytes((text + ending).encode())
+    with pytest.raises(stamp.StampError, match="one newline"):
+        stamp.new("init", root=house.root)
+    assert not house.migrations.exists()
+
+
+def test_a_file_that_looks_like_a_marker_is_refused(house: Any) -> None:
+    house.edit(IS_OPEN, "  select false", f"{stamp.END_STAMP}\n  select false")
+    with pytest.raises(stamp.StampError, match="marker"):
+        stamp.new("init", root=house.root)
+
+
+def test_yoyo_cuts_a_migration_where_postgres_does(house: Any) -> None:
+    forward, _ = house.stamp("init")
+    whole = [s for s in sqlparse.split(forward) if "create or replace function" in s]
+    assert len(whole) == 3
+    assert all(s.endswith("$$;") for s in whole)
+
+
+# --- again ------------------------------------------------------------------------------------
+
+
+def test_again_keeps_what_is_by_hand_and_stamps_what_is_declared_now(stamped: Any) -> None:
+    stamped.edit(IS_OPEN, "select false", "select true")
+    stamped.stamp(
+        "open_up",
+        ddl="alter table public.notes add at date;",
+        undo="alter table public.notes drop at;",
+    )
+    stamped.edit(IS_OPEN, "select true", "select null::boolean")
+    assert stamped.check() != []
+    assert stamp.main(["again", "--root", str(stamped.root)]) == 0
+    forward = (stamped.migrations / newest(stamped)).read_text()
+    rollback = (stamped.migrations / newest(stamped).replace(".sql", ".rollback.sql")).read_text()
+    assert in_this_order(forward, "add at date;", "select null::boolean", stamp.RELOAD)
+    assert in_this_order(rollback, "select false", "drop at;", stamp.RELOAD)
+    assert stamped.check() == []
+
+
+def test_again_leaves_the_part_empty_when_all_is_as_before(stamped: Any) -> None:
+    stamped.edit(IS_OPEN, "select false", "select true")
+    stamped.stamp("open_up")
+    stamped.edit(IS_OPEN, "select true", "select false")
+    forward, summary = stamp.again(root=stamped.root)
+    assert list(stamp.stamps(forward.read_text())) == []
+    assert summary == []
+
+
+# --- the mirror -------------------------------------------------------------------------------
+
+
+def test_the_mirror_is_a_byte_copy_of_the_forward_files_alone(stamped: Any) -> None:
+    stamped.write("supabase/migrations/20000101000000_stray.sql", "select 1;\n")
+    stamped.edit(IS_OPEN, "select false", "select true")
+    stamped.stamp("open_up")
+    mirror = {f.name: f.read_bytes() for f in stamped.path("supabase/migrations").iterdir()}
+    assert mirror == {f.name: f.read_bytes() for f in stamp.migration_files(stamped.root)}
+    assert len(mirror) == 2
+
+
+# --- check ------------------------------------------------------------------------------------
+
+
+def test_a_house_as_stamped_has_no_problem(stamped: Any, capsys: Any) -> None:
+    assert stamp.main(["check", "--root", str(stamped.root)]) == 0
+    assert capsys.readouterr() == ("", "")
+
+
+def test_an_edited_function_without_a_migration_fails_and_the_remedy_is_named(
+    stamped: Any, capsys: Any
+) -> None:
+    stamped.edit(WRITE_NOTE, "% 2", "% 3")
+    assert stamp.main(["check", "--root", str(stamped.root)]) == 1
+    said = capsys.readouterr().err
+    assert said == f"{WRITE_NOTE}: changed since the last migration; run: make migration name=…\n"
+
+
+def break_and_check(house: Any, path: str, old: str, new: str) -> str:
+    house.edit(path, old, new)
+    return "\n".join(house.check())
+
+
+@pytest.mark.parametrize(
+    ("path", "old", "new", "problem"),
+    [
+        (IS_OPEN, "language sql\nstable", "language sql", "write its volatility"),
+        (IS_OPEN, "security invoker\n", "", "write its security"),
+        (IS_OPEN, "set search_path = pg_catalog, pg_temp\n", "", "write its search_path"),
+        (IS_OPEN, "pg_catalog, pg_temp", "pg_catalog", "write its search_path"),
+        (IS_OPEN, "language sql\n", "", "language"),
+        (IS_OPEN, "create or replace", "create", "exactly one 'create or replace function'"),
+        (IS_OPEN, "-- private", "create or replace function private.b() returns int language sql "
+         "as $$ select 1 $$;\n-- private", "exactly one 'create or replace function'"),
+        (IS_OPEN, "comment on function private.is_open()", "-- ", "add 'comment on function'"),
+        (IS_OPEN, "revoke all on function private.is_open()", "-- ", "add 'revoke all on function"),
+        (IS_OPEN, "from public, anon,", "from", "revoke from public, anon as well"),
+        (IS_OPEN, "private.is_open", "public.is_open", "in private"),
+        (IS_OPEN, "create or replace function private.is_open", "create or replace function "
+         "private.is_shut", "name file and function alike"),
+        (IS_OPEN, "grant execute on function private.is_open()", "grant execute on function "
+         "private.can_see(text)", "grants name private.can_see"),
+        (NOTES, "alter table public.notes", "-- ", "changed since the last migration"),
+    ],
+)  # fmt: skip
+def test_a_function_file_follows_the_house_rules(
+    stamped: Any, path: str, old: str, new: str, problem: str
+) -> None:
+    said = break_and_check(stamped, path, old, new)
+    assert problem in said
+    assert all(line.startswith(path) for line in said.splitlines())
+
+
+def test_two_files_cannot_define_one_function(stamped: Any) -> None:
+    stamped.write("db/functions/more/write_note.sql", stamped.path(WRITE_NOTE).read_text())
+    assert "no overloads" in "\n".join(stamped.check())
+
+
+def test_a_missing_or_an_idle_rollback_is_a_problem(stamped: Any) -> None:
+    rollback = stamped.migrations / newest(stamped).replace(".sql", ".rollback.sql")
+    rollback.write_text(f"-- nothing\n{stamp.RELOAD}\n")
+    assert f"db/migrations/{rollback.name}: undoes nothing" in "\n".join(stamped.check())
+    rollback.unlink()
+    assert f"db/migrations/{rollback.name}: missing" in "\n".join(stamped.check())
+
+
+def test_a_rollback_without_a_forward_file_is_a_problem(stamped: Any) -> None:
+    stamped.write("db/migrations/20000101000000_x.rollback.sql", "select 1;\n")
+    assert "20000101000000_x.rollback.sql: has no forward file" in "\n".join(stamped.check())
+
+
+@pytest.mark.parametrize("name", ["1_short.sql", "20000101000000_Upper.sql", "notes.txt"])
+def test_a_file_of_another_name_is_a_problem(stamped: Any, name: str) -> None:
+    stamped.write(f"db/migrations/{name}", "select 1;\n")
+    assert f"db/migrations/{name}: name it" in "\n".join(stamped.check())
+
+
+def test_the_chain_is_one_and_in_the_order_of_the_numbers(stamped: Any) -> None:
+    stamped.stamp("second")
+    stamped.stamp("third")
+    first, second, third = stamp.migration_files(stamped.root)
+    third.write_text(third.read_text().replace(second.stem, first.stem))
+    assert f"{third.name}: the chain is broken; it needs '-- depends: {second.stem}'" in "\n".join(
+        stamped.check()
+    )
+    first.write_text(f"-- depends: {second.stem}\n{first.read_text()}")
+    assert f"{first.name}: the chain is broken" in "\n".join(stamped.check())
+
+
+def test_two_migrations_cannot_have_one_number(stamped: Any) -> None:
+    first = stamp.migration_files(stamped.root)[0]
+    twin = first.with_name(first.name.replace("init", "twin"))
+    twin.write_text(f"-- depends: {first.stem}\n{first.read_text()}")
+    assert f"{twin.name}: its number is not above" in "\n".join(stamped.check())
+
+
+def test_a_migration_that_does_not_end_with_its_version_is_a_problem(stamped: Any) -> None:
+    stamped.stamp("second")
+    forward = stamp.migration_files(stamped.root)[-1]
+    for file in (forward, stamp.rollback_file(forward)):
+        file.write_text(file.read_text() + "select 1;\n")
+        assert f"{file.name}: end it with: comment on schema" in "\n".join(stamped.check())
+
+
+def test_an_edited_migration_is_noticed(stamped: Any) -> None:
+    stamped.stamp("second", ddl="create table public.more ();", undo="drop table public.more;")
+    first, second = stamp.migration_files(stamped.root)
+    for file, remedy in ((first, "write a new one"), (second, "python -m db.stamp again")):
+        text = file.read_text()
+        file.write_text("-- a word more\n" + text)
+        stamp.mirror(stamped.root)
+        said = stamped.check()
+        assert len(said) == 1
+        assert f"{file.name}: edited" in said[0]
+        assert said[0].count(remedy) == 1
+        assert ("again" in said[0]) == (file == second)
+        file.write_text(text)
+
+
+def test_a_lost_migration_and_one_not_written_down_are_noticed(stamped: Any) -> None:
+    stamped.stamp("second")
+    second = stamp.migration_files(stamped.root)[-1]
+    second.rename(second.with_name("20990101000000_moved.sql"))
+    said = "\n".join(stamped.check())
+    assert f"{second.name}: listed in CHECKSUMS but gone" in said
+    assert "20990101000000_moved.sql: not in CHECKSUMS" in said
+
+
+def test_a_mirror_with_more_with_less_or_with_other_bytes_is_a_problem(stamped: Any) -> None:
+    copy = stamped.path("supabase/migrations") / newest(stamped)
+    copy.write_text(copy.read_text() + "\n")
+    assert f"{copy.name}: not a copy" in "\n".join(stamped.check())
+    copy.rename(copy.with_name("20000101000000_stray.sql"))
+    said = "\n".join(stamped.check())
+    assert f"{copy.name}: missing" in said
+    assert "20000101000000_stray.sql: not in db/migrations" in said
+    assert stamp.main(["mirror", "--root", str(stamped.root)]) == 0
+    assert stamped.check() == []
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["create index concurrently notes_owner_idx on public.notes (owner);",
+     "refresh materialized view concurrently public.sums;"],
+)  # fmt: skip
+def test_concurrently_cannot_be_mirrored(stamped: Any, statement: str) -> None:
+    stamped.stamp("index", ddl=statement, undo="select 1;")
+    assert "'concurrently' cannot run" in "\n".join(stamped.check())
+
+
+def test_the_word_concurrently_in_a_comment_is_no_problem(stamped: Any) -> None:
+    stamped.stamp("index", ddl="-- never create an index concurrently\nselect 1;", undo="select 1;")
+    assert stamped.check() == []
+
+
+def test_a_migration_that_yoyo_would_cut_otherwise_is_a_problem(stamped: Any) -> None:
+    stamped.stamp("span", ddl="create table public.spans (begin int);\nselect 1;",
+                  undo="drop table public.spans;")  # fmt: skip
+    assert "yoyo would cut it" in "\n".join(stamped.check())
+
+
+def test_a_stamp_without_its_end_is_a_problem(stamped: Any) -> None:
+    forward = stamp.migration_files(stamped.root)[-1]
+    forward.write_text(forward.read_text().replace(f"{stamp.END_STAMP}\n", "", 1))
+    assert "has no '-- end stamp' line" in "\n".join(stamped.check())
+
+
+# --- declared_sql ---------------------------------------------------------------------------------
+
+
+def test_the_declared_sql_holds_every_file_within_the_handover(house: Any) -> None:
+    declared = stamp.declared_sql(house.root)
+    assert declared.startswith(stamp.HANDOVER)
+    assert declared.endswith(stamp.HANDBACK)
+    for path in (CAN_SEE, IS_OPEN, WRITE_NOTE, NOTES):
+        assert house.path(path).read_text() in declared
+
+
+def test_this_project_itself_has_no_problem() -> None:
+    assert stamp.check() == []
