@@ -1,0 +1,358 @@
+"""Calls to git: one bare, shallow repository in the scratch folder, its tree, its blobs.
+
+There is never a work tree, so no symlink, filter, attribute or hook of the repository comes to
+life. Everything after the fetch runs without any transport.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import IO, NamedTuple
+
+from api.indexer.protocol import IndexingError
+from api.indexer.source import Source
+
+# Read by our git and by the upload-pack of a local repository, instead of the configuration of
+# the system and the user. A repository may belong to another user than the indexer's.
+_CONFIG = """\
+[safe]
+	directory = *
+[core]
+	hooksPath = /dev/null
+	symlinks = false
+	fsmonitor = false
+	bigFileThreshold = 16m
+[credential]
+	helper =
+[protocol]
+	allow = never
+	version = 2
+[http]
+	followRedirects = false
+	lowSpeedLimit = 1000
+	lowSpeedTime = 60
+[transfer]
+	unpackLimit = 1
+[fetch]
+	recurseSubmodules = false
+[submodule]
+	recurse = false
+[gc]
+	auto = 0
+[maintenance]
+	auto = false
+[uploadpack]
+	allowFilter = true
+	allowAnySHA1InWant = true
+[remote "origin"]
+	uploadpack = git upload-pack --strict
+"""
+_INHERITED = ("PATH", "SSL_CERT_FILE", "SSL_CERT_DIR", "https_proxy", "HTTPS_PROXY", "no_proxy")
+_HEAD = "refs/job/head"
+_COMMIT = re.compile(r"[0-9a-fA-F]{40}")
+_RECEIVING = re.compile(rb"Receiving objects: +\d+% \((\d+)/(\d+)\)")
+_RECORD_BYTES = 1024 * 1024
+
+# What git says, and what it means for the owner of the job; the first that fits. Lines that
+# the other side dictates ("remote: ...") are never looked at.
+_FAILURES = (
+    (
+        r"could not resolve host",
+        "host_not_found",
+        "The host of the repository address does not exist.",
+    ),
+    (
+        r"repository '.*' not found|not appear to be a git repo|authentication failed"
+        r"|could not read (username|password)|returned error: (401|403|404)",
+        "repository_not_found",
+        "The repository does not exist, or it is private.",
+    ),
+    (
+        r"returned error: 3\d\d|unable to update url base from redirection",
+        "repository_moved",
+        "The repository has moved to another address. Use the new one.",
+    ),
+    (
+        r"not our ref|unadvertised object|remote did not send all necessary objects",
+        "unknown_commit",
+        "The commit is not in the repository.",
+    ),
+    (r"couldn't find remote ref", "unknown_ref", "The ref is not in the repository."),
+    (
+        r"failed to connect|couldn't connect|connection (refused|timed out|reset)"
+        r"|operation (timed out|too slow)|ssl|certificate|returned error: 5\d\d",
+        "host_unreachable",
+        "The host of the repository could not be reached, or broke off. Try again later.",
+    ),
+    (
+        r"mismatched algorithms|unknown repository extension|object-?format",
+        "unsupported_repository",
+        "The repository uses a format that is not supported, such as SHA-256 object names.",
+    ),
+)
+
+
+class Entry(NamedTuple):
+    """One entry of a tree. `size` is None where the blob was too large to be fetched."""
+
+    mode: bytes
+    oid: str
+    size: int | None
+    path: bytes
+
+
+class Repository:
+    """One commit of a source, fetched into `scratch`."""
+
+    def __init__(self, scratch: Path, source: Source) -> None:
+        self._git_dir = scratch / "repository.git"
+        self._source = source
+        config = scratch / "gitconfig"
+        config.write_text(_CONFIG)
+        self._environment = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+        self._environment |= {
+            "HOME": str(scratch),
+            "TMPDIR": str(scratch),
+            "LC_ALL": "C",
+            "GIT_DIR": str(self._git_dir),
+            "GIT_CONFIG_NOSYSTEM": "1",
+            "GIT_CONFIG_GLOBAL": str(config),
+            "GIT_ATTR_NOSYSTEM": "1",
+            "GIT_TERMINAL_PROMPT": "0",
+            "GIT_ASKPASS": "true",
+            "GIT_NO_LAZY_FETCH": "1",
+            "GIT_NO_REPLACE_OBJECTS": "1",
+            "GIT_PROTOCOL_FROM_USER": "0",
+            "GIT_ALLOW_PROTOCOL": "none",
+        }
+
+    def fetch(
+        self,
+        ref: str,
+        commit_sha: str | None,
+        blob_limit: int,
+        progress: Callable[[int, int], None],
+    ) -> str:
+        """Fetches one commit without its history and without blobs over `blob_limit` bytes.
+
+        `ref` is HEAD, a branch, a tag (a branch wins over a tag of its name), a full name below
+        refs/ or a full commit hash; a `commit_sha` goes before it. `progress` gets the objects
+        received and their total. Returns the hash of the commit.
+        Raises IndexingError when there is no such repository, ref or commit.
+        """
+        self._run("init", "--quiet", "--bare", "--template=", "--object-format=sha1")
+        self._run("config", "remote.origin.url", self._source.url)
+        wanted = commit_sha or (ref.lower() if _COMMIT.fullmatch(ref) else self._find(ref))
+        self._fetch(wanted, blob_limit, progress)
+        # No promise of more blobs: one that is missing stays missing, instead of being fetched.
+        self._run("config", "--remove-section", "remote.origin")
+        fetched = self._commit(f"{_HEAD}^{{commit}}")
+        if fetched is None or (commit_sha and fetched != commit_sha):
+            raise IndexingError("unknown_ref", "The ref does not name a commit.")
+        return fetched
+
+    def tree(self, commit: str, *, sizes: bool) -> Iterator[Entry]:
+        """Every entry below `commit` that is not a folder, in git's order.
+
+        Without `sizes` every size is None, and git need not look at the blobs.
+        """
+        arguments = ["ls-tree", "-r", "-z", "--full-tree", *(["--long"] if sizes else []), commit]
+        process = self._start(*arguments, stdin=subprocess.DEVNULL)
+        try:
+            for record in _records(_pipe(process.stdout)):
+                fields, _, path = record.partition(b"\t")
+                mode, _, oid, *rest = fields.split()
+                size = int(rest[0]) if rest and rest[0].isdigit() else None
+                yield Entry(mode, oid.decode(), size, path)
+            if process.wait():
+                raise _damaged()
+        finally:
+            _stop(process)
+
+    def blobs(self) -> Blobs:
+        return Blobs(self._start("cat-file", "--batch", stdin=subprocess.PIPE))
+
+    def _find(self, ref: str) -> str:
+        candidates = ["HEAD"] if ref == "HEAD" else [f"refs/heads/{ref}", f"refs/tags/{ref}"]
+        if ref.startswith("refs/"):
+            candidates.insert(0, ref)
+        found = self._list_remote(candidates)
+        for candidate in candidates:
+            if candidate in found:
+                return candidate
+        if not self._list_remote([]):
+            raise IndexingError("empty_repository", "The repository is empty: it has no commit.")
+        if ref == "HEAD":
+            raise IndexingError("unknown_ref", "The repository has no default branch. Name one.")
+        raise IndexingError(
+            "unknown_ref",
+            f"The repository has no branch or tag named {ref}. (A commit must be given by all 40"
+            " digits of its hash.)",
+        )
+
+    def _list_remote(self, names: list[str]) -> set[str]:
+        """Which of `names` the source has; without names, any one that it has."""
+        process = self._start_remote("ls-remote", "--quiet", "--", "origin", *names)
+        try:
+            found: set[str] = set()
+            for line in _pipe(process.stdout):
+                name = line.decode(errors="replace").rstrip("\n").partition("\t")[2]
+                if not names:
+                    return {name}
+                if name in names:
+                    found.add(name)
+            messages = _pipe(process.stderr).read()
+            if process.wait():
+                raise _failure(messages)
+            return found
+        finally:
+            _stop(process)
+
+    def _fetch(self, wanted: str, blob_limit: int, progress: Callable[[int, int], None]) -> None:
+        process = self._start_remote(
+            "fetch",
+            "--progress",
+            "--depth=1",
+            "--no-tags",
+            "--no-recurse-submodules",
+            "--no-auto-maintenance",
+            "--no-write-fetch-head",
+            f"--filter=blob:limit={blob_limit + 1}",
+            "--",
+            "origin",
+            f"+{wanted}:{_HEAD}",
+        )
+        try:
+            messages = b""
+            for line in _lines(_pipe(process.stderr)):
+                if received := _RECEIVING.match(line):
+                    progress(int(received[1]), int(received[2]))
+                else:
+                    messages = (messages + line + b"\n")[-16384:]
+            if process.wait():
+                raise _failure(messages)
+        finally:
+            _stop(process)
+
+    def _commit(self, revision: str) -> str | None:
+        done = self._call("rev-parse", "--verify", "--quiet", revision)
+        return done.stdout.decode().strip() if done.returncode == 0 else None
+
+    def _run(self, *arguments: str) -> None:
+        if self._call(*arguments).returncode:
+            raise IndexingError("clone_failed", "The repository could not be prepared.")
+
+    def _call(self, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+        return subprocess.run(
+            ["git", *arguments],
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            check=False,
+        )
+
+    def _start(
+        self, *arguments: str, stdin: int, stderr: int | None = None, protocol: str = "none"
+    ) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            ["git", *arguments],
+            env=self._environment | {"GIT_ALLOW_PROTOCOL": protocol},
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+        )
+
+    def _start_remote(self, *arguments: str) -> subprocess.Popen[bytes]:
+        return self._start(
+            *arguments,
+            stdin=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            protocol=self._source.protocol,
+        )
+
+
+class Blobs:
+    """Reads blobs by their hashes, in batches."""
+
+    # A batch of requests fits into a pipe, so that writing it never waits for reading.
+    BATCH = 1000
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self._process = process
+
+    def read(self, oids: Sequence[str]) -> Iterator[bytes]:
+        """The contents of at most BATCH blobs, in order."""
+        asked, answered = self._process.stdin, _pipe(self._process.stdout)
+        if asked is None or len(oids) > self.BATCH:
+            raise ValueError("too many blobs at once")
+        asked.write("".join(f"{oid}\n" for oid in oids).encode())
+        asked.flush()
+        for _ in oids:
+            header = answered.readline().split()
+            if len(header) != 3 or header[1] != b"blob":
+                raise _damaged()
+            size = int(header[2])
+            content = answered.read(size + 1)
+            if len(content) != size + 1:
+                raise _damaged()
+            yield content[:-1]
+
+    def close(self) -> None:
+        _stop(self._process)
+
+
+def _pipe(stream: IO[bytes] | None) -> io.BufferedReader:
+    if not isinstance(stream, io.BufferedReader):
+        raise TypeError("the process was started without this pipe")
+    return stream
+
+
+def _records(stream: io.BufferedReader) -> Iterator[bytes]:
+    """The parts of a stream that NUL ends."""
+    rest = b""
+    while chunk := stream.read1(65536):
+        *whole, rest = (rest + chunk).split(b"\0")
+        yield from whole
+        if len(rest) > _RECORD_BYTES:
+            raise _damaged()
+
+
+def _lines(stream: io.BufferedReader) -> Iterator[bytes]:
+    """The lines of git's messages; its progress ends them with a carriage return."""
+    rest = b""
+    while chunk := stream.read1(65536):
+        *whole, rest = re.split(rb"[\r\n]", rest + chunk)
+        yield from whole
+        rest = rest[-16384:]
+    yield rest
+
+
+def _failure(messages: bytes) -> IndexingError:
+    text = "\n".join(
+        line
+        for line in messages.decode(errors="replace").splitlines()
+        if not line.startswith("remote:")
+    )
+    print(f"git: {text[-2000:]!r}", file=sys.stderr)
+    for pattern, code, message in _FAILURES:
+        if re.search(pattern, text, re.IGNORECASE):
+            return IndexingError(code, message)
+    return IndexingError("clone_failed", "The repository could not be fetched.")
+
+
+def _damaged() -> IndexingError:
+    return IndexingError("damaged_repository", "The repository is damaged and cannot be read.")
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+    for stream in (process.stdin, process.stdout, process.stderr):
+        if stream:
+            stream.close()
+    process.wait()

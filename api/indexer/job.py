@@ -1,0 +1,213 @@
+"""One job from its request to its result: fetch, count, read, parse, write."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from itertools import islice
+
+from api.indexer import languages, source
+from api.indexer.copy_text import Writer
+from api.indexer.git import Blobs, Entry, Repository
+from api.indexer.parsers import Parsers, Source
+from api.indexer.protocol import IndexingError, Phase, Progress, Request, Result, Stats
+from api.indexer.symbols import GRAMMARS
+
+# What a parser gets at once: enough to hide the way there and back, little enough to hold.
+_BATCH_FILES = 64
+_BATCH_BYTES = 512 * 1024
+# Postgres refuses an index entry of more than a third of a page, and paths are indexed.
+_PATH_BYTES = 2000
+_PROGRESS_SECONDS = 0.5
+
+
+def run(request: Request, emit: Callable[[Progress], None]) -> Result:
+    """Does one job in this process. Raises IndexingError when it cannot be done."""
+    where = source.parse(request.git_url, request.local_roots)
+    source.check_ref(request.ref)
+    repository = Repository(request.scratch, where)
+    limits = request.limits
+
+    with _Phase("clone", emit) as phase:
+        commit = repository.fetch(request.ref, request.commit_sha, limits.file_bytes, phase.reached)
+    with _Phase("files", emit) as phase:
+        for number, entry in enumerate(repository.tree(commit, sizes=False), 1):
+            if number > limits.files:
+                raise IndexingError(
+                    "too_many_files", f"The repository has more than {limits.files} files."
+                )
+            if _special(entry) is None:
+                phase.reached(phase.done + 1)
+        total = phase.total = phase.done
+    with (
+        _Phase("symbols", emit, total) as phase,
+        Writer(request.scratch / "files.copy") as files,
+        Writer(request.scratch / "symbols.copy") as symbols,
+        closing(Parsers(limits)) as parsers,
+        closing(repository.blobs()) as blobs,
+    ):
+        tree = repository.tree(commit, sizes=True)
+        rows = _Rows(request, files, symbols, parsers)
+        for entry, content in _contents(rows, tree, blobs):
+            rows.add(entry, content)
+            phase.reached(rows.seen)
+        stats = rows.finish()
+        phase.reached(total)
+    return {
+        "event": "result",
+        "commit_sha": commit,
+        "stats": stats,
+        "files": str(files.path),
+        "symbols": str(symbols.path),
+    }
+
+
+class _Phase:
+    """Reports how far a phase is: at most twice a second, and once at its end."""
+
+    def __init__(
+        self, name: Phase, emit: Callable[[Progress], None], total: int | None = None
+    ) -> None:
+        self.done = 0
+        self.total = total
+        self._name = name
+        self._emit = emit
+        self._next = 0.0
+
+    def reached(self, done: int, total: int | None = None) -> None:
+        self.done = max(done, self.done)
+        self.total = total or self.total
+        if time.monotonic() >= self._next:
+            self._report()
+
+    def _report(self) -> None:
+        self._next = time.monotonic() + _PROGRESS_SECONDS
+        self._emit(
+            {"event": "progress", "phase": self._name, "done": self.done, "total": self.total}
+        )
+
+    def __enter__(self) -> _Phase:
+        self._report()
+        return self
+
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
+        if error is None:
+            self._report()
+
+
+class _Rows:
+    """Decides on each file and writes its rows."""
+
+    def __init__(self, request: Request, files: Writer, symbols: Writer, parsers: Parsers) -> None:
+        self.seen = 0
+        self._limits = request.limits
+        self._files = files
+        self._symbols = symbols
+        self._parsers = parsers
+        self._skipped: Counter[str] = Counter()
+        self._languages: Counter[str] = Counter()
+        self._bytes = 0
+        self._unparsed = 0
+        self._paths: set[int] = set()
+        self._batch: list[tuple[int, Source]] = []
+        self._batch_bytes = 0
+        self._given: list[list[int]] = []
+
+    def wants(self, entry: Entry) -> bool:
+        """Whether the content of an entry is needed; counts it as skipped if not."""
+        special = _special(entry)
+        if special is None:
+            self.seen += 1
+        path = _text(entry.path)
+        reason = special or languages.skip_by_path(path)
+        if reason is None and (entry.size is None or entry.size > self._limits.file_bytes):
+            reason = "oversized"
+        if reason is None and len(path.encode()) > _PATH_BYTES:
+            reason = "path_too_long"
+        if reason is None and hash(path) in self._paths:
+            reason = "duplicate_path"
+        if reason:
+            self._skipped[reason] += 1
+            return False
+        self._paths.add(hash(path))
+        return True
+
+    def add(self, entry: Entry, content: bytes) -> None:
+        path = _text(entry.path)
+        language = languages.language_of(path, content)
+        if reason := languages.skip_by_content(language, content):
+            self._skipped[reason] += 1
+            return
+        self._bytes += len(content)
+        if self._bytes > self._limits.total_bytes:
+            raise IndexingError(
+                "too_large", f"The repository has more than {self._limits.total_bytes} bytes."
+            )
+        self._files.write(self._files.rows + 1, path, language, len(content), entry.oid)
+        if language is None:
+            return
+        self._languages[language] += 1
+        if language in GRAMMARS:
+            self._batch.append((self._files.rows, (language, content)))
+            self._batch_bytes += len(content)
+            if len(self._batch) >= _BATCH_FILES or self._batch_bytes >= _BATCH_BYTES:
+                self._give()
+
+    def finish(self) -> Stats:
+        """Takes what is still being parsed. To be called once, after the last file."""
+        self._give()
+        while self._given:
+            self._take()
+        return {
+            "files_indexed": self._files.rows,
+            "symbols_extracted": self._symbols.rows,
+            "files_skipped": self._skipped.total(),
+            "bytes": self._bytes,
+            "languages": dict(sorted(self._languages.items())),
+            "skipped": dict(sorted(self._skipped.items())),
+            "unparsed": self._unparsed,
+        }
+
+    def _give(self) -> None:
+        if not self._batch:
+            return
+        if self._parsers.full:
+            self._take()
+        self._parsers.give([source for _, source in self._batch])
+        self._given.append([file_no for file_no, _ in self._batch])
+        self._batch = []
+        self._batch_bytes = 0
+
+    def _take(self) -> None:
+        for file_no, symbols in zip(self._given.pop(0), self._parsers.take(), strict=True):
+            if symbols is None:
+                self._unparsed += 1
+                continue
+            for symbol in symbols:
+                self._symbols.write(file_no, *symbol)
+        if self._symbols.rows > self._limits.symbols:
+            raise IndexingError(
+                "too_many_symbols",
+                f"The repository has more than {self._limits.symbols} symbols.",
+            )
+
+
+def _contents(rows: _Rows, entries: Iterator[Entry], blobs: Blobs) -> Iterator[tuple[Entry, bytes]]:
+    """The contents of those entries that are wanted."""
+    wanted = filter(rows.wants, entries)
+    while chunk := list(islice(wanted, Blobs.BATCH)):
+        yield from zip(chunk, blobs.read([entry.oid for entry in chunk]), strict=True)
+
+
+def _special(entry: Entry) -> languages.Reason | None:
+    """What an entry is, if it is no regular file."""
+    if entry.mode == b"120000":
+        return "symlink"
+    return "submodule" if entry.mode == b"160000" else None
+
+
+def _text(path: bytes) -> str:
+    """A path as text; bytes that are not UTF-8 are written as \\xNN."""
+    return path.decode(errors="backslashreplace")

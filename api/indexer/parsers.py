@@ -1,0 +1,125 @@
+"""Parser processes. Hostile source can make a parser hang, eat memory or crash: alone."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import time
+from collections import deque
+from collections.abc import Sequence
+from multiprocessing.connection import Connection
+
+from api.indexer import guard, symbols
+from api.indexer.protocol import Limits
+from api.indexer.symbols import Symbol
+
+_FORK = multiprocessing.get_context("fork")
+# A language and a content.
+Source = tuple[str, bytes]
+# The symbols of each source, None for one that could not be parsed within the limits.
+Parsed = list[list[Symbol] | None]
+
+
+class Parsers:
+    """Parses batches in `limits.parsers` processes; results come in the order of the batches."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._workers = [_Worker(limits) for _ in range(limits.parsers)]
+        self._busy: deque[_Worker] = deque()
+        self._idle = deque(self._workers)
+
+    @property
+    def full(self) -> bool:
+        """Whether a result must be taken before the next batch can be given."""
+        return not self._idle
+
+    @property
+    def empty(self) -> bool:
+        return not self._busy
+
+    def give(self, batch: Sequence[Source]) -> None:
+        worker = self._idle.popleft()
+        worker.give(batch)
+        self._busy.append(worker)
+
+    def take(self) -> Parsed:
+        """The result of the oldest batch given."""
+        worker = self._busy.popleft()
+        parsed = worker.take()
+        self._idle.append(worker)
+        return parsed
+
+    def close(self) -> None:
+        for worker in self._workers:
+            worker.stop()
+
+
+class _Worker:
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._batch: Sequence[Source] = ()
+        self._start()
+
+    def _start(self) -> None:
+        self._connection, theirs = _FORK.Pipe()
+        self._process = _FORK.Process(
+            target=_work, args=(theirs, os.getpid(), self._limits.parser_memory), daemon=True
+        )
+        self._process.start()
+        theirs.close()
+        self._given_at = time.monotonic()
+
+    def stop(self) -> None:
+        self._connection.close()
+        self._process.kill()
+        self._process.join()
+
+    def give(self, batch: Sequence[Source]) -> None:
+        self._batch = batch
+        self._given_at = time.monotonic()
+        if batch:
+            self._connection.send(batch)
+
+    def take(self) -> Parsed:
+        if not self._batch:
+            return []
+        left = self._given_at + self._limits.parse_seconds - time.monotonic()
+        try:
+            if self._connection.poll(max(left, 0)):
+                parsed: Parsed = self._connection.recv()
+                return parsed
+        except (EOFError, ConnectionError):
+            pass
+        # One of them hangs or crashed the parser: each gets a try of its own.
+        batch = self._batch
+        self.stop()
+        self._start()
+        if len(batch) == 1:
+            return [None]
+        return [one for source in batch for one in self._parse([source])]
+
+    def _parse(self, batch: Sequence[Source]) -> Parsed:
+        self.give(batch)
+        return self.take()
+
+
+def _work(connection: Connection, parent_pid: int, memory: int) -> None:
+    """Parses what arrives until the other end closes."""
+    guard.die_with_parent(parent_pid)
+    guard.limit_memory(memory)
+    # Not the pipes of the parent, whose readers wait for their last writer.
+    os.closerange(3, connection.fileno())
+    os.closerange(connection.fileno() + 1, os.sysconf("SC_OPEN_MAX"))
+    while True:
+        try:
+            batch: list[Source] = connection.recv()
+        except EOFError:
+            return
+        connection.send([_extract(language, content) for language, content in batch])
+
+
+def _extract(language: str, content: bytes) -> list[Symbol] | None:
+    try:
+        return symbols.extract(language, content)
+    except (ValueError, MemoryError, RecursionError):
+        return None

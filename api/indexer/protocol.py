@@ -1,0 +1,127 @@
+"""What goes into the indexer and what comes out of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TypedDict
+
+Phase = Literal["clone", "files", "symbols"]
+
+
+class IndexingError(Exception):
+    """Ends a job. The message is for its owner: no credentials, no path of the machine."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one job may take. Sizes in bytes, times in seconds."""
+
+    seconds: float = 900
+    files: int = 500_000
+    file_bytes: int = 1024 * 1024
+    total_bytes: int = 4 * 1024**3
+    symbols: int = 10_000_000
+    parse_seconds: float = 10
+    parser_memory: int = 768 * 1024**2
+    parsers: int = 1
+
+
+@dataclass(frozen=True)
+class Request:
+    """One job: index `ref` (HEAD: the default branch) or exactly `commit_sha` of `git_url`.
+
+    Local paths and file:// are taken only inside `local_roots`. With `parent_pid` the indexer
+    ends at once when its parent is no longer that process.
+    """
+
+    git_url: str
+    scratch: Path
+    ref: str = "HEAD"
+    commit_sha: str | None = None
+    local_roots: tuple[Path, ...] = ()
+    limits: Limits = field(default_factory=Limits)
+    parent_pid: int | None = None
+
+    @classmethod
+    def read(cls, path: Path) -> Request:
+        """Raises IndexingError invalid_request when the file does not hold a request."""
+        try:
+            return cls._from_json(json.loads(path.read_bytes()))
+        except (ValueError, TypeError, KeyError) as error:
+            raise IndexingError("invalid_request", f"The request is not valid: {error}") from error
+
+    @classmethod
+    def _from_json(cls, data: dict[str, Any]) -> Request:
+        unknown = data.keys() - {f.name for f in dataclasses.fields(cls)}
+        if unknown:
+            raise ValueError(f"unknown field {min(unknown)}")
+        ref, commit_sha = data.get("ref") or "HEAD", data.get("commit_sha")
+        if not isinstance(data["git_url"], str) or not isinstance(ref, str):
+            raise ValueError("git_url and ref must be text")
+        if commit_sha is not None and not re.fullmatch(r"[0-9a-fA-F]{40}", commit_sha):
+            raise ValueError("commit_sha must be 40 hexadecimal digits")
+        scratch, roots = Path(data["scratch"]), tuple(map(Path, data.get("local_roots") or ()))
+        if not all(path.is_absolute() for path in (scratch, *roots)):
+            raise ValueError("scratch and local_roots must be absolute")
+        limits = Limits(**(data.get("limits") or {}))
+        if not all(value > 0 for value in dataclasses.astuple(limits)):
+            raise ValueError("limits must be greater than 0")
+        return cls(
+            git_url=data["git_url"],
+            scratch=scratch,
+            ref=ref,
+            commit_sha=commit_sha.lower() if commit_sha else None,
+            local_roots=roots,
+            limits=limits,
+            parent_pid=data.get("parent_pid"),
+        )
+
+
+class Stats(TypedDict):
+    """Counts of one finished job. files_indexed and symbols_extracted are the rows written.
+
+    `languages` counts indexed files by language; files of no known language are left out.
+    `skipped` counts the other files by reason; files_skipped is its sum. `unparsed` counts
+    indexed files whose symbols could not be had within the limits of time and memory.
+    """
+
+    files_indexed: int
+    symbols_extracted: int
+    files_skipped: int
+    bytes: int
+    languages: dict[str, int]
+    skipped: dict[str, int]
+    unparsed: int
+
+
+class Progress(TypedDict):
+    event: Literal["progress"]
+    phase: Phase
+    done: int
+    total: int | None
+
+
+class Result(TypedDict):
+    event: Literal["result"]
+    commit_sha: str
+    stats: Stats
+    files: str
+    symbols: str
+
+
+class Failure(TypedDict):
+    event: Literal["error"]
+    code: str
+    message: str
+
+
+Event = Progress | Result | Failure

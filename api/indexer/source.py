@@ -1,0 +1,191 @@
+"""What may be cloned: the policy for addresses and refs, before git sees either.
+
+Everything that decides where git may connect to belongs here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+from urllib.parse import unquote, urlsplit
+
+from api.indexer.protocol import IndexingError
+
+_HOST = re.compile(r"(?!-)[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]")
+_PATH = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,;=:@%-]*)+")
+_URL_BYTES = 2048
+_REF_BYTES = 1024
+# The rules of git-check-ref-format, and no leading dash.
+_BAD_REF = re.compile(
+    r"""^-|^@$|^[/.]|[/.]$|/\.|//|\.\.|@\{|\.lock(?:/|$)|[\x00-\x20\x7f~^:?*\[\\]""", re.ASCII
+)
+
+
+@dataclass(frozen=True)
+class Source:
+    """An address that git may be given, and the only protocol it may use for it."""
+
+    url: str
+    protocol: Literal["https", "file"]
+
+
+def parse(git_url: str, local_roots: Sequence[Path]) -> Source:
+    """The source behind an address.
+
+    Only https:// is taken, and file:// or an absolute path inside `local_roots`. The url is put
+    together anew from the parts that were checked, so that git reads what was read here.
+    Raises IndexingError when the address is refused.
+    """
+    if not git_url or len(git_url) > _URL_BYTES or not git_url.isprintable() or "\\" in git_url:
+        raise _invalid()
+    if git_url.startswith("/"):
+        return _local(git_url, local_roots)
+    scheme, separator, _ = git_url.partition("://")
+    if separator and scheme.lower() == "file":
+        return _local(_file_path(git_url), local_roots)
+    if separator and scheme.lower() == "https":
+        return _https(git_url)
+    raise IndexingError(
+        "url_not_allowed", "Only repository addresses that begin with https:// are accepted."
+    )
+
+
+def _https(git_url: str) -> Source:
+    try:
+        parts = urlsplit(git_url)
+        host, port = parts.netloc, parts.port
+    except ValueError:
+        raise _invalid() from None
+    if "@" in host:
+        raise IndexingError(
+            "credentials_in_url",
+            "The repository address holds a user name or password. Remove it: only public"
+            " repositories can be indexed.",
+        )
+    host = host.removesuffix(f":{port}") if port is not None else host
+    decoded = unquote(parts.path, errors="replace")
+    if (
+        not _HOST.fullmatch(host)
+        or not _PATH.fullmatch(parts.path)
+        or not decoded.strip("/")
+        or not decoded.isprintable()
+        or ".." in decoded.split("/")
+        or parts.query
+        or parts.fragment
+    ):
+        raise _invalid()
+    authority = host.lower() + (f":{port}" if port is not None else "")
+    return Source(f"https://{authority}{parts.path}", "https")
+
+
+def _invalid() -> IndexingError:
+    return IndexingError("invalid_url", "The repository address is not valid.")
+
+
+def _file_path(git_url: str) -> str:
+    try:
+        parts = urlsplit(git_url)
+    except ValueError:
+        raise _invalid() from None
+    path = unquote(parts.path)
+    if parts.netloc not in {"", "localhost"} or parts.query or parts.fragment:
+        raise _invalid()
+    if not path.startswith("/") or not path.isprintable() or "\ufffd" in path:
+        raise _invalid()
+    return path
+
+
+def _local(path: str, local_roots: Sequence[Path]) -> Source:
+    if not local_roots:
+        raise IndexingError(
+            "local_path_not_allowed",
+            "Local paths are not accepted here: use an address that begins with https://.",
+        )
+    folder = Path(path)
+    try:
+        # The path itself first: nothing is told about folders outside the roots, not even that
+        # they exist.
+        if not _allowed(folder, local_roots):
+            raise _outside("The path")
+        read = git_folders(folder)
+        if not all(_allowed(each, local_roots) for each in read):
+            raise _outside("A folder that the repository refers to")
+        return Source(str(read[0]), "file")
+    except (OSError, RuntimeError):  # a loop of symlinks is a RuntimeError
+        raise _not_found() from None
+
+
+def _allowed(path: Path, local_roots: Sequence[Path]) -> bool:
+    real = path.resolve()
+    return any(real.is_relative_to(root.resolve()) for root in local_roots)
+
+
+def _not_found() -> IndexingError:
+    return IndexingError("repository_not_found", "There is no git repository at this path.")
+
+
+def _outside(what: str) -> IndexingError:
+    return IndexingError(
+        "local_path_not_allowed", f"{what} lies outside the folders that may be indexed."
+    )
+
+
+def git_folders(path: Path) -> list[Path]:
+    """Every folder that git reads for the repository at `path`, the git folder itself first.
+
+    `path` is a bare repository or a work tree, never a folder below one. Whoever allows the
+    repository of a linked work tree or a shared clone must allow all of these.
+    Raises IndexingError repository_not_found when there is none.
+    """
+    git_dir = _git_dir(path.resolve())
+    common = git_dir / _first_line(git_dir / "commondir", default=".")
+    if not ((git_dir / "HEAD").is_file() and (common / "objects").is_dir()):
+        raise _not_found()
+    folders = [git_dir, common, common / "objects", common / "refs"]
+    folders += _alternates(common / "objects")
+    return [folder.resolve() for folder in folders]
+
+
+def _git_dir(path: Path) -> Path:
+    dot_git = path / ".git"
+    if dot_git.is_dir():
+        return dot_git.resolve()
+    if not dot_git.is_file():
+        return path
+    line = _first_line(dot_git)
+    if not line.startswith("gitdir: "):
+        raise _not_found()
+    return (path / line.removeprefix("gitdir: ")).resolve()
+
+
+def _alternates(objects: Path, depth: int = 5) -> Iterator[Path]:
+    """The object stores that `objects` borrows from; git follows them five deep."""
+    listing = objects / "info" / "alternates"
+    if not depth or not listing.is_file():
+        return
+    for line in listing.read_text(errors="surrogateescape").splitlines():
+        if line and not line.startswith("#"):
+            yield objects / line
+            yield from _alternates(objects / line, depth - 1)
+
+
+def _first_line(path: Path, default: str = "") -> str:
+    if not path.is_file():
+        return default
+    with path.open(errors="surrogateescape") as file:
+        return file.readline(4096).rstrip("\n") or default
+
+
+def check_ref(ref: str) -> None:
+    """Raises IndexingError invalid_ref unless `ref` may name a branch, a tag or a commit."""
+    try:
+        size = len(ref.encode())
+    except UnicodeEncodeError:
+        size = 0
+    if not 0 < size <= _REF_BYTES or _BAD_REF.search(ref):
+        raise IndexingError(
+            "invalid_ref", "The ref is not a valid name of a branch, a tag or a commit."
+        )

@@ -1,0 +1,113 @@
+"""Symbols of one source file, by tree-sitter and a query file for each language.
+
+In a query the capture `@name` is the node that holds a symbol's name, `@parent` one that holds
+its parent's name where that is not what encloses it, `@<kind>` the whole definition. The first
+pattern that captures a name has it; the kind `@ignore` takes a name and drops it. Captures that
+begin with an underscore serve predicates only. A first line `; inherits: x` puts another
+language's file in front.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+from pathlib import Path
+from typing import NamedTuple
+
+from tree_sitter import Language, Node, Parser, Query, QueryCursor
+
+# Language: the wheel that carries its grammar, and its function there.
+GRAMMARS = {
+    "Python": ("tree_sitter_python", "language"),
+    "JavaScript": ("tree_sitter_javascript", "language"),
+    "TypeScript": ("tree_sitter_typescript", "language_typescript"),
+    "TSX": ("tree_sitter_typescript", "language_tsx"),
+    "Go": ("tree_sitter_go", "language"),
+}
+_QUERIES = Path(__file__).with_name("queries")
+_NAME_CHARACTERS = 500
+_CLASSES = frozenset({"class", "interface", "struct", "enum"})
+_ROLES = frozenset({"name", "parent"})
+_LEAVES = frozenset({"constant"})
+
+
+class Symbol(NamedTuple):
+    """One definition. Lines count from 1, the last one included; `parent` is a name."""
+
+    name: str
+    kind: str
+    start_line: int
+    end_line: int
+    parent: str | None
+
+
+def extract(language: str, source: bytes) -> list[Symbol]:
+    """The symbols of `source` in its order; what can be had where the syntax is broken.
+
+    `language` is one of GRAMMARS. A function right inside a class is a method. Time and memory
+    have no limit here: hostile source can take much of both.
+    """
+    parser, query = _grammar(language)
+    definitions: dict[int, tuple[Node, str, str, str | None]] = {}
+    claimed: dict[int, int] = {}
+    for pattern, captures in QueryCursor(query).matches(parser.parse(source).root_node):
+        name_node = captures["name"][0]
+        at = name_node.start_byte
+        if claimed.get(at, pattern) < pattern:
+            continue
+        claimed[at] = pattern
+        kind = next(key for key in captures if key not in _ROLES and key[0] != "_")
+        parent = captures.get("parent")
+        definitions[at] = (
+            captures[kind][0],
+            kind,
+            _text(source, name_node),
+            _text(source, parent[0]) if parent else None,
+        )
+    return _nest([found for found in definitions.values() if found[1] != "ignore" and found[2]])
+
+
+def _nest(definitions: list[tuple[Node, str, str, str | None]]) -> list[Symbol]:
+    """Gives each definition the one around it as its parent."""
+    symbols: list[Symbol] = []
+    around: list[tuple[int, str, str]] = []  # end, kind, name; the innermost last
+    definitions.sort(key=lambda found: (found[0].start_byte, -found[0].end_byte))
+    for node, own_kind, name, named_parent in definitions:
+        while around and around[-1][0] <= node.start_byte:
+            around.pop()
+        kind, parent = own_kind, named_parent
+        if parent is None and around:
+            _, outer_kind, parent = around[-1]
+            if kind == "function" and outer_kind in _CLASSES:
+                kind = "method"
+        first = node.start_point.row + 1
+        last = node.end_point
+        # A node that ends at the very start of a line does not reach into it.
+        last_line = max(first, last.row + (last.column > 0))
+        symbols.append(Symbol(name, kind, first, last_line, parent))
+        if kind not in _LEAVES:
+            around.append((node.end_byte, kind, name))
+    return symbols
+
+
+def _text(source: bytes, node: Node) -> str:
+    """A name as one line of clean text, without the quotes of a quoted key, of bounded length."""
+    text = source[node.start_byte : node.end_byte].decode(errors="replace").strip("'\"`")
+    if not text.isprintable():
+        text = " ".join(text.replace("\0", "\ufffd").split())
+    return text if len(text) <= _NAME_CHARACTERS else text[: _NAME_CHARACTERS - 1] + "…"
+
+
+@functools.cache
+def _grammar(language: str) -> tuple[Parser, Query]:
+    module, function = GRAMMARS[language]
+    grammar = Language(getattr(importlib.import_module(module), function)())
+    return Parser(grammar), Query(grammar, _query(language))
+
+
+def _query(language: str) -> str:
+    text = (_QUERIES / f"{language.lower()}.scm").read_text(encoding="utf-8")
+    first, _, _ = text.partition("\n")
+    if first.startswith("; inherits: "):
+        text = _query(first.removeprefix("; inherits: ")) + text
+    return text
