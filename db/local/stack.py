@@ -227,8 +227,8 @@ def ensure_login(connection: Connection, url: str, login: str, group: str, passw
     ).decode()
     with connection.transaction():
         connection.execute("select pg_advisory_xact_lock(hashtextextended('index_jobs:login', 0))")
-        exists = connection.execute("select from pg_roles where rolname = %s", (login,)).fetchone()
-        verb = sql.SQL("alter" if exists else "create")
+        row = connection.execute("select from pg_roles where rolname = %s", (login,)).fetchone()
+        verb = sql.SQL("create" if row is None else "alter")
         connection.execute(
             sql.SQL("{} role {} login password {}").format(
                 verb, sql.Identifier(login), sql.Literal(cipher)
@@ -304,21 +304,26 @@ def _as_user(
 def as_user(connection: Connection, user_id: str) -> Iterator[None]:
     """A transaction in which the connection is that user, under row-level security."""
     claims = json.dumps({"sub": user_id, "role": "authenticated"})
-    _may_become_authenticated(connection)
-    with connection.transaction():
-        connection.execute("set local role authenticated")
+    with as_role(connection, "authenticated"):
         connection.execute("select set_config('request.jwt.claims', %s, true)", (claims,))
         yield
-        connection.execute("reset role")
+        connection.execute("select set_config('request.jwt.claims', '', true)")
 
 
-def _may_become_authenticated(connection: Connection) -> None:
-    """A login that made the role may still have to allow itself to take it (Postgres 16 on)."""
+@contextmanager
+def as_role(connection: Connection, role: str) -> Iterator[None]:
+    """A transaction, or a part of one, in which the connection has that role and no other."""
+    become = sql.SQL("set local role {}").format(sql.Identifier(role))
     try:
-        with connection.transaction():
-            connection.execute("set local role authenticated")
+        with connection.transaction(force_rollback=True):
+            connection.execute(become)
     except psycopg.errors.InsufficientPrivilege:
-        connection.execute("grant authenticated to current_user")
+        # whoever made a role may still have to allow itself to take it on (Postgres 16 on)
+        connection.execute(sql.SQL("grant {} to current_user").format(sql.Identifier(role)))
+    with connection.transaction():
+        connection.execute(become)
+        yield
+        connection.execute("reset role")
 
 
 # --- what is kept between runs -------------------------------------------------------------------

@@ -1,0 +1,195 @@
+"""The HTTP API as the command line sees it: calls that retry what is worth it, errors as sentences.
+
+A 429 and a 503 are waited out as Retry-After says, as long as the caller's patience allows.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Literal, Self, cast
+
+import httpx
+
+from api.schema import UNFINISHED, IndexJob, IndexResponse
+
+FAILED, USAGE, NOT_FOUND, NO_ACCESS, UNREACHABLE, QUOTA = 1, 2, 3, 4, 5, 6
+
+_EXIT_CODES = {400: USAGE, 401: NO_ACCESS, 403: NO_ACCESS, 404: NOT_FOUND, 422: USAGE, 429: QUOTA}
+_OUTAGE_SECONDS = 60.0
+_SHORT_WAIT = 30.0
+_SCARCE_REQUESTS = 20
+_SLOWEST_POLL = 60.0
+
+Waiting = Callable[[str], None]
+
+
+class ApiError(Exception):
+    """A sentence for the person at the terminal, and the exit code that goes with it."""
+
+    def __init__(
+        self, message: str, *, exit_code: int, code: str = "", retry_after: float = 0.0
+    ) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+        self.code = code
+        self.retry_after = retry_after
+
+
+@dataclass(frozen=True)
+class Created:
+    """An accepted POST /index."""
+
+    answer: IndexResponse
+    seconds: float
+
+
+class Client:
+    """Calls one API with one key. Raises ApiError for whatever goes wrong."""
+
+    def __init__(self, url: str, key: str, *, waiting: Waiting = lambda reason: None) -> None:
+        self._url = url.rstrip("/")
+        self.waiting = waiting
+        try:
+            self._http = httpx.Client(
+                base_url=self._url,
+                headers={"Authorization": f"Bearer {key}"},
+                timeout=15,
+                trust_env=not _is_loopback(httpx.URL(self._url).host),
+            )
+        except (httpx.InvalidURL, UnicodeEncodeError):
+            raise ApiError(
+                f"API_URL or API_KEY is not usable: {self._url!r} must be like "
+                "http://127.0.0.1:54321, the key plain ASCII",
+                exit_code=USAGE,
+            ) from None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._http.close()
+
+    def create_index_job(
+        self, request: dict[str, str], *, idempotency_key: str | None = None
+    ) -> Created:
+        """POST /index."""
+        headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
+        response = self._patiently("POST", "/index", json=request, headers=headers)
+        return Created(cast(IndexResponse, response.json()), response.elapsed.total_seconds())
+
+    def get_job_status(self, job_id: str) -> IndexJob:
+        """GET /jobs/{id}."""
+        return cast(IndexJob, self._patiently("GET", f"/jobs/{job_id}").json())
+
+    def follow(self, job_id: str, *, every: float | None = None) -> Iterator[IndexJob]:
+        """The job again and again, until its status is final.
+
+        `every` is the pause in seconds; without it the API says how long, and a quota that runs
+        low stretches it.
+        """
+        while True:
+            response = self._patiently("GET", f"/jobs/{job_id}", for_ever=True)
+            job = cast(IndexJob, response.json())
+            yield job
+            if job["status"] not in UNFINISHED:
+                return
+            time.sleep(_pause(response) if every is None else every)
+
+    def _patiently(
+        self,
+        method: Literal["GET", "POST"],
+        path: str,
+        *,
+        for_ever: bool = False,
+        **arguments: Any,
+    ) -> httpx.Response:
+        """Waits for a quota to come back; with `for_ever` however long, and for a lost API too."""
+        gives_up = time.monotonic() + _OUTAGE_SECONDS
+        while True:
+            try:
+                return self._call(method, path, **arguments)
+            except ApiError as error:
+                if error.exit_code == QUOTA:
+                    worth_it = for_ever or error.retry_after <= _SHORT_WAIT
+                else:
+                    outage = error.exit_code == UNREACHABLE
+                    worth_it = outage and for_ever and time.monotonic() < gives_up
+                if not worth_it:
+                    raise
+                seconds = max(1.0, error.retry_after)
+                self.waiting(f"{error} Going on in {_span(seconds)}.")
+                time.sleep(seconds)
+
+    def _call(self, method: Literal["GET", "POST"], path: str, **arguments: Any) -> httpx.Response:
+        try:
+            response = self._http.request(method, path, **arguments)
+        except (httpx.UnsupportedProtocol, httpx.InvalidURL):
+            raise ApiError(
+                f"API_URL is no address: {self._url!r} must be like http://127.0.0.1:54321",
+                exit_code=USAGE,
+            ) from None
+        except httpx.TransportError as error:
+            reason = "does not answer in time" if isinstance(error, httpx.TimeoutException) else ""
+            raise ApiError(
+                f"The API at {self._url} {reason or 'cannot be reached'}: is it running "
+                "(make serve), and is API_URL right?",
+                exit_code=UNREACHABLE,
+            ) from None
+        if response.is_success:
+            return response
+        raise _refusal(response)
+
+
+def _refusal(response: httpx.Response) -> ApiError:
+    try:
+        problem = response.json()
+        words = [problem["detail"], problem.get("hint")]
+        code, field = problem.get("code", ""), problem.get("field")
+    except (ValueError, KeyError, TypeError):
+        words, code, field = [f"The API answered {response.status_code}."], "", None
+    sentence = " ".join(str(word) for word in words if word)
+    status = response.status_code
+    return ApiError(
+        f"{field}: {sentence}" if field else sentence,
+        exit_code=_EXIT_CODES.get(status, UNREACHABLE if status >= 500 else FAILED),
+        code=code,
+        retry_after=_number(response, "Retry-After"),
+    )
+
+
+def _pause(response: httpx.Response) -> float:
+    """What the API advises; longer when the hour's last requests must last until its end."""
+    advised = max(0.5, _number(response, "Retry-After", 1.0))
+    left = _number(response, "X-RateLimit-Remaining", _SCARCE_REQUESTS)
+    if left >= _SCARCE_REQUESTS:
+        return advised
+    until_reset = _number(response, "X-RateLimit-Reset") - time.time()
+    return min(max(advised, until_reset / (left + 1)), _SLOWEST_POLL)
+
+
+def _number(response: httpx.Response, header: str, default: float = 0.0) -> float:
+    try:
+        return float(response.headers[header])
+    except (KeyError, ValueError):
+        return default
+
+
+def _span(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02} min" if minutes else f"{rest} s"
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,212 @@
+"""`make demo`: indexes a real repository over real HTTP, and shows every step of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from api.client import ApiError, Client, Created
+from api.schema import IndexJob
+from api.serve import NAME as SERVE
+from api.serve import in_background, listen, make_app
+from api.settings import Settings
+from api.terminal import Terminal, summary
+from db.local import stack
+from db.local.stack import BOB, CAROL, OccupiedError, Options, StackError
+
+NAME = "make demo"
+CHECKOUT = Path(__file__).resolve().parent.parent
+
+_LOOK_EVERY = 0.25
+_ADVICE = "make demo REPO=/path/to/a/repository, REPO=owner/name or REPO=https://…"
+
+# What is there now, and what the last job that completed said about it, in one snapshot.
+_ROWS = """
+select
+  (select count(*) from public.indexed_files as f where f.repository_id = %(repository)s),
+  (select count(*) from public.symbols as s where s.repository_id = %(repository)s),
+  (j.stats ->> 'files_indexed')::bigint, (j.stats ->> 'symbols_extracted')::bigint, j.id::text
+from public.index_jobs as j
+where j.repository_id = %(repository)s and j.status = 'completed'
+order by j.completed_at desc
+limit 1
+"""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the demo's API and database are, and whose keys open it."""
+
+    url: str
+    database_url: str
+    carol_key: str
+    bob_key: str
+    note: str
+
+
+def demo(repository: str | None, settings: Settings, options: Options, terminal: Terminal) -> None:
+    """Indexes `repository`, or this checkout; prints the job's record on stdout when it is done.
+
+    Raises StackError (or ApiError, PostgresError, MigrationError) when anything is not as it
+    should be; each is a sentence.
+    """
+    request = request_for(repository)
+    with _place(settings, options, terminal) as place:
+        with Client(place.url, place.carol_key, waiting=terminal.say) as carol:
+            created = _create(carol, request, terminal)
+            job = _follow(carol, created.answer["jobId"], terminal)
+            record = carol.get_job_status(job["id"])
+        terminal.say(f"  {summary(record)}", "bold")
+        Console(highlight=False, soft_wrap=True).print_json(json.dumps(record), highlight=True)
+        if record["status"] != "completed":
+            raise StackError(f"the job {record['status']}: {record['error_message']}")
+        _check_rows(place, record, terminal)
+        _check_isolation(place, record, terminal)
+        terminal.say(f"  next: {place.note}index-jobs --help · docs/http.md")
+
+
+def request_for(repository: str | None) -> dict[str, str]:
+    """The body of POST /index. Raises StackError when there is nothing to index."""
+    if repository is None:
+        if not (CHECKOUT / ".git").exists():
+            raise StackError(f"{CHECKOUT} is not a git checkout (it has no .git): {_ADVICE}")
+        return _local_request(CHECKOUT, "local/this-project")
+    path = Path(repository).expanduser()
+    if path.is_dir():
+        real = path.resolve()
+        return _local_request(real, local_name(real))
+    if repository.startswith("https://") or re.fullmatch(r"[\w.-]+/[\w.-]+", repository, re.ASCII):
+        return {"repository": repository}
+    raise StackError(f"REPO={repository} is neither a folder nor a repository's address: {_ADVICE}")
+
+
+def local_name(path: Path) -> str:
+    """What a folder's repository is called when nobody says."""
+    return "local/" + (re.sub(r"[^A-Za-z0-9_.-]+", "-", path.name).strip("-.") or "repository")
+
+
+def _local_request(path: Path, name: str) -> dict[str, str]:
+    if _git(path, "rev-parse", "--git-dir") is None:
+        raise StackError(f"{path} is not in a git repository (there is no .git): {_ADVICE}")
+    commit = _git(path, "rev-parse", "--verify", "--quiet", "HEAD^{commit}")
+    if commit is None:
+        raise StackError(f"{path} has no commit yet: commit something, or {_ADVICE}")
+    top = _git(path, "rev-parse", "--show-toplevel") or str(path)
+    request = {"repository": name, "localPath": top}
+    branch = _git(path, "symbolic-ref", "--quiet", "--short", "HEAD")
+    return request | ({"ref": branch} if branch else {"commit_sha": commit})
+
+
+def _git(path: Path, *arguments: str) -> str | None:
+    """What git says there, or None when it refuses."""
+    command = ["git", "-c", "safe.directory=*", "-C", str(path), *arguments]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        raise StackError("git is not installed; install it (apt install git, say)") from None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+@contextmanager
+def _place(settings: Settings, options: Options, terminal: Terminal) -> Iterator[Place]:
+    """The API of a running `make serve` on the same data, or one of our own for a moment."""
+    running = _running(options)
+    if running is not None:
+        with stack.database(options, step=terminal.step) as base:
+            parts = stack.furnish(base, options, step=terminal.step)
+            terminal.step(f"API of {SERVE} at {running}")
+            keys = parts.api_keys
+            yield Place(running, base.url, keys[CAROL.name], keys[BOB.name], "")
+        return
+    with (
+        stack.occupy(options, NAME) as ready,
+        listen("127.0.0.1", settings.port, fixed=False) as listener,
+        stack.up(options, step=terminal.step) as parts,
+    ):
+        settings = settings.model_copy(update={"host": "127.0.0.1"})
+        with in_background(make_app(settings, parts, grace_seconds=1), listener) as url:
+            ready(url)
+            terminal.step(f"API at {url}")
+            keys = parts.api_keys
+            note = f"{SERVE} · "
+            yield Place(url, parts.database.url, keys[CAROL.name], keys[BOB.name], note)
+
+
+def _running(options: Options) -> str | None:
+    """Where `make serve` answers, if it runs here; waits for it while it starts."""
+    deadline = time.monotonic() + stack.PATIENCE
+    while True:
+        try:
+            with stack.occupy(options, NAME):
+                return None
+        except OccupiedError as error:
+            occupant = error.occupant
+            if occupant.what == SERVE and occupant.api_url:
+                return occupant.api_url
+            if occupant.what != SERVE or time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+
+
+def _create(carol: Client, request: dict[str, str], terminal: Terminal) -> Created:
+    """POST /index; a name that an earlier demo gave to another folder gets a suffix."""
+    terminal.say("")
+    try:
+        return _post(carol, request, terminal)
+    except ApiError as error:
+        if error.code != "repository_url_differs" or "localPath" not in request:
+            raise
+        suffix = hashlib.sha256(request["localPath"].encode()).hexdigest()[:6]
+        return _post(carol, request | {"repository": f"{request['repository']}-{suffix}"}, terminal)
+
+
+def _post(carol: Client, request: dict[str, str], terminal: Terminal) -> Created:
+    terminal.say(f"  POST /index  {json.dumps(request, ensure_ascii=False)}")
+    created = carol.create_index_job(request)
+    answer = created.answer
+    took = f"{1000 * created.seconds:.0f} ms"
+    terminal.say(f"  202  jobId {answer['jobId']}  status {answer['status']}   {took}")
+    return created
+
+
+def _follow(carol: Client, job_id: str, terminal: Terminal) -> IndexJob:
+    with terminal.following() as view:
+        for job in carol.follow(job_id, every=_LOOK_EVERY):
+            view.show(job)
+    return job
+
+
+def _check_rows(place: Place, job: IndexJob, terminal: Terminal) -> None:
+    """The figures of the record against the rows of the tables."""
+    with stack.connect(place.database_url) as connection:
+        row = connection.execute(_ROWS, {"repository": job["repository_id"]}).fetchone()
+    files, symbols, said_files, said_symbols, last = row or (0, 0, 0, 0, "")
+    counted = f"{files:,} indexed_files, {symbols:,} symbols"
+    if (files, symbols) != (said_files, said_symbols):
+        raise StackError(
+            f"the tables have {counted}, but job {last} says {said_files:,} and {said_symbols:,}"
+        )
+    whose = "the same" if last == job["id"] else f"as job {last} says, which replaced them since"
+    terminal.step(f"select count(*): {counted}: {whose}")
+
+
+def _check_isolation(place: Place, job: IndexJob, terminal: Terminal) -> None:
+    """Another tenant must not find the job."""
+    with Client(place.url, place.bob_key, waiting=terminal.say) as bob:
+        try:
+            bob.get_job_status(job["id"])
+        except ApiError as error:
+            if error.code == "NOT_FOUND":
+                terminal.step("bob asks for the same job: 404 Not Found")
+                return
+            raise
+    raise StackError("bob sees carol's job: row-level security is broken")

@@ -1,0 +1,185 @@
+"""`make serve`: the whole stack in one process, in the foreground, until Ctrl-C."""
+
+from __future__ import annotations
+
+import errno
+import ipaddress
+import logging
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import uvicorn
+from pydantic import SecretStr
+from starlette.applications import Starlette
+
+from api.app import create_app
+from api.runner import Runner
+from api.settings import Settings
+from api.terminal import Terminal
+from db.local import stack
+from db.local.stack import Options, Stack, StackError
+
+NAME = "make serve"
+
+_PORTS_TO_TRY = 100
+_DRAIN_SECONDS = 10
+
+
+def serve(settings: Settings, options: Options, terminal: Terminal) -> None:
+    """Runs the stack until SIGINT (KeyboardInterrupt) or SIGTERM (SystemExit 0).
+
+    Raises StackError, PostgresError or MigrationError; each is a sentence.
+    """
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
+    fixed = "port" in settings.model_fields_set
+    with stack.occupy(options, NAME) as ready:
+        listener = listen(settings.host, settings.port, fixed=fixed)
+        with listener, stack.up(options, step=terminal.step) as parts:
+            url = address(listener)
+            dev_env = settings.run_dir / "dev.env"
+            stack.write_dev_env(dev_env, url, parts)
+            app = make_app(settings, parts)
+
+            def tell() -> None:
+                ready(url)
+                _tell(terminal, settings, url, dev_env)
+
+            Server(app, on_ready=tell).run(sockets=[listener])
+    raise StackError("the API could not be started; the lines above say why")
+
+
+def _tell(terminal: Terminal, settings: Settings, url: str, dev_env: Path) -> None:
+    wanted, port = settings.port, int(url.rpartition(":")[2])
+    other = f"   (port {wanted} is taken; PORT= names another)" if port != wanted else ""
+    terminal.step(f"API at {url}{other}")
+    terminal.say("")
+    terminal.say(f"  keys and addresses   source {stack.near(dev_env)}")
+    terminal.say(f"  local paths          {_roots(with_local_paths(settings))}")
+    terminal.say("  docs                 docs/http.md")
+    terminal.say("  next                 index-jobs index . --watch · make demo · make psql")
+    terminal.say("  stop                 Ctrl-C")
+
+
+def _roots(settings: Settings) -> str:
+    roots = ":".join(str(root) for root in settings.local_repository_roots)
+    if not roots:
+        return "refused; LOCAL_REPOSITORY_ROOTS=/folder:/other allows some"
+    return f"allowed in {roots} (LOCAL_REPOSITORY_ROOTS)"
+
+
+def with_local_paths(settings: Settings) -> Settings:
+    """In development, on loopback, any local repository may be indexed unless a setting says."""
+    if "local_repository_roots" in settings.model_fields_set or not _is_loopback(settings.host):
+        return settings
+    return settings.model_copy(update={"local_repository_roots": (Path("/"),)})
+
+
+def make_app(settings: Settings, parts: Stack, *, grace_seconds: float = 5.0) -> Starlette:
+    """The API on that stack, with its runner unless RUNNER_CONCURRENCY is 0."""
+    settings = with_local_paths(settings).model_copy(
+        update={
+            "api_database_url": parts.api_database_url,
+            "worker_database_url": parts.worker_database_url,
+            "jwt_secret": SecretStr(parts.jwt_secret),
+            "service_key": SecretStr(parts.service_key),
+        }
+    )
+    if settings.runner_concurrency == 0:
+        return create_app(settings)
+    runner = Runner(
+        database_url=parts.worker_database_url,
+        concurrency=settings.runner_concurrency,
+        lease_seconds=settings.runner_lease_seconds,
+        run_dir=settings.run_dir,
+        local_roots=settings.local_repository_roots,
+        grace_seconds=grace_seconds,
+    )
+    return create_app(settings, background=[lambda: runner], kick=runner.kick)
+
+
+class Server(uvicorn.Server):
+    """uvicorn, which says when it answers requests."""
+
+    def __init__(self, app: Starlette, *, on_ready: Callable[[], None]) -> None:
+        logging.basicConfig(
+            level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+        )
+        logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # those who use pools tell
+        super().__init__(
+            uvicorn.Config(
+                app,
+                lifespan="on",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                timeout_graceful_shutdown=_DRAIN_SECONDS,
+            )
+        )
+        self._on_ready = on_ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._on_ready()
+
+
+@contextmanager
+def in_background(app: Starlette, listener: socket.socket) -> Iterator[str]:
+    """The API in a thread of this process, stopped at the end; yields its address."""
+    answers = threading.Event()
+    server = Server(app, on_ready=answers.set)
+
+    def run() -> None:
+        try:
+            server.run(sockets=[listener])
+        finally:
+            answers.set()
+
+    thread = threading.Thread(target=run, name="api", daemon=True)
+    thread.start()
+    try:
+        answers.wait()
+        if not server.started:
+            raise StackError("the API could not be started; the lines above say why")
+        yield address(listener)
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+def listen(host: str, port: int, *, fixed: bool) -> socket.socket:
+    """A listening socket; the next free port when the port is not `fixed`. Raises StackError."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    last = port if fixed or port == 0 else min(port + _PORTS_TO_TRY, 65535)
+    for candidate in range(port, last + 1):
+        try:
+            return socket.create_server((host, candidate), family=family, backlog=2048)
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                continue
+            if error.errno == errno.EACCES:
+                raise StackError(f"only root may use port {port}: give another by PORT=") from None
+            raise StackError(f"HOST={host} is no address of this machine") from None
+    if fixed:
+        raise StackError(f"port {port} is taken: stop what uses it, or give another by PORT=")
+    raise StackError(f"ports {port} to {last} are all taken: give a free one by PORT=")
+
+
+def address(listener: socket.socket) -> str:
+    """How a client on this machine reaches the socket."""
+    host, port = listener.getsockname()[:2]
+    if ipaddress.ip_address(host).is_unspecified:
+        host = "::1" if ":" in host else "127.0.0.1"
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
