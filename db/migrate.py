@@ -4,9 +4,10 @@
     python -m db.migrate rollback [--count N] [--database URL]
     python -m db.migrate status [--database URL]
 
-The URL is that of a login which owns the database (DATABASE_URL by default). Several migrators may
-run at once: one applies, the others wait and find it done. Exit code 0: done (also when nothing was
-pending); 1: a problem, named on stderr with its remedy, or, for status, migrations are pending.
+The URL is that of a login which owns the database (DATABASE_URL by default), at Postgres itself or
+a session pooler. Several migrators may run at once: one applies, the others wait and find it done.
+Exit code 0: done (also when nothing was pending); 1: a problem, named on stderr with its remedy, or,
+for status, migrations are pending.
 """
 
 from __future__ import annotations

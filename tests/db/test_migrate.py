@@ -304,6 +304,7 @@ def test_a_login_that_may_not_migrate_is_told_what_it_lacks(empty: Any) -> None:
         (("postgresql://", ""), "'no scheme' where postgresql:// is needed"),
         (("127.0.0.1:", "127.0.0.1:x"), "cannot be read"),
         (("{password}@", "s3cret/w@rd@"), "cannot be read"),
+        (("{password}@", "pass@s3cret@"), "cannot be read"),
         (("{database}", "{database}?pool=yes"), "after \\? only what libpq knows"),
         (("{password}@", "s3cret@"), "the password of migrator is not the right one"),
         (("migrator:", "nobody:"), "nobody is not the right one|there is no login nobody"),
