@@ -76,18 +76,23 @@ def executable_binaries(binaries: Path, account: Account) -> Path:
     """`binaries`, or a copy of them where the account cannot reach them."""
     if not account.lent or account.may_enter(binaries / "bin/postgres"):
         return binaries
+    package = binaries.parent
+    libraries = package.with_name(f"{package.name}.libs")  # a wheel's programs look for it there
     digest = hashlib.sha256((binaries / "bin/postgres").read_bytes()).hexdigest()
-    _open_folder(COPIES)
     copy = COPIES / f"postgres-{digest[:16]}"
+    _open_folder(COPIES)
     with exclusively(copy):
         if not copy.exists():
             with tempfile.TemporaryDirectory(dir=COPIES) as scratch:
                 draft = Path(scratch, copy.name)
-                shutil.copytree(binaries, draft, ignore=shutil.ignore_patterns("include", "*.a"))
+                unneeded = shutil.ignore_patterns("include", "*.a")
+                shutil.copytree(binaries, draft / package.name / binaries.name, ignore=unneeded)
+                if libraries.exists():
+                    shutil.copytree(libraries, draft / libraries.name)
                 for path in (draft, *draft.rglob("*")):
                     path.chmod(0o755 if path.is_dir() or os.access(path, os.X_OK) else 0o644)
                 draft.rename(copy)
-    return copy
+    return copy / package.name / binaries.name
 
 
 def home_of(data_dir: Path, account: Account) -> Path:
@@ -101,19 +106,18 @@ def home_of(data_dir: Path, account: Account) -> Path:
     if data_dir.is_symlink() and data_dir.readlink().is_relative_to(SHELTERS):
         home = data_dir.readlink()
         back = home.with_name("checkout")
-        copied = back.is_symlink() and back.readlink() != data_dir and _leads_here(back)
-        if home.exists() and not copied:
-            if back.is_symlink() and back.readlink() != data_dir:  # the checkout was moved
-                _link(back, data_dir)
+        is_copy = _leads_here(back) and back.readlink() != data_dir
+        if home.exists() and not is_copy:
+            _link(back, data_dir)  # the checkout may have been moved
             return home
         data_dir.unlink()
     elif (data_dir.exists() and any(data_dir.iterdir())) or account.may_enter(data_dir.parent):
         return data_dir
     _open_folder(SHELTERS)
     with exclusively(SHELTERS / "shelters"):
-        for back in SHELTERS.glob("*/checkout"):
-            if not _leads_here(back):
-                shutil.rmtree(back.parent)
+        for shelter in SHELTERS.iterdir():
+            if shelter.is_dir() and not _leads_here(shelter / "checkout"):
+                shutil.rmtree(shelter)
         shelter = Path(tempfile.mkdtemp(dir=SHELTERS))
         shelter.chmod(0o755)
         _link(shelter / "checkout", data_dir)
@@ -124,8 +128,10 @@ def home_of(data_dir: Path, account: Account) -> Path:
 
 
 def _leads_here(back: Path) -> bool:
-    data_dir = back.readlink()
-    return data_dir.is_symlink() and data_dir.readlink() == back.with_name("data")
+    """Whether the checkout that a shelter points back to has the link to that shelter."""
+    with suppress(OSError):
+        return back.readlink().readlink() == back.with_name("data")
+    return False
 
 
 def _link(path: Path, target: Path) -> None:

