@@ -58,9 +58,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 keys = typer.Typer(help="Make, list and revoke API keys, by the database.", no_args_is_help=True)
-app.add_typer(keys, name="keys")
 
-_CLIENT, _DEV, _KEYS = "The API", "Development", "Keys"
+_CLIENT, _DEV = "The API", "Development"
+app.add_typer(keys, name="keys", rich_help_panel=_CLIENT)
 
 ApiUrl = Annotated[
     str | None,
@@ -125,7 +125,7 @@ def _complain(sentence: str, code: int) -> int:
 # --- the API -------------------------------------------------------------------------------------
 
 
-@app.command(rich_help_panel=_CLIENT)
+@app.command(rich_help_panel=_CLIENT, epilog=_EXIT_CODES)
 def index(
     repository: Annotated[
         str, typer.Argument(help="owner/name, an https URL, or a folder on the API's machine.")
@@ -162,7 +162,7 @@ def index(
         print(json.dumps(answer) if as_json else answer["jobId"])
 
 
-@app.command(rich_help_panel=_CLIENT)
+@app.command(rich_help_panel=_CLIENT, epilog=_EXIT_CODES)
 def status(
     job_id: JobId,
     as_json: Json = False,
@@ -175,7 +175,7 @@ def status(
         _print_job(client.get_job_status(job_id), as_json)
 
 
-@app.command(rich_help_panel=_CLIENT)
+@app.command(rich_help_panel=_CLIENT, epilog=_EXIT_CODES)
 def watch(
     job_id: JobId,
     as_json: Json = False,

@@ -15,7 +15,7 @@ from pathlib import Path
 from rich.console import Console
 
 from api.client import ApiError, Client, Created
-from api.schema import IndexJob
+from api.schema import UNFINISHED, IndexJob
 from api.serve import NAME as SERVE
 from api.serve import in_background, listen, make_app
 from api.settings import Settings
@@ -181,7 +181,8 @@ def _post(carol: Client, request: dict[str, str], terminal: Terminal) -> Created
 def _follow(carol: Client, job_id: str, terminal: Terminal) -> IndexJob:
     with terminal.following() as view:
         for job in carol.follow(job_id, every=_LOOK_EVERY):
-            view.show(job)
+            if job["status"] in UNFINISHED:
+                view.show(job)
     return job
 
 

@@ -29,7 +29,7 @@ import psycopg
 from psycopg_pool import AsyncConnectionPool
 
 from api import runner_rpc
-from api.runner_rpc import Index, Job
+from api.runner_rpc import Index, Job, Progress
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +43,6 @@ _INHERITED = {"HOME", "LANG", "LC_ALL", "PATH", "SSL_CERT_DIR", "SSL_CERT_FILE"}
     name for proxy in ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY") for name in (proxy, proxy.lower())
 }
 
-Progress = tuple[str, int | None, int | None]
 Call = Callable[[psycopg.AsyncConnection[Any]], Awaitable[Any]]
 
 
@@ -228,29 +227,32 @@ class Runner:
     async def _index_and_store(self, job: Job, folder: Path, progress: Latest) -> None:
         if job.git_url is None:
             raise FailedJobError("The repository has no address to clone from.")
-        await asyncio.to_thread(folder.mkdir, mode=0o700)
+        work = folder / "work"
+        await asyncio.to_thread(work.mkdir, mode=0o700, parents=True)
         request: dict[str, Any] = {
             "git_url": job.git_url,
             "ref": job.ref,
             "commit_sha": job.commit_sha,
-            "scratch": str(folder),
+            "scratch": str(work),
             "local_roots": self._local_roots,
             "limits": {},
+            "parent_pid": os.getpid(),
         }
         index = await run_indexer(request, folder, progress.set)
         await self._persist(
-            lambda connection: runner_rpc.complete(connection, job, index, worker_id=self.worker_id)
+            lambda connection: runner_rpc.complete(
+                connection, job, index, worker_id=self.worker_id, progress=progress.value
+            )
         )
 
     async def _keep_alive(self, job: Job, progress: Latest) -> None:
         """Reports progress, at most twice a second, and renews the lease when nothing changes."""
         while True:
             news = await progress.wait(self._lease.total_seconds() / 3)
-            phase, done, total = news or (None, None, None)
             try:
                 async with asyncio.timeout(_CALL_SECONDS), self._pool.connection() as connection:
                     cancel = await runner_rpc.report(
-                        connection, job, lease=self._lease, phase=phase, done=done, total=total
+                        connection, job, lease=self._lease, progress=news
                     )
             except (psycopg.OperationalError, TimeoutError):
                 self._overdue.add(job.id)
@@ -300,17 +302,17 @@ class Latest:
     """The newest progress of a job; values between two looks are skipped."""
 
     def __init__(self) -> None:
-        self._value: Progress | None = None
+        self.value: Progress | None = None
         self._changed = asyncio.Event()
 
     def set(self, value: Progress) -> None:
-        self._value = value
+        self.value = value
         self._changed.set()
 
     def renew(self, value: Progress | None) -> None:
         """Puts back a value that could not be told, unless there is a newer one."""
         if not self._changed.is_set():
-            self._value = value
+            self.value = value
             self._changed.set()
 
     async def wait(self, seconds: float) -> Progress | None:
@@ -321,7 +323,7 @@ class Latest:
         except TimeoutError:
             return None
         self._changed.clear()
-        return self._value
+        return self.value
 
 
 class Scratch:
@@ -407,8 +409,8 @@ async def run_indexer(
     if last["event"] == "error":
         raise FailedJobError(last["message"])
     return Index(
-        files=folder / last["files"],
-        symbols=folder / last["symbols"],
+        files=Path(last["files"]),
+        symbols=Path(last["symbols"]),
         commit_sha=last["commit_sha"],
         stats=last["stats"],
     )
@@ -424,7 +426,7 @@ async def _follow(
         event: dict[str, Any] = json.loads(line)
         if event["event"] != "progress":
             return event
-        on_progress((event["phase"], event.get("done"), event.get("total")))
+        on_progress((event["phase"], event["done"], event["total"]))
     return None
 
 

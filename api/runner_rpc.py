@@ -87,6 +87,10 @@ class Job:
     git_url: str | None
 
 
+Progress = tuple[str, int, int | None]
+"""Phase, how many are done, of how many if that is known."""
+
+
 @dataclass(frozen=True)
 class Index:
     """What an indexer found: two files in COPY's text format and the figures about them."""
@@ -110,15 +114,15 @@ async def report(
     connection: AsyncConnection[Any],
     job: Job,
     *,
-    lease: timedelta,
-    phase: str | None = None,
-    done: int | None = None,
-    total: int | None = None,
+    lease: timedelta | None,
+    progress: Progress | None = None,
 ) -> bool:
-    """Renews the lease, with progress when there is a phase. A lease of zero hands the job back.
+    """A sign of life, with progress if there is any news of it.
 
-    Returns whether somebody asked to cancel the job.
+    The lease runs anew unless it is None; a lease of zero hands the job back. Returns whether
+    somebody asked to cancel the job.
     """
+    phase, done, total = progress or (None, None, None)
     cursor = await connection.execute(_REPORT, (job.id, job.attempt, phase, done, total, lease))
     row = await cursor.fetchone()
     return bool(row and row[0])
@@ -137,12 +141,17 @@ async def finish(
 
 
 async def complete(
-    connection: AsyncConnection[Any], job: Job, index: Index, *, worker_id: str
+    connection: AsyncConnection[Any],
+    job: Job,
+    index: Index,
+    *,
+    worker_id: str,
+    progress: Progress | None,
 ) -> None:
-    """Replaces the repository's rows and completes the job. To be run in one transaction.
+    """Replaces the repository's rows and completes the job, with its last progress.
 
-    The job is moved last: its lock is short, and a worker that lost the job leaves no row behind.
-    Repeating it after a lost answer changes nothing.
+    To be run in one transaction. The job is touched last: its lock is short, and a worker that
+    lost the job leaves no row behind. Repeating it after a lost answer changes nothing.
     """
     await connection.execute(_STAGE)
     await _copy(connection, _COPY_FILES, index.files)
@@ -162,6 +171,7 @@ async def complete(
     if claimed != (files.rowcount, symbols.rowcount):
         raise ValueError(f"stats say {claimed}, rows {(files.rowcount, symbols.rowcount)}")
 
+    await report(connection, job, lease=None, progress=progress)
     metadata = {"stats": index.stats, "commit_sha": index.commit_sha}
     await finish(connection, job, worker_id=worker_id, status="completed", metadata=metadata)
 
