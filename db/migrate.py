@@ -6,8 +6,8 @@
 
 The URL is that of a login which owns the database (DATABASE_URL by default), at Postgres itself or
 a session pooler. Several migrators may run at once: one applies, the others wait and find it done.
-Exit code 0: done (also when nothing was pending); 1: a problem, named on stderr with its remedy, or,
-for status, migrations are pending.
+Exit code 0: done (also when nothing was pending); 1: a problem, named on stderr with its remedy;
+status: 1 when migrations are pending.
 """
 
 from __future__ import annotations

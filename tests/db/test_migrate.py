@@ -16,6 +16,7 @@ import psycopg
 import pytest
 
 from db import migrate, stamp
+from db.local.fetch import postgres_binaries
 
 ROOT = Path(__file__).parent.parent.parent
 IS_OPEN = "db/functions/private/is_open.sql"
@@ -51,7 +52,7 @@ def dump(database: Any) -> str:
 
     The grants of one object are sorted: a grant taken back and made again goes to their end.
     """
-    command = [database.server.bin("pg_dump"), "--schema-only", "-N", "yoyo", database.url]
+    command = [postgres_binaries(18) / "bin/pg_dump", "--schema-only", "-N", "yoyo", database.url]
     text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     lines = [line for line in text.splitlines() if "restrict " not in line]
     runs = itertools.groupby(lines, key=lambda line: line.startswith("GRANT "))
