@@ -28,6 +28,7 @@ NAME = "make serve"
 
 _PORTS_TO_TRY = 100
 _DRAIN_SECONDS = 10
+_NOT_STARTED = "the API could not be started; the lines above say why"
 
 
 def serve(settings: Settings, options: Options, terminal: Terminal) -> None:
@@ -49,8 +50,7 @@ def serve(settings: Settings, options: Options, terminal: Terminal) -> None:
                 ready(url)
                 _tell(terminal, settings, url, dev_env)
 
-            Server(app, on_ready=tell).run(sockets=[listener])
-    raise StackError("the API could not be started; the lines above say why")
+            run(Server(app, on_ready=tell), listener)
 
 
 def _tell(terminal: Terminal, settings: Settings, url: str, dev_env: Path) -> None:
@@ -128,24 +128,31 @@ class Server(uvicorn.Server):
             self._on_ready()
 
 
+def run(server: Server, listener: socket.socket) -> None:
+    """Serves until a signal comes. Raises StackError when it does not get that far."""
+    server.run(sockets=[listener])
+    if not server.started:
+        raise StackError(_NOT_STARTED)
+
+
 @contextmanager
 def in_background(app: Starlette, listener: socket.socket) -> Iterator[str]:
     """The API in a thread of this process, stopped at the end; yields its address."""
     answers = threading.Event()
     server = Server(app, on_ready=answers.set)
 
-    def run() -> None:
+    def work() -> None:
         try:
             server.run(sockets=[listener])
         finally:
             answers.set()
 
-    thread = threading.Thread(target=run, name="api", daemon=True)
+    thread = threading.Thread(target=work, name="api", daemon=True)
     thread.start()
     try:
         answers.wait()
         if not server.started:
-            raise StackError("the API could not be started; the lines above say why")
+            raise StackError(_NOT_STARTED)
         yield address(listener)
     finally:
         server.should_exit = True

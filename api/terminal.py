@@ -40,9 +40,9 @@ class Terminal:
             yield JobView(self, None)
             return
         columns = (
-            TextColumn("  {task.description}"),
+            TextColumn("  {task.description}", markup=False),
             BarColumn(bar_width=24),
-            TextColumn("{task.fields[detail]}"),
+            TextColumn("{task.fields[detail]}", markup=False),
             TimeElapsedColumn(),
         )
         with Progress(*columns, console=self._console, transient=True) as bar:

@@ -1,0 +1,449 @@
+"""The commands of `index-jobs`. Data goes to stdout, everything else to stderr.
+
+A flag beats an environment variable, which beats the file RUN_DIR/dev.env of `make serve`.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+from uuid import UUID
+
+import psycopg
+import typer
+from dotenv import dotenv_values
+from psycopg.conninfo import conninfo_to_dict
+from pydantic import ValidationError
+
+from api import client as exits
+from api import demo as demonstration
+from api import serve as server
+from api.client import ApiError, Client
+from api.schema import UNFINISHED, IndexJob
+from api.settings import Settings
+from api.terminal import Terminal, summary
+from db import migrate as migrations
+from db.local import seed as seeding
+from db.local import stack
+from db.local.postgres import PostgresError, postgres_binaries
+from db.local.stack import Options, StackError
+
+_EXIT_CODES = f"""Exit codes:
+0 done (watch: the job completed) ·
+{exits.FAILED} it did not work (watch: the job failed or was cancelled) ·
+{exits.USAGE} wrong usage, or a request that the API refuses as invalid ·
+{exits.NOT_FOUND} no such job, or not yours ·
+{exits.NO_ACCESS} no key, or one that is not valid ·
+{exits.UNREACHABLE} the API does not answer ·
+{exits.QUOTA} the hour's requests are used up ·
+130 interrupted by Ctrl-C"""
+
+app = typer.Typer(
+    help="Index git repositories and watch the jobs; run the stack for development.",
+    epilog=_EXIT_CODES,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+keys = typer.Typer(help="Make, list and revoke API keys, by the database.", no_args_is_help=True)
+
+_CLIENT, _DEV = "The API", "Development"
+app.add_typer(keys, name="keys", rich_help_panel=_CLIENT)
+
+ApiUrl = Annotated[
+    str | None,
+    typer.Option(help="Address of the API.", envvar="API_URL", show_default="from dev.env"),
+]
+ApiKey = Annotated[
+    str | None, typer.Option(help="An API key.", envvar="API_KEY", show_default="of --user")
+]
+AsUser = Annotated[
+    str, typer.Option("--user", help="Whose key of dev.env to use: alice, bob, carol.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+JobId = Annotated[str, typer.Argument(help="The id that POST /index gave.", show_default=False)]
+KeyOwner = Annotated[
+    str,
+    typer.Option("--user", help="A user's id, or alice, bob, carol.", show_default=False),
+]
+DatabaseUrl = Annotated[
+    str | None,
+    typer.Option(
+        help="The migrator's login.", envvar="DATABASE_URL", show_default="the embedded server"
+    ),
+]
+DataDir = Annotated[
+    Path | None,
+    typer.Option(
+        help="Data of the embedded server.", envvar="DATA_DIR", show_default="RUN_DIR/pgdata"
+    ),
+]
+
+
+def run() -> int:
+    """Runs the command of the command line; returns an exit code, or raises SystemExit."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+    try:
+        app()  # wrong usage exits with 2 in here, Ctrl-C with 130
+    except ApiError as error:
+        return _complain(str(error), error.exit_code)
+    except (StackError, PostgresError, migrations.MigrationError) as error:
+        return _complain(str(error), exits.FAILED)
+    except psycopg.Error as error:
+        return _complain(f"the database says: {str(error).strip()}", exits.FAILED)
+    except OSError as error:
+        return _complain(f"{error.filename or 'the system'}: {error.strerror}", exits.FAILED)
+    return 0
+
+
+def _complain(sentence: str, code: int) -> int:
+    Terminal().say(f"error: {sentence}", "red")
+    return code
+
+
+# --- the API -------------------------------------------------------------------------------------
+
+
+@app.command(rich_help_panel=_CLIENT, epilog=_EXIT_CODES)
+def index(
+    repository: Annotated[
+        str, typer.Argument(help="owner/name, an https URL, or a folder on the API's machine.")
+    ],
+    *,
+    ref: Annotated[
+        str | None, typer.Option(help="Branch or tag.", show_default="the default branch")
+    ] = None,
+    commit: Annotated[str | None, typer.Option(help="A full commit id.")] = None,
+    organization: Annotated[
+        str | None, typer.Option(help="Slug or id of the organization that owns it.")
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(help="What to call a folder.", show_default="local/FOLDER")
+    ] = None,
+    idempotency_key: Annotated[
+        str | None, typer.Option(help="The same key again gives the same job.")
+    ] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Then watch the job.")] = False,
+    as_json: Json = False,
+    api_url: ApiUrl = None,
+    api_key: ApiKey = None,
+    user: AsUser = "alice",
+) -> None:
+    """Start indexing a repository; prints the job's id."""
+    request = _request(repository, name)
+    options = {"ref": ref, "commit_sha": commit, "organization": organization}
+    request |= {field: value for field, value in options.items() if value is not None}
+    with _client(api_url, api_key, user) as client:
+        answer = client.create_index_job(request, idempotency_key=idempotency_key).answer
+        if watch:
+            Terminal().say(f"  job {answer['jobId']}")
+            _watch(client, answer["jobId"], as_json)
+        print(json.dumps(answer) if as_json else answer["jobId"])
+
+
+@app.command(rich_help_panel=_CLIENT, epilog=_EXIT_CODES)
+def status(
+    job_id: JobId,
+    as_json: Json = False,
+    api_url: ApiUrl = None,
+    api_key: ApiKey = None,
+    user: AsUser = "alice",
+) -> None:
+    """Print how a job stands now."""
+    with _client(api_url, api_key, user) as client:
+        _print_job(client.get_job_status(job_id), as_json)
+
+
+@app.command(rich_help_panel=_CLIENT, epilog=_EXIT_CODES)
+def watch(
+    job_id: JobId,
+    as_json: Json = False,
+    api_url: ApiUrl = None,
+    api_key: ApiKey = None,
+    user: AsUser = "alice",
+) -> None:
+    """Follow a job to its end; exit code 0 when it completed, 1 when it failed or was cancelled."""
+    with _client(api_url, api_key, user) as client:
+        _watch(client, job_id, as_json)
+
+
+def _watch(client: Client, job_id: str, as_json: bool) -> None:
+    with Terminal().following() as view:
+        client.waiting = view.note
+        for job in client.follow(job_id):
+            if job["status"] in UNFINISHED:
+                view.show(job)
+    _print_job(job, as_json)
+    raise typer.Exit(0 if job["status"] == "completed" else exits.FAILED)
+
+
+def _print_job(job: IndexJob, as_json: bool) -> None:
+    print(json.dumps(job) if as_json else summary(job))
+
+
+def _request(repository: str, name: str | None) -> dict[str, str]:
+    """The body of POST /index: a path that exists here is a folder, all else the API's to judge."""
+    path = Path(repository).expanduser()
+    if not (path.is_dir() or repository.startswith(("/", "./", "../"))):
+        return {"repository": name or repository}
+    real = path.resolve()
+    return {"repository": name or demonstration.local_name(real), "localPath": str(real)}
+
+
+def _client(url: str | None, key: str | None, user: str) -> Client:
+    file = _dev_env()
+    url = url or file.get("API_URL")
+    if not url:
+        raise ApiError(
+            "There is no API to ask: start one (make serve), or name it by --api-url or API_URL.",
+            exit_code=exits.UNREACHABLE,
+        )
+    key = key or file.get(f"{user.upper()}_KEY")
+    if not key:
+        raise ApiError(
+            f"There is no key of {user} in dev.env: give one by --api-key or API_KEY.",
+            exit_code=exits.NO_ACCESS,
+        )
+    return Client(url, key, waiting=Terminal().say)
+
+
+def _dev_env() -> Mapping[str, str | None]:
+    return dotenv_values(_settings().run_dir / "dev.env", interpolate=False)
+
+
+# --- keys ----------------------------------------------------------------------------------------
+
+
+@keys.command("create")
+def create_key(
+    name: Annotated[str, typer.Argument(help="What you call it.")],
+    *,
+    user: KeyOwner,
+    expires: Annotated[
+        datetime | None, typer.Option(help="When it stops working, UTC.", show_default="never")
+    ] = None,
+    as_json: Json = False,
+    database_url: DatabaseUrl = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Make a key and print it: the only time that it is seen."""
+    until = f"{expires.isoformat()}Z" if expires else None
+    with _keyring(user, database_url, data_dir) as (connection, user_id):
+        key = stack.create_api_key(connection, user_id, name, until)
+    Terminal().say(f"  key {key['key_id']} of {user}; keep it safe, it is not shown again")
+    print(json.dumps(key, default=_text) if as_json else key["api_key"])
+
+
+@keys.command("list")
+def list_keys(
+    user: KeyOwner,
+    as_json: Json = False,
+    database_url: DatabaseUrl = None,
+    data_dir: DataDir = None,
+) -> None:
+    """List the keys of a user, without their secrets."""
+    with _keyring(user, database_url, data_dir) as (connection, user_id):
+        rows = stack.list_api_keys(connection, user_id)
+    if as_json:
+        print(json.dumps(rows, default=_text))
+        return
+    for row in rows:
+        state = "enabled" if row["enabled"] else "revoked"
+        used = f"used {row['last_used_at']:%Y-%m-%d}" if row["last_used_at"] else "never used"
+        until = f"until {row['expires_at']:%Y-%m-%d}" if row["expires_at"] else "for ever"
+        print(f"{row['key_id']}  {state:<8} {until:<16} {used:<16} {row['name']}")
+
+
+@keys.command("revoke")
+def revoke_key(
+    key_id: Annotated[str, typer.Argument(help="The 16 digits after ij_, or the whole key.")],
+    user: KeyOwner,
+    as_json: Json = False,
+    database_url: DatabaseUrl = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Switch a key off for good; its next call gets 401."""
+    public = key_id.split("_")[1] if key_id.startswith("ij_") else key_id
+    with _keyring(user, database_url, data_dir) as (connection, user_id):
+        row = stack.revoke_api_key(connection, user_id, public)
+    Terminal().say(f"  key {public} is revoked")
+    print(json.dumps(row, default=_text) if as_json else public)
+
+
+@contextmanager
+def _keyring(
+    user: str, database_url: str | None, data_dir: Path | None
+) -> Iterator[tuple[stack.Connection, str]]:
+    options = _options(database_url, data_dir)
+    with (
+        stack.borrow(options, "index-jobs keys") as base,
+        stack.connect(base.url) as connection,
+    ):
+        try:
+            yield connection, _user_id(connection, user)
+        except psycopg.errors.UndefinedTable:
+            raise StackError("the database is empty: make serve or make migrate first") from None
+        except psycopg.Error as error:
+            if error.sqlstate == "PT404":
+                raise ApiError(
+                    f"{user} has no such key.", exit_code=exits.NOT_FOUND, code="NOT_FOUND"
+                ) from None
+            if error.sqlstate == "PT422":
+                hint = error.diag.message_hint or ""
+                raise StackError(f"{error.diag.message_primary}. {hint}") from None
+            raise
+
+
+def _user_id(connection: stack.Connection, user: str) -> str:
+    people = (stack.ALICE, stack.BOB, stack.CAROL, seeding.DORA, seeding.EMIL, seeding.FAY)
+    user_id = next((person.id for person in people if person.name == user), user)
+    try:
+        UUID(user_id)
+    except ValueError:
+        names = ", ".join(person.name for person in people)
+        raise StackError(f"--user {user} is neither a user's id nor one of {names}") from None
+    if connection.execute("select from auth.users where id = %s", (user_id,)).fetchone() is None:
+        raise StackError(f"there is no user {user} in the database (make serve makes alice & co.)")
+    return user_id
+
+
+def _text(value: Any) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
+
+
+# --- development ---------------------------------------------------------------------------------
+
+
+@app.command(rich_help_panel=_DEV)
+def serve(
+    port: Annotated[
+        int | None, typer.Option(envvar="PORT", show_default="54321 or the next free one")
+    ] = None,
+    host: Annotated[str | None, typer.Option(envvar="HOST", show_default="127.0.0.1")] = None,
+    database_url: DatabaseUrl = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Run Postgres, the API and its runner in the foreground until Ctrl-C."""
+    settings = _settings(port=port, host=host)
+    server.serve(settings, _options(database_url, data_dir), Terminal())
+
+
+@app.command(rich_help_panel=_DEV)
+def demo(
+    repository: Annotated[
+        str | None,
+        typer.Argument(
+            envvar="REPO",
+            help="A folder, owner/name or an https URL.",
+            show_default="this checkout",
+        ),
+    ] = None,
+    database_url: DatabaseUrl = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Index a repository over HTTP and show each step; prints the job's record."""
+    options = _options(database_url, data_dir)
+    demonstration.demo(repository, _settings(), options, Terminal())
+
+
+@app.command(rich_help_panel=_DEV)
+def seed(as_json: Json = False, database_url: DatabaseUrl = None, data_dir: DataDir = None) -> None:
+    """Fill the database with users, repositories and jobs to look at; prints the users' keys."""
+    options, terminal = _options(database_url, data_dir), Terminal()
+    with stack.borrow(options, "make seed", step=terminal.step) as base:
+        stack.prepare(base, step=terminal.step)
+        seeded = seeding.seed(base, options)
+    news = f"{seeded.new_jobs} new jobs" if seeded.new_jobs else "nothing new"
+    terminal.step(f"13 jobs of {', '.join(seeded.api_keys)}", None, news)
+    if as_json:
+        print(json.dumps(seeded.api_keys))
+        return
+    for name, key in seeded.api_keys.items():
+        print(f"{name.upper()}_KEY={key}")
+
+
+@app.command(rich_help_panel=_DEV)
+def migrate(database_url: DatabaseUrl = None, data_dir: DataDir = None) -> None:
+    """Apply the migrations that are pending; prints their names."""
+    options, terminal = _options(database_url, data_dir), Terminal()
+    with stack.borrow(options, "make migrate", step=terminal.step) as base:
+        for migration in stack.prepare(base, step=terminal.step):
+            print(migration)
+
+
+@app.command(rich_help_panel=_DEV)
+def rollback(
+    count: Annotated[int, typer.Option(help="How many.", min=1, envvar="COUNT")] = 1,
+    database_url: DatabaseUrl = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Take the newest migrations back; prints their names."""
+    options, terminal = _options(database_url, data_dir), Terminal()
+    with stack.borrow(options, "make rollback", step=terminal.step) as base:
+        undone = migrations.rollback(base.url, count)
+    for migration in undone:
+        print(migration)
+    if not undone:
+        terminal.say("  nothing to roll back")
+
+
+@app.command(
+    rich_help_panel=_DEV,
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+)
+def psql(
+    context: typer.Context, database_url: DatabaseUrl = None, data_dir: DataDir = None
+) -> None:
+    """Open psql on the database, as its owner; more arguments go to psql."""
+    options = _options(database_url, data_dir)
+    with stack.borrow(options, "make psql") as base:
+        program = base.server.bin("psql") if base.server else postgres_binaries(18) / "bin/psql"
+        parameters = {k: str(v) for k, v in conninfo_to_dict(base.url).items() if v is not None}
+        password = parameters.pop("password", None)  # not for all to see in the process list
+        environment = os.environ | ({"PGPASSWORD": password} if password else {})
+        command = [str(program), psycopg.conninfo.make_conninfo(**parameters), *context.args]
+        before = signal.signal(signal.SIGINT, lambda number, frame: None)  # Ctrl-C is psql's
+        try:
+            code = subprocess.run(command, env=environment, check=False).returncode
+        finally:
+            signal.signal(signal.SIGINT, before)
+    raise typer.Exit(code)
+
+
+def _options(database_url: str | None, data_dir: Path | None) -> Options:
+    settings = _settings()
+    secrets = {
+        name: value.get_secret_value() if value else None
+        for name, value in (
+            ("jwt_secret", settings.jwt_secret),
+            ("service_key", settings.service_key),
+        )
+    }
+    return Options(
+        run_dir=settings.run_dir,
+        data_dir=data_dir,
+        database_url=database_url,
+        api_database_url=settings.api_database_url,
+        worker_database_url=settings.worker_database_url,
+        **secrets,
+    )
+
+
+def _settings(**flags: Any) -> Settings:
+    try:
+        return Settings(**{name: value for name, value in flags.items() if value is not None})
+    except ValidationError as error:
+        wrong = (f"{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors())
+        raise StackError("; ".join(wrong)) from None
