@@ -19,7 +19,7 @@ from uuid import UUID
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import TupleRow
-from psycopg_pool import AsyncConnectionPool
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from api.errors import from_database
 from api.settings import Settings
@@ -49,9 +49,10 @@ from public.api_admin_get_job_status(
 }
 _SCHEMA_VERSION: Final = b"select public.api_schema_version()"
 
-# How long a request waits for one of the pool's connections, and how long a round of attempts
-# to reconnect lasts (a try at once, after a second, at its end; then the next round begins).
+# Seconds that a request waits for one of the pool's connections; less once one waited in vain.
 _POOL_TIMEOUT: Final = 2.0
+_POOL_TIMEOUT_IN_AN_OUTAGE: Final = 0.2
+# Seconds of one round of reconnecting: a try at once, after a second, at the end; then the next.
 _RECONNECT_ROUND: Final = 2.0
 
 
@@ -87,6 +88,7 @@ class Rpc:
     def __init__(self, settings: Settings) -> None:
         if not settings.api_database_url:
             raise ValueError("API_DATABASE_URL is not set: `make serve` starts a stack that has it")
+        self._patience = _POOL_TIMEOUT
         self._deadline = _POOL_TIMEOUT + settings.statement_timeout_seconds + 1
         self._pool: AsyncConnectionPool[psycopg.AsyncConnection[TupleRow]] = AsyncConnectionPool(
             _conninfo(settings.api_database_url, settings.statement_timeout_seconds),
@@ -94,7 +96,6 @@ class Rpc:
             min_size=settings.database_pool_size,
             open=False,
             name="api",
-            timeout=_POOL_TIMEOUT,
             reconnect_timeout=_RECONNECT_ROUND,
             reconnect_failed=_keep_trying,
         )
@@ -124,15 +125,18 @@ class Rpc:
         try:
             async with timeout(self._deadline):
                 while True:
-                    async with self._pool.connection() as connection:
+                    async with self._pool.connection(self._patience) as connection:
                         if _hung_up(connection):
                             await connection.close()
                             continue
+                        self._patience = _POOL_TIMEOUT
                         cursor = await connection.execute(statement, arguments)
                         row = await cursor.fetchone()
                         assert row is not None  # noqa: S101  (a function call returns one row)
                         return row
         except (psycopg.Error, TimeoutError) as error:
+            if isinstance(error, PoolTimeout):
+                self._patience = _POOL_TIMEOUT_IN_AN_OUTAGE
             problem = from_database(error)
             if problem.status == 500:
                 raise

@@ -1,0 +1,186 @@
+"""The API on a free loopback port in front of a real database, and tenants to call it."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import socket
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+from uuid import UUID, uuid4
+
+import httpx2
+import psycopg
+import pytest
+import uvicorn
+from psycopg.rows import TupleRow
+
+from api.app import Background, create_app
+from api.settings import Settings
+from db.local import stack
+
+JWT_SECRET = "a secret of the tests that is more than 32 bytes long"
+SERVICE_KEY = "service-key-of-the-tests"
+
+
+class Place(Protocol):
+    """Where a database is: a fixture's, or one that a test made by itself."""
+
+    @property
+    def url(self) -> str: ...
+    @property
+    def api_url(self) -> str: ...
+
+
+@dataclass(frozen=True)
+class Tenant:
+    """A user with an API key."""
+
+    id: str
+    key: str
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.key}"}
+
+
+@dataclass
+class Api:
+    """A running API. Everything that it logs as an error makes the test fail at its end."""
+
+    url: str
+    place: Place
+    client: httpx2.Client
+    kicks: list[None]
+    thread: threading.Thread
+    everything_logged: list[logging.LogRecord]
+    expected_errors: list[str] = field(default_factory=list)
+
+    @property
+    def log(self) -> list[logging.LogRecord]:
+        """What this API logged; each runs in a thread of its own."""
+        return [r for r in self.everything_logged if r.thread == self.thread.ident]
+
+    @contextmanager
+    def sql(self) -> Iterator[psycopg.Connection[TupleRow]]:
+        """A superuser's connection to its database."""
+        with psycopg.connect(self.place.url, autocommit=True) as connection:
+            yield connection
+
+    def tenant(self, tier: str = "team", limit: int | None = None) -> Tenant:
+        """A new user; with `limit`, on a new tier of that many requests an hour."""
+        user = str(uuid4())
+        with self.sql() as connection:
+            if limit is not None:
+                tier = f"tier of {user}"
+                connection.execute("insert into private.tiers values (%s, %s)", (tier, limit))
+            connection.execute("insert into auth.users (id) values (%s)", (user,))
+            connection.execute("insert into private.accounts values (%s, %s)", (user, tier))
+        return Tenant(user, self.new_key(user))
+
+    def new_key(self, user: str) -> str:
+        with self.sql() as connection:
+            return str(stack.create_api_key(connection, user, "test")["api_key"])
+
+    def create(self, tenant: Tenant, **body: Any) -> str:
+        """The id of a new job of the tenant's."""
+        body = {"repository": f"owner/{uuid4()}"} | body
+        answer = self.client.post("/index", json=body, headers=tenant.headers)
+        assert answer.status_code == 202, answer.text
+        return str(UUID(answer.json()["jobId"]))
+
+    def get(self, path: str, tenant: Tenant, **headers: str) -> httpx2.Response:
+        return self.client.get(path, headers=tenant.headers | headers)
+
+    def requests_of(self, tenant: Tenant) -> int:
+        """How many requests the quota has counted."""
+        with self.sql() as connection:
+            row = connection.execute(
+                "select requests from private.rate_limit_counters where user_id = %s", (tenant.id,)
+            ).fetchone()
+        return row[0] if row else 0
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.ready = threading.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        try:
+            await super().startup(sockets)
+        finally:
+            self.ready.set()
+
+
+class _Collector(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__()
+        self.records: list[logging.LogRecord] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.records.append(record)
+
+
+@contextmanager
+def serve(place: Place, background: Sequence[Background] = (), **changes: Any) -> Iterator[Api]:
+    """The API with these settings, by uvicorn as in production, in a thread of its own."""
+    settings = Settings(
+        **{
+            "api_database_url": place.api_url,
+            "jwt_secret": JWT_SECRET,
+            "jwks_url": None,
+            "jwt_audience": "authenticated",
+            "service_key": SERVICE_KEY,
+            "git_base_url": "https://github.com/",
+            "local_repository_roots": (),
+            "cors_origins": "*",
+        }
+        | changes
+    )
+    kicks: list[None] = []
+    app = create_app(settings, background=background, kick=lambda: kicks.append(None))
+    collector = _Collector()
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = _Server(uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=5))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    logging.getLogger().addHandler(collector)
+    try:
+        thread.start()
+        assert server.ready.wait(20)
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        with httpx2.Client(base_url=url, timeout=20) as client:
+            api = Api(url, place, client, kicks, thread, collector.records)
+            yield api
+    finally:
+        server.should_exit = True
+        thread.join(20)
+        listener.close()
+        logging.getLogger().removeHandler(collector)
+    assert not thread.is_alive()
+    errors = [record.getMessage() for record in api.log if record.levelno >= logging.ERROR]
+    unexpected = itertools.filterfalse(
+        lambda message: any(part in message for part in api.expected_errors), errors
+    )
+    assert list(unexpected) == []
+
+
+@pytest.fixture(scope="module")
+def api(clusters: Callable[[int], Any]) -> Iterator[Api]:
+    """One API and one database for all tests of a module, each of which makes its own tenants."""
+    with clusters(18).database("ordinary", migrated=True) as place, serve(place) as api:
+        yield api
+
+
+@pytest.fixture
+def own_api(new_database: Callable[[], Place]) -> Iterator[Callable[..., Api]]:
+    """Starts an API with other settings, or with a database that the test spoils."""
+    with ExitStack() as at_exit:
+
+        def start(place: Place | None = None, **arguments: Any) -> Api:
+            return at_exit.enter_context(serve(place or new_database(), **arguments))
+
+        yield start

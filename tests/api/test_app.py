@@ -1,0 +1,274 @@
+"""What every route has in common: problems, methods, CORS, ids, health, readiness, lifespan."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from uuid import uuid4
+
+import pytest
+from pydantic import SecretStr
+
+from api.app import EXPOSED_HEADERS, create_app
+from api.settings import Settings
+from db.migrate import newest_version
+
+from .conftest import Api, Place, Tenant, serve
+
+
+@pytest.fixture(scope="module")
+def alice(api: Api) -> Tenant:
+    return api.tenant()
+
+
+def test_health_asks_nobody(api: Api) -> None:
+    answer = api.client.get("/health")
+    assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+
+
+def test_ready_names_the_schema_version(api: Api) -> None:
+    answer = api.client.get("/ready")
+    assert answer.status_code == 200
+    assert answer.json() == {"status": "ready", "schema_version": newest_version()}
+
+
+def test_an_older_schema_is_not_ready_and_the_answer_says_what_to_do(
+    own_api: Callable[..., Api],
+) -> None:
+    api = own_api()
+    with api.sql() as connection:
+        connection.execute("comment on schema private is 'schema version 20200101000000'")
+    answer = api.client.get("/ready")
+    assert (answer.status_code, answer.json()["code"]) == (503, "SCHEMA_MISMATCH")
+    assert "20200101000000" in answer.json()["error"]
+    assert "make migrate" in answer.json()["hint"]
+
+
+def test_a_database_that_is_not_migrated_is_503_everywhere(
+    own_api: Callable[..., Api], new_database: Callable[..., Place]
+) -> None:
+    api = own_api(new_database(migrated=False))
+    key = "ij_" + "0" * 16 + "_" + "0" * 64
+    for path in ("/ready", "/jobs/x"):
+        answer = api.client.get(path, headers={"Authorization": f"Bearer {key}"})
+        assert (answer.status_code, answer.json()["code"]) == (503, "DATABASE_UNAVAILABLE")
+        assert "migrate" in answer.json()["error"]
+        assert answer.headers["retry-after"]
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/nothing", "/jobs", "/jobs/", "/index/", "/jobs/a/b", "/%00"]
+)
+def test_an_unknown_route_is_a_problem(api: Api, path: str) -> None:
+    answer = api.client.get(path)
+    assert (answer.status_code, answer.json()["code"]) == (404, "ROUTE_NOT_FOUND")
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allow"),
+    [
+        ("GET", "/index", {"POST"}),
+        ("PUT", "/index", {"POST"}),
+        ("POST", "/jobs/x", {"GET", "HEAD"}),
+        ("PATCH", "/admin/jobs/x", {"GET", "HEAD"}),
+        ("TRACE", "/health", {"GET", "HEAD"}),
+        ("OPTIONS", "/ready", {"GET", "HEAD"}),
+    ],
+)
+def test_another_method_is_405_with_those_that_work(
+    api: Api, method: str, path: str, allow: set[str]
+) -> None:
+    answer = api.client.request(method, path)
+    assert (answer.status_code, answer.json()["code"]) == (405, "METHOD_NOT_ALLOWED")
+    assert set(answer.headers["allow"].split(", ")) == allow
+
+
+def test_a_browser_may_read_every_header_that_it_needs(api: Api, alice: Tenant) -> None:
+    origin = {"Origin": "https://app.example"}
+    created = api.client.post("/index", json={"repository": "a/b"}, headers=alice.headers | origin)
+    answers = [
+        created,
+        api.get(created.headers["location"], alice, **origin),
+        api.get("/jobs/x", alice, **origin),
+        api.client.get("/jobs/x", headers=origin),
+        api.client.get("/nothing", headers=origin),
+    ]
+    safe = {"cache-control", "content-length", "content-type"}
+    unseen = {
+        "access-control-allow-origin",
+        "access-control-expose-headers",
+        "date",
+        "server",
+        "vary",
+    }
+    for answer in answers:
+        assert answer.headers["access-control-allow-origin"] == "*"
+        exposed = {name.lower() for name in EXPOSED_HEADERS}
+        assert answer.headers["access-control-expose-headers"] == ", ".join(EXPOSED_HEADERS)
+        assert set(answer.headers) - safe - unseen <= exposed | {"www-authenticate"}
+    assert {"link", "etag", "location", "retry-after", "ratelimit"} <= exposed
+
+
+def test_a_preflight_allows_what_clients_send(api: Api) -> None:
+    for method, path in (("POST", "/index"), ("GET", "/jobs/x")):
+        answer = api.client.options(
+            path,
+            headers={
+                "Origin": "https://app.example",
+                "Access-Control-Request-Method": method,
+                "Access-Control-Request-Headers": "authorization,content-type,idempotency-key",
+            },
+        )
+        assert answer.status_code == 200
+        assert method in answer.headers["access-control-allow-methods"]
+        assert "idempotency-key" in answer.headers["access-control-allow-headers"]
+
+
+def test_only_the_configured_origins_may_read(own_api: Callable[..., Api]) -> None:
+    api = own_api(cors_origins="https://a.example, https://b.example")
+    allowed = api.client.get("/health", headers={"Origin": "https://b.example"})
+    assert allowed.headers["access-control-allow-origin"] == "https://b.example"
+    other = api.client.get("/health", headers={"Origin": "https://c.example"})
+    assert "access-control-allow-origin" not in other.headers
+
+
+def test_each_answer_has_an_id_and_the_clients_own_is_kept(api: Api) -> None:
+    ids = {api.client.get(path).headers["x-request-id"] for path in ("/health", "/health", "/no")}
+    assert len(ids) == 3
+    mine = api.client.get("/health", headers={"X-Request-Id": "my.id-1"})
+    assert mine.headers["x-request-id"] == "my.id-1"
+    for odd in ("a b", "x" * 65, "<script>", ""):
+        answer = api.client.get("/health", headers={"X-Request-Id": odd})
+        assert answer.headers["x-request-id"] != odd
+
+
+def spoil(api: Api, raising: str) -> None:
+    """Makes api_get_job_status fail with this SQLSTATE."""
+    with api.sql() as connection:
+        connection.execute(
+            "create or replace function public.api_get_job_status("
+            " p_api_key text, p_claims jsonb, p_job_id text) returns private.api_answer"
+            " language plpgsql as $$ begin"
+            f" raise exception 'secret of the inside' using errcode = '{raising}'; end $$"
+        )
+
+
+def test_a_bug_is_500_without_a_word_of_the_inside_and_its_traceback_is_in_the_log(
+    own_api: Callable[..., Api],
+) -> None:
+    api = own_api()
+    tenant = api.tenant()
+    api.expected_errors.append("GET /jobs/x")
+    spoil(api, "XX000")
+    answer = api.get("/jobs/x", tenant, Origin="https://app.example")
+    assert (answer.status_code, answer.json()["code"]) == (500, "INTERNAL")
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.headers["access-control-allow-origin"] == "*"
+    assert "secret of the inside" not in answer.text
+    (line,) = [record for record in api.log if record.levelname == "ERROR"]
+    assert line.exc_info
+    assert answer.headers["x-request-id"] in line.getMessage()
+    assert api.client.get("/health").status_code == 200
+
+
+STATUSES = {
+    "57014": 503,
+    "55P03": 503,
+    "40001": 503,
+    "40P01": 503,
+    "53300": 503,
+    "53200": 503,
+    "57P01": 503,
+    "25006": 503,
+    "08006": 503,
+    "42501": 503,
+    "22021": 422,
+    "23503": 409,
+}
+
+
+def test_a_failure_that_passes_is_503_with_retry_after(own_api: Callable[..., Api]) -> None:
+    api = own_api()
+    tenant = api.tenant()
+    for sqlstate, status in STATUSES.items():
+        spoil(api, sqlstate)
+        answer = api.get("/jobs/x", tenant)
+        assert answer.status_code == status, sqlstate
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert ("retry-after" in answer.headers) == (status == 503)
+        assert "secret of the inside" not in answer.text
+
+
+def test_what_runs_beside_the_api_starts_after_the_pool_and_ends_before_it(
+    new_database: Callable[..., Place],
+) -> None:
+    seen: list[str] = []
+
+    @asynccontextmanager
+    async def part(name: str) -> AsyncIterator[None]:
+        seen.append(f"{name} in")
+        yield
+        seen.append(f"{name} out")
+
+    with serve(new_database(), background=[lambda: part("a"), lambda: part("b")]) as api:
+        assert seen == ["a in", "b in"]
+        assert api.client.get("/ready").status_code == 200
+    assert seen == ["a in", "b in", "b out", "a out"]
+
+
+@pytest.fixture
+def without_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    yield
+
+
+@pytest.mark.usefixtures("without_environment")
+def test_settings_that_cannot_work_are_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ValueError, match="API_DATABASE_URL"):
+        create_app()
+    for name, value in {
+        "JWT_SECRET": "short",
+        "LOCAL_REPOSITORY_ROOTS": "relative/folder",
+        "PORT": "70000",
+        "DATABASE_POOL_SIZE": "0",
+    }.items():
+        with monkeypatch.context() as patch, pytest.raises(ValueError, match=f"(?i){name}"):
+            patch.setenv(name, value)
+            Settings()
+
+
+@pytest.mark.usefixtures("without_environment")
+def test_settings_are_environment_variables_and_an_empty_one_is_unset(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, value in {
+        "SUPABASE_SERVICE_ROLE_KEY": "k",
+        "LOCAL_REPOSITORY_ROOTS": "/usr:/tmp/",
+        "CORS_ORIGINS": "https://a.example,https://b.example",
+        "GIT_BASE_URL": "https://git.example",
+        "JWT_SECRET": "",
+        "PORT": "",
+    }.items():
+        monkeypatch.setenv(name, value)
+    settings = Settings()
+    assert settings.service_key and settings.service_key.get_secret_value() == "k"
+    assert [str(root) for root in settings.local_repository_roots] == ["/usr", "/tmp"]
+    assert settings.cors_origins == ("https://a.example", "https://b.example")
+    assert settings.git_base_url == "https://git.example/"
+    assert (settings.jwt_secret, settings.port) == (None, 54321)
+
+
+def test_secrets_are_not_in_the_settings_text(api: Api) -> None:
+    secret = str(uuid4()) * 2
+    url = f"postgresql://u:{secret}@h/d"
+    settings = Settings(
+        jwt_secret=SecretStr(secret),
+        service_key=SecretStr(secret),
+        database_url=url,
+        api_database_url=url,
+        worker_database_url=url,
+    )
+    text = f"{settings!r} {settings}"
+    assert secret not in text

@@ -1,0 +1,357 @@
+"""Who may call: API keys, tokens and the service key, over real HTTP."""
+
+from __future__ import annotations
+
+import hmac
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from uuid import uuid4
+
+import httpx2
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from jwt.algorithms import ECAlgorithm, RSAAlgorithm
+from jwt.utils import base64url_encode
+
+from db.local import stack
+
+from .conftest import JWT_SECRET, SERVICE_KEY, Api, Tenant
+
+
+@pytest.fixture(scope="module")
+def alice(api: Api) -> Tenant:
+    return api.tenant()
+
+
+def ask(api: Api, authorization: str | None, path: str = "/jobs/x") -> httpx2.Response:
+    """A valid caller gets 404 here, as there is no such job."""
+    headers = {} if authorization is None else {"Authorization": authorization}
+    return api.client.get(path, headers=headers)
+
+
+def assert_401(answer: httpx2.Response, code: str) -> None:
+    assert (answer.status_code, answer.json()["code"]) == (401, code)
+    assert answer.headers["www-authenticate"] == "Bearer"
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert "x-ratelimit-limit" not in answer.headers
+
+
+def test_without_a_key_the_answer_is_auth_missing_key(api: Api) -> None:
+    assert_401(ask(api, None), "AUTH_MISSING_KEY")
+    for path in ("/jobs/" + str(uuid4()), "/admin/jobs/x"):
+        assert_401(ask(api, None, path), "AUTH_MISSING_KEY")
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["", "Bearer", "bearer", "ij_x", "Basic YTpi", "Bearer a b", "Bearer a, Bearer b",
+     "Token x", "Bearer \u00e4", "Bearerx y", 'Bearer "x"'],
+)  # fmt: skip
+def test_a_malformed_header_is_auth_invalid_header(api: Api, header: str) -> None:
+    answer = api.client.get("/jobs/x", headers=[("Authorization", header.encode("latin-1"))])
+    assert_401(answer, "AUTH_INVALID_HEADER")
+
+
+def test_two_authorization_headers_are_400(api: Api, alice: Tenant) -> None:
+    header = ("Authorization", f"Bearer {alice.key}")
+    answer = api.client.get("/jobs/x", headers=[header, header])
+    assert answer.status_code == 400
+    assert answer.json()["code"] == "AUTH_INVALID_HEADER"
+
+
+def test_the_scheme_is_not_case_sensitive(api: Api, alice: Tenant) -> None:
+    assert ask(api, f"bEARER {alice.key}").status_code == 404
+
+
+def wrong_keys(api: Api) -> dict[str, str]:
+    """Keys that must not work, by what is wrong with them; the user they are made of has a job."""
+    tenant = api.tenant()
+    assert ask(api, f"Bearer {tenant.key}").status_code == 404
+    expired, disabled = (api.new_key(tenant.id) for _ in range(2))
+    with api.sql() as connection:
+        stack.revoke_api_key(connection, tenant.id, disabled.split("_")[1])
+        connection.execute(
+            "update private.api_keys set expires_at = now() - interval '1 s' where id = %s",
+            (expired.split("_")[1],),
+        )
+    _, key_id, secret = tenant.key.split("_")
+    other = api.tenant().key.split("_")[2]
+    return {
+        "unknown": f"ij_{uuid4().hex[:16]}_{secret}",
+        "wrong secret": f"ij_{key_id}_{'0' * 64}",
+        "another key's secret": f"ij_{key_id}_{other}",
+        "disabled": disabled,
+        "expired": expired,
+        "malformed": "ij_x",
+        "in capitals": tenant.key.upper(),
+        "without its secret": f"ij_{key_id}_",
+        "the hash for the secret": f"ij_{key_id}_{'a' * 63}",
+    }
+
+
+def test_every_key_that_does_not_work_gets_the_same_answer(api: Api) -> None:
+    answers = [ask(api, f"Bearer {key}") for key in wrong_keys(api).values()]
+    for answer in answers:
+        assert_401(answer, "AUTH_INVALID_KEY")
+    assert len({answer.content for answer in answers}) == 1
+    names = [sorted(set(answer.headers) - {"x-request-id", "date"}) for answer in answers]
+    assert all(name == names[0] for name in names)
+
+
+def test_a_disabled_key_fails_on_its_next_call_and_the_users_other_key_does_not(api: Api) -> None:
+    tenant = api.tenant()
+    second = api.new_key(tenant.id)
+    assert ask(api, f"Bearer {tenant.key}").status_code == 404
+    with api.sql() as connection:
+        stack.revoke_api_key(connection, tenant.id, tenant.key.split("_")[1])
+    assert_401(ask(api, f"Bearer {tenant.key}"), "AUTH_INVALID_KEY")
+    assert ask(api, f"Bearer {second}").status_code == 404
+
+
+def test_a_failed_login_costs_nothing(api: Api) -> None:
+    tenant = api.tenant()
+    wrong = tenant.key[:-1] + ("0" if tenant.key[-1] != "0" else "1")
+    for _ in range(3):
+        assert_401(ask(api, f"Bearer {wrong}"), "AUTH_INVALID_KEY")
+    assert api.requests_of(tenant) == 0
+
+
+def claims_of(tenant: Tenant, **changes: Any) -> dict[str, Any]:
+    claims = {
+        "sub": tenant.id,
+        "role": "authenticated",
+        "aud": "authenticated",
+        "exp": int(time.time()) + 3600,
+    } | changes
+    return {name: value for name, value in claims.items() if value is not None}
+
+
+def token_of(tenant: Tenant, secret: str = JWT_SECRET, **changes: Any) -> str:
+    return jwt.encode(claims_of(tenant, **changes), secret, "HS256")
+
+
+def test_a_token_is_the_user_and_shares_the_quota_with_the_users_keys(
+    api: Api, alice: Tenant
+) -> None:
+    job_id = api.create(alice)
+    by_key = ask(api, f"Bearer {alice.key}", f"/jobs/{job_id}")
+    by_token = ask(api, f"Bearer {token_of(alice)}", f"/jobs/{job_id}")
+    assert by_token.content == by_key.content
+    left = [int(answer.headers["x-ratelimit-remaining"]) for answer in (by_key, by_token)]
+    assert left[1] == left[0] - 1
+    assert ask(api, f"Bearer {token_of(api.tenant())}", f"/jobs/{job_id}").status_code == 404
+
+
+def test_a_token_may_name_several_audiences(api: Api, alice: Tenant) -> None:
+    token = token_of(alice, aud=["other", "authenticated"])
+    assert ask(api, f"Bearer {token}").status_code == 404
+
+
+def test_what_a_user_wrote_into_the_metadata_of_a_token_changes_nothing(
+    api: Api, alice: Tenant
+) -> None:
+    job_id = api.create(alice)
+    mallory = api.tenant()
+    metadata = {"sub": alice.id, "role": "service_role", "name": "\0\ud800"}
+    token = token_of(mallory, user_metadata=metadata, app_metadata=metadata)
+    assert ask(api, f"Bearer {token}", f"/jobs/{job_id}").status_code == 404
+    assert ask(api, f"Bearer {token}", f"/admin/jobs/{job_id}").status_code == 403
+
+
+def unsigned(claims: dict[str, Any]) -> str:
+    return jwt.encode(claims, "", "none")
+
+
+WRONG_TOKENS: dict[str, Callable[[Tenant], str]] = {
+    "of another secret": lambda t: token_of(t, "another secret of more than 32 bytes, truly"),
+    "expired": lambda t: token_of(t, exp=int(time.time()) - 1),
+    "without exp": lambda t: token_of(t, exp=None),
+    "with exp that is no number": lambda t: token_of(t, exp="never"),
+    "with an infinite exp": lambda t: token_of(t, exp=float("inf")),
+    "that lives longer than the maximum": lambda t: token_of(t, exp=int(time.time()) + 86_400 + 60),
+    "not valid yet": lambda t: token_of(t, nbf=int(time.time()) + 60),
+    "without aud": lambda t: token_of(t, aud=None),
+    "for another audience": lambda t: token_of(t, aud="other"),
+    "whose aud is no string": lambda t: token_of(t, aud={"authenticated": 1}),
+    "of role anon": lambda t: token_of(t, role="anon"),
+    "without role": lambda t: token_of(t, role=None),
+    "of a role that is a list": lambda t: token_of(t, role=["authenticated"]),
+    "without sub": lambda t: token_of(t, sub=None),
+    "whose sub is empty": lambda t: token_of(t, sub=""),
+    "whose sub is no uuid": lambda t: token_of(t, sub="root"),
+    "whose sub has a NUL": lambda t: token_of(t, sub="\0"),
+    "without signature": lambda t: token_of(t).rpartition(".")[0] + ".",
+    "of algorithm none": lambda t: unsigned(claims_of(t)),
+    "of algorithm HS384": lambda t: jwt.encode(claims_of(t), JWT_SECRET, "HS384"),
+    "of two parts": lambda t: token_of(t).rpartition(".")[0],
+    "of no meaning": lambda _: "a.b.c",
+    "of empty parts": lambda _: "..",
+    "of 9 kB": lambda t: token_of(t, padding="x" * 9000),
+    "with a kid where there is no JWKS": lambda t: jwt.encode(
+        claims_of(t), ec.generate_private_key(ec.SECP256R1()), "ES256", headers={"kid": "1"}
+    ),
+}
+
+
+@pytest.mark.parametrize("make", WRONG_TOKENS.values(), ids=WRONG_TOKENS)
+def test_a_token_is_refused(api: Api, alice: Tenant, make: Callable[[Tenant], str]) -> None:
+    assert_401(ask(api, f"Bearer {make(alice)}"), "AUTH_INVALID_KEY")
+
+
+def test_a_token_of_a_user_who_is_gone_cannot_create(api: Api) -> None:
+    ghost = Tenant(str(uuid4()), "")
+    headers = {"Authorization": f"Bearer {token_of(ghost)}"}
+    answer = api.client.post("/index", json={"repository": "a/b"}, headers=headers)
+    assert answer.status_code in {401, 409}
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_the_service_key_is_nobodys_on_the_routes_of_users(api: Api) -> None:
+    for path in ("/jobs/x", "/jobs/" + str(uuid4())):
+        answer = ask(api, f"Bearer {SERVICE_KEY}", path)
+        assert (answer.status_code, answer.json()["code"]) == (403, "AUTH_USER_REQUIRED")
+    answer = api.client.post("/index", headers={"Authorization": f"Bearer {SERVICE_KEY}"})
+    assert answer.status_code == 403
+
+
+def test_keys_are_never_in_the_log(api: Api, alice: Tenant) -> None:
+    ask(api, f"Bearer {alice.key}")
+    ask(api, "Bearer ij_" + "1" * 16 + "_" + "2" * 64)
+    lines = "\n".join(record.getMessage() for record in api.log)
+    assert alice.key.split("_")[2] not in lines
+    assert "2" * 64 not in lines
+
+
+# --- public keys by JWKS_URL ---------------------------------------------------------------------
+
+
+SYMMETRIC = b"a published symmetric key is no secret"
+
+
+class Issuer:
+    """A server of public keys, as Supabase Auth is one; `keys` may change while it runs."""
+
+    def __init__(self) -> None:
+        self.signing: dict[str, tuple[Any, str]] = {
+            "ec": (ec.generate_private_key(ec.SECP256R1()), "ES256"),
+            "rsa": (rsa.generate_private_key(public_exponent=65_537, key_size=2048), "RS256"),
+        }
+        self.published = ["ec", "rsa"]
+        self.fetches = 0
+        self.broken = False
+
+    def document(self) -> bytes:
+        keys = [
+            {
+                "kty": "oct",
+                "kid": "symmetric",
+                "k": base64url_encode(SYMMETRIC).decode(),
+                "alg": "HS256",
+            }
+        ]
+        for kid in self.published:
+            key, algorithm = self.signing[kid]
+            to_jwk = (ECAlgorithm if kid == "ec" else RSAAlgorithm).to_jwk
+            jwk = to_jwk(key.public_key(), as_dict=True)
+            keys.append(jwk | {"kid": kid, "alg": algorithm, "use": "sig"})
+        return json.dumps({"keys": keys}).encode()
+
+    def token(self, kid: str, tenant: Tenant, **changes: Any) -> str:
+        key, algorithm = self.signing[kid]
+        return jwt.encode(claims_of(tenant, **changes), key, algorithm, headers={"kid": kid})
+
+
+def confused(claims: dict[str, Any], public_key: bytes, kid: str) -> str:
+    """A token whose HMAC secret is a public key (PyJWT does not make such ones)."""
+    header = {"alg": "HS256", "typ": "JWT", "kid": kid}
+    signed = b".".join(base64url_encode(json.dumps(part).encode()) for part in (header, claims))
+    signature = hmac.digest(public_key, signed, "sha256")
+    return b".".join([signed, base64url_encode(signature)]).decode()
+
+
+@contextmanager
+def issuing() -> Iterator[tuple[Issuer, str]]:
+    issuer = Issuer()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            issuer.fetches += 1
+            body = issuer.document()
+            self.send_response(500 if issuer.broken else 200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield issuer, f"http://127.0.0.1:{server.server_port}/jwks.json"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def test_tokens_are_checked_by_the_public_keys_of_the_issuer(own_api: Callable[..., Api]) -> None:
+    with issuing() as (issuer, url):
+        api = own_api(jwks_url=url)
+        tenant = api.tenant()
+        for kid in ("ec", "rsa"):
+            assert ask(api, f"Bearer {issuer.token(kid, tenant)}").status_code == 404
+        assert ask(api, f"Bearer {token_of(tenant)}").status_code == 404
+        assert issuer.fetches == 1
+
+        stranger = Issuer()
+        public = issuer.signing["rsa"][0].public_key()
+        public_key = public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+        symmetric = jwt.encode(claims_of(tenant), SYMMETRIC, "HS256", headers={"kid": "symmetric"})
+        key, _ = issuer.signing["ec"]
+        for wrong in (
+            stranger.token("ec", tenant),
+            issuer.token("ec", tenant, aud="other"),
+            issuer.token("rsa", tenant, exp=1),
+            confused(claims_of(tenant), public_key, "rsa"),
+            jwt.encode(claims_of(tenant), key, "ES256"),
+            jwt.encode(claims_of(tenant), key, "ES256", headers={"kid": "rsa"}),
+            symmetric,
+        ):
+            assert_401(ask(api, f"Bearer {wrong}"), "AUTH_INVALID_KEY")
+        # an unknown kid may not make us ask the issuer again and again
+        for number in range(5):
+            unknown = jwt.encode(claims_of(tenant), key, "ES256", headers={"kid": str(number)})
+            assert_401(ask(api, f"Bearer {unknown}"), "AUTH_INVALID_KEY")
+        assert issuer.fetches == 1
+
+
+def test_an_issuer_that_cannot_be_reached_is_503_for_its_tokens_alone(
+    own_api: Callable[..., Api],
+) -> None:
+    with issuing() as (issuer, url):
+        issuer.broken = True
+        api = own_api(jwks_url=url)
+        tenant = api.tenant()
+        answer = ask(api, f"Bearer {issuer.token('ec', tenant)}")
+        assert (answer.status_code, answer.json()["code"]) == (503, "AUTH_UNAVAILABLE")
+        assert answer.headers["retry-after"]
+        assert ask(api, f"Bearer {tenant.key}").status_code == 404
+        issuer.broken = False
+        assert ask(api, f"Bearer {issuer.token('ec', tenant)}").status_code == 404
+
+
+def test_without_a_secret_and_a_jwks_no_token_is_taken(own_api: Callable[..., Api]) -> None:
+    api = own_api(jwt_secret=None, service_key=None)
+    tenant = api.tenant()
+    assert_401(ask(api, f"Bearer {token_of(tenant)}"), "AUTH_INVALID_KEY")
+    assert_401(ask(api, f"Bearer {SERVICE_KEY}", "/admin/jobs/x"), "AUTH_INVALID_KEY")
+    assert ask(api, f"Bearer {tenant.key}").status_code == 404

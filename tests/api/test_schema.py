@@ -1,0 +1,249 @@
+"""The validation of POST /index, without a server; refs are judged by git itself."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from api.errors import Problem
+from api.schema import index_request
+from api.settings import Settings
+
+SHA = "0123456789abcdef0123456789abcdef01234567"
+GITHUB = "https://github.com/"
+PLAIN = Settings(git_base_url=GITHUB, local_repository_roots=())
+
+
+@pytest.fixture(scope="module")
+def configured(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    root = tmp_path_factory.mktemp("roots")
+    (root / "allowed" / "project with blank").mkdir(parents=True)
+    (root / "outside").mkdir()
+    (root / "allowed" / "escape").symlink_to(root / "outside")
+    (root / "allowed" / "inner").symlink_to(root / "allowed" / "project with blank")
+    (root / "allowed" / "circle").symlink_to(root / "allowed" / "circle")
+    (root / "allowed-not").mkdir()
+    (root / "allowed" / "file").touch()
+    return Settings(git_base_url=GITHUB, local_repository_roots=(root / "allowed",))
+
+
+def refused(body: dict[str, Any], configured: Settings) -> tuple[str | None, str]:
+    with pytest.raises(Problem) as problem:
+        index_request(body, configured)
+    assert problem.value.status == 422
+    assert problem.value.hint
+    return problem.value.field, problem.value.code
+
+
+@pytest.mark.parametrize(
+    ("repository", "full_name", "git_url"),
+    [
+        ("owner/name", "owner/name", "https://github.com/owner/name.git"),
+        ("owner/name.git", "owner/name", "https://github.com/owner/name.git"),
+        ("https://github.com/owner/name", "owner/name", "https://github.com/owner/name.git"),
+        (
+            "https://GitHub.com:443/owner/name.git/",
+            "owner/name",
+            "https://github.com/owner/name.git",
+        ),
+        ("https://host.example/a/b", "host.example/a/b", "https://host.example/a/b"),
+        ("https://host.example/a.git", "host.example/a", "https://host.example/a.git"),
+        ("https://h:8443/a/b/c.git", "h_8443/a/b/c", "https://h:8443/a/b/c.git"),
+        ("https://github.com/a/b/c", "github.com/a/b/c", "https://github.com/a/b/c"),
+    ],
+)
+def test_a_repository_has_one_name_and_one_url_in_every_spelling(
+    configured: Settings, repository: str, full_name: str, git_url: str
+) -> None:
+    wanted = index_request({"repository": repository}, configured)
+    assert (wanted.repository, wanted.git_url) == (full_name, git_url)
+
+
+@pytest.mark.parametrize(
+    "repository",
+    [
+        "",
+        "name",
+        "/name",
+        "owner/",
+        "owner/name/more",
+        "owner/..",
+        "./name",
+        "owner/.git",
+        "owner/..git",
+        "-owner/name",
+        "owner/--upload-pack=x",
+        "owner/na me",
+        "owner/na\0me",
+        "owner/na\nme",
+        "owner/näme",
+        "a/" + "b" * 300,
+        "git@github.com:owner/name",
+        "file:///etc",
+        "/etc/passwd",
+        "ext::sh -c id",
+        "ssh://host/a/b",
+        "http://host/a/b",
+        "https://",
+        "https://host",
+        "https://host/",
+        "https:///a/b",
+        "https://user@host/a/b",
+        "https://user:secret@host/a/b",
+        "https://host/a/b?x=1",
+        "https://host/a/b?",
+        "https://host/a/b#x",
+        "https://host/a\\b",
+        "https://host/a b",
+        "https://host/a//b",
+        "https://host/../b",
+        "https://host/a/%2e%2e/b",
+        "https://host:0x50/a/b",
+        "https://host:99999/a/b",
+        "https://[::1/a/b",
+        "https://-host/a/b",
+        "https://host/a/b\n",
+        "https://höst/a/b",
+        "https://host/" + "a" * 3000,
+        "https://host/" + "a" * 300,
+        "https://host/1/2/3/4/5/6/7/8",
+        " https://host/a/b",
+    ],
+)
+def test_a_bad_repository_is_named(configured: Settings, repository: str) -> None:
+    assert refused({"repository": repository}, configured) == ("repository", "invalid_repository")
+
+
+@pytest.mark.parametrize("field", ["repository", "ref", "commit_sha", "organization", "localPath"])
+@pytest.mark.parametrize("value", [1, 1.5, True, [], {}, ["a/b"]])
+def test_a_field_that_is_no_string_is_named(
+    configured: Settings, field: str, value: object
+) -> None:
+    named, code = refused({"repository": "a/b", field: value}, configured)
+    assert named == field
+    assert code.startswith("invalid_")
+
+
+@pytest.mark.parametrize("body", [{}, {"repository": None}, {"ref": "main"}])
+def test_a_missing_repository_is_named(configured: Settings, body: dict[str, Any]) -> None:
+    assert refused(body, configured) == ("repository", "missing_repository")
+
+
+@pytest.mark.parametrize("name", ["Repository", "local_path", "", "__proto__", "x" * 5000, "\0"])
+def test_an_unknown_field_is_named(configured: Settings, name: str) -> None:
+    assert refused({"repository": "a/b", name: None}, configured) == (name[:100], "unknown_field")
+
+
+def test_null_means_absent(configured: Settings) -> None:
+    body = {"repository": "a/b", "ref": None, "commit_sha": None, "organization": None}
+    wanted = index_request({**body, "localPath": None}, configured)
+    assert (wanted.ref, wanted.commit_sha, wanted.organization) == (None, None, None)
+
+
+def test_a_commit_sha_is_kept_in_lower_case(configured: Settings) -> None:
+    wanted = index_request({"repository": "a/b", "commit_sha": SHA.upper()}, configured)
+    assert wanted.commit_sha == SHA
+
+
+@pytest.mark.parametrize("sha", ["", "main", SHA[:-1], SHA + "0", SHA[:-1] + "g", SHA + "\n"])
+def test_a_bad_commit_sha_is_named(configured: Settings, sha: str) -> None:
+    body = {"repository": "a/b", "commit_sha": sha}
+    assert refused(body, configured) == ("commit_sha", "invalid_commit_sha")
+
+
+@pytest.mark.parametrize("organization", ["", "a b", "a/b", "a" * 64, "\0", "a\n"])
+def test_a_bad_organization_is_named(configured: Settings, organization: str) -> None:
+    body = {"repository": "a/b", "organization": organization}
+    assert refused(body, configured) == ("organization", "invalid_organization")
+
+
+def git_accepts(ref: str) -> bool:
+    command = ["git", "check-ref-format", "--allow-onelevel", ref]
+    return subprocess.run(command, check=False).returncode == 0
+
+
+def we_accept(ref: str, configured: Settings) -> bool:
+    try:
+        return index_request({"repository": "a/b", "ref": ref}, configured).ref == ref
+    except Problem as problem:
+        assert (problem.field, problem.code) == ("ref", "invalid_ref")
+        return False
+
+
+REFS = [
+    "main", "HEAD", SHA, "refs/heads/main", "feature/ä-1", "v1.0.0", "a@b", "a.b/c", "{", "a{b}",
+    "a.lockx", "@a", "a/@", "", "@", "-x", "--upload-pack=x", ".a", "a/.b", "a.", "a..b", "a.lock",
+    "a.lock/b", "a//b", "/a", "a/", "a b", "a~1", "a^", "a:b", "a?", "a*", "a[b", "a\\b", "a@{0}",
+    "a\nb", "a\n", "a\x7f", "a\x01", "ref with space", "a\tb",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("ref", REFS)
+def test_a_ref_is_what_git_accepts_without_a_leading_dash(configured: Settings, ref: str) -> None:
+    assert we_accept(ref, configured) == (git_accepts(ref) and not ref.startswith("-"))
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.text(st.sampled_from("aA1./@{}-~^:?*[\\ \n\x7fälock"), min_size=1, max_size=12))
+def test_no_text_is_judged_otherwise_than_by_git(ref: str) -> None:
+    assert we_accept(ref, PLAIN) == (git_accepts(ref) and not ref.startswith("-"))
+
+
+@pytest.mark.parametrize("ref", ["a\0b", "a" * 256])
+def test_a_ref_with_nul_or_of_256_characters_is_refused(configured: Settings, ref: str) -> None:
+    assert not we_accept(ref, configured)
+
+
+def local(path: object, configured: Settings) -> str:
+    return index_request({"repository": "local/x", "localPath": str(path)}, configured).git_url
+
+
+def test_a_local_path_becomes_the_url_of_the_real_folder(configured: Settings) -> None:
+    (root,) = configured.local_repository_roots
+    real = root / "project with blank"
+    assert local(real, configured) == real.as_uri()
+    assert local(root / "inner", configured) == real.as_uri()
+    assert local(f"{root}/x/../inner/.", configured) == real.as_uri()
+    assert local(root, configured) == root.as_uri()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "", ".", "project", "~/x", "{root}/../outside", "{root}/escape", "{root}-not", "/", "/etc",
+        "{root}/circle", "{root}/file", "{root}/missing", "{root}/a\0b", "file://{root}/inner",
+        "{root}/" + "a" * 300, "{root}" + "/." * 5000 + "/missing",
+    ],
+)  # fmt: skip
+def test_a_local_path_that_is_not_a_folder_inside_the_roots_is_named(
+    configured: Settings, path: str
+) -> None:
+    (root,) = configured.local_repository_roots
+    body = {"repository": "local/x", "localPath": path.replace("{root}", str(root))}
+    assert refused(body, configured) == ("localPath", "invalid_local_path")
+
+
+def test_without_roots_no_local_path_is_taken_and_the_setting_is_named(tmp_path: Path) -> None:
+    with pytest.raises(Problem) as problem:
+        index_request({"repository": "local/x", "localPath": str(tmp_path)}, PLAIN)
+    assert problem.value.field == "localPath"
+    assert "LOCAL_REPOSITORY_ROOTS" in (problem.value.hint or "")
+
+
+def test_a_local_path_wants_a_name_as_repository(configured: Settings) -> None:
+    (root,) = configured.local_repository_roots
+    body = {"repository": "https://host/a/b", "localPath": str(root)}
+    assert refused(body, configured) == ("repository", "invalid_repository")
+
+
+@given(st.dictionaries(st.text(max_size=12), st.text() | st.none() | st.integers(), max_size=4))
+def test_any_object_is_valid_or_422_with_a_field(body: dict[str, Any]) -> None:
+    try:
+        index_request(body, PLAIN)
+    except Problem as problem:
+        assert (problem.status, problem.field is None) == (422, False)

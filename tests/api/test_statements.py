@@ -1,0 +1,45 @@
+"""What the HTTP login sends to the database: nothing but one statement for each request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from .conftest import Api
+
+
+def test_1000_polls_are_1000_calls_of_one_statement_and_nothing_else(
+    own_api: Callable[..., Api],
+) -> None:
+    api = own_api()
+    tenant = api.tenant()
+    job_id = api.create(tenant)
+    with api.sql() as connection:
+        connection.execute("create extension if not exists pg_stat_statements")
+        connection.execute("select pg_stat_statements_reset()")
+        for _ in range(1000):
+            assert api.get(f"/jobs/{job_id}", tenant).status_code == 200
+        rows = connection.execute(
+            "select s.calls, s.toplevel, s.query from pg_stat_statements as s"
+            " join pg_roles as r on r.oid = s.userid"
+            " join pg_database as d on d.oid = s.dbid and d.datname = current_database()"
+            " where r.rolname = 'index_jobs_api'"
+        ).fetchall()
+    assert [(calls, toplevel) for calls, toplevel, _ in rows] == [(1000, True)]
+    assert "api_get_job_status" in rows[0][2]
+
+
+def test_settings_of_the_session_cost_no_statement(own_api: Callable[..., Api]) -> None:
+    api = own_api(statement_timeout_seconds=3.5)
+    assert api.client.get("/ready").status_code == 200
+    with api.sql() as connection:
+        names = connection.execute(
+            "select distinct application_name from pg_stat_activity"
+            " where usename = 'index_jobs_api' and datname = current_database()"
+        ).fetchall()
+        assert names == [("index-jobs-api",)]
+        connection.execute(
+            "create or replace function public.api_schema_version() returns text language sql as"
+            " $$ select concat_ws(' ', current_setting('statement_timeout'),"
+            "   current_setting('TimeZone')) $$"
+        )
+    assert "3500ms UTC" in api.client.get("/ready").json()["error"]
