@@ -217,14 +217,32 @@ def test_a_start_right_after_the_owner_was_killed_waits_for_its_server(data_dir:
 
 
 def test_a_killed_server_starts_again_with_its_rows(data_dir: Path) -> None:
-    for round_ in range(3):
+    for rows in range(3):
         with run(data_dir, port=0) as server:
-            assert round_ == 0 or count(server) == round_
+            assert rows == 0 or count(server) == rows
             write(server.url())
-            with psycopg.connect(server.url()):  # a backend that outlives the postmaster a little
-                os.kill(server.pid, signal.SIGKILL)
+            os.kill(server.pid, signal.SIGKILL)
+
+
+def test_a_start_waits_for_what_is_left_of_a_killed_server(data_dir: Path) -> None:
     with run(data_dir, port=0) as server:
-        assert count(server) == 3
+        write(server.url())
+        with psycopg.connect(server.url()) as connection:
+            backend = connection.info.backend_pid
+            os.kill(backend, signal.SIGSTOP)
+            os.kill(server.pid, signal.SIGKILL)
+    with owner(data_dir) as process:
+        try:
+            log = data_dir.with_name("pgdata.log")
+            eventually(
+                lambda: log.exists() and "is still in use" in log.read_text(),
+                "Postgres finds the memory of the old server in use",
+            )
+        finally:
+            os.kill(backend, signal.SIGKILL)
+        announced(process)
+        with run(data_dir) as server:
+            assert count(server) == 1
 
 
 def test_whoever_waits_for_a_dying_owner_takes_over(data_dir: Path) -> None:
