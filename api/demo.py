@@ -132,8 +132,8 @@ def _place(settings: Settings, options: Options, terminal: Terminal) -> Iterator
         listen("127.0.0.1", settings.port, fixed=False) as listener,
         stack.up(options, step=terminal.step) as parts,
     ):
-        settings = settings.model_copy(update={"host": "127.0.0.1"})
-        with in_background(make_app(settings, parts, grace_seconds=1), listener) as url:
+        settings = settings.model_copy(update={"host": "127.0.0.1", "runner_grace_seconds": 0})
+        with in_background(make_app(settings, parts), listener) as url:
             ready(url)
             terminal.step(f"API at {url}")
             keys = parts.api_keys

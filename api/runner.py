@@ -74,7 +74,7 @@ class Runner:
         lease_seconds: float,
         run_dir: Path,
         local_roots: Sequence[Path] = (),
-        grace_seconds: float = 5.0,
+        grace_seconds: float = 5,
     ) -> None:
         self.worker_id = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._lease = timedelta(seconds=lease_seconds)
@@ -93,7 +93,8 @@ class Runner:
             max_size=concurrency + 1,
             open=False,
             timeout=_CALL_SECONDS,
-            reconnect_timeout=1,
+            reconnect_timeout=2,
+            reconnect_failed=_keep_trying,
             name="runner",
             kwargs={
                 "autocommit": True,
@@ -239,9 +240,11 @@ class Runner:
             "parent_pid": os.getpid(),
         }
         index = await run_indexer(request, folder, progress.set)
+        last = progress.value
+        progress.set(("store", 0, None))
         await self._persist(
             lambda connection: runner_rpc.complete(
-                connection, job, index, worker_id=self.worker_id, progress=progress.value
+                connection, job, index, worker_id=self.worker_id, progress=last
             )
         )
 
@@ -428,6 +431,11 @@ async def _follow(
             return event
         on_progress((event["phase"], event["done"], event["total"]))
     return None
+
+
+async def _keep_trying(pool: AsyncConnectionPool[Any]) -> None:
+    """The pool gave up reconnecting: begin the next round, for ever."""
+    await pool.check()
 
 
 def raise_if_lost(error: psycopg.Error) -> None:

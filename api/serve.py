@@ -79,7 +79,7 @@ def with_local_paths(settings: Settings) -> Settings:
     return settings.model_copy(update={"local_repository_roots": (Path("/"),)})
 
 
-def make_app(settings: Settings, parts: Stack, *, grace_seconds: float = 5.0) -> Starlette:
+def make_app(settings: Settings, parts: Stack) -> Starlette:
     """The API on that stack, with its runner unless RUNNER_CONCURRENCY is 0."""
     settings = with_local_paths(settings).model_copy(
         update={
@@ -97,7 +97,7 @@ def make_app(settings: Settings, parts: Stack, *, grace_seconds: float = 5.0) ->
         lease_seconds=settings.runner_lease_seconds,
         run_dir=settings.run_dir,
         local_roots=settings.local_repository_roots,
-        grace_seconds=grace_seconds,
+        grace_seconds=settings.runner_grace_seconds,
     )
     return create_app(settings, background=[lambda: runner], kick=runner.kick)
 

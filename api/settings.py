@@ -59,6 +59,8 @@ class Settings(BaseSettings):
     runner_concurrency: int = Field(default=2, ge=0, le=64)
     """Jobs that this process indexes at once; 0 = none, another process does it."""
     runner_lease_seconds: float = Field(default=15, gt=0)
+    runner_grace_seconds: float = Field(default=5, ge=0)
+    """How long running jobs may go on at shutdown before they are handed back."""
     run_dir: Path = Path(".run")
 
     @field_validator("jwt_secret")
