@@ -17,7 +17,7 @@ from rich.console import Console
 from api.client import ApiError, Client, Created
 from api.schema import UNFINISHED, IndexJob
 from api.serve import NAME as SERVE
-from api.serve import in_background, listen, make_app
+from api.serve import in_background, listen, make_app, on_stack
 from api.settings import Settings
 from api.terminal import Terminal, summary
 from db.local import stack
@@ -133,7 +133,7 @@ def _place(settings: Settings, options: Options, terminal: Terminal) -> Iterator
         stack.up(options, step=terminal.step) as parts,
     ):
         settings = settings.model_copy(update={"host": "127.0.0.1", "runner_grace_seconds": 0})
-        with in_background(make_app(settings, parts), listener) as url:
+        with in_background(make_app(on_stack(settings, parts)), listener) as url:
             ready(url)
             terminal.step(f"API at {url}")
             keys = parts.api_keys

@@ -44,7 +44,8 @@ def serve(settings: Settings, options: Options, terminal: Terminal) -> None:
             url = address(listener)
             dev_env = settings.run_dir / "dev.env"
             stack.write_dev_env(dev_env, url, parts)
-            app = make_app(settings, parts)
+            settings = on_stack(settings, parts)
+            app = make_app(settings)
 
             def tell() -> None:
                 ready(url)
@@ -59,7 +60,7 @@ def _tell(terminal: Terminal, settings: Settings, url: str, dev_env: Path) -> No
     terminal.step(f"API at {url}{other}")
     terminal.say("")
     terminal.say(f"  keys and addresses   source {stack.near(dev_env)}")
-    terminal.say(f"  local paths          {_roots(with_local_paths(settings))}")
+    terminal.say(f"  local paths          {_roots(settings)}")
     terminal.say("  docs                 docs/http.md")
     terminal.say("  next                 index-jobs index . --watch · make demo · make psql")
     terminal.say("  stop                 Ctrl-C")
@@ -79,9 +80,9 @@ def with_local_paths(settings: Settings) -> Settings:
     return settings.model_copy(update={"local_repository_roots": (Path("/"),)})
 
 
-def make_app(settings: Settings, parts: Stack) -> Starlette:
-    """The API on that stack, with its runner unless RUNNER_CONCURRENCY is 0."""
-    settings = with_local_paths(settings).model_copy(
+def on_stack(settings: Settings, parts: Stack) -> Settings:
+    """The settings of an API on that stack."""
+    return with_local_paths(settings).model_copy(
         update={
             "api_database_url": parts.api_database_url,
             "worker_database_url": parts.worker_database_url,
@@ -89,10 +90,14 @@ def make_app(settings: Settings, parts: Stack) -> Starlette:
             "service_key": SecretStr(parts.service_key),
         }
     )
-    if settings.runner_concurrency == 0:
+
+
+def make_app(settings: Settings) -> Starlette:
+    """The API with its runner, unless RUNNER_CONCURRENCY is 0 or there is no login for it."""
+    if settings.runner_concurrency == 0 or settings.worker_database_url is None:
         return create_app(settings)
     runner = Runner(
-        database_url=parts.worker_database_url,
+        database_url=settings.worker_database_url,
         concurrency=settings.runner_concurrency,
         lease_seconds=settings.runner_lease_seconds,
         run_dir=settings.run_dir,
