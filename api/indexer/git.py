@@ -53,7 +53,7 @@ _CONFIG = """\
 [remote "origin"]
 	uploadpack = git upload-pack --strict
 """
-_INHERITED = ("PATH", "SSL_CERT_FILE", "SSL_CERT_DIR", "https_proxy", "HTTPS_PROXY", "no_proxy")
+_INHERITED = ("PATH", "GIT_SSL_CAINFO", "https_proxy", "HTTPS_PROXY", "no_proxy", "NO_PROXY")
 _HEAD = "refs/job/head"
 _COMMIT = re.compile(r"[0-9a-fA-F]{40}")
 _RECEIVING = re.compile(rb"Receiving objects: +\d+% \((\d+)/(\d+)\)")

@@ -15,5 +15,6 @@
 (type_alias name: (_) @name) @type
 (method_elem name: (_) @name) @method
 
-((source_file (const_declaration (const_spec name: (identifier) @name) @constant))
+; Without the field name, which would take only the first of several names.
+((source_file (const_declaration (const_spec (identifier) @name) @constant))
   (#not-eq? @name "_"))

@@ -1,0 +1,359 @@
+"""Whole jobs on real repositories: refs, rows, what is left out, limits, progress."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from db.local.postgres import Server
+from tests.indexer.conftest import Git, Index, Outcome
+
+NewRepository = Callable[..., Git]
+
+
+def assert_stats_equal_rows(outcome: Outcome) -> None:
+    stats, files, symbols = outcome.stats, outcome.files, outcome.symbols
+    assert outcome.exit_code == 0
+    assert [row[0] for row in files] == [str(n + 1) for n in range(len(files))]
+    assert stats["files_indexed"] == len(files)
+    assert stats["symbols_extracted"] == len(symbols)
+    assert stats["files_skipped"] == sum(stats["skipped"].values())
+    assert stats["bytes"] == sum(int(row[3] or -1) for row in files)
+    assert stats["languages"] == Counter(row[2] for row in files if row[2] is not None)
+    assert {row[0] for row in symbols} <= {row[0] for row in files}
+
+
+def test_a_repository_becomes_rows(repository: Git, index: Index) -> None:
+    source = b"def a():\n    def b(): ...\n"
+    commit = repository.commit({"pkg/a.py": source, "README.md": "# Hi\n", "data": "x"})
+    outcome = index(repository.path)
+    assert_stats_equal_rows(outcome)
+    assert outcome.last["commit_sha"] == commit
+    blob = repository("rev-parse", "HEAD:pkg/a.py")
+    files = {row[1]: row for row in outcome.files}
+    assert files["pkg/a.py"][2:] == ["Python", str(len(source)), blob]
+    assert files["data"][2] is None
+    assert [row[1:] for row in outcome.symbols] == [
+        ["a", "function", "1", "2", None],
+        ["b", "function", "2", "2", "a"],
+    ]
+    assert {row[0] for row in outcome.symbols} == {files["pkg/a.py"][0]}
+    assert outcome.stats["languages"] == {"Markdown": 1, "Python": 1}
+    assert outcome.stderr == ""
+
+
+def test_every_way_to_name_a_commit(repository: Git, index: Index) -> None:
+    first = repository.commit({"first.py": "a = 1"})
+    repository("tag", "light", first)
+    repository("tag", "-a", "-m", "one", "annotated", first)
+    second = repository.commit({"second.py": "a = 1"})
+    repository("branch", "feature/b", second)
+    third = repository.commit({"third.py": "a = 1"})
+    for request, commit in [
+        ({}, third),
+        ({"ref": "HEAD"}, third),
+        ({"ref": "main"}, third),
+        ({"ref": "refs/heads/main"}, third),
+        ({"ref": "feature/b"}, second),
+        ({"ref": "light"}, first),
+        ({"ref": "annotated"}, first),
+        ({"ref": "refs/tags/annotated"}, first),
+        ({"ref": second}, second),
+        ({"ref": second.upper()}, second),
+        ({"commit_sha": first}, first),
+        ({"ref": "main", "commit_sha": second.upper()}, second),
+    ]:
+        outcome = index(repository.path, **request)
+        assert outcome.last.get("commit_sha") == commit, (request, outcome.last)
+    assert len(index(repository.path, commit_sha=second).paths) == 2
+
+
+def test_a_branch_wins_over_a_tag_of_its_name(repository: Git, index: Index) -> None:
+    tagged = repository.commit({"a.py": ""})
+    repository("tag", "both", tagged)
+    branched = repository.commit({"b.py": ""})
+    repository("branch", "both", branched)
+    assert index(repository.path, ref="both").last["commit_sha"] == branched
+    assert index(repository.path, ref="refs/tags/both").last["commit_sha"] == tagged
+
+
+def test_the_default_branch_is_the_one_that_head_names(repository: Git, index: Index) -> None:
+    repository.commit({"a.py": ""})
+    repository("checkout", "-q", "-b", "trunk")
+    commit = repository.commit({"b.py": ""})
+    assert index(repository.path).last["commit_sha"] == commit
+
+
+def test_what_is_not_there_is_told_in_a_sentence(
+    repository: Git, new_repository: NewRepository, index: Index, roots: Path
+) -> None:
+    commit = repository.commit({"a.py": ""})
+    repository("tag", "no-commit", repository("rev-parse", "HEAD:a.py"))
+    missing = "1234567890" * 4
+    unborn = new_repository()
+    unborn.commit({"a.py": ""})
+    unborn("symbolic-ref", "HEAD", "refs/heads/unborn")
+    (roots / "folder").mkdir()
+    for url, request, code in [
+        (repository.path, {"ref": "missing"}, "unknown_ref"),
+        (repository.path, {"ref": "refs/heads/missing"}, "unknown_ref"),
+        (repository.path, {"ref": commit[:7]}, "unknown_ref"),
+        (repository.path, {"ref": "no-commit"}, "unknown_ref"),
+        (repository.path, {"ref": missing}, "unknown_commit"),
+        (repository.path, {"commit_sha": missing}, "unknown_commit"),
+        (repository.path, {"ref": "--upload-pack=x"}, "invalid_ref"),
+        (repository.path, {"commit_sha": "main"}, "invalid_request"),
+        (new_repository().path, {}, "empty_repository"),
+        (new_repository().path, {"ref": "main"}, "empty_repository"),
+        (unborn.path, {}, "unknown_ref"),
+        (roots / "folder", {}, "repository_not_found"),
+        (roots / "missing", {}, "repository_not_found"),
+        (repository.path, {"local_roots": []}, "local_path_not_allowed"),
+        (repository.path, {"limits": {"unknown": 1}}, "invalid_request"),
+        (repository.path, {"limits": {"files": 0}}, "invalid_request"),
+        (repository.path, {"more": 1}, "invalid_request"),
+    ]:
+        outcome = index(url, **request)
+        assert outcome.error == code, (request, outcome.last)
+        message = outcome.last["message"]
+        assert message.endswith((".", ")")) or code == "invalid_request"
+        assert str(roots) not in message
+        assert "scratch" not in message
+
+
+def test_a_tag_object_is_not_a_commit_sha(repository: Git, index: Index) -> None:
+    repository.commit({"a.py": ""})
+    repository("tag", "-a", "-m", "one", "annotated")
+    tag = repository("rev-parse", "annotated")
+    assert index(repository.path, commit_sha=tag).error == "unknown_ref"
+
+
+def test_committed_content_alone_is_indexed(repository: Git, index: Index) -> None:
+    repository.commit({"a.py": "def committed(): ..."})
+    repository.write("a.py", "def changed(): ...")
+    repository.write("b.py", "def untracked(): ...")
+    repository("add", "b.py")
+    outcome = index(repository.path)
+    assert outcome.paths == ["a.py"]
+    assert [row[1] for row in outcome.symbols] == ["committed"]
+
+
+def test_bare_shallow_linked_and_borrowing_repositories(
+    repository: Git, roots: Path, index: Index
+) -> None:
+    repository.commit({"a.py": ""})
+    repository.commit({"b.py": ""})
+    repository("clone", "-q", "--bare", ".", "../bare.git")
+    repository("clone", "-q", "--depth=1", f"file://{repository.path}", "../shallow")
+    repository("clone", "-q", "--shared", ".", "../shared")
+    repository("worktree", "add", "-q", "-b", "other", "../worktree")
+    repository("pack-refs", "--all")
+    for name in (repository.path.name, "bare.git", "shallow", "shared", "worktree"):
+        assert index(roots / name).paths == ["a.py", "b.py"], name
+
+
+def test_a_file_url_is_a_path(repository: Git, index: Index) -> None:
+    repository.commit({"a.py": ""})
+    assert index(repository.path.as_uri()).paths == ["a.py"]
+
+
+def test_a_repository_without_files_is_no_error(repository: Git, index: Index) -> None:
+    repository.commit()
+    outcome = index(repository.path)
+    assert_stats_equal_rows(outcome)
+    assert outcome.stats["files_indexed"] == 0
+
+
+def test_what_is_left_out_is_counted_by_reason(
+    repository: Git, new_repository: NewRepository, index: Index
+) -> None:
+    part = new_repository()
+    part.commit({"part.py": ""})
+    repository.commit(
+        {
+            "kept.py": "a = 1",
+            "binary.py": b"\0" * 10,
+            "exact.py": b"#" * 1000,
+            "large.py": b"#" * 1001,
+            "node_modules/a.js": "a",
+            "vendor/b.go": "package b",
+            "dist/c.js": "c",
+            "d.min.js": "d",
+            "minified.js": "a=1;" * 200,
+        }
+    )
+    (repository.path / "link.py").symlink_to("/etc/passwd")
+    repository("-c", "protocol.file.allow=always", "submodule", "add", "-q", str(part.path), "sub")
+    repository.commit()
+    outcome = index(repository.path, limits={"file_bytes": 1000})
+    assert_stats_equal_rows(outcome)
+    assert sorted(map(str, outcome.paths)) == [
+        ".gitmodules",
+        "exact.py",
+        "kept.py",
+        "minified.js",
+    ]
+    assert outcome.stats["skipped"] == {
+        "binary": 1,
+        "generated": 1,
+        "minified": 1,
+        "oversized": 1,
+        "submodule": 1,
+        "symlink": 1,
+        "vendored": 2,
+    }
+    assert "root:" not in Path(outcome.last["files"]).read_text()
+
+
+def test_odd_paths_and_names_reach_postgres_whole(
+    repository: Git, index: Index, postgres18: Server
+) -> None:
+    names = [
+        b"tab\there.py",
+        b"new\nline.py",
+        b"return\r.py",
+        b"back\\slash.py",
+        b"\\N",
+        b"'single' \"double\".py",
+        b"-dash.py",
+        b" space .py",
+        "ünïcödé 🦀.py".encode(),
+        b"caf\xe9.py",
+        b"caf\\xe9.py",
+        b"\xff\xfe/\x80.py",
+    ]
+    for name in names:
+        repository.write(name, "def a(): ...")
+    repository.write("quoted.js", "class A { 'a\\tb\\\\c'() {} 'é'() {} }")
+    repository.commit()
+    outcome = index(repository.path)
+    with psycopg.connect(postgres18.url()) as connection:
+        connection.execute(
+            "create temp table file (no int, path text, language text, bytes int, blob text);"
+            "create temp table symbol"
+            " (file_no int, name text, kind text, first int, last int, parent text)"
+        )
+        for table, path in [("file", "files"), ("symbol", "symbols")]:
+            with connection.cursor().copy(f"copy {table} from stdin") as copy:
+                copy.write(Path(outcome.last[path]).read_bytes())
+        paths = {row[0] for row in connection.execute("select path from file")}
+        counts = connection.execute(
+            "select (select count(*) from file), (select count(*) from symbol)"
+        ).fetchone()
+    # Two names of one spelling: the later is left out, so that no path comes twice.
+    assert paths == {os.fsdecode(name) for name in names[:9]} | {
+        "caf\\xe9.py",
+        "\\xff\\xfe/\\x80.py",
+        "quoted.js",
+    }
+    assert outcome.stats["skipped"] == {"duplicate_path": 1}
+    assert counts == (outcome.stats["files_indexed"], outcome.stats["symbols_extracted"])
+
+
+def tree(repository: Git, *entries: tuple[str, str, bytes]) -> str:
+    lines = b"".join(
+        f"{mode} {'tree' if mode == '040000' else 'blob'} {oid}\t".encode() + name + b"\0"
+        for mode, oid, name in entries
+    )
+    return repository("mktree", "-z", stdin=lines)
+
+
+def test_a_path_that_no_index_holds_is_left_out(repository: Git, index: Index) -> None:
+    blob = repository("hash-object", "-w", "--stdin", stdin=b"a = 1")
+    folder = tree(repository, ("100644", blob, b"a.py"))
+    for _ in range(10):
+        folder = tree(repository, ("040000", folder, b"x" * 250))
+    commit = repository("commit-tree", "-m", "deep", folder)
+    repository("update-ref", "refs/heads/main", commit)
+    assert index(repository.path).stats["skipped"] == {"path_too_long": 1}
+
+
+def test_a_tree_that_unfolds_without_end_is_stopped(repository: Git, index: Index) -> None:
+    folder = repository("hash-object", "-w", "--stdin", stdin=b"a = 1")
+    mode = "100644"
+    for _ in range(10):
+        folder = tree(repository, *[(mode, folder, b"%d" % n) for n in range(10)])
+        mode = "040000"
+    repository("update-ref", "refs/heads/main", repository("commit-tree", "-m", "bomb", folder))
+    outcome = index(repository.path, limits={"files": 1000})
+    assert outcome.error == "too_many_files"
+    assert "1000" in outcome.last["message"]
+
+
+@pytest.mark.parametrize(
+    ("limits", "code"),
+    [({"total_bytes": 100}, "too_large"), ({"symbols": 5}, "too_many_symbols")],
+)
+def test_a_limit_ends_the_job_with_its_reason(
+    limits: dict[str, int], code: str, repository: Git, index: Index
+) -> None:
+    repository.commit({f"{n}.py": "def a(): ...\n" for n in range(10)})
+    assert index(repository.path, limits=limits).error == code
+
+
+def test_source_that_is_not_utf8_gives_what_can_be_had(repository: Git, index: Index) -> None:
+    repository.commit(
+        {
+            "latin.py": "# größe\ndef größe(): ...\ndef plain(): ...\n".encode("latin-1"),
+            "late_nul.py": b"#" * 9000 + b"\ndef before(): ...\n\0\ndef after(): ...\n",
+            "utf16.py": "def a(): ...".encode("utf-16"),
+        }
+    )
+    outcome = index(repository.path)
+    assert_stats_equal_rows(outcome)
+    assert {"plain", "before"} <= {row[1] for row in outcome.symbols}
+    assert outcome.stats["skipped"] == {"binary": 1}
+
+
+def test_source_that_crashes_or_stalls_a_parser_costs_only_its_own_symbols(
+    repository: Git, index: Index
+) -> None:
+    repository.commit(
+        {
+            "a.py": "def first(): ...",
+            "crash.ts": b"a<b," * 250_000,
+            "stall.py": b"a=>" * 300_000,
+            "z.py": "def last(): ...",
+        }
+    )
+    outcome = index(repository.path, limits={"parse_seconds": 2, "parser_memory": 400 * 1024**2})
+    assert_stats_equal_rows(outcome)
+    assert outcome.stats["files_indexed"] == 4
+    assert outcome.stats["unparsed"] == 2
+    assert [row[1] for row in outcome.symbols] == ["first", "last"]
+
+
+@pytest.mark.parametrize("parsers", [1, 3])
+def test_progress_only_grows_and_ends_at_its_total(
+    parsers: int, repository: Git, index: Index
+) -> None:
+    repository.commit({f"{n % 50}/{n}.py": f"def f{n}(): ...\n" * 20 for n in range(1500)})
+    outcome = index(repository.path, limits={"parsers": parsers})
+    assert_stats_equal_rows(outcome)
+    assert outcome.stats["symbols_extracted"] == 30_000
+    assert [event["event"] for event in outcome.events[:-1]] == ["progress"] * (
+        len(outcome.events) - 1
+    )
+    order = ["clone", "files", "symbols"]
+    phases = [event["phase"] for event in outcome.events[:-1]]
+    assert phases == sorted(phases, key=order.index)
+    for name in order:
+        steps = [event for event in outcome.events[:-1] if event["phase"] == name]
+        done = [event["done"] for event in steps]
+        assert done == sorted(done)
+        assert steps[-1]["done"] == steps[-1]["total"] > 0
+    assert [event["done"] for event in outcome.events[:-1] if event["phase"] == "files"][-1] == 1500
+    order_of_files = [int(row[0] or 0) for row in outcome.symbols]
+    assert order_of_files == sorted(order_of_files)
+
+
+def test_an_argument_is_needed() -> None:
+    done = subprocess.run([sys.executable, "-m", "api.indexer"], capture_output=True, check=False)
+    assert done.returncode == 2

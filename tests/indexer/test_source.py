@@ -1,0 +1,194 @@
+"""Which addresses and refs are taken, and which are refused before git sees them."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from api.indexer import source
+from api.indexer.protocol import IndexingError
+
+
+def code_of(git_url: str, *roots: Path) -> str:
+    with pytest.raises(IndexingError) as refused:
+        source.parse(git_url, roots)
+    assert not git_url or git_url not in refused.value.message
+    assert not any(str(root) in refused.value.message for root in roots)
+    return refused.value.code
+
+
+@pytest.mark.parametrize(
+    ("git_url", "cleaned"),
+    [
+        ("https://github.com/owner/name", "https://github.com/owner/name"),
+        ("https://github.com/owner/name.git", "https://github.com/owner/name.git"),
+        ("HTTPS://GitHub.com:8443/Owner/Name/", "https://github.com:8443/Owner/Name/"),
+        ("https://[2001:db8::1]/owner/name", "https://[2001:db8::1]/owner/name"),
+        ("https://example.com/~user/with%20space", "https://example.com/~user/with%20space"),
+    ],
+)
+def test_https_addresses_are_taken(git_url: str, cleaned: str) -> None:
+    assert source.parse(git_url, ()) == source.Source(cleaned, "https")
+
+
+@pytest.mark.parametrize(
+    ("git_url", "code"),
+    [
+        ("", "invalid_url"),
+        ("--upload-pack=touch /tmp/x", "url_not_allowed"),
+        ("-", "url_not_allowed"),
+        ("ext::sh -c 'touch /tmp/x'", "url_not_allowed"),
+        ("ext::https://github.com/a/b", "url_not_allowed"),
+        ("http://github.com/a/b", "url_not_allowed"),
+        ("git://github.com/a/b", "url_not_allowed"),
+        ("ssh://git@github.com/a/b", "url_not_allowed"),
+        ("git@github.com:a/b", "url_not_allowed"),
+        ("github.com/a/b", "url_not_allowed"),
+        ("../a", "url_not_allowed"),
+        ("https:/github.com/a/b", "url_not_allowed"),
+        ("https://user:secret@github.com/a/b", "credentials_in_url"),
+        ("https://token@github.com/a/b", "credentials_in_url"),
+        ("https://@github.com/a/b", "credentials_in_url"),
+        ("https://github.com/a\nb", "invalid_url"),
+        ("https://github.com/a%0ab", "invalid_url"),
+        ("https://github.com/a%00b", "invalid_url"),
+        (" https://github.com/a/b", "url_not_allowed"),
+        ("https://github.com/a b", "invalid_url"),
+        ("https://github.com\\@evil.example/a", "invalid_url"),
+        ("https://github.com/a/../../b", "invalid_url"),
+        ("https://github.com/a/%2e%2e/b", "invalid_url"),
+        ("https://github.com/a?upload=1", "invalid_url"),
+        ("https://github.com/a#b", "invalid_url"),
+        ("https://github.com:99999/a", "invalid_url"),
+        ("https://github.com:/a", "invalid_url"),
+        ("https://github.com:x/a", "invalid_url"),
+        ("https://", "invalid_url"),
+        ("https:///a", "invalid_url"),
+        ("https://github.com", "invalid_url"),
+        ("https://github.com/", "invalid_url"),
+        ("https://-oProxyCommand=x/a", "invalid_url"),
+        ("https://gіthub.com/a", "invalid_url"),
+        ("https://[::1/a", "invalid_url"),
+        ("https://github.com/" + "a" * 5000, "invalid_url"),
+        ("file:///etc", "local_path_not_allowed"),
+        ("/etc", "local_path_not_allowed"),
+    ],
+)
+def test_other_addresses_are_refused(git_url: str, code: str) -> None:
+    assert code_of(git_url) == code
+
+
+def bare(path: Path) -> Path:
+    subprocess.run(["git", "init", "-q", "--bare", str(path)], check=True)
+    return path
+
+
+def test_local_paths_are_taken_inside_the_roots_only(tmp_path: Path) -> None:
+    inside, outside = bare(tmp_path / "roots/a b"), bare(tmp_path / "elsewhere")
+    root = tmp_path / "roots"
+    taken = source.Source(str(inside), "file")
+    assert source.parse(str(inside), [root]) == taken
+    assert source.parse(inside.as_uri(), [root]) == taken
+    assert source.parse(f"file://localhost{root}/a%20b", [root]) == taken
+    assert source.parse(str(inside), [tmp_path / "other", inside]) == taken
+    for refused in (
+        str(outside),
+        outside.as_uri(),
+        f"{root}/../elsewhere",
+        f"file://{root}/%2e%2e/elsewhere",
+        str(tmp_path / "roots-of-another"),
+        "/",
+    ):
+        assert code_of(refused, root) == "local_path_not_allowed"
+
+
+@pytest.mark.parametrize(
+    "git_url",
+    ["file://host/{}", "file:///{}?a", "file:///{}%0a", "file:///{}%ff", "/{}\n", "/{}\0"],
+)
+def test_odd_local_addresses_are_refused(git_url: str, tmp_path: Path) -> None:
+    root = bare(tmp_path / "a")
+    assert code_of(git_url.format(str(root).lstrip("/")), root) == "invalid_url"
+
+
+def test_nothing_is_told_about_folders_outside_the_roots(tmp_path: Path) -> None:
+    root = tmp_path / "roots"
+    root.mkdir()
+    assert code_of(str(tmp_path / "missing"), root) == code_of(str(tmp_path), root)
+
+
+def test_a_symlink_does_not_lead_out_of_the_roots(tmp_path: Path) -> None:
+    root = tmp_path / "roots"
+    root.mkdir()
+    (root / "link").symlink_to(bare(tmp_path / "elsewhere"))
+    assert code_of(str(root / "link"), root) == "local_path_not_allowed"
+    (root / "loop").symlink_to(root / "loop")
+    assert code_of(str(root / "loop"), root) in {"repository_not_found", "local_path_not_allowed"}
+
+
+def test_a_repository_does_not_lead_out_of_the_roots(tmp_path: Path) -> None:
+    elsewhere = bare(tmp_path / "elsewhere")
+    root = tmp_path / "roots"
+    pointing = root / "pointing"
+    pointing.mkdir(parents=True)
+    (pointing / ".git").write_text(f"gitdir: {elsewhere}\n")
+    borrowing = bare(root / "borrowing")
+    (borrowing / "objects/info/alternates").write_text(f"../../../{elsewhere.name}/objects\n")
+    linked = bare(root / "linked")
+    (linked / "refs").rename(linked / "old-refs")
+    (linked / "refs").symlink_to(elsewhere / "refs")
+    common = bare(root / "common")
+    (common / "commondir").write_text(f"{elsewhere}\n")
+    for path in (pointing, borrowing, linked, common):
+        assert code_of(str(path), root) == "local_path_not_allowed"
+        source.parse(str(path), [root, elsewhere])
+
+
+@pytest.mark.parametrize("name", ["missing", "folder", "file", "folder/below"])
+def test_a_path_without_a_repository_is_not_found(name: str, tmp_path: Path) -> None:
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    (tmp_path / "folder/below").mkdir(parents=True)
+    (tmp_path / "file").touch()
+    assert code_of(str(tmp_path / name), tmp_path) == "repository_not_found"
+
+
+@pytest.mark.parametrize(
+    "ref", ["HEAD", "main", "feature/a", "v1.0", "refs/pull/1/head", "ä", "a@b"]
+)
+def test_names_of_branches_and_tags_are_taken(ref: str) -> None:
+    source.check_ref(ref)
+
+
+BAD_REFS = """
+    - --upload-pack=touch @ a..b a:b a^ a~1 a@{1} /a a/ a//b a.lock a.lock/b .a a/.b a. a* a? a[b
+    a\\b
+"""
+
+
+@pytest.mark.parametrize(
+    "ref", ["", "a b", "a\n", "\0", "\x7f", "\ud800", "a" * 1025, *BAD_REFS.split()]
+)
+def test_what_cannot_be_a_ref_is_refused(ref: str) -> None:
+    with pytest.raises(IndexingError) as refused:
+        source.check_ref(ref)
+    assert refused.value.code == "invalid_ref"
+
+
+ref_parts = st.sampled_from([*"ab/.@{}-~^:?*[\\ \t\x7fä", ".lock"])
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(ref_parts, min_size=1).map("".join))
+def test_refs_follow_the_rules_of_git(ref: str) -> None:
+    done = subprocess.run(["git", "check-ref-format", f"refs/heads/{ref}"], check=False)
+    valid = done.returncode == 0 and not ref.startswith("-") and ref != "@"
+    try:
+        source.check_ref(ref)
+    except IndexingError:
+        assert not valid
+    else:
+        assert valid

@@ -1,0 +1,97 @@
+"""Symbols of single files, against lists written by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from api.indexer.languages import language_of
+from api.indexer.symbols import GRAMMARS, extract
+
+CORPUS = Path(__file__).with_name("corpus")
+
+
+def expected(name: str) -> list[tuple[str, ...]]:
+    lines = (CORPUS / f"{name}.symbols").read_text().splitlines()
+    return [tuple(line.split()) for line in lines if not line.startswith("# ")]
+
+
+def found(language: str, source: bytes | str) -> list[tuple[str, ...]]:
+    source = source.encode() if isinstance(source, str) else source
+    return [
+        tuple("-" if value is None else str(value).replace(" ", "_") for value in symbol)
+        for symbol in extract(language, source)
+    ]
+
+
+@pytest.mark.parametrize(
+    "name", ["shop.py", "cart.js", "Button.jsx", "store.ts", "Panel.tsx", "server.go"]
+)
+def test_symbols_of_a_real_file_are_those_a_person_finds(name: str) -> None:
+    source = (CORPUS / name).read_bytes()
+    language = language_of(name, source)
+    assert language in GRAMMARS
+    assert found(language, source) == expected(name)
+
+
+def test_windows_line_ends_and_a_byte_order_mark_change_nothing() -> None:
+    source = (CORPUS / "shop.py").read_bytes()
+    assert found("Python", b"\xef\xbb\xbf" + source.replace(b"\n", b"\r\n")) == expected("shop.py")
+
+
+@pytest.mark.parametrize(
+    ("language", "source", "names"),
+    [
+        (
+            "Python",
+            "def good():\n  pass\n\ndef bad(:\n\nclass After:\n  def run(self): ...\n",
+            {"good", "After", "run"},
+        ),
+        ("JavaScript", "function good() {}\nfunction (((\nfunction after() {}\n", {"good"}),
+        (
+            "TypeScript",
+            "interface Good {}\nenum {{{\nclass After { run() {} }\n",
+            {"Good", "After", "run"},
+        ),
+        ("TSX", "const good = () => <p>a</p>\nfunction bad() { return <p> }\n", {"good"}),
+        ("Go", "package a\nfunc good() {}\nfunc bad( {\nfunc after() {}\n", {"good", "bad"}),
+    ],
+)
+def test_broken_syntax_still_gives_the_symbols_around_it(
+    language: str, source: str, names: set[str]
+) -> None:
+    assert names <= {symbol[0] for symbol in found(language, source)}
+
+
+@pytest.mark.parametrize("language", GRAMMARS)
+@pytest.mark.parametrize("source", [b"", b"\n", b"\xff\xfe\x00", b"\0" * 100, b")" * 1000])
+def test_no_input_is_an_error(language: str, source: bytes) -> None:
+    assert extract(language, source) == []
+
+
+def test_a_name_that_is_not_utf8_is_replaced_in_part() -> None:
+    assert [s.name for s in extract("Python", b"# caf\xe9\nclass A: ...\ndef b(): ...\n")] == [
+        "A",
+        "b",
+    ]
+    names = [s.name for s in extract("JavaScript", b"function caf\xe9() {}\nfunction b() {}")]
+    assert names[-1] == "b"
+    for name in names:
+        name.encode()
+
+
+def test_a_name_is_one_line_without_nul_and_of_bounded_length() -> None:
+    names = [s.name for s in extract("JavaScript", b"class A { [a +\n\t b]() {} 'x\ny'() {} }")]
+    assert "[a + b]" in names
+    assert all(name.isprintable() for name in names)
+    (symbol,) = extract("Python", b"def " + b"a" * 10_000 + b"(): ...")
+    assert len(symbol.name) == 500
+    assert symbol.name.endswith("…")
+
+
+def test_lines_end_where_the_definition_ends() -> None:
+    assert found("Python", "def a():\n  return 1\n\n\n\ndef b(): pass") == [
+        ("a", "function", "1", "2", "-"),
+        ("b", "function", "6", "6", "-"),
+    ]
