@@ -68,7 +68,7 @@ _FAILURES = (
         "The host of the repository address does not exist.",
     ),
     (
-        r"repository '.*' not found|not appear to be a git repo|authentication failed"
+        r"repository '.*' not found|not appear to be a git repo|is this a git repo|authentication failed"
         r"|could not read (username|password)|returned error: (401|403|404)",
         "repository_not_found",
         "The repository does not exist, or it is private.",
@@ -86,7 +86,7 @@ _FAILURES = (
     (r"couldn't find remote ref", "unknown_ref", "The ref is not in the repository."),
     (
         r"failed to connect|couldn't connect|connection (refused|timed out|reset)"
-        r"|operation (timed out|too slow)|ssl|certificate|returned error: 5\d\d",
+        r"|operation (timed out|too slow)|ssl|tls|certificate|returned error: 5\d\d",
         "host_unreachable",
         "The host of the repository could not be reached, or broke off. Try again later.",
     ),

@@ -39,7 +39,7 @@ def lead_group() -> None:
         os.setpgid(0, 0)
     reading, _writing = os.pipe()
     subprocess.Popen(
-        ["sh", "-c", 'read -r _; kill -9 -- "-$0" 2> /dev/null', str(os.getpid())],
+        ["sh", "-c", 'read -r _; kill -9 "-$0" 2> /dev/null', str(os.getpid())],
         stdin=reading,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -8,14 +8,17 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
 
 from db.local.postgres import Server
-from tests.indexer.conftest import Git, Index, Outcome
 
-NewRepository = Callable[..., Git]
+if TYPE_CHECKING:
+    from tests.indexer.conftest import Git, Index, Outcome
+
+    NewRepository = Callable[..., Git]
 
 
 def assert_stats_equal_rows(outcome: Outcome) -> None:
