@@ -21,7 +21,7 @@ async def read_object(request: Request[Any]) -> dict[str, Any]:
     """The body as a dict.
 
     Raises: Problem 400 (not UTF-8, not JSON, NaN, duplicate keys, too deep, lone surrogates, not
-    an object), 413 (over LIMIT, by Content-Length or by count), 415 (another or an encoded type);
+    an object), 413 (over LIMIT; no more than that is read), 415 (another or an encoded type);
     starlette's ClientDisconnect when the client goes away.
     """
     _check_type(request)
@@ -50,19 +50,12 @@ def _unsupported(detail: str, hint: str) -> Problem:
 
 
 async def _read(request: Request[Any]) -> bytes:
-    length = request.headers.get("content-length", "")
-    if length.isdigit() and int(length) > LIMIT:
-        raise _too_large()
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
         if len(body) > LIMIT:
-            raise _too_large()
+            raise Problem(413, "BODY_TOO_LARGE", f"The body has more than {LIMIT} bytes.")
     return bytes(body)
-
-
-def _too_large() -> Problem:
-    return Problem(413, "BODY_TOO_LARGE", f"The body has more than {LIMIT} bytes.")
 
 
 def parse_object(body: bytes) -> dict[str, Any]:
