@@ -1,0 +1,212 @@
+"""The real API with its runner in front of a real database, and real repositories to index."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+from uuid import uuid4
+
+import psycopg
+import pytest
+from psycopg.rows import TupleRow
+
+from api.client import Client
+from api.serve import in_background, make_app
+from api.settings import Settings
+from db.local import stack
+from db.local.postgres import Server
+
+
+class Database(Protocol):
+    name: str
+    server: Server
+
+    @property
+    def url(self) -> str: ...
+    @property
+    def api_url(self) -> str: ...
+    @property
+    def worker_url(self) -> str: ...
+
+
+def commit(folder: Path, files: Mapping[str, str]) -> str:
+    """Commits the files to the repository in the folder, made if need be; returns the commit."""
+    git = ["git", "-C", str(folder), "-c", "user.name=t", "-c", "user.email=t@example.com"]
+    if not (folder / ".git").exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        subprocess.run([*git, "init", "--quiet", "--initial-branch=main"], check=True)
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    subprocess.run([*git, "add", "--all"], check=True)
+    subprocess.run([*git, "commit", "--quiet", "--message=x"], check=True)
+    done = subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+def until(check: Callable[[], Any], limit: float = 30) -> Any:
+    """What the check gives, once it gives something."""
+    deadline = time.monotonic() + limit
+    while not (found := check()):
+        assert time.monotonic() < deadline, "it did not come to that in time"
+        time.sleep(0.02)
+    return found
+
+
+@pytest.fixture(scope="session")
+def slow_repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Takes a few seconds to index, in each of which its progress moves."""
+    folder = tmp_path_factory.mktemp("slow") / "slow"
+    body = "".join(f"    x = x + {n} * (x - 1) if x else [x, {n}]\n" for n in range(150))
+    commit(folder, {f"src/m{n}.py": f"def f{n}(x):\n{body}    return x\n" for n in range(2000)})
+    return folder
+
+
+@dataclass
+class Api:
+    """A running API with a runner, and one tenant's client of it."""
+
+    url: str
+    run_dir: Path
+    database: Database
+    client: Client
+
+    @contextmanager
+    def sql(self) -> Iterator[psycopg.Connection[TupleRow]]:
+        """A superuser's connection."""
+        with psycopg.connect(self.database.url, autocommit=True) as connection:
+            yield connection
+
+    def value(self, query: str, *arguments: Any) -> Any:
+        with self.sql() as connection:
+            row = connection.execute(query.encode(), arguments).fetchone()
+            return row[0] if row else None
+
+    @contextmanager
+    def outage(self) -> Iterator[None]:
+        """The database throws everybody out and lets nobody in."""
+        door = f'alter database "{self.database.name}" allow_connections'
+        with psycopg.connect(self.database.server.url(), autocommit=True) as connection:
+            connection.execute(f"{door} false")
+            try:
+                connection.execute(
+                    "select pg_terminate_backend(pid) from pg_stat_activity where datname = %s",
+                    (self.database.name,),
+                )
+                yield
+            finally:
+                connection.execute(f"{door} true")
+
+    def index(self, folder: Path, **request: str) -> str:
+        """The id of a new job for the repository in the folder."""
+        body = {"repository": f"local/{folder.name}", "localPath": str(folder)} | request
+        return self.client.create_index_job(body).answer["jobId"]
+
+    def job(self, job_id: str) -> dict[str, Any]:
+        return dict(self.client.get_job_status(job_id))
+
+    def ended(self, job_id: str) -> dict[str, Any]:
+        """The job in its final status."""
+        *_, job = self.client.follow(job_id, every=0.05)
+        return dict(job)
+
+    def working(self, job_id: str) -> dict[str, Any]:
+        """The job while its files are being read."""
+
+        def look() -> dict[str, Any] | None:
+            job = self.job(job_id)
+            assert job["status"] in {"pending", "processing"}, job
+            progress = job["progress"] or {"phase": "", "done": 0}
+            return job if progress["phase"] == "symbols" and progress["done"] else None
+
+        found: dict[str, Any] = until(look)
+        return found
+
+    def rows(self, job: Mapping[str, Any]) -> tuple[int, int]:
+        """How many files and symbols the tables have of the job's repository."""
+        with self.sql() as connection:
+            row = connection.execute(
+                "select (select count(*) from public.indexed_files where repository_id = %(id)s),"
+                " (select count(*) from public.symbols where repository_id = %(id)s)",
+                {"id": job["repository_id"]},
+            ).fetchone()
+        assert row is not None
+        return row[0], row[1]
+
+    def processes(self) -> list[int]:
+        """The indexers that work in this API's scratch folder, and their children."""
+        found = []
+        for path in Path("/proc").glob("[0-9]*"):
+            try:
+                where = (path / "cmdline").read_bytes() + bytes((path / "cwd").readlink())
+            except OSError:
+                continue
+            if bytes(self.run_dir / "scratch") in where:
+                found.append(int(path.name))
+        return found
+
+    def scratch(self) -> list[Path]:
+        """What the scratch folder has of jobs."""
+        return [path for path in self.run_dir.glob("scratch/*/*") if path.name != "lock"]
+
+
+Start = Callable[..., Any]
+
+
+@pytest.fixture
+def tenant_key(database: Database) -> str:
+    """A key of a new user with a large quota."""
+    user = str(uuid4())
+    with psycopg.connect(database.url, autocommit=True) as connection:
+        connection.execute("insert into auth.users (id) values (%s)", (user,))
+        connection.execute("insert into private.tiers values ('unlimited', 10000000)")
+        connection.execute("insert into private.accounts values (%s, 'unlimited')", (user,))
+        return str(stack.create_api_key(connection, user, "test")["api_key"])
+
+
+@pytest.fixture
+def start(database: Database, tenant_key: str, tmp_path: Path) -> Start:
+    """Runs an API with these settings for the length of a with block.
+
+    Whatever it logs as a warning or worse fails the test, but for what `expected` names.
+    """
+
+    @contextmanager
+    def running(run_dir: str = "run", *expected: str, **changes: Any) -> Iterator[Api]:
+        settings = Settings(
+            **{
+                "api_database_url": database.api_url,
+                "worker_database_url": database.worker_url,
+                "jwt_secret": "a secret of the tests that is more than 32 bytes long",
+                "local_repository_roots": (Path("/"),),
+                "runner_lease_seconds": 600,
+                "runner_grace_seconds": 0,
+                "run_dir": tmp_path / run_dir,
+            }
+            | changes
+        )
+        records: list[logging.LogRecord] = []
+        handler = logging.Handler(logging.WARNING)
+        handler.emit = records.append  # type: ignore[method-assign]
+        logging.getLogger().addHandler(handler)
+        try:
+            with (
+                socket.create_server(("127.0.0.1", 0), backlog=256) as listener,
+                in_background(make_app(settings), listener) as url,
+                Client(url, tenant_key) as client,
+            ):
+                yield Api(url, settings.run_dir, database, client)
+        finally:
+            logging.getLogger().removeHandler(handler)
+        said = [record.getMessage() for record in records]
+        assert [line for line in said if not any(part in line for part in expected)] == []
+
+    return running

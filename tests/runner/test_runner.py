@@ -1,0 +1,215 @@
+"""The runner inside the API: what becomes of a job, whatever happens to its worker."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from api import runner
+from api.client import ApiError
+
+from .conftest import Start, commit, until
+
+PYTHON = "class A:\n    def f(self): ...\n\ndef g(): ...\n"
+
+
+def events(api: Any, job_id: str) -> list[tuple[int, str, int]]:
+    with api.sql() as connection:
+        return connection.execute(
+            "select event_no, to_status::text, attempt from public.index_job_events"
+            " where job_id = %s order by event_no",
+            (job_id,),
+        ).fetchall()
+
+
+def test_a_job_runs_to_its_end_and_its_figures_are_the_rows(start: Start, tmp_path: Path) -> None:
+    sha = commit(tmp_path / "small", {"a.py": PYTHON, "b/c.md": "# c\n"})
+    with start() as api:
+        job = api.ended(api.index(tmp_path / "small"))
+        assert (job["status"], job["attempt"], job["commit_sha"]) == ("completed", 1, sha)
+        assert (job["stats"]["files_indexed"], job["stats"]["symbols_extracted"]) == (2, 3)
+        assert api.rows(job) == (2, 3)
+        assert job["progress"] == {"phase": "symbols", "done": 2, "total": 2}
+        assert events(api, job["id"]) == [
+            (1, "pending", 0),
+            (2, "processing", 1),
+            (3, "completed", 1),
+        ]
+        until(lambda: not api.scratch() and not api.processes())
+
+
+def test_a_new_job_starts_at_once(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "_IDLE_SECONDS", (600.0, 600.0))
+    commit(tmp_path / "small", {"a.py": PYTHON})
+    with start() as api:
+        assert api.ended(api.index(tmp_path / "small"))["status"] == "completed"
+
+
+def test_progress_moves_while_a_job_runs(start: Start, slow_repository: Path) -> None:
+    with start() as api:
+        job_id = api.index(slow_repository)
+        seen = [job["progress"] for job in api.client.follow(job_id, every=0.1)]
+        done = [p["done"] for p in seen if p and p["phase"] == "symbols"]
+        assert len(set(done)) >= 3
+        assert done == sorted(done)
+
+
+def test_the_next_job_of_a_repository_replaces_its_rows(start: Start, tmp_path: Path) -> None:
+    folder = tmp_path / "small"
+    commit(folder, {"a.py": PYTHON, "b.py": PYTHON})
+    with start() as api:
+        first = api.ended(api.index(folder))
+        (folder / "b.py").unlink()
+        commit(folder, {"c.py": "def only(): ...\n"})
+        second = api.ended(api.index(folder))
+        assert (api.rows(first), second["stats"]["symbols_extracted"]) == ((2, 4), 4)
+        paths = "select string_agg(path, ' ' order by path) from public.indexed_files"
+        assert api.value(paths) == "a.py c.py"
+
+
+def test_what_the_indexer_refuses_fails_the_job_with_its_sentence(
+    start: Start, tmp_path: Path
+) -> None:
+    commit(tmp_path / "small", {"a.py": PYTHON})
+    with start() as api:
+        kept = api.ended(api.index(tmp_path / "small"))
+        job = api.ended(api.index(tmp_path / "small", ref="no-such-branch"))
+        assert job["status"] == "failed"
+        assert "no-such-branch" in job["error_message"]
+        assert api.rows(job) == api.rows(kept) == (1, 3)
+
+
+def test_an_indexer_that_dies_fails_its_job_and_no_other(
+    start: Start, slow_repository: Path, tmp_path: Path
+) -> None:
+    commit(tmp_path / "small", {"a.py": PYTHON})
+    with start("run", "died without a word") as api:
+        job_id = api.index(slow_repository)
+        api.working(job_id)
+        for process in api.processes():
+            os.kill(process, signal.SIGKILL)
+        job = api.ended(job_id)
+        assert job["status"] == "failed"
+        assert job["error_message"].startswith("The indexer stopped unexpectedly")
+        assert api.ended(api.index(tmp_path / "small"))["status"] == "completed"
+
+
+def test_the_indexer_does_not_inherit_our_secrets(
+    start: Start, slow_repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JWT_SECRET", "a secret of the environment, 32 bytes and more")
+    with start() as api:
+        api.working(api.index(slow_repository))
+        for process in api.processes():
+            assert b"SECRET" not in Path(f"/proc/{process}/environ").read_bytes()
+
+
+def test_a_job_that_was_taken_over_is_dropped_without_a_trace(
+    start: Start, slow_repository: Path
+) -> None:
+    with start() as api:
+        job_id = api.index(slow_repository)
+        api.working(job_id)
+        with api.sql() as connection, connection.transaction():
+            connection.execute(
+                "update public.index_jobs set lease_expires_at = clock_timestamp() where id = %s",
+                (job_id,),
+            )
+            connection.execute(
+                "select from public.claim_index_job(p_worker_id => 'thief', p_lease => '1 hour')"
+            )
+        until(lambda: not api.processes() and not api.scratch())
+        job = api.job(job_id)
+        assert (job["status"], job["attempt"], job["worker_id"]) == ("processing", 2, "thief")
+        assert api.rows(job) == (0, 0)
+
+
+def test_a_user_who_asks_to_cancel_gets_a_cancelled_job(
+    start: Start, slow_repository: Path
+) -> None:
+    with start() as api:
+        job_id = api.index(slow_repository)
+        api.working(job_id)
+        with api.sql() as connection:
+            connection.execute(
+                "update public.index_jobs set cancel_requested_at = clock_timestamp()"
+                " where id = %s",
+                (job_id,),
+            )
+        assert api.ended(job_id)["status"] == "cancelled"
+        until(lambda: not api.processes() and not api.scratch())
+
+
+def test_a_shutdown_hands_back_what_runs_and_the_next_process_goes_on_at_once(
+    start: Start, slow_repository: Path
+) -> None:
+    with start() as api:
+        job_id = api.index(slow_repository)
+        api.working(job_id)
+    assert not api.processes()
+    assert not list(api.run_dir.glob("scratch/*/"))
+    with start() as api:
+        job = api.ended(job_id)
+        assert (job["status"], job["attempt"]) == ("completed", 2)
+        assert api.rows(job) == (job["stats"]["files_indexed"], job["stats"]["symbols_extracted"])
+
+
+def test_a_shutdown_lets_running_jobs_end_within_the_grace(
+    start: Start, slow_repository: Path
+) -> None:
+    with start(runner_grace_seconds=60) as api:
+        job_id = api.index(slow_repository)
+        api.working(job_id)
+    status = "select status || ' ' || attempt from public.index_jobs where id = %s"
+    assert api.value(status, job_id) == "completed 1"
+
+
+def test_an_outage_of_the_database_delays_a_job_and_nothing_else(
+    start: Start, slow_repository: Path
+) -> None:
+    expected = "503", "cannot claim jobs", "claiming jobs again"
+    with start("run", *expected, runner_lease_seconds=2) as api:
+        job_id = api.index(slow_repository)
+        api.working(job_id)
+        with api.outage():
+            until(lambda: not api.processes())  # it has read all files by now
+            with pytest.raises(ApiError) as refused:
+                api.job(job_id)
+            assert refused.value.code == "DATABASE_UNAVAILABLE"
+        job = api.ended(job_id)
+        assert (job["status"], job["attempt"]) == ("completed", 1)
+        assert api.rows(job) == (job["stats"]["files_indexed"], job["stats"]["symbols_extracted"])
+        assert api.ended(api.index(slow_repository, ref="no-such"))["status"] == "failed"
+
+
+def test_two_runners_share_the_jobs_and_do_none_twice(start: Start, tmp_path: Path) -> None:
+    folders = [tmp_path / f"r{number}" for number in range(5)]
+    for folder in folders:
+        commit(folder, {"a.py": PYTHON})
+    with start("one") as one, start("two") as two:
+        jobs = [one.ended(job) for job in [one.index(folders[n % 5]) for n in range(20)]]
+        assert {(job["status"], job["attempt"]) for job in jobs} == {("completed", 1)}
+        assert len({job["worker_id"] for job in jobs}) == 2
+        assert all(len(events(two, job["id"])) == 3 for job in jobs)
+        assert all(one.rows(job) == (1, 3) for job in jobs)
+
+
+def test_a_hundred_jobs_asked_for_at_once_all_end(start: Start, tmp_path: Path) -> None:
+    folders = [tmp_path / f"r{number}" for number in range(10)]
+    for folder in folders:
+        commit(folder, {"a.py": PYTHON, "README.md": "# hello\n"})
+    with start(runner_concurrency=4) as api, ThreadPoolExecutor(100) as pool:
+        ask: Callable[[int], str] = lambda number: api.index(folders[number % 10])  # noqa: E731
+        jobs = [api.ended(job_id) for job_id in pool.map(ask, range(100))]
+        assert len({job["id"] for job in jobs}) == 100
+        assert {(job["status"], job["attempt"]) for job in jobs} == {("completed", 1)}
+        assert all(api.rows(job) == (2, 3) for job in jobs)
+        until(lambda: not api.scratch())
