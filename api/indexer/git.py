@@ -68,8 +68,8 @@ _FAILURES = (
         "The host of the repository address does not exist.",
     ),
     (
-        r"repository '.*' not found|not appear to be a git repo|is this a git repo|authentication failed"
-        r"|could not read (username|password)|returned error: (401|403|404)",
+        r"repository '.*' not found|not appear to be a git repo|is this a git repo"
+        r"|authentication failed|could not read (username|password)|returned error: (401|403|404)",
         "repository_not_found",
         "The repository does not exist, or it is private.",
     ),

@@ -74,7 +74,7 @@ class Host:
             request.send_response(int(kind))
             if kind == "401":
                 request.send_header("WWW-Authenticate", 'Basic realm="git"')
-            page = b"<html>A page, and no repository.</html>"
+            page = b"<html>\nA page, and no repository.\n</html>\n"
             request.send_header("Content-Length", str(len(page)))
             request.end_headers()
             request.wfile.write(page)

@@ -1,0 +1,184 @@
+"""Hostile addresses and hostile repositories: no command of theirs ever runs."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.indexer.conftest import Git, Index
+
+
+@pytest.fixture
+def mark(tmp_path: Path) -> Path:
+    """A file that appears when a command ran that must not run."""
+    return tmp_path / "mark"
+
+
+@pytest.mark.parametrize(
+    ("git_url", "code"),
+    [
+        ("--upload-pack=touch {mark}", "url_not_allowed"),
+        ("-utouch {mark}", "url_not_allowed"),
+        ("ext::sh -c 'touch {mark}'", "url_not_allowed"),
+        ("ext::touch% {mark}", "url_not_allowed"),
+        ("fd::17/touch", "url_not_allowed"),
+        ("https://host.invalid/a\n--upload-pack=touch {mark}", "invalid_url"),
+        ("https://host.invalid/$(touch {mark})", "invalid_url"),
+        ("https://host.invalid/;touch${{IFS}}{mark}", "invalid_url"),
+        ("{roots}/'; touch {mark}; '", "repository_not_found"),
+        ("{roots}/repository-1\n", "invalid_url"),
+    ],
+)
+def test_an_address_is_never_a_command(
+    git_url: str, code: str, mark: Path, roots: Path, repository: Git, index: Index
+) -> None:
+    repository.commit({"a.py": "a = 1"})
+    assert index(git_url.format(mark=mark, roots=roots)).error == code
+    assert not mark.exists()
+
+
+@pytest.mark.parametrize("ref", ["--upload-pack=touch {mark}", "-utouch {mark}", "a;touch\t{mark}"])
+def test_a_ref_is_never_a_command(ref: str, mark: Path, repository: Git, index: Index) -> None:
+    repository.commit({"a.py": "a = 1"})
+    assert index(repository.path, ref=ref.format(mark=mark)).error == "invalid_ref"
+    assert not mark.exists()
+
+
+def test_a_path_with_a_quote_is_only_a_path(
+    new_repository: Callable[..., Git], mark: Path, index: Index
+) -> None:
+    repository = new_repository("it's $(touch mark) `touch mark`")
+    repository.commit({"a.py": "a = 1"})
+    assert index(repository.path).paths == ["a.py"]
+    assert not mark.exists()
+    assert not (repository.path / "mark").exists()
+
+
+def test_a_branch_with_odd_characters_is_only_a_branch(
+    repository: Git, mark: Path, index: Index
+) -> None:
+    commit = repository.commit({"a.py": "a = 1"})
+    for branch in ("$(touch${IFS}mark)", "a;b", "a'b", 'a"b', "a&b", "%s", "+a", "ä"):
+        repository("branch", branch)
+        assert index(repository.path, ref=branch).last.get("commit_sha") == commit, branch
+
+
+def test_nothing_that_a_repository_brings_is_run(
+    repository: Git, mark: Path, tmp_path: Path, index: Index
+) -> None:
+    command = tmp_path / "command"
+    command.write_text(f"#!/bin/sh\ntouch {mark}\ncat\n")
+    command.chmod(0o755)
+    repository.commit(
+        {
+            "a.py": "a = 1",
+            ".gitattributes": "* filter=evil diff=evil merge=evil\n",
+            ".gitmodules": f'[submodule "a"]\n\tpath = a\n\turl = ext::{command}\n\tupdate = !x\n',
+            ".lfsconfig": "[lfs]\n\turl = https://host.invalid/\n",
+        }
+    )
+    for name in os.listdir(repository.path / ".git/hooks"):  # noqa: PTH208
+        hook = repository.path / ".git/hooks" / name.removesuffix(".sample")
+        hook.write_text(command.read_text())
+        hook.chmod(0o755)
+    for key in (
+        "core.fsmonitor",
+        "core.sshCommand",
+        "core.gitProxy",
+        "core.alternateRefsCommand",
+        "core.pager",
+        "uploadpack.packObjectsHook",
+        "filter.evil.smudge",
+        "filter.evil.process",
+        "diff.evil.textconv",
+        "credential.helper",
+        "alias.upload-pack",
+    ):
+        repository("config", key, str(command))
+    repository("config", "include.path", str(tmp_path / "missing"))
+    assert sorted(map(str, index(repository.path).paths)) == [
+        ".gitattributes",
+        ".gitmodules",
+        ".lfsconfig",
+        "a.py",
+    ]
+    assert not mark.exists()
+
+
+def test_a_repository_with_missing_objects_fetches_them_from_nowhere(
+    repository: Git, mark: Path, index: Index
+) -> None:
+    repository.commit({"a.py": "a = 1"})
+    blob = repository("rev-parse", "HEAD:a.py")
+    (repository.path / ".git/objects" / blob[:2] / blob[2:]).unlink()
+    repository("config", "core.repositoryFormatVersion", "1")
+    repository("config", "extensions.partialClone", "origin")
+    repository("config", "remote.origin.url", f"ext::touch {mark}")
+    repository("config", "remote.origin.promisor", "true")
+    repository("config", "protocol.ext.allow", "always")
+    assert index(repository.path).error in {"clone_failed", "unknown_commit"}
+    assert not mark.exists()
+
+
+def test_git_reads_the_folder_that_was_checked_and_no_other(
+    repository: Git, tmp_path: Path, index: Index
+) -> None:
+    repository.commit({"a.py": "a = 1"})
+    subprocess.run(["git", "clone", "-q", repository.path, tmp_path / "elsewhere"], check=True)
+    subprocess.run(
+        "echo secret > secret.py && git add . && git -c user.name=a -c user.email=b commit -qm x",
+        cwd=tmp_path / "elsewhere",
+        shell=True,
+        check=True,
+    )
+    (repository.path / ".git/.git").write_text(f"gitdir: {tmp_path}/elsewhere/.git\n")
+    assert index(repository.path).paths == ["a.py"]
+
+
+def test_a_repository_of_another_user_is_read(repository: Git, index: Index) -> None:
+    repository.commit({"a.py": "a = 1"})
+    if os.geteuid() == 0:
+        for path in (repository.path, *repository.path.rglob("*")):
+            os.chown(path, 12345, 12345)
+    assert index(repository.path).paths == ["a.py"]
+
+
+def test_the_environment_of_the_caller_does_not_reach_git(
+    repository: Git, new_repository: Callable[..., Git], mark: Path, index: Index
+) -> None:
+    repository.commit({"a.py": "a = 1"})
+    other = new_repository()
+    other.commit({"b.py": "b = 1"})
+    environment = {
+        "GIT_DIR": str(other.path / ".git"),
+        "GIT_WORK_TREE": str(other.path),
+        "GIT_OBJECT_DIRECTORY": str(other.path / ".git/objects"),
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": "uploadpack.packObjectsHook",
+        "GIT_CONFIG_VALUE_0": f"touch {mark}",
+        "GIT_CONFIG_GLOBAL": "/dev/null",
+        "GIT_ALLOW_PROTOCOL": "ext",
+        "GIT_TRACE": str(mark),
+        "GIT_NAMESPACE": "elsewhere",
+        "HOME": "/nonexistent",
+    }
+    outcome = index(repository.path, environment=environment)
+    assert outcome.paths == ["a.py"]
+    assert not mark.exists()
+
+
+def test_the_host_leaves_no_file_outside_the_scratch_folder(
+    repository: Git, roots: Path, index: Index
+) -> None:
+    repository.commit({"a.py": "a = 1"})
+    before = sorted(roots.rglob("*"))
+    outcome = index(repository.path)
+    assert sorted(roots.rglob("*")) == before
+    left = {path.name for path in Path(outcome.last["files"]).parent.iterdir()}
+    assert left == {"request.json", "gitconfig", "repository.git", "files.copy", "symbols.copy"}
