@@ -293,7 +293,7 @@ def _keyring(
     ):
         try:
             yield connection, _user_id(connection, user)
-        except psycopg.errors.UndefinedTable:
+        except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedFunction):
             raise StackError("the database is empty: make serve or make migrate first") from None
         except psycopg.Error as error:
             if error.sqlstate == "PT404":

@@ -188,9 +188,14 @@ def _follow(carol: Client, job_id: str, terminal: Terminal) -> IndexJob:
 
 def _check_rows(place: Place, job: IndexJob, terminal: Terminal) -> None:
     """The figures of the record against the rows of the tables."""
-    with stack.connect(place.database_url) as connection:
+    with (
+        stack.connect(place.database_url) as connection,
+        stack.as_role(connection, "service_role"),
+    ):
         row = connection.execute(_ROWS, {"repository": job["repository_id"]}).fetchone()
-    files, symbols, said_files, said_symbols, last = row or (0, 0, 0, 0, "")
+    if row is None:
+        raise StackError(f"the tables know nothing of job {job['id']}")
+    files, symbols, said_files, said_symbols, last = row
     counted = f"{files:,} indexed_files, {symbols:,} symbols"
     if (files, symbols) != (said_files, said_symbols):
         raise StackError(
