@@ -260,7 +260,7 @@ def test_the_indexer_ends_with_its_parent(host: Host, tmp_path: Path, start: Sta
     request.write_text(request.read_text().replace('"/nowhere"', f'"{host.url}/stall/a"'))
     script = (
         "import subprocess, sys; p = subprocess.Popen([sys.executable, '-m', 'api.indexer',"
-        " sys.argv[1]], start_new_session=True); print(p.pid, flush=True); p.wait()"
+        " sys.argv[1]], stdout=-3, start_new_session=True); print(p.pid, flush=True); p.wait()"
     )
     parent = subprocess.Popen(
         [sys.executable, "-c", script, str(request)],
@@ -271,7 +271,7 @@ def test_the_indexer_ends_with_its_parent(host: Host, tmp_path: Path, start: Sta
     child = int(parent.stdout.readline())
     assert host.stalled.wait(20)
     parent.kill()
-    parent.communicate()
+    parent.communicate(timeout=20)
     eventually(group_is_gone(child))
 
 
