@@ -355,7 +355,10 @@ def demo(
 ) -> None:
     """Index a repository over HTTP and show each step; prints the job's record."""
     options = _options(database_url, data_dir)
-    demonstration.demo(repository, _settings(), options, Terminal())
+    try:
+        demonstration.demo(repository, _settings(), options, Terminal())
+    except ApiError as error:
+        raise StackError(str(error)) from None
 
 
 @app.command(rich_help_panel=_DEV)

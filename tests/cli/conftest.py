@@ -1,0 +1,168 @@
+"""The console script as a person runs it: a process, its exit code, stdout and stderr."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from dotenv import dotenv_values
+
+PROGRAM = Path(sys.executable).with_name("index-jobs")
+
+# what a developer's shell may have set, and no test may see
+_FOREIGN = ("API_", "CORS_", "DATA", "GIT_", "HOST", "JW", "LOCAL_", "PORT", "REPO", "RUN", "SERV")
+
+
+def commit(folder: Path, files: Mapping[str, str]) -> str:
+    """Commits the files to the repository in the folder, made if need be; returns the commit."""
+    git = ["git", "-C", str(folder), "-c", "user.name=t", "-c", "user.email=t@example.com"]
+    if not (folder / ".git").exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        subprocess.run([*git, "init", "--quiet", "--initial-branch=main"], check=True)
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    subprocess.run([*git, "add", "--all"], check=True)
+    subprocess.run([*git, "commit", "--quiet", "--message=x"], check=True)
+    done = subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+def until(check: Callable[[], Any], limit: float = 30) -> Any:
+    """What the check gives, once it gives something."""
+    deadline = time.monotonic() + limit
+    while not (found := check()):
+        assert time.monotonic() < deadline, "it did not come to that in time"
+        time.sleep(0.02)
+    return found
+
+
+@dataclass
+class Served:
+    """A running `index-jobs serve`."""
+
+    process: subprocess.Popen[str]
+    lines: list[str] = field(default_factory=list)
+
+    @property
+    def said(self) -> str:
+        return "".join(self.lines)
+
+    def end(self, number: signal.Signals) -> int:
+        """Its exit code after this signal."""
+        self.process.send_signal(number)
+        return self.process.wait(30)
+
+
+@dataclass(frozen=True)
+class Desk:
+    """A run directory of its own, and the commands run there."""
+
+    run_dir: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(_FOREIGN)}
+        return kept | {"RUN_DIR": str(self.run_dir), "TERM": "xterm"}
+
+    @property
+    def dev_env(self) -> dict[str, str]:
+        return {k: v or "" for k, v in dotenv_values(self.run_dir / "dev.env").items()}
+
+    def run(self, *arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [PROGRAM, *arguments],
+            env=self.environment | environment,
+            cwd=self.run_dir,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert "Traceback" not in done.stderr
+        assert "\x1b" not in done.stdout + done.stderr, "colours in a pipe"
+        return done
+
+    @contextmanager
+    def serving(self, *arguments: str, **environment: str) -> Iterator[Served]:
+        """`index-jobs serve`, once it answers; killed at the end unless it has ended."""
+        process = subprocess.Popen(
+            [PROGRAM, "serve", *arguments],
+            env=self.environment | environment,
+            cwd=self.run_dir,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        served = Served(process)
+        assert process.stderr is not None
+        reader = threading.Thread(target=lambda: served.lines.extend(process.stderr or ()))
+        reader.start()
+        try:
+            until(lambda: "Ctrl-C" in served.said or process.poll() is not None, 60)
+            assert process.poll() is None, served.said
+            yield served
+        finally:
+            process.kill()
+            process.wait()
+            reader.join()
+            process.stderr.close()
+
+    def sql(self, query: str, *arguments: Any) -> list[tuple[Any, ...]]:
+        """Rows of the running database, as its superuser."""
+        with psycopg.connect(self.dev_env["DEV_DATABASE_URL"], autocommit=True) as connection:
+            return connection.execute(query.encode(), arguments).fetchall()
+
+
+@contextmanager
+def _new_desk() -> Iterator[Desk]:
+    folder = Path(tempfile.mkdtemp(prefix="index-jobs-cli-", dir="/tmp"))
+    folder.chmod(0o711)  # root's Postgres runs as another user
+    try:
+        yield Desk(folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def desk() -> Iterator[Desk]:
+    """One run directory for the tests of a module, with its database."""
+    with _new_desk() as desk:
+        yield desk
+
+
+@pytest.fixture
+def fresh_desk() -> Iterator[Desk]:
+    """A run directory for one test, with nothing in it."""
+    with _new_desk() as desk:
+        yield desk
+
+
+@pytest.fixture(scope="session")
+def small_repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("small") / "small"
+    commit(folder, {"a.py": "class A:\n    def f(self): ...\n", "README.md": "# small\n"})
+    return folder
+
+
+@pytest.fixture(scope="session")
+def slow_repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Takes a few seconds to index."""
+    folder = tmp_path_factory.mktemp("slow") / "slow"
+    body = "".join(f"    x = x + {n} * (x - 1) if x else [x, {n}]\n" for n in range(150))
+    commit(folder, {f"src/m{n}.py": f"def f{n}(x):\n{body}    return x\n" for n in range(1200)})
+    return folder

@@ -1,0 +1,155 @@
+"""index, status, watch and keys against a running `index-jobs serve`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from .conftest import Desk, commit
+
+
+@pytest.fixture(scope="module", autouse=True)
+def served(desk: Desk) -> Iterator[None]:
+    with desk.serving("--port", "0"):
+        yield
+
+
+def test_index_prints_the_id_and_watch_ends_with_zero_when_the_job_completed(
+    desk: Desk, small_repository: Path
+) -> None:
+    made = desk.run("index", small_repository)
+    assert (made.returncode, made.stderr) == (0, "")
+    job_id = made.stdout.strip()
+    watched = desk.run("watch", job_id)
+    assert (watched.returncode, watched.stdout[:32]) == (0, "completed  2 files · 2 symbols ·")
+    now = desk.run("status", job_id, "--json")
+    assert now.returncode == 0
+    assert json.loads(now.stdout)["status"] == "completed"
+    assert now.stderr == ""
+
+
+def test_watch_ends_with_one_when_the_job_failed(desk: Desk, small_repository: Path) -> None:
+    done = desk.run("index", small_repository, "--ref", "no-such", "--watch", "--json")
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["status"] == "failed"
+    assert "job" in done.stderr
+
+
+def test_status_of_a_failed_job_is_data_and_no_error(desk: Desk, small_repository: Path) -> None:
+    job_id = desk.run("index", small_repository, "--ref", "no-such").stdout.strip()
+    desk.run("watch", job_id)
+    done = desk.run("status", job_id)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("failed  ")
+
+
+def test_the_same_idempotency_key_gives_the_same_job(desk: Desk, small_repository: Path) -> None:
+    key = str(uuid4())
+    jobs = {desk.run("index", small_repository, "--idempotency-key", key).stdout for _ in range(2)}
+    assert len(jobs) == 1
+
+
+def test_a_job_of_another_user_is_no_job(desk: Desk, small_repository: Path) -> None:
+    job_id = desk.run("index", small_repository, "--user", "carol").stdout.strip()
+    foreign, missing = desk.run("status", job_id), desk.run("status", str(uuid4()))
+    assert (foreign.returncode, foreign.stdout) == (3, "")
+    assert (missing.returncode, missing.stderr) == (3, foreign.stderr)
+
+
+def test_what_the_api_refuses_as_invalid_is_wrong_usage(desk: Desk) -> None:
+    done = desk.run("index", "no repository")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: repository: ")
+    assert desk.run("index").returncode == 2
+    assert desk.run("bogus").returncode == 2
+
+
+def test_a_bad_key_and_an_absent_api_have_exit_codes_of_their_own(desk: Desk) -> None:
+    job_id = str(uuid4())
+    assert desk.run("status", job_id, API_KEY="ij_wrong").returncode == 4
+    assert desk.run("status", job_id, "--user", "nobody").returncode == 4
+    gone = desk.run("status", job_id, API_URL="http://127.0.0.1:1")
+    assert (gone.returncode, gone.stdout) == (5, "")
+    assert "http://127.0.0.1:1" in gone.stderr
+    assert desk.run("status", job_id, API_URL="nonsense").returncode == 2
+
+
+def test_a_flag_beats_the_environment_which_beats_the_file(desk: Desk) -> None:
+    job_id, url = str(uuid4()), desk.dev_env["API_URL"]
+    assert desk.run("status", job_id).returncode == 3
+    assert desk.run("status", job_id, API_URL="http://127.0.0.1:1").returncode == 5
+    by_flag = desk.run("status", job_id, "--api-url", url, API_URL="http://127.0.0.1:1")
+    assert by_flag.returncode == 3
+
+
+def test_a_quota_that_is_used_up_says_when_it_comes_back(desk: Desk) -> None:
+    desk.sql(
+        "insert into private.rate_limit_counters values (%s, now() + interval '2 hours', 1000)"
+        " returning 1",
+        desk.dev_env["BOB_ID"],
+    )
+    done = desk.run("status", str(uuid4()), "--user", "bob")
+    desk.sql("delete from private.rate_limit_counters returning 1")
+    assert (done.returncode, done.stdout) == (6, "")
+    assert "1000" in done.stderr
+
+
+def test_the_exit_codes_are_in_the_help(desk: Desk) -> None:
+    for arguments in (["--help"], ["watch", "--help"]):
+        shown = desk.run(*arguments)
+        assert shown.returncode == 0
+        assert all(f"{code} " in shown.stdout for code in (0, 1, 2, 3, 4, 5, 6, 130))
+
+
+def test_a_key_is_made_used_listed_and_revoked(desk: Desk) -> None:
+    made = desk.run("keys", "create", "laptop", "--user", "carol")
+    key = made.stdout.strip()
+    assert (made.returncode, key[:3], len(key)) == (0, "ij_", 84)
+    assert key.split("_")[2] not in made.stderr
+
+    assert desk.run("status", str(uuid4()), "--api-key", key).returncode == 3
+    listed = desk.run("keys", "list", "--user", desk.dev_env["CAROL_ID"], "--json")
+    names = {row["key_id"]: row["name"] for row in json.loads(listed.stdout)}
+    assert names[key.split("_")[1]] == "laptop"
+    assert key.split("_")[2] not in listed.stdout
+
+    assert desk.run("keys", "revoke", key, "--user", "bob").returncode == 3
+    assert desk.run("keys", "revoke", key, "--user", "carol").returncode == 0
+    assert desk.run("status", str(uuid4()), "--api-key", key).returncode == 4
+    assert "revoked" in desk.run("keys", "list", "--user", "carol").stdout
+
+
+def test_a_key_may_expire_and_its_owner_must_exist(desk: Desk) -> None:
+    made = desk.run("keys", "create", "x", "--user", "bob", "--expires", "2999-12-31", "--json")
+    assert json.loads(made.stdout)["expires_at"].startswith("2999-12-31T00:00:00")
+    past = desk.run("keys", "create", "x", "--user", "bob", "--expires", "1999-12-31")
+    assert (past.returncode, past.stdout) == (1, "")
+    for user in ("nobody", str(uuid4())):
+        done = desk.run("keys", "create", "x", "--user", user)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert user in done.stderr
+
+
+def test_psql_migrate_and_rollback_work_on_the_running_server(desk: Desk) -> None:
+    asked = desk.run("psql", "-Atc", "select 1 + 1")
+    assert (asked.returncode, asked.stdout) == (0, "2\n")
+    assert desk.run("psql", "-c", "no sql").returncode == 1
+    assert desk.run("migrate").stdout == ""
+    newest = desk.run("rollback").stdout
+    assert newest.count("\n") == 1
+    assert desk.run("migrate").stdout == newest
+
+
+def test_a_folder_is_indexed_under_its_own_name(desk: Desk, tmp_path: Path) -> None:
+    commit(tmp_path / "a project, no 2", {"a.py": "def f(): ...\n"})
+    job_id = desk.run("index", tmp_path / "a project, no 2").stdout.strip()
+    name = desk.sql(
+        "select full_name from public.repositories as r"
+        " join public.index_jobs as j on j.repository_id = r.id where j.id = %s",
+        job_id,
+    )
+    assert name == [("local/a-project-no-2",)]

@@ -1,0 +1,105 @@
+"""`index-jobs demo`: from nothing to an indexed repository, in one command."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pty
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from .conftest import PROGRAM, Desk, commit
+
+
+def test_it_indexes_this_checkout_and_does_so_again(desk: Desk) -> None:
+    for _ in range(2):
+        done = desk.run("demo")
+        assert done.returncode == 0, done.stderr
+        record = json.loads(done.stdout)
+        assert record["status"] == "completed"
+        stats = record["stats"]
+        counted = (
+            f"{stats['files_indexed']:,} indexed_files, {stats['symbols_extracted']:,} symbols"
+        )
+        assert f"select count(*): {counted}: the same" in done.stderr
+        assert "POST /index" in done.stderr
+        assert "202  jobId" in done.stderr
+        assert "404 Not Found" in done.stderr
+
+
+def test_a_terminal_gets_a_bar(desk: Desk, small_repository: Path) -> None:
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [PROGRAM, "demo", small_repository],
+        env=desk.environment,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    shown = b""
+    with contextlib.suppress(OSError):  # how a terminal ends
+        while block := os.read(ours, 4096):
+            shown += block
+    os.close(ours)
+    assert process.wait(30) == 0
+    assert "━" in shown.decode()
+    assert b"\x1b[" in shown
+
+
+def test_any_repository_will_do_also_detached_or_bare(desk: Desk, tmp_path: Path) -> None:
+    sha = commit(tmp_path / "theirs", {"lib/x.go": "package x\nfunc F() {}\n"})
+    git = ["git", "-C", str(tmp_path / "theirs")]
+    subprocess.run([*git, "checkout", "--quiet", "--detach"], check=True)
+    subprocess.run([*git, "clone", "--quiet", "--bare", ".", tmp_path / "bare"], check=True)
+    for folder in ("theirs", "bare"):
+        done = desk.run("demo", REPO=str(tmp_path / folder))
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)["commit_sha"] == sha
+
+
+def test_two_folders_of_one_name_are_two_repositories(desk: Desk, tmp_path: Path) -> None:
+    shas = [commit(tmp_path / n / "twin", {"a.py": f"def f{n}(): ...\n"}) for n in ("1", "2")]
+    for number, sha in zip(("1", "2"), shas, strict=True):
+        done = desk.run("demo", tmp_path / number / "twin")
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)["commit_sha"] == sha
+
+
+@pytest.mark.parametrize("what", ["empty folder", "no commit", "no such thing"])
+def test_what_cannot_be_indexed_is_one_sentence(desk: Desk, tmp_path: Path, what: str) -> None:
+    folder = tmp_path / "folder"
+    if what != "no such thing":
+        folder.mkdir()
+    if what == "no commit":
+        subprocess.run(["git", "init", "--quiet", folder], check=True)
+    done = desk.run("demo", folder)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.count("\n") == 1
+    assert "REPO=" in done.stderr
+
+
+def test_a_request_that_is_refused_fails_the_demo(desk: Desk, small_repository: Path) -> None:
+    done = desk.run("demo", small_repository, LOCAL_REPOSITORY_ROOTS="/nowhere")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.splitlines()[-1].startswith("error: localPath: ")
+
+
+def test_a_job_that_fails_fails_the_demo(desk: Desk) -> None:
+    done = desk.run("demo", "https://127.0.0.1:1/no/where")
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["status"] == "failed"
+    assert done.stderr.splitlines()[-1].startswith("error: the job failed: ")
+
+
+def test_it_uses_the_api_of_a_running_serve(desk: Desk, small_repository: Path) -> None:
+    with desk.serving("--port", "0") as served:
+        done = desk.run("demo", small_repository)
+        assert done.returncode == 0, done.stderr
+        assert f"API of make serve at {desk.dev_env['API_URL']}" in done.stderr
+        worker = json.loads(done.stdout)["worker_id"]
+        assert f":{served.process.pid}:" in worker

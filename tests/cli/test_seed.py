@@ -1,0 +1,113 @@
+"""`index-jobs seed`: the plan's data, once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import httpx2
+import pytest
+
+from .conftest import Desk
+
+TABLES = (
+    "auth.users",
+    "private.accounts",
+    "private.api_keys",
+    "public.repositories",
+    "public.index_jobs",
+    "public.index_job_events",
+    "public.indexed_files",
+    "public.symbols",
+)
+
+
+@pytest.fixture(scope="module")
+def seeded(desk: Desk) -> Iterator[dict[str, str]]:
+    """The keys that the seed printed, with the server still running."""
+    with desk.serving("--port", "0"):
+        done = desk.run("seed")
+        assert done.returncode == 0, done.stderr
+        yield dict(line.split("=") for line in done.stdout.splitlines())
+
+
+def contents(desk: Desk) -> dict[str, Any]:
+    digest = "select count(*), md5(string_agg(t::text, '|' order by t::text)) from {} as t"
+    return {table: desk.sql(digest.format(table)) for table in TABLES}
+
+
+def test_users_of_the_three_tiers_have_a_repository_and_a_key(
+    desk: Desk, seeded: dict[str, str]
+) -> None:
+    tiers = desk.sql(
+        "select split_part(u.email, '@', 1), a.tier, count(*) > 0 from auth.users as u"
+        " join private.accounts as a on a.user_id = u.id"
+        " join public.repositories as r on r.owner_user_id = u.id group by 1, 2 order by 1"
+    )
+    assert tiers == [("dora", "free", True), ("emil", "solo", True), ("fay", "team", True)]
+    for name, limit in (("DORA", "100"), ("EMIL", "1000"), ("FAY", "10000")):
+        answer = httpx2.get(
+            f"{desk.dev_env['API_URL']}/jobs/x",
+            headers={"Authorization": f"Bearer {seeded[f'{name}_KEY']}"},
+        )
+        assert (answer.status_code, answer.headers["x-ratelimit-limit"]) == (404, limit)
+
+
+def test_the_figures_of_all_ten_completed_jobs_are_their_rows(
+    desk: Desk, seeded: dict[str, str]
+) -> None:
+    jobs = desk.sql(
+        "select (j.stats ->> 'files_indexed')::int, (j.stats ->> 'symbols_extracted')::int,"
+        " (j.stats ->> 'bytes')::int,"
+        " (select count(*) from public.indexed_files as f where f.job_id = j.id),"
+        " (select count(*) from public.symbols as s join public.indexed_files as f"
+        "   on f.id = s.file_id where f.job_id = j.id),"
+        " (select sum(f.bytes) from public.indexed_files as f where f.job_id = j.id)"
+        " from public.index_jobs as j where j.status = 'completed'"
+    )
+    assert len(jobs) == 10
+    for files, symbols, size, *counted in jobs:
+        assert counted == [files, symbols, size]
+        assert 50 <= files <= 200
+        assert 500 <= symbols <= 2000
+
+
+def test_two_failed_with_a_message_and_one_gives_no_sign_of_life(
+    desk: Desk, seeded: dict[str, str]
+) -> None:
+    failed = desk.sql("select error_message from public.index_jobs where status = 'failed'")
+    assert len(failed) == 2
+    stuck = desk.sql(
+        "select heartbeat_at < now() - interval '5 minutes'"
+        " from public.index_jobs where status = 'processing'"
+    )
+    assert stuck == [(True,)]
+
+
+def test_the_trail_of_every_job_agrees_with_the_job(desk: Desk, seeded: dict[str, str]) -> None:
+    wrong = desk.sql(
+        "select j.id from public.index_jobs as j"
+        " join lateral (select array_agg(e.at order by e.event_no) as at,"
+        "     array_agg(e.event_no order by e.event_no) as no,"
+        "     (array_agg(e.to_status order by e.event_no desc))[1] as last"
+        "   from public.index_job_events as e where e.job_id = j.id) as t on true"
+        " where t.at <> array_remove(array[j.created_at, j.started_at, j.completed_at], null)"
+        "   or t.no[1] <> 1 or cardinality(t.no) <> t.no[cardinality(t.no)] or t.last <> j.status"
+    )
+    assert wrong == []
+
+
+def test_a_second_run_changes_nothing(desk: Desk, seeded: dict[str, str]) -> None:
+    before = contents(desk)
+    again = desk.run("seed")
+    assert dict(line.split("=") for line in again.stdout.splitlines()) == seeded
+    assert contents(desk) == before
+
+
+def test_row_level_security_is_forced_again_on_every_table(
+    desk: Desk, seeded: dict[str, str]
+) -> None:
+    loose = desk.sql(
+        "select relname from pg_class where relrowsecurity and not relforcerowsecurity"
+    )
+    assert loose == []

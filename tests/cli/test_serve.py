@@ -1,0 +1,194 @@
+"""`index-jobs serve`: one process that brings everything up, and takes everything down again."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import stat
+import subprocess
+from pathlib import Path
+from typing import Any, Protocol
+
+import httpx2
+import pytest
+
+from .conftest import Desk, Served, until
+
+
+class Database(Protocol):
+    migrator_url: str
+    api_url: str
+    worker_url: str
+
+
+def start_job(desk: Desk, repository: Path) -> str:
+    """A job whose files are being read."""
+    job_id = desk.run("index", repository).stdout.strip()
+
+    def reading() -> bool:
+        query = "select progress ->> 'phase' = 'symbols' from public.index_jobs where id = %s"
+        return desk.sql(query, job_id) == [(True,)]
+
+    until(reading)
+    return job_id
+
+
+def ended(desk: Desk, job_id: str) -> dict[str, Any]:
+    job: dict[str, Any] = json.loads(desk.run("watch", job_id, "--json").stdout)
+    return job
+
+
+def rows(desk: Desk) -> list[tuple[Any, ...]]:
+    return desk.sql(
+        "select (select count(*) from public.indexed_files), (select count(*) from public.symbols)"
+    )
+
+
+def processes(desk: Desk) -> list[str]:
+    """Processes that work in the run directory: servers, indexers, git."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            where = (path / "cmdline").read_bytes() + bytes((path / "cwd").readlink())
+        except OSError:
+            continue
+        if bytes(desk.run_dir) in where and int(path.name) != os.getpid():
+            found.append(f"{path.name} {where!r}")
+    return found
+
+
+def test_it_writes_a_file_that_a_shell_can_read(fresh_desk: Desk) -> None:
+    with fresh_desk.serving("--port", "0"):
+        path = fresh_desk.run_dir / "dev.env"
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        shell = subprocess.run(
+            ["sh", "-c", f'. {path}; echo "$API_URL $ALICE_KEY $SERVICE_KEY"'],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        url, alice, service = shell.stdout.split()
+        job = "/jobs/00000000-0000-4000-8000-000000000000"
+        with httpx2.Client(base_url=url) as client:
+            assert client.get("/ready").status_code == 200
+            by = {"alice": alice, "service": service, "wrong": alice + "0"}
+            headers = {name: {"Authorization": f"Bearer {key}"} for name, key in by.items()}
+            assert client.get(job, headers=headers["alice"]).status_code == 404
+            assert client.get(job, headers=headers["wrong"]).status_code == 401
+            assert client.get(f"/admin{job}", headers=headers["service"]).status_code == 404
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
+def test_ctrl_c_and_sigterm_leave_nothing_behind(
+    fresh_desk: Desk, slow_repository: Path, number: signal.Signals, code: int
+) -> None:
+    with fresh_desk.serving("--port", "0", RUNNER_GRACE_SECONDS="0") as served:
+        start_job(fresh_desk, slow_repository)
+        assert served.end(number) == code
+    assert processes(fresh_desk) == []
+    assert not list(fresh_desk.run_dir.glob("scratch/*/"))
+    assert "Traceback" not in served.said
+    assert "ERROR" not in served.said
+
+
+def test_sigterm_hands_jobs_back_and_the_next_start_goes_on(
+    fresh_desk: Desk, slow_repository: Path
+) -> None:
+    patient = {"RUNNER_LEASE_SECONDS": "3600", "RUNNER_GRACE_SECONDS": "0"}
+    with fresh_desk.serving("--port", "0", **patient) as served:
+        job_id = start_job(fresh_desk, slow_repository)
+        served.end(signal.SIGTERM)
+    with fresh_desk.serving("--port", "0", **patient):
+        job = ended(fresh_desk, job_id)
+        assert (job["status"], job["attempt"]) == ("completed", 2)
+
+
+def test_a_killed_process_takes_its_children_along_and_its_job_is_done_by_the_next(
+    fresh_desk: Desk, slow_repository: Path
+) -> None:
+    with fresh_desk.serving("--port", "0", RUNNER_LEASE_SECONDS="2") as served:
+        job_id = start_job(fresh_desk, slow_repository)
+        served.end(signal.SIGKILL)
+    until(lambda: not processes(fresh_desk))
+    assert list(fresh_desk.run_dir.glob("scratch/*/*/work"))
+    with fresh_desk.serving("--port", "0", RUNNER_LEASE_SECONDS="2"):
+        job = ended(fresh_desk, job_id)
+        assert (job["status"], job["attempt"]) == ("completed", 2)
+        stats = job["stats"]
+        assert rows(fresh_desk) == [(stats["files_indexed"], stats["symbols_extracted"])]
+        until(lambda: not list(fresh_desk.run_dir.glob("scratch/*/*/")))
+        assert len(list(fresh_desk.run_dir.glob("scratch/*/"))) == 1
+
+
+@pytest.fixture(scope="module")
+def occupied(desk: Desk) -> Any:
+    with desk.serving("--port", "0") as served:
+        yield served
+
+
+def test_a_second_one_on_the_same_directory_says_so(desk: Desk, occupied: Served) -> None:
+    done = desk.run("serve")
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert str(occupied.process.pid) in done.stderr
+    assert "DATA_DIR=" in done.stderr
+    assert occupied.process.poll() is None
+
+
+def test_a_port_that_was_asked_for_and_is_taken_is_an_error(fresh_desk: Desk) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = str(other.getsockname()[1])
+        done = fresh_desk.run("serve", PORT=port)
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert port in done.stderr
+    assert "PORT=" in done.stderr
+
+
+def test_a_usual_port_that_is_taken_is_replaced_by_the_next(
+    desk: Desk, fresh_desk: Desk, occupied: Served
+) -> None:
+    with fresh_desk.serving() as one:
+        first = int(fresh_desk.dev_env["API_URL"].rpartition(":")[2])
+        assert first >= 54321
+        assert ("is taken" in one.said) == (first != 54321)
+        assert one.end(signal.SIGTERM) == 0
+    with socket.create_server(("127.0.0.1", first)), fresh_desk.serving() as two:
+        assert int(fresh_desk.dev_env["API_URL"].rpartition(":")[2]) > first
+        assert "is taken; PORT=" in two.said
+
+
+def test_a_database_url_replaces_the_embedded_server(
+    fresh_desk: Desk, database: Database, small_repository: Path
+) -> None:
+    urls = {
+        "DATABASE_URL": database.migrator_url,
+        "API_DATABASE_URL": database.api_url,
+        "WORKER_DATABASE_URL": database.worker_url,
+    }
+    with fresh_desk.serving("--port", "0", **urls):
+        assert not (fresh_desk.run_dir / "pgdata").exists()
+        assert fresh_desk.dev_env["DEV_DATABASE_URL"] == database.migrator_url
+        done = fresh_desk.run("index", small_repository, "--watch")
+        assert done.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("url", "word"),
+    [
+        ("postgresql://me:hush-hush@127.0.0.1:1/x", "nothing answers"),
+        ("mysql://me:hush-hush@127.0.0.1/x", "postgresql://"),
+        ("postgresql://me:hush-hush@127.0.0.1:port/x", "cannot be read"),
+    ],
+)
+@pytest.mark.parametrize("name", ["DATABASE_URL", "API_DATABASE_URL", "WORKER_DATABASE_URL"])
+def test_a_wrong_url_is_one_sentence_without_the_password(
+    desk: Desk, occupied: Served, name: str, url: str, word: str
+) -> None:
+    urls = {"DATABASE_URL": desk.dev_env["DEV_DATABASE_URL"]} | {name: url}
+    done = desk.run("serve", "--port", "0", RUN_DIR=str(desk.run_dir / "other"), **urls)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith(f"error: {name}: ")
+    assert word in done.stderr
+    assert "hush-hush" not in done.stderr
