@@ -1,0 +1,47 @@
+-- api_admin_get_job_status(p_claims, p_job_id, p_reason) -> api_answer
+--
+-- GET /admin/jobs/{id}: any tenant's job, for support, and an entry in the audit. The claims are
+-- those of the service, verified by the HTTP layer; no quota is counted.
+--
+-- Why definer: it takes on claims that the HTTP layer has verified.
+-- Callers: job_http, service_role.
+
+create or replace function public.api_admin_get_job_status(
+  p_claims jsonb,
+  p_job_id text,
+  p_reason text default null
+)
+returns private.api_answer
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+as $$
+declare
+  v_answer private.api_answer;
+begin
+  if p_claims ->> 'role' is distinct from 'service_role' then
+    return private.answer(null, null);
+  end if;
+  select 'ok', row_to_json(j)::text, j.id, j.status, j.version
+  into v_answer.verdict, v_answer.body, v_answer.job_id, v_answer.job_status, v_answer.job_version
+  from private.read_job_for_admin(
+    p_job_id => private.parse_uuid(p_job_id),
+    p_actor => coalesce(p_claims ->> 'sub', 'service_role'),
+    p_reason => p_reason) as j;
+  if not found then
+    v_answer.verdict := 'PT404';
+  end if;
+  return v_answer;
+end;
+$$;
+
+comment on function public.api_admin_get_job_status(jsonb, text, text) is
+  'Answers GET /admin/jobs/{id}.';
+
+alter function public.api_admin_get_job_status(jsonb, text, text) owner to job_gateway;
+revoke all on function public.api_admin_get_job_status(jsonb, text, text)
+  from public, anon, authenticated, service_role;
+grant execute on function public.api_admin_get_job_status(jsonb, text, text)
+  to job_http, service_role;

@@ -1,0 +1,98 @@
+-- api_create_index_job(p_api_key, p_claims, p_repository, p_git_url, p_organization, p_ref,
+--   p_commit_sha, p_idempotency_key) -> api_answer
+--
+-- POST /index in one statement: key, quota, claims, then ensure_repository and create_index_job under
+-- RLS. p_organization is a slug or an id. A refusal is an answer, not an error, so that the count of
+-- the request stays while nothing else does.
+--
+-- Why definer: it checks API keys and takes on claims that the HTTP layer has verified; it writes as
+-- job_gateway, which RLS holds like any user.
+-- Callers: job_http, service_role.
+
+create or replace function public.api_create_index_job(
+  p_api_key text,
+  p_claims jsonb,
+  p_repository text,
+  p_git_url text,
+  p_organization text,
+  p_ref text,
+  p_commit_sha text,
+  p_idempotency_key text
+)
+returns private.api_answer
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+as $$
+declare
+  v_caller private.api_caller;
+  v_answer private.api_answer;
+  v_job public.index_jobs;
+  v_organization_id uuid;
+begin
+  v_caller := private.identify_caller(p_api_key, p_claims);
+  if v_caller.user_id is null or v_caller.requests >= v_caller.rate_limit then
+    return private.answer(v_caller, null);
+  end if;
+  v_answer := private.answer(v_caller, private.count_request(v_caller));
+  if v_answer.verdict <> 'ok' then
+    return v_answer;
+  end if;
+
+  begin
+    if p_repository is null then
+      raise exception 'repository is missing'
+        using errcode = 'PT422', detail = 'missing_repository', column = 'repository',
+          hint = 'Pass {"repository": "owner/name"}.';
+    end if;
+    if p_organization is not null then
+      select o.id into v_organization_id
+      from public.organizations as o
+      where o.slug = p_organization or o.id = private.parse_uuid(p_organization);
+      if not found then
+        raise exception 'organization is unknown'
+          using errcode = 'PT422', detail = 'unknown_organization', column = 'organization',
+            hint = 'Name an organization that you are a member of.';
+      end if;
+    end if;
+    select j.* into v_job
+    from public.ensure_repository(
+      p_full_name => p_repository,
+      p_git_url => p_git_url,
+      p_organization_id => v_organization_id) as r
+    cross join lateral public.create_index_job(
+      p_repository_id => r.id,
+      p_ref => p_ref,
+      p_commit_sha => p_commit_sha,
+      p_idempotency_key => p_idempotency_key) as j;
+  exception when sqlstate 'PT404' or sqlstate 'PT409' or sqlstate 'PT422' then
+    get stacked diagnostics
+      v_answer.verdict = returned_sqlstate,
+      v_answer.code = pg_exception_detail,
+      v_answer.message = message_text,
+      v_answer.hint = pg_exception_hint,
+      v_answer.field = column_name;
+    v_answer.field := case when v_answer.field in ('full_name', 'git_url') then 'repository'
+      else v_answer.field end;
+    return v_answer;
+  end;
+
+  v_answer.body := json_build_object(
+    'jobId', v_job.id, 'runId', v_job.id, 'status', v_job.status)::text;
+  v_answer.job_id := v_job.id;
+  v_answer.job_status := v_job.status;
+  v_answer.job_version := v_job.version;
+  return v_answer;
+end;
+$$;
+
+comment on function public.api_create_index_job(text, jsonb, text, text, text, text, text, text) is
+  'Answers POST /index.';
+
+alter function public.api_create_index_job(text, jsonb, text, text, text, text, text, text) owner to job_gateway;
+revoke all on function public.api_create_index_job(text, jsonb, text, text, text, text, text, text)
+  from public, anon, authenticated, service_role;
+grant execute on function public.api_create_index_job(text, jsonb, text, text, text, text, text, text)
+  to job_http, service_role;

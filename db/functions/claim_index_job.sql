@@ -1,0 +1,89 @@
+-- claim_index_job(p_worker_id, p_lease) -> setof index_jobs
+--
+-- Gives the worker the oldest job that is free, as its next attempt, or no row: a pending one, or one
+-- whose worker let the lease run out or whose retry_at has come. Jobs that an external queue runs
+-- are left to it. A job that has used up its attempts is failed on the way.
+--
+-- Why definer: nobody but job_writer may update a job.
+-- Locks:   one index_jobs row, for no key update; rows locked by others are passed over.
+-- Raises:  PT422 missing_worker_id, invalid_lease.
+-- Callers: service_role.
+
+create or replace function public.claim_index_job(
+  p_worker_id text,
+  p_lease interval default interval '30 seconds'
+)
+returns setof public.index_jobs
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_job public.index_jobs;
+  v_now timestamptz;
+begin
+  if coalesce(btrim(p_worker_id), '') = '' then
+    raise exception 'worker_id is missing'
+      using errcode = 'PT422', detail = 'missing_worker_id', column = 'worker_id',
+        hint = 'Pass a text that no other worker uses, such as host:pid.';
+  end if;
+  if p_lease is null then
+    raise exception 'lease is missing'
+      using errcode = 'PT422', detail = 'invalid_lease', column = 'lease',
+        hint = 'Pass an interval such as 30 seconds.';
+  end if;
+  perform private.check_lease(p_lease);
+
+  loop
+    v_now := private.clock();
+    select j.* into v_job
+    from public.index_jobs as j
+    where j.status in ('pending', 'processing')
+      and j.queue_job_id is null
+      and (j.status = 'pending' or j.lease_expires_at <= v_now or j.retry_at <= v_now)
+    order by j.created_at, j.id
+    limit 1
+    for no key update skip locked;
+    exit when not found;
+
+    v_now := greatest(private.clock(), v_job.updated_at);
+    if v_job.attempt >= v_job.max_attempts then
+      update public.index_jobs as j
+      set status = 'failed',
+        error_message = 'the worker was lost and all ' || v_job.max_attempts
+          || ' attempts are used up',
+        completed_at = v_now,
+        lease_expires_at = null,
+        retry_at = null,
+        updated_at = v_now,
+        version = j.version + 1
+      where j.id = v_job.id;
+    else
+      return query
+      update public.index_jobs as j
+      set status = 'processing',
+        attempt = j.attempt + 1,
+        worker_id = p_worker_id,
+        progress = null,
+        started_at = coalesce(j.started_at, v_now),
+        heartbeat_at = v_now,
+        lease_expires_at = v_now + p_lease,
+        retry_at = null,
+        updated_at = v_now,
+        version = j.version + 1
+      where j.id = v_job.id
+      returning j.*;
+      exit;
+    end if;
+  end loop;
+end;
+$$;
+
+comment on function public.claim_index_job(text, interval) is
+  'Claims the oldest free index job for a worker.';
+
+alter function public.claim_index_job(text, interval) owner to job_writer;
+revoke all on function public.claim_index_job(text, interval)
+  from public, anon, authenticated, service_role;
+grant execute on function public.claim_index_job(text, interval) to service_role;

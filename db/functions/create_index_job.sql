@@ -1,0 +1,50 @@
+-- create_index_job(p_repository_id, p_ref, p_commit_sha, p_idempotency_key) -> setof index_jobs
+--
+-- Makes a pending job that indexes the repository at a ref (default: its default branch) or at a
+-- commit, and returns it. The same caller, key and request return the same job, however often.
+--
+-- Raises:  PT404 when the repository is missing or hidden; PT422 invalid_ref, invalid_commit_sha,
+--          invalid_idempotency_key, idempotency_key_reused.
+-- Callers: authenticated, service_role.
+
+create or replace function public.create_index_job(
+  p_repository_id uuid,
+  p_ref text default null,
+  p_commit_sha text default null,
+  p_idempotency_key text default null
+)
+returns setof public.index_jobs
+language plpgsql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if pg_has_role(current_user, 'service_role', 'usage') then
+    return query
+    select j.*
+    from private.insert_index_job(
+      p_repository_id => p_repository_id,
+      p_ref => p_ref,
+      p_commit_sha => p_commit_sha,
+      p_idempotency_key => p_idempotency_key,
+      p_created_by => null) as j;
+  else
+    return query
+    select j.*
+    from private.request_index_job(
+      p_repository_id => p_repository_id,
+      p_ref => p_ref,
+      p_commit_sha => p_commit_sha,
+      p_idempotency_key => p_idempotency_key) as j;
+  end if;
+end;
+$$;
+
+comment on function public.create_index_job(uuid, text, text, text) is
+  'Makes a pending index job, once for each idempotency key.';
+
+revoke all on function public.create_index_job(uuid, text, text, text)
+  from public, anon, authenticated, service_role;
+grant execute on function public.create_index_job(uuid, text, text, text)
+  to authenticated, service_role;

@@ -1,0 +1,86 @@
+-- ensure_repository(p_full_name, p_git_url, p_organization_id) -> setof repositories
+--
+-- Returns the repository of that name that the caller, or the organization, owns; makes it from
+-- p_git_url when there is none. Two callers at once get the same row.
+--
+-- Raises:  PT422 invalid_full_name, invalid_git_url, missing_git_url, unknown_organization;
+--          PT409 repository_url_differs; 42501 without a signed-in user.
+-- Callers: authenticated.
+
+create or replace function public.ensure_repository(
+  p_full_name text,
+  p_git_url text default null,
+  p_organization_id uuid default null
+)
+returns setof public.repositories
+language plpgsql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_user_id uuid := private.current_user_id();
+  v_repository public.repositories;
+begin
+  if p_full_name is null or length(p_full_name) > 255
+    or p_full_name !~ '^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+){1,7}$'
+  then
+    raise exception 'full_name is not of the form owner/name'
+      using errcode = 'PT422', detail = 'invalid_full_name', column = 'full_name',
+        hint = 'Use letters, digits, ., _ and - around one slash at least.';
+  end if;
+  if length(p_git_url) > 2048
+    or p_git_url !~ '^(https?://|file:///|/)[^[:cntrl:][:space:]][^[:cntrl:]]*$'
+    or p_git_url ~ '^[a-z]+://[^/]*@'
+  then
+    raise exception 'git_url is neither an https URL without credentials nor an absolute path'
+      using errcode = 'PT422', detail = 'invalid_git_url', column = 'git_url',
+        hint = 'Pass a URL such as https://example.org/owner/name.git.';
+  end if;
+  if p_organization_id is not null and not exists (
+    select from public.organization_members as m
+    where m.organization_id = p_organization_id and m.user_id = v_user_id)
+  then
+    raise exception 'organization is unknown'
+      using errcode = 'PT422', detail = 'unknown_organization', column = 'organization',
+        hint = 'Name an organization that you are a member of.';
+  end if;
+
+  loop
+    select r.* into v_repository
+    from public.repositories as r
+    where r.full_name = p_full_name
+      and case when p_organization_id is null
+        then r.owner_user_id = v_user_id
+        else r.organization_id = p_organization_id
+      end;
+    exit when found;
+    if p_git_url is null then
+      raise exception 'git_url is missing and there is no such repository'
+        using errcode = 'PT422', detail = 'missing_git_url', column = 'git_url',
+          hint = 'Pass the URL to clone from.';
+    end if;
+    insert into public.repositories (full_name, git_url, owner_user_id, organization_id)
+    values (
+      p_full_name, p_git_url,
+      case when p_organization_id is null then v_user_id end, p_organization_id)
+    on conflict do nothing
+    returning * into v_repository;
+    exit when found;
+  end loop;
+
+  if p_git_url <> v_repository.git_url then
+    raise exception 'the repository of that name has another URL'
+      using errcode = 'PT409', detail = 'repository_url_differs', column = 'git_url',
+        hint = 'Use another name, or leave the URL out.';
+  end if;
+  return next v_repository;
+end;
+$$;
+
+comment on function public.ensure_repository(text, text, uuid) is
+  'Returns the repository of that name, made if there is none.';
+
+revoke all on function public.ensure_repository(text, text, uuid)
+  from public, anon, authenticated, service_role;
+grant execute on function public.ensure_repository(text, text, uuid) to authenticated;

@@ -1,0 +1,38 @@
+-- check_attempt(p_job, p_attempt) -> void
+--
+-- The fence: a worker that lost its job to another one names an old attempt and is refused, whatever
+-- it wants. From the second attempt on every worker must name its own.
+--
+-- Raises:  PT409 stale_attempt, attempt_required.
+-- Callers: the definers owned by job_writer, with the row locked.
+
+create or replace function private.check_attempt(
+  p_job public.index_jobs,
+  p_attempt integer
+)
+returns void
+language plpgsql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if p_attempt is not null and p_attempt <> p_job.attempt then
+    raise exception 'attempt % is not the current one', p_attempt
+      using errcode = 'PT409', detail = 'stale_attempt', column = 'attempt',
+        hint = 'Another worker has the job now: drop the work.';
+  end if;
+  if p_attempt is null and p_job.attempt > 1 then
+    raise exception 'the job was begun more than once, so the attempt must be named'
+      using errcode = 'PT409', detail = 'attempt_required', column = 'attempt',
+        hint = 'Pass p_attempt as it was when the job was claimed.';
+  end if;
+end;
+$$;
+
+comment on function private.check_attempt(public.index_jobs, integer) is
+  'Refuses a worker that does not hold the current attempt.';
+
+revoke all on function private.check_attempt(public.index_jobs, integer)
+  from public, anon, authenticated, service_role;
+grant execute on function private.check_attempt(public.index_jobs, integer) to job_writer;

@@ -1,0 +1,27 @@
+-- check_lease(p_lease) -> void
+--
+-- Raises:  PT422 invalid_lease when the lease is negative or longer than a day.
+-- Callers: the definers owned by job_writer.
+
+create or replace function private.check_lease(p_lease interval)
+returns void
+language plpgsql
+immutable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if p_lease < interval '0' or p_lease > interval '1 day' then
+    raise exception 'lease is not between 0 and one day'
+      using errcode = 'PT422', detail = 'invalid_lease', column = 'lease',
+        hint = 'Pass an interval such as 30 seconds.';
+  end if;
+end;
+$$;
+
+comment on function private.check_lease(interval) is
+  'Refuses a lease that no worker can mean.';
+
+revoke all on function private.check_lease(interval)
+  from public, anon, authenticated, service_role;
+grant execute on function private.check_lease(interval) to job_writer;

@@ -1,0 +1,95 @@
+-- insert_index_job(p_repository_id, p_ref, p_commit_sha, p_idempotency_key, p_created_by)
+--   -> setof index_jobs
+--
+-- Makes a pending job for the repository, or returns the one that the same caller made before with
+-- the same idempotency key and the same request.
+--
+-- Why definer: nobody but job_writer may insert a job.
+-- Raises:  PT404 when there is no such repository; PT422 invalid_ref, invalid_commit_sha,
+--          invalid_idempotency_key, idempotency_key_reused.
+-- Callers: create_index_job for the service, private.request_index_job for users.
+
+create or replace function private.insert_index_job(
+  p_repository_id uuid,
+  p_ref text,
+  p_commit_sha text,
+  p_idempotency_key text,
+  p_created_by uuid
+)
+returns setof public.index_jobs
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_ref text := coalesce(p_ref, 'HEAD');
+  v_commit_sha text := lower(p_commit_sha);
+  v_request_hash text;
+  v_now timestamptz;
+  v_job public.index_jobs;
+begin
+  if not private.is_git_ref(v_ref) then
+    raise exception 'ref is not the name of a branch, a tag or a commit'
+      using errcode = 'PT422', detail = 'invalid_ref', column = 'ref',
+        hint = 'Pass a name that git check-ref-format accepts, or nothing for the default branch.';
+  end if;
+  if v_commit_sha !~ '^[0-9a-f]{40}([0-9a-f]{24})?$' then
+    raise exception 'commit_sha is not a full commit id'
+      using errcode = 'PT422', detail = 'invalid_commit_sha', column = 'commit_sha',
+        hint = 'Pass all 40 hexadecimal digits, or nothing for the newest commit of the ref.';
+  end if;
+  if p_idempotency_key is not null then
+    if p_idempotency_key !~ '^[\x21-\x7e]{1,255}$' then
+      raise exception 'idempotency_key is not 1 to 255 visible ASCII characters'
+        using errcode = 'PT422', detail = 'invalid_idempotency_key', column = 'idempotency_key',
+          hint = 'Pass a UUID, for example.';
+    end if;
+    v_request_hash := encode(sha256(convert_to(
+      jsonb_build_array(p_repository_id, v_ref, v_commit_sha)::text, 'UTF8')), 'hex');
+  end if;
+
+  loop
+    v_now := private.clock();
+    insert into public.index_jobs (
+      id, repository_id, owner_user_id, organization_id, created_by, ref, commit_sha,
+      created_at, updated_at, idempotency_key, request_hash)
+    select
+      private.uuid_v7(), r.id, r.owner_user_id, r.organization_id, p_created_by, v_ref,
+      v_commit_sha, v_now, v_now, p_idempotency_key, v_request_hash
+    from public.repositories as r
+    where r.id = p_repository_id
+    on conflict (idempotency_key, created_by) where idempotency_key is not null do nothing
+    returning * into v_job;
+    exit when found;
+
+    if p_idempotency_key is not null then
+      select j.* into v_job
+      from public.index_jobs as j
+      where j.idempotency_key = p_idempotency_key
+        and j.created_by is not distinct from p_created_by;
+      if found and v_job.request_hash is distinct from v_request_hash then
+        raise exception 'idempotency_key was used for another request'
+          using errcode = 'PT422', detail = 'idempotency_key_reused', column = 'idempotency_key',
+            hint = 'Use a new key for a new request.';
+      end if;
+      exit when found;
+    end if;
+
+    perform from public.repositories as r where r.id = p_repository_id;
+    if not found then
+      raise exception 'repository not found' using errcode = 'PT404';
+    end if;
+  end loop;
+  return next v_job;
+end;
+$$;
+
+comment on function private.insert_index_job(uuid, text, text, text, uuid) is
+  'Makes a pending index job, once for each idempotency key.';
+
+alter function private.insert_index_job(uuid, text, text, text, uuid) owner to job_writer;
+revoke all on function private.insert_index_job(uuid, text, text, text, uuid)
+  from public, anon, authenticated, service_role;
+grant execute on function private.insert_index_job(uuid, text, text, text, uuid)
+  to service_role, job_writer;

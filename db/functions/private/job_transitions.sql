@@ -1,0 +1,27 @@
+-- job_transitions() -> table (from_status, to_status)
+--
+-- The transition rule, in this one place: every move that a job may make. Whatever is not listed is
+-- refused; no move leads backward, and nothing leaves a final status.
+
+create or replace function private.job_transitions()
+returns table (from_status public.job_status, to_status public.job_status)
+language sql
+immutable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  values
+    ('pending'::public.job_status, 'processing'::public.job_status),
+    ('pending', 'failed'),
+    ('pending', 'cancelled'),
+    ('processing', 'completed'),
+    ('processing', 'failed'),
+    ('processing', 'cancelled');
+$$;
+
+comment on function private.job_transitions() is
+  'Every move from one status to another that a job may make.';
+
+revoke all on function private.job_transitions()
+  from public, anon, authenticated, service_role;
+grant execute on function private.job_transitions() to job_writer;

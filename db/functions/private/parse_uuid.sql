@@ -1,0 +1,25 @@
+-- parse_uuid(p_text) -> uuid
+--
+-- The UUID that p_text spells, or null, so that a malformed id and an unknown one are one case.
+
+create or replace function private.parse_uuid(p_text text)
+returns uuid
+language plpgsql
+immutable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if p_text ~ '^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$' then
+    return p_text::uuid;
+  end if;
+  return null;
+end;
+$$;
+
+comment on function private.parse_uuid(text) is
+  'The UUID spelled by the text, or null.';
+
+revoke all on function private.parse_uuid(text)
+  from public, anon, authenticated, service_role;
+grant execute on function private.parse_uuid(text) to job_gateway;

@@ -1,0 +1,55 @@
+-- record_job_event() -> trigger
+--
+-- Appends to index_job_events what happened to the job: made, moved, begun again, asked to cancel.
+-- The numbers have no gap, because the job's row is locked while they are given out.
+--
+-- Why definer: nobody but job_writer may insert an event.
+-- Callers: the trigger on index_jobs.
+
+create or replace function private.record_job_event()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  insert into public.index_job_events
+    (job_id, event_no, from_status, to_status, attempt, at, worker_id, detail)
+  select
+    new.id,
+    coalesce(max(e.event_no), 0) + 1,
+    case when tg_op = 'UPDATE' then old.status end,
+    new.status,
+    new.attempt,
+    new.updated_at,
+    new.worker_id,
+    jsonb_strip_nulls(jsonb_build_object(
+      'error', new.error_message,
+      'cancel_requested', case
+        when tg_op = 'UPDATE' and old.cancel_requested_at is null
+          and new.cancel_requested_at is not null then true
+      end))
+  from public.index_job_events as e
+  where e.job_id = new.id;
+  return null;
+end;
+$$;
+
+comment on function private.record_job_event() is
+  'Writes the event of a change to an index job.';
+
+alter function private.record_job_event() owner to job_writer;
+revoke all on function private.record_job_event()
+  from public, anon, authenticated, service_role;
+
+create or replace trigger index_jobs_record_creation
+  after insert on public.index_jobs
+  for each row execute function private.record_job_event();
+create or replace trigger index_jobs_record_change
+  after update on public.index_jobs
+  for each row
+  when (old.status <> new.status
+    or old.attempt <> new.attempt
+    or old.cancel_requested_at is distinct from new.cancel_requested_at)
+  execute function private.record_job_event();

@@ -1,0 +1,34 @@
+-- public.index_jobs: owners and members read; only the functions of job_writer write.
+
+alter table public.index_jobs enable row level security;
+alter table public.index_jobs force row level security;
+
+drop policy if exists index_jobs_select_authenticated on public.index_jobs;
+create policy index_jobs_select_authenticated on public.index_jobs
+  for select to authenticated
+  using (owner_user_id = (select private.current_user_id())
+    or exists (
+      select from public.organization_members as m
+      where m.organization_id = index_jobs.organization_id
+        and m.user_id = (select private.current_user_id())));
+comment on policy index_jobs_select_authenticated on public.index_jobs is
+  'A user sees own jobs and those of the user''s organizations.';
+
+drop policy if exists index_jobs_select_service_role on public.index_jobs;
+create policy index_jobs_select_service_role on public.index_jobs
+  for select to service_role
+  using (true);
+comment on policy index_jobs_select_service_role on public.index_jobs is
+  'The service reads every row.';
+
+drop policy if exists index_jobs_all_job_writer on public.index_jobs;
+create policy index_jobs_all_job_writer on public.index_jobs
+  for all to job_writer
+  using (true)
+  with check (true);
+comment on policy index_jobs_all_job_writer on public.index_jobs is
+  'The functions that move jobs see and change every row.';
+
+revoke all on table public.index_jobs from public, anon, authenticated, service_role;
+grant select on table public.index_jobs to authenticated, service_role;
+grant select, insert, update on table public.index_jobs to job_writer;

@@ -1,0 +1,24 @@
+-- public.symbols: who sees the repository sees its symbols; the service replaces them.
+
+alter table public.symbols enable row level security;
+alter table public.symbols force row level security;
+
+drop policy if exists symbols_select_authenticated on public.symbols;
+create policy symbols_select_authenticated on public.symbols
+  for select to authenticated
+  using (exists (select from public.repositories as r where r.id = symbols.repository_id));
+comment on policy symbols_select_authenticated on public.symbols is
+  'A user sees the symbols of the repositories that the user sees.';
+
+drop policy if exists symbols_all_service_role on public.symbols;
+create policy symbols_all_service_role on public.symbols
+  for all to service_role
+  using (true)
+  with check (true);
+comment on policy symbols_all_service_role on public.symbols is
+  'The service manages every row.';
+
+revoke all on table public.symbols from public, anon, authenticated, service_role;
+revoke all on sequence public.symbols_id_seq from public, anon, authenticated, service_role;
+grant select on table public.symbols to authenticated;
+grant select, insert, delete on table public.symbols to service_role;

@@ -1,0 +1,367 @@
+-- create_index_jobs
+
+do $$
+declare
+  v_role text;
+begin
+  foreach v_role in array array['job_writer', 'job_gateway', 'job_http'] loop
+    if not exists (select 1 from pg_catalog.pg_roles as r where r.rolname = v_role) then
+      begin
+        execute format('create role %I nologin nobypassrls', v_role);
+      exception when duplicate_object or unique_violation then
+        null;  -- another database of this cluster made it at the same moment
+      end;
+    end if;
+  end loop;
+end;
+$$;
+
+grant authenticated to job_gateway;
+grant usage on schema public to job_writer, job_gateway, job_http;
+
+create schema private;
+revoke all on schema private from public;
+grant usage on schema private to authenticated, service_role, job_writer, job_gateway, job_http;
+
+create type public.job_status as enum ('pending', 'processing', 'completed', 'failed', 'cancelled');
+comment on type public.job_status is
+  'Where a job stands. completed, failed and cancelled are final; no job ever moves backward.';
+
+create table public.organizations (
+  id uuid primary key default gen_random_uuid(),
+  slug text not null unique,
+  name text not null,
+  created_at timestamptz not null default clock_timestamp(),
+  constraint organizations_slug_is_a_dns_label check (slug ~ '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$'),
+  constraint organizations_name_is_not_empty check (btrim(name) <> '' and length(name) <= 200)
+);
+comment on table public.organizations is 'Groups of users that share repositories and their jobs.';
+comment on column public.organizations.slug is 'The name used in requests, a DNS label.';
+comment on column public.organizations.name is 'The name shown to people.';
+comment on column public.organizations.created_at is 'When the row was made.';
+comment on column public.organizations.id is 'Primary key.';
+
+create table public.organization_members (
+  organization_id uuid not null references public.organizations on delete cascade,
+  user_id uuid not null references auth.users on delete cascade,
+  role text not null default 'member',
+  created_at timestamptz not null default clock_timestamp(),
+  primary key (organization_id, user_id),
+  constraint organization_members_role_is_known check (role in ('owner', 'admin', 'member'))
+);
+create index organization_members_user_id_idx on public.organization_members (user_id);
+comment on table public.organization_members is 'Who belongs to which organization, and as what.';
+comment on column public.organization_members.organization_id is 'The organization.';
+comment on column public.organization_members.user_id is 'The member, a user of auth.users.';
+comment on column public.organization_members.role is 'owner, admin or member.';
+comment on column public.organization_members.created_at is 'When the user joined.';
+
+create table public.repositories (
+  id uuid primary key default gen_random_uuid(),
+  full_name text not null,
+  git_url text not null,
+  owner_user_id uuid references auth.users on delete cascade,
+  organization_id uuid references public.organizations on delete cascade,
+  created_at timestamptz not null default clock_timestamp(),
+  constraint repositories_belong_to_one_owner
+    check (num_nonnulls(owner_user_id, organization_id) = 1),
+  constraint repositories_full_name_is_a_path
+    check (full_name ~ '^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+){1,7}$' and length(full_name) <= 255),
+  constraint repositories_git_url_is_https_or_a_local_path
+    check (git_url ~ '^(https?://|file:///|/)[^[:cntrl:][:space:]][^[:cntrl:]]*$'
+      and length(git_url) <= 2048)
+);
+create unique index repositories_owner_user_id_full_name_idx
+  on public.repositories (owner_user_id, full_name) where owner_user_id is not null;
+create unique index repositories_organization_id_full_name_idx
+  on public.repositories (organization_id, full_name) where organization_id is not null;
+comment on table public.repositories is
+  'Git repositories, each owned by exactly one user or one organization.';
+comment on column public.repositories.id is 'Primary key.';
+comment on column public.repositories.full_name is 'owner/name, unique for each owner.';
+comment on column public.repositories.git_url is
+  'Where the indexer clones from: an https URL, or a local path where a setting allows it.';
+comment on column public.repositories.owner_user_id is 'The owning user, or null.';
+comment on column public.repositories.organization_id is 'The owning organization, or null.';
+comment on column public.repositories.created_at is 'When the row was made.';
+
+create table public.index_jobs (
+  id uuid primary key,
+  repository_id uuid not null references public.repositories on delete cascade,
+  owner_user_id uuid references auth.users on delete cascade,
+  organization_id uuid references public.organizations on delete cascade,
+  created_by uuid references auth.users on delete set null,
+  ref text not null default 'HEAD',
+  status public.job_status not null default 'pending',
+  attempt integer not null default 0,
+  max_attempts integer not null default 3,
+  worker_id text,
+  progress jsonb,
+  stats jsonb,
+  error_message text,
+  created_at timestamptz not null,
+  started_at timestamptz,
+  completed_at timestamptz,
+  heartbeat_at timestamptz,
+  lease_expires_at timestamptz,
+  retry_at timestamptz,
+  cancel_requested_at timestamptz,
+  updated_at timestamptz not null,
+  version bigint not null default 1,
+  idempotency_key text,
+  request_hash text,
+  constraint index_jobs_belong_to_one_owner
+    check (num_nonnulls(owner_user_id, organization_id) = 1),
+  constraint index_jobs_are_final_iff_they_have_completed_at
+    check ((status in ('completed', 'failed', 'cancelled')) = (completed_at is not null)),
+  constraint index_jobs_failed_iff_they_have_an_error_message
+    check ((status = 'failed') = (error_message is not null)),
+  constraint index_jobs_started_at_is_not_before_created_at check (started_at >= created_at),
+  constraint index_jobs_completed_at_is_not_before_started_at
+    check (completed_at >= coalesce(started_at, created_at)),
+  constraint index_jobs_have_an_attempt_iff_they_started
+    check ((attempt > 0) = (started_at is not null)),
+  constraint index_jobs_are_pending_until_they_start
+    check (case status when 'pending' then started_at is null
+                       when 'processing' then started_at is not null
+                       when 'completed' then started_at is not null
+                       else true end),
+  constraint index_jobs_hold_a_lease_only_while_processing
+    check (status = 'processing' or (lease_expires_at is null and retry_at is null)),
+  constraint index_jobs_max_attempts_is_reasonable check (max_attempts between 1 and 100),
+  constraint index_jobs_progress_is_an_object check (jsonb_typeof(progress) = 'object'),
+  constraint index_jobs_stats_are_an_object check (jsonb_typeof(stats) = 'object'),
+  constraint index_jobs_idempotency_key_has_a_request_hash
+    check ((idempotency_key is null) = (request_hash is null))
+) with (fillfactor = 85);
+create index index_jobs_repository_id_created_at_id_idx
+  on public.index_jobs (repository_id, created_at, id);
+create index index_jobs_owner_user_id_created_at_id_idx
+  on public.index_jobs (owner_user_id, created_at, id);
+create index index_jobs_organization_id_created_at_id_idx
+  on public.index_jobs (organization_id, created_at, id);
+create index index_jobs_created_by_idx on public.index_jobs (created_by);
+create index index_jobs_unfinished_idx
+  on public.index_jobs (created_at, id) where status in ('pending', 'processing');
+create unique index index_jobs_idempotency_key_created_by_idx
+  on public.index_jobs (idempotency_key, created_by) nulls not distinct
+  where idempotency_key is not null;
+comment on table public.index_jobs is
+  'One row for each indexing job: all that anybody may know of its state. Changed by functions only.';
+comment on column public.index_jobs.id is 'Primary key, a version 7 UUID.';
+comment on column public.index_jobs.repository_id is 'The repository that is indexed.';
+comment on column public.index_jobs.owner_user_id is
+  'The user who owned the repository when the job was made; stays when the repository moves.';
+comment on column public.index_jobs.organization_id is
+  'The organization that owned the repository when the job was made; stays when it moves.';
+comment on column public.index_jobs.created_by is
+  'The user who asked; null for a job made by the service or by a user since deleted.';
+comment on column public.index_jobs.ref is 'Branch, tag or commit asked for; HEAD is the default branch.';
+comment on column public.index_jobs.status is 'pending, processing, completed, failed or cancelled.';
+comment on column public.index_jobs.attempt is
+  'How often a worker has begun this job. A worker that names an older one is refused.';
+comment on column public.index_jobs.max_attempts is 'How often a worker may begin it.';
+comment on column public.index_jobs.worker_id is 'The worker of the current or last attempt.';
+comment on column public.index_jobs.progress is
+  'Where the current attempt is: {"phase": text, "done": count, "total": count or null}.';
+comment on column public.index_jobs.stats is
+  'The result in figures, such as files_indexed and symbols_extracted; at most 16 kB.';
+comment on column public.index_jobs.error_message is 'Why the job failed; set iff it failed.';
+comment on column public.index_jobs.created_at is 'When the job was made.';
+comment on column public.index_jobs.started_at is 'When the first attempt began.';
+comment on column public.index_jobs.completed_at is 'When the job became final; set iff it is.';
+comment on column public.index_jobs.heartbeat_at is 'The last sign of life of the current attempt.';
+comment on column public.index_jobs.lease_expires_at is
+  'Until when the worker holds the job; after that another worker may take it.';
+comment on column public.index_jobs.retry_at is 'When the next attempt may begin, after a failed one.';
+comment on column public.index_jobs.cancel_requested_at is 'When a user asked to cancel.';
+comment on column public.index_jobs.updated_at is 'When the row last changed visibly.';
+comment on column public.index_jobs.version is
+  'Grows with every visible change, progress included; drives the ETag. A heartbeat leaves it.';
+comment on column public.index_jobs.idempotency_key is
+  'The caller''s key that makes a repeated create return this job.';
+comment on column public.index_jobs.request_hash is
+  'SHA-256 of the request that came with the idempotency key, in hex.';
+
+create table public.index_job_events (
+  job_id uuid not null references public.index_jobs on delete cascade,
+  event_no integer not null,
+  from_status public.job_status,
+  to_status public.job_status not null,
+  attempt integer not null,
+  at timestamptz not null,
+  worker_id text,
+  detail jsonb not null default '{}',
+  primary key (job_id, event_no),
+  constraint index_job_events_are_numbered_from_one check (event_no >= 1)
+);
+comment on table public.index_job_events is
+  'The story of each job, append-only: written in the transaction that changed the job.';
+comment on column public.index_job_events.job_id is 'The job.';
+comment on column public.index_job_events.event_no is '1, 2, 3 … for each job, without a gap.';
+comment on column public.index_job_events.from_status is 'The status before; null when the job was made.';
+comment on column public.index_job_events.to_status is 'The status after.';
+comment on column public.index_job_events.attempt is 'The attempt after the change.';
+comment on column public.index_job_events.at is 'When it happened.';
+comment on column public.index_job_events.worker_id is 'The worker after the change.';
+comment on column public.index_job_events.detail is
+  'More, by kind: {"error": text}, {"cancel_requested": true}.';
+
+create table public.indexed_files (
+  id bigint generated always as identity primary key,
+  repository_id uuid not null references public.repositories on delete cascade,
+  job_id uuid references public.index_jobs on delete set null,
+  path text not null,
+  language text,
+  bytes bigint not null,
+  blob_sha text not null,
+  unique (repository_id, path)
+);
+create index indexed_files_job_id_idx on public.indexed_files (job_id);
+comment on table public.indexed_files is
+  'The files of each repository as of its last completed job, replaced in one transaction.';
+comment on column public.indexed_files.id is 'Primary key.';
+comment on column public.indexed_files.repository_id is 'The repository.';
+comment on column public.indexed_files.job_id is 'The job that wrote the row.';
+comment on column public.indexed_files.path is 'Path inside the repository.';
+comment on column public.indexed_files.language is 'Programming language, or null when unknown.';
+comment on column public.indexed_files.bytes is 'Size in bytes.';
+comment on column public.indexed_files.blob_sha is 'Git''s object id of the content.';
+
+create table public.symbols (
+  id bigint generated always as identity primary key,
+  repository_id uuid not null references public.repositories on delete cascade,
+  file_id bigint not null references public.indexed_files on delete cascade,
+  name text not null,
+  kind text not null,
+  start_line integer not null,
+  end_line integer not null,
+  parent text,
+  constraint symbols_end_line_is_not_before_start_line check (end_line >= start_line)
+);
+create index symbols_repository_id_name_idx on public.symbols (repository_id, name);
+create index symbols_file_id_idx on public.symbols (file_id);
+comment on table public.symbols is 'The definitions found in indexed_files.';
+comment on column public.symbols.id is 'Primary key.';
+comment on column public.symbols.repository_id is 'The repository.';
+comment on column public.symbols.file_id is 'The file.';
+comment on column public.symbols.name is 'The symbol''s name.';
+comment on column public.symbols.kind is 'function, method, class, interface, type, enum, constant …';
+comment on column public.symbols.start_line is 'First line, from 1.';
+comment on column public.symbols.end_line is 'Last line, from 1.';
+comment on column public.symbols.parent is 'The enclosing definition, or null.';
+
+create table private.tiers (
+  name text primary key,
+  requests_per_hour integer not null,
+  constraint tiers_requests_per_hour_is_positive check (requests_per_hour > 0)
+);
+insert into private.tiers (name, requests_per_hour)
+values ('free', 100), ('solo', 1000), ('team', 10000);
+comment on table private.tiers is 'What each tier may spend.';
+comment on column private.tiers.name is 'free, solo or team.';
+comment on column private.tiers.requests_per_hour is 'Requests a user may make in a clock hour.';
+
+create table private.accounts (
+  user_id uuid primary key references auth.users on delete cascade,
+  tier text not null default 'free' references private.tiers on update cascade
+);
+create index accounts_tier_idx on private.accounts (tier);
+comment on table private.accounts is 'The tier of each user; a user without a row is on the free tier.';
+comment on column private.accounts.user_id is 'The user.';
+comment on column private.accounts.tier is 'The tier.';
+
+create table private.api_keys (
+  id text primary key,
+  user_id uuid not null references auth.users on delete cascade,
+  name text not null,
+  secret_hash bytea not null,
+  enabled boolean not null default true,
+  created_at timestamptz not null,
+  expires_at timestamptz,
+  last_used_at timestamptz,
+  constraint api_keys_name_is_not_empty check (btrim(name) <> '' and length(name) <= 100)
+);
+create index api_keys_user_id_created_at_idx on private.api_keys (user_id, created_at);
+comment on table private.api_keys is 'API keys; the secret itself is nowhere, only its hash.';
+comment on column private.api_keys.id is 'The public part of the key, 16 hex digits.';
+comment on column private.api_keys.user_id is 'Whose key it is.';
+comment on column private.api_keys.name is 'What its owner calls it.';
+comment on column private.api_keys.secret_hash is 'SHA-256 of the secret part.';
+comment on column private.api_keys.enabled is 'False once revoked.';
+comment on column private.api_keys.created_at is 'When it was made.';
+comment on column private.api_keys.expires_at is 'When it stops working; null for never.';
+comment on column private.api_keys.last_used_at is 'When it was last used, to the hour.';
+
+create unlogged table private.rate_limit_counters (
+  user_id uuid primary key,
+  window_start timestamptz not null,
+  requests integer not null
+) with (fillfactor = 50);
+comment on table private.rate_limit_counters is
+  'Requests of each user in the current clock hour. Unlogged: after a crash everybody starts anew.';
+comment on column private.rate_limit_counters.user_id is 'The user.';
+comment on column private.rate_limit_counters.window_start is 'The clock hour, in UTC.';
+comment on column private.rate_limit_counters.requests is 'Requests counted in it.';
+
+create table private.admin_audit (
+  id bigint generated always as identity primary key,
+  at timestamptz not null,
+  actor text not null,
+  action text not null,
+  job_id uuid,
+  reason text
+);
+comment on table private.admin_audit is 'Each look of support into a tenant''s job.';
+comment on column private.admin_audit.id is 'Primary key.';
+comment on column private.admin_audit.at is 'When.';
+comment on column private.admin_audit.actor is 'The sub claim of the service token, or service_role.';
+comment on column private.admin_audit.action is 'What was done.';
+comment on column private.admin_audit.job_id is 'The job id that was asked for, known or not.';
+comment on column private.admin_audit.reason is 'Why, in the caller''s words.';
+
+-- Closed until the policies open them: Supabase's default privileges grant to the API roles.
+do $$
+declare
+  v_table text;
+begin
+  foreach v_table in array array[
+    'organizations', 'organization_members', 'repositories', 'index_jobs', 'index_job_events',
+    'indexed_files', 'symbols'] loop
+    execute format('alter table public.%I enable row level security', v_table);
+    execute format('alter table public.%I force row level security', v_table);
+    execute format(
+      'revoke all on table public.%I from public, anon, authenticated, service_role', v_table);
+  end loop;
+end;
+$$;
+
+create type private.api_caller as (
+  user_id uuid,
+  window_start timestamptz,
+  rate_limit integer,
+  requests integer
+);
+comment on type private.api_caller is
+  'Who calls an api_ function: user, start of the clock hour, its limit, requests so far.';
+
+create type private.api_answer as (
+  verdict text,
+  code text,
+  message text,
+  hint text,
+  field text,
+  body text,
+  job_id uuid,
+  job_status text,
+  job_version bigint,
+  rate_limit integer,
+  rate_remaining integer,
+  rate_reset bigint
+);
+comment on type private.api_answer is
+  'What an api_ function answers: ok or the SQLSTATE of a refusal with its code, message, hint and '
+  'field; the body as JSON text; the quota (reset in Unix seconds), null for an unknown caller.';
+
+notify pgrst, 'reload schema';
+comment on schema private is 'schema version 20261124043322';
