@@ -1,0 +1,72 @@
+PYTHON ?= python3
+BIN := .venv/bin
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help demo serve seed psql migrate rollback migration test prove check lint types format build \
+  docs hooks clean
+
+help:  ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+
+# --- try it ---
+
+demo: .venv/app  ## Index this checkout, or REPO=…, over HTTP and watch it end
+	@$(BIN)/index-jobs demo
+
+serve: .venv/app  ## Run Postgres and the API until Ctrl-C (PORT, DATA_DIR, DATABASE_URL)
+	@exec $(BIN)/index-jobs serve
+
+seed: .venv/app  ## Fill the database with users, finished, failed and stuck jobs to look at
+	@$(BIN)/index-jobs seed
+
+psql: .venv/app  ## Open psql on the database
+	@exec $(BIN)/index-jobs psql
+
+# --- the schema ---
+
+migrate: .venv/app  ## Apply what is pending
+	@$(BIN)/index-jobs migrate
+
+rollback: .venv/app  ## Take the newest COUNT migrations back (1)
+	@$(BIN)/index-jobs rollback
+
+migration: .venv/app  ## Stamp what changed in db/ into the next migration, name=…
+	@$(BIN)/python -m db.stamp new $(or "$(name)",$(error say name=what_it_does))
+
+# --- change it ---
+
+test: check  ## All that gates a change, on servers of its own
+	@$(BIN)/pytest
+
+check: lint types  ## What needs no database: drift of migrations and docs, lint, types
+	@$(BIN)/python -m db.stamp check
+
+lint: .venv/test  ## Lint, and check the format
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --quiet --check . || { echo 'run: make format'; exit 1; }
+
+types: .venv/test  ## Check the types
+	@$(BIN)/mypy --no-error-summary
+
+format: .venv/test  ## Format the Python files
+	@$(BIN)/ruff check --quiet --fix . ; $(BIN)/ruff format --quiet .
+
+build: .venv/test  ## Build the wheel and the source archive into dist/
+	@$(BIN)/python -m build --outdir dist .
+
+hooks: .venv/test  ## Have git run make check before each commit
+	@printf '#!/bin/sh\nexec make check\n' > "$$(git rev-parse --git-path hooks/pre-commit)"
+	@chmod +x "$$(git rev-parse --git-path hooks/pre-commit)"
+
+clean:  ## Remove what was built, and the data in .run
+	@rm -rf .venv .run dist build
+
+# --- what the others need ---
+
+.venv/app: pyproject.toml
+	@echo '  … dependencies (a minute, the first time)' >&2; $(PYTHON) -m venv .venv
+	@$(BIN)/pip install -qq -e '.[embedded,indexer]' && touch $@
+
+.venv/test: pyproject.toml .venv/app
+	@$(BIN)/pip install -qq -e '.[embedded,indexer,test]' && touch $@

@@ -1,0 +1,222 @@
+-- What tests have besides the migrations: a clock that can be set, the cast, and the ways to act as
+-- one of them. Loaded once into each test database; never into any other.
+
+create schema tests;
+grant usage on schema tests to public;
+
+-- The clock: the wall clock, moved by shift, or standing still at fixed + shift.
+
+create table tests.clock (
+  only_row boolean primary key default true check (only_row),
+  fixed timestamptz,
+  shift interval not null default '0'
+);
+insert into tests.clock default values;
+grant select on table tests.clock to public;
+
+create or replace function private.clock()
+returns timestamptz
+language sql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce(c.fixed, clock_timestamp()) + c.shift from tests.clock as c;
+$$;
+
+create function tests.set_clock(p_now timestamptz)
+returns void
+language sql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+  update tests.clock set fixed = p_now, shift = '0';
+$$;
+comment on function tests.set_clock(timestamptz) is
+  'Stops the clock at a time; null lets it run as the wall clock.';
+
+create function tests.advance_clock(p_by interval)
+returns void
+language sql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+  update tests.clock set shift = shift + p_by;
+$$;
+comment on function tests.advance_clock(interval) is 'Moves the clock on, whether it runs or stands.';
+
+-- Acting: each changes who runs the statements that follow, until the end of the transaction. The
+-- logins are members of one role each and cannot bypass row-level security.
+
+create function tests.act_as(p_user_id uuid)
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform tests.act_with_claims(
+    jsonb_build_object('sub', p_user_id, 'role', 'authenticated')::text);
+end;
+$$;
+comment on function tests.act_as(uuid) is 'Acts as a signed-in user.';
+
+create function tests.act_with_claims(p_claims text)
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform set_config('request.jwt.claims', p_claims, true);
+  perform tests.act_by_login('test_authenticated', 'authenticated');
+end;
+$$;
+comment on function tests.act_with_claims(text) is
+  'Acts as authenticated with that text for claims, sound or not; null for none.';
+
+create function tests.act_as_anon()
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform set_config('request.jwt.claims', '{"role": "anon"}', true);
+  perform tests.act_by_login('test_anon', 'anon');
+end;
+$$;
+comment on function tests.act_as_anon() is 'Acts as a browser without a user.';
+
+create function tests.act_as_worker()
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform set_config('request.jwt.claims', '{"role": "service_role"}', true);
+  perform tests.act_by_login('test_service_role', 'service_role');
+end;
+$$;
+comment on function tests.act_as_worker() is 'Acts as the service: workers, support.';
+
+create function tests.act_as_http()
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform set_config('request.jwt.claims', '', true);
+  perform tests.act_by_login('index_jobs_api', 'none');
+end;
+$$;
+comment on function tests.act_as_http() is 'Acts as the login of the HTTP layer.';
+
+create function tests.act_as_admin()
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform set_config('request.jwt.claims', '', true);
+  perform set_config('role', 'none', true);
+  perform set_config('session_authorization', 'postgres', true);
+end;
+$$;
+comment on function tests.act_as_admin() is
+  'Back to the superuser: to arrange, and to look at what nobody else may.';
+
+create function tests.act_by_login(p_login text, p_role text)
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform set_config('role', 'none', true);
+  perform set_config('session_authorization', p_login, true);
+  perform set_config('role', p_role, true);
+end;
+$$;
+comment on function tests.act_by_login(text, text) is
+  'Becomes the login, and in it the role, or none for the login itself.';
+
+-- The cast. Ids are told apart by their last digits: ...a1 alice, ...01 her repository, and so on.
+
+create function tests.arrange_cast()
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  insert into auth.users (id, email) values
+    ('00000000-0000-4000-8000-0000000000a1', 'alice@example.com'),
+    ('00000000-0000-4000-8000-0000000000b0', 'bob@example.com'),
+    ('00000000-0000-4000-8000-0000000000c0', 'carol@example.com'),
+    ('00000000-0000-4000-8000-0000000000d0', 'dave@example.com');
+  insert into public.organizations (id, slug, name) values
+    ('00000000-0000-4000-8000-0000000000e0', 'acme', 'Acme');
+  insert into public.organization_members (organization_id, user_id, role) values
+    ('00000000-0000-4000-8000-0000000000e0', '00000000-0000-4000-8000-0000000000b0', 'owner'),
+    ('00000000-0000-4000-8000-0000000000e0', '00000000-0000-4000-8000-0000000000c0', 'member'),
+    ('00000000-0000-4000-8000-0000000000e0', '00000000-0000-4000-8000-0000000000d0', 'member');
+  delete from public.organization_members
+  where user_id = '00000000-0000-4000-8000-0000000000d0';
+  insert into public.repositories (id, full_name, git_url, owner_user_id, organization_id) values
+    ('00000000-0000-4000-8000-000000000001', 'alice/app', 'https://example.com/alice/app.git',
+      '00000000-0000-4000-8000-0000000000a1', null),
+    ('00000000-0000-4000-8000-000000000002', 'acme/shop', 'https://example.com/acme/shop.git',
+      null, '00000000-0000-4000-8000-0000000000e0');
+end;
+$$;
+comment on function tests.arrange_cast() is
+  'alice (a1) owns alice/app (01). bob (b0) owns the organization acme (e0), carol (c0) is a member '
+  'of it, dave (d0) was one; acme owns acme/shop (02).';
+
+create function tests.alice() returns uuid language sql immutable
+  set search_path = pg_catalog, pg_temp
+  as $$ select '00000000-0000-4000-8000-0000000000a1'::uuid $$;
+create function tests.bob() returns uuid language sql immutable
+  set search_path = pg_catalog, pg_temp
+  as $$ select '00000000-0000-4000-8000-0000000000b0'::uuid $$;
+create function tests.carol() returns uuid language sql immutable
+  set search_path = pg_catalog, pg_temp
+  as $$ select '00000000-0000-4000-8000-0000000000c0'::uuid $$;
+create function tests.dave() returns uuid language sql immutable
+  set search_path = pg_catalog, pg_temp
+  as $$ select '00000000-0000-4000-8000-0000000000d0'::uuid $$;
+create function tests.acme() returns uuid language sql immutable
+  set search_path = pg_catalog, pg_temp
+  as $$ select '00000000-0000-4000-8000-0000000000e0'::uuid $$;
+create function tests.alice_repository() returns uuid language sql immutable
+  set search_path = pg_catalog, pg_temp
+  as $$ select '00000000-0000-4000-8000-000000000001'::uuid $$;
+create function tests.acme_repository() returns uuid language sql immutable
+  set search_path = pg_catalog, pg_temp
+  as $$ select '00000000-0000-4000-8000-000000000002'::uuid $$;
+
+create function tests.job_for(p_repository_id uuid)
+returns uuid
+language sql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+  select j.id
+  from private.insert_index_job(p_repository_id, null, null, null, null) as j;
+$$;
+comment on function tests.job_for(uuid) is 'A new pending job for the repository; returns its id.';
