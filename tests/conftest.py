@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -38,6 +39,8 @@ MEMBERS = {  # login -> the one role that it is a member of
 
 def pytest_configure(config: pytest.Config) -> None:
     config.option.pgtap_uri = None  # pytest-pgtap takes DATABASE_URL and shows it
+    # whoever starts us in the background may ignore it, and what tests start would inherit that
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     for name in list(os.environ):
         if name.startswith("PG") or name.endswith("DATABASE_URL"):
             del os.environ[name]
