@@ -37,7 +37,7 @@ migration: .venv/app  ## Stamp what changed in db/ into the next migration, name
 # --- change it ---
 
 test: check  ## All that gates a change, on servers of its own
-	@$(BIN)/pytest
+	@$(BIN)/pytest -n 3 --dist loadfile
 
 check: lint types  ## What needs no database: drift of migrations and docs, lint, types
 	@$(BIN)/python -m db.stamp check

@@ -212,18 +212,21 @@ class Runner:
     async def _work(self, job: Job, folder: Path) -> None:
         """Indexes and stores, with heartbeats beside it; the first error of either ends both."""
         progress = Latest()
-        tasks = [
-            asyncio.create_task(self._index_and_store(job, folder, progress)),
-            asyncio.create_task(self._keep_alive(job, progress)),
-        ]
+        indexing = asyncio.create_task(self._index_and_store(job, folder, progress))
+        living = asyncio.create_task(self._keep_alive(job, progress))
         try:
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()
+            await asyncio.wait({indexing, living}, return_when=asyncio.FIRST_COMPLETED)
+            if indexing.done():
+                progress.close()
+                # a report under way may end: to cancel it would cost its connection
+                await asyncio.wait({living})
+                indexing.result()
+            else:
+                living.result()
         finally:
-            for task in tasks:
+            for task in (indexing, living):
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.gather(indexing, living, return_exceptions=True)
 
     async def _index_and_store(self, job: Job, folder: Path, progress: Latest) -> None:
         if job.git_url is None:
@@ -249,9 +252,14 @@ class Runner:
         )
 
     async def _keep_alive(self, job: Job, progress: Latest) -> None:
-        """Reports progress, at most twice a second, and renews the lease when nothing changes."""
+        """Reports progress, at most twice a second, and renews the lease when nothing changes.
+
+        Ends when `progress` is closed, or with the error that ends the job.
+        """
         while True:
             news = await progress.wait(self._lease.total_seconds() / 3)
+            if progress.closed:
+                return
             try:
                 async with asyncio.timeout(_CALL_SECONDS), self._pool.connection() as connection:
                     cancel = await runner_rpc.report(
@@ -267,7 +275,7 @@ class Runner:
                 self._overdue.discard(job.id)
                 if cancel:
                     raise CancelledJobError
-            await asyncio.sleep(_REPORT_SECONDS)
+            await progress.pause(_REPORT_SECONDS)
 
     async def _finish(self, job: Job, status: str, metadata: dict[str, Any]) -> None:
         await self._persist(
@@ -302,11 +310,21 @@ class Runner:
 
 
 class Latest:
-    """The newest progress of a job; values between two looks are skipped."""
+    """The newest progress of a job until it is closed; values between two looks are skipped."""
 
     def __init__(self) -> None:
         self.value: Progress | None = None
         self._changed = asyncio.Event()
+        self._closed = asyncio.Event()
+
+    @property
+    def closed(self) -> bool:
+        return self._closed.is_set()
+
+    def close(self) -> None:
+        """Ends what waits here: there will be no news."""
+        self._closed.set()
+        self._changed.set()
 
     def set(self, value: Progress) -> None:
         self.value = value
@@ -327,6 +345,12 @@ class Latest:
             return None
         self._changed.clear()
         return self.value
+
+    async def pause(self, seconds: float) -> None:
+        """Returns after so many seconds, or once it is closed."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._closed.wait()
 
 
 class Scratch:
