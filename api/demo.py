@@ -19,7 +19,7 @@ from api.schema import UNFINISHED, IndexJob
 from api.serve import NAME as SERVE
 from api.serve import in_background, listen, make_app, on_stack
 from api.settings import Settings
-from api.terminal import Terminal, summary
+from api.terminal import Terminal, program, summary
 from db.local import stack
 from db.local.stack import BOB, CAROL, OccupiedError, Options, StackError
 
@@ -71,7 +71,7 @@ def demo(repository: str | None, settings: Settings, options: Options, terminal:
             raise StackError(f"the job {record['status']}: {record['error_message']}")
         _check_rows(place, record, terminal)
         _check_isolation(place, record, terminal)
-        terminal.say(f"  next: {place.note}index-jobs --help · docs/http.md")
+        terminal.say(f"  next: {place.note}{program()} --help · docs/http.md")
 
 
 def request_for(repository: str | None) -> dict[str, str]:

@@ -20,7 +20,7 @@ from starlette.applications import Starlette
 from api.app import create_app
 from api.runner import Runner
 from api.settings import Settings
-from api.terminal import Terminal
+from api.terminal import Terminal, program
 from db.local import stack
 from db.local.stack import Options, Stack, StackError
 
@@ -62,7 +62,7 @@ def _tell(terminal: Terminal, settings: Settings, url: str, dev_env: Path) -> No
     terminal.say(f"  keys and addresses   source {stack.near(dev_env)}")
     terminal.say(f"  local paths          {_roots(settings)}")
     terminal.say("  docs                 docs/http.md")
-    terminal.say("  next                 index-jobs index . --watch · make demo · make psql")
+    terminal.say(f"  next                 {program()} index . --watch · make demo · make psql")
     terminal.say("  stop                 Ctrl-C")
 
 

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import httpx2
 import pytest
 
-from .conftest import Desk, Served, until
+from .conftest import PROGRAM, Desk, Served, until
 
 
 class Database(Protocol):
@@ -120,6 +120,28 @@ def test_a_killed_process_takes_its_children_along_and_its_job_is_done_by_the_ne
         assert rows(fresh_desk) == [(stats["files_indexed"], stats["symbols_extracted"])]
         until(lambda: not list(fresh_desk.run_dir.glob("scratch/*/*/")))
         assert len(list(fresh_desk.run_dir.glob("scratch/*/"))) == 1
+
+
+@pytest.mark.parametrize("on_path", [True, False])
+def test_the_next_command_that_it_names_can_be_typed(
+    fresh_desk: Desk, small_repository: Path, on_path: bool
+) -> None:
+    path = os.pathsep.join([*([str(PROGRAM.parent)] if on_path else []), "/usr/bin", "/bin"])
+    with fresh_desk.serving("--port", "0", PATH=path) as served:
+        (line,) = [line for line in served.lines if "--watch" in line]
+        command = (
+            line.removeprefix("  next").partition(" · ")[0].replace(" . ", f" {small_repository} ")
+        )
+        shell = subprocess.run(
+            ["sh", "-c", command],
+            env=fresh_desk.environment | {"PATH": path},
+            cwd=fresh_desk.run_dir,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert shell.stdout.startswith("completed"), shell.stderr
+        assert command.split()[0] == ("index-jobs" if on_path else str(PROGRAM))
 
 
 @pytest.fixture(scope="module")
