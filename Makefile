@@ -39,7 +39,7 @@ migration: .venv/app  ## Stamp what changed in db/ into the next migration, name
 test: check  ## All that gates a change, on servers of its own
 	@$(BIN)/pytest -n 3 --dist loadfile
 
-check: lint types  ## What needs no database: drift of migrations and docs, lint, types
+check: lint types  ## What needs no database: drift of the migrations, lint, types
 	@$(BIN)/python -m db.stamp check
 
 lint: .venv/test  ## Lint, and check the format
@@ -54,6 +54,9 @@ format: .venv/test  ## Format the Python files
 
 build: .venv/test  ## Build the wheel and the source archive into dist/
 	@$(BIN)/python -m build --outdir dist .
+
+docs: .venv/app  ## Write docs/schema.md and the tables of README.md from the schema
+	@$(BIN)/python -m db.document
 
 hooks: .venv/test  ## Have git run make check before each commit
 	@printf '#!/bin/sh\nexec make check\n' > "$$(git rev-parse --git-path hooks/pre-commit)"

@@ -92,8 +92,12 @@ def on_stack(settings: Settings, parts: Stack) -> Settings:
     )
 
 
-def make_app(settings: Settings) -> Starlette:
-    """The API with its runner, unless RUNNER_CONCURRENCY is 0 or there is no login for it."""
+def make_app(settings: Settings | None = None) -> Starlette:
+    """The API with its runner, unless RUNNER_CONCURRENCY is 0 or there is no login for it.
+
+    Without `settings`, of the environment: what `uvicorn --factory api.serve:make_app` runs.
+    """
+    settings = settings or Settings()
     if settings.runner_concurrency == 0 or settings.worker_database_url is None:
         return create_app(settings)
     runner = Runner(

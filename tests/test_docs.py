@@ -1,0 +1,116 @@
+"""What docs/ and README.md promise, against the routes, codes and settings that there are."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from http import HTTPStatus
+from pathlib import Path
+
+import pytest
+from starlette.routing import Route
+
+from api import schema
+from api.app import create_app
+from api.settings import Settings
+
+ROOT = Path(__file__).parent.parent
+HTTP = (ROOT / "docs/http.md").read_text()
+OPERATIONS = (ROOT / "docs/operations.md").read_text()
+README = (ROOT / "README.md").read_text()
+PAGES = [README, *(path.read_text() for path in sorted((ROOT / "docs").glob("*.md")))]
+
+# where a function of api/errors.py and its like takes the code
+_CODE_AT = {"Problem": 1, "invalid": 1, "unauthenticated": 0}
+
+
+def routes() -> set[str]:
+    """`GET /jobs/{job_id}` for each route and method of the application."""
+    app = create_app(Settings(api_database_url="postgresql://nobody@127.0.0.1:1/none"))
+    return {
+        f"{method} {route.path}"
+        for route in app.routes
+        if isinstance(route, Route)
+        for method in route.methods or ()
+        if method != "HEAD"
+    }
+
+
+def section(text: str, title: str) -> str:
+    """What stands under that heading, as far as the next one of its level."""
+    found = re.search(rf"^(#+) {re.escape(title)}\n(.*?)(?=^\1 |\Z)", text, re.M | re.S)
+    assert found, f"there is no heading {title}"
+    return found[2]
+
+
+def first_cells(text: str) -> list[str]:
+    """The code spans that begin the rows of the tables in a text."""
+    return re.findall(r"^\| `([^`]+)`", text, re.M)
+
+
+def codes() -> set[str]:
+    """Every `code` that an answer may have: of api/ and of the SQL functions."""
+    found = set(schema._FIELDS.values()) | {HTTPStatus.METHOD_NOT_ALLOWED.name}
+    for path in (ROOT / "api").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            for value in _code_values(node):
+                found |= {
+                    leaf.value
+                    for leaf in ast.walk(value)
+                    if isinstance(leaf, ast.Constant) and isinstance(leaf.value, str)
+                }
+    for path in (ROOT / "db/functions").rglob("*.sql"):
+        found |= set(re.findall(r"(?:detail =|code :=) '(\w+)'", path.read_text()))
+    return found
+
+
+def _code_values(node: ast.AST) -> Iterator[ast.expr]:
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+        at = _CODE_AT.get(node.func.id)
+        if at is not None and len(node.args) > at:
+            yield node.args[at]
+    if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "code":
+        yield node.value
+
+
+def test_every_route_has_its_section_and_every_section_its_route() -> None:
+    titles = set(re.findall(r"^### ([A-Z]+ /.*)$", HTTP, re.M))
+    assert titles == routes()
+
+
+def test_the_readme_lists_every_route() -> None:
+    assert set(first_cells(section(README, "HTTP routes"))) == routes()
+
+
+def test_every_code_is_listed_and_every_listed_code_is_used() -> None:
+    listed = first_cells(section(HTTP, "Codes"))
+    assert sorted(listed) == sorted(codes())
+
+
+def test_every_setting_is_listed_with_its_default() -> None:
+    rows = re.findall(r"^\| `([A-Z_]+)` \| (.*?) \|", section(OPERATIONS, "Settings"), re.M)
+    defaults = {
+        name.upper(): f"`{_text(field.default)}`" if field.default not in (None, ()) else "none"
+        for name, field in Settings.model_fields.items()
+    }
+    assert dict(rows) == defaults
+    assert len(rows) == len(defaults)
+
+
+def _text(default: object) -> str:
+    return ",".join(map(str, default)) if isinstance(default, tuple) else str(default)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.partition("\n")[0])
+def test_links_lead_to_files_that_are_there(page: str) -> None:
+    folder = ROOT if page is README else ROOT / "docs"
+    prose = re.sub(r"`[^`]*`", "", page)
+    targets = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", prose)
+    assert [target for target in targets if not (folder / target).exists()] == []
+
+
+def test_targets_of_make_that_are_named_exist() -> None:
+    known = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.M))
+    named = {name for page in PAGES for name in re.findall(r"`make ([a-z]+)", page)}
+    assert named <= known
