@@ -32,7 +32,7 @@ rollback: .venv/app  ## Take the newest COUNT migrations back (1)
 	@$(BIN)/index-jobs rollback
 
 migration: .venv/app  ## Stamp what changed in db/ into the next migration, name=…
-	@$(BIN)/python -m db.stamp new $(or "$(name)",$(error say name=what_it_does))
+	@$(BIN)/python -m db.stamp new "$(or $(name),$(error say name=what_it_does))"
 
 # --- change it ---
 
