@@ -45,7 +45,8 @@ set search_path = pg_catalog, pg_temp
 as $$
   update tests.clock set shift = shift + p_by;
 $$;
-comment on function tests.advance_clock(interval) is 'Moves the clock on, whether it runs or stands.';
+comment on function tests.advance_clock(interval) is
+  'Moves the clock on, whether it runs or stands.';
 
 -- Acting: each changes who runs the statements that follow, until the end of the transaction. The
 -- logins are members of one role each and cannot bypass row-level security.
@@ -184,8 +185,8 @@ begin
 end;
 $$;
 comment on function tests.arrange_cast() is
-  'alice (a1) owns alice/app (01). bob (b0) owns the organization acme (e0), carol (c0) is a member '
-  'of it, dave (d0) was one; acme owns acme/shop (02).';
+  'alice (a1) owns alice/app (01). bob (b0) owns the organization acme (e0), carol (c0) is a '
+  'member of it, dave (d0) was one; acme owns acme/shop (02).';
 
 create function tests.alice() returns uuid language sql immutable
   set search_path = pg_catalog, pg_temp
@@ -220,3 +221,101 @@ as $$
   from private.insert_index_job(p_repository_id, null, null, null, null) as j;
 $$;
 comment on function tests.job_for(uuid) is 'A new pending job for the repository; returns its id.';
+
+-- Jobs have a name in a test: arranged under it, found by tests.id.
+
+create function tests.arrange_job(
+  p_name text,
+  p_status text default 'pending',
+  p_repository_id uuid default tests.alice_repository()
+)
+returns void
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_job_id uuid := tests.job_for(p_repository_id);
+begin
+  perform tests.name_id(p_name, v_job_id);
+  if p_status in ('processing', 'completed') then
+    perform public.update_job_status(v_job_id, 'processing', p_worker_id => 'worker-1');
+  end if;
+  if p_status not in ('pending', 'processing') then
+    perform public.update_job_status(v_job_id, p_status, tests.metadata_for(p_status));
+  end if;
+end;
+$$;
+comment on function tests.arrange_job(text, text, uuid) is
+  'Makes a job of that name, moved to the status; worker-1 begins it.';
+
+create function tests.metadata_for(p_status text)
+returns jsonb
+language sql
+immutable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select case p_status
+    when 'completed' then '{"stats": {"files_indexed": 2, "symbols_extracted": 5}}'::jsonb
+    when 'failed' then '{"error": "it broke"}'
+    else '{}'
+  end;
+$$;
+comment on function tests.metadata_for(text) is 'What a worker sends along with the status.';
+
+create function tests.name_id(p_name text, p_id uuid)
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform set_config('tests.id_of_' || p_name, p_id::text, true);
+end;
+$$;
+comment on function tests.name_id(text, uuid) is
+  'Gives an id a name until the end of the transaction.';
+
+create function tests.id(p_name text)
+returns uuid
+language sql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select current_setting('tests.id_of_' || p_name)::uuid;
+$$;
+comment on function tests.id(text) is 'The id of that name.';
+
+-- Runs under the search_path of the session, as the statement would alone; hence none is pinned.
+create function tests.refusal(p_statement text)
+returns text
+language plpgsql
+volatile
+security invoker
+as $$
+declare
+  v_state text;
+  v_detail text;
+  v_column text;
+  v_constraint text;
+begin
+  execute p_statement;
+  return 'accepted';
+exception when others then
+  get stacked diagnostics
+    v_state = returned_sqlstate,
+    v_detail = pg_exception_detail,
+    v_column = column_name,
+    v_constraint = constraint_name;
+  if v_state like 'PT%' then
+    return concat_ws(' ', v_state, nullif(v_detail, ''), nullif(v_column, ''));
+  end if;
+  return concat_ws(' ', v_state, nullif(v_constraint, ''));
+end;
+$$;
+comment on function tests.refusal(text) is
+  'accepted, or SQLSTATE, detail and column of our own errors, SQLSTATE and constraint of others.';

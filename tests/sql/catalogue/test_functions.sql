@@ -1,0 +1,113 @@
+-- Each function of the schemas public and private: its volatility, its owner if it is a definer,
+-- and who else may execute it, in the order of the alphabet. A new function is one more line here.
+begin;
+select plan(9);
+
+create temp table declared (name text, volatility text, owner text, executors text);
+insert into declared values
+  -- for users and the service
+  ('public.create_api_key', 'volatile', null, 'authenticated'),
+  ('public.create_index_job', 'volatile', null, 'authenticated, service_role'),
+  ('public.ensure_repository', 'volatile', null, 'authenticated'),
+  ('public.get_job_status', 'stable', null, 'authenticated, service_role'),
+  ('public.list_api_keys', 'stable', null, 'authenticated'),
+  ('public.revoke_api_key', 'volatile', null, 'authenticated'),
+  -- for workers
+  ('public.claim_index_job', 'volatile', 'job_writer', 'service_role'),
+  ('public.link_queue_job', 'volatile', 'job_writer', 'service_role'),
+  ('public.report_job_progress', 'volatile', 'job_writer', 'service_role'),
+  ('public.update_job_status', 'volatile', 'job_writer', 'service_role'),
+  -- for the HTTP layer
+  ('public.api_admin_get_job_status', 'volatile', 'job_gateway', 'job_http, service_role'),
+  ('public.api_create_index_job', 'volatile', 'job_gateway', 'job_http, service_role'),
+  ('public.api_get_job_status', 'volatile', 'job_gateway', 'job_http, service_role'),
+  ('public.api_schema_version', 'stable', null, 'job_http, service_role'),
+  -- behind the shells that users call
+  ('private.disable_api_key', 'volatile', 'job_gateway', 'authenticated'),
+  ('private.insert_index_job', 'volatile', 'job_writer', 'service_role'),
+  ('private.issue_api_key', 'volatile', 'job_gateway', 'authenticated'),
+  ('private.read_api_keys', 'stable', 'job_gateway', 'authenticated'),
+  ('private.read_job_for_admin', 'volatile', 'job_writer', 'job_gateway'),
+  ('private.record_job_event', 'volatile', 'job_writer', ''),
+  ('private.request_index_job', 'volatile', 'job_writer', 'authenticated'),
+  -- helpers
+  ('private.answer', 'immutable', null, 'job_gateway'),
+  ('private.check_attempt', 'stable', null, 'job_writer'),
+  ('private.check_job_metadata', 'immutable', null, 'job_writer'),
+  ('private.check_lease', 'immutable', null, 'job_writer'),
+  ('private.clean_error', 'immutable', null, 'job_writer'),
+  ('private.clock', 'volatile', null, 'authenticated, job_gateway, job_writer, service_role'),
+  ('private.count_request', 'volatile', null, 'job_gateway'),
+  ('private.current_user_id', 'stable', null,
+    'anon, authenticated, job_gateway, job_writer, service_role'),
+  ('private.identify_caller', 'volatile', null, 'job_gateway'),
+  ('private.is_final', 'immutable', null,
+    'authenticated, job_gateway, job_writer, service_role'),
+  ('private.is_git_ref', 'immutable', null, 'job_writer'),
+  ('private.job_transitions', 'immutable', null, 'job_writer'),
+  ('private.lock_index_job', 'volatile', null, 'job_writer'),
+  ('private.parse_uuid', 'immutable', null, 'job_gateway'),
+  ('private.uuid_v7', 'volatile', null, 'job_writer');
+
+create temp table functions as
+select
+  n.nspname || '.' || p.proname as name,
+  p.oid,
+  p.prosecdef as definer,
+  p.proowner::regrole::text as owner,
+  p.proargnames,
+  p.pronargs,
+  p.proconfig,
+  case p.provolatile when 'i' then 'immutable' when 's' then 'stable' else 'volatile' end
+    as volatility,
+  coalesce((
+    select string_agg(a.grantee, ', ' order by a.grantee)
+    from (
+      select case x.grantee when 0 then 'public' else x.grantee::regrole::text end as grantee
+      from aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) as x
+      where x.grantee <> p.proowner) as a), '') as executors
+from pg_proc as p
+join pg_namespace as n on n.oid = p.pronamespace
+where n.nspname in ('public', 'private');
+
+select bag_eq(
+  'select f.name from functions as f', 'select d.name from declared as d',
+  'these are the functions, none of them twice');
+select set_eq(
+  'select f.name, f.volatility from functions as f',
+  'select d.name, d.volatility from declared as d', 'each is as volatile as declared');
+select set_eq(
+  'select f.name, f.owner from functions as f where f.definer',
+  'select d.name, d.owner from declared as d where d.owner is not null',
+  'these are the definers and their owners');
+select set_eq(
+  'select f.name, f.executors from functions as f',
+  'select d.name, d.executors from declared as d',
+  'each may be executed by just these');
+select is_empty(
+  $$ select f.name from functions as f
+     where f.proconfig[1] is distinct from 'search_path=pg_catalog, pg_temp' $$,
+  'each has a pinned search_path');
+select is_empty(
+  $$ select f.name, c from functions as f cross join unnest(f.proconfig) as c
+     where c <> 'search_path=pg_catalog, pg_temp'
+       and not (f.name like 'public.api\_%' and c = 'TimeZone=UTC') $$,
+  'and no other setting, but for the answers in UTC');
+select is_empty(
+  $$ select f.name from functions as f
+     where coalesce(obj_description(f.oid, 'pg_proc'), '') !~ '^[A-Z].*[.]$' $$,
+  'each has a comment, a sentence');
+select is_empty(
+  $$ select f.name, a from functions as f cross join unnest(f.proargnames[:f.pronargs]) as a
+     where a !~ '^p_[a-z_]+$' $$,
+  'each argument is called p_ something');
+select is_empty(
+  $$ select r.rolname from pg_roles as r
+     where r.rolname in ('job_writer', 'job_gateway')
+       and (r.rolsuper or r.rolbypassrls or r.rolcanlogin or r.rolcreaterole
+         or exists (select from pg_class as c where c.relowner = r.oid
+           and c.relkind in ('r', 'p', 'v', 'm', 'S'))) $$,
+  'no owner of definers is a superuser, a login, above RLS, or the owner of a table');
+
+select * from finish();
+rollback;

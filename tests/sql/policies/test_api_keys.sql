@@ -1,0 +1,42 @@
+begin;
+select plan(10);
+
+select tests.arrange_cast();
+
+select tests.act_as(tests.alice());
+select is(
+  tests.refusal('select t.* from private.api_keys as t'), '42501', 'users may not look');
+select is(
+  tests.refusal($$ insert into private.api_keys (id, user_id, name, secret_hash, created_at)
+    values ('x', tests.alice(), 'x', 'x', now()) $$),
+  '42501', 'nor write');
+select tests.act_as_anon();
+select is(
+  tests.refusal('select t.* from private.api_keys as t'), '42501', 'anon may not look');
+select is(
+  tests.refusal($$ insert into private.api_keys (id, user_id, name, secret_hash, created_at)
+    values ('x', tests.alice(), 'x', 'x', now()) $$),
+  '42501', 'nor write');
+select tests.act_as_http();
+select is(
+  tests.refusal('select t.* from private.api_keys as t'), '42501', 'the HTTP layer may not look');
+select is(
+  tests.refusal($$ insert into private.api_keys (id, user_id, name, secret_hash, created_at)
+    values ('x', tests.alice(), 'x', 'x', now()) $$),
+  '42501', 'nor write');
+
+select tests.act_as_worker();
+select is(
+  tests.refusal($$ select k.id from private.api_keys as k $$),
+  '42501', 'the service may not look either');
+select is(
+  tests.refusal($$ update private.api_keys set enabled = true $$),
+  '42501', 'nor bring a key back to life');
+select is(
+  tests.refusal($$ delete from private.api_keys $$), '42501', 'nor remove one');
+select tests.act_as(tests.alice());
+select is(
+  tests.refusal($$ select create_api_key('laptop') $$), 'accepted', 'users have functions for it');
+
+select * from finish();
+rollback;

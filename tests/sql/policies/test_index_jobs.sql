@@ -1,0 +1,47 @@
+begin;
+select plan(12);
+
+select tests.arrange_cast();
+select tests.arrange_job('alice_job');
+select tests.arrange_job('acme_job', p_repository_id => tests.acme_repository());
+
+select tests.act_as(tests.alice());
+select set_eq(
+  'select j.id from index_jobs as j', array[tests.id('alice_job')], 'a user sees own jobs');
+select tests.act_as(tests.bob());
+select set_eq(
+  'select j.id from index_jobs as j', array[tests.id('acme_job')],
+  'an owner sees the jobs of the organization');
+select tests.act_as(tests.carol());
+select set_eq(
+  'select j.id from index_jobs as j', array[tests.id('acme_job')], 'so does a member');
+select tests.act_as(tests.dave());
+select is_empty('select j.id from index_jobs as j', 'a former member sees none');
+select tests.act_as(gen_random_uuid());
+select is_empty('select j.id from index_jobs as j', 'a stranger sees none');
+select tests.act_with_claims(null);
+select is_empty('select j.id from index_jobs as j', 'without claims none is seen');
+select tests.act_with_claims('{"sub": "no uuid", "email": "alice@example.com"}');
+select is_empty('select j.id from index_jobs as j', 'with garbage claims none is seen');
+select tests.act_as_anon();
+select is(tests.refusal('select j.id from index_jobs as j'), '42501', 'anon may not look');
+select tests.act_as_http();
+select is(tests.refusal('select j.id from index_jobs as j'), '42501', 'nor may the HTTP layer');
+select tests.act_as_worker();
+select set_eq(
+  'select j.id from index_jobs as j', array[tests.id('alice_job'), tests.id('acme_job')],
+  'the service sees every job');
+
+select tests.act_as_admin();
+update repositories set owner_user_id = tests.bob() where id = tests.alice_repository();
+select tests.act_as(tests.alice());
+select set_eq(
+  'select j.id from index_jobs as j', array[tests.id('alice_job')],
+  'a repository that changes hands leaves its jobs with who owned it');
+select tests.act_as(tests.bob());
+select set_eq(
+  'select j.id from index_jobs as j', array[tests.id('acme_job')],
+  'and its new owner does not see them');
+
+select * from finish();
+rollback;

@@ -1,0 +1,34 @@
+begin;
+select plan(10);
+
+select tests.arrange_cast();
+
+select tests.act_as(tests.alice());
+select set_eq(
+  'select t.full_name from repositories as t', array['alice/app'], 'a user sees own repositories');
+select tests.act_as(tests.bob());
+select set_eq(
+  'select t.full_name from repositories as t', array['acme/shop'],
+  'an owner sees those of the organization');
+select tests.act_as(tests.carol());
+select set_eq(
+  'select t.full_name from repositories as t', array['acme/shop'], 'so does a member');
+select tests.act_as(tests.dave());
+select is_empty('select t.full_name from repositories as t', 'a former member sees none');
+select tests.act_as(gen_random_uuid());
+select is_empty('select t.full_name from repositories as t', 'a stranger sees none');
+select tests.act_with_claims(null);
+select is_empty('select t.full_name from repositories as t', 'without claims none is seen');
+select tests.act_with_claims('{"sub": "no uuid", "email": "alice@example.com"}');
+select is_empty('select t.full_name from repositories as t', 'with garbage claims none is seen');
+select tests.act_as_anon();
+select is(tests.refusal('select t.full_name from repositories as t'), '42501', 'anon may not look');
+select tests.act_as_worker();
+select set_eq(
+  'select t.full_name from repositories as t', array['alice/app', 'acme/shop'],
+  'the service sees every repository');
+select lives_ok(
+  $$ delete from repositories as r where r.id = tests.acme_repository() $$, 'and may remove them');
+
+select * from finish();
+rollback;

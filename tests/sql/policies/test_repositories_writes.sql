@@ -1,0 +1,54 @@
+begin;
+select plan(11);
+
+select tests.arrange_cast();
+
+select tests.act_as(tests.alice());
+select is(
+  tests.refusal($$ insert into repositories (full_name, git_url, owner_user_id)
+    values ('alice/new', 'https://example.com/new.git', tests.alice()) $$),
+  'accepted', 'a user adds a repository of the user');
+select is(
+  tests.refusal($$ insert into repositories (full_name, git_url, owner_user_id)
+    values ('bob/new', 'https://example.com/new.git', tests.bob()) $$),
+  '42501', 'but none of another user');
+select is(
+  tests.refusal($$ insert into repositories (full_name, git_url, organization_id)
+    values ('acme/new', 'https://example.com/new.git', tests.acme()) $$),
+  '42501', 'and none of a stranger''s organization');
+select is(
+  tests.refusal($$ insert into repositories (id, full_name, git_url, owner_user_id)
+    values (gen_random_uuid(), 'alice/id', 'https://example.com/new.git', tests.alice()) $$),
+  '42501', 'a user does not choose the id');
+select is(
+  tests.refusal($$ update repositories set git_url = 'https://example.com/other.git' $$),
+  '42501', 'a user changes no repository');
+select is(tests.refusal('delete from repositories'), '42501', 'a user removes no repository');
+
+select tests.act_as(tests.carol());
+select is(
+  tests.refusal($$ insert into repositories (full_name, git_url, organization_id)
+    values ('acme/new', 'https://example.com/new.git', tests.acme()) $$),
+  'accepted', 'a member adds a repository of the organization');
+select tests.act_as(tests.dave());
+select is(
+  tests.refusal($$ insert into repositories (full_name, git_url, organization_id)
+    values ('acme/old', 'https://example.com/old.git', tests.acme()) $$),
+  '42501', 'a former member adds none');
+select tests.act_with_claims('{"sub": "no uuid"}');
+select is(
+  tests.refusal($$ insert into repositories (full_name, git_url, owner_user_id)
+    values ('alice/x', 'https://example.com/x.git', tests.alice()) $$),
+  '42501', 'garbage claims add none');
+select tests.act_as_anon();
+select is(
+  tests.refusal($$ insert into repositories (full_name, git_url, owner_user_id)
+    values ('alice/x', 'https://example.com/x.git', tests.alice()) $$),
+  '42501', 'anon adds none');
+select tests.act_as_worker();
+select is(
+  tests.refusal($$ update repositories set git_url = 'https://example.com/other.git' $$),
+  'accepted', 'the service changes any');
+
+select * from finish();
+rollback;

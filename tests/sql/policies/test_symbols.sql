@@ -1,0 +1,51 @@
+begin;
+select plan(12);
+
+select tests.arrange_cast();
+select tests.arrange_job('alice_job');
+select tests.arrange_job('acme_job', p_repository_id => tests.acme_repository());
+insert into indexed_files (repository_id, job_id, path, bytes, blob_sha) values
+  (tests.alice_repository(), tests.id('alice_job'), 'alice.py', 1, 'x'),
+  (tests.acme_repository(), tests.id('acme_job'), 'acme.py', 1, 'x');
+insert into symbols (repository_id, file_id, name, kind, start_line, end_line)
+select f.repository_id, f.id, 'of_' || f.path, 'function', 1, 2 from indexed_files as f;
+
+select tests.act_as(tests.alice());
+select set_eq(
+  'select t.name from symbols as t', array['of_alice.py'],
+  'a user sees the symbols of own repositories');
+select tests.act_as(tests.bob());
+select set_eq(
+  'select t.name from symbols as t', array['of_acme.py'],
+  'an owner sees those of the organization''s repositories');
+select tests.act_as(tests.carol());
+select set_eq(
+  'select t.name from symbols as t', array['of_acme.py'], 'so does a member');
+select tests.act_as(tests.dave());
+select is_empty('select t.name from symbols as t', 'a former member sees none');
+select tests.act_as(gen_random_uuid());
+select is_empty('select t.name from symbols as t', 'a stranger sees none');
+select tests.act_with_claims(null);
+select is_empty('select t.name from symbols as t', 'without claims none is seen');
+select tests.act_with_claims('{"sub": "no uuid", "email": "alice@example.com"}');
+select is_empty('select t.name from symbols as t', 'with garbage claims none is seen');
+select tests.act_as_anon();
+select is(tests.refusal('select t.name from symbols as t'), '42501', 'anon may not look');
+select tests.act_as(tests.alice());
+select is(
+  tests.refusal('delete from symbols as t'), '42501', 'the owner may not remove symbols');
+select is(
+  tests.refusal('truncate symbols'), '42501', 'nor empty the table');
+select tests.act_as_worker();
+select is(
+  tests.refusal($$ update symbols set name = 'x' $$), '42501', 'the service changes no symbol');
+delete from symbols as t where t.name = 'of_alice.py';
+insert into symbols (repository_id, file_id, name, kind, start_line, end_line)
+select f.repository_id, f.id, 'new', 'function', 1, 1 from indexed_files as f
+where f.path = 'alice.py';
+select set_eq(
+  'select t.name from symbols as t', array['new', 'of_acme.py'],
+  'the service replaces and sees the symbols of every tenant');
+
+select * from finish();
+rollback;

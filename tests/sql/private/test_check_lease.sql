@@ -1,0 +1,14 @@
+begin;
+select plan(2);
+
+select set_eq(
+  $$ select distinct tests.refusal(format('select private.check_lease(%L)', l))
+     from unnest(array['-1 microsecond', '1 day 1 microsecond', '1 month']) as l $$,
+  array['PT422 invalid_lease lease'], 'a lease is neither negative nor longer than a day');
+select set_eq(
+  $$ select distinct tests.refusal(format('select private.check_lease(%L)', l))
+     from unnest(array['0', '30 seconds', '1 day', null]) as l $$,
+  array['accepted'], 'nothing, none at all, and anything up to a day is a lease');
+
+select * from finish();
+rollback;

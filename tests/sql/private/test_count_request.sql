@@ -1,0 +1,28 @@
+begin;
+select plan(8);
+
+create function pg_temp.count_of(p_user uuid, p_window timestamptz, p_limit integer)
+returns integer language sql as $$
+  select private.count_request(row(p_user, p_window, p_limit, 0)::private.api_caller);
+$$;
+
+select is(pg_temp.count_of(tests.alice(), '2026-03-01 12:00+00', 2), 1, 'the first request is 1');
+select is(pg_temp.count_of(tests.alice(), '2026-03-01 12:00+00', 2), 2, 'the next is 2');
+select is(
+  pg_temp.count_of(tests.alice(), '2026-03-01 12:00+00', 2), null,
+  'past the limit none is counted');
+select is(pg_temp.count_of(tests.bob(), '2026-03-01 12:00+00', 2), 1, 'each user has an own count');
+select is(
+  pg_temp.count_of(tests.alice(), '2026-03-01 12:00+00', 3), 3, 'a higher tier counts at once');
+select is(pg_temp.count_of(tests.alice(), '2026-03-01 13:00+00', 2), 1, 'a new hour begins at 1');
+select is(
+  pg_temp.count_of(tests.alice(), '2026-03-01 12:00+00', 2), 2,
+  'a straggler of the old hour counts in the new one');
+select results_eq(
+  $$ select c.window_start, c.requests from private.rate_limit_counters as c
+     where c.user_id = tests.alice() $$,
+  $$ values (timestamptz '2026-03-01 13:00+00', 2) $$,
+  'and does not turn it back');
+
+select * from finish();
+rollback;

@@ -1,0 +1,24 @@
+begin;
+select plan(4);
+
+select tests.arrange_cast();
+select tests.act_as(tests.alice());
+do $$ begin perform create_api_key('alice'); end; $$;
+create temp table key as select k.key_id from list_api_keys() as k;
+grant select on key to public;
+select tests.act_as(tests.bob());
+select is(
+  tests.refusal('select private.disable_api_key((select key_id from key))'), 'PT404',
+  'another user''s key is out of reach');
+select tests.act_as_worker();
+select is(
+  tests.refusal('select private.disable_api_key((select key_id from key))'), '42501',
+  'the service revokes none');
+select tests.act_as(tests.alice());
+select is(
+  (select k.enabled from private.disable_api_key((select key_id from key)) as k), false,
+  'a user disables an own key');
+select is((select k.enabled from list_api_keys() as k), false, 'it stays disabled');
+
+select * from finish();
+rollback;

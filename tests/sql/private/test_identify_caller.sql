@@ -1,0 +1,55 @@
+begin;
+select plan(10);
+
+select tests.set_clock('2026-03-01 12:34:56+00');
+select tests.arrange_cast();
+insert into private.accounts (user_id, tier) values (tests.bob(), 'team');
+insert into private.rate_limit_counters (user_id, window_start, requests) values
+  (tests.alice(), '2026-03-01 11:00+00', 77), (tests.bob(), '2026-03-01 12:00+00', 88);
+create temp table keys (api_key text);
+grant select, insert on keys to public;
+select tests.act_as(tests.alice());
+insert into keys select k.api_key from create_api_key('k') as k;
+select tests.act_as_admin();
+
+select results_eq(
+  $$ select c.user_id, c.window_start, c.rate_limit, c.requests
+     from private.identify_caller((select api_key from keys), null) as c $$,
+  $$ values (tests.alice(), timestamptz '2026-03-01 12:00+00', 100, 0) $$,
+  'a key names its user; a user without an account is free; the last hour does not count');
+select is(private.current_user_id(), tests.alice(), 'from there on the claims are the user''s');
+select is(
+  (select k.last_used_at from private.api_keys as k), '2026-03-01 12:34:56+00',
+  'the use of the key is noted');
+select tests.advance_clock('1 hour');
+select is(
+  (select c.user_id from private.identify_caller((select api_key from keys), null) as c),
+  tests.alice(), 'the key is used again within the hour');
+select is(
+  (select k.last_used_at from private.api_keys as k), '2026-03-01 12:34:56+00',
+  'which is not noted');
+select tests.advance_clock('1 second');
+select is(
+  (select c.user_id from private.identify_caller((select api_key from keys), null) as c),
+  tests.alice(), 'and after the hour');
+select is(
+  (select k.last_used_at from private.api_keys as k), '2026-03-01 13:34:57+00', 'which is');
+select tests.set_clock('2026-03-01 12:59:59+00');
+select results_eq(
+  $$ select c.user_id, c.rate_limit, c.requests from private.identify_caller(null,
+       jsonb_build_object('sub', tests.bob(), 'role', 'authenticated')) as c $$,
+  $$ values (tests.bob(), 10000, 88) $$,
+  'claims name a user with the limit of the tier and the requests so far');
+select is_empty(
+  $$ select k from unnest(array['', '_', 'ij', 'ij_', 'ij__', 'x', repeat('_', 1000),
+       (select replace(api_key, 'ij_', 'xx_') from keys),
+       (select left(api_key, -1) from keys), (select upper(api_key) from keys)]) as k
+     where (private.identify_caller(k, null)).user_id is not null $$,
+  'whatever is not just the key is nobody''s');
+select is(
+  (select c.user_id from private.identify_caller('ij_x_y',
+    jsonb_build_object('sub', tests.bob(), 'role', 'authenticated')) as c),
+  null, 'a bad key is not mended by claims');
+
+select * from finish();
+rollback;

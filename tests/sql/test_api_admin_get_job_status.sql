@@ -1,0 +1,70 @@
+begin;
+select plan(9);
+
+select tests.set_clock('2026-03-01 12:00+00');
+select tests.arrange_cast();
+select tests.arrange_job('job');
+
+select tests.act_as_http();
+create temp table answers as
+select 'known' as name, a.* from api_admin_get_job_status(
+  '{"role": "service_role", "sub": "support-1"}', tests.id('job')::text, 'ticket 7') as a;
+insert into answers
+select 'unknown', a.* from api_admin_get_job_status(
+  '{"role": "service_role"}', '00000000-0000-4000-8000-0000000000ff') as a;
+insert into answers
+select 'malformed', a.* from api_admin_get_job_status('{"role": "service_role"}', 'x') as a;
+insert into answers
+select 'user', a.* from api_admin_get_job_status(
+  jsonb_build_object('role', 'authenticated', 'sub', tests.alice()), tests.id('job')::text) as a;
+insert into answers
+select 'nobody', a.* from api_admin_get_job_status(null, tests.id('job')::text) as a;
+
+select results_eq(
+  $$ select a.verdict, a.job_id, a.job_status, a.job_version, a.rate_limit from answers as a
+     where a.name = 'known' $$,
+  $$ values ('ok', tests.id('job'), 'pending', 1::bigint, null::integer) $$,
+  'support sees any tenant''s job, without a quota');
+select results_eq(
+  $$ select distinct a.verdict, a.code, a.body from answers as a
+     where a.name in ('unknown', 'malformed') $$,
+  $$ values ('PT404', null::text, null::text) $$,
+  'an unknown and a malformed id look the same');
+select results_eq(
+  $$ select distinct a.verdict, a.code, a.body from answers as a
+     where a.name in ('user', 'nobody') $$,
+  $$ values ('PT401', 'AUTH_INVALID_KEY', null::text) $$,
+  'whoever is not the service is refused');
+select tests.act_as_admin();
+select is(
+  (select a.body::jsonb from answers as a where a.name = 'known'),
+  (select to_jsonb(j) from index_jobs as j where j.id = tests.id('job')),
+  'the body is the whole record');
+select results_eq(
+  $$ select a.at, a.actor, a.action, a.job_id, a.reason from private.admin_audit as a
+     order by a.id $$,
+  $$ values
+       (timestamptz '2026-03-01 12:00+00', 'support-1', 'get_job_status', tests.id('job'),
+         'ticket 7'),
+       ('2026-03-01 12:00+00', 'service_role', 'get_job_status',
+         '00000000-0000-4000-8000-0000000000ff', null),
+       ('2026-03-01 12:00+00', 'service_role', 'get_job_status', null, null) $$,
+  'each look is in the audit, whether it found a job or not; a refusal is not');
+select is_empty(
+  $$ select c.user_id from private.rate_limit_counters as c $$, 'no quota is counted');
+
+select tests.act_as(tests.alice());
+select is(
+  tests.refusal($$ select api_admin_get_job_status('{"role": "service_role"}', 'x') $$),
+  '42501', 'users may not bring claims of their own');
+select tests.act_as_anon();
+select is(
+  tests.refusal($$ select api_admin_get_job_status('{"role": "service_role"}', 'x') $$),
+  '42501', 'nor may anon');
+select tests.act_as_worker();
+select is(
+  tests.refusal($$ select api_admin_get_job_status('{"role": "service_role"}', 'x') $$),
+  'accepted', 'the service may ask without the HTTP layer');
+
+select * from finish();
+rollback;

@@ -1,0 +1,57 @@
+begin;
+select plan(11);
+
+select tests.set_clock('2026-03-01 12:00+00');
+select tests.arrange_cast();
+select tests.arrange_job('second', p_repository_id => tests.acme_repository());
+select tests.set_clock('2026-03-01 11:00+00');
+select tests.arrange_job('first');
+select tests.arrange_job('queued');
+select tests.set_clock('2026-03-01 13:00+00');
+select tests.arrange_job('done', 'completed');
+select tests.arrange_job('broken', 'failed');
+select tests.arrange_job('given_up', 'cancelled');
+
+select tests.act_as_worker();
+select is(
+  tests.refusal($$ select link_queue_job(tests.id('queued'), gen_random_uuid()) $$),
+  'accepted', 'a queue takes one of the jobs');
+select results_eq(
+  $$ select j.id, j.status::text, j.attempt, j.worker_id, j.started_at, j.heartbeat_at,
+       j.lease_expires_at, j.version
+     from claim_index_job('worker-1') as j $$,
+  $$ values (tests.id('first'), 'processing', 1, 'worker-1', timestamptz '2026-03-01 13:00+00',
+       timestamptz '2026-03-01 13:00+00', timestamptz '2026-03-01 13:00:30+00', 2::bigint) $$,
+  'a worker gets the oldest pending job, for 30 seconds');
+select results_eq(
+  $$ select j.id, j.lease_expires_at from claim_index_job('worker-2', '1 hour') as j $$,
+  $$ values (tests.id('second'), timestamptz '2026-03-01 14:00+00') $$,
+  'the next worker gets the next oldest, of whatever tenant, for as long as it asks');
+select is_empty(
+  $$ select j.id from claim_index_job('worker-3') as j $$,
+  'a job that a queue runs, or that has ended, is given to nobody');
+
+select is(
+  tests.refusal($$ select claim_index_job(' ') $$),
+  'PT422 missing_worker_id worker_id', 'a worker has a name');
+select is(
+  tests.refusal($$ select claim_index_job(null) $$),
+  'PT422 missing_worker_id worker_id', 'null is no name');
+select is(
+  tests.refusal($$ select claim_index_job('worker-1', null) $$),
+  'PT422 invalid_lease lease', 'a worker says for how long');
+select is(
+  tests.refusal($$ select claim_index_job('worker-1', '-1 second') $$),
+  'PT422 invalid_lease lease', 'nobody claims for the past');
+
+select tests.act_as(tests.alice());
+select is(
+  tests.refusal($$ select claim_index_job('alice') $$),
+  '42501', 'users may not claim jobs');
+select tests.act_as_anon();
+select is(tests.refusal($$ select claim_index_job('anon') $$), '42501', 'nor may anon');
+select tests.act_as_http();
+select is(tests.refusal($$ select claim_index_job('http') $$), '42501', 'nor may the HTTP layer');
+
+select * from finish();
+rollback;

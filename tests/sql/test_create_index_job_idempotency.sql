@@ -1,0 +1,67 @@
+begin;
+select plan(13);
+
+select tests.arrange_cast();
+
+select tests.act_as(tests.bob());
+select tests.name_id('job', j.id)
+from create_index_job(tests.acme_repository(), 'HEAD', repeat('a', 40), 'key') as j;
+select is(
+  (select j.id from create_index_job(
+    tests.acme_repository(), p_commit_sha => repeat('A', 40), p_idempotency_key => 'key') as j),
+  tests.id('job'), 'the same key and request give the same job, however they are spelled');
+select is(
+  tests.refusal($$ select create_index_job(
+    tests.acme_repository(), 'main', repeat('a', 40), 'key') $$),
+  'PT422 idempotency_key_reused idempotency_key', 'the same key for another ref is refused');
+select is(
+  tests.refusal($$ select create_index_job(tests.acme_repository(), 'HEAD', null, 'key') $$),
+  'PT422 idempotency_key_reused idempotency_key', 'the same key for another commit is refused');
+select isnt(
+  (select j.id from create_index_job(
+    tests.acme_repository(), 'HEAD', repeat('a', 40), 'another-key') as j),
+  tests.id('job'), 'another key gives another job');
+select isnt(
+  (select j.id from create_index_job(tests.acme_repository()) as j),
+  (select j.id from create_index_job(tests.acme_repository()) as j),
+  'without a key each request gives another job');
+select is(
+  tests.refusal($$ select create_index_job(tests.acme_repository(), p_idempotency_key => '') $$),
+  'PT422 invalid_idempotency_key idempotency_key', 'a key is not empty');
+select is(
+  tests.refusal($$ select create_index_job(tests.acme_repository(), p_idempotency_key => 'a b') $$),
+  'PT422 invalid_idempotency_key idempotency_key', 'a key has no space');
+select is(
+  tests.refusal($$ select create_index_job(
+    tests.acme_repository(), p_idempotency_key => repeat('k', 256)) $$),
+  'PT422 invalid_idempotency_key idempotency_key', 'a key has at most 255 characters');
+
+select tests.act_as(tests.carol());
+select isnt(
+  (select j.id from create_index_job(
+    tests.acme_repository(), 'HEAD', repeat('a', 40), 'key') as j),
+  tests.id('job'), 'another user''s key is another key');
+
+select tests.act_as_worker();
+select tests.name_id('service_job', j.id)
+from create_index_job(tests.acme_repository(), p_idempotency_key => 'key') as j;
+select is(
+  (select j.id from create_index_job(tests.acme_repository(), p_idempotency_key => 'key') as j),
+  tests.id('service_job'), 'the service''s keys are its own');
+select is(
+  tests.refusal($$ select update_job_status(tests.id('job'), 'cancelled') $$),
+  'accepted', 'the first job ends');
+select tests.act_as(tests.bob());
+select is(
+  (select j.status::text from create_index_job(
+    tests.acme_repository(), 'HEAD', repeat('a', 40), 'key') as j),
+  'cancelled', 'a late repeat gives the job as it is by then');
+
+select tests.act_as_admin();
+select is(
+  (select count(*)::integer from index_job_events as e
+   where e.job_id in (tests.id('job'), tests.id('service_job'))),
+  3, 'no repeat writes an event');
+
+select * from finish();
+rollback;

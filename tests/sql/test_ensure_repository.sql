@@ -1,0 +1,63 @@
+begin;
+select plan(13);
+
+select tests.arrange_cast();
+
+select tests.act_as(tests.alice());
+select results_eq(
+  $$ select r.full_name, r.git_url, r.owner_user_id, r.organization_id
+     from ensure_repository('alice/new', 'https://example.com/alice/new.git') as r $$,
+  $$ values ('alice/new', 'https://example.com/alice/new.git', tests.alice(), null::uuid) $$,
+  'a repository that is new is made for the user');
+select is(
+  (select r.id from ensure_repository('alice/app') as r), tests.alice_repository(),
+  'one that there is is found by its name');
+select is(
+  (select r.id from ensure_repository('alice/app', 'https://example.com/alice/app.git') as r),
+  tests.alice_repository(), 'and by its name and URL');
+select is(
+  tests.refusal($$ select ensure_repository('alice/app', 'https://example.com/else.git') $$),
+  'PT409 repository_url_differs git_url', 'but its URL stays');
+select is(
+  tests.refusal($$ select ensure_repository('alice/unknown') $$),
+  'PT422 missing_git_url git_url', 'a new one needs a URL');
+select is(
+  tests.refusal($$ select ensure_repository('acme/x', 'https://example.com/x.git',
+    tests.acme()) $$),
+  'PT422 unknown_organization organization', 'a stranger adds nothing to an organization');
+select is(
+  tests.refusal($$ select ensure_repository('acme/x', 'https://example.com/x.git',
+    gen_random_uuid()) $$),
+  'PT422 unknown_organization organization', 'an unknown organization looks the same');
+
+select tests.act_as(tests.carol());
+select results_eq(
+  $$ select r.owner_user_id, r.organization_id
+     from ensure_repository('acme/x', 'https://example.com/x.git', tests.acme()) as r $$,
+  $$ values (null::uuid, tests.acme()) $$,
+  'a member adds repositories to the organization');
+select results_eq(
+  $$ select r.owner_user_id, r.git_url
+     from ensure_repository('alice/app', 'https://example.com/carol.git') as r $$,
+  $$ values (tests.carol(), 'https://example.com/carol.git') $$,
+  'each owner has names of its own');
+
+select tests.act_as(tests.dave());
+select is(
+  tests.refusal($$ select ensure_repository('acme/shop', null, tests.acme()) $$),
+  'PT422 unknown_organization organization', 'a former member finds nothing');
+select tests.act_with_claims(null);
+select is(
+  tests.refusal($$ select ensure_repository('a/b', 'https://example.com/b.git') $$),
+  '42501', 'nobody adds nothing');
+select tests.act_as_anon();
+select is(
+  tests.refusal($$ select ensure_repository('a/b', 'https://example.com/b.git') $$),
+  '42501', 'anon may not add');
+
+select tests.act_as_admin();
+select is(
+  (select count(*)::integer from repositories), 5, 'whatever was refused left nothing');
+
+select * from finish();
+rollback;

@@ -1,0 +1,61 @@
+begin;
+select plan(11);
+
+select tests.set_clock('2026-03-01 12:00+00');
+select tests.arrange_cast();
+select tests.arrange_job('job');
+
+select tests.act_as_worker();
+select is(
+  (select j.id from claim_index_job('worker-1', '1 minute') as j), tests.id('job'),
+  'worker 1 has the job');
+select tests.advance_clock('10 seconds');
+select results_eq(
+  $$ select p.cancel_requested, p.lease_expires_at
+     from report_job_progress(tests.id('job'), 1) as p $$,
+  $$ values (false, timestamptz '2026-03-01 12:01+00') $$,
+  'a heartbeat without a lease leaves the lease');
+select results_eq(
+  $$ select j.heartbeat_at, j.updated_at, j.version, j.progress from index_jobs as j
+     where j.id = tests.id('job') $$,
+  $$ values (timestamptz '2026-03-01 12:00:10+00', timestamptz '2026-03-01 12:00+00', 2::bigint,
+       null::jsonb) $$,
+  'a heartbeat is no visible change');
+select results_eq(
+  $$ select p.lease_expires_at
+     from report_job_progress(tests.id('job'), 1, 'symbols', 3, 7, '1 minute') as p $$,
+  $$ values (timestamptz '2026-03-01 12:01:10+00') $$,
+  'with a lease it runs from now');
+select results_eq(
+  $$ select j.updated_at, j.version, j.progress from index_jobs as j
+     where j.id = tests.id('job') $$,
+  $$ values (timestamptz '2026-03-01 12:00:10+00', 3::bigint,
+       '{"phase": "symbols", "done": 3, "total": 7}'::jsonb) $$,
+  'progress is a visible change');
+select tests.advance_clock('10 seconds');
+select is(
+  tests.refusal($$ select report_job_progress(tests.id('job'), 1, 'symbols', 3, 7) $$),
+  'accepted', 'the same progress may be reported again');
+select results_eq(
+  $$ select j.updated_at, j.version from index_jobs as j where j.id = tests.id('job') $$,
+  $$ values (timestamptz '2026-03-01 12:00:10+00', 3::bigint) $$,
+  'the same progress again is no visible change');
+select is(
+  tests.refusal($$ select report_job_progress(tests.id('job'), 1, 'walk', 3) $$),
+  'accepted', 'the total may be unknown');
+select is(
+  (select j.progress from index_jobs as j where j.id = tests.id('job')),
+  '{"phase": "walk", "done": 3, "total": null}', 'an unknown total is null');
+select is(
+  (select count(*)::integer from index_job_events as e where e.job_id = tests.id('job')), 2,
+  'neither heartbeat nor progress is an event');
+
+select tests.act_as_admin();
+update index_jobs set cancel_requested_at = '2026-03-01 12:00:20+00' where id = tests.id('job');
+select tests.act_as_worker();
+select is(
+  (select p.cancel_requested from report_job_progress(tests.id('job'), 1) as p), true,
+  'the answer says that the user has asked to cancel');
+
+select * from finish();
+rollback;

@@ -1,0 +1,46 @@
+begin;
+select plan(8);
+
+select tests.arrange_cast();
+create temp table keys (key_id text, api_key text);
+grant select, insert on keys to public;
+
+select tests.act_as(tests.alice());
+insert into keys select k.key_id, k.api_key from create_api_key('lost') as k;
+
+select tests.act_as(tests.bob());
+select is(
+  tests.refusal($$ select revoke_api_key((select key_id from keys)) $$),
+  'PT404', 'another user''s key is not found, without a detail');
+select is(
+  tests.refusal($$ select revoke_api_key('0000000000000000') $$),
+  'PT404', 'an unknown key looks the same');
+select tests.act_with_claims(null);
+select is(
+  tests.refusal($$ select revoke_api_key((select key_id from keys)) $$),
+  'PT404', 'nobody revokes nothing');
+select tests.act_as_anon();
+select is(
+  tests.refusal($$ select revoke_api_key((select key_id from keys)) $$),
+  '42501', 'anon may not revoke');
+
+select tests.act_as_http();
+select is(
+  (select a.code from api_get_job_status((select api_key from keys), null, 'x') as a),
+  null, 'the key works until then');
+select tests.act_as(tests.alice());
+select results_eq(
+  $$ select k.name, k.enabled from revoke_api_key((select key_id from keys)) as k $$,
+  $$ values ('lost', false) $$,
+  'a user revokes an own key');
+select results_eq(
+  $$ select k.name, k.enabled from revoke_api_key((select key_id from keys)) as k $$,
+  $$ values ('lost', false) $$,
+  'again is no error');
+select tests.act_as_http();
+select is(
+  (select a.code from api_get_job_status((select api_key from keys), null, 'x') as a),
+  'AUTH_INVALID_KEY', 'its next call is refused');
+
+select * from finish();
+rollback;

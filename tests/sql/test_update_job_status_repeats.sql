@@ -1,0 +1,62 @@
+begin;
+select plan(12);
+
+select tests.arrange_cast();
+select tests.arrange_job('running', 'processing');
+select tests.arrange_job('done', 'completed');
+select tests.arrange_job('broken', 'failed');
+select tests.arrange_job('given_up', 'cancelled');
+create temp table before as
+select j.* from index_jobs as j;
+grant select on before to public;
+
+select tests.advance_clock('1 minute');
+select tests.act_as_worker();
+select is(
+  tests.refusal(
+    $$ select update_job_status(tests.id('running'), 'processing', p_worker_id => 'worker-1') $$),
+  'accepted', 'a worker may say twice that it has begun');
+select is(
+  tests.refusal(
+    $$ select update_job_status(tests.id('running'), 'processing', p_worker_id => 'worker-2') $$),
+  'PT409 already_processing worker_id', 'a second worker may not begin the same job');
+select is(
+  tests.refusal($$ select update_job_status(tests.id('running'), 'processing') $$),
+  'PT409 already_processing worker_id', 'nor may a worker without a name');
+
+select is(
+  tests.refusal($$ select update_job_status(tests.id('done'), 'completed',
+    '{"stats": {"symbols_extracted": 5, "files_indexed": 2}}', 1) $$),
+  'accepted', 'the same result again is a lost answer repeated, in whatever order of its members');
+select is(
+  tests.refusal($$ select update_job_status(tests.id('done'), 'completed',
+    '{"stats": {"files_indexed": 3, "symbols_extracted": 5}}') $$),
+  'PT409 conflicting_repeat metadata', 'another result is refused');
+select is(
+  tests.refusal($$ select update_job_status(tests.id('done'), 'completed') $$),
+  'PT409 conflicting_repeat metadata', 'no result is another result');
+select is(
+  tests.refusal($$ select update_job_status(tests.id('done'), 'completed',
+    tests.metadata_for('completed'), 2) $$),
+  'PT409 stale_attempt attempt', 'the same result of another attempt is refused');
+
+select is(
+  tests.refusal(
+    $$ select update_job_status(tests.id('broken'), 'failed', '{"error": " it broke "}') $$),
+  'accepted', 'the same error again is a lost answer repeated');
+select is(
+  tests.refusal($$ select update_job_status(tests.id('broken'), 'failed', '{"error": "else"}') $$),
+  'PT409 conflicting_repeat metadata', 'another error is refused');
+select is(
+  tests.refusal($$ select update_job_status(tests.id('given_up'), 'cancelled') $$),
+  'accepted', 'a job may be cancelled twice');
+
+select results_eq(
+  $$ select j.* from index_jobs as j order by j.id $$,
+  $$ select b.* from before as b order by b.id $$,
+  'no repeat changes a row');
+select is(
+  (select count(*)::integer from index_job_events), 9, 'no repeat writes an event');
+
+select * from finish();
+rollback;
