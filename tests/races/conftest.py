@@ -1,0 +1,122 @@
+"""Real processes and connections that want the same job at the same time."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import psycopg
+import pytest
+from psycopg.rows import TupleRow
+
+Connection = psycopg.Connection[TupleRow]
+
+
+class Database(Protocol):
+    @property
+    def url(self) -> str: ...
+    @property
+    def worker_url(self) -> str: ...
+    def url_of(self, login: str) -> str: ...
+
+
+@dataclass(frozen=True)
+class Arena:
+    """A database with the cast of tests/sql/bootstrap.sql, and its superuser's connection."""
+
+    database: Database
+    connection: Connection
+
+    def rows(self, query: str, *arguments: Any) -> list[TupleRow]:
+        return self.connection.execute(query.encode(), arguments).fetchall()
+
+    def value(self, query: str, *arguments: Any) -> Any:
+        (row,) = self.rows(query, *arguments)
+        return row[0]
+
+    def job(self) -> str:
+        """The id of a new pending job."""
+        return str(self.value("select tests.job_for(tests.alice_repository())"))
+
+    def until_waiting(self, count: int) -> None:
+        """Returns when that many connections to the database wait for a lock."""
+        waiting = (
+            "select count(*) from pg_stat_activity"
+            " where datname = current_database() and wait_event_type = 'Lock'"
+        )
+        deadline = time.monotonic() + 60
+        while (now := self.value(waiting)) != count:
+            assert time.monotonic() < deadline, f"{now} connections wait, not {count}"
+            time.sleep(0.01)
+
+    @contextmanager
+    def locked(self, job_id: str) -> Iterator[None]:
+        """Holds the lock of the job's row; nothing is changed."""
+        with psycopg.connect(self.database.url) as holder:
+            holder.execute("select from public.index_jobs where id = %s for update", (job_id,))
+            yield
+
+
+@pytest.fixture(scope="module")
+def arena(clusters: Any) -> Iterator[Arena]:
+    with (
+        clusters(18).database("ordinary", migrated=True) as database,
+        psycopg.connect(database.url, autocommit=True) as connection,
+    ):
+        connection.execute("select tests.arrange_cast()")
+        yield Arena(database, connection)
+
+
+class Movers:
+    """Processes that each have a connection; see mover.py."""
+
+    def __init__(self, processes: Sequence[subprocess.Popen[str]]) -> None:
+        self._processes = processes
+
+    def start(self, statements: Sequence[str]) -> None:
+        """Gives the first processes a statement each."""
+        for process, statement in zip(self._processes, statements, strict=False):
+            assert process.stdin is not None
+            process.stdin.write(statement + "\n")
+            process.stdin.flush()
+
+    def answers(self, count: int) -> list[dict[str, str | None]]:
+        """What the first so many processes have to say."""
+        return [json.loads(self._line(process)) for process in self._processes[:count]]
+
+    def run(self, statements: Sequence[str]) -> list[dict[str, str | None]]:
+        self.start(statements)
+        return self.answers(len(statements))
+
+    def _line(self, process: subprocess.Popen[str]) -> str:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        assert line, "a process ended early"
+        return line
+
+    def until_ready(self) -> None:
+        assert {self._line(process) for process in self._processes} == {"ready\n"}
+
+
+@pytest.fixture(scope="module")
+def movers(arena: Arena) -> Iterator[Movers]:
+    """20 processes that are connected as a worker."""
+    command = [sys.executable, str(Path(__file__).with_name("mover.py")), arena.database.worker_url]
+    with ExitStack() as at_exit:
+        processes = []
+        for _ in range(20):
+            process = at_exit.enter_context(
+                subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            )
+            at_exit.callback(process.kill)
+            processes.append(process)
+        started = Movers(processes)
+        started.until_ready()
+        yield started

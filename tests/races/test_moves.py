@@ -1,0 +1,202 @@
+"""Many that move one job: each step happens once, in the order of the lock."""
+
+from __future__ import annotations
+
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
+import psycopg
+import pytest
+
+from .conftest import Arena, Movers
+
+
+def trail(arena: Arena, job_id: str) -> list[tuple[int, str | None, str]]:
+    return arena.rows(
+        "select event_no, from_status::text, to_status::text from public.index_job_events"
+        " where job_id = %s order by event_no",
+        job_id,
+    )
+
+
+def refusal(url: str, statement: str) -> str | None:
+    """SQLSTATE and detail, or null when the statement was accepted."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        try:
+            connection.execute(statement.encode())
+        except psycopg.Error as error:
+            return f"{error.sqlstate} {error.diag.message_detail}"
+    return None
+
+
+def move(job_id: str, status: str, metadata: str = "{}", worker: str = "w") -> str:
+    return (
+        f"select status from update_job_status('{job_id}', '{status}', '{metadata}',"
+        f" p_worker_id => '{worker}')"
+    )
+
+
+def test_of_20_processes_one_makes_each_step(arena: Arena, movers: Movers) -> None:
+    for _ in range(5):
+        job_id = arena.job()
+        with arena.locked(job_id):
+            movers.start([move(job_id, "processing", worker=f"w{n}") for n in range(20)])
+            arena.until_waiting(20)
+        begun = Counter(map(str, movers.answers(20)))
+        assert begun == {
+            "{'value': 'processing'}": 1,
+            "{'refusal': 'PT409 already_processing'}": 19,
+        }
+
+        ends = [
+            move(job_id, "failed", f'{{"error": "e{n}"}}')
+            if n % 2
+            else move(job_id, "completed", f'{{"stats": {{"files_indexed": {n}}}}}')
+            for n in range(20)
+        ]
+        with arena.locked(job_id):
+            movers.start(ends)
+            arena.until_waiting(20)
+        answers = movers.answers(20)
+        (won,) = [answer["value"] for answer in answers if "value" in answer]
+        lost = Counter(answer["refusal"] for answer in answers if "refusal" in answer)
+        assert lost == {"PT409 conflicting_repeat": 9, "PT409 invalid_transition": 10}
+
+        assert trail(arena, job_id) == [
+            (1, None, "pending"),
+            (2, "pending", "processing"),
+            (3, "processing", won),
+        ]
+        assert arena.rows(
+            "select status::text, attempt, version,"
+            " completed_at >= started_at and started_at >= created_at"
+            " from public.index_jobs where id = %s",
+            job_id,
+        ) == [(won, 1, 3, True)]
+
+
+def test_16_workers_claim_one_job_and_one_gets_it(arena: Arena, movers: Movers) -> None:
+    for _ in range(10):
+        job_id = arena.job()
+        answers = movers.run([f"select id from claim_index_job('w{n}')" for n in range(16)])
+        got = [answer["value"] for answer in answers]
+        assert (got.count(job_id), got.count(None)) == (1, 15)
+        assert len(trail(arena, job_id)) == 2
+        assert refusal(arena.database.worker_url, move(job_id, "completed")) is None
+
+
+def test_16_workers_claim_16_jobs_and_each_gets_one(arena: Arena, movers: Movers) -> None:
+    jobs = {arena.job() for _ in range(16)}
+    answers = movers.run([f"select id from claim_index_job('w{n}')" for n in range(16)])
+    assert sorted(str(answer["value"]) for answer in answers) == sorted(jobs)
+    for job_id in jobs:
+        assert refusal(arena.database.worker_url, move(job_id, "completed")) is None
+
+
+@pytest.mark.parametrize("ends", [("completed", "failed"), ("failed", "completed")])
+def test_of_complete_and_fail_the_first_to_get_the_lock_wins(
+    arena: Arena, ends: tuple[str, str]
+) -> None:
+    job_id = arena.job()
+    worker = arena.database.worker_url
+    assert refusal(worker, move(job_id, "processing")) is None
+    statements = {
+        "completed": move(job_id, "completed", '{"stats": {"files_indexed": 1}}'),
+        "failed": move(job_id, "failed", '{"error": "it broke"}'),
+    }
+    with ThreadPoolExecutor(2) as threads:
+        with arena.locked(job_id):
+            first = threads.submit(refusal, worker, statements[ends[0]])
+            arena.until_waiting(1)
+            second = threads.submit(refusal, worker, statements[ends[1]])
+            arena.until_waiting(2)
+        assert first.result() is None
+        assert second.result() == "PT409 invalid_transition"
+    assert trail(arena, job_id)[2:] == [(3, "processing", ends[0])]
+
+
+@pytest.mark.parametrize("outcome", ["commit", "rollback"])
+def test_whoever_waits_moves_the_job_as_the_other_leaves_it(arena: Arena, outcome: str) -> None:
+    job_id = arena.job()
+    worker = arena.database.worker_url
+    with ThreadPoolExecutor(1) as threads, psycopg.connect(worker) as first:
+        first.execute(move(job_id, "cancelled").encode())
+        second = threads.submit(refusal, worker, move(job_id, "processing"))
+        arena.until_waiting(1)
+        first.execute(outcome.encode())
+        committed = outcome == "commit"
+        assert second.result() == ("PT409 invalid_transition" if committed else None)
+    assert trail(arena, job_id) == [
+        (1, None, "pending"),
+        (2, "pending", "cancelled" if committed else "processing"),
+    ]
+
+
+def test_a_job_that_is_locked_is_passed_over_by_a_claim(arena: Arena) -> None:
+    first, second = arena.job(), arena.job()
+    claim = "select id from claim_index_job('w')"
+    with psycopg.connect(arena.database.worker_url, autocommit=True) as connection:
+        with arena.locked(first):
+            row = connection.execute(claim.encode()).fetchone()
+            assert row is not None
+            assert str(row[0]) == second
+        row = connection.execute(claim.encode()).fetchone()
+        assert row is not None
+        assert str(row[0]) == first
+
+
+@pytest.mark.parametrize(
+    ("statement", "column"),
+    [
+        ("select update_job_status(%s, 'processing')", "started_at"),
+        ("select link_queue_job(%s, gen_random_uuid())", "updated_at"),
+        ("select report_job_progress(%s, 1, 'walk', 1)", "heartbeat_at"),
+        ("select update_job_status(%s, 'completed', p_attempt => 1)", "completed_at"),
+    ],
+)
+def test_the_clock_is_read_when_the_lock_is_held(arena: Arena, statement: str, column: str) -> None:
+    arena.connection.execute("select tests.set_clock('2026-03-01 12:00+00')")
+    try:
+        job_id = arena.job()
+        if column in {"heartbeat_at", "completed_at"}:
+            assert refusal(arena.database.worker_url, move(job_id, "processing")) is None
+        with ThreadPoolExecutor(1) as threads:
+            with arena.locked(job_id):
+                moved = threads.submit(
+                    refusal, arena.database.worker_url, statement.replace("%s", f"'{job_id}'")
+                )
+                arena.until_waiting(1)
+                arena.connection.execute("select tests.advance_clock('1 minute')")
+            assert moved.result() is None
+        query = f"select {column} = '2026-03-01 12:01+00' from public.index_jobs where id = %s"
+        assert arena.value(query, job_id) is True
+    finally:
+        arena.connection.execute("select tests.set_clock(null)")
+
+
+def test_one_idempotency_key_at_once_makes_one_job(arena: Arena, movers: Movers) -> None:
+    create = (
+        "select id from create_index_job(tests.acme_repository(), p_idempotency_key => 'the-key')"
+    )
+    ids = {answer.get("value") for answer in movers.run([create] * 16)}
+    made = arena.rows(
+        "select id::text, (select count(*) from public.index_job_events as e where e.job_id = j.id)"
+        " from public.index_jobs as j where idempotency_key = 'the-key'"
+    )
+    assert made == [(ids.pop(), 1)]
+    assert not ids
+
+
+def test_one_new_repository_at_once_is_made_once(arena: Arena, movers: Movers) -> None:
+    claims = '{"sub": "00000000-0000-4000-8000-0000000000a1", "role": "authenticated"}'
+    create = (
+        f"select verdict from api_create_index_job(null, '{claims}', 'alice/race',"
+        " 'https://example.com/race.git', null, null, null, null)"
+    )
+    assert movers.run([create] * 16) == [{"value": "ok"}] * 16
+    assert arena.rows(
+        "select count(distinct r.id), count(*) from public.repositories as r"
+        " join public.index_jobs as j on j.repository_id = r.id where r.full_name = 'alice/race'"
+    ) == [(1, 16)]
+    counted = "select requests from private.rate_limit_counters where user_id = tests.alice()"
+    assert arena.value(counted) == 16
