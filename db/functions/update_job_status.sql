@@ -62,7 +62,7 @@ begin
   if v_status = v_job.status and private.is_final(v_status) then
     if v_error is distinct from v_job.error_message
       or v_stats is distinct from v_job.stats
-      or v_commit_sha <> v_job.commit_sha
+      or (v_commit_sha is not null and v_commit_sha is distinct from v_job.commit_sha)
     then
       raise exception 'the job already ended with another result'
         using errcode = 'PT409', detail = 'conflicting_repeat', column = 'metadata',

@@ -1,11 +1,16 @@
 begin;
-select plan(12);
+select plan(14);
 
 select tests.arrange_cast();
 select tests.arrange_job('running', 'processing');
 select tests.arrange_job('done', 'completed');
 select tests.arrange_job('broken', 'failed');
 select tests.arrange_job('given_up', 'cancelled');
+select tests.arrange_job('at_commit', 'processing');
+do $$ begin
+  perform update_job_status(tests.id('at_commit'), 'completed',
+    jsonb_build_object('commit_sha', repeat('a', 40)));
+end; $$;
 create temp table before as
 select j.* from index_jobs as j;
 grant select on before to public;
@@ -39,6 +44,14 @@ select is(
   tests.refusal($$ select update_job_status(tests.id('done'), 'completed',
     tests.metadata_for('completed'), 2) $$),
   'PT409 stale_attempt attempt', 'the same result of another attempt is refused');
+select is(
+  tests.refusal($$ select update_job_status(tests.id('done'), 'completed',
+    tests.metadata_for('completed') || jsonb_build_object('commit_sha', repeat('a', 40))) $$),
+  'PT409 conflicting_repeat metadata', 'a commit where none was named is another result');
+select is(
+  tests.refusal($$ select update_job_status(tests.id('at_commit'), 'completed',
+    jsonb_build_object('commit_sha', repeat('A', 40))) $$),
+  'accepted', 'the commit that was named is the same result');
 
 select is(
   tests.refusal(
@@ -56,7 +69,7 @@ select results_eq(
   $$ select b.* from before as b order by b.id $$,
   'no repeat changes a row');
 select is(
-  (select count(*)::integer from index_job_events), 9, 'no repeat writes an event');
+  (select count(*)::integer from index_job_events), 12, 'no repeat writes an event');
 
 select * from finish();
 rollback;
