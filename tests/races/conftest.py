@@ -70,6 +70,8 @@ def arena(clusters: Any) -> Iterator[Arena]:
         clusters(18).database("ordinary", migrated=True) as database,
         psycopg.connect(database.url, autocommit=True) as connection,
     ):
+        # whoever waits for ever is found out
+        connection.execute(f"alter database {database.name} set statement_timeout = '30s'")
         connection.execute("select tests.arrange_cast()")
         yield Arena(database, connection)
 
