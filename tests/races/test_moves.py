@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import psycopg
 import pytest
+from psycopg.rows import TupleRow
 
 from .conftest import Arena, Movers
 
@@ -187,16 +189,31 @@ def test_one_idempotency_key_at_once_makes_one_job(arena: Arena, movers: Movers)
     assert not ids
 
 
-def test_one_new_repository_at_once_is_made_once(arena: Arena, movers: Movers) -> None:
-    claims = '{"sub": "00000000-0000-4000-8000-0000000000a1", "role": "authenticated"}'
-    create = (
-        f"select verdict from api_create_index_job(null, '{claims}', 'alice/race',"
-        " 'https://example.com/race.git', null, null, null, null)"
-    )
-    assert movers.run([create] * 16) == [{"value": "ok"}] * 16
-    assert arena.rows(
-        "select count(distinct r.id), count(*) from public.repositories as r"
-        " join public.index_jobs as j on j.repository_id = r.id where r.full_name = 'alice/race'"
-    ) == [(1, 16)]
-    counted = "select requests from private.rate_limit_counters where user_id = tests.alice()"
-    assert arena.value(counted) == 16
+@pytest.mark.parametrize("outcome", ["commit", "rollback"])
+def test_two_members_at_once_add_one_repository(arena: Arena, outcome: str) -> None:
+    name = f"acme/{outcome}"
+    with ExitStack() as at_exit:
+        connections = []
+        for member in ("bob", "carol"):
+            url = arena.database.url_of("test_authenticated")
+            connection = at_exit.enter_context(psycopg.connect(url))
+            claims = "select set_config('request.jwt.claims', jsonb_build_object('sub', tests.{}())"
+            connection.execute(f"{claims.format(member)}::text, false)".encode())
+            connection.commit()
+            connections.append(connection)
+        threads = at_exit.enter_context(ThreadPoolExecutor(1))
+
+        def ensure(connection: psycopg.Connection[TupleRow]) -> TupleRow | None:
+            return connection.execute(
+                "select id from ensure_repository(%s, 'https://example.com/x.git', tests.acme())",
+                (name,),
+            ).fetchone()
+
+        first, second = connections
+        made = ensure(first)
+        waiting = threads.submit(ensure, second)
+        arena.until_waiting(1)
+        first.execute(outcome.encode())
+        assert (waiting.result() == made) is (outcome == "commit")
+        second.commit()
+    assert arena.value("select count(*) from public.repositories where full_name = %s", name) == 1
