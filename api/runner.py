@@ -18,8 +18,10 @@ import shutil
 import signal
 import socket
 import sys
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
@@ -29,6 +31,7 @@ import psycopg
 from psycopg_pool import AsyncConnectionPool
 
 from api import runner_rpc
+from api.indexer.protocol import Limits
 from api.runner_rpc import Index, Job, Progress
 
 logger = logging.getLogger(__name__)
@@ -39,9 +42,8 @@ _CALL_SECONDS = 10
 _HAND_BACK_SECONDS = 3
 _STORE_ATTEMPTS = 10
 _LINE_BYTES = 1024 * 1024
-_INHERITED = {"HOME", "LANG", "LC_ALL", "PATH", "SSL_CERT_DIR", "SSL_CERT_FILE"} | {
-    name for proxy in ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY") for name in (proxy, proxy.lower())
-}
+_INHERITED = {"HOME", "LANG", "LC_ALL", "PATH", "SSL_CERT_DIR", "SSL_CERT_FILE"}
+_REMOVALS = 50
 
 Call = Callable[[psycopg.AsyncConnection[Any]], Awaitable[Any]]
 
@@ -56,6 +58,10 @@ class CancelledJobError(Exception):
 
 class FailedJobError(Exception):
     """The job cannot be done; the message is the sentence that its user reads."""
+
+
+class InterruptedJobError(Exception):
+    """The job was ended by somebody else, for no fault of its own."""
 
 
 class Runner:
@@ -74,12 +80,21 @@ class Runner:
         lease_seconds: float,
         run_dir: Path,
         local_roots: Sequence[Path] = (),
+        trusted_hosts: Sequence[str] = (),
+        proxy: str | None = None,
+        limits: Limits | None = None,
         grace_seconds: float = 5,
     ) -> None:
         self.worker_id = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._lease = timedelta(seconds=lease_seconds)
         self._grace = grace_seconds
-        self._local_roots = [str(root) for root in local_roots]
+        self._request = {
+            "local_roots": [str(root) for root in local_roots],
+            "trusted_hosts": list(trusted_hosts),
+            "proxy": proxy,
+            "limits": asdict(limits or Limits()),
+            "parent_pid": os.getpid(),
+        }
         self._scratch = Scratch(run_dir.resolve() / "scratch", self.worker_id)
         self._slots = asyncio.Semaphore(concurrency)
         self._kicked = asyncio.Event()
@@ -193,13 +208,15 @@ class Runner:
             logger.exception("job %s attempt %s could not be ended", job.id, job.attempt)
         finally:
             self._overdue.discard(job.id)
-            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+            await asyncio.to_thread(_remove, folder)
 
     async def _attempt(self, job: Job, folder: Path) -> None:
         try:
             await self._work(job, folder)
         except CancelledJobError:
             await self._finish(job, "cancelled", {})
+        except InterruptedJobError:
+            await self._hand_back(job)
         except FailedJobError as failure:
             await self._finish(job, "failed", {"error": str(failure)})
         except (LostError, asyncio.CancelledError):
@@ -233,14 +250,11 @@ class Runner:
             raise FailedJobError("The repository has no address to clone from.")
         work = folder / "work"
         await asyncio.to_thread(work.mkdir, mode=0o700, parents=True)
-        request: dict[str, Any] = {
+        request = self._request | {
             "git_url": job.git_url,
             "ref": job.ref,
             "commit_sha": job.commit_sha,
             "scratch": str(work),
-            "local_roots": self._local_roots,
-            "limits": {},
-            "parent_pid": os.getpid(),
         }
         index = await run_indexer(request, folder, progress.set)
         last = progress.value
@@ -370,7 +384,7 @@ class Scratch:
             fcntl.flock(guard, fcntl.LOCK_EX)
             for folder in self._root.iterdir():
                 if folder.is_dir() and self._is_abandoned(folder):
-                    shutil.rmtree(folder, ignore_errors=True)
+                    _remove(folder)
             self.folder.mkdir(mode=0o700)
             self._lock = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
             fcntl.flock(self._lock, fcntl.LOCK_EX)
@@ -378,7 +392,7 @@ class Scratch:
             os.close(guard)
 
     def close(self) -> None:
-        shutil.rmtree(self.folder, ignore_errors=True)
+        _remove(self.folder)
         os.close(self._lock)
 
     @staticmethod
@@ -395,6 +409,16 @@ class Scratch:
             return True
         finally:
             os.close(descriptor)
+
+
+def _remove(folder: Path) -> None:
+    """Removes a folder, in which processes that were just killed may still be writing."""
+    for _ in range(_REMOVALS):
+        shutil.rmtree(folder, ignore_errors=True)
+        if not folder.exists():
+            return
+        time.sleep(0.1)
+    logger.warning("the folder %s could not be removed", folder)
 
 
 async def run_indexer(
@@ -433,6 +457,8 @@ async def run_indexer(
         tail = (await asyncio.to_thread(log.read_bytes))[-4000:].decode(errors="replace")
         logger.error("an indexer died without a word (exit %s)\n%s", process.returncode, tail)
         raise FailedJobError("The indexer stopped unexpectedly, without giving a reason.")
+    if last["event"] == "error" and last["retryable"]:
+        raise InterruptedJobError
     if last["event"] == "error":
         raise FailedJobError(last["message"])
     return Index(

@@ -13,19 +13,30 @@ Phase = Literal["clone", "files", "symbols"]
 
 
 class IndexingError(Exception):
-    """Ends a job. The message is for its owner: no credentials, no path of the machine."""
+    """Ends a job. The message is for its owner: no credentials, no path of the machine.
 
-    def __init__(self, code: str, message: str) -> None:
+    `retryable` says that the same job may well succeed later.
+    """
+
+    def __init__(self, code: str, message: str, *, retryable: bool = False) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
+        self.retryable = retryable
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What one job may take. Sizes in bytes, times in seconds."""
+    """What one job may take. Sizes in bytes, times in seconds.
+
+    `seconds` to `scratch_bytes` are of all its processes together. `files` counts folders apart.
+    """
 
     seconds: float = 900
+    cpu_seconds: float = 1800
+    memory: int = 1024**3
+    processes: int = 64
+    scratch_bytes: int = 4 * 1024**3
     files: int = 500_000
     file_bytes: int = 1024 * 1024
     total_bytes: int = 4 * 1024**3
@@ -39,8 +50,9 @@ class Limits:
 class Request:
     """One job: index `ref` (HEAD: the default branch) or exactly `commit_sha` of `git_url`.
 
-    Local paths and file:// are taken only inside `local_roots`. With `parent_pid` the indexer
-    ends at once when its parent is no longer that process.
+    Local paths and file:// are taken only inside `local_roots`; http:// and addresses that are not
+    public only of `trusted_hosts`, each `name` or `name:port`. A `proxy`, a URL, looks names up
+    itself. With `parent_pid` the indexer ends at once when its parent is no longer that process.
     """
 
     git_url: str
@@ -48,6 +60,8 @@ class Request:
     ref: str = "HEAD"
     commit_sha: str | None = None
     local_roots: tuple[Path, ...] = ()
+    trusted_hosts: tuple[str, ...] = ()
+    proxy: str | None = None
     limits: Limits = field(default_factory=Limits)
     parent_pid: int | None = None
 
@@ -81,6 +95,8 @@ class Request:
             ref=ref,
             commit_sha=commit_sha.lower() if commit_sha else None,
             local_roots=roots,
+            trusted_hosts=tuple(data.get("trusted_hosts") or ()),
+            proxy=data.get("proxy"),
             limits=limits,
             parent_pid=data.get("parent_pid"),
         )
@@ -122,6 +138,7 @@ class Failure(TypedDict):
     event: Literal["error"]
     code: str
     message: str
+    retryable: bool
 
 
 Event = Progress | Result | Failure

@@ -239,7 +239,6 @@ def test_a_host_that_stalls_ends_with_the_time_limit(host: Host, start: Start) -
     process = start(f"{host.url}/stall/a", environment=host.environment, limits={"seconds": 1})
     assert host.stalled.wait(20)
     stdout, _ = process.communicate(timeout=20)
-    assert process.returncode == 1
     assert '"code": "time_limit"' in stdout.splitlines()[-1]
     eventually(group_is_gone(process.pid))
 
