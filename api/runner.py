@@ -41,6 +41,7 @@ _REPORT_SECONDS = 0.5
 _CALL_SECONDS = 10
 _HAND_BACK_SECONDS = 3
 _STORE_ATTEMPTS = 10
+_TRANSIENT = {"interrupted"}  # codes of the indexer that may pass by
 _LINE_BYTES = 1024 * 1024
 _INHERITED = {"HOME", "LANG", "LC_ALL", "PATH", "SSL_CERT_DIR", "SSL_CERT_FILE"}
 _REMOVALS = 50
@@ -60,8 +61,8 @@ class FailedJobError(Exception):
     """The job cannot be done; the message is the sentence that its user reads."""
 
 
-class InterruptedJobError(Exception):
-    """The job was ended by somebody else, for no fault of its own."""
+class FailedAttemptError(Exception):
+    """This attempt could not do the job, another one may."""
 
 
 class Runner:
@@ -215,7 +216,7 @@ class Runner:
             await self._work(job, folder)
         except CancelledJobError:
             await self._finish(job, "cancelled", {})
-        except InterruptedJobError:
+        except FailedAttemptError:
             await self._hand_back(job)
         except FailedJobError as failure:
             await self._finish(job, "failed", {"error": str(failure)})
@@ -457,8 +458,8 @@ async def run_indexer(
         tail = (await asyncio.to_thread(log.read_bytes))[-4000:].decode(errors="replace")
         logger.error("an indexer died without a word (exit %s)\n%s", process.returncode, tail)
         raise FailedJobError("The indexer stopped unexpectedly, without giving a reason.")
-    if last["event"] == "error" and last["retryable"]:
-        raise InterruptedJobError
+    if last["event"] == "error" and last["code"] in _TRANSIENT:
+        raise FailedAttemptError
     if last["event"] == "error":
         raise FailedJobError(last["message"])
     return Index(

@@ -48,14 +48,7 @@ def _reason(error: Exception, limits: Limits) -> IndexingError:
 
 
 def _fail(error: IndexingError) -> None:
-    _emit(
-        {
-            "event": "error",
-            "code": error.code,
-            "message": error.message,
-            "retryable": error.retryable,
-        }
-    )
+    _emit({"event": "error", "code": error.code, "message": error.message})
 
 
 def _emit(event: Event) -> None:

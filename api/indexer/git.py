@@ -112,9 +112,15 @@ _FAILURES = (
         "The host of the repository could not be reached, or broke off. Try again later.",
     ),
 )
-# Git says that one of its own processes met a limit, and which.
+# When a process that git started was killed, it may tell no more than these.
+_SILENCED = {
+    "early EOF",
+    "fetch-pack: invalid index-pack output",
+    "the remote end hung up unexpectedly",
+    "Could not read from remote repository.",
+}
+# Git says that one of its processes met a limit, and which.
 _EXCEEDED = (
-    (r"died of signal 25|file too large", "scratch_limit"),
     (r"died of signal 24", "cpu_limit"),
     (r"out of memory|cannot allocate memory|unable to create thread", "memory_limit"),
 )
@@ -137,6 +143,7 @@ class Repository:
 
     def __init__(self, request: Request, source: Source, pin: str | None) -> None:
         scratch = request.scratch
+        self._git_dir = scratch / "repository.git"
         self._source = source
         self._pin = pin
         self._limits = request.limits
@@ -147,7 +154,7 @@ class Repository:
             "HOME": str(scratch),
             "TMPDIR": str(scratch),
             "LC_ALL": "C",
-            "GIT_DIR": str(scratch / "repository.git"),
+            "GIT_DIR": str(self._git_dir),
             "GIT_CONFIG_NOSYSTEM": "1",
             "GIT_CONFIG_GLOBAL": str(config),
             "GIT_ATTR_NOSYSTEM": "1",
@@ -336,6 +343,11 @@ class Repository:
             protocol=self._source.protocol,
         )
 
+    def _is_full(self) -> bool:
+        """Whether a file has become as large as it may, of which git itself says nothing."""
+        sizes = (path.stat().st_size for path in self._git_dir.rglob("*"))
+        return max(sizes, default=0) >= self._limits.scratch_bytes
+
     def _failure(self, process: subprocess.Popen[bytes], messages: bytes) -> IndexingError:
         """What a failed fetch means, by what git said."""
         text = "\n".join(
@@ -346,7 +358,10 @@ class Repository:
         if process.returncode < 0:
             text += f"\ngit died of signal {-process.returncode}"
         print(f"git: {text[-2000:]!r}", file=sys.stderr)
-        if re.search("died of signal 9$", text, re.MULTILINE):
+        if self._is_full():
+            return exceeded("scratch_limit", self._limits)
+        complaints = set(re.findall("^(?:fatal|error): (.*)", text, re.MULTILINE))
+        if "died of signal 9" in text or (complaints and complaints <= _SILENCED):
             return _interrupted()
         for pattern, code in _EXCEEDED:
             if re.search(pattern, text, re.IGNORECASE):
@@ -428,7 +443,7 @@ def _broken(process: subprocess.Popen[bytes]) -> IndexingError:
 
 def _interrupted() -> IndexingError:
     return IndexingError(
-        "interrupted", "Git was ended from outside. Try again later.", retryable=True
+        "interrupted", "Git was interrupted, or the host broke off. Try again later."
     )
 
 

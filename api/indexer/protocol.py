@@ -13,16 +13,12 @@ Phase = Literal["clone", "files", "symbols"]
 
 
 class IndexingError(Exception):
-    """Ends a job. The message is for its owner: no credentials, no path of the machine.
+    """Ends a job. The message is for its owner: no credentials, no path of the machine."""
 
-    `retryable` says that the same job may well succeed later.
-    """
-
-    def __init__(self, code: str, message: str, *, retryable: bool = False) -> None:
+    def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
-        self.retryable = retryable
 
 
 @dataclass(frozen=True)
@@ -138,7 +134,6 @@ class Failure(TypedDict):
     event: Literal["error"]
     code: str
     message: str
-    retryable: bool
 
 
 Event = Progress | Result | Failure

@@ -16,6 +16,8 @@ from typing import Any
 
 import pytest
 
+from tests.githost import Host
+
 _UNESCAPED = {"\\\\": "\\", "\\t": "\t", "\\n": "\n", "\\r": "\r"}
 
 
@@ -164,3 +166,20 @@ def index(start: Start) -> Index:
         return Outcome(process.returncode, events, stdout, stderr)
 
     return index
+
+
+@pytest.fixture
+def site(roots: Path) -> Iterator[Host]:
+    """A git host over http, which the indexer trusts unless a test says no."""
+    host = Host(roots)
+    yield host
+    host.close()
+
+
+@pytest.fixture
+def elsewhere(roots: Path, site: Host) -> Iterator[Host]:
+    """Where the site leads to, and nobody must follow."""
+    host = Host(roots)
+    site.elsewhere = host.url
+    yield host
+    host.close()
