@@ -39,6 +39,9 @@ migration: .venv/app  ## Stamp what changed in db/ into the next migration, name
 test: check  ## All that gates a change, on servers of its own
 	@$(BIN)/pytest -n 3 --dist loadfile
 
+prove: check  ## The long forms of the tests
+	@$(BIN)/pytest -n 3 --dist loadfile --prove
+
 check: lint types  ## What needs no database: drift of the migrations, lint, types
 	@$(BIN)/python -m db.stamp check
 

@@ -72,6 +72,7 @@ class Host:
         elif kind == "stall":
             self.stalled.set()
             self.released.wait(60)
+            request.close_connection = True
         elif kind == "redirect":
             request.send_response(302)
             request.send_header("Location", f"{self.elsewhere}/git/{rest}")
