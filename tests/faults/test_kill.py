@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -38,10 +38,13 @@ order by f.path, s.start_line, s.end_line, s.name
 class Machine:
     """An API with its runner in a process that can be killed, and started again."""
 
-    def __init__(self, database: Database, key: str, folder: Path) -> None:
+    def __init__(
+        self, database: Database, key: str, folder: Path, environment: dict[str, str]
+    ) -> None:
         self.run_dir = folder / "run"
         self._database = database
         self._key = key
+        self._environment = environment
         self._repository = folder / "repository"
         body = "".join(f"    x = x + {n} * (x - 1) if x else [x, {n}]\n" for n in range(60))
         files = {f"src/m{n}.py": f"def f{n}(x):\n{body}    return x\n" for n in range(400)}
@@ -59,9 +62,9 @@ class Machine:
                 "WORKER_DATABASE_URL": self._database.worker_url,
                 "JWT_SECRET": "a secret of the tests that is more than 32 bytes long",
                 "LOCAL_REPOSITORY_ROOTS": str(self._repository),
-                "RUNNER_LEASE_SECONDS": "1",
                 "RUN_DIR": str(self.run_dir),
-            },
+            }
+            | self._environment,
         )
         assert self.process.stdout
         self.client = Client(self.process.stdout.readline().strip(), self._key)
@@ -110,11 +113,19 @@ class Machine:
 
 
 @pytest.fixture
-def machine(database: Database, tenant_key: str, tmp_path: Path) -> Iterator[Machine]:
-    machine = Machine(database, tenant_key, tmp_path)
-    yield machine
-    machine.stop()
-    assert machine.runners() == []
+def new_machine(
+    database: Database, tenant_key: str, tmp_path: Path
+) -> Iterator[Callable[..., Machine]]:
+    machines: list[Machine] = []
+
+    def new(**environment: str) -> Machine:
+        machines.append(Machine(database, tenant_key, tmp_path, environment))
+        return machines[-1]
+
+    yield new
+    for machine in machines:
+        machine.stop()
+        assert machine.runners() == []
 
 
 @pytest.fixture
@@ -124,8 +135,9 @@ def rounds(pytestconfig: pytest.Config) -> int:
 
 @pytest.mark.parametrize("victim", ["runner", "parser", "git"])
 def test_a_job_survives_that_any_of_its_processes_is_killed(
-    victim: str, machine: Machine, rounds: int
+    victim: str, new_machine: Callable[..., Machine], rounds: int
 ) -> None:
+    machine = new_machine(RUNNER_LEASE_SECONDS="1")
     begun = time.monotonic()
     undisturbed = machine.rows(machine.ended(machine.index("undisturbed")))
     seconds = time.monotonic() - begun
@@ -142,6 +154,20 @@ def test_a_job_survives_that_any_of_its_processes_is_killed(
         assert machine.rows(job) == undisturbed
         until(lambda: not machine.scratch())
         assert len(machine.runners()) == 1
+
+
+def test_a_runner_that_is_told_to_end_hands_its_job_to_the_next_at_once(
+    new_machine: Callable[..., Machine],
+) -> None:
+    machine = new_machine(RUNNER_LEASE_SECONDS="600", RUNNER_GRACE_SECONDS="0")
+    job_id = machine.index("handed-back")
+    until(lambda: machine.processes("parser"))
+    machine.stop(signal.SIGTERM)
+    assert machine.runners() == []
+    machine.start()
+    job = machine.ended(job_id)
+    assert (job["status"], job["attempt"]) == ("completed", 2)
+    assert len(machine.rows(job)) == 400
 
 
 def kill(machine: Machine, victim: str) -> int:
