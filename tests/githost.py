@@ -123,7 +123,7 @@ class Host:
             ["git", "http-backend"],
             input=body,
             stdout=subprocess.PIPE,
-            check=True,
+            check=False,
             env={
                 "PATH": os.environ["PATH"],
                 "GIT_PROJECT_ROOT": str(root),

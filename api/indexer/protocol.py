@@ -31,7 +31,7 @@ class Limits:
     seconds: float = 900
     cpu_seconds: float = 1800
     memory: int = 1024**3
-    processes: int = 64
+    processes: int = 256
     scratch_bytes: int = 4 * 1024**3
     files: int = 500_000
     file_bytes: int = 1024 * 1024

@@ -75,6 +75,35 @@ def test_a_repository_is_indexed_over_https(
         assert outcome.stats["symbols_extracted"] == (1 if commit == first else 2)
 
 
+def test_a_branch_a_tag_and_a_commit_are_found_over_https(
+    repository: Git, remote: str, host: Host, index: Index
+) -> None:
+    first = repository.commit({"a.py": "a = 1"})
+    repository("tag", "light")
+    repository("tag", "-a", "-m", "x", "heavy")
+    repository("branch", "feature/a")
+    repository.commit({"b.py": "b = 1"})
+    for ref in ("light", "heavy", "refs/tags/heavy", "feature/a", first, first.upper()):
+        outcome = index(remote, ref=ref, environment=host.environment)
+        assert outcome.last.get("commit_sha") == first, outcome
+
+
+def test_what_is_not_there_is_told_over_https(
+    repository: Git, new_repository: Callable[..., Git], remote: str, host: Host, index: Index
+) -> None:
+    repository.commit({"a.py": "a = 1"})
+    empty = f"{host.url}/git/{new_repository().path.name}/.git"
+    for url, request, code in [
+        (remote, {"ref": "missing"}, "unknown_ref"),
+        (remote, {"ref": "1" * 40}, "unknown_commit"),
+        (remote, {"commit_sha": "1" * 40}, "unknown_commit"),
+        (empty, {}, "empty_repository"),
+    ]:
+        outcome = index(url, environment=host.environment, **request)
+        assert outcome.error == code, outcome
+        assert outcome.last["message"].endswith((".", ")"))
+
+
 def test_blobs_over_the_limit_never_travel(
     repository: Git, remote: str, host: Host, index: Index
 ) -> None:
