@@ -150,7 +150,7 @@ def node_modules(folder: Path) -> Path:
     npm checks what it gets by the digests of package-lock.json; no script of a package runs.
     """
     lock = folder / "package-lock.json"
-    target = cache_dir() / f"node_modules-{_digest(lock)[:16]}"
+    target = cache_dir() / f"node-{_digest(lock)[:16]}"
     with exclusively(target):
         if not target.exists():
             with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
@@ -158,8 +158,9 @@ def node_modules(folder: Path) -> Path:
                     shutil.copy(file, scratch)
                 arguments = ["ci", "--ignore-scripts", "--no-audit", "--no-fund"]
                 _npm(arguments, Path(scratch), f"the packages of {lock}")
-                Path(scratch, "node_modules").rename(target)
-    return target
+                Path(scratch).rename(target)
+                Path(scratch).mkdir()  # for its own removal
+    return target / "node_modules"
 
 
 @contextmanager

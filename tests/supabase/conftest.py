@@ -49,16 +49,6 @@ class Both:
         with psycopg.connect(self.database_url, autocommit=True) as connection:
             yield connection
 
-    @property
-    def callable_functions(self) -> frozenset[str]:
-        """What the catalogue lets users execute."""
-        with self.sql() as connection:
-            rows = connection.execute(
-                "select proname from pg_proc where pronamespace = 'public'::regnamespace"
-                " and has_function_privilege('authenticated', oid, 'execute')"
-            )
-            return frozenset(name for (name,) in rows)
-
 
 @pytest.fixture(scope="module")
 def both(clusters: Callable[[int], Any]) -> Iterator[Both]:

@@ -46,7 +46,7 @@ def run(server: Server, database: str, jwt_secret: str) -> Iterator[str]:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=die_with_parent(),
+        preexec_fn=die_with_parent(),  # noqa: PLW1509
     )
     try:
         address = f"http://127.0.0.1:{port}"
@@ -96,6 +96,7 @@ def _wait_until_it_knows_the_schema(process: subprocess.Popen[str], address: str
 def _gateway(address: str) -> Iterator[str]:
     """Passes /rest/v1/… on to PostgREST's /…, and changes nothing else."""
     with httpx2.Client(base_url=address, timeout=_PATIENCE) as client:
+        client.headers.clear()
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
