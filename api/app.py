@@ -29,6 +29,7 @@ from api.errors import (
     on_http_exception,
     on_problem,
     on_rest_error,
+    rest_internal,
 )
 from api.rpc import Rpc
 from api.settings import Settings
@@ -170,4 +171,5 @@ class Guard:
             logger.exception("request %s: %s %s", request_id, scope["method"], scope["path"])
             if started:
                 raise
-            await internal().response()(scope, receive, send_with_id)
+            failure = rest_internal() if scope["path"].startswith("/rest/v1/") else internal()
+            await failure.response()(scope, receive, send_with_id)

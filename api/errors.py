@@ -229,6 +229,11 @@ def internal() -> Problem:
     return Problem(500, "INTERNAL", "Something went wrong on our side.")
 
 
+def rest_internal() -> RestError:
+    """The same on /rest/v1."""
+    return RestError(500, "XX000", internal().detail)
+
+
 async def on_problem(_: Request[Any], error: Exception) -> Response:
     """Starlette's handler for Problem."""
     assert isinstance(error, Problem)  # noqa: S101

@@ -88,6 +88,8 @@ async def call_function(request: JobsRequest) -> Response:
     except Problem as problem:
         raise _from_problem(problem, "PGRST001") from problem
     except psycopg.Error as error:
+        if error.diag.context is None:  # a bug in the statement itself
+            raise
         raise _from_database(error, caller, is_post=not reads) from error
     status, headers = _range(called, query)
     if count:

@@ -60,7 +60,8 @@ def run(server: Server, database: str, jwt_secret: str) -> Iterator[str]:
 
 def _make_login(server: Server) -> None:
     with psycopg.connect(server.url(), autocommit=True) as connection:
-        if not connection.execute("select from pg_roles where rolname = %s", (LOGIN,)).fetchone():
+        found = connection.execute("select from pg_roles where rolname = %s", (LOGIN,))
+        if found.fetchone() is None:
             connection.execute(
                 sql.SQL("create role {} login noinherit password {}").format(
                     sql.Identifier(LOGIN), server.password

@@ -215,6 +215,26 @@ def test_before_the_migration_the_answer_is_503_in_four_strings(
     assert "not migrated" in (strings(answer)["message"] or "")
 
 
+def test_a_bug_of_ours_is_500_in_four_strings(own_rest: Callable[..., Api]) -> None:
+    api = own_rest()
+    api.expected_errors.append("POST /rest/v1/rpc/list_api_keys")
+    with api.sql() as connection:
+        connection.execute(
+            "drop function public.api_call_function(jsonb, text, text, boolean, jsonb);"
+            "create function public.api_call_function(p_claims jsonb, p_function text,"
+            " p_arguments text, p_read_only boolean, p_query jsonb) returns table (body text)"
+            " language sql as $$ select 'x' $$"
+        )
+    answer = call(api, "list_api_keys")
+    assert answer.status_code == 500
+    assert strings(answer) == {
+        "code": "XX000",
+        "details": None,
+        "hint": None,
+        "message": "Something went wrong on our side.",
+    }
+
+
 def test_a_statement_that_takes_too_long_is_cancelled(own_rest: Callable[..., Api]) -> None:
     api = own_rest(statement_timeout_seconds=0.1)
     with api.sql() as connection:
