@@ -23,6 +23,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api import jobs, rest
 from api.auth import Authenticator
 from api.errors import (
+    REST,
     Problem,
     RestError,
     internal,
@@ -88,8 +89,7 @@ def create_app(
             Route("/index", jobs.create_index_job, methods=["POST"]),
             Route("/jobs/{job_id}", jobs.get_job_status),
             Route("/admin/jobs/{job_id}", jobs.admin_get_job_status),
-            Route("/rest/v1/rpc/{function}", rest.call_function, methods=rest.METHODS),
-            Route("/rest/v1/{path:path}", rest.no_such_table, methods=rest.METHODS),
+            Route("/rest/v1/rpc/{function}", rest.call_function, methods=["GET", "POST"]),
             Route("/health", health),
             Route("/ready", ready),
         ],
@@ -171,5 +171,5 @@ class Guard:
             logger.exception("request %s: %s %s", request_id, scope["method"], scope["path"])
             if started:
                 raise
-            failure = rest_internal() if scope["path"].startswith("/rest/v1/") else internal()
+            failure = rest_internal() if scope["path"].startswith(REST) else internal()
             await failure.response()(scope, receive, send_with_id)

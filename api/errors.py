@@ -163,6 +163,8 @@ class RestError(Exception):
         return Response(body, self.status, self.headers, REST_JSON)
 
 
+REST: Final = "/rest/v1/"
+"""Where answers are as PostgREST's."""
 REST_JSON: Final = "application/json; charset=utf-8"
 
 
@@ -246,9 +248,20 @@ async def on_rest_error(_: Request[Any], error: Exception) -> Response:
     return error.response()
 
 
-async def on_http_exception(_: Request[Any], error: Exception) -> Response:
+async def on_http_exception(request: Request[Any], error: Exception) -> Response:
     """Starlette's handler for its own 404 (no such route) and 405 (with Allow)."""
     assert isinstance(error, HTTPException)  # noqa: S101
+    path = request.url.path
+    if path.startswith(REST) and error.status_code == 405:
+        message = f"Cannot use the {request.method} method on RPC"
+        return RestError(405, "PGRST101", message).response()
+    if path.startswith(REST) and error.status_code == 404:
+        return RestError(
+            404,
+            "PGRST205",
+            f"Could not find the table 'public.{path.removeprefix(REST)}' in the schema cache",
+            hint="This server has functions only: call one by rpc(), such as get_job_status.",
+        ).response()
     sentences = {404: "There is no such route.", 405: "This route does not have that method."}
     code = "ROUTE_NOT_FOUND" if error.status_code == 404 else HTTPStatus(error.status_code).name
     detail = sentences.get(error.status_code, error.detail)

@@ -28,8 +28,6 @@ from api.rpc import Called
 
 logger = logging.getLogger(__name__)
 
-METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
-
 _SINGULAR: Final = "application/vnd.pgrst.object+json"
 # What a client may accept -> the media type of the answer, whether nulls are left out.
 _MEDIA_TYPES: Final[Mapping[str, tuple[str, bool]]] = {
@@ -52,10 +50,6 @@ _HEADER: Final = re.compile(r"[\x20-\x7e]*")
 async def call_function(request: JobsRequest) -> Response:
     """GET, HEAD and POST /rest/v1/rpc/{function}; by GET and HEAD nothing can be written."""
     function: str = request.path_params["function"]
-    if request.method == "OPTIONS":
-        return Response(None, 200, {"Allow": "OPTIONS,GET,HEAD,POST"})
-    if request.method not in {"GET", "HEAD", "POST"}:
-        raise RestError(405, "PGRST101", f"Cannot use the {request.method} method on RPC")
     reads = request.method != "POST"
     profile = _check_profile(request, "accept-profile" if reads else "content-profile")
     media_type, strip_nulls = _media_type(request)
@@ -108,16 +102,6 @@ async def call_function(request: JobsRequest) -> Response:
     if called.is_void:
         return Response(None, 204, headers)
     return Response(called.body, status, headers, media_type)
-
-
-async def no_such_table(request: Request[Any]) -> Response:
-    """Everything else under /rest/v1: there are functions, and no tables."""
-    raise RestError(
-        404,
-        "PGRST205",
-        f"Could not find the table 'public.{request.path_params['path']}' in the schema cache",
-        hint="This server has functions only: call one by rpc(), such as list_index_jobs.",
-    )
 
 
 # --- what the request says -----------------------------------------------------------------------

@@ -239,7 +239,6 @@ ANSWERS = [
     Case("PUT", "/rpc/probe_number", {}, method="PUT"),
     Case("PATCH", "/rpc/probe_number", {}, method="PATCH"),
     Case("DELETE", "/rpc/probe_number", method="DELETE"),
-    Case("OPTIONS", "/rpc/probe_number", method="OPTIONS"),
     _get("a table instead of a function", "/repositories", differs=Ours("Tables", 404, "PGRST205")),
 ]
 
