@@ -64,20 +64,18 @@ async def call_function(request: JobsRequest) -> Response:
             hint="This server serves /rest/v1 to users only; for the service key use Supabase.",
         )
     count = _COUNT.search(",".join(request.headers.getlist("prefer")))
-    is_object = media_type.startswith(_SINGULAR)
-    p_query = json.dumps(
-        as_query(query)
-        | {"count": count is not None, "object": is_object, "strip_nulls": strip_nulls}
-    )
-    if "\0" in function or "\\u0000" in p_query:
-        raise RestError(400, "PGRST100", "the URL has a NUL in it")
+    wanted = as_query(query) | {
+        "count": count is not None,
+        "object": media_type.startswith(_SINGULAR),
+        "strip_nulls": strip_nulls,
+    }
     try:
         called = await request.state.rpc.call_function(
             p_claims=caller.claims,
-            p_function=function,
+            p_function=function.replace("\0", "\ufffd"),
             p_arguments=arguments,
             p_read_only=reads,
-            p_query=p_query,
+            p_query=json.dumps(wanted),
         )
     except Problem as problem:
         raise _from_problem(problem, "PGRST001") from problem
@@ -120,17 +118,20 @@ async def _caller(request: JobsRequest) -> Caller:
     except Problem as problem:
         raise _from_problem(problem, "PGRST001") from problem
     except jwt.PyJWTError as error:
-        message = _JWT_MESSAGES.get(type(error), "The token is not valid")
+        known = _JWT_MESSAGES.get(type(error))
+        message = known or "The token is not valid"
         raise RestError(
             401,
             "PGRST301",
             message,
+            hint=None if known else _WHAT_IT_NEEDS,
             headers={
                 "WWW-Authenticate": f'Bearer error="invalid_token", error_description="{message}"'
             },
         ) from error
 
 
+_WHAT_IT_NEEDS: Final = "A user's token needs exp, the role authenticated and a UUID as sub."
 _JWT_MESSAGES: Final[Mapping[type[Exception], str]] = {
     jwt.ExpiredSignatureError: "JWT expired",
     jwt.InvalidSignatureError: "JWSError JWSInvalidSignature",

@@ -104,6 +104,8 @@ def _filter(column: str, text: str) -> Filter:
         raise _unreadable(
             f"filter ({text})", place, f"only these are served here: {', '.join(sorted(OPERATORS))}"
         )
+    if "\0" in text:
+        raise _unreadable(f"filter ({text})", text.index("\0") + 1, "a NUL is in no row")
     if not _COLUMN.fullmatch(column):
         raise _unreadable(f"filter ({column})", 1, "only plain columns can be filtered here")
     value, start = text[match.end() :], match.end() + 1

@@ -39,7 +39,7 @@ class Case:
     varies: frozenset[str] = frozenset()
     """Members of the answer that no two calls share."""
     hint_is_free: bool = False
-    """PostgREST finds names that are alike by a measure of its own."""
+    """Whether to leave the hint out: PostgREST guesses at names by a measure of its own."""
     differs: Ours | None = None
 
 
@@ -374,6 +374,29 @@ JOBS = [
         "/rpc/create_index_job",
         {"p_repository_id": REPOSITORY},
         who="bob",
+    ),
+    Case("the jobs", "/rpc/list_index_jobs", {}, hint_is_free=True),
+    _get(
+        "a page of the jobs",
+        "/rpc/list_index_jobs?p_status=pending&select=id,created_at&order=created_at.desc&limit=1",
+        headers=EXACT,
+        hint_is_free=True,
+    ),
+    Case("jobs of no status", "/rpc/list_index_jobs", {"p_status": "nope"}, hint_is_free=True),
+    Case("the history of a job", "/rpc/get_job_history", {"p_job_id": "{job}"}, hint_is_free=True),
+    Case(
+        "the history of another tenant's job",
+        "/rpc/get_job_history",
+        {"p_job_id": "{job}"},
+        who="bob",
+        hint_is_free=True,
+    ),
+    Case(
+        "another tenant's job to cancel",
+        "/rpc/cancel_index_job",
+        {"p_job_id": "{job}"},
+        who="bob",
+        hint_is_free=True,
     ),
     Case("a repository", "/rpc/ensure_repository", {"p_full_name": "alice/app"}),
     Case(

@@ -73,8 +73,8 @@ EXPECTED_OF: dict[str, dict[str, Any]] = {
     "cancel_index_job": {"cancelled by another": JOB_NOT_FOUND, "cancelled": "cancelled"},
     "get_job_history": {
         "history": [
-            {"event_no": 1, "status": "pending"},
-            {"event_no": 2, "status": "cancelled"},
+            {"event_no": 1, "to_status": "pending"},
+            {"event_no": 2, "to_status": "cancelled"},
         ]
     },
 }

@@ -104,12 +104,11 @@ def seen(answer: httpx2.Response, case: Case) -> dict[str, Any]:
 
 def body_of(answer: httpx2.Response, case: Case) -> Any:
     """The text, byte by byte; parsed where it has members that vary."""
-    if not case.varies and not case.hint_is_free:
-        return answer.text
-    body = answer.json()
-    if case.hint_is_free:
-        return {name: value for name, value in body.items() if name != "hint"}
-    return [{n: v for n, v in row.items() if n not in case.varies} for row in body]
+    if case.varies:
+        return [{n: v for n, v in row.items() if n not in case.varies} for row in answer.json()]
+    if case.hint_is_free and answer.is_error:
+        return {name: value for name, value in answer.json().items() if name != "hint"}
+    return answer.text
 
 
 def code_of(answer: httpx2.Response) -> str | None:

@@ -159,6 +159,21 @@ def test_no_text_of_the_caller_becomes_sql(rest: Api, hostile: str) -> None:
     assert call(rest, "echo", {hostile: "a"}).status_code == 404
 
 
+def test_a_nul_is_refused_wherever_it_is(rest: Api) -> None:
+    for path in ("a%00b", "list_api_keys?name=eq.a%00", "list_api_keys?select=a%00"):
+        answer = call(rest, path)
+        assert answer.status_code in {400, 404}, answer.text
+        assert strings(answer)["code"] in {"PGRST100", "PGRST202"}
+    assert strings(call(rest, "create_api_key", {"p_name": "\0"}))["code"] == "22P05"
+
+
+def test_a_token_that_postgrest_would_take_is_refused_with_what_it_lacks(rest: Api) -> None:
+    for claims in ({"exp": None}, {"sub": "x"}, {"role": "nobody"}):
+        answer = call(rest, "list_api_keys", **claims)
+        assert answer.status_code == 401
+        assert "needs exp" in (strings(answer)["hint"] or "")
+
+
 def test_an_unknown_function_is_hinted_at_only_when_users_may_execute_it(rest: Api) -> None:
     assert strings(call(rest, "get_job_statu"))["hint"] == (
         "Perhaps you meant to call the function public.get_job_status"

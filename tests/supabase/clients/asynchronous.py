@@ -90,7 +90,9 @@ async def main() -> dict[str, Any]:
         cancelled = (await alice.rpc("cancel_index_job", this).single().execute()).data
         seen["cancelled"] = cancelled["status"]
     if "get_job_history" in os.environ["FUNCTIONS"].split():
-        events = (await alice.rpc("get_job_history", this).select("event_no,status").execute()).data
+        events = (
+            await alice.rpc("get_job_history", this).select("event_no,to_status").execute()
+        ).data
         seen["history"] = events
     return seen
 

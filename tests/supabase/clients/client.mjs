@@ -87,6 +87,6 @@ if (functions.includes("cancel_index_job")) {
   seen["cancelled"] = (await data(alice.rpc("cancel_index_job", its).single())).status;
 }
 if (functions.includes("get_job_history")) {
-  seen["history"] = await data(alice.rpc("get_job_history", its).select("event_no,status"));
+  seen["history"] = await data(alice.rpc("get_job_history", its).select("event_no,to_status"));
 }
 process.stdout.write(JSON.stringify(seen));

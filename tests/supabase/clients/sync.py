@@ -89,7 +89,7 @@ def main() -> dict[str, Any]:
         cancelled = alice.rpc("cancel_index_job", this).single().execute().data
         seen["cancelled"] = cancelled["status"]
     if "get_job_history" in os.environ["FUNCTIONS"].split():
-        events = alice.rpc("get_job_history", this).select("event_no,status").execute().data
+        events = alice.rpc("get_job_history", this).select("event_no,to_status").execute().data
         seen["history"] = events
     return seen
 
