@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +15,10 @@ import pytest
 
 from tests.api.conftest import JWT_SECRET, serve
 from tests.supabase import postgrest
+from tests.supabase.cases import REPOSITORY
 
 ALICE = "00000000-0000-4000-8000-0000000000a1"
 BOB = "00000000-0000-4000-8000-0000000000b0"
-REPOSITORY = "00000000-0000-4000-8000-000000000001"
 
 
 def token(secret: str = JWT_SECRET, **claims: Any) -> str:
@@ -67,9 +67,8 @@ def both(clusters: Callable[[int], Any]) -> Iterator[Both]:
             yield Both(api.url, oracle, place.url, str(row[0]))
 
 
-@pytest.fixture(scope="session")
-def callers() -> Mapping[str, dict[str, str]]:
-    """Headers by which somebody calls."""
+def headers_of(who: str) -> dict[str, str]:
+    """The headers by which somebody calls now."""
     tokens = {
         "alice": token(),
         "bob": token(sub=BOB),
@@ -88,7 +87,7 @@ def callers() -> Mapping[str, dict[str, str]]:
         "unknown role": token(role="nobody"),
         "no token": "a.b.c",
     }
-    others = {
+    others: dict[str, dict[str, str]] = {
         "nobody": {},
         "publishable key": {
             "apikey": "sb_publishable_x",
@@ -103,4 +102,4 @@ def callers() -> Mapping[str, dict[str, str]]:
             "Authorization": f"Bearer {tokens['alice']}",
         },
     }
-    return {name: {"Authorization": f"Bearer {text}"} for name, text in tokens.items()} | others
+    return others[who] if who in others else {"Authorization": f"Bearer {tokens[who]}"}

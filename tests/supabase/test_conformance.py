@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import httpx2
 import pytest
 
 from tests.supabase.cases import CASES, Case
-from tests.supabase.conftest import Both
+from tests.supabase.conftest import Both, headers_of
 
 # What supabase-js and supabase-py read of an answer, and what tells them whom to log in.
 HEADERS = (
@@ -35,18 +35,16 @@ def client() -> Iterator[httpx2.Client]:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_ours_answers_as_postgrest(
-    both: Both, client: httpx2.Client, callers: Mapping[str, dict[str, str]], case: Case
-) -> None:
-    ours = ask(client, both.ours, both, callers, case)
+def test_ours_answers_as_postgrest(both: Both, client: httpx2.Client, case: Case) -> None:
+    ours = ask(client, both.ours, both, case)
     if case.differs is None:
-        oracle = ask(client, both.oracle, both, callers, case)
+        oracle = ask(client, both.oracle, both, case)
         assert seen(ours, case) == seen(oracle, case)
         return
     assert (ours.status_code, code_of(ours)) == (case.differs.status, case.differs.code)
     assert f"\n### {case.differs.why}\n" in DOCUMENT.read_text()
     if code_of(ours) != "40001":  # which PostgREST repeats for ever
-        oracle = ask(client, both.oracle, both, callers, case)
+        oracle = ask(client, both.oracle, both, case)
         assert seen(ours, case) != seen(oracle, case), "they are equal: drop `differs`"
 
 
@@ -60,19 +58,13 @@ def test_every_documented_difference_has_a_case() -> None:
     assert set(documented) == {case.differs.why for case in CASES if case.differs}
 
 
-def ask(
-    client: httpx2.Client,
-    url: str,
-    both: Both,
-    callers: Mapping[str, dict[str, str]],
-    case: Case,
-) -> httpx2.Response:
+def ask(client: httpx2.Client, url: str, both: Both, case: Case) -> httpx2.Response:
     """The answer; a case that writes finds the row 99 and no other."""
     if case.writes:
         with both.sql() as connection:
             connection.execute("truncate public.probe_rows")
             connection.execute("insert into public.probe_rows values (99, 'there')")
-    headers = {**callers[case.who], **case.headers}
+    headers = {**headers_of(case.who), **case.headers}
     content = case.body
     if case.body is not None and not isinstance(case.body, bytes):
         content = json.dumps(case.body).replace("{job}", both.job).encode()
