@@ -44,7 +44,9 @@ _MEDIA_TYPES: Final[Mapping[str, tuple[str, bool]]] = {
     f"{_SINGULAR};nulls=stripped": (f"{_SINGULAR};nulls=stripped; charset=utf-8", True),
 }
 _COUNT: Final = re.compile(r"count=(exact|planned|estimated)")
-_HEADER: Final = re.compile(r"[\x20-\x7e]*")
+# What a function may not say of its answer, or may not say in it.
+_FRAMING: Final = {"content-length", "transfer-encoding", "connection"}
+_HEADER: Final = re.compile(r"[A-Za-z0-9-]+: [\x20-\x7e]*")
 
 
 async def call_function(request: JobsRequest) -> Response:
@@ -239,9 +241,13 @@ def _from_raised(message: str, detail: str, *, is_post: bool) -> RestError:
             "PGRST121",
             "The message and detail field of RAISE 'PGRST' error expects JSON",
         )
-    if code == "PGRST202":
+    if code == "PGRST202" and "known" in body:
         return _no_such_function(words, body["names"], body["known"] or {}, is_post=is_post)
-    sound = {n: v for n, v in headers.items() if isinstance(v, str) and _HEADER.fullmatch(v)}
+    sound = {
+        name: str(value)
+        for name, value in headers.items()
+        if _HEADER.fullmatch(f"{name}: {value}") and name.lower() not in _FRAMING
+    }
     return RestError(
         status if 200 <= status <= 599 else 500,
         code,

@@ -41,6 +41,8 @@ class Case:
     hint_is_free: bool = False
     """Whether to leave the hint out: PostgREST guesses at names by a measure of its own."""
     differs: Ours | None = None
+    hosted: str = ""
+    """What newer versions, as on supabase.com, are known to answer instead of 12.0.2."""
 
 
 def _get(name: str, path: str, **more: Any) -> Case:
@@ -51,9 +53,9 @@ def _words(name: str, query: str, differs: Ours | None = None, **more: Any) -> C
     return _get(name, f"/rpc/probe_words?p_n=5&{query}", differs=differs, **more)
 
 
-def _as(who: str, differs: Ours | None = None) -> Case:
-    name = f"a caller with this: {who}"
-    return Case(name, "/rpc/get_job_status", {"p_job_id": "{job}"}, who=who, differs=differs)
+def _as(who: str, differs: Ours | None = None, **more: Any) -> Case:
+    name, arguments = f"a caller with this: {who}", {"p_job_id": "{job}"}
+    return Case(name, "/rpc/get_job_status", arguments, who=who, differs=differs, **more)
 
 
 def _raises(code: str, **more: Any) -> Case:
@@ -240,6 +242,12 @@ ANSWERS = [
     Case("PATCH", "/rpc/probe_number", {}, method="PATCH"),
     Case("DELETE", "/rpc/probe_number", method="DELETE"),
     _get("a table instead of a function", "/repositories", differs=Ours("Tables", 404, "PGRST205")),
+    _get(
+        "a table that is not there",
+        "/nothing",
+        differs=Ours("Tables", 404, "PGRST205"),
+        hosted="the same as ours, with other words in the hint",
+    ),
 ]
 
 QUERIES = [
@@ -276,7 +284,7 @@ QUERIES = [
     _get("a column of a scalar", "/rpc/probe_number?select=x"),
     _get("a page of scalars", "/rpc/probe_numbers?p_n=5&limit=2&offset=1"),
     _get("no row of what is no set", "/rpc/probe_pair?left_part=eq.5"),
-    _words("an unselected column", "word=eq.ab&select=n", _UNSELECTED),
+    _words("an unselected column", "word=eq.ab&select=n", _UNSELECTED, hosted="the rows, as we do"),
     _words("or", "or=(n.eq.1,n.eq.2)&select=n", _QUERY),
     _words("a cast", "select=n::text", _QUERY),
     _words("a JSON path", "select=data->n", _QUERY),
@@ -292,7 +300,7 @@ CALLERS = [
     _as("anon"),
     _as("no role"),
     _as("basic"),
-    _as("expired"),
+    _as("expired", hosted="the code PGRST303"),
     _as("forged"),
     _as("not yet"),
     _as("wrong audience"),

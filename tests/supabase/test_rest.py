@@ -174,6 +174,31 @@ def test_a_token_that_postgrest_would_take_is_refused_with_what_it_lacks(rest: A
         assert "needs exp" in (strings(answer)["hint"] or "")
 
 
+def test_a_function_that_raises_a_whole_answer_cannot_break_it(rest: Api) -> None:
+    with rest.sql() as connection:
+        connection.execute(
+            "create function public.answer_all(p_message text, p_detail text) returns void"
+            " language plpgsql volatile as $$ begin raise exception '%', p_message"
+            " using errcode = 'PGRST', detail = p_detail; end $$;"
+            "grant execute on function public.answer_all(text, text) to authenticated"
+        )
+    message = '{"code": "PGRST202", "message": "m"}'
+    headers = '{"Content-Length": "9999", "X-Note": "fine", "X-Bad": "a\\r\\nb", "a b": "c"}'
+    detail = f'{{"status": 402, "headers": {headers}}}'
+    answer = call(rest, "answer_all", {"p_message": message, "p_detail": detail})
+    assert answer.status_code == 402
+    assert strings(answer)["code"] == "PGRST202"
+    assert answer.headers["x-note"] == "fine"
+    assert {"x-bad", "a b"}.isdisjoint(answer.headers)
+    for detail in ("[]", "{}", '{"status": "x"}', '{"status": 402, "headers": [1]}', "x"):
+        answer = call(rest, "answer_all", {"p_message": message, "p_detail": detail})
+        assert (answer.status_code, strings(answer)["code"]) == (500, "PGRST121")
+    for status in (99, 101, 1000, -1):
+        detail = f'{{"status": {status}, "headers": {{}}}}'
+        answer = call(rest, "answer_all", {"p_message": message, "p_detail": detail})
+        assert answer.status_code == 500
+
+
 def test_an_unknown_function_is_hinted_at_only_when_users_may_execute_it(rest: Api) -> None:
     assert strings(call(rest, "get_job_statu"))["hint"] == (
         "Perhaps you meant to call the function public.get_job_status"
