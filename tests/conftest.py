@@ -127,7 +127,7 @@ class Cluster:
             connection.execute("alter role postgres rename to supabase_admin")
         with self._connect() as connection:
             connection.execute("drop role renamer")
-            connection.execute((ROOT / "tests/supabase/roles.sql").read_text())
+            connection.execute((ROOT / "tests/hosted/roles.sql").read_text())
             for login in ("postgres", "authenticator", "supabase_auth_admin"):
                 connection.execute(
                     sql.SQL("alter role {} password {}").format(sql.Identifier(login), password)
@@ -182,7 +182,7 @@ class Cluster:
         database = self._create(name, owner, "template1")
         if owner == "supabase":
             with psycopg.connect(database.url) as connection:
-                connection.execute((ROOT / "tests/supabase/database.sql").read_text())
+                connection.execute((ROOT / "tests/hosted/database.sql").read_text())
             return database
         with psycopg.connect(database.migrator_url) as connection:
             connection.execute((ROOT / "db/local/bootstrap.sql").read_text())
