@@ -61,7 +61,7 @@ format: .venv/test  ## Format the Python files
 build: .venv/test  ## Build the wheel and the source archive into dist/
 	@$(BIN)/python -m build --outdir dist .
 
-docs: .venv/app  ## Write docs/schema.md and the tables of README.md from the schema
+docs: .venv/test  ## Write what is made from the schema: documents, TypeScript types, catalogue.json
 	@$(BIN)/python -m db.document
 
 hooks: .venv/test  ## Have git run make check before each commit

@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -31,7 +32,9 @@ from api.client import ApiError, Client
 from api.schema import UNFINISHED, IndexJob
 from api.settings import Settings
 from api.terminal import Terminal, summary
+from db import doctor as surgery
 from db import migrate as migrations
+from db import stamp
 from db.local import seed as seeding
 from db.local import stack
 from db.local.postgres import PostgresError, postgres_binaries
@@ -400,6 +403,38 @@ def rollback(
         print(migration)
     if not undone:
         terminal.say("  nothing to roll back")
+
+
+@app.command(rich_help_panel=_DEV)
+def doctor(
+    as_json: Json = False,
+    as_sql: Annotated[
+        bool, typer.Option("--sql", help="Print all functions and policies, to write them again.")
+    ] = False,
+    database_url: DatabaseUrl = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Compare the database with this release; exit code 1 when something is to be mended."""
+    if as_sql:
+        print(f"begin;\n\n{stamp.declared_sql()}\ncommit;")
+        return
+    with stack.borrow(_options(database_url, data_dir), "index-jobs doctor") as base:
+        diagnosis = surgery.examine(base.url)
+    if as_json:
+        print(json.dumps({"ok": not diagnosis.findings, **asdict(diagnosis)}))
+    else:
+        _print_diagnosis(diagnosis)
+    raise typer.Exit(exits.FAILED if diagnosis.findings else 0)
+
+
+def _print_diagnosis(diagnosis: surgery.Diagnosis) -> None:
+    for finding in diagnosis.findings:
+        print(f"{finding.check} {finding.object}: {finding.problem}\n  mend: {finding.remedy}")
+    count = len(diagnosis.findings)
+    verdict = f"{count} to mend" if count else "all as it should be"
+    Terminal().say(
+        f"  Postgres {diagnosis.server}, schema {diagnosis.version or 'empty'}: {verdict}"
+    )
 
 
 @app.command(

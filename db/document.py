@@ -1,15 +1,18 @@
-"""Writes docs/schema.md and the marked parts of README.md from what a database says of itself.
+"""Writes what is made from the schema, by what a database says of itself.
 
     python -m db.document           migrate a new embedded database, and write from it
 
-All of it comes from the catalogue: names, types, constraints, grants, policies and comments. So
+docs/schema.md and the marked parts of README.md; supabase/database.types.ts, for supabase-js; and
+db/catalogue.json, which `index-jobs doctor` compares with. All of it comes from the catalogue: so
 what is wrong in these files is mended in db/, never in them. Exit code 0: written; 1: a problem,
 named on stderr.
 """
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,12 +24,15 @@ from typing import Any, LiteralString
 import psycopg
 from psycopg.rows import TupleRow, dict_row
 
+from db import catalogue
 from db.local import postgres, stack
+from db.local.fetch import FetchError, supabase_cli
 from db.migrate import MigrationError
 
 ROOT = Path(__file__).resolve().parent.parent
 SCHEMA = "docs/schema.md"
 README = "README.md"
+TYPES = "supabase/database.types.ts"
 
 Row = Mapping[str, Any]
 
@@ -194,6 +200,27 @@ def documents(connection: psycopg.Connection[TupleRow], root: Path = ROOT) -> di
         return {SCHEMA: _schema(connection, transitions, functions), README: readme}
 
 
+def typescript(url: str) -> str:
+    """The types of the schema public for TypeScript, by Supabase's command line.
+
+    Raises FetchError when there is none for this machine, ValueError when it says no.
+    """
+    remote = f"--remote={url}?sslmode=disable"
+    with tempfile.TemporaryDirectory(prefix="index-jobs-docs-") as home:
+        done = subprocess.run(
+            [supabase_cli(), "gen", "types", "--schema", "public", remote],
+            cwd=home,
+            env={"PATH": os.environ.get("PATH", os.defpath), "HOME": home},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    if done.returncode != 0:
+        raise ValueError(f"supabase gen types failed: {done.stderr[-2000:]}")
+    return done.stdout
+
+
 def _rows(connection: psycopg.Connection[TupleRow], query: LiteralString) -> list[Row]:
     with connection.cursor(row_factory=dict_row) as cursor:
         return list(cursor.execute(query))
@@ -337,7 +364,16 @@ def main() -> int:
             ):
                 stack.prepare(stack.Database(server.url(), server))
                 written = documents(connection)
-    except (stack.StackError, postgres.PostgresError, MigrationError, ValueError) as error:
+                facts = catalogue.facts(connection)
+                written["db/catalogue.json"] = catalogue.snapshot(facts)
+                written[TYPES] = typescript(server.url())
+    except (
+        FetchError,
+        stack.StackError,
+        postgres.PostgresError,
+        MigrationError,
+        ValueError,
+    ) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     for path, text in written.items():

@@ -52,10 +52,18 @@ def newest_version(migrations: Path = MIGRATIONS) -> str:
 
     Raises MigrationError when the installation has lost its migrations.
     """
-    ids = [path.name for path in migrations.glob("*.sql") if ".rollback." not in path.name]
+    return names(migrations)[-1][:14]
+
+
+def names(migrations: Path = MIGRATIONS) -> list[str]:
+    """<14 digits>_<what it does> of each migration that this code brings, oldest first.
+
+    Raises MigrationError when the installation has lost its migrations.
+    """
+    ids = sorted(path.stem for path in migrations.glob("*.sql") if ".rollback." not in path.name)
     if not ids:
         raise MigrationError(f"no migrations in {migrations}; install the package again")
-    return max(ids)[:14]
+    return ids
 
 
 def current_version(url: str) -> str | None:
@@ -64,7 +72,7 @@ def current_version(url: str) -> str | None:
     Raises MigrationError when the database cannot be reached.
     """
     with connect(url) as connection:
-        return _version(connection)
+        return version_of(connection)
 
 
 def apply(url: str, *, migrations: Path = MIGRATIONS, report: Report | None = None) -> list[str]:
@@ -245,7 +253,7 @@ def _reconcile(guard: psycopg.Connection[tuple[Any, ...]], backend: Any, known: 
     two, or a database migrated by Supabase's tools, would be migrated twice. Raises MigrationError
     when the database is newer than this code.
     """
-    version = _version(guard)
+    version = version_of(guard)
     if version is not None and version > max(m.id for m in known)[:14]:
         raise MigrationError(
             f"the database is at {version}, newer than this code; use the newer release"
@@ -310,7 +318,8 @@ def _remedy(error: psycopg.Error) -> str:
             return "remedy: if the migration is not shared yet, correct it and run this again"
 
 
-def _version(connection: psycopg.Connection[tuple[Any, ...]]) -> str | None:
+def version_of(connection: psycopg.Connection[tuple[Any, ...]]) -> str | None:
+    """What `current_version` returns, on a connection."""
     comment = _value(
         connection, "select obj_description(to_regnamespace('private'), 'pg_namespace')"
     )

@@ -1,0 +1,524 @@
+
+export type Json = string | number | boolean | null | { [key: string]: Json | undefined } | Json[]
+
+export type Database = {
+  
+  "public": {
+          Tables: {
+            "index_job_events": {
+                  Row: {
+                    "at": string,"attempt": number,"detail": NonNullable<Json>,"event_no": number,"from_status": Database["public"]['Enums']["job_status"] | null,"job_id": string,"to_status": Database["public"]['Enums']["job_status"],"worker_id": string | null
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "at": string,"attempt": number,"detail"?: NonNullable<Json>,"event_no": number,"from_status"?: Database["public"]['Enums']["job_status"] | null,"job_id": string,"to_status": Database["public"]['Enums']["job_status"],"worker_id"?: string | null
+                  }
+                  Update: {
+                    "at"?: string,"attempt"?: number,"detail"?: NonNullable<Json>,"event_no"?: number,"from_status"?: Database["public"]['Enums']["job_status"] | null,"job_id"?: string,"to_status"?: Database["public"]['Enums']["job_status"],"worker_id"?: string | null
+                  }
+                  Relationships: [
+                    {
+      foreignKeyName: "index_job_events_job_id_fkey"
+      columns: ["job_id"]
+isOneToOne: false
+      referencedRelation: "index_jobs"
+      referencedColumns: ["id"]
+    }
+                  ]
+                },"index_jobs": {
+                  Row: {
+                    "attempt": number,"cancel_requested_at": string | null,"commit_sha": string | null,"completed_at": string | null,"created_at": string,"created_by": string | null,"error_message": string | null,"heartbeat_at": string | null,"id": string,"idempotency_key": string | null,"lease_expires_at": string | null,"max_attempts": number,"organization_id": string | null,"owner_user_id": string | null,"progress": Json | null,"queue_job_id": string | null,"ref": string,"repository_id": string,"request_hash": string | null,"retry_at": string | null,"started_at": string | null,"stats": Json | null,"status": Database["public"]['Enums']["job_status"],"updated_at": string,"version": number,"worker_id": string | null
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "attempt"?: number,"cancel_requested_at"?: string | null,"commit_sha"?: string | null,"completed_at"?: string | null,"created_at": string,"created_by"?: string | null,"error_message"?: string | null,"heartbeat_at"?: string | null,"id": string,"idempotency_key"?: string | null,"lease_expires_at"?: string | null,"max_attempts"?: number,"organization_id"?: string | null,"owner_user_id"?: string | null,"progress"?: Json | null,"queue_job_id"?: string | null,"ref"?: string,"repository_id": string,"request_hash"?: string | null,"retry_at"?: string | null,"started_at"?: string | null,"stats"?: Json | null,"status"?: Database["public"]['Enums']["job_status"],"updated_at": string,"version"?: number,"worker_id"?: string | null
+                  }
+                  Update: {
+                    "attempt"?: number,"cancel_requested_at"?: string | null,"commit_sha"?: string | null,"completed_at"?: string | null,"created_at"?: string,"created_by"?: string | null,"error_message"?: string | null,"heartbeat_at"?: string | null,"id"?: string,"idempotency_key"?: string | null,"lease_expires_at"?: string | null,"max_attempts"?: number,"organization_id"?: string | null,"owner_user_id"?: string | null,"progress"?: Json | null,"queue_job_id"?: string | null,"ref"?: string,"repository_id"?: string,"request_hash"?: string | null,"retry_at"?: string | null,"started_at"?: string | null,"stats"?: Json | null,"status"?: Database["public"]['Enums']["job_status"],"updated_at"?: string,"version"?: number,"worker_id"?: string | null
+                  }
+                  Relationships: [
+                    {
+      foreignKeyName: "index_jobs_organization_id_fkey"
+      columns: ["organization_id"]
+isOneToOne: false
+      referencedRelation: "organizations"
+      referencedColumns: ["id"]
+    },{
+      foreignKeyName: "index_jobs_repository_id_fkey"
+      columns: ["repository_id"]
+isOneToOne: false
+      referencedRelation: "repositories"
+      referencedColumns: ["id"]
+    }
+                  ]
+                },"indexed_files": {
+                  Row: {
+                    "blob_sha": string,"bytes": number,"id": number,"job_id": string | null,"language": string | null,"path": string,"repository_id": string
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "blob_sha": string,"bytes": number,"id"?: never,"job_id"?: string | null,"language"?: string | null,"path": string,"repository_id": string
+                  }
+                  Update: {
+                    "blob_sha"?: string,"bytes"?: number,"id"?: never,"job_id"?: string | null,"language"?: string | null,"path"?: string,"repository_id"?: string
+                  }
+                  Relationships: [
+                    {
+      foreignKeyName: "indexed_files_job_id_fkey"
+      columns: ["job_id"]
+isOneToOne: false
+      referencedRelation: "index_jobs"
+      referencedColumns: ["id"]
+    },{
+      foreignKeyName: "indexed_files_repository_id_fkey"
+      columns: ["repository_id"]
+isOneToOne: false
+      referencedRelation: "repositories"
+      referencedColumns: ["id"]
+    }
+                  ]
+                },"organization_members": {
+                  Row: {
+                    "created_at": string,"organization_id": string,"role": string,"user_id": string
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "created_at"?: string,"organization_id": string,"role"?: string,"user_id": string
+                  }
+                  Update: {
+                    "created_at"?: string,"organization_id"?: string,"role"?: string,"user_id"?: string
+                  }
+                  Relationships: [
+                    {
+      foreignKeyName: "organization_members_organization_id_fkey"
+      columns: ["organization_id"]
+isOneToOne: false
+      referencedRelation: "organizations"
+      referencedColumns: ["id"]
+    }
+                  ]
+                },"organizations": {
+                  Row: {
+                    "created_at": string,"id": string,"name": string,"slug": string
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "created_at"?: string,"id"?: string,"name": string,"slug": string
+                  }
+                  Update: {
+                    "created_at"?: string,"id"?: string,"name"?: string,"slug"?: string
+                  }
+                  Relationships: [
+                    
+                  ]
+                },"repositories": {
+                  Row: {
+                    "created_at": string,"full_name": string,"git_url": string,"id": string,"organization_id": string | null,"owner_user_id": string | null
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "created_at"?: string,"full_name": string,"git_url": string,"id"?: string,"organization_id"?: string | null,"owner_user_id"?: string | null
+                  }
+                  Update: {
+                    "created_at"?: string,"full_name"?: string,"git_url"?: string,"id"?: string,"organization_id"?: string | null,"owner_user_id"?: string | null
+                  }
+                  Relationships: [
+                    {
+      foreignKeyName: "repositories_organization_id_fkey"
+      columns: ["organization_id"]
+isOneToOne: false
+      referencedRelation: "organizations"
+      referencedColumns: ["id"]
+    }
+                  ]
+                },"symbols": {
+                  Row: {
+                    "end_line": number,"file_id": number,"id": number,"kind": string,"name": string,"parent": string | null,"repository_id": string,"start_line": number
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "end_line": number,"file_id": number,"id"?: never,"kind": string,"name": string,"parent"?: string | null,"repository_id": string,"start_line": number
+                  }
+                  Update: {
+                    "end_line"?: number,"file_id"?: number,"id"?: never,"kind"?: string,"name"?: string,"parent"?: string | null,"repository_id"?: string,"start_line"?: number
+                  }
+                  Relationships: [
+                    {
+      foreignKeyName: "symbols_file_id_fkey"
+      columns: ["file_id"]
+isOneToOne: false
+      referencedRelation: "indexed_files"
+      referencedColumns: ["id"]
+    },{
+      foreignKeyName: "symbols_repository_id_fkey"
+      columns: ["repository_id"]
+isOneToOne: false
+      referencedRelation: "repositories"
+      referencedColumns: ["id"]
+    }
+                  ]
+                }
+          }
+          Views: {
+            [_ in never]: never
+          }
+          Functions: {
+            "api_admin_get_job_status":
+{ Args: { "p_claims": Json,"p_job_id": string,"p_reason"?: string }; Returns: unknown
+                          SetofOptions: {
+        from: "*"
+        to: "api_answer"
+        isOneToOne: true
+        isSetofReturn: false
+      } },
+"api_create_index_job":
+{ Args: { "p_api_key": string,"p_claims": Json,"p_commit_sha": string,"p_git_url": string,"p_idempotency_key": string,"p_organization": string,"p_ref": string,"p_repository": string }; Returns: unknown
+                          SetofOptions: {
+        from: "*"
+        to: "api_answer"
+        isOneToOne: true
+        isSetofReturn: false
+      } },
+"api_get_job_status":
+{ Args: { "p_api_key": string,"p_claims": Json,"p_job_id": string }; Returns: unknown
+                          SetofOptions: {
+        from: "*"
+        to: "api_answer"
+        isOneToOne: true
+        isSetofReturn: false
+      } },
+"api_schema_version":
+{ Args: Record<PropertyKey, never>; Returns: string
+                           },
+"claim_index_job":
+{ Args: { "p_lease"?: string,"p_worker_id": string }; Returns: {
+              "attempt": number,
+"cancel_requested_at": string | null,
+"commit_sha": string | null,
+"completed_at": string | null,
+"created_at": string,
+"created_by": string | null,
+"error_message": string | null,
+"heartbeat_at": string | null,
+"id": string,
+"idempotency_key": string | null,
+"lease_expires_at": string | null,
+"max_attempts": number,
+"organization_id": string | null,
+"owner_user_id": string | null,
+"progress": Json | null,
+"queue_job_id": string | null,
+"ref": string,
+"repository_id": string,
+"request_hash": string | null,
+"retry_at": string | null,
+"started_at": string | null,
+"stats": Json | null,
+"status": Database["public"]['Enums']["job_status"],
+"updated_at": string,
+"version": number,
+"worker_id": string | null
+            }[]
+                          SetofOptions: {
+        from: "*"
+        to: "index_jobs"
+        isOneToOne: false
+        isSetofReturn: true
+      } },
+"create_api_key":
+{ Args: { "p_expires_at"?: string,"p_name": string }; Returns: {
+              "api_key": string,"created_at": string,"expires_at": string,"key_id": string,"name": string
+            }[]
+                           },
+"create_index_job":
+{ Args: { "p_commit_sha"?: string,"p_idempotency_key"?: string,"p_ref"?: string,"p_repository_id": string }; Returns: {
+              "attempt": number,
+"cancel_requested_at": string | null,
+"commit_sha": string | null,
+"completed_at": string | null,
+"created_at": string,
+"created_by": string | null,
+"error_message": string | null,
+"heartbeat_at": string | null,
+"id": string,
+"idempotency_key": string | null,
+"lease_expires_at": string | null,
+"max_attempts": number,
+"organization_id": string | null,
+"owner_user_id": string | null,
+"progress": Json | null,
+"queue_job_id": string | null,
+"ref": string,
+"repository_id": string,
+"request_hash": string | null,
+"retry_at": string | null,
+"started_at": string | null,
+"stats": Json | null,
+"status": Database["public"]['Enums']["job_status"],
+"updated_at": string,
+"version": number,
+"worker_id": string | null
+            }[]
+                          SetofOptions: {
+        from: "*"
+        to: "index_jobs"
+        isOneToOne: false
+        isSetofReturn: true
+      } },
+"ensure_repository":
+{ Args: { "p_full_name": string,"p_git_url"?: string,"p_organization_id"?: string }; Returns: {
+              "created_at": string,
+"full_name": string,
+"git_url": string,
+"id": string,
+"organization_id": string | null,
+"owner_user_id": string | null
+            }[]
+                          SetofOptions: {
+        from: "*"
+        to: "repositories"
+        isOneToOne: false
+        isSetofReturn: true
+      } },
+"get_job_status":
+{ Args: { "p_job_id": string }; Returns: {
+              "attempt": number,
+"cancel_requested_at": string | null,
+"commit_sha": string | null,
+"completed_at": string | null,
+"created_at": string,
+"created_by": string | null,
+"error_message": string | null,
+"heartbeat_at": string | null,
+"id": string,
+"idempotency_key": string | null,
+"lease_expires_at": string | null,
+"max_attempts": number,
+"organization_id": string | null,
+"owner_user_id": string | null,
+"progress": Json | null,
+"queue_job_id": string | null,
+"ref": string,
+"repository_id": string,
+"request_hash": string | null,
+"retry_at": string | null,
+"started_at": string | null,
+"stats": Json | null,
+"status": Database["public"]['Enums']["job_status"],
+"updated_at": string,
+"version": number,
+"worker_id": string | null
+            }[]
+                          SetofOptions: {
+        from: "*"
+        to: "index_jobs"
+        isOneToOne: false
+        isSetofReturn: true
+      } },
+"link_queue_job":
+{ Args: { "p_job_id": string,"p_queue_job_id": string }; Returns: {
+              "attempt": number,
+"cancel_requested_at": string | null,
+"commit_sha": string | null,
+"completed_at": string | null,
+"created_at": string,
+"created_by": string | null,
+"error_message": string | null,
+"heartbeat_at": string | null,
+"id": string,
+"idempotency_key": string | null,
+"lease_expires_at": string | null,
+"max_attempts": number,
+"organization_id": string | null,
+"owner_user_id": string | null,
+"progress": Json | null,
+"queue_job_id": string | null,
+"ref": string,
+"repository_id": string,
+"request_hash": string | null,
+"retry_at": string | null,
+"started_at": string | null,
+"stats": Json | null,
+"status": Database["public"]['Enums']["job_status"],
+"updated_at": string,
+"version": number,
+"worker_id": string | null
+            }[]
+                          SetofOptions: {
+        from: "*"
+        to: "index_jobs"
+        isOneToOne: false
+        isSetofReturn: true
+      } },
+"list_api_keys":
+{ Args: Record<PropertyKey, never>; Returns: {
+              "created_at": string,"enabled": boolean,"expires_at": string,"key_id": string,"last_used_at": string,"name": string
+            }[]
+                           },
+"report_job_progress":
+{ Args: { "p_attempt": number,"p_done"?: number,"p_job_id": string,"p_lease"?: string,"p_phase"?: string,"p_total"?: number }; Returns: {
+              "cancel_requested": boolean,"lease_expires_at": string
+            }[]
+                           },
+"revoke_api_key":
+{ Args: { "p_key_id": string }; Returns: {
+              "created_at": string,"enabled": boolean,"expires_at": string,"key_id": string,"last_used_at": string,"name": string
+            }[]
+                           },
+"update_job_status":
+{ Args: { "p_attempt"?: number,"p_job_id": string,"p_metadata"?: Json,"p_status": string,"p_worker_id"?: string }; Returns: {
+              "attempt": number,
+"cancel_requested_at": string | null,
+"commit_sha": string | null,
+"completed_at": string | null,
+"created_at": string,
+"created_by": string | null,
+"error_message": string | null,
+"heartbeat_at": string | null,
+"id": string,
+"idempotency_key": string | null,
+"lease_expires_at": string | null,
+"max_attempts": number,
+"organization_id": string | null,
+"owner_user_id": string | null,
+"progress": Json | null,
+"queue_job_id": string | null,
+"ref": string,
+"repository_id": string,
+"request_hash": string | null,
+"retry_at": string | null,
+"started_at": string | null,
+"stats": Json | null,
+"status": Database["public"]['Enums']["job_status"],
+"updated_at": string,
+"version": number,
+"worker_id": string | null
+            }[]
+                          SetofOptions: {
+        from: "*"
+        to: "index_jobs"
+        isOneToOne: false
+        isSetofReturn: true
+      } }
+          }
+          Enums: {
+            "job_status": "pending"|"processing"|"completed"|"failed"|"cancelled"
+          }
+          CompositeTypes: {
+            [_ in never]: never
+          }
+        }
+}
+
+type DatabaseWithoutInternals = Omit<Database, '__InternalSupabase'>
+
+type DefaultSchema = DatabaseWithoutInternals[Extract<keyof Database, "public">]
+
+export type Tables<
+  DefaultSchemaTableNameOrOptions extends
+    | keyof (DefaultSchema["Tables"] & DefaultSchema["Views"])
+    | { schema: keyof DatabaseWithoutInternals },
+  TableName extends DefaultSchemaTableNameOrOptions extends {
+    schema: keyof DatabaseWithoutInternals
+  }
+    ? keyof (DatabaseWithoutInternals[DefaultSchemaTableNameOrOptions["schema"]]["Tables"] &
+        DatabaseWithoutInternals[DefaultSchemaTableNameOrOptions["schema"]]["Views"])
+    : never = never
+> = DefaultSchemaTableNameOrOptions extends { schema: keyof DatabaseWithoutInternals }
+  ? (DatabaseWithoutInternals[DefaultSchemaTableNameOrOptions["schema"]]["Tables"] &
+      DatabaseWithoutInternals[DefaultSchemaTableNameOrOptions["schema"]]["Views"])[TableName] extends {
+      Row: infer R
+    }
+    ? R
+    : never
+  : DefaultSchemaTableNameOrOptions extends keyof (DefaultSchema["Tables"] & DefaultSchema["Views"])
+  ? (DefaultSchema["Tables"] & DefaultSchema["Views"])[DefaultSchemaTableNameOrOptions] extends {
+      Row: infer R
+    }
+    ? R
+    : never
+  : never
+
+export type TablesInsert<
+  DefaultSchemaTableNameOrOptions extends
+    | keyof DefaultSchema["Tables"]
+    | { schema: keyof DatabaseWithoutInternals },
+  TableName extends DefaultSchemaTableNameOrOptions extends {
+    schema: keyof DatabaseWithoutInternals
+  }
+    ? keyof DatabaseWithoutInternals[DefaultSchemaTableNameOrOptions["schema"]]["Tables"]
+    : never = never
+> = DefaultSchemaTableNameOrOptions extends { schema: keyof DatabaseWithoutInternals }
+  ? DatabaseWithoutInternals[DefaultSchemaTableNameOrOptions["schema"]]["Tables"][TableName] extends {
+      Insert: infer I
+    }
+    ? I
+    : never
+  : DefaultSchemaTableNameOrOptions extends keyof DefaultSchema["Tables"]
+  ? DefaultSchema["Tables"][DefaultSchemaTableNameOrOptions] extends {
+      Insert: infer I
+    }
+    ? I
+    : never
+  : never
+
+export type TablesUpdate<
+  DefaultSchemaTableNameOrOptions extends
+    | keyof DefaultSchema["Tables"]
+    | { schema: keyof DatabaseWithoutInternals },
+  TableName extends DefaultSchemaTableNameOrOptions extends {
+    schema: keyof DatabaseWithoutInternals
+  }
+    ? keyof DatabaseWithoutInternals[DefaultSchemaTableNameOrOptions["schema"]]["Tables"]
+    : never = never
+> = DefaultSchemaTableNameOrOptions extends { schema: keyof DatabaseWithoutInternals }
+  ? DatabaseWithoutInternals[DefaultSchemaTableNameOrOptions["schema"]]["Tables"][TableName] extends {
+      Update: infer U
+    }
+    ? U
+    : never
+  : DefaultSchemaTableNameOrOptions extends keyof DefaultSchema["Tables"]
+  ? DefaultSchema["Tables"][DefaultSchemaTableNameOrOptions] extends {
+      Update: infer U
+    }
+    ? U
+    : never
+  : never
+
+export type Enums<
+  DefaultSchemaEnumNameOrOptions extends
+    | keyof DefaultSchema["Enums"]
+    | { schema: keyof DatabaseWithoutInternals },
+  EnumName extends DefaultSchemaEnumNameOrOptions extends {
+    schema: keyof DatabaseWithoutInternals
+  }
+    ? keyof DatabaseWithoutInternals[DefaultSchemaEnumNameOrOptions["schema"]]["Enums"]
+    : never = never
+> = DefaultSchemaEnumNameOrOptions extends { schema: keyof DatabaseWithoutInternals }
+  ? DatabaseWithoutInternals[DefaultSchemaEnumNameOrOptions["schema"]]["Enums"][EnumName]
+  : DefaultSchemaEnumNameOrOptions extends keyof DefaultSchema["Enums"]
+  ? DefaultSchema["Enums"][DefaultSchemaEnumNameOrOptions]
+  : never
+
+export type CompositeTypes<
+  PublicCompositeTypeNameOrOptions extends
+    | keyof DefaultSchema["CompositeTypes"]
+    | { schema: keyof DatabaseWithoutInternals },
+  CompositeTypeName extends PublicCompositeTypeNameOrOptions extends {
+    schema: keyof DatabaseWithoutInternals
+  }
+    ? keyof DatabaseWithoutInternals[PublicCompositeTypeNameOrOptions["schema"]]["CompositeTypes"]
+    : never = never
+> = PublicCompositeTypeNameOrOptions extends { schema: keyof DatabaseWithoutInternals }
+  ? DatabaseWithoutInternals[PublicCompositeTypeNameOrOptions["schema"]]["CompositeTypes"][CompositeTypeName]
+  : PublicCompositeTypeNameOrOptions extends keyof DefaultSchema["CompositeTypes"]
+  ? DefaultSchema["CompositeTypes"][PublicCompositeTypeNameOrOptions]
+  : never
+
+export const Constants = {
+  "public": {
+          Enums: {
+            "job_status": ["pending", "processing", "completed", "failed", "cancelled"]
+          }
+        }
+} as const

@@ -1,0 +1,325 @@
+"""The doctor, mostly as Supabase's `postgres`, who is no superuser: each patient is cured again."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from db import catalogue, doctor, migrate, stamp
+
+INDEX_JOBS = Path(sys.executable).with_name("index-jobs")
+JOB = "00000000-0000-4000-8000-0000000000c1"
+A_JOB = f"""
+insert into auth.users (id) values ('00000000-0000-4000-8000-0000000000a1');
+insert into public.repositories (id, full_name, git_url, owner_user_id)
+values ('00000000-0000-4000-8000-0000000000b1', 'a/b', 'https://example.org/a/b',
+        '00000000-0000-4000-8000-0000000000a1');
+insert into public.index_jobs (id, repository_id, owner_user_id, created_at, updated_at)
+values ('{JOB}', '00000000-0000-4000-8000-0000000000b1', '00000000-0000-4000-8000-0000000000a1',
+        now() - interval '2 days', now())
+"""
+CLAIMED = f"""
+update public.index_jobs
+set status = 'processing', attempt = 1, started_at = created_at, heartbeat_at = created_at,
+  lease_expires_at = {{}}, retry_at = {{}}, queue_job_id = {{}}
+where id = '{JOB}'
+"""
+A_DAY_AGO = "now() - interval '1 day'"
+EDITED = """
+create or replace function public.get_job_status(p_job_id uuid)
+returns setof public.index_jobs language plpgsql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$ begin return query select j.* from public.index_jobs as j; end $$
+"""
+OVERLOAD = "create function public.get_job_status(p text) returns text language sql as 'select p'"
+
+
+@pytest.fixture(scope="module")
+def patient(clusters: Callable[..., Any]) -> Iterator[Any]:
+    """A database that has the migrations and nothing else; every test leaves it well."""
+    with clusters(17, "supabase").database("supabase", migrated=False) as database:
+        migrate.apply(database.migrator_url)
+        yield database
+
+
+def execute(url: str, statement: str) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(statement)
+
+
+def examine(database: Any) -> list[tuple[str, str]]:
+    found = doctor.examine(database.migrator_url).findings
+    return [(finding.check, finding.object) for finding in found]
+
+
+def run(database: Any, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [INDEX_JOBS, "doctor", "--database-url", database.migrator_url, *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("major", "owner"), [(18, "ordinary"), (18, "superuser"), (15, "ordinary"), (15, "supabase")]
+)
+def test_the_snapshot_is_what_the_migrations_make(
+    new_database: Any, major: int, owner: str
+) -> None:
+    database = new_database(major, owner, migrated=False)
+    migrate.apply(database.migrator_url)
+    with psycopg.connect(database.migrator_url) as connection:
+        facts = catalogue.facts(connection)
+    assert catalogue.snapshot(facts) == catalogue.SNAPSHOT.read_text(), "run: make docs"
+    assert examine(database) == []
+
+
+def test_a_good_database_is_said_to_be_good(patient: Any) -> None:
+    done = run(patient)
+    assert (done.returncode, done.stdout) == (0, "")
+    assert f"schema {migrate.newest_version()}: all as it should be" in done.stderr
+    done = run(patient, "--json")
+    assert done.returncode == 0
+    said = json.loads(done.stdout)
+    assert (said["ok"], said["findings"]) == (True, [])
+
+
+@pytest.mark.parametrize(
+    ("damage", "found"),
+    [
+        (
+            "drop policy index_jobs_select_authenticated on public.index_jobs",
+            ("policy", "index_jobs_select_authenticated on public.index_jobs"),
+        ),
+        (
+            "alter policy index_jobs_select_authenticated on public.index_jobs using (true)",
+            ("policy", "index_jobs_select_authenticated on public.index_jobs"),
+        ),
+        (
+            "create policy open on public.index_jobs for select to anon using (true)",
+            ("policy", "open on public.index_jobs"),
+        ),
+        (
+            "grant select on public.index_jobs to anon",
+            ("grant", "select on table public.index_jobs to anon"),
+        ),
+        (
+            "grant update (status) on public.index_jobs to authenticated",
+            ("grant", "update (status) on table public.index_jobs to authenticated"),
+        ),
+        (
+            "grant usage on sequence public.symbols_id_seq to anon",
+            ("grant", "usage on sequence public.symbols_id_seq to anon"),
+        ),
+        (
+            "grant execute on function public.get_job_status(uuid) to public",
+            ("grant", "execute on function public.get_job_status(uuid) to public"),
+        ),
+        (
+            "revoke select on public.index_jobs from authenticated",
+            ("grant", "select on table public.index_jobs to authenticated"),
+        ),
+        (
+            "grant usage on schema private to anon",
+            ("grant", "usage on schema private to anon"),
+        ),
+        (
+            "alter table public.index_jobs no force row level security",
+            ("row-level security", "public.index_jobs"),
+        ),
+        (EDITED, ("function", "public.get_job_status(uuid)")),
+        (
+            "alter function public.get_job_status(uuid) security definer",
+            ("function", "public.get_job_status(uuid)"),
+        ),
+        (
+            "alter function public.get_job_status(uuid) reset search_path",
+            ("function", "public.get_job_status(uuid)"),
+        ),
+        (OVERLOAD, ("function", "public.get_job_status(text)")),
+        (
+            "alter table public.index_jobs drop constraint index_jobs_stats_are_an_object",
+            ("constraint", "index_jobs_stats_are_an_object on public.index_jobs"),
+        ),
+        (
+            "drop index public.index_jobs_unfinished_idx",
+            ("index", "index_jobs_unfinished_idx on public.index_jobs"),
+        ),
+        (
+            "alter table public.index_jobs disable trigger index_jobs_record_change",
+            ("trigger state", "index_jobs_record_change on public.index_jobs"),
+        ),
+        (
+            "drop trigger index_jobs_record_change on public.index_jobs",
+            ("trigger", "index_jobs_record_change on public.index_jobs"),
+        ),
+        ("alter role job_writer login", ("role", "job_writer")),
+        ("grant job_writer to authenticated", ("membership", "authenticated in job_writer")),
+        ("grant service_role to job_gateway", ("membership", "job_gateway in service_role")),
+    ],
+)
+def test_what_was_changed_by_hand_is_named_and_its_remedy_cures(
+    patient: Any, damage: str, found: tuple[str, str]
+) -> None:
+    execute(patient.migrator_url, damage)
+    diagnosis = doctor.examine(patient.migrator_url)
+    assert found in [(finding.check, finding.object) for finding in diagnosis.findings]
+    for finding in diagnosis.findings:
+        cure = finding.remedy
+        if cure == doctor.REWRITE:
+            cure = run(patient, "--sql").stdout
+        execute(patient.migrator_url, cure)
+    assert examine(patient) == []
+
+
+def test_the_command_names_each_with_its_remedy_and_exits_with_1(patient: Any) -> None:
+    policy = "index_jobs_select_authenticated on public.index_jobs"
+    execute(patient.migrator_url, f"drop policy {policy}")
+    execute(patient.migrator_url, "grant select on public.index_jobs to anon")
+    execute(patient.migrator_url, EDITED)
+    execute(patient.url, A_JOB)
+    try:
+        done = run(patient, "--json")
+        shown = run(patient)
+    finally:
+        execute(patient.url, "delete from auth.users")
+        execute(patient.migrator_url, run(patient, "--sql").stdout)
+    assert (done.returncode, shown.returncode) == (1, 1)
+    said = json.loads(done.stdout)
+    assert said["ok"] is False
+    found = {(f["check"], f["object"]): f["remedy"] for f in said["findings"]}
+    assert found.pop(("policy", policy)).startswith(f"create policy {policy} for select to ")
+    grant = "select on table public.index_jobs"
+    assert found.pop(("grant", f"{grant} to anon")) == f"revoke {grant} from anon;"
+    assert found.pop(("function", "public.get_job_status(uuid)")) == doctor.REWRITE
+    assert found.pop(("stuck job", JOB)).startswith("start a runner")
+    assert found == {}
+    for finding in said["findings"]:
+        assert f"{finding['check']} {finding['object']}: " in shown.stdout
+        assert f"\n  mend: {finding['remedy']}\n" in shown.stdout
+    assert examine(patient) == []
+
+
+def test_a_lost_owner_is_named_and_the_remedy_cures(patient: Any) -> None:
+    function = "public.claim_index_job(text,interval)"
+    execute(patient.url, f"alter function {function} owner to postgres")
+    findings = doctor.examine(patient.migrator_url).findings
+    assert ("owner", f"function {function}") in [(f.check, f.object) for f in findings]
+    assert {f.remedy for f in findings if f.check == "owner"} == {doctor.REWRITE}
+    execute(patient.migrator_url, run(patient, "--sql").stdout)
+    assert examine(patient) == []
+
+
+def test_what_others_added_is_theirs(patient: Any) -> None:
+    execute(
+        patient.migrator_url,
+        """
+        create table public.notes (id int primary key);
+        alter table public.index_jobs add column note text;
+        create index index_jobs_note_idx on public.index_jobs (note);
+        """,
+    )
+    try:
+        assert examine(patient) == []
+    finally:
+        execute(
+            patient.migrator_url,
+            "drop table public.notes; alter table public.index_jobs drop column note",
+        )
+
+
+@pytest.mark.parametrize(
+    ("state", "problem", "remedy"),
+    [
+        (None, "nobody has claimed it, since ", "start a runner"),
+        ((A_DAY_AGO, "null", "null"), "its worker let the lease run out, since ", "start a runner"),
+        (("null", A_DAY_AGO, "null"), "nobody has claimed its next attempt, since ", "start a"),
+        (
+            ("null", "null", f"'{JOB}'"),
+            "its worker gives no sign of life, since ",
+            f"look for job {JOB} in the queue",
+        ),
+    ],
+)
+def test_a_stuck_job_is_named(
+    patient: Any, state: tuple[str, str, str] | None, problem: str, remedy: str
+) -> None:
+    execute(patient.url, A_JOB)
+    if state:
+        execute(patient.url, CLAIMED.format(*state))
+    try:
+        (finding,) = doctor.examine(patient.migrator_url).findings
+    finally:
+        execute(patient.url, "delete from auth.users")
+    assert (finding.check, finding.object) == ("stuck job", JOB)
+    assert finding.problem.startswith(problem)
+    assert finding.remedy.startswith(remedy)
+
+
+def test_an_ordinary_owner_sees_stuck_jobs_and_keeps_no_role(new_database: Any) -> None:
+    database = new_database(18, "ordinary", migrated=False)
+    migrate.apply(database.migrator_url)
+    execute(database.url, "revoke service_role from migrator")
+    execute(
+        database.url, "grant service_role to migrator with admin option, inherit false, set false"
+    )
+    execute(database.url, A_JOB)
+    assert examine(database) == [("stuck job", JOB)]
+    with psycopg.connect(database.migrator_url) as connection:
+        can = connection.execute("select pg_has_role('service_role', 'set')").fetchone()
+    assert can == (False,)
+
+
+def test_a_job_at_work_is_not_stuck(patient: Any) -> None:
+    execute(patient.url, A_JOB)
+    execute(patient.url, CLAIMED.format("now() + interval '30 seconds'", "null", "null"))
+    try:
+        assert examine(patient) == []
+    finally:
+        execute(patient.url, "delete from auth.users")
+
+
+def test_a_missing_migration_is_named_with_the_way_to_get_it(new_database: Any) -> None:
+    database = new_database(17, "supabase", migrated=False)
+    *earlier, newest = stamp.migration_files()
+    for file in earlier:
+        execute(database.migrator_url, file.read_text())
+    done = run(database)
+    assert done.returncode == 1
+    assert done.stdout.startswith(f"schema version {earlier[-1].name[:14]}: is behind")
+    assert f"missing: {newest.stem}\n  mend: index-jobs migrate, or on Supabase: " in done.stdout
+
+
+def test_an_empty_database_is_told_how_to_begin(new_database: Any) -> None:
+    done = run(new_database(17, "supabase", migrated=False))
+    assert done.returncode == 1
+    assert "no migration is applied\n  mend: index-jobs migrate" in done.stdout
+
+
+def test_a_newer_database_and_a_lost_version_are_named(patient: Any) -> None:
+    execute(patient.migrator_url, "comment on schema private is 'schema version 29991231235959'")
+    assert examine(patient) == [("schema version", "29991231235959")]
+    execute(patient.migrator_url, "comment on schema private is null")
+    (finding,) = doctor.examine(patient.migrator_url).findings
+    assert finding.check == "schema version"
+    execute(patient.migrator_url, finding.remedy)
+    assert examine(patient) == []
+
+
+def test_a_database_that_does_not_answer_is_no_finding() -> None:
+    done = subprocess.run(
+        [INDEX_JOBS, "doctor", "--database-url", "postgresql://a:b@127.0.0.1:1/c"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "nothing answers at 127.0.0.1 port 1" in done.stderr
