@@ -34,6 +34,7 @@ from api.settings import Settings
 from api.terminal import Terminal, summary
 from db import doctor as surgery
 from db import migrate as migrations
+from db import project as supabase
 from db import stamp
 from db.local import seed as seeding
 from db.local import stack
@@ -60,8 +61,11 @@ app = typer.Typer(
 )
 keys = typer.Typer(help="Make, list and revoke API keys, by the database.", no_args_is_help=True)
 
+projects = typer.Typer(help="Install the migrations in a Supabase project.", no_args_is_help=True)
+
 _CLIENT, _DEV = "The API", "Development"
 app.add_typer(keys, name="keys", rich_help_panel=_CLIENT)
+app.add_typer(projects, name="supabase", rich_help_panel=_DEV)
 
 ApiUrl = Annotated[
     str | None,
@@ -102,7 +106,12 @@ def run() -> int:
         app()  # wrong usage exits with 2 in here, Ctrl-C with 130
     except ApiError as error:
         return _complain(str(error), error.exit_code)
-    except (StackError, PostgresError, migrations.MigrationError) as error:
+    except (
+        StackError,
+        PostgresError,
+        migrations.MigrationError,
+        supabase.ProjectError,
+    ) as error:
         return _complain(str(error), exits.FAILED)
     except psycopg.Error as error:
         return _complain(f"the database says: {str(error).strip()}", exits.FAILED)
@@ -324,6 +333,43 @@ def _user_id(connection: stack.Connection, user: str) -> str:
 
 def _text(value: Any) -> str:
     return value.isoformat() if isinstance(value, datetime) else str(value)
+
+
+# --- Supabase ------------------------------------------------------------------------------------
+
+
+@projects.command(
+    epilog="Exit codes: 0 copied, nothing to copy, or --dry-run · 1 not copied: it did not work, "
+    "you said no, or nobody could be asked (say --yes)"
+)
+def install(
+    directory: Annotated[Path, typer.Argument(help="The folder that holds supabase/.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what it would do.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Copy the migrations that a Supabase project lacks, after its own; prints the new files."""
+    terminal = Terminal()
+    plan = supabase.plan(directory.resolve())
+    for copy in plan.there:
+        edited = "; edited since, left as it is" if copy in plan.edited else ""
+        terminal.say(f"  there  {copy.path.name}{edited}")
+    for copy in plan.new:
+        terminal.say(f"  new    {copy.path.name}")
+    for clash in plan.clashes:
+        terminal.say(f"  beware {clash}: db push will fail unless it is renamed before", "red")
+    if not plan.new:
+        terminal.say("  nothing to copy")
+        return
+    if not (dry_run or yes):
+        if not sys.stdin.isatty():
+            terminal.say("  nothing was copied, for nobody could be asked: say --yes", "red")
+            raise typer.Exit(exits.FAILED)
+        typer.confirm(f"Copy {len(plan.new)} files into {directory}?", abort=True, err=True)
+    if not dry_run:
+        supabase.carry_out(plan)
+        terminal.say("  next: supabase db push, then index-jobs doctor --database-url …")
+    for copy in plan.new:
+        print(copy.path)
 
 
 # --- development ---------------------------------------------------------------------------------
