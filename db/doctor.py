@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import LiteralString
+from typing import Any, LiteralString
 
 import psycopg
 from psycopg.rows import TupleRow, dict_row
@@ -148,12 +148,13 @@ def _sql(*statements: str) -> str:
 # --- jobs ---------------------------------------------------------------------------------------
 
 _STUCK: LiteralString = """
-select j.id::text,
+select j.id::text, j.attempt, j.worker_id,
   case when j.status = 'pending' then 'nobody has claimed it'
     when j.lease_expires_at is not null then 'its worker let the lease run out'
     when j.retry_at is not null then 'nobody has claimed its next attempt'
     else 'its worker gives no sign of life' end as state,
   coalesce(j.lease_expires_at, j.retry_at, j.heartbeat_at, j.created_at)::text as since,
+  j.status = 'processing' and j.lease_expires_at is null and j.retry_at is null as silent,
   j.queue_job_id::text as queue_job
 from public.index_jobs as j
 where j.status in ('pending', 'processing')
@@ -198,7 +199,16 @@ def _become_service_role(connection: psycopg.Connection[TupleRow]) -> None:
         connection.execute("set local role service_role")
 
 
-def _free(row: dict[str, str | None]) -> str:
+def _free(row: dict[str, Any]) -> str:
     if row["queue_job"]:
-        return f"look for job {row['queue_job']} in the queue that runs it, and start its workers"
-    return "start a runner (index-jobs serve, or any worker that calls claim_index_job)"
+        first = f"look for job {row['queue_job']} in the queue that runs it"
+    elif row["silent"]:
+        first = f"look after its worker {row['worker_id'] or '(it gave no name)'}"
+    else:
+        first = "start a runner (index-jobs serve, or any worker that calls claim_index_job)"
+    return (
+        f"{first}; or give the job up, as service_role: public.update_job_status("
+        f"p_job_id => '{row['id']}', p_status => 'failed', "
+        """p_metadata => '{"error": "The worker was lost. Please start the job again."}', """
+        f"p_attempt => {row['attempt']});"
+    )

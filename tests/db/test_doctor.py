@@ -150,8 +150,8 @@ def test_a_good_database_is_said_to_be_good(patient: Any) -> None:
             ("constraint", "index_jobs_stats_are_an_object on public.index_jobs"),
         ),
         (
-            "drop index public.index_jobs_unfinished_idx",
-            ("index", "index_jobs_unfinished_idx on public.index_jobs"),
+            "drop index public.index_jobs_queue_job_id_idx",
+            ("index", "index_jobs_queue_job_id_idx on public.index_jobs"),
         ),
         (
             "alter table public.index_jobs disable trigger index_jobs_record_change",
@@ -242,6 +242,7 @@ def test_what_others_added_is_theirs(patient: Any) -> None:
         (None, "nobody has claimed it, since ", "start a runner"),
         ((A_DAY_AGO, "null", "null"), "its worker let the lease run out, since ", "start a runner"),
         (("null", A_DAY_AGO, "null"), "nobody has claimed its next attempt, since ", "start a"),
+        (("null", "null", "null"), "its worker gives no sign of life, since ", "look after its"),
         (
             ("null", "null", f"'{JOB}'"),
             "its worker gives no sign of life, since ",
@@ -249,7 +250,7 @@ def test_what_others_added_is_theirs(patient: Any) -> None:
         ),
     ],
 )
-def test_a_stuck_job_is_named(
+def test_a_stuck_job_is_named_and_can_be_given_up(
     patient: Any, state: tuple[str, str, str] | None, problem: str, remedy: str
 ) -> None:
     execute(patient.url, A_JOB)
@@ -257,6 +258,9 @@ def test_a_stuck_job_is_named(
         execute(patient.url, CLAIMED.format(*state))
     try:
         (finding,) = doctor.examine(patient.migrator_url).findings
+        _, _, give_up = finding.remedy.partition("; or give the job up, as service_role: ")
+        execute(patient.url, f"set role service_role; select {give_up}")
+        assert examine(patient) == []
     finally:
         execute(patient.url, "delete from auth.users")
     assert (finding.check, finding.object) == ("stuck job", JOB)
