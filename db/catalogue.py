@@ -69,7 +69,7 @@ from (
     case when r.rolcreaterole then 'createrole' else 'nocreaterole' end,
     case when r.rolbypassrls then 'bypassrls' else 'nobypassrls' end) as definition
   from pg_roles as r
-  where r.rolname in ('job_writer', 'job_gateway', 'job_http')
+  where left(r.rolname, 4) = 'job_'
 ) as a
 """
 

@@ -171,6 +171,11 @@ isOneToOne: false
         isOneToOne: true
         isSetofReturn: false
       } },
+"api_call_function":
+{ Args: { "p_arguments": string,"p_claims": Json,"p_function": string,"p_query": Json,"p_read_only": boolean }; Returns: {
+              "body": string,"is_void": boolean,"row_count": number,"total": number
+            }[]
+                           },
 "api_create_index_job":
 { Args: { "p_api_key": string,"p_claims": Json,"p_commit_sha": string,"p_git_url": string,"p_idempotency_key": string,"p_organization": string,"p_ref": string,"p_repository": string }; Returns: unknown
                           SetofOptions: {
