@@ -1,7 +1,10 @@
-"""Calls of the api_* functions: the only SQL text of the HTTP layer.
+"""Calls of the api_* functions: their contract, and the only SQL text of the HTTP layer.
 
-A request is one autocommit statement on a pooled connection, one round trip. Nothing else is
-ever sent: what other pools do by statements (checks, resets, settings) is done here by the
+Rpc is the contract. It has two implementations: DatabaseRpc, here, by a login of the database, and
+SupabaseRpc in api/rpc_supabase.py, by a Supabase project's service key.
+
+Over a login a request is one autocommit statement on a pooled connection, one round trip. Nothing
+else is ever sent: what other pools do by statements (checks, resets, settings) is done here by the
 start-up packet and by looking at the socket.
 """
 
@@ -13,7 +16,7 @@ from asyncio import timeout
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Final, Literal, Self
+from typing import Final, Literal, Protocol, Self
 from uuid import UUID
 
 import psycopg
@@ -95,20 +98,41 @@ class Called:
     is_void: bool
 
 
-class Rpc:
+class Rpc(Protocol):
+    """Calls over either transport. An async context manager; opening it waits for nothing.
+
+    Raises: Problem 503 when the database cannot be reached, is too busy or not migrated, and
+    itself finds the way back; another Problem as api.errors has it; anything else is a bug.
+    """
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+    async def call(self, function: Function, **arguments: str | None) -> Answer:
+        """The one row that an api_* function returns; `arguments` are all of its arguments."""
+
+    async def schema_version(self) -> str:
+        """The version of the newest migration that the database has: 14 digits."""
+
+
+class DatabaseRpc:
     """The pool, and the calls over it. An async context manager; opening it waits for nothing.
 
     Raises: Problem 503 when the database cannot be reached or is too busy (it reconnects by
     itself, within about a second of the database being back); 500 for errors that are bugs.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        if not settings.api_database_url:
-            raise ValueError("API_DATABASE_URL is not set: `make serve` starts a stack that has it")
+    def __init__(self, url: str, settings: Settings) -> None:
         self._patience = _POOL_TIMEOUT
         self._deadline = _POOL_TIMEOUT + settings.statement_timeout_seconds + 1
         self._pool: AsyncConnectionPool[psycopg.AsyncConnection[TupleRow]] = AsyncConnectionPool(
-            _conninfo(settings.api_database_url, settings.statement_timeout_seconds),
+            _conninfo(url, settings.statement_timeout_seconds),
             kwargs={"autocommit": True},
             min_size=settings.database_pool_size,
             open=False,
