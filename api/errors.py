@@ -241,11 +241,12 @@ def from_supabase(code: str | None) -> Problem:
 
     Anything else, and no code, comes from something on the way there: nobody was reached.
     """
-    if code and code.startswith("PGRST"):
-        code = _SQLSTATE_BY_POSTGREST_CODE.get(code, "XX000")
-    elif code is None or not re.fullmatch("[0-9A-Z]{5}", code):
-        code = "08006"
-    return _from_sqlstate(code)
+    sqlstate = code or ""
+    if sqlstate.startswith("PGRST"):
+        sqlstate = _SQLSTATE_BY_POSTGREST_CODE.get(sqlstate, "XX000")
+    elif not re.fullmatch("[0-9A-Z]{5}", sqlstate):
+        sqlstate = "08006"
+    return _from_sqlstate(sqlstate)
 
 
 def _from_sqlstate(sqlstate: str) -> Problem:

@@ -32,6 +32,9 @@ export async function createJob(supabase, { repository, gitUrl, ref, idempotency
   );
 }
 
+/** Whether nothing more can happen to the job. */
+export const isFinal = (job) => FINAL.has(job?.status);
+
 /** @returns the job as it is now. It is a GET: it may be repeated, and changes nothing. */
 export function getJob(supabase, jobId, signal) {
   const read = supabase.rpc("get_job_status", { p_job_id: jobId }, { get: true });
@@ -52,7 +55,7 @@ export async function* followJob(supabase, jobId, { signal, onTrouble = () => {}
       wait = isNew ? FIRST_WAIT : Math.min(wait * 1.5, LONGEST_WAIT);
       version = job.version;
       if (isNew) yield job;
-      if (FINAL.has(job.status)) return;
+      if (isFinal(job)) return;
     } catch (error) {
       if (signal.aborted) return;
       if (!error.isPassing) throw error;

@@ -47,14 +47,8 @@ def test_a_job_is_created_and_followed_to_its_completion(
     expect(page.get_by_role("status")).to_have_text("Processing")
     bar = page.get_by_role("progressbar", name="Progress of the job")
     assert bar.get_attribute("value") is None
-    project.work(
-        "report_job_progress",
-        p_job_id=job_id,
-        p_attempt=1,
-        p_phase="symbols",
-        p_done=30,
-        p_total=90,
-    )
+    progress = {"p_phase": "symbols", "p_done": 30, "p_total": 90}
+    project.work("report_job_progress", p_job_id=job_id, p_attempt=1, **progress)
     expect(page.get_by_text("symbols 30 of 90")).to_be_visible()
     assert (bar.get_attribute("value"), bar.get_attribute("max")) == ("30", "90")
 

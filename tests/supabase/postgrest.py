@@ -29,8 +29,17 @@ def run(
 ) -> Iterator[str]:
     """PostgREST on a database; yields what a client of Supabase takes for SUPABASE_URL.
 
-    Its login is as Supabase's authenticator: it may become anon, authenticated and service_role;
-    `options` are the login's settings, as in `-c name=value`. `port` is the address's.
+    `options` are settings of its login, as in `-c name=value`; `port` is the address's.
+    """
+    with run_bare(server, database, jwt_secret, options) as address, _gateway(address, port) as url:
+        yield url
+
+
+@contextmanager
+def run_bare(server: Server, database: str, jwt_secret: str, options: str = "") -> Iterator[str]:
+    """The same without the path /rest/v1 before everything.
+
+    Its login is as Supabase's authenticator: it may become anon, authenticated and service_role.
     """
     _make_login(server)
     own_port = _free_port()
@@ -57,8 +66,7 @@ def run(
     try:
         address = f"http://127.0.0.1:{own_port}"
         _wait_until_it_knows_the_schema(process, address)
-        with _gateway(address, port) as url:
-            yield url
+        yield address
     finally:
         process.terminate()
         process.communicate(timeout=_PATIENCE)
