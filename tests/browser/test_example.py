@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
@@ -24,6 +25,14 @@ def start(page: Page, **fields: str) -> None:
     for label, value in values.items():
         page.get_by_label(label, exact=True).fill(value)
     page.get_by_role("button", name="Start indexing").click()
+
+
+def stop_the_clock(page: Page) -> None:
+    """Reloads the page. From then on its time goes on by page.clock.run_for alone."""
+    now = datetime.now(UTC)
+    page.clock.install(time=now)
+    page.clock.pause_at(now + timedelta(seconds=1))
+    page.reload()
 
 
 def job_of(page: Page) -> str:
@@ -143,9 +152,8 @@ def test_a_quiet_job_is_asked_after_less_often_and_an_ended_one_not_at_all(
     connect(page, examples, project, token(project.user()))
     start(page)
     job_id = job_of(page)
-    page.clock.install()  # time stands, and goes on by run_for
-    page.reload()
     expect(page.get_by_role("status")).to_have_text("Pending")
+    stop_the_clock(page)
 
     def milliseconds_to_the_next_poll() -> int:
         before, milliseconds = len(polls), 0
