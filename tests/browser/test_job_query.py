@@ -56,9 +56,9 @@ def run_until_seen(page: Page, text: str) -> None:
 
 @pytest.fixture
 def polls(page: Page) -> list[str]:
-    """The polls that were answered."""
+    """The polls that were begun."""
     polls: list[str] = []
-    page.on("requestfinished", lambda r: polls.append(r.url) if "get_job_status" in r.url else None)
+    page.on("request", lambda r: polls.append(r.url) if "get_job_status" in r.url else None)
     return polls
 
 
