@@ -291,7 +291,9 @@ async def on_http_exception(request: Request[Any], error: Exception) -> Response
             404,
             "PGRST205",
             f"Could not find the table 'public.{path.removeprefix(REST)}' in the schema cache",
-            hint="This server has functions only: call one by rpc(), such as get_job_status.",
+            hint="This server has functions only: call one by rpc(), such as get_job_status."
+            if request.state.settings.api_database_url
+            else "This server stands before a Supabase project: use the project's own URL.",
         ).response()
     sentences = {404: "There is no such route.", 405: "This route does not have that method."}
     code = "ROUTE_NOT_FOUND" if error.status_code == 404 else HTTPStatus(error.status_code).name

@@ -208,4 +208,5 @@ def test_100_polls_are_100_calls(database: Place, supabase: str) -> None:
 def test_rest_v1_is_supabases_own(database: Place, supabase: str) -> None:
     with serve_by(supabase, database) as api:
         answer = api.client.post("/rest/v1/rpc/get_job_status", json={})
-        assert (answer.status_code, answer.json()["code"]) == (404, "ROUTE_NOT_FOUND")
+        assert (answer.status_code, answer.json()["code"]) == (404, "PGRST205")
+        assert "the project's own URL" in answer.json()["hint"]
