@@ -37,11 +37,13 @@ from api.runner_rpc import Index, Job, Progress
 logger = logging.getLogger(__name__)
 
 _IDLE_SECONDS = (0.25, 1.0)
+_RESCUE_SECONDS = 10.0
 _REPORT_SECONDS = 0.5
 _CALL_SECONDS = 10
 _HAND_BACK_SECONDS = 3
 _STORE_ATTEMPTS = 10
-_TRANSIENT = {"interrupted"}  # codes of the indexer that may pass by
+# codes of the indexer that may pass by
+_TRANSIENT = {"host_unreachable", "internal_error", "interrupted"}
 _LINE_BYTES = 1024 * 1024
 _INHERITED = {"HOME", "LANG", "LC_ALL", "PATH", "SSL_CERT_DIR", "SSL_CERT_FILE"}
 _REMOVALS = 50
@@ -62,7 +64,7 @@ class FailedJobError(Exception):
 
 
 class FailedAttemptError(Exception):
-    """This attempt could not do the job, another one may."""
+    """This attempt could not do the job, another one may; the message is the user's sentence."""
 
 
 class Runner:
@@ -126,6 +128,7 @@ class Runner:
         await asyncio.to_thread(self._scratch.open)
         await self._pool.open(wait=False)
         self._claimer = asyncio.create_task(self._claim_jobs())
+        self._rescuer = asyncio.create_task(self._rescue_jobs())
         return self
 
     async def __aexit__(
@@ -135,11 +138,12 @@ class Runner:
         trace: TracebackType | None,
     ) -> None:
         self._stopping = True
+        self._rescuer.cancel()
         self.kick()
         _, unfinished = await asyncio.wait({*self._running, self._claimer}, timeout=self._grace)
         for task in unfinished:
             task.cancel()
-        await asyncio.gather(*unfinished, return_exceptions=True)
+        await asyncio.gather(*unfinished, self._rescuer, return_exceptions=True)
         await self._pool.close(timeout=_HAND_BACK_SECONDS)
         await asyncio.to_thread(self._scratch.close)
 
@@ -166,6 +170,23 @@ class Runner:
                 async with asyncio.timeout(idle):
                     await self._kicked.wait()
             idle = min(2 * idle, _IDLE_SECONDS[1])
+
+    async def _rescue_jobs(self) -> None:
+        """Ends the attempts that other workers left, from time to time."""
+        while True:
+            await asyncio.sleep(_RESCUE_SECONDS)
+            if self._overdue:
+                continue  # after an outage our own leases may have run out, and are renewed first
+            try:
+                async with asyncio.timeout(_CALL_SECONDS), self._pool.connection() as connection:
+                    retried, failed, cancelled = await runner_rpc.rescue(connection)
+            except (psycopg.Error, TimeoutError) as error:
+                self._note_outage(error)
+                continue
+            if retried or failed or cancelled:
+                logger.info(
+                    "stuck jobs: %d retried, %d failed, %d cancelled", retried, failed, cancelled
+                )
 
     def _release(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
@@ -216,16 +237,16 @@ class Runner:
             await self._work(job, folder)
         except CancelledJobError:
             await self._finish(job, "cancelled", {})
-        except FailedAttemptError:
-            await self._hand_back(job)
         except FailedJobError as failure:
             await self._finish(job, "failed", {"error": str(failure)})
+        except FailedAttemptError as failure:
+            await self._fail_attempt(job, str(failure))
         except (LostError, asyncio.CancelledError):
             raise
         except Exception:
             logger.exception("job %s attempt %s met an error of ours", job.id, job.attempt)
             sentence = "The runner met an internal error; its log has the details."
-            await self._finish(job, "failed", {"error": sentence})
+            await self._fail_attempt(job, sentence)
 
     async def _work(self, job: Job, folder: Path) -> None:
         """Indexes and stores, with heartbeats beside it; the first error of either ends both."""
@@ -297,6 +318,11 @@ class Runner:
             lambda connection: runner_rpc.finish(
                 connection, job, worker_id=self.worker_id, status=status, metadata=metadata
             )
+        )
+
+    async def _fail_attempt(self, job: Job, error: str) -> None:
+        await self._persist(
+            lambda connection: runner_rpc.fail_attempt(connection, job, error=error)
         )
 
     async def _persist(self, call: Call) -> None:
@@ -427,7 +453,8 @@ async def run_indexer(
 ) -> Index:
     """Runs one indexer process to its end. However this ends, its process group is dead then.
 
-    Raises: FailedJobError with the indexer's own sentence, or one of ours when it died without.
+    Raises: FailedJobError with the indexer's own sentence; FailedAttemptError with it when the
+    reason may pass by, or with one of ours when it died without.
     """
     path = folder / "request.json"
     log = folder / "indexer.log"
@@ -457,9 +484,9 @@ async def run_indexer(
     if last is None:
         tail = (await asyncio.to_thread(log.read_bytes))[-4000:].decode(errors="replace")
         logger.error("an indexer died without a word (exit %s)\n%s", process.returncode, tail)
-        raise FailedJobError("The indexer stopped unexpectedly, without giving a reason.")
+        raise FailedAttemptError("The indexer stopped unexpectedly, without giving a reason.")
     if last["event"] == "error" and last["code"] in _TRANSIENT:
-        raise FailedAttemptError
+        raise FailedAttemptError(last["message"])
     if last["event"] == "error":
         raise FailedJobError(last["message"])
     return Index(

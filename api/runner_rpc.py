@@ -32,6 +32,13 @@ select status::text from public.update_job_status(
   p_job_id => %s, p_status => %s, p_metadata => %s, p_attempt => %s, p_worker_id => %s)
 """
 
+_FAIL = """
+select status::text from public.fail_job_attempt(
+  p_job_id => %s, p_attempt => %s, p_error => %s, p_retryable => true)
+"""
+
+_RESCUE = "select retried, failed, cancelled from public.retry_or_fail_stuck_jobs()"
+
 _STAGE = """
 create temp table incoming_files (
   file_no integer, path text, language text, bytes bigint, blob_sha text) on commit drop;
@@ -138,6 +145,18 @@ async def finish(
 ) -> None:
     """Ends this attempt of the job as failed, cancelled or completed."""
     await connection.execute(_UPDATE, (job.id, status, Jsonb(metadata), job.attempt, worker_id))
+
+
+async def fail_attempt(connection: AsyncConnection[Any], job: Job, *, error: str) -> None:
+    """Ends this attempt of the job, which is tried again later unless it was the last one."""
+    await connection.execute(_FAIL, (job.id, job.attempt, error))
+
+
+async def rescue(connection: AsyncConnection[Any]) -> tuple[int, int, int]:
+    """Ends attempts whose worker is gone. How many jobs are retried, failed, cancelled."""
+    cursor = await connection.execute(_RESCUE)
+    retried, failed, cancelled = await cursor.fetchone() or (0, 0, 0)
+    return retried, failed, cancelled
 
 
 async def complete(

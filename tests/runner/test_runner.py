@@ -88,7 +88,7 @@ def test_what_the_indexer_refuses_fails_the_job_with_its_sentence(
         assert api.rows(job) == api.rows(kept) == (1, 3)
 
 
-def test_an_indexer_that_dies_fails_its_job_and_no_other(
+def test_an_indexer_that_dies_ends_its_attempt_and_no_other_job(
     start: Start, slow_repository: Path, tmp_path: Path
 ) -> None:
     commit(tmp_path / "small", {"a.py": PYTHON})
@@ -97,10 +97,53 @@ def test_an_indexer_that_dies_fails_its_job_and_no_other(
         api.working(job_id)
         for process in api.processes():
             os.kill(process, signal.SIGKILL)
-        job = api.ended(job_id)
-        assert job["status"] == "failed"
-        assert job["error_message"].startswith("The indexer stopped unexpectedly")
+        until(lambda: api.job(job_id)["retry_at"])
+        job = api.job(job_id)
+        assert (job["status"], job["attempt"], job["lease_expires_at"]) == ("processing", 1, None)
+        assert job["last_error"].startswith("The indexer stopped unexpectedly")
         assert api.ended(api.index(tmp_path / "small"))["status"] == "completed"
+
+
+def test_a_host_that_is_not_reached_is_tried_again_until_the_attempts_are_used_up(
+    start: Start,
+) -> None:
+    settings = {"git_base_url": "https://127.0.0.1:1/", "git_trusted_hosts": ("127.0.0.1:1",)}
+    with start("run", **settings) as api, api.sql() as connection:
+        job_id = api.client.create_index_job({"repository": "nobody/home"}).answer["jobId"]
+        for attempt in (1, 2):
+            job = until(lambda n=attempt: waiting_after(api, job_id, n))
+            assert (job["status"], job["worker_id"] is None) == ("processing", False)
+            connection.execute("select tests.advance_clock('10 seconds')")
+        job = api.ended(job_id)
+        assert (job["status"], job["attempt"]) == ("failed", 3)
+        assert job["error_message"] == job["last_error"]
+
+
+def waiting_after(api: Any, job_id: str, attempt: int) -> Any:
+    """The job when it waits for the attempt after this one."""
+    job = api.job(job_id)
+    assert job["status"] == "processing" or job["attempt"] < attempt, job
+    return job if job["attempt"] == attempt and job["retry_at"] else None
+
+
+def test_a_job_that_another_runner_left_is_taken_up(
+    start: Start, slow_repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "_RESCUE_SECONDS", 0.1)
+    commit(tmp_path / "small", {"a.py": PYTHON})
+    with start("first", runner_concurrency=0) as api, api.sql() as connection:
+        job_id = api.index(tmp_path / "small")
+        connection.execute(
+            "select from public.update_job_status("
+            "  p_job_id => %s, p_status => 'processing', p_worker_id => 'gone')",
+            (job_id,),
+        )
+        with start("second"):
+            connection.execute("select tests.advance_clock('61 minutes')")
+            assert until(lambda: waiting_after(api, job_id, 1))["last_error"]
+            connection.execute("select tests.advance_clock('10 seconds')")
+            job = api.ended(job_id)
+            assert (job["status"], job["attempt"], job["last_error"]) == ("completed", 2, None)
 
 
 def test_the_indexer_does_not_inherit_our_secrets(
