@@ -3,8 +3,8 @@
 In a query the capture `@name` is the node that holds a symbol's name, `@parent` one that holds
 its parent's name where that is not what encloses it, `@<kind>` the whole definition. The first
 pattern that captures a name has it; the kind `@ignore` takes a name and drops it. Captures that
-begin with an underscore serve predicates only. A first line `; inherits: x` puts another
-language's file in front.
+begin with an underscore serve predicates only. A first line `; inherits: x` adds another
+language's file behind.
 """
 
 from __future__ import annotations
@@ -16,17 +16,11 @@ from typing import NamedTuple
 
 from tree_sitter import Language, Node, Parser, Query, QueryCursor
 
-# Language: the wheel that carries its grammar, and its function there.
-GRAMMARS = {
-    "Python": ("tree_sitter_python", "language"),
-    "JavaScript": ("tree_sitter_javascript", "language"),
-    "TypeScript": ("tree_sitter_typescript", "language_typescript"),
-    "TSX": ("tree_sitter_typescript", "language_tsx"),
-    "Go": ("tree_sitter_go", "language"),
-}
+from api.indexer.languages import GRAMMARS
+
 _QUERIES = Path(__file__).with_name("queries")
 _NAME_CHARACTERS = 500
-_CLASSES = frozenset({"class", "interface", "struct", "enum"})
+_CLASSES = frozenset({"class", "interface", "struct", "enum", "union", "trait"})
 _ROLES = frozenset({"name", "parent"})
 _LEAVES = frozenset({"constant"})
 
@@ -91,8 +85,10 @@ def _nest(definitions: list[tuple[Node, str, str, str | None]]) -> list[Symbol]:
 
 
 def _text(source: bytes, node: Node) -> str:
-    """A name as one line of clean text, without the quotes of a quoted key, of bounded length."""
+    """A name as one line of clean text, of bounded length, without the marks of a literal."""
     text = source[node.start_byte : node.end_byte].decode(errors="replace").strip("'\"`")
+    if node.type == "simple_symbol":
+        text = text.removeprefix(":").strip("'\"")
     if not text.isprintable():
         text = " ".join(text.replace("\0", "\ufffd").split())
     return text if len(text) <= _NAME_CHARACTERS else text[: _NAME_CHARACTERS - 1] + "…"
@@ -106,8 +102,9 @@ def _grammar(language: str) -> tuple[Parser, Query]:
 
 
 def _query(language: str) -> str:
-    text = (_QUERIES / f"{language.lower()}.scm").read_text(encoding="utf-8")
+    name = language.lower().replace("+", "p").replace("#", "sharp")
+    text = (_QUERIES / f"{name}.scm").read_text(encoding="utf-8")
     first, _, _ = text.partition("\n")
     if first.startswith("; inherits: "):
-        text = _query(first.removeprefix("; inherits: ")) + text
+        text += _query(first.removeprefix("; inherits: "))
     return text
