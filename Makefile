@@ -3,7 +3,7 @@ BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve seed psql migrate rollback migration test prove check lint types format build \
+.PHONY: help demo serve seed psql migrate rollback migration test prove bench check lint types format build \
   docs hooks clean
 
 help:  ## List the targets
@@ -38,6 +38,12 @@ migration: .venv/app  ## Stamp what changed in db/ into the next migration, name
 
 test: check  ## All that gates a change, on servers of its own
 	@$(BIN)/pytest -n 3 --dist loadfile
+
+prove: check  ## The long forms of the tests
+	@$(BIN)/pytest -n 3 --dist loadfile --prove
+
+bench: .venv/test  ## Measure rates and latencies, by each file in bench/
+	@for file in bench/*.py; do $(BIN)/python -m "bench.$$(basename $$file .py)" || exit; done
 
 check: lint types  ## What needs no database: drift of the migrations, lint, types
 	@$(BIN)/python -m db.stamp check

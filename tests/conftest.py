@@ -37,6 +37,10 @@ MEMBERS = {  # login -> the one role that it is a member of
 }
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--prove", action="store_true", help="the long forms of the tests")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     config.option.pgtap_uri = None  # pytest-pgtap takes DATABASE_URL and shows it
     # whoever starts us in the background may ignore it, and what tests start would inherit that

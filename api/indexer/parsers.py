@@ -8,16 +8,31 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
+from typing import NamedTuple
 
-from api.indexer import guard, symbols
+from api.indexer import copy_text, guard, symbols
 from api.indexer.protocol import Limits
-from api.indexer.symbols import Symbol
 
 _FORK = multiprocessing.get_context("fork")
-# A language and a content.
-Source = tuple[str, bytes]
-# The symbols of each source, None for one that could not be parsed within the limits.
-Parsed = list[list[Symbol] | None]
+
+
+class Source(NamedTuple):
+    """One file to parse. Its number goes into the rows of its symbols."""
+
+    file_no: int
+    language: str
+    content: bytes
+
+
+class Rows(NamedTuple):
+    """The symbols of a file, in COPY's text format."""
+
+    number: int
+    lines: bytes
+
+
+# None for a source that could not be parsed within the limits.
+Parsed = list[Rows | None]
 
 
 class Parsers:
@@ -115,11 +130,13 @@ def _work(connection: Connection, parent_pid: int, memory: int) -> None:
             batch: list[Source] = connection.recv()
         except EOFError:
             return
-        connection.send([_extract(language, content) for language, content in batch])
+        connection.send([_extract(source) for source in batch])
 
 
-def _extract(language: str, content: bytes) -> list[Symbol] | None:
+def _extract(source: Source) -> Rows | None:
     try:
-        return symbols.extract(language, content)
+        found = symbols.extract(source.language, source.content)
     except (ValueError, MemoryError, RecursionError):
         return None
+    lines = "".join(copy_text.line(source.file_no, *symbol) for symbol in found)
+    return Rows(len(found), lines.encode())

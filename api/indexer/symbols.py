@@ -41,7 +41,7 @@ def extract(language: str, source: bytes) -> list[Symbol]:
     `language` is one of GRAMMARS. A function right inside a class is a method. Time and memory
     have no limit here: hostile source can take much of both.
     """
-    parser, query = _grammar(language)
+    parser, query = grammar(language)
     definitions: dict[int, tuple[Node, str, str, str | None]] = {}
     claimed: dict[int, int] = {}
     for pattern, captures in QueryCursor(query).matches(parser.parse(source).root_node):
@@ -95,7 +95,8 @@ def _text(source: bytes, node: Node) -> str:
 
 
 @functools.cache
-def _grammar(language: str) -> tuple[Parser, Query]:
+def grammar(language: str) -> tuple[Parser, Query]:
+    """What parses a language, and the query for its symbols."""
     module, function = GRAMMARS[language]
     grammar = Language(getattr(importlib.import_module(module), function)())
     return Parser(grammar), Query(grammar, _query(language))
