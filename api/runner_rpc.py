@@ -86,13 +86,13 @@ _DELETE_ALL_FILES = "delete from public.indexed_files where repository_id = %s"
 _DELETE_GONE_SYMBOLS = """
 delete from public.symbols as s
 using pg_temp.gone_files as g
-where s.file_id = g.id and s.repository_id = %s
+where s.repository_id = %s and s.file_id = g.id
 """
 
 _DELETE_GONE_FILES = """
 delete from public.indexed_files as f
 using pg_temp.gone_files as g
-where f.id = g.id and f.repository_id = %s
+where f.repository_id = %s and f.id = g.id
 """
 
 _INSERT_FILES = """

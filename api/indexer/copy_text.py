@@ -21,7 +21,9 @@ def line(*values: str | int | None) -> str:
 def _field(value: str | int | None) -> str:
     if value is None:
         return "\\N"
-    return value.translate(_ESCAPES) if isinstance(value, str) else str(value)
+    if isinstance(value, int):
+        return str(value)
+    return value if value.isalnum() else value.translate(_ESCAPES)
 
 
 def rows(path: Path) -> Iterator[list[str | None]]:

@@ -239,7 +239,8 @@ def skip_by_content(language: str | None, content: bytes) -> Reason | None:
     head = content[:_HEAD_BYTES]
     if b"\0" in head:
         return "binary"
-    if _GENERATED_MARK.search(head[:1000]):
+    top = head[:1000]
+    if b"generated" in top.lower() and _GENERATED_MARK.search(top):
         return "generated"
     lines = content.count(b"\n") + 1
     if language in _MINIFIABLE and len(content) > 4096 and len(content) / lines > 500:

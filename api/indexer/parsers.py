@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import time
@@ -122,6 +123,7 @@ def _work(connection: Connection, parent_pid: int, memory: int) -> None:
     """Parses what arrives until the other end closes."""
     guard.die_with_parent(parent_pid)
     guard.limit_memory(memory)
+    gc.disable()  # nothing here refers to itself
     # Not the pipes of the parent, whose readers wait for their last writer.
     os.closerange(3, connection.fileno())
     os.closerange(connection.fileno() + 1, os.sysconf("SC_OPEN_MAX"))

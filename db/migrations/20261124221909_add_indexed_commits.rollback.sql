@@ -15,6 +15,15 @@ revoke job_writer, job_gateway from current_user;
 -- end stamped part
 
 -- By hand, below it: drops of what the migration made.
+alter table public.symbols
+  drop constraint symbols_repository_id_file_id_fkey,
+  add constraint symbols_repository_id_fkey foreign key (repository_id)
+    references public.repositories on delete cascade,
+  add constraint symbols_file_id_fkey foreign key (file_id)
+    references public.indexed_files on delete cascade;
+create index symbols_file_id_idx on public.symbols (file_id);
+drop index public.symbols_repository_id_file_id_idx;
+alter table public.indexed_files drop constraint indexed_files_repository_id_id_key;
 drop table public.indexed_commits;
 alter table public.indexed_files drop column symbol_count;
 comment on column public.indexed_files.job_id is 'The job that wrote the row.';

@@ -23,6 +23,17 @@ comment on column public.indexed_commits.stats is 'The figures of that job.';
 alter table public.indexed_files add column symbol_count integer;
 comment on column public.indexed_files.symbol_count is
   'How many symbols it has; null when they could not be had, so that the next job tries again.';
+-- One key instead of two: a symbol's repository is its file's, and is looked up once.
+alter table public.indexed_files
+  add constraint indexed_files_repository_id_id_key unique (repository_id, id);
+alter table public.symbols
+  drop constraint symbols_repository_id_fkey,
+  drop constraint symbols_file_id_fkey,
+  add constraint symbols_repository_id_file_id_fkey foreign key (repository_id, file_id)
+    references public.indexed_files (repository_id, id) on delete cascade;
+create index symbols_repository_id_file_id_idx on public.symbols (repository_id, file_id);
+drop index public.symbols_file_id_idx;
+
 comment on column public.indexed_files.job_id is
   'The job that wrote the row: later ones leave it while path and content stay.';
 comment on table public.indexed_files is
