@@ -30,5 +30,5 @@ def test_a_large_tree_is_indexed_without_one_error(
     assert stats["unparsed"] == 0
     assert stats["files_indexed"] + stats["files_skipped"] == files
     assert files >= (500 if limit is None else _FILES)
-    assert stats["files_indexed"] > 0.8 * files
+    assert stats["files_indexed"] > files / 2
     assert stats["symbols_extracted"] > stats["files_indexed"]
