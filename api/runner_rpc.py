@@ -214,21 +214,27 @@ async def finish(
 async def read_base(
     connection: AsyncConnection[Any], job: Job, *, extractor: str, known: Path
 ) -> Base | None:
-    """What there is of the job's repository, if that extractor made it; writes the file `known`.
+    """What there is of the job's repository, if that extractor made it.
 
+    Writes the file `known`, unless the job asks for the commit that is there.
     To be run in one transaction, its first.
     """
     await connection.execute(_ONE_SNAPSHOT)
     base = await _base(connection, job, extractor, known)
-    if base is not None:
+    if base is not None and base.commit_sha != job.commit_sha:
         statement = sql.SQL(_KNOWN).format(job.repository_id)
+        rows = bytearray()
         async with (
             await anyio.open_file(known, "wb") as file,
             connection.cursor() as cursor,
             cursor.copy(statement) as copy,
         ):
-            async for block in copy:
-                await file.write(block)
+            async for row in copy:
+                rows += row
+                if len(rows) > _BLOCK:
+                    await file.write(rows)
+                    rows.clear()
+            await file.write(rows)
     return base
 
 
