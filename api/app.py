@@ -20,9 +20,18 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api import jobs
+from api import jobs, rest
 from api.auth import Authenticator
-from api.errors import Problem, internal, on_http_exception, on_problem
+from api.errors import (
+    REST,
+    Problem,
+    RestError,
+    internal,
+    on_http_exception,
+    on_problem,
+    on_rest_error,
+    rest_internal,
+)
 from api.rpc import Rpc
 from api.settings import Settings
 from db.migrate import newest_version
@@ -32,6 +41,7 @@ logger = logging.getLogger(__name__)
 Background = Callable[[], AbstractAsyncContextManager[object]]
 
 EXPOSED_HEADERS: Final = (
+    "Content-Range",
     "ETag",
     "Link",
     "Location",
@@ -79,6 +89,7 @@ def create_app(
             Route("/index", jobs.create_index_job, methods=["POST"]),
             Route("/jobs/{job_id}", jobs.get_job_status),
             Route("/admin/jobs/{job_id}", jobs.admin_get_job_status),
+            Route("/rest/v1/rpc/{function}", rest.call_function, methods=["GET", "POST"]),
             Route("/health", health),
             Route("/ready", ready),
         ],
@@ -92,7 +103,11 @@ def create_app(
             ),
             Middleware(Guard),
         ],
-        exception_handlers={Problem: on_problem, HTTPException: on_http_exception},
+        exception_handlers={
+            Problem: on_problem,
+            RestError: on_rest_error,
+            HTTPException: on_http_exception,
+        },
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False
@@ -156,4 +171,5 @@ class Guard:
             logger.exception("request %s: %s %s", request_id, scope["method"], scope["path"])
             if started:
                 raise
-            await internal().response()(scope, receive, send_with_id)
+            failure = rest_internal() if scope["path"].startswith(REST) else internal()
+            await failure.response()(scope, receive, send_with_id)

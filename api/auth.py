@@ -33,8 +33,12 @@ class Caller:
 
     api_key: str | None
     claims: str | None
-    """JSON: sub and role of a user, role of the service."""
-    role: Literal["authenticated", "service_role"]
+    """JSON: sub and role of a user, role of the service; null for anon."""
+    role: Literal["authenticated", "service_role", "anon"]
+
+
+ANON: Final = Caller(None, None, "anon")
+"""A browser without a user; only /rest/v1 knows it."""
 
 
 def _service(subject: object) -> Caller:
@@ -46,12 +50,12 @@ def _service(subject: object) -> Caller:
 
 
 class Authenticator:
-    """Reads the Authorization header of a request.
+    """Reads the Authorization header of a request, or a token.
 
     JWTs: HS256 with JWT_SECRET, or ES256, RS256 and EdDSA with a key of JWKS_URL; the key says
     which algorithm, never the token. `exp` is required. A user's token needs the role
     authenticated, the audience JWT_AUDIENCE, a uuid as `sub`, and expires within
-    JWT_MAX_LIFETIME_SECONDS; service_role tokens are free of the last three.
+    JWT_MAX_LIFETIME_SECONDS; tokens of service_role and anon are free of the last three.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -72,8 +76,21 @@ class Authenticator:
             if not _API_KEY.fullmatch(token):
                 raise invalid_key()
             return Caller(token, None, "authenticated")
-        if len(token) > _LONGEST_TOKEN or token.count(".") != 2:
+        try:
+            caller = await self.bearer_of(token)
+        except jwt.PyJWTError as error:
+            raise invalid_key() from error
+        if caller.role == "anon":
             raise invalid_key()
+        return caller
+
+    async def bearer_of(self, token: str) -> Caller:
+        """Who holds a JWT; anon when it has that role or none.
+
+        Raises: jwt.PyJWTError when it is not valid; Problem 503 (the JWKS cannot be fetched).
+        """
+        if len(token) > _LONGEST_TOKEN or token.count(".") != 2:
+            raise jwt.DecodeError("not a token of three parts")
         try:
             return self._caller(await self._claims(token))
         except jwt.PyJWKClientConnectionError as error:
@@ -84,8 +101,8 @@ class Authenticator:
                 "The keys that check tokens cannot be fetched right now.",
                 headers={"Retry-After": "5"},
             ) from error
-        except (jwt.PyJWTError, ValueError) as error:
-            raise invalid_key() from error
+        except ValueError as error:
+            raise jwt.DecodeError(str(error)) from error
 
     async def _claims(self, token: str) -> dict[str, Any]:
         key: jwt.PyJWK | str
@@ -110,16 +127,16 @@ class Authenticator:
         lifetime = claims["exp"] - time.time()
         if lifetime <= 0:
             raise jwt.ExpiredSignatureError
-        if claims.get("role") == "service_role":
+        role = claims.get("role", "anon")
+        if role == "service_role":
             return _service(claims.get("sub"))
+        if role == "anon":
+            return ANON
         audience = claims.get("aud")
-        audiences = audience if isinstance(audience, list) else [audience]
-        if (
-            claims.get("role") != "authenticated"
-            or self._audience not in audiences
-            or lifetime > self._max_lifetime
-        ):
-            raise invalid_key()
+        if self._audience not in (audience if isinstance(audience, list) else [audience]):
+            raise jwt.InvalidAudienceError("JWTNotInAudience")
+        if role != "authenticated" or lifetime > self._max_lifetime:
+            raise jwt.InvalidTokenError("not a user's token, or one that is valid for too long")
         user = str(UUID(claims.get("sub") or ""))
         verified = json.dumps({"sub": user, "role": "authenticated"})
         return Caller(None, verified, "authenticated")

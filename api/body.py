@@ -25,7 +25,7 @@ async def read_object(request: Request[Any]) -> dict[str, Any]:
     starlette's ClientDisconnect when the client goes away.
     """
     _check_type(request)
-    return parse_object(await _read(request))
+    return parse_object(await read_bytes(request))
 
 
 def _check_type(request: Request[Any]) -> None:
@@ -49,7 +49,8 @@ def _unsupported(detail: str, hint: str) -> Problem:
     return Problem(415, "UNSUPPORTED_MEDIA_TYPE", detail, hint=hint)
 
 
-async def _read(request: Request[Any]) -> bytes:
+async def read_bytes(request: Request[Any]) -> bytes:
+    """The body. Raises: Problem 413 (over LIMIT; no more than that is read)."""
     body = bytearray()
     async for chunk in request.stream():
         body += chunk

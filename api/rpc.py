@@ -21,7 +21,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
-from api.errors import from_database
+from api.errors import Problem, from_database
 from api.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -47,6 +47,11 @@ select a.verdict, a.code, a.message, a.hint, a.field, a.body, a.job_id, a.job_st
 from public.api_admin_get_job_status(
   p_claims => %(p_claims)s, p_job_id => %(p_job_id)s, p_reason => %(p_reason)s) as a""",
 }
+_CALL_FUNCTION: Final = b"""
+select c.body, c.row_count, c.total, c.is_void
+from public.api_call_function(
+  p_claims => %(p_claims)s, p_function => %(p_function)s, p_arguments => %(p_arguments)s,
+  p_read_only => %(p_read_only)s, p_query => %(p_query)s) as c"""
 _SCHEMA_VERSION: Final = b"select public.api_schema_version()"
 
 # Seconds that a request waits for one of the pool's connections; less once one waited in vain.
@@ -76,6 +81,18 @@ class Answer:
     rate_remaining: int | None
     rate_reset: int | None
     """When the hour ends, in Unix seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """The row that api_call_function returns."""
+
+    body: str
+    """JSON text for the client."""
+    row_count: int
+    total: int | None
+    """Rows without limit and offset, if asked for."""
+    is_void: bool
 
 
 class Rpc:
@@ -116,12 +133,49 @@ class Rpc:
         """The one row that an api_* function returns; `arguments` are all of its arguments."""
         return Answer(*await self._row(_STATEMENTS[function], arguments))
 
+    async def call_function(
+        self,
+        *,
+        p_claims: str | None,
+        p_function: str,
+        p_arguments: str,
+        p_read_only: bool,
+        p_query: str,
+    ) -> Called:
+        """A function that users may execute; the last two arguments are of api_call_function.
+
+        Raises: psycopg.Error for what the function raises, and as the class says.
+        """
+        arguments = {
+            "p_claims": p_claims,
+            "p_function": p_function,
+            "p_arguments": p_arguments,
+            "p_read_only": p_read_only,
+            "p_query": p_query,
+        }
+        try:
+            return Called(*await self._fetch(_CALL_FUNCTION, arguments))
+        except psycopg.Error as error:
+            if error.diag.context is not None:  # it comes from inside of the function
+                raise
+            raise _problem(error) from error
+        except TimeoutError as error:
+            raise _problem(error) from error
+
     async def schema_version(self) -> str:
         """The version of the newest migration that the database has: 14 digits."""
         (version,) = await self._row(_SCHEMA_VERSION, {})
         return str(version)
 
     async def _row(self, statement: bytes, arguments: Mapping[str, str | None]) -> TupleRow:
+        try:
+            return await self._fetch(statement, arguments)
+        except (psycopg.Error, TimeoutError) as error:
+            raise _problem(error) from error
+
+    async def _fetch(
+        self, statement: bytes, arguments: Mapping[str, str | bool | None]
+    ) -> TupleRow:
         try:
             async with timeout(self._deadline):
                 while True:
@@ -134,15 +188,19 @@ class Rpc:
                         row = await cursor.fetchone()
                         assert row is not None  # noqa: S101  (a function call returns one row)
                         return row
-        except (psycopg.Error, TimeoutError) as error:
-            if isinstance(error, PoolTimeout):
-                self._patience = _POOL_TIMEOUT_IN_AN_OUTAGE
-            problem = from_database(error)
-            if problem.status == 500:
-                raise
-            reason = str(error).partition("\n")[0]
-            logger.warning("%d: %s: %s", problem.status, type(error).__name__, reason)
-            raise problem from error
+        except PoolTimeout:
+            self._patience = _POOL_TIMEOUT_IN_AN_OUTAGE
+            raise
+
+
+def _problem(error: psycopg.Error | TimeoutError) -> Problem:
+    """The answer to a failed statement, logged. Raises the error itself when it is a bug."""
+    problem = from_database(error)
+    if problem.status == 500:
+        raise error
+    reason = str(error).partition("\n")[0]
+    logger.warning("%d: %s: %s", problem.status, type(error).__name__, reason)
+    return problem
 
 
 def _conninfo(url: str, statement_timeout: float) -> str:

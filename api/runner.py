@@ -18,8 +18,10 @@ import shutil
 import signal
 import socket
 import sys
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
@@ -42,10 +44,10 @@ _QUIET_SECONDS = 1.0
 _CALL_SECONDS = 10
 _HAND_BACK_SECONDS = 3
 _STORE_ATTEMPTS = 10
+_TRANSIENT = {"interrupted"}  # codes of the indexer that may pass by
 _LINE_BYTES = 1024 * 1024
-_INHERITED = {"HOME", "LANG", "LC_ALL", "PATH", "SSL_CERT_DIR", "SSL_CERT_FILE"} | {
-    name for proxy in ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY") for name in (proxy, proxy.lower())
-}
+_INHERITED = {"HOME", "LANG", "LC_ALL", "PATH", "SSL_CERT_DIR", "SSL_CERT_FILE"}
+_REMOVALS = 50
 
 Call = Callable[[psycopg.AsyncConnection[Any]], Awaitable[Any]]
 
@@ -60,6 +62,10 @@ class CancelledJobError(Exception):
 
 class FailedJobError(Exception):
     """The job cannot be done; the message is the sentence that its user reads."""
+
+
+class FailedAttemptError(Exception):
+    """This attempt could not do the job, another one may."""
 
 
 class Runner:
@@ -78,12 +84,22 @@ class Runner:
         lease_seconds: float,
         run_dir: Path,
         local_roots: Sequence[Path] = (),
+        trusted_hosts: Sequence[str] = (),
+        proxy: str | None = None,
+        limits: Limits = Limits(),  # noqa: B008  (frozen)
         grace_seconds: float = 5,
     ) -> None:
         self.worker_id = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._lease = timedelta(seconds=lease_seconds)
         self._grace = grace_seconds
-        self._local_roots = [str(root) for root in local_roots]
+        self._file_bytes = limits.file_bytes
+        self._request = {
+            "local_roots": [str(root) for root in local_roots],
+            "trusted_hosts": list(trusted_hosts),
+            "proxy": proxy,
+            "limits": asdict(limits),
+            "parent_pid": os.getpid(),
+        }
         self._scratch = Scratch(run_dir.resolve() / "scratch", self.worker_id)
         self._slots = asyncio.Semaphore(concurrency)
         self._kicked = asyncio.Event()
@@ -197,13 +213,15 @@ class Runner:
             logger.exception("job %s attempt %s could not be ended", job.id, job.attempt)
         finally:
             self._overdue.discard(job.id)
-            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+            await asyncio.to_thread(_remove, folder)
 
     async def _attempt(self, job: Job, folder: Path) -> None:
         try:
             await self._work(job, folder)
         except CancelledJobError:
             await self._finish(job, "cancelled", {})
+        except FailedAttemptError:
+            await self._hand_back(job)
         except FailedJobError as failure:
             await self._finish(job, "failed", {"error": str(failure)})
         except (LostError, asyncio.CancelledError):
@@ -235,7 +253,7 @@ class Runner:
     async def _index_and_store(self, job: Job, folder: Path, progress: Latest) -> None:
         if job.git_url is None:
             raise FailedJobError("The repository has no address to clone from.")
-        extractor = fingerprint(Limits().file_bytes)
+        extractor = fingerprint(self._file_bytes)
         await asyncio.to_thread(folder.mkdir, mode=0o700, parents=True)
         base: Base | None = await self._persist(
             lambda connection: runner_rpc.read_base(
@@ -257,15 +275,12 @@ class Runner:
         work = folder / "work"
         await asyncio.to_thread(shutil.rmtree, work, ignore_errors=True)
         await asyncio.to_thread(work.mkdir, mode=0o700)
-        request: dict[str, Any] = {
+        request = self._request | {
             "git_url": job.git_url,
             "ref": job.ref,
             "commit_sha": job.commit_sha,
             "known": base and {"commit_sha": base.commit_sha, "files": str(base.known)},
             "scratch": str(work),
-            "local_roots": self._local_roots,
-            "limits": {},
-            "parent_pid": os.getpid(),
         }
         return await run_indexer(request, folder, base, progress.set)
 
@@ -407,7 +422,7 @@ class Scratch:
             fcntl.flock(guard, fcntl.LOCK_EX)
             for folder in self._root.iterdir():
                 if folder.is_dir() and self._is_abandoned(folder):
-                    shutil.rmtree(folder, ignore_errors=True)
+                    _remove(folder)
             self.folder.mkdir(mode=0o700)
             self._lock = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
             fcntl.flock(self._lock, fcntl.LOCK_EX)
@@ -415,7 +430,7 @@ class Scratch:
             os.close(guard)
 
     def close(self) -> None:
-        shutil.rmtree(self.folder, ignore_errors=True)
+        _remove(self.folder)
         os.close(self._lock)
 
     @staticmethod
@@ -432,6 +447,16 @@ class Scratch:
             return True
         finally:
             os.close(descriptor)
+
+
+def _remove(folder: Path) -> None:
+    """Removes a folder, in which processes that were just killed may still be writing."""
+    for _ in range(_REMOVALS):
+        shutil.rmtree(folder, ignore_errors=True)
+        if not folder.exists():
+            return
+        time.sleep(0.1)
+    logger.warning("the folder %s could not be removed", folder)
 
 
 async def run_indexer(
@@ -474,6 +499,8 @@ async def run_indexer(
         tail = (await asyncio.to_thread(log.read_bytes))[-4000:].decode(errors="replace")
         logger.error("an indexer died without a word (exit %s)\n%s", process.returncode, tail)
         raise FailedJobError("The indexer stopped unexpectedly, without giving a reason.")
+    if last["event"] == "error" and last["code"] in _TRANSIENT:
+        raise FailedAttemptError
     if last["event"] == "error":
         raise FailedJobError(last["message"])
     if base and last["event"] == "unchanged":

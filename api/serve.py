@@ -18,6 +18,7 @@ from pydantic import SecretStr
 from starlette.applications import Starlette
 
 from api.app import create_app
+from api.indexer.protocol import Limits
 from api.runner import Runner
 from api.settings import Settings
 from api.terminal import Terminal, program
@@ -106,6 +107,15 @@ def make_app(settings: Settings | None = None) -> Starlette:
         lease_seconds=settings.runner_lease_seconds,
         run_dir=settings.run_dir,
         local_roots=settings.local_repository_roots,
+        trusted_hosts=settings.git_trusted_hosts,
+        proxy=settings.git_proxy,
+        limits=Limits(
+            seconds=settings.runner_job_seconds,
+            cpu_seconds=settings.runner_job_cpu_seconds,
+            memory=settings.runner_job_memory,
+            scratch_bytes=settings.runner_job_disk,
+            files=settings.runner_job_files,
+        ),
         grace_seconds=settings.runner_grace_seconds,
     )
     return create_app(settings, background=[lambda: runner], kick=runner.kick)

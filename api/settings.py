@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, field_validator
+from pydantic import AliasChoices, BeforeValidator, ByteSize, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
@@ -53,6 +53,12 @@ class Settings(BaseSettings):
 
     git_base_url: str = "https://github.com/"
     """Where owner/name is cloned from: this, the name, '.git'."""
+    git_trusted_hosts: Annotated[tuple[str, ...], NoDecode, _split(",")] = ()
+    """Comma separated hosts, name or name:port, that may be at a private address. GIT_BASE_URL may
+    name one over http://; from all others repositories come by https and the public internet."""
+    git_proxy: str | None = Field(default=None, repr=False)
+    """URL of an HTTP proxy that clones go through. It looks names up, so it must refuse private
+    addresses itself; the proxies of the environment are not used."""
     local_repository_roots: Annotated[tuple[Path, ...], NoDecode, _split(":")] = ()
     """Colon separated absolute folders that localPath may be in; none = local paths are refused."""
 
@@ -61,6 +67,14 @@ class Settings(BaseSettings):
     runner_lease_seconds: float = Field(default=15, gt=0)
     runner_grace_seconds: float = Field(default=5, ge=0)
     """How long running jobs may go on at shutdown before they are handed back."""
+    runner_job_seconds: float = Field(default=900, gt=0)
+    """How long one job may take; the limits that follow are of all its processes together."""
+    runner_job_cpu_seconds: float = Field(default=1800, gt=0)
+    runner_job_memory: ByteSize = Field(default=ByteSize(1024**3), ge=128 * 1024**2)
+    runner_job_disk: ByteSize = Field(default=ByteSize(4 * 1024**3), gt=0)
+    """What its scratch folder may hold: the pack of one commit, and the rows."""
+    runner_job_files: int = Field(default=500_000, gt=0)
+    """How many files a repository may have; and as many folders."""
     run_dir: Path = Path(".run")
 
     @field_validator("jwt_secret")

@@ -298,7 +298,7 @@ def _remedy(error: psycopg.Error) -> str:
         case "42501":
             return (
                 "remedy: connect as the role that owns the database; it also needs "
-                "createrole, or: grant job_writer, job_gateway to IT with admin option"
+                "createrole, or: grant job_writer, job_gateway, job_tenant to IT with admin option"
             )
         case "42P07" | "42710" | "42P06" | "42723":
             return "remedy: something of that name was made by hand; drop or rename it, then again"

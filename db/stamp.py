@@ -29,15 +29,15 @@ import sqlparse
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# Functions owned by job_writer and job_gateway can be replaced only by a member of those roles,
+# Functions owned by the job_ roles can be replaced only by a member of those roles,
 # and a role needs CREATE on a schema to be given a function in it. Neither outlives a migration.
 HANDOVER = """\
-grant job_writer, job_gateway to current_user;
-grant create on schema public, private to job_writer, job_gateway;
+grant job_writer, job_gateway, job_tenant to current_user;
+grant create on schema public, private to job_writer, job_gateway, job_tenant;
 """
 HANDBACK = """\
-revoke create on schema public, private from job_writer, job_gateway;
-revoke job_writer, job_gateway from current_user;
+revoke create on schema public, private from job_writer, job_gateway, job_tenant;
+revoke job_writer, job_gateway, job_tenant from current_user;
 """
 RELOAD = "notify pgrst, 'reload schema';"
 VERSION = "comment on schema private is 'schema version {}';"

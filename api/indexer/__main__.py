@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sys
@@ -9,7 +10,7 @@ import traceback
 from pathlib import Path
 
 from api.indexer import guard, job
-from api.indexer.protocol import Event, Failure, IndexingError, Request
+from api.indexer.protocol import Event, IndexingError, Limits, Request
 
 
 def main(arguments: list[str]) -> int:
@@ -19,22 +20,35 @@ def main(arguments: list[str]) -> int:
     parent_pid = os.getppid()
     try:
         request = Request.read(Path(arguments[0]))
-        guard.die_with_parent(request.parent_pid or parent_pid)
-        guard.lead_group()
-        guard.set_deadline(request.limits.seconds)
-        _emit(job.run(request, _emit))
     except IndexingError as error:
-        _emit(_failure(error.code, error.message))
+        _fail(error)
         return 1
-    except Exception:
-        traceback.print_exc()
-        _emit(_failure("internal_error", "The indexer failed. Try again later."))
+    guard.die_with_parent(request.parent_pid or parent_pid)
+    guard.watch(request.scratch, request.limits, _fail)
+    guard.step_back()
+    guard.limit_each(request.limits)
+    try:
+        _emit(job.run(request, _emit))
+    except Exception as error:
+        _fail(_reason(error, request.limits))
         return 1
     return 0
 
 
-def _failure(code: str, message: str) -> Failure:
-    return {"event": "error", "code": code, "message": message}
+def _reason(error: Exception, limits: Limits) -> IndexingError:
+    match error:
+        case IndexingError():
+            return error
+        case MemoryError():
+            return guard.exceeded("memory_limit", limits)
+        case OSError(errno=errno.EFBIG):
+            return guard.exceeded("scratch_limit", limits)
+    traceback.print_exception(error)
+    return IndexingError("internal_error", "The indexer failed. Try again later.")
+
+
+def _fail(error: IndexingError) -> None:
+    _emit({"event": "error", "code": error.code, "message": error.message})
 
 
 def _emit(event: Event) -> None:

@@ -9,13 +9,14 @@ from __future__ import annotations
 import io
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import IO, NamedTuple
 
-from api.indexer.protocol import IndexingError
+from api.indexer.guard import exceeded
+from api.indexer.protocol import IndexingError, Request
 from api.indexer.source import Source
 
 # Read by our git and by the upload-pack of a local repository, instead of the configuration of
@@ -28,6 +29,10 @@ _CONFIG = """\
 	symlinks = false
 	fsmonitor = false
 	bigFileThreshold = 16m
+	packedGitWindowSize = 32m
+	packedGitLimit = 128m
+[pack]
+	threads = 2
 [credential]
 	helper =
 [protocol]
@@ -35,10 +40,13 @@ _CONFIG = """\
 	version = 2
 [http]
 	followRedirects = false
+	emptyAuth = false
+	delegation = none
 	lowSpeedLimit = 1000
 	lowSpeedTime = 60
 [transfer]
 	unpackLimit = 1
+	bundleURI = false
 [fetch]
 	recurseSubmodules = false
 [submodule]
@@ -53,7 +61,9 @@ _CONFIG = """\
 [remote "origin"]
 	uploadpack = git upload-pack --strict
 """
-_INHERITED = ("PATH", "GIT_SSL_CAINFO", "https_proxy", "HTTPS_PROXY", "no_proxy", "NO_PROXY")
+_INHERITED = ("PATH", "GIT_SSL_CAINFO")
+# The first with http.curloptResolve, without which names would be looked up anew.
+_OLDEST_GIT = (2, 37)
 _HEAD = "refs/job/head"
 _COMMIT = re.compile(r"[0-9a-fA-F]{40}")
 _RECEIVING = re.compile(rb"Receiving objects: +\d+% \((\d+)/(\d+)\)")
@@ -63,9 +73,14 @@ _RECORD_BYTES = 1024 * 1024
 # the other side dictates ("remote: ...") are never looked at.
 _FAILURES = (
     (
-        r"could not resolve host",
+        r"could not resolve (host|proxy)",
         "host_not_found",
         "The host of the repository address does not exist.",
+    ),
+    (
+        r"dumb http transport",
+        "unsupported_repository",
+        "The host does not speak git's smart HTTP protocol.",
     ),
     (
         r"repository '.*' not found|not appear to be a git repo|is this a git repo"
@@ -85,16 +100,29 @@ _FAILURES = (
     ),
     (r"couldn't find remote ref", "unknown_ref", "The ref is not in the repository."),
     (
-        r"failed to connect|couldn't connect|connection (refused|timed out|reset)"
-        r"|operation (timed out|too slow)|ssl|tls|certificate|returned error: 5\d\d",
-        "host_unreachable",
-        "The host of the repository could not be reached, or broke off. Try again later.",
-    ),
-    (
         r"mismatched algorithms|unknown repository extension|object-?format",
         "unsupported_repository",
         "The repository uses a format that is not supported, such as SHA-256 object names.",
     ),
+    (
+        r"failed to connect|couldn't connect|connection (refused|timed out|reset)"
+        r"|operation (timed out|too slow)|ssl|tls|certificate|returned error: 5\d\d"
+        r"|early eof|hung up|unexpected disconnect|rpc failed",
+        "host_unreachable",
+        "The host of the repository could not be reached, or broke off. Try again later.",
+    ),
+)
+# When a process that git started was killed, it may tell no more than these.
+_SILENCED = {
+    "early EOF",
+    "fetch-pack: invalid index-pack output",
+    "the remote end hung up unexpectedly",
+    "Could not read from remote repository.",
+}
+# Git says that one of its processes met a limit, and which.
+_EXCEEDED = (
+    (r"died of signal 24", "cpu_limit"),
+    (r"out of memory|cannot allocate memory|unable to create thread", "memory_limit"),
 )
 
 
@@ -115,11 +143,17 @@ class Found(NamedTuple):
 
 
 class Repository:
-    """One commit of a source, fetched into `scratch`."""
+    """One commit of a source, fetched into the scratch folder of a request.
 
-    def __init__(self, scratch: Path, source: Source) -> None:
+    `pin` comes from address.pin.
+    """
+
+    def __init__(self, request: Request, source: Source, pin: str | None) -> None:
+        scratch = request.scratch
         self._git_dir = scratch / "repository.git"
         self._source = source
+        self._pin = pin
+        self._limits = request.limits
         config = scratch / "gitconfig"
         config.write_text(_CONFIG)
         self._environment = {name: os.environ[name] for name in _INHERITED if name in os.environ}
@@ -137,6 +171,11 @@ class Repository:
             "GIT_NO_REPLACE_OBJECTS": "1",
             "GIT_PROTOCOL_FROM_USER": "0",
             "GIT_ALLOW_PROTOCOL": "none",
+            "GIT_CONFIG_COUNT": "2",
+            "GIT_CONFIG_KEY_0": "http.curloptResolve",
+            "GIT_CONFIG_VALUE_0": pin or "",
+            "GIT_CONFIG_KEY_1": "http.proxy",
+            "GIT_CONFIG_VALUE_1": request.proxy or "",
         }
 
     def find(self, ref: str, commit_sha: str | None) -> Found:
@@ -148,6 +187,8 @@ class Repository:
         """
         self._run("init", "--quiet", "--bare", "--template=", "--object-format=sha1")
         self._run("config", "remote.origin.url", self._source.url)
+        if self._pin:
+            self._check_version()
         if commit_sha or _COMMIT.fullmatch(ref):
             wanted = commit_sha or ref.lower()
             return Found(wanted, wanted)
@@ -157,16 +198,15 @@ class Repository:
         self,
         found: Found,
         commit_sha: str | None,
-        blob_limit: int,
         progress: Callable[[int, int], None],
     ) -> str:
-        """Fetches one commit without its history and without blobs over `blob_limit` bytes.
+        """Fetches one commit without its history and without blobs over the limit of a file.
 
         `progress` gets the objects received and their total. Returns the hash of the commit: a
         branch may have moved since it was found.
         Raises IndexingError when there is no such commit.
         """
-        self._fetch(found.name, blob_limit, progress)
+        self._fetch(found.name, progress)
         # No promise of more blobs: one that is missing stays missing, instead of being fetched.
         self._run("config", "--remove-section", "remote.origin")
         fetched = self._commit(f"{_HEAD}^{{commit}}")
@@ -178,17 +218,35 @@ class Repository:
         """Every entry below `commit` that is not a folder, in git's order.
 
         Without `sizes` every size is None, and git need not look at the blobs.
+        Raises IndexingError too_many_files; folders, even empty ones, can unfold without end too.
         """
-        arguments = ["ls-tree", "-r", "-z", "--full-tree", *(["--long"] if sizes else []), commit]
+        files = folders = 0
+        arguments = [
+            "ls-tree",
+            "-r",
+            "-t",
+            "-z",
+            "--full-tree",
+            *(["--long"] if sizes else []),
+            commit,
+        ]
         process = self._start(*arguments, stdin=subprocess.DEVNULL)
         try:
             for record in _records(_pipe(process.stdout)):
                 fields, _, path = record.partition(b"\t")
-                mode, _, oid, *rest = fields.split()
+                mode, kind, oid, *rest = fields.split()
+                if kind == b"tree":
+                    folders += 1
+                else:
+                    files += 1
+                if max(files, folders) > self._limits.files:
+                    raise exceeded("too_many_files", self._limits)
+                if kind == b"tree":
+                    continue
                 size = int(rest[0]) if rest and rest[0].isdigit() else None
                 yield Entry(mode, oid.decode(), size, path)
             if process.wait():
-                raise _damaged()
+                raise _broken(process)
         finally:
             _stop(process)
 
@@ -227,12 +285,12 @@ class Repository:
                     return found
             messages = _pipe(process.stderr).read()
             if process.wait():
-                raise _failure(messages)
+                raise self._failure(process, messages)
             return found
         finally:
             _stop(process)
 
-    def _fetch(self, wanted: str, blob_limit: int, progress: Callable[[int, int], None]) -> None:
+    def _fetch(self, wanted: str, progress: Callable[[int, int], None]) -> None:
         process = self._start_remote(
             "fetch",
             "--progress",
@@ -241,7 +299,7 @@ class Repository:
             "--no-recurse-submodules",
             "--no-auto-maintenance",
             "--no-write-fetch-head",
-            f"--filter=blob:limit={blob_limit + 1}",
+            f"--filter=blob:limit={self._limits.file_bytes + 1}",
             "--",
             "origin",
             f"+{wanted}:{_HEAD}",
@@ -254,9 +312,15 @@ class Repository:
                 else:
                     messages = (messages + line + b"\n")[-16384:]
             if process.wait():
-                raise _failure(messages)
+                raise self._failure(process, messages)
         finally:
             _stop(process)
+
+    def _check_version(self) -> None:
+        said = self._call("version").stdout.decode(errors="replace")
+        numbers = re.search(r"(\d+)\.(\d+)", said)
+        if not numbers or (int(numbers[1]), int(numbers[2])) < _OLDEST_GIT:
+            raise IndexingError("git_too_old", "The git of this server is older than version 2.37.")
 
     def _commit(self, revision: str) -> str | None:
         done = self._call("rev-parse", "--verify", "--quiet", revision)
@@ -267,13 +331,16 @@ class Repository:
             raise IndexingError("clone_failed", "The repository could not be prepared.")
 
     def _call(self, *arguments: str) -> subprocess.CompletedProcess[bytes]:
-        return subprocess.run(
+        done = subprocess.run(
             ["git", *arguments],
             env=self._environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             check=False,
         )
+        if done.returncode == -signal.SIGKILL:
+            raise _interrupted()
+        return done
 
     def _start(
         self, *arguments: str, stdin: int, stderr: int | None = None, protocol: str = "none"
@@ -294,6 +361,34 @@ class Repository:
             protocol=self._source.protocol,
         )
 
+    def _is_full(self) -> bool:
+        """Whether a file has become as large as it may, of which git itself says nothing."""
+        sizes = (path.stat().st_size for path in self._git_dir.rglob("*"))
+        return max(sizes, default=0) >= self._limits.scratch_bytes
+
+    def _failure(self, process: subprocess.Popen[bytes], messages: bytes) -> IndexingError:
+        """What a failed fetch means, by what git said."""
+        text = "\n".join(
+            line
+            for line in messages.decode(errors="replace").splitlines()
+            if not line.startswith("remote:")
+        )
+        if process.returncode < 0:
+            text += f"\ngit died of signal {-process.returncode}"
+        print(f"git: {text[-2000:]!r}", file=sys.stderr)
+        if self._is_full():
+            return exceeded("scratch_limit", self._limits)
+        complaints = set(re.findall("^(?:fatal|error): (.*)", text, re.MULTILINE))
+        if "died of signal 9" in text or (complaints and complaints <= _SILENCED):
+            return _interrupted()
+        for pattern, code in _EXCEEDED:
+            if re.search(pattern, text, re.IGNORECASE):
+                return exceeded(code, self._limits)
+        for pattern, code, message in _FAILURES:
+            if re.search(pattern, text, re.IGNORECASE):
+                return IndexingError(code, message)
+        return IndexingError("clone_failed", "The repository could not be fetched.")
+
 
 class Blobs:
     """Reads blobs by their hashes, in batches."""
@@ -309,16 +404,22 @@ class Blobs:
         asked, answered = self._process.stdin, _pipe(self._process.stdout)
         if asked is None or len(oids) > self.BATCH:
             raise ValueError("too many blobs at once")
-        asked.write("".join(f"{oid}\n" for oid in oids).encode())
-        asked.flush()
+        try:
+            asked.write("".join(f"{oid}\n" for oid in oids).encode())
+            asked.flush()
+        except BrokenPipeError:
+            raise _broken(self._process) from None
         for _ in oids:
-            header = answered.readline().split()
+            line = answered.readline()
+            if not line.endswith(b"\n"):
+                raise _broken(self._process)
+            header = line.split()
             if len(header) != 3 or header[1] != b"blob":
                 raise _damaged()
             size = int(header[2])
             content = answered.read(size + 1)
             if len(content) != size + 1:
-                raise _damaged()
+                raise _broken(self._process)
             yield content[:-1]
 
     def close(self) -> None:
@@ -351,17 +452,17 @@ def _lines(stream: io.BufferedReader) -> Iterator[bytes]:
     yield rest
 
 
-def _failure(messages: bytes) -> IndexingError:
-    text = "\n".join(
-        line
-        for line in messages.decode(errors="replace").splitlines()
-        if not line.startswith("remote:")
+def _broken(process: subprocess.Popen[bytes]) -> IndexingError:
+    """Why a git that has ended, or is about to, gave less than it was asked for."""
+    if process.wait() == -signal.SIGKILL:
+        return _interrupted()
+    return _damaged()
+
+
+def _interrupted() -> IndexingError:
+    return IndexingError(
+        "interrupted", "Git was interrupted, or the host broke off. Try again later."
     )
-    print(f"git: {text[-2000:]!r}", file=sys.stderr)
-    for pattern, code, message in _FAILURES:
-        if re.search(pattern, text, re.IGNORECASE):
-            return IndexingError(code, message)
-    return IndexingError("clone_failed", "The repository could not be fetched.")
 
 
 def _damaged() -> IndexingError:

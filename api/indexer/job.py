@@ -9,7 +9,7 @@ from contextlib import closing
 from itertools import islice
 from typing import NamedTuple
 
-from api.indexer import copy_text, languages, source
+from api.indexer import address, copy_text, languages, source
 from api.indexer.copy_text import Writer
 from api.indexer.git import Blobs, Entry, Repository
 from api.indexer.parsers import Parsers, Source
@@ -34,22 +34,19 @@ _PROGRESS_SECONDS = 0.5
 
 def run(request: Request, emit: Callable[[Progress], None]) -> Result | Unchanged:
     """Does one job in this process. Raises IndexingError when it cannot be done."""
-    where = source.parse(request.git_url, request.local_roots)
+    where = source.parse(request.git_url, request.local_roots, request.trusted_hosts)
     source.check_ref(request.ref)
-    repository = Repository(request.scratch, where)
+    pin = address.pin(where, proxied=request.proxy is not None)
+    repository = Repository(request, where, pin)
     limits = request.limits
 
     with _Phase("clone", emit) as phase:
         found = repository.find(request.ref, request.commit_sha)
         if request.known and request.known.commit_sha == found.commit:
             return {"event": "unchanged", "commit_sha": found.commit}
-        commit = repository.fetch(found, request.commit_sha, limits.file_bytes, phase.reached)
+        commit = repository.fetch(found, request.commit_sha, phase.reached)
     with _Phase("files", emit) as phase:
-        for number, entry in enumerate(repository.tree(commit, sizes=False), 1):
-            if number > limits.files:
-                raise IndexingError(
-                    "too_many_files", f"The repository has more than {limits.files} files."
-                )
+        for entry in repository.tree(commit, sizes=False):
             if _special(entry) is None:
                 phase.reached(phase.done + 1)
         total = phase.total = phase.done

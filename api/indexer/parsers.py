@@ -5,15 +5,19 @@ from __future__ import annotations
 import gc
 import multiprocessing
 import os
+import signal
 import time
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import NamedTuple
 
 from api.indexer import copy_text, guard, symbols
 from api.indexer.protocol import Limits
 
+# How often a parser may be killed before that is put down to what it parsed.
+_KILLS = 5
 _FORK = multiprocessing.get_context("fork")
 
 
@@ -74,6 +78,7 @@ class _Worker:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._batch: Sequence[Source] = ()
+        self._kills = 0
         self._start()
 
     def _start(self) -> None:
@@ -94,7 +99,8 @@ class _Worker:
         self._batch = batch
         self._given_at = time.monotonic()
         if batch:
-            self._connection.send(batch)
+            with suppress(OSError):  # it was killed, as take will see
+                self._connection.send(batch)
 
     def take(self) -> Parsed:
         if not self._batch:
@@ -104,13 +110,16 @@ class _Worker:
             if self._connection.poll(max(left, 0)):
                 parsed: Parsed = self._connection.recv()
                 return parsed
-        except (EOFError, ConnectionError):
-            pass
-        # One of them hangs or crashed the parser: each gets a try of its own.
+        except (EOFError, OSError):
+            self._process.join()
+        # One of them hangs or crashed the parser: each gets a try of its own. One that was killed
+        # from outside, even if it was by the kernel for its memory, gets another.
         batch = self._batch
+        killed = self._process.exitcode == -signal.SIGKILL
         self.stop()
         self._start()
-        if len(batch) == 1:
+        self._kills += killed
+        if len(batch) == 1 and not (killed and self._kills <= _KILLS):
             return [None]
         return [one for source in batch for one in self._parse([source])]
 

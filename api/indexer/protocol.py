@@ -24,16 +24,23 @@ class IndexingError(Exception):
 
 @dataclass(frozen=True)
 class Limits:
-    """What one job may take. Sizes in bytes, times in seconds."""
+    """What one job may take. Sizes in bytes, times in seconds.
+
+    `seconds` to `scratch_bytes` are of all its processes together. `files` counts folders apart.
+    """
 
     seconds: float = 900
+    cpu_seconds: float = 1800
+    memory: int = 1024**3
+    processes: int = 256
+    scratch_bytes: int = 4 * 1024**3
     files: int = 500_000
     file_bytes: int = 1024 * 1024
     total_bytes: int = 4 * 1024**3
     symbols: int = 10_000_000
     parse_seconds: float = 10
     parser_memory: int = 768 * 1024**2
-    parsers: int = field(default_factory=lambda: len(os.sched_getaffinity(0)))
+    parsers: int = field(default_factory=lambda: min(4, len(os.sched_getaffinity(0))))
 
 
 @dataclass(frozen=True)
@@ -53,8 +60,9 @@ class Request:
     """One job: index `ref` (HEAD: the default branch) or exactly `commit_sha` of `git_url`.
 
     Of a repository that is `known` only what has changed is read. Local paths and file:// are
-    taken only inside `local_roots`. With `parent_pid` the indexer
-    ends at once when its parent is no longer that process.
+    taken only inside `local_roots`; http:// and addresses that are not public only of
+    `trusted_hosts`, each `name` or `name:port`. A `proxy`, a URL, looks names up itself. With
+    `parent_pid` the indexer ends at once when its parent is no longer that process.
     """
 
     git_url: str
@@ -63,6 +71,8 @@ class Request:
     commit_sha: str | None = None
     known: Known | None = None
     local_roots: tuple[Path, ...] = ()
+    trusted_hosts: tuple[str, ...] = ()
+    proxy: str | None = None
     limits: Limits = field(default_factory=Limits)
     parent_pid: int | None = None
 
@@ -100,6 +110,8 @@ class Request:
             commit_sha=commit_sha.lower() if commit_sha else None,
             known=known,
             local_roots=roots,
+            trusted_hosts=tuple(data.get("trusted_hosts") or ()),
+            proxy=data.get("proxy"),
             limits=limits,
             parent_pid=data.get("parent_pid"),
         )

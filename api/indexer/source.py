@@ -8,13 +8,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from typing import Literal
 from urllib.parse import unquote, urlsplit
 
 from api.indexer.protocol import IndexingError
 
-_HOST = re.compile(r"(?!-)[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]")
+_LABEL = r"(?!-)[a-z0-9-]{1,63}(?<!-)"
+_NAME = re.compile(rf"(?=.{{1,253}}\Z)(?:{_LABEL}\.)*{_LABEL}")
+# Where the last label is a number, programs differ in the IPv4 address that they read.
+_NUMBER = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)")
 _PATH = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,;=:@%-]*)+")
 _URL_BYTES = 2048
 _REF_BYTES = 1024
@@ -26,17 +30,24 @@ _BAD_REF = re.compile(
 
 @dataclass(frozen=True)
 class Source:
-    """An address that git may be given, and the only protocol it may use for it."""
+    """An address that git may be given, and the only protocol it may use for it.
+
+    `host` and `port` are those of the url; a file has none. A `trusted` host may be anywhere.
+    """
 
     url: str
-    protocol: Literal["https", "file"]
+    protocol: Literal["https", "http", "file"]
+    host: str = ""
+    port: int = 0
+    trusted: bool = False
 
 
-def parse(git_url: str, local_roots: Sequence[Path]) -> Source:
+def parse(git_url: str, local_roots: Sequence[Path], trusted_hosts: Sequence[str] = ()) -> Source:
     """The source behind an address.
 
-    Only https:// is taken, and file:// or an absolute path inside `local_roots`. The url is put
-    together anew from the parts that were checked, so that git reads what was read here.
+    Only https:// is taken, http:// of a trusted host (`name` or `name:port`), and file:// or an
+    absolute path inside `local_roots`. The url is put together anew from the parts that were
+    checked, so that git reads what was read here.
     Raises IndexingError when the address is refused.
     """
     if not git_url or len(git_url) > _URL_BYTES or not git_url.isprintable() or "\\" in git_url:
@@ -47,13 +58,19 @@ def parse(git_url: str, local_roots: Sequence[Path]) -> Source:
     if separator and scheme.lower() == "file":
         return _local(_file_path(git_url), local_roots)
     if separator and scheme.lower() == "https":
-        return _https(git_url)
+        return _remote(git_url, "https", trusted_hosts)
+    if separator and scheme.lower() == "http":
+        where = _remote(git_url, "http", trusted_hosts)
+        if where.trusted:
+            return where
     raise IndexingError(
         "url_not_allowed", "Only repository addresses that begin with https:// are accepted."
     )
 
 
-def _https(git_url: str) -> Source:
+def _remote(
+    git_url: str, protocol: Literal["https", "http"], trusted_hosts: Sequence[str]
+) -> Source:
     try:
         parts = urlsplit(git_url)
         host, port = parts.netloc, parts.port
@@ -65,10 +82,10 @@ def _https(git_url: str) -> Source:
             "The repository address holds a user name or password. Remove it: only public"
             " repositories can be indexed.",
         )
-    host = host.removesuffix(f":{port}") if port is not None else host
+    host = _host(host.removesuffix(f":{port}") if port is not None else host)
     decoded = unquote(parts.path, errors="replace")
     if (
-        not _HOST.fullmatch(host)
+        port == 0
         or not _PATH.fullmatch(parts.path)
         or not decoded.strip("/")
         or not decoded.isprintable()
@@ -77,8 +94,27 @@ def _https(git_url: str) -> Source:
         or parts.fragment
     ):
         raise _invalid()
-    authority = host.lower() + (f":{port}" if port is not None else "")
-    return Source(f"https://{authority}{parts.path}", "https")
+    authority = host + (f":{port}" if port is not None else "")
+    port = port or (443 if protocol == "https" else 80)
+    trusted = host in trusted_hosts or f"{host}:{port}" in trusted_hosts
+    return Source(f"{protocol}://{authority}{parts.path}", protocol, host, port, trusted)
+
+
+def _host(text: str) -> str:
+    """The one spelling of a host that is handed on: lower case, no dot at its end."""
+    host = text.lower().removesuffix(".")
+    if not text.isascii() or "%" in host:
+        raise _invalid()
+    try:
+        if host.startswith("["):
+            return f"[{IPv6Address(host[1:].removesuffix(']')).compressed}]"
+        if _NUMBER.fullmatch(host):
+            return str(IPv4Address(host))
+    except ValueError:
+        raise _invalid() from None
+    if not _NAME.fullmatch(host):
+        raise _invalid()
+    return host
 
 
 def _invalid() -> IndexingError:

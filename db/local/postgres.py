@@ -216,7 +216,7 @@ def _launch(
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
-                preexec_fn=_die_with_parent(),  # noqa: PLW1509
+                preexec_fn=die_with_parent(),  # noqa: PLW1509
                 **account.popen(),
             )
         try:
@@ -319,7 +319,7 @@ def _initialize(home: Path, binaries: Path, account: Account, *, durable: bool) 
     draft.rename(home)
 
 
-def _die_with_parent() -> Callable[[], None] | None:
+def die_with_parent() -> Callable[[], None] | None:
     """What a child does before it becomes the server: asks for SIGINT when its parent is gone."""
     if sys.platform != "linux":
         return None

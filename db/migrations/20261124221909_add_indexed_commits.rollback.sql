@@ -1,8 +1,8 @@
 -- add_indexed_commits, undone
 
 -- begin stamped part (python -m db.stamp again rewrites it)
-grant job_writer, job_gateway to current_user;
-grant create on schema public, private to job_writer, job_gateway;
+grant job_writer, job_gateway, job_tenant to current_user;
+grant create on schema public, private to job_writer, job_gateway, job_tenant;
 
 -- stamp deleted: db/policies/indexed_commits.sql
 drop policy if exists indexed_commits_select_authenticated on public.indexed_commits;
@@ -10,8 +10,8 @@ drop policy if exists indexed_commits_all_service_role on public.indexed_commits
 revoke all on table public.indexed_commits from public, anon, authenticated, service_role;
 -- end stamp
 
-revoke create on schema public, private from job_writer, job_gateway;
-revoke job_writer, job_gateway from current_user;
+revoke create on schema public, private from job_writer, job_gateway, job_tenant;
+revoke job_writer, job_gateway, job_tenant from current_user;
 -- end stamped part
 
 -- By hand, below it: drops of what the migration made.
@@ -31,4 +31,4 @@ comment on table public.indexed_files is
   'The files of each repository as of its last completed job, replaced in one transaction.';
 
 notify pgrst, 'reload schema';
-comment on schema private is 'schema version 20261124043324';
+comment on schema private is 'schema version 20261124221442';

@@ -1,5 +1,5 @@
 -- add_indexed_commits
--- depends: 20261124043324_functions_and_policies
+-- depends: 20261124221442_serve_rest_calls
 
 -- By hand, above the stamped part: what its functions and policies need.
 create table public.indexed_commits (
@@ -40,8 +40,8 @@ comment on table public.indexed_files is
   'The files of each repository as of its last completed job, brought up to date in one transaction.';
 
 -- begin stamped part (python -m db.stamp again rewrites it)
-grant job_writer, job_gateway to current_user;
-grant create on schema public, private to job_writer, job_gateway;
+grant job_writer, job_gateway, job_tenant to current_user;
+grant create on schema public, private to job_writer, job_gateway, job_tenant;
 
 -- stamp: db/policies/indexed_commits.sql
 -- public.indexed_commits: who sees the repository sees its commit; the service replaces it.
@@ -69,8 +69,8 @@ grant select on table public.indexed_commits to authenticated;
 grant select, insert, update, delete on table public.indexed_commits to service_role;
 -- end stamp
 
-revoke create on schema public, private from job_writer, job_gateway;
-revoke job_writer, job_gateway from current_user;
+revoke create on schema public, private from job_writer, job_gateway, job_tenant;
+revoke job_writer, job_gateway, job_tenant from current_user;
 -- end stamped part
 
 notify pgrst, 'reload schema';

@@ -233,6 +233,8 @@ def test_settings_that_cannot_work_are_refused_by_name(monkeypatch: pytest.Monke
         "LOCAL_REPOSITORY_ROOTS": "relative/folder",
         "PORT": "70000",
         "DATABASE_POOL_SIZE": "0",
+        "RUNNER_JOB_MEMORY": "1MiB",
+        "RUNNER_JOB_SECONDS": "0",
     }.items():
         with monkeypatch.context() as patch, pytest.raises(ValueError, match=f"(?i){name}"):
             patch.setenv(name, value)
@@ -248,6 +250,8 @@ def test_settings_are_environment_variables_and_an_empty_one_is_unset(
         "LOCAL_REPOSITORY_ROOTS": "/usr:/tmp/",
         "CORS_ORIGINS": "https://a.example,https://b.example",
         "GIT_BASE_URL": "https://git.example",
+        "GIT_TRUSTED_HOSTS": "git.internal, 10.0.0.1:8080",
+        "RUNNER_JOB_MEMORY": "512MiB",
         "JWT_SECRET": "",
         "PORT": "",
     }.items():
@@ -257,6 +261,8 @@ def test_settings_are_environment_variables_and_an_empty_one_is_unset(
     assert [str(root) for root in settings.local_repository_roots] == ["/usr", "/tmp"]
     assert settings.cors_origins == ("https://a.example", "https://b.example")
     assert settings.git_base_url == "https://git.example/"
+    assert settings.git_trusted_hosts == ("git.internal", "10.0.0.1:8080")
+    assert settings.runner_job_memory == 512 * 1024**2
     assert (settings.jwt_secret, settings.port) == (None, 54321)
 
 
@@ -269,6 +275,7 @@ def test_secrets_are_not_in_the_settings_text(api: Api) -> None:
         database_url=url,
         api_database_url=url,
         worker_database_url=url,
+        git_proxy=url,
     )
     text = f"{settings!r} {settings}"
     assert secret not in text

@@ -15,7 +15,7 @@ declare
   v_role text;
 begin
   foreach v_role in array array['anon', 'authenticated', 'service_role', 'job_writer',
-                                'job_gateway'] loop
+                                'job_gateway', 'job_tenant'] loop
     if not exists (select from pg_catalog.pg_roles where rolname = v_role) then
       execute format('create role %I nologin', v_role);
     end if;

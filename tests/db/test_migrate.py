@@ -350,7 +350,8 @@ def test_an_ordinary_owner_hands_functions_over_and_keeps_no_membership(
     assert query(database.url, owner) == "job_writer"
     own = """select count(*) from pg_auth_members
              where member = 'migrator'::regrole and grantor = 'migrator'::regrole
-               and roleid in ('job_writer'::regrole, 'job_gateway'::regrole)"""
+               and roleid in ('job_writer'::regrole, 'job_gateway'::regrole,
+                              'job_tenant'::regrole)"""
     assert query(database.url, own) == 0
     for schema in ("public", "private"):
         may = f"select has_schema_privilege('job_writer', '{schema}', 'create')"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -14,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.githost import Host
 
 _UNESCAPED = {"\\\\": "\\", "\\t": "\t", "\\n": "\n", "\\r": "\r"}
 
@@ -69,7 +72,7 @@ class Outcome:
     @property
     def error(self) -> str:
         assert self.last["event"] == "error", self.last
-        assert self.exit_code == 1
+        assert self.exit_code in {1, -signal.SIGKILL}
         return self.last["code"]
 
     @property
@@ -132,7 +135,8 @@ def start(tmp_path: Path, roots: Path) -> Iterator[Start]:
         scratch = tmp_path / f"scratch-{next(numbers)}"
         scratch.mkdir()
         data = {"git_url": str(git_url), "ref": "HEAD", "commit_sha": None, "limits": {}}
-        data |= {"scratch": str(scratch), "local_roots": [str(roots)]} | request
+        data |= {"scratch": str(scratch), "local_roots": [str(roots)]}
+        data |= {"trusted_hosts": ["127.0.0.1"]} | request
         (scratch / "request.json").write_text(json.dumps(data))
         process = subprocess.Popen(
             [sys.executable, "-m", "api.indexer", str(scratch / "request.json")],
@@ -162,3 +166,20 @@ def index(start: Start) -> Index:
         return Outcome(process.returncode, events, stdout, stderr)
 
     return index
+
+
+@pytest.fixture
+def site(roots: Path) -> Iterator[Host]:
+    """A git host over http, which the indexer trusts unless a test says no."""
+    host = Host(roots)
+    yield host
+    host.close()
+
+
+@pytest.fixture
+def elsewhere(roots: Path, site: Host) -> Iterator[Host]:
+    """Where the site leads to, and nobody must follow."""
+    host = Host(roots)
+    site.elsewhere = host.url
+    yield host
+    host.close()

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.githost import Host
+
 if TYPE_CHECKING:
     from tests.indexer.conftest import Git, Index
 
@@ -181,4 +183,42 @@ def test_the_host_leaves_no_file_outside_the_scratch_folder(
     outcome = index(repository.path)
     assert sorted(roots.rglob("*")) == before
     left = {path.name for path in Path(outcome.last["files"]).parent.iterdir()}
-    assert left == {"request.json", "gitconfig", "repository.git", "files.copy", "symbols.copy"}
+    assert left == {
+        "request.json",
+        "gitconfig",
+        "repository.git",
+        "files.copy",
+        "gone.copy",
+        "symbols.copy",
+    }
+
+
+def test_no_link_gives_away_a_file_of_the_host(
+    repository: Git, site: Host, tmp_path: Path, index: Index
+) -> None:
+    secret = tmp_path / "secret.py"
+    secret.write_text("def a_secret(): ...\n")
+    repository.commit({"a.py": "a = 1"})
+    (repository.path / "file.py").symlink_to(secret)
+    (repository.path / "folder").symlink_to(tmp_path)
+    repository.commit()
+    for url in (repository.path, f"{site.url}/git/{repository.path.name}/.git"):
+        outcome = index(url)
+        assert outcome.stats["skipped"] == {"symlink": 2}
+        assert outcome.paths == ["a.py"]
+        assert "a_secret" not in Path(outcome.last["symbols"]).read_text()
+
+
+def test_no_path_of_a_repository_is_a_path_of_the_host(
+    repository: Git, site: Host, tmp_path: Path, index: Index
+) -> None:
+    blob = repository("hash-object", "-w", "--stdin", stdin=b"def a(): ...\n")
+    names = ["..", ".", ".git", "/etc", "a/b", "../../escaped.py", f"{tmp_path}/escaped.py"]
+    entries = b"".join(
+        b"100644 %s\0%s" % (name.encode(), bytes.fromhex(blob)) for name in sorted(names)
+    )
+    folder = repository("hash-object", "-w", "-t", "tree", "--literally", "--stdin", stdin=entries)
+    repository("update-ref", "refs/heads/main", repository("commit-tree", "-m", "x", folder))
+    outcome = index(f"{site.url}/git/{repository.path.name}/.git")
+    assert sorted(map(str, outcome.paths)) == sorted(names)
+    assert not list(tmp_path.rglob("escaped.py"))

@@ -22,17 +22,38 @@ def code_of(git_url: str, *roots: Path) -> str:
 
 
 @pytest.mark.parametrize(
-    ("git_url", "cleaned"),
+    ("git_url", "cleaned", "host", "port"),
     [
-        ("https://github.com/owner/name", "https://github.com/owner/name"),
-        ("https://github.com/owner/name.git", "https://github.com/owner/name.git"),
-        ("HTTPS://GitHub.com:8443/Owner/Name/", "https://github.com:8443/Owner/Name/"),
-        ("https://[2001:db8::1]/owner/name", "https://[2001:db8::1]/owner/name"),
-        ("https://example.com/~user/with%20space", "https://example.com/~user/with%20space"),
+        ("https://git.io/a/b", "https://git.io/a/b", "git.io", 443),
+        ("https://git.io/a/b.git", "https://git.io/a/b.git", "git.io", 443),
+        ("HTTPS://Git.IO.:8443/A/B/", "https://git.io:8443/A/B/", "git.io", 8443),
+        ("https://[2001:DB8::0:1]/a/b", "https://[2001:db8::1]/a/b", "[2001:db8::1]", 443),
+        ("https://192.0.2.1/a/b", "https://192.0.2.1/a/b", "192.0.2.1", 443),
+        ("https://git.io/~user/a%20b", "https://git.io/~user/a%20b", "git.io", 443),
     ],
 )
-def test_https_addresses_are_taken(git_url: str, cleaned: str) -> None:
-    assert source.parse(git_url, ()) == source.Source(cleaned, "https")
+def test_https_addresses_are_taken(git_url: str, cleaned: str, host: str, port: int) -> None:
+    assert source.parse(git_url, ()) == source.Source(cleaned, "https", host, port)
+
+
+def test_http_and_any_place_are_for_trusted_hosts_only() -> None:
+    trusted = ("git.internal", "127.0.0.1:8080")
+    for git_url, taken in {
+        "http://git.internal/a": True,
+        "http://git.internal:81/a": True,
+        "http://127.0.0.1:8080/a": True,
+        "http://127.0.0.1/a": False,
+        "http://git.internal.evil.example/a": False,
+        "http://evil.example/git.internal/a": False,
+    }.items():
+        if taken:
+            assert source.parse(git_url, (), trusted).trusted
+        else:
+            with pytest.raises(IndexingError) as refused:
+                source.parse(git_url, (), trusted)
+            assert refused.value.code == "url_not_allowed"
+    assert source.parse("https://git.internal/a", (), trusted).trusted
+    assert not source.parse("https://127.0.0.1/a", (), trusted).trusted
 
 
 @pytest.mark.parametrize(
@@ -72,6 +93,21 @@ def test_https_addresses_are_taken(git_url: str, cleaned: str) -> None:
         ("https://github.com/", "invalid_url"),
         ("https://-oProxyCommand=x/a", "invalid_url"),
         ("https://gіthub.com/a", "invalid_url"),
+        ("https://127。0。0。1/a", "invalid_url"),
+        ("https://１２７.0.0.1/a", "invalid_url"),
+        ("https://%31%32%37.0.0.1/a", "invalid_url"),
+        ("https://127.1/a", "invalid_url"),
+        ("https://2130706433/a", "invalid_url"),
+        ("https://0x7f000001/a", "invalid_url"),
+        ("https://0x7f.0.0.1/a", "invalid_url"),
+        ("https://0177.0.0.1/a", "invalid_url"),
+        ("https://127.0.0.01/a", "invalid_url"),
+        ("https://127.0.0.1../a", "invalid_url"),
+        ("https://a..b/a", "invalid_url"),
+        ("https://[::ffff:127.0.0.1%25lo]/a", "invalid_url"),
+        ("https://[fe80::1%25eth0]/a", "invalid_url"),
+        ("https://[::1]x/a", "invalid_url"),
+        ("https://github.com:0/a", "invalid_url"),
         ("https://[::1/a", "invalid_url"),
         ("https://github.com/" + "a" * 5000, "invalid_url"),
         ("file:///etc", "local_path_not_allowed"),

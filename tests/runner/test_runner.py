@@ -176,6 +176,7 @@ def test_what_the_indexer_refuses_fails_the_job_with_its_sentence(
     commit(tmp_path / "small", {"a.py": PYTHON})
     with start() as api:
         kept = api.ended(api.index(tmp_path / "small"))
+        assert kept["status"] == "completed", kept
         job = api.ended(api.index(tmp_path / "small", ref="no-such-branch"))
         assert job["status"] == "failed"
         assert "no-such-branch" in job["error_message"]

@@ -19,6 +19,7 @@ insert into declared values
   ('public.update_job_status', 'volatile', 'job_writer', 'service_role'),
   -- for the HTTP layer
   ('public.api_admin_get_job_status', 'volatile', 'job_gateway', 'job_http, service_role'),
+  ('public.api_call_function', 'volatile', 'job_tenant', 'job_http'),
   ('public.api_create_index_job', 'volatile', 'job_gateway', 'job_http, service_role'),
   ('public.api_get_job_status', 'volatile', 'job_gateway', 'job_http, service_role'),
   ('public.api_schema_version', 'stable', null, 'job_http, service_role'),
@@ -40,6 +41,7 @@ insert into declared values
   ('private.count_request', 'volatile', null, 'job_gateway'),
   ('private.current_user_id', 'stable', null,
     'anon, authenticated, job_gateway, job_writer, service_role'),
+  ('private.exposed_functions', 'stable', null, 'job_tenant'),
   ('private.identify_caller', 'volatile', null, 'job_gateway'),
   ('private.is_final', 'immutable', null,
     'authenticated, job_gateway, job_writer, service_role'),
@@ -47,6 +49,7 @@ insert into declared values
   ('private.job_transitions', 'immutable', null, 'job_writer'),
   ('private.lock_index_job', 'volatile', null, 'job_writer'),
   ('private.parse_uuid', 'immutable', null, 'job_gateway'),
+  ('private.rest_conditions', 'immutable', null, 'job_tenant'),
   ('private.uuid_v7', 'volatile', null, 'job_writer');
 
 create temp table functions as
@@ -103,7 +106,7 @@ select is_empty(
   'each argument is called p_ something');
 select is_empty(
   $$ select r.rolname from pg_roles as r
-     where r.rolname in ('job_writer', 'job_gateway')
+     where r.rolname in ('job_writer', 'job_gateway', 'job_tenant')
        and (r.rolsuper or r.rolbypassrls or r.rolcanlogin or r.rolcreaterole
          or exists (select from pg_class as c where c.relowner = r.oid
            and c.relkind in ('r', 'p', 'v', 'm', 'S'))) $$,

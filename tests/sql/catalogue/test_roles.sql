@@ -1,6 +1,6 @@
 -- What the roles can reach beside the grants on single functions and tables.
 begin;
-select plan(7);
+select plan(8);
 
 select is_empty(
   $$ select p.oid::regprocedure from pg_proc as p
@@ -17,11 +17,12 @@ select set_eq(
   $$ select n.nspname, r.rolname from pg_namespace as n
      cross join pg_roles as r
      where n.nspname in ('public', 'private') and r.rolname in
-         ('anon', 'authenticated', 'service_role', 'job_writer', 'job_gateway', 'job_http')
+         ('anon', 'authenticated', 'service_role', 'job_writer', 'job_gateway', 'job_http',
+          'job_tenant')
        and has_schema_privilege(r.rolname, n.nspname, 'usage') $$,
   $$ select n, r from unnest(array['public', 'private']) as n
      cross join unnest(array['authenticated', 'service_role', 'job_writer', 'job_gateway',
-       'job_http']) as r
+       'job_http', 'job_tenant']) as r
      union all values ('public', 'anon') $$,
   'anon does not reach the schema private');
 select is_empty(
@@ -29,18 +30,18 @@ select is_empty(
      cross join pg_roles as r
      where n.nspname in ('public', 'private') and r.rolname in
          ('anon', 'authenticated', 'service_role', 'job_writer', 'job_gateway', 'job_http',
-          'index_jobs_api', 'index_jobs_worker')
+          'job_tenant', 'index_jobs_api', 'index_jobs_worker')
        and has_schema_privilege(r.rolname, n.nspname, 'create') $$,
   'none of the roles can put anything into the schemas');
 select is_empty(
   $$ select r.rolname from pg_roles as r
      where r.rolname in ('anon', 'authenticated', 'service_role', 'job_writer', 'job_gateway',
-         'job_http', 'index_jobs_api', 'index_jobs_worker')
+         'job_http', 'job_tenant', 'index_jobs_api', 'index_jobs_worker')
        and (r.rolsuper or r.rolbypassrls or r.rolcreaterole or r.rolcreatedb) $$,
   'none of them is above the rules');
 select is_empty(
   $$ select r from unnest(array['service_role', 'authenticated', 'job_writer', 'job_gateway',
-       'anon']) as r
+       'job_tenant', 'anon']) as r
      where pg_has_role('index_jobs_api', r, 'member') $$,
   'the HTTP login cannot become anybody who sees jobs');
 select set_eq(
@@ -50,6 +51,11 @@ select set_eq(
   $$ select p.proname::text from pg_proc as p
      where p.pronamespace = 'public'::regnamespace and p.proname like 'api\_%' $$,
   'the HTTP login executes all of the api_ functions and nothing else');
+select set_eq(
+  $$ select r.rolname::text from pg_roles as r
+     where r.rolname <> 'job_tenant' and pg_has_role('job_tenant', r.oid, 'member') $$,
+  array['authenticated'],
+  'who calls for users has the rights of users and of nobody else');
 
 select * from finish();
 rollback;

@@ -11,6 +11,8 @@ insert into declared values
   ('public.index_job_events', 'authenticated', 'SELECT'),
   ('public.index_job_events', 'job_writer', 'INSERT, SELECT'),
   ('public.index_job_events', 'service_role', 'SELECT'),
+  ('public.indexed_commits', 'authenticated', 'SELECT'),
+  ('public.indexed_commits', 'service_role', 'DELETE, INSERT, SELECT, UPDATE'),
   ('public.indexed_files', 'authenticated', 'SELECT'),
   ('public.indexed_files', 'service_role', 'DELETE, INSERT, SELECT'),
   ('public.symbols', 'authenticated', 'SELECT'),

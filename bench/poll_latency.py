@@ -1,0 +1,160 @@
+"""What indexing costs those who poll: the latency of GET /jobs/{id}, idle and while jobs run.
+
+    python -m bench.poll_latency [--seconds N] [--rounds N]
+
+Serves the whole stack, as `make serve` does, and asks for one finished job 20 times a second:
+some seconds idle, some while all slots of the runner index a tree of real source, and again, so
+that both meet the same machine. A request counts from the moment when it was due. Prints the
+figures as JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+from statistics import median, quantiles
+from typing import Any
+
+import httpx
+
+_RATE = 20
+_SLOTS = 2
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=20, help="of each phase (20)")
+    parser.add_argument("--rounds", type=int, default=3, help="an idle and a busy phase each (3)")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="poll-latency-", dir="/tmp") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        files = tree(folder / "tree")
+        with served(folder) as (url, key):
+            measured = measure(url, key, folder / "tree", arguments.seconds, arguments.rounds)
+            figures = asyncio.run(measured)
+    print(json.dumps({"files": files} | figures, indent=2))
+
+
+def tree(folder: Path) -> int:
+    """A git repository of the Python files of the standard library; returns how many."""
+    library = Path(sysconfig.get_path("stdlib"))
+    paths = [path for path in library.rglob("*.py") if "site-packages" not in path.parts]
+    for path in paths:
+        target = folder / path.relative_to(library)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, target)
+    git = ["git", "-C", str(folder), "-c", "user.name=bench", "-c", "user.email=bench@example.com"]
+    subprocess.run([*git, "init", "--quiet"], check=True)
+    subprocess.run([*git, "add", "--all", "--force"], check=True)
+    subprocess.run([*git, "commit", "--quiet", "--message=x"], check=True)
+    return len(paths)
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[tuple[str, str]]:
+    """The address of a stack of our own, and a key with a large quota."""
+    run_dir = folder / "run"
+    environment = {"PATH": os.environ["PATH"], "RUN_DIR": str(run_dir), "PORT": "0"}
+    environment |= {"RUNNER_CONCURRENCY": str(_SLOTS)}
+    process = subprocess.Popen(
+        [sys.executable, "-c", "from api.cli import main; main()", "serve"],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        told = process.stdout or ()
+        if not any("API at " in line for line in told):
+            raise SystemExit("the stack could not be started")
+        lines = (run_dir / "dev.env").read_text().splitlines()
+        names = dict(line.removeprefix("export ").split("=", 1) for line in lines if "=" in line)
+        yield names["API_URL"].strip("'\""), names["CAROL_KEY"].strip("'\"")
+    finally:
+        process.terminate()
+        process.communicate(timeout=60)
+
+
+async def measure(url: str, key: str, folder: Path, seconds: float, rounds: int) -> dict[str, Any]:
+    headers = {"Authorization": f"Bearer {key}"}
+    async with httpx.AsyncClient(base_url=url, headers=headers, timeout=30) as client:
+        numbers = count()
+
+        async def index() -> str:
+            body = {"repository": f"bench/tree-{next(numbers)}", "localPath": str(folder)}
+            return str((await client.post("/index", json=body)).raise_for_status().json()["jobId"])
+
+        async def ended(job_id: str) -> None:
+            while True:
+                job = (await client.get(f"/jobs/{job_id}")).raise_for_status().json()
+                if job["completed_at"]:
+                    if job["status"] != "completed":
+                        raise SystemExit(f"a job ended as {job['status']}: {job['error_message']}")
+                    return
+                await asyncio.sleep(1)
+
+        async def keep_busy(stop: asyncio.Event) -> int:
+            done = 0
+            while not stop.is_set():
+                await ended(await index())
+                done += 1
+            return done
+
+        async def poll() -> list[float]:
+            start = time.perf_counter()
+            asked = []
+            for number in range(round(seconds * _RATE)):
+                due = start + number / _RATE
+                await asyncio.sleep(max(0, due - time.perf_counter()))
+                asked.append(asyncio.create_task(ask(due)))
+            return list(await asyncio.gather(*asked))
+
+        async def ask(due: float) -> float:
+            (await client.get(f"/jobs/{job_id}")).raise_for_status()
+            return time.perf_counter() - due
+
+        job_id = await index()
+        await ended(job_id)
+        idle: list[float] = []
+        busy: list[float] = []
+        jobs = 0
+        for _ in range(rounds):
+            idle += await poll()
+            stop = asyncio.Event()
+            working = [asyncio.create_task(keep_busy(stop)) for _ in range(_SLOTS)]
+            busy += await poll()
+            stop.set()
+            jobs += sum(await asyncio.gather(*working))
+    return {
+        "requests": len(idle),
+        "jobs": jobs,
+        "idle_ms": summary(idle),
+        "busy_ms": summary(busy),
+        "p99_busy_to_idle": round(p99(busy) / p99(idle), 2),
+    }
+
+
+def summary(seconds: list[float]) -> dict[str, float]:
+    values = {"p50": median(seconds), "p99": p99(seconds), "max": max(seconds)}
+    return {name: round(1000 * value, 1) for name, value in values.items()}
+
+
+def p99(seconds: list[float]) -> float:
+    return quantiles(seconds, n=100)[98]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,159 @@
+"""A git host on loopback, and what hostile ones do."""
+
+from __future__ import annotations
+
+import os
+import ssl
+import subprocess
+import threading
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
+from pathlib import Path
+
+
+class Host:
+    """Serves the repositories of `root` under /git/, by https when it has a certificate.
+
+    Remembers how often somebody connected, each request, and the credentials that came with it.
+    /stall/ never answers, /endless/ and /junk/ answer without end, /redirect/ leads to `elsewhere`,
+    /dumb/ speaks the old protocol and names `elsewhere` as an alternate, /401/ is that status.
+    """
+
+    def __init__(self, root: Path, certificate: Path | None = None) -> None:
+        host = self
+        self.connections = 0
+        self.requests: list[str] = []
+        self.credentials: list[str] = []
+        self.stalled = threading.Event()
+        self.released = threading.Event()
+        self.environment = {"GIT_SSL_CAINFO": str(certificate)} if certificate else {}
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                host.requests.append(self.path)
+                for name in ("Authorization", "Proxy-Authorization", "Cookie"):
+                    host.credentials += self.headers.get_all(name, [])
+                with suppress(ConnectionError, ssl.SSLError):
+                    host._answer(self, root)
+
+            do_POST = do_GET
+            do_CONNECT = do_GET
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        class Server(ThreadingHTTPServer):
+            def process_request(self, *arguments: object) -> None:
+                host.connections += 1
+                super().process_request(*arguments)  # type: ignore[arg-type]
+
+            def handle_error(self, *_: object) -> None:
+                pass
+
+        self._server = Server(("127.0.0.1", 0), Handler)
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            self._server.socket = context.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
+        self.port = self._server.server_port
+        self.url = f"{'https' if certificate else 'http'}://127.0.0.1:{self.port}"
+        self.elsewhere = self.url
+        threading.Thread(target=self._server.serve_forever, args=(0.01,)).start()
+
+    def _answer(self, request: BaseHTTPRequestHandler, root: Path) -> None:
+        kind, _, rest = request.path.lstrip("/").partition("/")
+        if kind == "git":
+            self._backend(request, root, "/" + rest)
+        elif kind == "stall":
+            self.stalled.set()
+            self.released.wait(60)
+            request.close_connection = True
+        elif kind == "redirect":
+            request.send_response(302)
+            request.send_header("Location", f"{self.elsewhere}/git/{rest}")
+            request.send_header("Content-Length", "0")
+            request.end_headers()
+        elif kind in {"endless", "junk"}:
+            self._pour(request, kind)
+        elif kind == "dumb":
+            self._dumb(request)
+        else:
+            status = int(kind) if kind.isdigit() else 502
+            request.send_response(status)
+            if kind == "401":
+                request.send_header("WWW-Authenticate", 'Basic realm="git"')
+            _finish(request, b"<html>\nA page, and no repository.\n</html>\n")
+
+    def _pour(self, request: BaseHTTPRequestHandler, kind: str) -> None:
+        request.send_response(200)
+        content = "application/x-git-upload-pack-advertisement" if kind == "endless" else "text/x"
+        request.send_header("Content-Type", content)
+        request.send_header("Connection", "close")
+        request.end_headers()
+        if kind == "endless":
+            request.wfile.write(_packet("# service=git-upload-pack\n") + b"0000")
+        for number in count():
+            if self.released.is_set():
+                return
+            names = range(number * 1000, number * 1000 + 1000)
+            request.wfile.write(
+                b"".join(_packet(f"{n:040x} refs/heads/{'x' * 200}{n}\n") for n in names)
+            )
+
+    def _dumb(self, request: BaseHTTPRequestHandler) -> None:
+        _, _, name = request.path.partition("?")[0].partition(".git/")
+        request.send_response(200)
+        content = {
+            "info/refs": f"{'1' * 40}\trefs/heads/main\n",
+            "HEAD": "ref: refs/heads/main\n",
+            "objects/info/http-alternates": f"{self.elsewhere}/git/x.git/objects\n",
+            "objects/info/alternates": f"{self.elsewhere}/git/x.git/objects\n",
+        }
+        _finish(request, content.get(name, "").encode())
+
+    def _backend(self, request: BaseHTTPRequestHandler, root: Path, path: str) -> None:
+        path, _, query = path.partition("?")
+        body = request.rfile.read(int(request.headers.get("Content-Length") or 0))
+        done = subprocess.run(
+            ["git", "http-backend"],
+            input=body,
+            stdout=subprocess.PIPE,
+            check=False,
+            env={
+                "PATH": os.environ["PATH"],
+                "GIT_PROJECT_ROOT": str(root),
+                "GIT_HTTP_EXPORT_ALL": "1",
+                "GIT_PROTOCOL": request.headers.get("Git-Protocol", ""),
+                "PATH_INFO": path,
+                "QUERY_STRING": query,
+                "REQUEST_METHOD": request.command,
+                "CONTENT_TYPE": request.headers.get("Content-Type", ""),
+                "HTTP_CONTENT_ENCODING": request.headers.get("Content-Encoding", ""),
+            },
+        )
+        head, _, content = done.stdout.partition(b"\r\n\r\n")
+        headers = dict(line.split(": ", 1) for line in head.decode().split("\r\n"))
+        request.send_response(int(headers.pop("Status", "200").split()[0]))
+        for name, value in headers.items():
+            request.send_header(name, value)
+        _finish(request, content)
+
+    def close(self) -> None:
+        self.released.set()
+        self._server.shutdown()
+        self._server.server_close()
+
+
+def _packet(line: str) -> bytes:
+    return f"{len(line) + 4:04x}{line}".encode()
+
+
+def _finish(request: BaseHTTPRequestHandler, content: bytes) -> None:
+    request.send_header("Content-Length", str(len(content)))
+    request.end_headers()
+    request.wfile.write(content)

@@ -1,0 +1,228 @@
+"""Where git may connect to: nowhere but to public addresses that were looked up once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from ipaddress import ip_address
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from api.indexer import address, source
+from api.indexer.git import Repository
+from api.indexer.protocol import IndexingError, Request
+from tests.githost import Host
+
+if TYPE_CHECKING:
+    from tests.indexer.conftest import Git, Index
+
+
+@pytest.mark.parametrize("text", ["9.9.9.9", "2620:fe::fe", "64:ff9b::909:909"])
+def test_the_internet_is_public(text: str) -> None:
+    assert address.is_public(ip_address(text))
+
+
+NOT_PUBLIC = """
+    0.0.0.0 0.1.2.3 10.0.0.1 100.64.0.1 127.0.0.1 127.255.255.254 169.254.169.254 172.16.0.1
+    172.31.255.255 192.0.0.1 192.0.2.1 192.168.0.1 198.18.0.1 198.51.100.1 203.0.113.1 224.0.0.1
+    239.255.255.255 240.0.0.1 255.255.255.255
+    :: ::1 ::7f00:1 ::ffff:127.0.0.1 ::ffff:10.0.0.1 64:ff9b::7f00:1 64:ff9b::a9fe:a9fe
+    64:ff9b:1::909:909 100::1 2001::1 2001:db8::1 2002:7f00:1::1 2002:909:909::1 fc00::1
+    fd00:ec2::254 fe80::1 fec0::1 ff02::1 ff0e::1
+"""
+
+
+@pytest.mark.parametrize("text", NOT_PUBLIC.split())
+def test_other_networks_are_not(text: str) -> None:
+    assert not address.is_public(ip_address(text))
+
+
+@pytest.mark.parametrize(
+    ("host", "code"),
+    [
+        ("127.0.0.1", "address_not_allowed"),
+        ("127.0.0.1.", "address_not_allowed"),
+        ("localhost", "address_not_allowed"),
+        ("LocalHost.", "address_not_allowed"),
+        ("[::ffff:127.0.0.1]", "address_not_allowed"),
+        ("[::FFFF:7F00:1]", "address_not_allowed"),
+        ("[0:0:0:0:0:ffff:127.0.0.1]", "address_not_allowed"),
+        ("[64:ff9b::127.0.0.1]", "address_not_allowed"),
+        ("[2002:7f00:1::]", "address_not_allowed"),
+        ("[::127.0.0.1]", "address_not_allowed"),
+        ("[::1]", "address_not_allowed"),
+        ("[::]", "address_not_allowed"),
+        ("0.0.0.0", "address_not_allowed"),
+        ("0", "invalid_url"),
+        ("127.1", "invalid_url"),
+        ("2130706433", "invalid_url"),
+        ("017700000001", "invalid_url"),
+        ("0177.0.0.1", "invalid_url"),
+        ("0x7f000001", "invalid_url"),
+        ("0X7F.1", "invalid_url"),
+        ("127.0.0.0x1", "invalid_url"),
+        ("127.0.0.1..", "invalid_url"),
+        ("１２７.0.0.1", "invalid_url"),
+        ("①②⑦.0.0.1", "invalid_url"),
+        ("127。0。0。1", "invalid_url"),
+        ("%6cocalhost", "invalid_url"),
+        ("ⓛocalhost", "invalid_url"),
+        ("127.0.0.1\\@git.example", "invalid_url"),
+        ("git.example@127.0.0.1", "credentials_in_url"),
+    ],
+)
+def test_no_spelling_of_loopback_is_reached(host: str, code: str, site: Host, index: Index) -> None:
+    assert index(f"https://{host}:{site.port}/git/a", trusted_hosts=[]).error == code
+    assert site.connections == 0
+
+
+def test_http_is_for_trusted_hosts_only(repository: Git, site: Host, index: Index) -> None:
+    repository.commit({"a.py": "a = 1"})
+    url = f"{site.url}/git/{repository.path.name}/.git"
+    assert index(url, trusted_hosts=["127.0.0.1:1"]).error == "url_not_allowed"
+    assert site.connections == 0
+    assert index(url, trusted_hosts=[f"127.0.0.1:{site.port}"]).paths == ["a.py"]
+
+
+def test_git_connects_to_the_address_that_was_checked_and_asks_no_more(
+    repository: Git, site: Host, tmp_path: Path
+) -> None:
+    commit = repository.commit({"a.py": "a = 1"})
+    url = f"http://no-such-host.invalid:{site.port}/git/{repository.path.name}/.git"
+    where = source.parse(url, (), ("no-such-host.invalid",))
+    request = Request(url, tmp_path)
+    pin = f"no-such-host.invalid:{site.port}:127.0.0.1"
+    git = Repository(request, where, pin)
+    assert git.fetch(git.find("HEAD", None), None, lambda *_: None) == commit
+
+
+def test_a_name_is_looked_up_once(site: Host) -> None:
+    where = source.parse(f"http://localhost:{site.port}/a", (), ("localhost",))
+    pin = address.pin(where, proxied=False)
+    assert pin is not None
+    assert pin.startswith(f"localhost:{site.port}:")
+    assert "127.0.0.1" in pin
+    assert address.pin(where, proxied=True) is None
+
+
+def test_a_name_that_leads_nowhere_is_told(index: Index) -> None:
+    outcome = index("https://no-such-host.invalid/a/b")
+    assert outcome.error == "host_not_found"
+    assert outcome.last["message"] == "The host of the repository address does not exist."
+
+
+@pytest.mark.parametrize("url", ["https://127.0.0.1/a", "https://[::1]/a"])
+def test_an_address_is_checked_behind_a_proxy_too(url: str) -> None:
+    with pytest.raises(IndexingError) as refused:
+        address.pin(source.parse(url, ()), proxied=True)
+    assert refused.value.code == "address_not_allowed"
+
+
+def test_a_git_that_would_look_names_up_anew_is_not_used(
+    repository: Git, site: Host, tmp_path: Path, index: Index
+) -> None:
+    repository.commit({"a.py": "a = 1"})
+    old = tmp_path / "bin/git"
+    old.parent.mkdir()
+    old.write_text(
+        f'#!/bin/sh\nPATH="{os.environ["PATH"]}"\n'
+        '[ "$1" = version ] && exec echo git version 2.36.6\nexec git "$@"\n'
+    )
+    old.chmod(0o755)
+    outcome = index(
+        f"http://localhost:{site.port}/git/{repository.path.name}/.git",
+        trusted_hosts=["localhost"],
+        environment={"PATH": f"{old.parent}:{os.environ['PATH']}"},
+    )
+    assert outcome.error == "git_too_old"
+    assert site.connections == 0
+
+
+def test_a_redirect_is_not_followed(
+    repository: Git, site: Host, elsewhere: Host, index: Index
+) -> None:
+    repository.commit({"a.py": "a = 1"})
+    outcome = index(f"{site.url}/redirect/{repository.path.name}/.git")
+    assert outcome.error == "repository_moved"
+    assert site.connections > 0
+    assert elsewhere.connections == 0
+
+
+def test_an_alternate_of_the_old_protocol_is_not_followed(
+    repository: Git, site: Host, elsewhere: Host, index: Index
+) -> None:
+    for request in ({}, {"ref": "main"}, {"commit_sha": "1" * 40}):
+        assert index(f"{site.url}/dumb/x.git", **request).error == "unsupported_repository"
+    assert site.connections > 0
+    assert elsewhere.connections == 0
+
+
+def test_what_a_repository_names_is_not_fetched(
+    repository: Git, site: Host, elsewhere: Host, index: Index
+) -> None:
+    url = f"{elsewhere.url}/git/other"
+    pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{'0' * 64}\nsize 9\n"
+    repository.commit(
+        {
+            "a.py": "a = 1",
+            "a.bin": pointer,
+            ".gitattributes": "*.bin filter=lfs diff=lfs merge=lfs -text\n",
+            ".lfsconfig": f"[lfs]\n\turl = {url}\n",
+            ".gitmodules": f'[submodule "m"]\n\tpath = m\n\turl = {url}\n',
+        }
+    )
+    repository("update-index", "--add", "--cacheinfo", f"160000,{'1' * 40},m")
+    repository("commit", "-q", "-m", "Add a submodule")
+    outcome = index(f"{site.url}/git/{repository.path.name}/.git")
+    assert outcome.stats["skipped"] == {"submodule": 1}
+    assert "a.bin" in outcome.paths
+    assert elsewhere.connections == 0
+
+
+@pytest.mark.parametrize("name", ["http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy"])
+def test_a_proxy_of_the_environment_is_not_used(
+    name: str, repository: Git, site: Host, elsewhere: Host, index: Index
+) -> None:
+    repository.commit({"a.py": "a = 1"})
+    url = f"{site.url}/git/{repository.path.name}/.git"
+    assert index(url, environment={name: elsewhere.url}).paths == ["a.py"]
+    assert elsewhere.connections == 0
+
+
+def test_a_proxy_that_was_set_is_used(site: Host, index: Index) -> None:
+    outcome = index("https://git.invalid/a/b", proxy=f"http://u:secret@127.0.0.1:{site.port}")
+    assert outcome.error != "host_not_found"
+    assert site.requests == ["git.invalid:443"]
+    assert "secret" not in outcome.stdout + outcome.stderr
+
+
+def test_no_credentials_of_the_host_are_sent(
+    site: Host, tmp_path: Path, index: Index, new_repository: Callable[..., Git]
+) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / ".netrc").write_text("machine 127.0.0.1 login me password secret\n")
+    (home / ".git-credentials").write_text(f"http://me:secret@127.0.0.1:{site.port}\n")
+    (home / ".gitconfig").write_text(
+        "[credential]\n\thelper = store\n"
+        f'[http]\n\textraHeader = "Authorization: Basic c2VjcmV0"\n'
+        f'[url "{site.url}/401/"]\n\tinsteadOf = {site.url}/git/\n'
+    )
+    ask = tmp_path / "ask"
+    ask.write_text("#!/bin/sh\necho secret\n")
+    ask.chmod(0o755)
+    environment = {"HOME": str(home), "GIT_ASKPASS": str(ask), "SSH_ASKPASS": str(ask)}
+    outcome = index(f"{site.url}/401/private", environment=environment)
+    assert outcome.error == "repository_not_found"
+    assert outcome.last["message"] == "The repository does not exist, or it is private."
+    assert site.requests
+    assert site.credentials == []
+
+
+def test_credentials_in_an_address_are_refused_and_not_repeated(site: Host, index: Index) -> None:
+    outcome = index(f"http://me:secret@127.0.0.1:{site.port}/git/a")
+    assert outcome.error == "credentials_in_url"
+    assert "secret" not in outcome.stdout + outcome.stderr
+    assert site.connections == 0

@@ -1,0 +1,27 @@
+begin;
+select plan(5);
+
+select is(
+  private.rest_conditions('t', null), 'true',
+  'no filter lets every row through');
+select is(
+  private.rest_conditions('t', '[["a", false, "gte", "1"], ["b", true, "is", "null"]]'),
+  'true and  t.a >= ''1'' and not t.b is null',
+  'filters add up');
+select is(
+  private.rest_conditions('t', '[["a", false, "in", ["x", "y,z"]]]'),
+  'true and  t.a = any (''{x,"y,z"}'')',
+  'a list is one literal');
+select is(
+  private.rest_conditions('t', '[["a\" = 1 or true --", false, "eq", "x'' or true --"]]'),
+  'true and  t."a"" = 1 or true --" = ''x'''' or true --''',
+  'names and values are quoted');
+select is(
+  (select array_agg(distinct tests.refusal(format('select private.rest_conditions(%L, %L)', 't',
+     json_build_array(json_build_array('a', false, o, '1')))))
+   from unnest(array['or true', '=', '', 'fts', 'EQ']) as o)::text,
+  '{22023}',
+  'an operator that is not in the list is refused');
+
+select * from finish();
+rollback;

@@ -1,0 +1,146 @@
+"""A real PostgREST on loopback, and in front of it what Supabase has there: the path /rest/v1."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import httpx2
+import psycopg
+from psycopg import sql
+
+from db.local.fetch import postgrest
+from db.local.postgres import Server, die_with_parent
+
+LOGIN = "test_authenticator"
+_PATIENCE = 30.0
+
+
+@contextmanager
+def run(server: Server, database: str, jwt_secret: str) -> Iterator[str]:
+    """PostgREST on a database; yields what a client of Supabase takes for SUPABASE_URL.
+
+    Its login is as Supabase's authenticator: it may become anon, authenticated and service_role.
+    """
+    _make_login(server)
+    port = _free_port()
+    settings = {
+        "PGRST_DB_URI": server.url(database, LOGIN),
+        "PGRST_DB_SCHEMAS": "public",
+        "PGRST_DB_ANON_ROLE": "anon",
+        "PGRST_DB_POOL": "4",
+        "PGRST_JWT_SECRET": jwt_secret,
+        "PGRST_JWT_AUD": "authenticated",
+        "PGRST_SERVER_HOST": "127.0.0.1",
+        "PGRST_SERVER_PORT": str(port),
+    }
+    process = subprocess.Popen(
+        [postgrest()],
+        env=os.environ | settings,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=die_with_parent(),  # noqa: PLW1509
+    )
+    try:
+        address = f"http://127.0.0.1:{port}"
+        _wait_until_it_knows_the_schema(process, address)
+        with _gateway(address) as url:
+            yield url
+    finally:
+        process.terminate()
+        process.communicate(timeout=_PATIENCE)
+
+
+def _make_login(server: Server) -> None:
+    with psycopg.connect(server.url(), autocommit=True) as connection:
+        found = connection.execute("select from pg_roles where rolname = %s", (LOGIN,))
+        if found.fetchone() is None:
+            connection.execute(
+                sql.SQL("create role {} login noinherit password {}").format(
+                    sql.Identifier(LOGIN), server.password
+                )
+            )
+        connection.execute(
+            sql.SQL("grant anon, authenticated, service_role to {}").format(sql.Identifier(LOGIN))
+        )
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def _wait_until_it_knows_the_schema(process: subprocess.Popen[str], address: str) -> None:
+    deadline = time.monotonic() + _PATIENCE
+    while process.poll() is None and time.monotonic() < deadline:
+        try:
+            answer = httpx2.post(f"{address}/rpc/no_such_function", json={}, timeout=5)
+        except httpx2.TransportError:
+            time.sleep(0.02)
+            continue
+        if answer.json().get("code") == "PGRST202":
+            return
+        time.sleep(0.02)
+    process.kill()
+    raise AssertionError(f"PostgREST did not start: {process.communicate()[1][-2000:]}")
+
+
+@contextmanager
+def _gateway(address: str) -> Iterator[str]:
+    """Passes /rest/v1/… on to PostgREST's /…, and changes nothing else."""
+    with httpx2.Client(base_url=address, timeout=_PATIENCE) as client:
+        client.headers.clear()
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def pass_on(self) -> None:
+                length = int(self.headers.get("Content-Length", 0))
+                headers = [
+                    (name, value)
+                    for name, value in self.headers.items()
+                    if name.lower() not in {"host", "connection", "content-length"}
+                ]
+                request = client.build_request(
+                    self.command,
+                    self.path.removeprefix("/rest/v1"),
+                    headers=headers,
+                    content=self.rfile.read(length) if length else None,
+                )
+                for name in {"accept", "user-agent", "accept-encoding"} - {
+                    n.lower() for n, _ in headers
+                }:
+                    request.headers.pop(name, None)
+                answer = client.send(request)
+                self.send_response_only(answer.status_code, answer.reason_phrase)
+                for name, value in answer.headers.multi_items():
+                    if name not in {"transfer-encoding", "connection", "content-length"}:
+                        self.send_header(name, value)
+                if answer.status_code != 204:
+                    self.send_header("Content-Length", str(len(answer.content)))
+                self.end_headers()
+                if self.command != "HEAD":
+                    self.wfile.write(answer.content)
+
+            do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = pass_on
+
+            def log_message(self, format: str, *args: object) -> None:
+                pass
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+            server.server_close()
