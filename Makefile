@@ -43,8 +43,8 @@ prove: check .venv/prove  ## The long forms of the tests
 	@$(BIN)/pytest -n 3 --dist loadfile --prove
 	@$(BIN)/python -m bench.late_worker
 
-bench: .venv/test  ## Measure what indexing costs those who poll
-	@$(BIN)/python -m bench.poll_latency
+bench: .venv/test  ## Measure rates and latencies, by each file in bench/
+	@for file in bench/*.py; do $(BIN)/python -m "bench.$$(basename $$file .py)" || exit; done
 
 check: lint types  ## What needs no database: drift of the migrations, lint, types
 	@$(BIN)/python -m db.stamp check

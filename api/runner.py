@@ -31,14 +31,17 @@ import psycopg
 from psycopg_pool import AsyncConnectionPool
 
 from api import runner_rpc
+from api.indexer.extractor import fingerprint
 from api.indexer.protocol import Limits
-from api.runner_rpc import Index, Job, Progress
+from api.runner_rpc import Base, Index, Job, Progress
 
 logger = logging.getLogger(__name__)
 
 _IDLE_SECONDS = (0.25, 1.0)
 _RESCUE_SECONDS = 10.0
 _REPORT_SECONDS = 0.5
+# Without news of progress it is asked as often whether the job was cancelled.
+_QUIET_SECONDS = 1.0
 _CALL_SECONDS = 10
 _HAND_BACK_SECONDS = 3
 _STORE_ATTEMPTS = 10
@@ -85,17 +88,18 @@ class Runner:
         local_roots: Sequence[Path] = (),
         trusted_hosts: Sequence[str] = (),
         proxy: str | None = None,
-        limits: Limits | None = None,
+        limits: Limits = Limits(),  # noqa: B008  (frozen)
         grace_seconds: float = 5,
     ) -> None:
         self.worker_id = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._lease = timedelta(seconds=lease_seconds)
         self._grace = grace_seconds
+        self._file_bytes = limits.file_bytes
         self._request = {
             "local_roots": [str(root) for root in local_roots],
             "trusted_hosts": list(trusted_hosts),
             "proxy": proxy,
-            "limits": asdict(limits or Limits()),
+            "limits": asdict(limits),
             "parent_pid": os.getpid(),
         }
         self._scratch = Scratch(run_dir.resolve() / "scratch", self.worker_id)
@@ -270,30 +274,61 @@ class Runner:
     async def _index_and_store(self, job: Job, folder: Path, progress: Latest) -> None:
         if job.git_url is None:
             raise FailedJobError("The repository has no address to clone from.")
+        extractor = fingerprint(self._file_bytes)
+        await asyncio.to_thread(folder.mkdir, mode=0o700, parents=True)
+        base: Base | None = await self._persist(
+            lambda connection: runner_rpc.read_base(
+                connection, job, extractor=extractor, known=folder / "known.copy"
+            )
+        )
+        while True:
+            if base and base.commit_sha == job.commit_sha:
+                index: Index | Base = base
+            else:
+                index = await self._index(job, folder, base, progress)
+            if await self._complete(job, index, extractor, progress):
+                return
+            base = None  # another job of the repository came between: all of it, once
+
+    async def _index(
+        self, job: Job, folder: Path, base: Base | None, progress: Latest
+    ) -> Index | Base:
         work = folder / "work"
-        await asyncio.to_thread(work.mkdir, mode=0o700, parents=True)
+        await asyncio.to_thread(shutil.rmtree, work, ignore_errors=True)
+        await asyncio.to_thread(work.mkdir, mode=0o700)
         request = self._request | {
             "git_url": job.git_url,
             "ref": job.ref,
             "commit_sha": job.commit_sha,
+            "known": base and {"commit_sha": base.commit_sha, "files": str(base.known)},
             "scratch": str(work),
         }
-        index = await run_indexer(request, folder, progress.set)
+        return await run_indexer(request, folder, base, progress.set)
+
+    async def _complete(
+        self, job: Job, index: Index | Base, extractor: str, progress: Latest
+    ) -> bool:
         last = progress.value
         progress.set(("store", 0, None))
-        await self._persist(
+        completed: bool = await self._persist(
             lambda connection: runner_rpc.complete(
-                connection, job, index, worker_id=self.worker_id, progress=last
+                connection,
+                job,
+                index,
+                extractor=extractor,
+                worker_id=self.worker_id,
+                progress=last,
             )
         )
+        return completed
 
     async def _keep_alive(self, job: Job, progress: Latest) -> None:
-        """Reports progress, at most twice a second, and renews the lease when nothing changes.
+        """Reports progress, at most twice a second, and shows a sign of life without any.
 
         Ends when `progress` is closed, or with the error that ends the job.
         """
         while True:
-            news = await progress.wait(self._lease.total_seconds() / 3)
+            news = await progress.wait(min(self._lease.total_seconds() / 3, _QUIET_SECONDS))
             if progress.closed:
                 return
             try:
@@ -325,14 +360,16 @@ class Runner:
             lambda connection: runner_rpc.fail_attempt(connection, job, error=error)
         )
 
-    async def _persist(self, call: Call) -> None:
-        """Runs the call in a transaction; repeats it until an outage or a deadlock is over."""
+    async def _persist(self, call: Call) -> Any:
+        """Runs the call in a transaction; repeats it until an outage or a deadlock is over.
+
+        Returns what the call gives.
+        """
         refusals = 0
         while True:
             try:
                 async with self._pool.connection() as connection, connection.transaction():
-                    await call(connection)
-                return
+                    return await call(connection)
             except psycopg.OperationalError as error:
                 outage = error.sqlstate is None or error.sqlstate.startswith(("08", "57P"))
                 refusals += not outage
@@ -449,10 +486,14 @@ def _remove(folder: Path) -> None:
 
 
 async def run_indexer(
-    request: dict[str, Any], folder: Path, on_progress: Callable[[Progress], None]
-) -> Index:
+    request: dict[str, Any],
+    folder: Path,
+    base: Base | None,
+    on_progress: Callable[[Progress], None],
+) -> Index | Base:
     """Runs one indexer process to its end. However this ends, its process group is dead then.
 
+    Returns the base itself when its commit is the one that the job asks for.
     Raises: FailedJobError with the indexer's own sentence; FailedAttemptError with it when the
     reason may pass by, or with one of ours when it died without.
     """
@@ -489,9 +530,13 @@ async def run_indexer(
         raise FailedAttemptError(last["message"])
     if last["event"] == "error":
         raise FailedJobError(last["message"])
+    if base and last["event"] == "unchanged":
+        return base
     return Index(
         files=Path(last["files"]),
         symbols=Path(last["symbols"]),
+        gone=Path(last["gone"]),
+        base=base,
         commit_sha=last["commit_sha"],
         stats=last["stats"],
     )

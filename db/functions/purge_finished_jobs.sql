@@ -2,8 +2,8 @@
 --
 -- Deletes jobs that ended p_older_than ago or longer, with their events, the longest ended first, at
 -- most p_limit; call it again until it says 0. What they add to the counters of metrics goes into
--- private.job_totals first, so that those never go back. A job whose files are the repository's
--- current ones stays. An idempotency key is forgotten with its job.
+-- private.job_totals first, so that those never go back. What the job indexed stays. An idempotency
+-- key is forgotten with its job.
 --
 -- Why definer: nobody but job_writer may delete a job.
 -- Locks:   index_jobs rows, for update; rows locked by others are passed over.
@@ -28,7 +28,6 @@ begin
     select j.id
     from public.index_jobs as j
     where j.completed_at <= private.clock() - p_older_than
-      and not exists (select from public.indexed_files as f where f.job_id = j.id)
     order by j.completed_at
     limit p_limit
     for update skip locked);

@@ -19,9 +19,6 @@ grant create on schema public, private to job_writer, job_gateway, job_tenant;
 drop policy if exists index_jobs_select_authenticated on public.index_jobs;
 drop policy if exists index_jobs_select_service_role on public.index_jobs;
 drop policy if exists index_jobs_all_job_writer on public.index_jobs;
-drop policy if exists indexed_files_select_authenticated on public.indexed_files;
-drop policy if exists indexed_files_all_service_role on public.indexed_files;
-drop policy if exists indexed_files_select_job_writer on public.indexed_files;
 
 revoke all on function private.check_attempt(public.index_jobs, integer) from job_writer;
 -- stamp: db/functions/private/check_attempt.sql
@@ -159,34 +156,6 @@ comment on policy index_jobs_all_job_writer on public.index_jobs is
 revoke all on table public.index_jobs from public, anon, authenticated, service_role;
 grant select on table public.index_jobs to authenticated, service_role;
 grant select, insert, update on table public.index_jobs to job_writer;
--- end stamp
-
-revoke all on table public.indexed_files from job_writer;
--- stamp: db/policies/indexed_files.sql
--- public.indexed_files: who sees the repository sees its files; the service replaces them.
-
-alter table public.indexed_files enable row level security;
-alter table public.indexed_files force row level security;
-
-drop policy if exists indexed_files_select_authenticated on public.indexed_files;
-create policy indexed_files_select_authenticated on public.indexed_files
-  for select to authenticated
-  using (exists (select from public.repositories as r where r.id = indexed_files.repository_id));
-comment on policy indexed_files_select_authenticated on public.indexed_files is
-  'A user sees the files of the repositories that the user sees.';
-
-drop policy if exists indexed_files_all_service_role on public.indexed_files;
-create policy indexed_files_all_service_role on public.indexed_files
-  for all to service_role
-  using (true)
-  with check (true);
-comment on policy indexed_files_all_service_role on public.indexed_files is
-  'The service manages every row.';
-
-revoke all on table public.indexed_files from public, anon, authenticated, service_role;
-revoke all on sequence public.indexed_files_id_seq from public, anon, authenticated, service_role;
-grant select on table public.indexed_files to authenticated;
-grant select, insert, delete on table public.indexed_files to service_role;
 -- end stamp
 
 drop function public.api_create_index_job(text, jsonb, text, text, text, text, text, text, integer);

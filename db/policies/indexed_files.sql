@@ -18,14 +18,7 @@ create policy indexed_files_all_service_role on public.indexed_files
 comment on policy indexed_files_all_service_role on public.indexed_files is
   'The service manages every row.';
 
-drop policy if exists indexed_files_select_job_writer on public.indexed_files;
-create policy indexed_files_select_job_writer on public.indexed_files
-  for select to job_writer
-  using (true);
-comment on policy indexed_files_select_job_writer on public.indexed_files is
-  'purge_finished_jobs spares the jobs whose files are here.';
-
 revoke all on table public.indexed_files from public, anon, authenticated, service_role;
 revoke all on sequence public.indexed_files_id_seq from public, anon, authenticated, service_role;
-grant select on table public.indexed_files to authenticated, job_writer;
+grant select on table public.indexed_files to authenticated;
 grant select, insert, delete on table public.indexed_files to service_role;

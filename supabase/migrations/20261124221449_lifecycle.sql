@@ -59,8 +59,6 @@ grant create on schema public, private to job_writer, job_gateway, job_tenant;
 drop policy if exists index_jobs_select_authenticated on public.index_jobs;
 drop policy if exists index_jobs_select_service_role on public.index_jobs;
 drop policy if exists index_jobs_all_job_writer on public.index_jobs;
-drop policy if exists indexed_files_select_authenticated on public.indexed_files;
-drop policy if exists indexed_files_all_service_role on public.indexed_files;
 
 -- stamp: db/functions/private/cancel_job.sql
 -- cancel_job(p_job_id) -> setof index_jobs
@@ -745,40 +743,6 @@ grant select on table public.index_jobs to authenticated, service_role;
 grant select, insert, update, delete on table public.index_jobs to job_writer;
 -- end stamp
 
--- stamp: db/policies/indexed_files.sql
--- public.indexed_files: who sees the repository sees its files; the service replaces them.
-
-alter table public.indexed_files enable row level security;
-alter table public.indexed_files force row level security;
-
-drop policy if exists indexed_files_select_authenticated on public.indexed_files;
-create policy indexed_files_select_authenticated on public.indexed_files
-  for select to authenticated
-  using (exists (select from public.repositories as r where r.id = indexed_files.repository_id));
-comment on policy indexed_files_select_authenticated on public.indexed_files is
-  'A user sees the files of the repositories that the user sees.';
-
-drop policy if exists indexed_files_all_service_role on public.indexed_files;
-create policy indexed_files_all_service_role on public.indexed_files
-  for all to service_role
-  using (true)
-  with check (true);
-comment on policy indexed_files_all_service_role on public.indexed_files is
-  'The service manages every row.';
-
-drop policy if exists indexed_files_select_job_writer on public.indexed_files;
-create policy indexed_files_select_job_writer on public.indexed_files
-  for select to job_writer
-  using (true);
-comment on policy indexed_files_select_job_writer on public.indexed_files is
-  'purge_finished_jobs spares the jobs whose files are here.';
-
-revoke all on table public.indexed_files from public, anon, authenticated, service_role;
-revoke all on sequence public.indexed_files_id_seq from public, anon, authenticated, service_role;
-grant select on table public.indexed_files to authenticated, job_writer;
-grant select, insert, delete on table public.indexed_files to service_role;
--- end stamp
-
 -- stamp: db/policies/job_totals.sql
 -- private.job_totals: purge_finished_jobs adds to it; the service reads.
 
@@ -1454,8 +1418,8 @@ grant execute on function public.list_index_jobs(uuid, uuid, text, timestamptz, 
 --
 -- Deletes jobs that ended p_older_than ago or longer, with their events, the longest ended first, at
 -- most p_limit; call it again until it says 0. What they add to the counters of metrics goes into
--- private.job_totals first, so that those never go back. A job whose files are the repository's
--- current ones stays. An idempotency key is forgotten with its job.
+-- private.job_totals first, so that those never go back. What the job indexed stays. An idempotency
+-- key is forgotten with its job.
 --
 -- Why definer: nobody but job_writer may delete a job.
 -- Locks:   index_jobs rows, for update; rows locked by others are passed over.
@@ -1480,7 +1444,6 @@ begin
     select j.id
     from public.index_jobs as j
     where j.completed_at <= private.clock() - p_older_than
-      and not exists (select from public.indexed_files as f where f.job_id = j.id)
     order by j.completed_at
     limit p_limit
     for update skip locked);

@@ -76,12 +76,107 @@ def test_the_next_job_of_a_repository_replaces_its_rows(start: Start, tmp_path: 
         assert api.value(paths) == "a.py c.py"
 
 
+def file_rows(api: Any) -> dict[str, tuple[int, str]]:
+    with api.sql() as connection:
+        rows = connection.execute("select path, id, job_id::text from public.indexed_files")
+        return {path: (id_, job_id) for path, id_, job_id in rows}
+
+
+def test_only_what_changed_since_the_last_job_is_written(start: Start, tmp_path: Path) -> None:
+    folder = tmp_path / "small"
+    commit(folder, {"a.py": PYTHON, "b.py": PYTHON, "c.md": ""})
+    with start() as api:
+        first = api.ended(api.index(folder))
+        before = file_rows(api)
+        commit(folder, {"b.py": "def only(): ...\n"})
+        second = api.ended(api.index(folder))
+        after = file_rows(api)
+        assert api.rows(second) == (3, 4)
+        assert second["stats"] == first["stats"] | {
+            "files_unchanged": 2,
+            "symbols_extracted": 4,
+            "bytes": first["stats"]["bytes"] - len(PYTHON) + len("def only(): ...\n"),
+        }
+        assert [before[path] for path in ("a.py", "c.md")] == [
+            after[path] for path in ("a.py", "c.md")
+        ]
+        assert after["b.py"][1] == second["id"]
+
+
+def test_another_extractor_indexes_all_anew(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit(tmp_path / "small", {"a.py": PYTHON})
+    with start() as api:
+        api.ended(api.index(tmp_path / "small"))
+        monkeypatch.setattr(runner, "fingerprint", lambda _bytes: "of another release")
+        job = api.ended(api.index(tmp_path / "small"))
+        assert job["stats"]["files_unchanged"] == 0
+        assert file_rows(api)["a.py"][1] == job["id"]
+
+
+def test_the_same_commit_again_is_completed_from_what_is_there(
+    start: Start, tmp_path: Path
+) -> None:
+    folder = tmp_path / "small"
+    sha = commit(folder, {"a.py": PYTHON, "b.md": ""})
+    with start() as api:
+        first = api.ended(api.index(folder))
+        rows = file_rows(api)
+        reused = {"files_unchanged": 2, "reused": True, "reused_job_id": first["id"]}
+        by_ref = api.ended(api.index(folder, ref="main"))
+        (folder / ".git" / "HEAD").unlink()  # there is no repository to ask any more
+        by_commit = api.ended(api.index(folder, commit_sha=sha))
+        for job in (by_ref, by_commit):
+            assert (job["status"], job["commit_sha"]) == ("completed", sha)
+            assert job["stats"] == first["stats"] | reused
+        assert file_rows(api) == rows
+        assert api.ended(api.index(folder, ref="main"))["status"] == "failed"
+
+
+def test_jobs_of_one_repository_that_run_at_once_leave_the_rows_of_one_commit(
+    start: Start, tmp_path: Path
+) -> None:
+    folder = tmp_path / "small"
+    commits = [
+        commit(folder, {f"{number}.py": PYTHON for number in range(count)} | {"a.md": str(count)})
+        for count in range(1, 6)
+    ]
+    with start(runner_concurrency=4) as api, ThreadPoolExecutor(15) as pool:
+        ask: Callable[[str], str] = lambda sha: api.index(folder, commit_sha=sha)  # noqa: E731
+        jobs = [api.ended(job_id) for job_id in pool.map(ask, 3 * commits)]
+        assert [(job["status"], job["commit_sha"]) for job in jobs] == [
+            ("completed", sha) for sha in 3 * commits
+        ]
+        figures = {
+            job["commit_sha"]: (job["stats"]["files_indexed"], job["stats"]["symbols_extracted"])
+            for job in jobs
+        }
+        assert figures == {sha: (n + 1, 3 * n) for n, sha in enumerate(commits, 1)}
+        there = api.value("select commit_sha from public.indexed_commits")
+        assert api.rows(jobs[0]) == figures[there]
+
+
+def test_a_job_is_cancelled_while_nothing_of_it_moves(start: Start, tmp_path: Path) -> None:
+    commit(tmp_path / "stalls", {"stall.py": "a=>" * 300_000})
+    with start(runner_lease_seconds=3600) as api:
+        job_id = api.index(tmp_path / "stalls")
+        api.working(job_id)
+        api.value(
+            "update public.index_jobs set cancel_requested_at = clock_timestamp()"
+            " where id = %s returning id",
+            job_id,
+        )
+        assert api.ended(job_id)["status"] == "cancelled"
+
+
 def test_what_the_indexer_refuses_fails_the_job_with_its_sentence(
     start: Start, tmp_path: Path
 ) -> None:
     commit(tmp_path / "small", {"a.py": PYTHON})
     with start() as api:
         kept = api.ended(api.index(tmp_path / "small"))
+        assert kept["status"] == "completed", kept
         job = api.ended(api.index(tmp_path / "small", ref="no-such-branch"))
         assert job["status"] == "failed"
         assert "no-such-branch" in job["error_message"]
