@@ -88,7 +88,10 @@ def create_app(
     app = Starlette(
         routes=[
             Route("/index", jobs.create_index_job, methods=["POST"]),
+            Route("/jobs", jobs.list_index_jobs),
             Route("/jobs/{job_id}", jobs.get_job_status),
+            Route("/jobs/{job_id}", jobs.cancel_index_job, methods=["DELETE"]),
+            Route("/jobs/{job_id}/events", jobs.get_job_history),
             Route("/admin/jobs/{job_id}", jobs.admin_get_job_status),
             *(
                 [Route("/rest/v1/rpc/{function}", rest.call_function, methods=["GET", "POST"])]

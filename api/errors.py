@@ -21,6 +21,7 @@ from starlette.responses import Response
 # SQLSTATE, or its class of two characters, -> HTTP status. What is not here is a bug: 500.
 STATUS_BY_SQLSTATE: Final[Mapping[str, int]] = {
     "PT401": 401,
+    "PT403": 403,
     "PT404": 404,
     "PT409": 409,
     "PT422": 422,

@@ -79,11 +79,11 @@ class SupabaseRpc:
     ) -> None:
         await self._http.aclose()
 
-    async def call(self, function: Function, **arguments: str | None) -> Answer:
+    async def call(self, function: Function, **arguments: str | int | None) -> Answer:
         """The one row that an api_* function returns; `arguments` are all of its arguments."""
         parameters: dict[str, Any] = dict(arguments)
         if claims := arguments.get("p_claims"):
-            parameters["p_claims"] = json.loads(claims)
+            parameters["p_claims"] = json.loads(str(claims))
         row = await self._execute(function, parameters, lambda data: isinstance(data, dict))
         values = {name: row[name] for name in _MEMBERS}
         return Answer(**values | {"job_id": row["job_id"] and UUID(row["job_id"])})

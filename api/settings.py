@@ -54,6 +54,12 @@ class Settings(BaseSettings):
         default=None, validation_alias=AliasChoices("SERVICE_KEY", "SUPABASE_SERVICE_ROLE_KEY")
     )
 
+    job_status_tracking_enabled: bool = True
+    """False: POST /index answers {"runId"} alone, as before there was a status; the work is the
+    same."""
+    job_status_tracking_percent: int = Field(default=100, ge=0, le=100)
+    """The share of users, always the same ones, whose POST /index tells of the job."""
+
     git_base_url: str = "https://github.com/"
     """Where owner/name is cloned from: this, the name, '.git'."""
     git_trusted_hosts: Annotated[tuple[str, ...], NoDecode, _split(",")] = ()

@@ -168,7 +168,10 @@ def test_a_statement_that_supabase_ends_is_503_and_counts_nothing(
         tenant = api.tenant()
         job_id = api.create(tenant)
         with psycopg.connect(database.url) as locker:
-            locker.execute("lock table public.index_jobs in access exclusive mode")
+            locker.execute(
+                "select from private.rate_limit_counters where user_id = %s for update",
+                (tenant.id,),
+            )
             assert_503(api.get(f"/jobs/{job_id}", tenant))
             body = {"repository": "a/b"}
             assert_503(api.client.post("/index", json=body, headers=tenant.headers))
