@@ -39,11 +39,12 @@ migration: .venv/app  ## Stamp what changed in db/ into the next migration, name
 test: check  ## All that gates a change, on servers of its own
 	@$(BIN)/pytest -n 3 --dist loadfile
 
-prove: check  ## The long forms of the tests
+prove: check .venv/prove  ## The long forms of the tests
 	@$(BIN)/pytest -n 3 --dist loadfile --prove
+	@$(BIN)/python -m bench.late_worker
 
-bench: .venv/test  ## Measure what indexing costs those who poll
-	@$(BIN)/python -m bench.poll_latency
+bench: .venv/test  ## Measure rates and latencies, by each file in bench/
+	@for file in bench/*.py; do $(BIN)/python -m "bench.$$(basename $$file .py)" || exit; done
 
 check: lint types  ## What needs no database: drift of the migrations, lint, types
 	@$(BIN)/python -m db.stamp check
@@ -79,3 +80,6 @@ clean:  ## Remove what was built, and the data in .run
 
 .venv/test: pyproject.toml .venv/app
 	@$(BIN)/pip install -qq -e '.[embedded,indexer,test]' && touch $@
+
+.venv/prove: pyproject.toml .venv/test
+	@$(BIN)/pip install -qq -e '.[prove]' && touch $@

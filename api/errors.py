@@ -8,6 +8,7 @@ Every problem has type, title, status and detail, and besides `code` (stable, fo
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, Final
@@ -20,6 +21,7 @@ from starlette.responses import Response
 # SQLSTATE, or its class of two characters, -> HTTP status. What is not here is a bug: 500.
 STATUS_BY_SQLSTATE: Final[Mapping[str, int]] = {
     "PT401": 401,
+    "PT403": 403,
     "PT404": 404,
     "PT409": 409,
     "PT422": 422,
@@ -69,6 +71,19 @@ REST_STATUS_BY_SQLSTATE: Final[Mapping[str, int]] = {
     "P0": 500,
     "P0001": 400,  # raise exception without a code
     "XX": 500,
+}
+# What PostgREST says for itself -> what a login of the database would have met.
+_SQLSTATE_BY_POSTGREST_CODE: Final[Mapping[str, str]] = {
+    "PGRST000": "08006",  # it cannot connect
+    "PGRST001": "08006",
+    "PGRST002": "08006",  # it has not read the schema yet
+    "PGRST003": "53300",  # it has no free connection
+    "PGRST106": "3F000",  # the schema is not exposed
+    "PGRST202": "42883",
+    "PGRST300": "28000",  # it has no secret that checks keys
+    "PGRST301": "28000",  # the key is not valid
+    "PGRST302": "28000",
+    "PGRST303": "28000",
 }
 _UNREACHABLE: Final = "The database cannot be reached right now."
 _BUSY: Final = "The database was too busy to answer in time."
@@ -219,6 +234,23 @@ def from_database(error: Exception) -> Problem:
     if sqlstate is None:  # the connection broke, or there was none in time
         lost = (psycopg.OperationalError, psycopg.InterfaceError, TimeoutError)
         return unavailable(_UNREACHABLE) if isinstance(error, lost) else internal()
+    return _from_sqlstate(sqlstate)
+
+
+def from_supabase(code: str | None) -> Problem:
+    """The answer to an error that PostgREST has given this code: an SQLSTATE or one of its own.
+
+    Anything else, and no code, comes from something on the way there: nobody was reached.
+    """
+    sqlstate = code or ""
+    if sqlstate.startswith("PGRST"):
+        sqlstate = _SQLSTATE_BY_POSTGREST_CODE.get(sqlstate, "XX000")
+    elif not re.fullmatch("[0-9A-Z]{5}", sqlstate):
+        sqlstate = "08006"
+    return _from_sqlstate(sqlstate)
+
+
+def _from_sqlstate(sqlstate: str) -> Problem:
     status = STATUS_BY_SQLSTATE.get(sqlstate) or STATUS_BY_SQLSTATE.get(sqlstate[:2], 500)
     sentence = _SENTENCES.get(sqlstate) or _SENTENCES.get(sqlstate[:2], _UNREACHABLE)
     if status == 503:
@@ -260,7 +292,9 @@ async def on_http_exception(request: Request[Any], error: Exception) -> Response
             404,
             "PGRST205",
             f"Could not find the table 'public.{path.removeprefix(REST)}' in the schema cache",
-            hint="This server has functions only: call one by rpc(), such as get_job_status.",
+            hint="This server has functions only: call one by rpc(), such as get_job_status."
+            if request.state.settings.api_database_url
+            else "This server stands before a Supabase project: use the project's own URL.",
         ).response()
     sentences = {404: "There is no such route.", 405: "This route does not have that method."}
     code = "ROUTE_NOT_FOUND" if error.status_code == 404 else HTTPStatus(error.status_code).name

@@ -1,8 +1,8 @@
 """The routes of jobs. A handler is one call of the api_* function that has its name.
 
 Every answer for which that function identified a user carries the caller's rate limit. A body
-that is refused here is refused after the function was called without a repository: so an
-unknown key gets 401 rather than 422, and every authenticated request costs one.
+or a query that is refused here is refused after a function was called that does nothing but check
+and count: so an unknown key gets 401 rather than 422, and every authenticated request costs one.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
-from typing import Final
+from typing import Final, NoReturn
 
 from starlette.datastructures import State
 from starlette.requests import Request
@@ -20,7 +20,7 @@ from api.auth import Authenticator, Caller
 from api.body import read_object
 from api.errors import STATUS_BY_SQLSTATE, Problem, invalid, invalid_key, not_found
 from api.rpc import Answer, Rpc
-from api.schema import UNFINISHED, IndexRequest, index_request
+from api.schema import UNFINISHED, IndexRequest, index_request, list_request
 from api.settings import Settings
 
 
@@ -41,7 +41,10 @@ _POLL_AFTER: Final = {"Retry-After": "1"}
 
 
 async def create_index_job(request: JobsRequest) -> Response:
-    """POST /index: 202 with jobId, runId (the same, deprecated) and status; the work then runs."""
+    """POST /index: 202 with jobId, runId (the same, deprecated) and status; the work then runs.
+
+    Where status tracking is off for the caller, runId is all that the answer tells.
+    """
     caller = await _user(request)
     wanted: IndexRequest | None = None
     key: str | None = None
@@ -61,11 +64,13 @@ async def create_index_job(request: JobsRequest) -> Response:
         p_ref=wanted.ref if wanted else None,
         p_commit_sha=wanted.commit_sha if wanted else None,
         p_idempotency_key=key,
+        p_tracking_percent=_tracking_percent(request.state.settings),
     )
-    if refusal and answer.verdict not in {"PT401", "PT429"}:
-        refusal.headers.update(_rate_headers(answer))
-        raise refusal
-    headers = {"Location": f"/jobs/{answer.job_id}", **_POLL_AFTER, "Cache-Control": "no-store"}
+    if refusal:
+        _refuse(refusal, answer)
+    headers = {"Cache-Control": "no-store"}
+    if answer.job_id:
+        headers.update({"Location": f"/jobs/{answer.job_id}", **_POLL_AFTER})
     response = _respond(answer, 202, headers)
     request.state.kick()
     return response
@@ -83,6 +88,61 @@ async def get_job_status(request: JobsRequest) -> Response:
     return _respond_job(request, answer)
 
 
+async def list_index_jobs(request: JobsRequest) -> Response:
+    """GET /jobs: one page of the caller's jobs, or of an organization's, newest first.
+
+    `Link: <…>; rel="next"` leads to the next page, if there is one.
+    """
+    caller = await _user(request)
+    try:
+        wanted = list_request(request.query_params.multi_items())
+    except Problem as refusal:
+        _refuse(refusal, await _count_only(request, caller))
+    answer = await request.state.rpc.call(
+        "api_list_index_jobs",
+        p_api_key=caller.api_key,
+        p_claims=caller.claims,
+        p_organization=wanted.organization,
+        p_repository=wanted.repository,
+        p_status=wanted.status,
+        p_since=wanted.since,
+        p_cursor=wanted.cursor,
+        p_limit=wanted.limit,
+    )
+    headers = {"Cache-Control": "private, no-cache"}
+    if answer.next_cursor:
+        following = request.url.include_query_params(cursor=answer.next_cursor)
+        headers["Link"] = f'<{following.path}?{following.query}>; rel="next"'
+    return _respond(answer, 200, headers)
+
+
+async def get_job_history(request: JobsRequest) -> Response:
+    """GET /jobs/{job_id}/events: the events and the attempts of the job."""
+    caller = await _user(request)
+    answer = await request.state.rpc.call(
+        "api_get_job_history",
+        p_api_key=caller.api_key,
+        p_claims=caller.claims,
+        p_job_id=_job_id(request),
+    )
+    return _respond(answer, 200, {"Cache-Control": "private, no-cache"})
+
+
+async def cancel_index_job(request: JobsRequest) -> Response:
+    """DELETE /jobs/{job_id}: 200 with the cancelled job, 202 when its worker was asked to."""
+    caller = await _user(request)
+    answer = await request.state.rpc.call(
+        "api_cancel_index_job",
+        p_api_key=caller.api_key,
+        p_claims=caller.claims,
+        p_job_id=_job_id(request),
+    )
+    headers = {"Cache-Control": "private, no-cache", "ETag": f'W/"{answer.job_version}"'}
+    if answer.job_status in UNFINISHED:
+        return _respond(answer, 202, {**headers, **_POLL_AFTER})
+    return _respond(answer, 200, headers)
+
+
 async def admin_get_job_status(request: JobsRequest) -> Response:
     """GET /admin/jobs/{job_id}?reason=…: any tenant's job, for the service key; audited.
 
@@ -90,9 +150,7 @@ async def admin_get_job_status(request: JobsRequest) -> Response:
     """
     caller = await request.state.authenticate(request)
     if caller.role != "service_role":
-        answer = await request.state.rpc.call(
-            "api_get_job_status", p_api_key=caller.api_key, p_claims=caller.claims, p_job_id=""
-        )
+        answer = await _count_only(request, caller)
         if answer.verdict in {"PT401", "PT429"}:
             return _respond(answer, 403, {})
         raise Problem(
@@ -121,6 +179,25 @@ async def _user(request: JobsRequest) -> Caller:
             hint="Send a user's API key or token.",
         )
     return caller
+
+
+async def _count_only(request: JobsRequest, caller: Caller) -> Answer:
+    """Checks the key and counts one request; the answer is about no job."""
+    return await request.state.rpc.call(
+        "api_get_job_status", p_api_key=caller.api_key, p_claims=caller.claims, p_job_id=""
+    )
+
+
+def _refuse(refusal: Problem, answer: Answer) -> NoReturn:
+    """Raises the refusal of a request that was counted; of a bad key or an empty quota, those."""
+    if answer.verdict in {"PT401", "PT429"}:
+        _respond(answer, refusal.status, {})
+    refusal.headers.update(_rate_headers(answer))
+    raise refusal
+
+
+def _tracking_percent(settings: Settings) -> int:
+    return settings.job_status_tracking_percent if settings.job_status_tracking_enabled else 0
 
 
 def _job_id(request: JobsRequest) -> str:

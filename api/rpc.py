@@ -1,7 +1,10 @@
-"""Calls of the api_* functions: the only SQL text of the HTTP layer.
+"""Calls of the api_* functions: their contract, and the only SQL text of the HTTP layer.
 
-A request is one autocommit statement on a pooled connection, one round trip. Nothing else is
-ever sent: what other pools do by statements (checks, resets, settings) is done here by the
+Rpc is the contract. It has two implementations: DatabaseRpc, here, by a login of the database, and
+SupabaseRpc in api/rpc_supabase.py, by a Supabase project's service key.
+
+Over a login a request is one autocommit statement on a pooled connection, one round trip. Nothing
+else is ever sent: what other pools do by statements (checks, resets, settings) is done here by the
 start-up packet and by looking at the socket.
 """
 
@@ -13,7 +16,7 @@ from asyncio import timeout
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Final, Literal, Self
+from typing import Final, Literal, Protocol, Self
 from uuid import UUID
 
 import psycopg
@@ -26,26 +29,43 @@ from api.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-Function = Literal["api_create_index_job", "api_get_job_status", "api_admin_get_job_status"]
+Function = Literal[
+    "api_admin_get_job_status",
+    "api_cancel_index_job",
+    "api_create_index_job",
+    "api_get_job_history",
+    "api_get_job_status",
+    "api_list_index_jobs",
+]
 
-_STATEMENTS: Final[Mapping[Function, bytes]] = {
-    "api_create_index_job": b"""
+_ANSWER: Final = b"""
 select a.verdict, a.code, a.message, a.hint, a.field, a.body, a.job_id, a.job_status,
-  a.job_version, a.rate_limit, a.rate_remaining, a.rate_reset
-from public.api_create_index_job(
+  a.job_version, a.rate_limit, a.rate_remaining, a.rate_reset, a.next_cursor
+from public."""
+_STATEMENTS: Final[Mapping[Function, bytes]] = {
+    "api_admin_get_job_status": _ANSWER
+    + b"""api_admin_get_job_status(
+  p_claims => %(p_claims)s, p_job_id => %(p_job_id)s, p_reason => %(p_reason)s) as a""",
+    "api_cancel_index_job": _ANSWER
+    + b"""api_cancel_index_job(
+  p_api_key => %(p_api_key)s, p_claims => %(p_claims)s, p_job_id => %(p_job_id)s) as a""",
+    "api_create_index_job": _ANSWER
+    + b"""api_create_index_job(
   p_api_key => %(p_api_key)s, p_claims => %(p_claims)s, p_repository => %(p_repository)s,
   p_git_url => %(p_git_url)s, p_organization => %(p_organization)s, p_ref => %(p_ref)s,
-  p_commit_sha => %(p_commit_sha)s, p_idempotency_key => %(p_idempotency_key)s) as a""",
-    "api_get_job_status": b"""
-select a.verdict, a.code, a.message, a.hint, a.field, a.body, a.job_id, a.job_status,
-  a.job_version, a.rate_limit, a.rate_remaining, a.rate_reset
-from public.api_get_job_status(
+  p_commit_sha => %(p_commit_sha)s, p_idempotency_key => %(p_idempotency_key)s,
+  p_tracking_percent => %(p_tracking_percent)s) as a""",
+    "api_get_job_history": _ANSWER
+    + b"""api_get_job_history(
   p_api_key => %(p_api_key)s, p_claims => %(p_claims)s, p_job_id => %(p_job_id)s) as a""",
-    "api_admin_get_job_status": b"""
-select a.verdict, a.code, a.message, a.hint, a.field, a.body, a.job_id, a.job_status,
-  a.job_version, a.rate_limit, a.rate_remaining, a.rate_reset
-from public.api_admin_get_job_status(
-  p_claims => %(p_claims)s, p_job_id => %(p_job_id)s, p_reason => %(p_reason)s) as a""",
+    "api_get_job_status": _ANSWER
+    + b"""api_get_job_status(
+  p_api_key => %(p_api_key)s, p_claims => %(p_claims)s, p_job_id => %(p_job_id)s) as a""",
+    "api_list_index_jobs": _ANSWER
+    + b"""api_list_index_jobs(
+  p_api_key => %(p_api_key)s, p_claims => %(p_claims)s, p_organization => %(p_organization)s,
+  p_repository => %(p_repository)s, p_status => %(p_status)s, p_since => %(p_since)s,
+  p_cursor => %(p_cursor)s, p_limit => %(p_limit)s) as a""",
 }
 _CALL_FUNCTION: Final = b"""
 select c.body, c.row_count, c.total, c.is_void
@@ -66,7 +86,7 @@ class Answer:
     """One row of private.api_answer, in its order."""
 
     verdict: str
-    """'ok', or the SQLSTATE of the refusal: PT401, PT404, PT409, PT422, PT429."""
+    """'ok', or the SQLSTATE of the refusal: PT401, PT403, PT404, PT409, PT422, PT429."""
     code: str | None
     message: str | None
     hint: str | None
@@ -81,6 +101,8 @@ class Answer:
     rate_remaining: int | None
     rate_reset: int | None
     """When the hour ends, in Unix seconds."""
+    next_cursor: str | None
+    """Where the next page of a list begins; null on the last page and elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,20 +117,41 @@ class Called:
     is_void: bool
 
 
-class Rpc:
+class Rpc(Protocol):
+    """Calls over either transport. An async context manager; opening it waits for nothing.
+
+    Raises: Problem 503 when the database cannot be reached, is too busy or not migrated, and
+    itself finds the way back; another Problem as api.errors has it; anything else is a bug.
+    """
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+    async def call(self, function: Function, **arguments: str | int | None) -> Answer:
+        """The one row that an api_* function returns; `arguments` are all of its arguments."""
+
+    async def schema_version(self) -> str:
+        """The version of the newest migration that the database has: 14 digits."""
+
+
+class DatabaseRpc:
     """The pool, and the calls over it. An async context manager; opening it waits for nothing.
 
     Raises: Problem 503 when the database cannot be reached or is too busy (it reconnects by
     itself, within about a second of the database being back); 500 for errors that are bugs.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        if not settings.api_database_url:
-            raise ValueError("API_DATABASE_URL is not set: `make serve` starts a stack that has it")
+    def __init__(self, url: str, settings: Settings) -> None:
         self._patience = _POOL_TIMEOUT
         self._deadline = _POOL_TIMEOUT + settings.statement_timeout_seconds + 1
         self._pool: AsyncConnectionPool[psycopg.AsyncConnection[TupleRow]] = AsyncConnectionPool(
-            _conninfo(settings.api_database_url, settings.statement_timeout_seconds),
+            _conninfo(url, settings.statement_timeout_seconds),
             kwargs={"autocommit": True},
             min_size=settings.database_pool_size,
             open=False,
@@ -129,7 +172,7 @@ class Rpc:
     ) -> None:
         await self._pool.close()
 
-    async def call(self, function: Function, **arguments: str | None) -> Answer:
+    async def call(self, function: Function, **arguments: str | int | None) -> Answer:
         """The one row that an api_* function returns; `arguments` are all of its arguments."""
         return Answer(*await self._row(_STATEMENTS[function], arguments))
 
@@ -167,15 +210,13 @@ class Rpc:
         (version,) = await self._row(_SCHEMA_VERSION, {})
         return str(version)
 
-    async def _row(self, statement: bytes, arguments: Mapping[str, str | None]) -> TupleRow:
+    async def _row(self, statement: bytes, arguments: Mapping[str, str | int | None]) -> TupleRow:
         try:
             return await self._fetch(statement, arguments)
         except (psycopg.Error, TimeoutError) as error:
             raise _problem(error) from error
 
-    async def _fetch(
-        self, statement: bytes, arguments: Mapping[str, str | bool | None]
-    ) -> TupleRow:
+    async def _fetch(self, statement: bytes, arguments: Mapping[str, str | int | None]) -> TupleRow:
         try:
             async with timeout(self._deadline):
                 while True:

@@ -31,17 +31,22 @@ import psycopg
 from psycopg_pool import AsyncConnectionPool
 
 from api import runner_rpc
+from api.indexer.extractor import fingerprint
 from api.indexer.protocol import Limits
-from api.runner_rpc import Index, Job, Progress
+from api.runner_rpc import Base, Index, Job, Progress
 
 logger = logging.getLogger(__name__)
 
 _IDLE_SECONDS = (0.25, 1.0)
+_RESCUE_SECONDS = 10.0
 _REPORT_SECONDS = 0.5
+# Without news of progress it is asked as often whether the job was cancelled.
+_QUIET_SECONDS = 1.0
 _CALL_SECONDS = 10
 _HAND_BACK_SECONDS = 3
 _STORE_ATTEMPTS = 10
-_TRANSIENT = {"interrupted"}  # codes of the indexer that may pass by
+# codes of the indexer that may pass by
+_TRANSIENT = {"host_unreachable", "internal_error", "interrupted"}
 _LINE_BYTES = 1024 * 1024
 _INHERITED = {"HOME", "LANG", "LC_ALL", "PATH", "SSL_CERT_DIR", "SSL_CERT_FILE"}
 _REMOVALS = 50
@@ -62,7 +67,7 @@ class FailedJobError(Exception):
 
 
 class FailedAttemptError(Exception):
-    """This attempt could not do the job, another one may."""
+    """This attempt could not do the job, another one may; the message is the user's sentence."""
 
 
 class Runner:
@@ -83,17 +88,18 @@ class Runner:
         local_roots: Sequence[Path] = (),
         trusted_hosts: Sequence[str] = (),
         proxy: str | None = None,
-        limits: Limits | None = None,
+        limits: Limits = Limits(),  # noqa: B008  (frozen)
         grace_seconds: float = 5,
     ) -> None:
         self.worker_id = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._lease = timedelta(seconds=lease_seconds)
         self._grace = grace_seconds
+        self._file_bytes = limits.file_bytes
         self._request = {
             "local_roots": [str(root) for root in local_roots],
             "trusted_hosts": list(trusted_hosts),
             "proxy": proxy,
-            "limits": asdict(limits or Limits()),
+            "limits": asdict(limits),
             "parent_pid": os.getpid(),
         }
         self._scratch = Scratch(run_dir.resolve() / "scratch", self.worker_id)
@@ -126,6 +132,7 @@ class Runner:
         await asyncio.to_thread(self._scratch.open)
         await self._pool.open(wait=False)
         self._claimer = asyncio.create_task(self._claim_jobs())
+        self._rescuer = asyncio.create_task(self._rescue_jobs())
         return self
 
     async def __aexit__(
@@ -135,11 +142,12 @@ class Runner:
         trace: TracebackType | None,
     ) -> None:
         self._stopping = True
+        self._rescuer.cancel()
         self.kick()
         _, unfinished = await asyncio.wait({*self._running, self._claimer}, timeout=self._grace)
         for task in unfinished:
             task.cancel()
-        await asyncio.gather(*unfinished, return_exceptions=True)
+        await asyncio.gather(*unfinished, self._rescuer, return_exceptions=True)
         await self._pool.close(timeout=_HAND_BACK_SECONDS)
         await asyncio.to_thread(self._scratch.close)
 
@@ -166,6 +174,23 @@ class Runner:
                 async with asyncio.timeout(idle):
                     await self._kicked.wait()
             idle = min(2 * idle, _IDLE_SECONDS[1])
+
+    async def _rescue_jobs(self) -> None:
+        """Ends the attempts that other workers left, from time to time."""
+        while True:
+            await asyncio.sleep(_RESCUE_SECONDS)
+            if self._overdue:
+                continue  # after an outage our own leases may have run out, and are renewed first
+            try:
+                async with asyncio.timeout(_CALL_SECONDS), self._pool.connection() as connection:
+                    retried, failed, cancelled = await runner_rpc.rescue(connection)
+            except (psycopg.Error, TimeoutError) as error:
+                self._note_outage(error)
+                continue
+            if retried or failed or cancelled:
+                logger.info(
+                    "stuck jobs: %d retried, %d failed, %d cancelled", retried, failed, cancelled
+                )
 
     def _release(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
@@ -216,16 +241,16 @@ class Runner:
             await self._work(job, folder)
         except CancelledJobError:
             await self._finish(job, "cancelled", {})
-        except FailedAttemptError:
-            await self._hand_back(job)
         except FailedJobError as failure:
             await self._finish(job, "failed", {"error": str(failure)})
+        except FailedAttemptError as failure:
+            await self._fail_attempt(job, str(failure))
         except (LostError, asyncio.CancelledError):
             raise
         except Exception:
             logger.exception("job %s attempt %s met an error of ours", job.id, job.attempt)
             sentence = "The runner met an internal error; its log has the details."
-            await self._finish(job, "failed", {"error": sentence})
+            await self._fail_attempt(job, sentence)
 
     async def _work(self, job: Job, folder: Path) -> None:
         """Indexes and stores, with heartbeats beside it; the first error of either ends both."""
@@ -249,30 +274,61 @@ class Runner:
     async def _index_and_store(self, job: Job, folder: Path, progress: Latest) -> None:
         if job.git_url is None:
             raise FailedJobError("The repository has no address to clone from.")
+        extractor = fingerprint(self._file_bytes)
+        await asyncio.to_thread(folder.mkdir, mode=0o700, parents=True)
+        base: Base | None = await self._persist(
+            lambda connection: runner_rpc.read_base(
+                connection, job, extractor=extractor, known=folder / "known.copy"
+            )
+        )
+        while True:
+            if base and base.commit_sha == job.commit_sha:
+                index: Index | Base = base
+            else:
+                index = await self._index(job, folder, base, progress)
+            if await self._complete(job, index, extractor, progress):
+                return
+            base = None  # another job of the repository came between: all of it, once
+
+    async def _index(
+        self, job: Job, folder: Path, base: Base | None, progress: Latest
+    ) -> Index | Base:
         work = folder / "work"
-        await asyncio.to_thread(work.mkdir, mode=0o700, parents=True)
+        await asyncio.to_thread(shutil.rmtree, work, ignore_errors=True)
+        await asyncio.to_thread(work.mkdir, mode=0o700)
         request = self._request | {
             "git_url": job.git_url,
             "ref": job.ref,
             "commit_sha": job.commit_sha,
+            "known": base and {"commit_sha": base.commit_sha, "files": str(base.known)},
             "scratch": str(work),
         }
-        index = await run_indexer(request, folder, progress.set)
+        return await run_indexer(request, folder, base, progress.set)
+
+    async def _complete(
+        self, job: Job, index: Index | Base, extractor: str, progress: Latest
+    ) -> bool:
         last = progress.value
         progress.set(("store", 0, None))
-        await self._persist(
+        completed: bool = await self._persist(
             lambda connection: runner_rpc.complete(
-                connection, job, index, worker_id=self.worker_id, progress=last
+                connection,
+                job,
+                index,
+                extractor=extractor,
+                worker_id=self.worker_id,
+                progress=last,
             )
         )
+        return completed
 
     async def _keep_alive(self, job: Job, progress: Latest) -> None:
-        """Reports progress, at most twice a second, and renews the lease when nothing changes.
+        """Reports progress, at most twice a second, and shows a sign of life without any.
 
         Ends when `progress` is closed, or with the error that ends the job.
         """
         while True:
-            news = await progress.wait(self._lease.total_seconds() / 3)
+            news = await progress.wait(min(self._lease.total_seconds() / 3, _QUIET_SECONDS))
             if progress.closed:
                 return
             try:
@@ -299,14 +355,21 @@ class Runner:
             )
         )
 
-    async def _persist(self, call: Call) -> None:
-        """Runs the call in a transaction; repeats it until an outage or a deadlock is over."""
+    async def _fail_attempt(self, job: Job, error: str) -> None:
+        await self._persist(
+            lambda connection: runner_rpc.fail_attempt(connection, job, error=error)
+        )
+
+    async def _persist(self, call: Call) -> Any:
+        """Runs the call in a transaction; repeats it until an outage or a deadlock is over.
+
+        Returns what the call gives.
+        """
         refusals = 0
         while True:
             try:
                 async with self._pool.connection() as connection, connection.transaction():
-                    await call(connection)
-                return
+                    return await call(connection)
             except psycopg.OperationalError as error:
                 outage = error.sqlstate is None or error.sqlstate.startswith(("08", "57P"))
                 refusals += not outage
@@ -423,11 +486,16 @@ def _remove(folder: Path) -> None:
 
 
 async def run_indexer(
-    request: dict[str, Any], folder: Path, on_progress: Callable[[Progress], None]
-) -> Index:
+    request: dict[str, Any],
+    folder: Path,
+    base: Base | None,
+    on_progress: Callable[[Progress], None],
+) -> Index | Base:
     """Runs one indexer process to its end. However this ends, its process group is dead then.
 
-    Raises: FailedJobError with the indexer's own sentence, or one of ours when it died without.
+    Returns the base itself when its commit is the one that the job asks for.
+    Raises: FailedJobError with the indexer's own sentence; FailedAttemptError with it when the
+    reason may pass by, or with one of ours when it died without.
     """
     path = folder / "request.json"
     log = folder / "indexer.log"
@@ -457,14 +525,18 @@ async def run_indexer(
     if last is None:
         tail = (await asyncio.to_thread(log.read_bytes))[-4000:].decode(errors="replace")
         logger.error("an indexer died without a word (exit %s)\n%s", process.returncode, tail)
-        raise FailedJobError("The indexer stopped unexpectedly, without giving a reason.")
+        raise FailedAttemptError("The indexer stopped unexpectedly, without giving a reason.")
     if last["event"] == "error" and last["code"] in _TRANSIENT:
-        raise FailedAttemptError
+        raise FailedAttemptError(last["message"])
     if last["event"] == "error":
         raise FailedJobError(last["message"])
+    if base and last["event"] == "unchanged":
+        return base
     return Index(
         files=Path(last["files"]),
         symbols=Path(last["symbols"]),
+        gone=Path(last["gone"]),
+        base=base,
         commit_sha=last["commit_sha"],
         stats=last["stats"],
     )

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, LiteralString
 
 import anyio
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, sql
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
@@ -32,21 +32,53 @@ select status::text from public.update_job_status(
   p_job_id => %s, p_status => %s, p_metadata => %s, p_attempt => %s, p_worker_id => %s)
 """
 
-_STAGE = """
-create temp table incoming_files (
-  file_no integer, path text, language text, bytes bigint, blob_sha text) on commit drop;
-create temp table incoming_symbols (
-  file_no integer, name text, kind text, start_line integer, end_line integer, parent text)
-  on commit drop
+_FAIL = """
+select status::text from public.fail_job_attempt(
+  p_job_id => %s, p_attempt => %s, p_error => %s, p_retryable => true)
 """
 
-_COPY_FILES = "copy pg_temp.incoming_files (file_no, path, language, bytes, blob_sha) from stdin"
+_RESCUE = "select retried, failed, cancelled from public.retry_or_fail_stuck_jobs()"
+
+_ONE_SNAPSHOT = "set transaction isolation level repeatable read, read only"
+
+_BASE = """
+select c.job_id::text, c.commit_sha, c.stats
+from public.indexed_commits as c
+where c.repository_id = %s
+  and c.extractor = %s
+  and (c.stats -> 'files_indexed') = to_jsonb((
+    select count(*) from public.indexed_files as f where f.repository_id = c.repository_id))
+"""
+
+_KNOWN = """
+copy (
+  select f.id, f.path, f.language, f.bytes, f.blob_sha, f.symbol_count
+  from public.indexed_files as f
+  where f.repository_id = {} and f.symbol_count is not null
+) to stdout
+"""
+
+_STAGE = """
+create temp table incoming_files (
+  file_no integer, path text, language text, bytes bigint, blob_sha text, symbol_count integer)
+  on commit drop;
+create temp table incoming_symbols (
+  file_no integer, name text, kind text, start_line integer, end_line integer, parent text)
+  on commit drop;
+create temp table gone_files (id bigint) on commit drop
+"""
+
+_COPY_FILES = """
+copy pg_temp.incoming_files (file_no, path, language, bytes, blob_sha, symbol_count) from stdin
+"""
 
 _COPY_SYMBOLS = """
 copy pg_temp.incoming_symbols (file_no, name, kind, start_line, end_line, parent) from stdin
 """
 
-_ANALYZE = "analyze pg_temp.incoming_files, pg_temp.incoming_symbols"
+_COPY_GONE = "copy pg_temp.gone_files (id) from stdin"
+
+_ANALYZE = "analyze pg_temp.incoming_files, pg_temp.incoming_symbols, pg_temp.gone_files"
 
 _LOCK_REPOSITORY = "select from public.repositories where id = %s for no key update"
 
@@ -54,13 +86,26 @@ _STANDING = """
 select status = 'completed' from public.index_jobs where id = %s and attempt = %s
 """
 
-_DELETE_SYMBOLS = "delete from public.symbols where repository_id = %s"
+_DELETE_ALL_SYMBOLS = "delete from public.symbols where repository_id = %s"
 
-_DELETE_FILES = "delete from public.indexed_files where repository_id = %s"
+_DELETE_ALL_FILES = "delete from public.indexed_files where repository_id = %s"
+
+_DELETE_GONE_SYMBOLS = """
+delete from public.symbols as s
+using pg_temp.gone_files as g
+where s.repository_id = %s and s.file_id = g.id
+"""
+
+_DELETE_GONE_FILES = """
+delete from public.indexed_files as f
+using pg_temp.gone_files as g
+where f.repository_id = %s and f.id = g.id
+"""
 
 _INSERT_FILES = """
-insert into public.indexed_files (repository_id, job_id, path, language, bytes, blob_sha)
-select %s, %s, i.path, i.language, i.bytes, i.blob_sha
+insert into public.indexed_files
+  (repository_id, job_id, path, language, bytes, blob_sha, symbol_count)
+select %s, %s, i.path, i.language, i.bytes, i.blob_sha, i.symbol_count
 from pg_temp.incoming_files as i
 """
 
@@ -70,6 +115,21 @@ select f.repository_id, f.id, s.name, s.kind, s.start_line, s.end_line, s.parent
 from pg_temp.incoming_symbols as s
 join pg_temp.incoming_files as i using (file_no)
 join public.indexed_files as f on f.repository_id = %s and f.path = i.path
+"""
+
+_COUNT = """
+select count(*), coalesce(sum(f.symbol_count), 0),
+  (select coalesce(sum(i.symbol_count), 0) from pg_temp.incoming_files as i)
+from public.indexed_files as f
+where f.repository_id = %s
+"""
+
+_REMEMBER = """
+insert into public.indexed_commits (repository_id, job_id, commit_sha, extractor, stats)
+values (%s, %s, %s, %s, %s)
+on conflict (repository_id) do update
+set job_id = excluded.job_id, commit_sha = excluded.commit_sha, extractor = excluded.extractor,
+  stats = excluded.stats
 """
 
 _BLOCK = 256 * 1024
@@ -92,11 +152,29 @@ Progress = tuple[str, int, int | None]
 
 
 @dataclass(frozen=True)
+class Base:
+    """What the tables hold of a repository: one commit, as one job left it.
+
+    `known` is a file of those rows that need not be made again, as the indexer wants them.
+    """
+
+    job_id: str
+    commit_sha: str
+    stats: dict[str, Any]
+    known: Path
+
+
+@dataclass(frozen=True)
 class Index:
-    """What an indexer found: two files in COPY's text format and the figures about them."""
+    """What an indexer found: three files in COPY's text format and the figures about them.
+
+    With a `base` they say what changed since; without one they are the whole.
+    """
 
     files: Path
     symbols: Path
+    gone: Path
+    base: Base | None
     commit_sha: str
     stats: dict[str, Any]
 
@@ -140,40 +218,118 @@ async def finish(
     await connection.execute(_UPDATE, (job.id, status, Jsonb(metadata), job.attempt, worker_id))
 
 
+async def fail_attempt(connection: AsyncConnection[Any], job: Job, *, error: str) -> None:
+    """Ends this attempt of the job, which is tried again later unless it was the last one."""
+    await connection.execute(_FAIL, (job.id, job.attempt, error))
+
+
+async def rescue(connection: AsyncConnection[Any]) -> tuple[int, int, int]:
+    """Ends attempts whose worker is gone. How many jobs are retried, failed, cancelled."""
+    cursor = await connection.execute(_RESCUE)
+    retried, failed, cancelled = await cursor.fetchone() or (0, 0, 0)
+    return retried, failed, cancelled
+
+
+async def read_base(
+    connection: AsyncConnection[Any], job: Job, *, extractor: str, known: Path
+) -> Base | None:
+    """What there is of the job's repository, if that extractor made it.
+
+    Writes the file `known`, unless the job asks for the commit that is there.
+    To be run in one transaction, its first.
+    """
+    await connection.execute(_ONE_SNAPSHOT)
+    base = await _base(connection, job, extractor, known)
+    if base is not None and base.commit_sha != job.commit_sha:
+        statement = sql.SQL(_KNOWN).format(job.repository_id)
+        rows = bytearray()
+        async with (
+            await anyio.open_file(known, "wb") as file,
+            connection.cursor() as cursor,
+            cursor.copy(statement) as copy,
+        ):
+            async for row in copy:
+                rows += row
+                if len(rows) > _BLOCK:
+                    await file.write(rows)
+                    rows.clear()
+            await file.write(rows)
+    return base
+
+
 async def complete(
     connection: AsyncConnection[Any],
     job: Job,
-    index: Index,
+    index: Index | Base,
     *,
+    extractor: str,
     worker_id: str,
     progress: Progress | None,
-) -> None:
-    """Replaces the repository's rows and completes the job, with its last progress.
+) -> bool:
+    """Brings the repository's rows up to date and completes the job, with its last progress.
+
+    A Base says that its commit is the job's. Where the commit's rows are there already, they stay,
+    and the stats tell so. Returns False, having changed nothing, when the base is not what there
+    is any more: another job came between, and all must be indexed anew.
 
     To be run in one transaction. The job is touched last: its lock is short, and a worker that
     lost the job leaves no row behind. Repeating it after a lost answer changes nothing.
     """
-    await connection.execute(_STAGE)
-    await _copy(connection, _COPY_FILES, index.files)
-    await _copy(connection, _COPY_SYMBOLS, index.symbols)
-    await connection.execute(_ANALYZE)
+    if isinstance(index, Index):
+        await connection.execute(_STAGE)
+        await _copy(connection, _COPY_FILES, index.files)
+        await _copy(connection, _COPY_SYMBOLS, index.symbols)
+        await _copy(connection, _COPY_GONE, index.gone)
+        await connection.execute(_ANALYZE)
 
     await connection.execute(_LOCK_REPOSITORY, (job.repository_id,))
     cursor = await connection.execute(_STANDING, (job.id, job.attempt))
     if await cursor.fetchone() == (True,):
-        return  # done already; since then a later job may have replaced the rows
+        return True  # done already; since then a later job may have changed the rows
 
-    await connection.execute(_DELETE_SYMBOLS, (job.repository_id,))
-    await connection.execute(_DELETE_FILES, (job.repository_id,))
-    files = await connection.execute(_INSERT_FILES, (job.repository_id, job.id))
-    symbols = await connection.execute(_INSERT_SYMBOLS, (job.repository_id,))
-    claimed = (index.stats.get("files_indexed"), index.stats.get("symbols_extracted"))
-    if claimed != (files.rowcount, symbols.rowcount):
-        raise ValueError(f"stats say {claimed}, rows {(files.rowcount, symbols.rowcount)}")
+    base = index.base if isinstance(index, Index) else index
+    there = await _base(connection, job, extractor, Path())
+    if there is not None and there.commit_sha == index.commit_sha:
+        reused = {"files_unchanged": there.stats["files_indexed"]}
+        reused |= {"reused": True, "reused_job_id": there.job_id}
+        stats = there.stats | reused
+    elif isinstance(index, Base) or (base and base.job_id != (there and there.job_id)):
+        return False
+    else:
+        stats = index.stats
+        await _store(connection, job, index)
+        await connection.execute(
+            _REMEMBER, (job.repository_id, job.id, index.commit_sha, extractor, Jsonb(stats))
+        )
 
     await report(connection, job, lease=None, progress=progress)
-    metadata = {"stats": index.stats, "commit_sha": index.commit_sha}
+    metadata = {"stats": stats, "commit_sha": index.commit_sha}
     await finish(connection, job, worker_id=worker_id, status="completed", metadata=metadata)
+    return True
+
+
+async def _base(
+    connection: AsyncConnection[Any], job: Job, extractor: str, known: Path
+) -> Base | None:
+    cursor = await connection.execute(_BASE, (job.repository_id, extractor))
+    row = await cursor.fetchone()
+    return Base(job_id=row[0], commit_sha=row[1], stats=row[2], known=known) if row else None
+
+
+async def _store(connection: AsyncConnection[Any], job: Job, index: Index) -> None:
+    repository = (job.repository_id,)
+    if index.base is None:
+        await connection.execute(_DELETE_ALL_SYMBOLS, repository)
+        await connection.execute(_DELETE_ALL_FILES, repository)
+    else:
+        await connection.execute(_DELETE_GONE_SYMBOLS, repository)
+        await connection.execute(_DELETE_GONE_FILES, repository)
+    await connection.execute(_INSERT_FILES, (job.repository_id, job.id))
+    symbols = await connection.execute(_INSERT_SYMBOLS, repository)
+    counted = await (await connection.execute(_COUNT, repository)).fetchone()
+    claimed = (index.stats.get("files_indexed"), index.stats.get("symbols_extracted"))
+    if counted != (*claimed, symbols.rowcount):
+        raise ValueError(f"stats say {claimed}, rows {counted}, {symbols.rowcount} of them new")
 
 
 async def _copy(connection: AsyncConnection[Any], statement: LiteralString, path: Path) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, Literal, TypedDict
 from urllib.parse import urlsplit
@@ -70,6 +71,7 @@ class IndexJob(TypedDict):
     progress: JobProgress | None
     stats: JobStats | None
     error_message: str | None
+    last_error: str | None
     created_at: str
     started_at: str | None
     completed_at: str | None
@@ -83,8 +85,47 @@ class IndexJob(TypedDict):
     request_hash: str | None
 
 
+class JobEvent(TypedDict):
+    """A row of public.index_job_events; `detail` may have error, retry_at, cancel_requested."""
+
+    job_id: str
+    event_no: int
+    from_status: JobStatus | None
+    to_status: JobStatus
+    attempt: int
+    at: str
+    worker_id: str | None
+    detail: Mapping[str, Any]
+
+
+class JobAttempt(TypedDict):
+    """One attempt of a job; the last three are null while it runs."""
+
+    attempt: int
+    worker_id: str | None
+    started_at: str
+    ended_at: str | None
+    outcome: Literal["completed", "failed", "cancelled", "retry", "lost"] | None
+    error: str | None
+
+
+class JobHistory(TypedDict):
+    """GET /jobs/{id}/events."""
+
+    events: list[JobEvent]
+    attempts: list[JobAttempt]
+
+
+class JobList(TypedDict):
+    """GET /jobs: one page, newest first; `next_cursor` is null on the last one."""
+
+    jobs: list[IndexJob]
+    next_cursor: str | None
+
+
 class IndexResponse(TypedDict):
-    """POST /index: 202. `runId` equals `jobId` and is deprecated."""
+    """POST /index: 202. `runId` equals `jobId` and is deprecated; without status tracking it is
+    all there is."""
 
     jobId: str
     runId: str
@@ -101,6 +142,78 @@ class IndexRequest:
     organization: str | None
     ref: str | None
     commit_sha: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ListRequest:
+    """A valid query of GET /jobs: arguments of api_list_index_jobs, which checks the rest."""
+
+    organization: str | None
+    repository: str | None
+    status: str | None
+    since: str | None
+    cursor: str | None
+    limit: int
+
+
+_LIST_LIMIT: Final = 20
+
+
+def list_request(query: Iterable[tuple[str, str]]) -> ListRequest:
+    """The query parameters of GET /jobs. Raises: Problem 422 that names the parameter."""
+    given: dict[str, str] = {}
+    known = [field.name for field in fields(ListRequest)]
+    for name, value in query:
+        if name not in known:
+            raise invalid(
+                name[:100],
+                "unknown_parameter",
+                "The query has a parameter that this route does not have.",
+                f"Use {', '.join(known)}.",
+            )
+        if name in given or "\0" in value:
+            raise invalid(
+                name,
+                "invalid_parameter",
+                f"{name} is there more than once, or has a NUL in it.",
+                "Send it once, as plain text.",
+            )
+        given[name] = value
+    return ListRequest(
+        organization=given.get("organization"),
+        repository=given.get("repository"),
+        status=given.get("status"),
+        since=_since(given.get("since")),
+        cursor=given.get("cursor"),
+        limit=_limit(given.get("limit")),
+    )
+
+
+def _since(text: str | None) -> str | None:
+    if text is None:
+        return None
+    try:
+        since = datetime.fromisoformat(text)
+        if since.utcoffset() is not None:
+            return since.isoformat()
+    except ValueError:
+        pass
+    raise invalid(
+        "since",
+        "invalid_since",
+        "since is not a time with a zone.",
+        "Send RFC 3339, such as 2026-01-31T12:00:00Z; write + as %2B.",
+    )
+
+
+def _limit(text: str | None) -> int:
+    if text is None:
+        return _LIST_LIMIT
+    if re.fullmatch(r"[0-9]{1,3}", text) and 1 <= int(text) <= 100:
+        return int(text)
+    raise invalid(
+        "limit", "invalid_limit", "limit is not a number from 1 to 100.", "Ask for a smaller page."
+    )
 
 
 # The fields of POST /index, and the code when one is wrong.

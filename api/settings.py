@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -31,6 +32,8 @@ class Settings(BaseSettings):
     """The login of the HTTP layer: a member of job_http, which may execute api_* and no more."""
     worker_database_url: str | None = Field(default=None, repr=False)
     """The login of the runner: a member of service_role."""
+    supabase_url: str | None = None
+    """A Supabase project: with SUPABASE_SERVICE_ROLE_KEY it takes the place of API_DATABASE_URL."""
     database_pool_size: int = Field(default=4, ge=1, le=64)
     statement_timeout_seconds: float = Field(default=5, gt=0, le=600)
     """How long one statement may take before its request is answered 503."""
@@ -50,6 +53,12 @@ class Settings(BaseSettings):
     service_key: SecretStr | None = Field(
         default=None, validation_alias=AliasChoices("SERVICE_KEY", "SUPABASE_SERVICE_ROLE_KEY")
     )
+
+    job_status_tracking_enabled: bool = True
+    """False: POST /index answers {"runId"} alone, as before there was a status; the work is the
+    same."""
+    job_status_tracking_percent: int = Field(default=100, ge=0, le=100)
+    """The share of users, always the same ones, whose POST /index tells of the job."""
 
     git_base_url: str = "https://github.com/"
     """Where owner/name is cloned from: this, the name, '.git'."""
@@ -82,6 +91,13 @@ class Settings(BaseSettings):
     def _secret_is_long_enough(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and len(value.get_secret_value().encode()) < 32:
             raise ValueError("JWT_SECRET must be at least 32 bytes: try `openssl rand -hex 32`")
+        return value
+
+    @field_validator("supabase_url")
+    @classmethod
+    def _supabase_is_a_url(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"https?://[^/?#\s]+/?", value):
+            raise ValueError("SUPABASE_URL must be as https://PROJECT.supabase.co, without a path")
         return value
 
     @field_validator("git_base_url")

@@ -155,6 +155,7 @@ select j.id::text, j.attempt, j.worker_id,
     else 'its worker gives no sign of life' end as state,
   coalesce(j.lease_expires_at, j.retry_at, j.heartbeat_at, j.created_at)::text as since,
   j.status = 'processing' and j.lease_expires_at is null and j.retry_at is null as silent,
+  j.retry_at is not null as waits,
   j.queue_job_id::text as queue_job
 from public.index_jobs as j
 where j.status in ('pending', 'processing')
@@ -206,6 +207,8 @@ def _free(row: dict[str, Any]) -> str:
         first = f"look after its worker {row['worker_id'] or '(it gave no name)'}"
     else:
         first = "start a runner (index-jobs serve, or any worker that calls claim_index_job)"
+    if row["waits"]:
+        return f"{first}; or have its owner cancel it"
     return (
         f"{first}; or give the job up, as service_role: public.update_job_status("
         f"p_job_id => '{row['id']}', p_status => 'failed', "

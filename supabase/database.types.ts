@@ -27,14 +27,14 @@ isOneToOne: false
                   ]
                 },"index_jobs": {
                   Row: {
-                    "attempt": number,"cancel_requested_at": string | null,"commit_sha": string | null,"completed_at": string | null,"created_at": string,"created_by": string | null,"error_message": string | null,"heartbeat_at": string | null,"id": string,"idempotency_key": string | null,"lease_expires_at": string | null,"max_attempts": number,"organization_id": string | null,"owner_user_id": string | null,"progress": Json | null,"queue_job_id": string | null,"ref": string,"repository_id": string,"request_hash": string | null,"retry_at": string | null,"started_at": string | null,"stats": Json | null,"status": Database["public"]['Enums']["job_status"],"updated_at": string,"version": number,"worker_id": string | null
+                    "attempt": number,"cancel_requested_at": string | null,"commit_sha": string | null,"completed_at": string | null,"created_at": string,"created_by": string | null,"error_message": string | null,"heartbeat_at": string | null,"id": string,"idempotency_key": string | null,"last_error": string | null,"lease_expires_at": string | null,"max_attempts": number,"organization_id": string | null,"owner_user_id": string | null,"progress": Json | null,"queue_job_id": string | null,"ref": string,"repository_id": string,"request_hash": string | null,"retry_at": string | null,"started_at": string | null,"stats": Json | null,"status": Database["public"]['Enums']["job_status"],"updated_at": string,"version": number,"worker_id": string | null
                   }
                   ComputedFields: never
                   Insert: {
-                    "attempt"?: number,"cancel_requested_at"?: string | null,"commit_sha"?: string | null,"completed_at"?: string | null,"created_at": string,"created_by"?: string | null,"error_message"?: string | null,"heartbeat_at"?: string | null,"id": string,"idempotency_key"?: string | null,"lease_expires_at"?: string | null,"max_attempts"?: number,"organization_id"?: string | null,"owner_user_id"?: string | null,"progress"?: Json | null,"queue_job_id"?: string | null,"ref"?: string,"repository_id": string,"request_hash"?: string | null,"retry_at"?: string | null,"started_at"?: string | null,"stats"?: Json | null,"status"?: Database["public"]['Enums']["job_status"],"updated_at": string,"version"?: number,"worker_id"?: string | null
+                    "attempt"?: number,"cancel_requested_at"?: string | null,"commit_sha"?: string | null,"completed_at"?: string | null,"created_at": string,"created_by"?: string | null,"error_message"?: string | null,"heartbeat_at"?: string | null,"id": string,"idempotency_key"?: string | null,"last_error"?: string | null,"lease_expires_at"?: string | null,"max_attempts"?: number,"organization_id"?: string | null,"owner_user_id"?: string | null,"progress"?: Json | null,"queue_job_id"?: string | null,"ref"?: string,"repository_id": string,"request_hash"?: string | null,"retry_at"?: string | null,"started_at"?: string | null,"stats"?: Json | null,"status"?: Database["public"]['Enums']["job_status"],"updated_at": string,"version"?: number,"worker_id"?: string | null
                   }
                   Update: {
-                    "attempt"?: number,"cancel_requested_at"?: string | null,"commit_sha"?: string | null,"completed_at"?: string | null,"created_at"?: string,"created_by"?: string | null,"error_message"?: string | null,"heartbeat_at"?: string | null,"id"?: string,"idempotency_key"?: string | null,"lease_expires_at"?: string | null,"max_attempts"?: number,"organization_id"?: string | null,"owner_user_id"?: string | null,"progress"?: Json | null,"queue_job_id"?: string | null,"ref"?: string,"repository_id"?: string,"request_hash"?: string | null,"retry_at"?: string | null,"started_at"?: string | null,"stats"?: Json | null,"status"?: Database["public"]['Enums']["job_status"],"updated_at"?: string,"version"?: number,"worker_id"?: string | null
+                    "attempt"?: number,"cancel_requested_at"?: string | null,"commit_sha"?: string | null,"completed_at"?: string | null,"created_at"?: string,"created_by"?: string | null,"error_message"?: string | null,"heartbeat_at"?: string | null,"id"?: string,"idempotency_key"?: string | null,"last_error"?: string | null,"lease_expires_at"?: string | null,"max_attempts"?: number,"organization_id"?: string | null,"owner_user_id"?: string | null,"progress"?: Json | null,"queue_job_id"?: string | null,"ref"?: string,"repository_id"?: string,"request_hash"?: string | null,"retry_at"?: string | null,"started_at"?: string | null,"stats"?: Json | null,"status"?: Database["public"]['Enums']["job_status"],"updated_at"?: string,"version"?: number,"worker_id"?: string | null
                   }
                   Relationships: [
                     {
@@ -51,25 +51,39 @@ isOneToOne: false
       referencedColumns: ["id"]
     }
                   ]
-                },"indexed_files": {
+                },"indexed_commits": {
                   Row: {
-                    "blob_sha": string,"bytes": number,"id": number,"job_id": string | null,"language": string | null,"path": string,"repository_id": string
+                    "commit_sha": string,"extractor": string,"job_id": string,"repository_id": string,"stats": NonNullable<Json>
                   }
                   ComputedFields: never
                   Insert: {
-                    "blob_sha": string,"bytes": number,"id"?: never,"job_id"?: string | null,"language"?: string | null,"path": string,"repository_id": string
+                    "commit_sha": string,"extractor": string,"job_id": string,"repository_id": string,"stats": NonNullable<Json>
                   }
                   Update: {
-                    "blob_sha"?: string,"bytes"?: number,"id"?: never,"job_id"?: string | null,"language"?: string | null,"path"?: string,"repository_id"?: string
+                    "commit_sha"?: string,"extractor"?: string,"job_id"?: string,"repository_id"?: string,"stats"?: NonNullable<Json>
                   }
                   Relationships: [
                     {
-      foreignKeyName: "indexed_files_job_id_fkey"
-      columns: ["job_id"]
-isOneToOne: false
-      referencedRelation: "index_jobs"
+      foreignKeyName: "indexed_commits_repository_id_fkey"
+      columns: ["repository_id"]
+isOneToOne: true
+      referencedRelation: "repositories"
       referencedColumns: ["id"]
-    },{
+    }
+                  ]
+                },"indexed_files": {
+                  Row: {
+                    "blob_sha": string,"bytes": number,"id": number,"job_id": string | null,"language": string | null,"path": string,"repository_id": string,"symbol_count": number | null
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "blob_sha": string,"bytes": number,"id"?: never,"job_id"?: string | null,"language"?: string | null,"path": string,"repository_id": string,"symbol_count"?: number | null
+                  }
+                  Update: {
+                    "blob_sha"?: string,"bytes"?: number,"id"?: never,"job_id"?: string | null,"language"?: string | null,"path"?: string,"repository_id"?: string,"symbol_count"?: number | null
+                  }
+                  Relationships: [
+                    {
       foreignKeyName: "indexed_files_repository_id_fkey"
       columns: ["repository_id"]
 isOneToOne: false
@@ -144,17 +158,11 @@ isOneToOne: false
                   }
                   Relationships: [
                     {
-      foreignKeyName: "symbols_file_id_fkey"
-      columns: ["file_id"]
+      foreignKeyName: "symbols_repository_id_file_id_fkey"
+      columns: ["repository_id","file_id"]
 isOneToOne: false
       referencedRelation: "indexed_files"
-      referencedColumns: ["id"]
-    },{
-      foreignKeyName: "symbols_repository_id_fkey"
-      columns: ["repository_id"]
-isOneToOne: false
-      referencedRelation: "repositories"
-      referencedColumns: ["id"]
+      referencedColumns: ["repository_id","id"]
     }
                   ]
                 }
@@ -176,8 +184,24 @@ isOneToOne: false
               "body": string,"is_void": boolean,"row_count": number,"total": number
             }[]
                            },
+"api_cancel_index_job":
+{ Args: { "p_api_key": string,"p_claims": Json,"p_job_id": string }; Returns: unknown
+                          SetofOptions: {
+        from: "*"
+        to: "api_answer"
+        isOneToOne: true
+        isSetofReturn: false
+      } },
 "api_create_index_job":
-{ Args: { "p_api_key": string,"p_claims": Json,"p_commit_sha": string,"p_git_url": string,"p_idempotency_key": string,"p_organization": string,"p_ref": string,"p_repository": string }; Returns: unknown
+{ Args: { "p_api_key": string,"p_claims": Json,"p_commit_sha": string,"p_git_url": string,"p_idempotency_key": string,"p_organization": string,"p_ref": string,"p_repository": string,"p_tracking_percent"?: number }; Returns: unknown
+                          SetofOptions: {
+        from: "*"
+        to: "api_answer"
+        isOneToOne: true
+        isSetofReturn: false
+      } },
+"api_get_job_history":
+{ Args: { "p_api_key": string,"p_claims": Json,"p_job_id": string }; Returns: unknown
                           SetofOptions: {
         from: "*"
         to: "api_answer"
@@ -192,9 +216,53 @@ isOneToOne: false
         isOneToOne: true
         isSetofReturn: false
       } },
+"api_list_index_jobs":
+{ Args: { "p_api_key": string,"p_claims": Json,"p_cursor"?: string,"p_limit"?: number,"p_organization"?: string,"p_repository"?: string,"p_since"?: string,"p_status"?: string }; Returns: unknown
+                          SetofOptions: {
+        from: "*"
+        to: "api_answer"
+        isOneToOne: true
+        isSetofReturn: false
+      } },
 "api_schema_version":
 { Args: Record<PropertyKey, never>; Returns: string
                            },
+"cancel_index_job":
+{ Args: { "p_job_id": string }; Returns: {
+              "attempt": number,
+"cancel_requested_at": string | null,
+"commit_sha": string | null,
+"completed_at": string | null,
+"created_at": string,
+"created_by": string | null,
+"error_message": string | null,
+"heartbeat_at": string | null,
+"id": string,
+"idempotency_key": string | null,
+"last_error": string | null,
+"lease_expires_at": string | null,
+"max_attempts": number,
+"organization_id": string | null,
+"owner_user_id": string | null,
+"progress": Json | null,
+"queue_job_id": string | null,
+"ref": string,
+"repository_id": string,
+"request_hash": string | null,
+"retry_at": string | null,
+"started_at": string | null,
+"stats": Json | null,
+"status": Database["public"]['Enums']["job_status"],
+"updated_at": string,
+"version": number,
+"worker_id": string | null
+            }[]
+                          SetofOptions: {
+        from: "*"
+        to: "index_jobs"
+        isOneToOne: false
+        isSetofReturn: true
+      } },
 "claim_index_job":
 { Args: { "p_lease"?: string,"p_worker_id": string }; Returns: {
               "attempt": number,
@@ -207,6 +275,7 @@ isOneToOne: false
 "heartbeat_at": string | null,
 "id": string,
 "idempotency_key": string | null,
+"last_error": string | null,
 "lease_expires_at": string | null,
 "max_attempts": number,
 "organization_id": string | null,
@@ -247,6 +316,7 @@ isOneToOne: false
 "heartbeat_at": string | null,
 "id": string,
 "idempotency_key": string | null,
+"last_error": string | null,
 "lease_expires_at": string | null,
 "max_attempts": number,
 "organization_id": string | null,
@@ -285,6 +355,59 @@ isOneToOne: false
         isOneToOne: false
         isSetofReturn: true
       } },
+"fail_job_attempt":
+{ Args: { "p_attempt": number,"p_error": string,"p_job_id": string,"p_retryable"?: boolean }; Returns: {
+              "attempt": number,
+"cancel_requested_at": string | null,
+"commit_sha": string | null,
+"completed_at": string | null,
+"created_at": string,
+"created_by": string | null,
+"error_message": string | null,
+"heartbeat_at": string | null,
+"id": string,
+"idempotency_key": string | null,
+"last_error": string | null,
+"lease_expires_at": string | null,
+"max_attempts": number,
+"organization_id": string | null,
+"owner_user_id": string | null,
+"progress": Json | null,
+"queue_job_id": string | null,
+"ref": string,
+"repository_id": string,
+"request_hash": string | null,
+"retry_at": string | null,
+"started_at": string | null,
+"stats": Json | null,
+"status": Database["public"]['Enums']["job_status"],
+"updated_at": string,
+"version": number,
+"worker_id": string | null
+            }[]
+                          SetofOptions: {
+        from: "*"
+        to: "index_jobs"
+        isOneToOne: false
+        isSetofReturn: true
+      } },
+"get_job_history":
+{ Args: { "p_job_id": string }; Returns: {
+              "at": string,
+"attempt": number,
+"detail": NonNullable<Json>,
+"event_no": number,
+"from_status": Database["public"]['Enums']["job_status"] | null,
+"job_id": string,
+"to_status": Database["public"]['Enums']["job_status"],
+"worker_id": string | null
+            }[]
+                          SetofOptions: {
+        from: "*"
+        to: "index_job_events"
+        isOneToOne: false
+        isSetofReturn: true
+      } },
 "get_job_status":
 { Args: { "p_job_id": string }; Returns: {
               "attempt": number,
@@ -297,6 +420,7 @@ isOneToOne: false
 "heartbeat_at": string | null,
 "id": string,
 "idempotency_key": string | null,
+"last_error": string | null,
 "lease_expires_at": string | null,
 "max_attempts": number,
 "organization_id": string | null,
@@ -332,6 +456,7 @@ isOneToOne: false
 "heartbeat_at": string | null,
 "id": string,
 "idempotency_key": string | null,
+"last_error": string | null,
 "lease_expires_at": string | null,
 "max_attempts": number,
 "organization_id": string | null,
@@ -360,9 +485,91 @@ isOneToOne: false
               "created_at": string,"enabled": boolean,"expires_at": string,"key_id": string,"last_used_at": string,"name": string
             }[]
                            },
+"list_index_jobs":
+{ Args: { "p_cursor"?: string,"p_limit"?: number,"p_organization_id"?: string,"p_repository_id"?: string,"p_since"?: string,"p_status"?: string }; Returns: {
+              "attempt": number,
+"cancel_requested_at": string | null,
+"commit_sha": string | null,
+"completed_at": string | null,
+"created_at": string,
+"created_by": string | null,
+"error_message": string | null,
+"heartbeat_at": string | null,
+"id": string,
+"idempotency_key": string | null,
+"last_error": string | null,
+"lease_expires_at": string | null,
+"max_attempts": number,
+"organization_id": string | null,
+"owner_user_id": string | null,
+"progress": Json | null,
+"queue_job_id": string | null,
+"ref": string,
+"repository_id": string,
+"request_hash": string | null,
+"retry_at": string | null,
+"started_at": string | null,
+"stats": Json | null,
+"status": Database["public"]['Enums']["job_status"],
+"updated_at": string,
+"version": number,
+"worker_id": string | null
+            }[]
+                          SetofOptions: {
+        from: "*"
+        to: "index_jobs"
+        isOneToOne: false
+        isSetofReturn: true
+      } },
+"purge_finished_jobs":
+{ Args: { "p_limit"?: number,"p_older_than"?: string }; Returns: {
+              "purged": number
+            }[]
+                           },
+"record_index_run":
+{ Args: { "p_commit_sha"?: string,"p_error"?: string,"p_ref"?: string,"p_repository_id": string,"p_stats"?: Json,"p_status"?: string }; Returns: {
+              "attempt": number,
+"cancel_requested_at": string | null,
+"commit_sha": string | null,
+"completed_at": string | null,
+"created_at": string,
+"created_by": string | null,
+"error_message": string | null,
+"heartbeat_at": string | null,
+"id": string,
+"idempotency_key": string | null,
+"last_error": string | null,
+"lease_expires_at": string | null,
+"max_attempts": number,
+"organization_id": string | null,
+"owner_user_id": string | null,
+"progress": Json | null,
+"queue_job_id": string | null,
+"ref": string,
+"repository_id": string,
+"request_hash": string | null,
+"retry_at": string | null,
+"started_at": string | null,
+"stats": Json | null,
+"status": Database["public"]['Enums']["job_status"],
+"updated_at": string,
+"version": number,
+"worker_id": string | null
+            }[]
+                          SetofOptions: {
+        from: "*"
+        to: "index_jobs"
+        isOneToOne: false
+        isSetofReturn: true
+      } },
 "report_job_progress":
 { Args: { "p_attempt": number,"p_done"?: number,"p_job_id": string,"p_lease"?: string,"p_phase"?: string,"p_total"?: number }; Returns: {
               "cancel_requested": boolean,"lease_expires_at": string
+            }[]
+                           },
+"retry_or_fail_stuck_jobs":
+{ Args: { "p_limit"?: number,"p_older_than"?: string }; Returns: {
+              "cancelled": number,"failed": number,"retried": number
             }[]
                            },
 "revoke_api_key":
@@ -382,6 +589,7 @@ isOneToOne: false
 "heartbeat_at": string | null,
 "id": string,
 "idempotency_key": string | null,
+"last_error": string | null,
 "lease_expires_at": string | null,
 "max_attempts": number,
 "organization_id": string | null,

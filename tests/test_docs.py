@@ -9,6 +9,7 @@ from http import HTTPStatus
 from pathlib import Path
 
 import pytest
+from pydantic import ByteSize
 from starlette.routing import Route
 
 from api import schema
@@ -107,6 +108,8 @@ def test_every_setting_is_listed_with_its_default() -> None:
 
 
 def _text(default: object) -> str:
+    if isinstance(default, ByteSize):
+        return default.human_readable().replace(".0", "")
     return ",".join(map(str, default)) if isinstance(default, tuple) else str(default)
 
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Self
 
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+_ESCAPED = re.compile(r"\\(.)")
+# What Postgres writes: the letters of control characters; any other character means itself.
+_LETTERS = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 
 
 def line(*values: str | int | None) -> str:
@@ -16,7 +21,24 @@ def line(*values: str | int | None) -> str:
 def _field(value: str | int | None) -> str:
     if value is None:
         return "\\N"
-    return value.translate(_ESCAPES) if isinstance(value, str) else str(value)
+    if isinstance(value, int):
+        return str(value)
+    return value if value.isalnum() else value.translate(_ESCAPES)
+
+
+def rows(path: Path) -> Iterator[list[str | None]]:
+    """The rows of a file that Postgres wrote."""
+    with path.open(encoding="utf-8", newline="\n") as file:
+        for row in file:
+            yield [_value(field) for field in row[:-1].split("\t")]
+
+
+def _value(field: str) -> str | None:
+    if "\\" not in field:
+        return field
+    if field == "\\N":
+        return None
+    return _ESCAPED.sub(lambda escaped: _LETTERS.get(escaped[1], escaped[1]), field)
 
 
 class Writer:
@@ -25,11 +47,15 @@ class Writer:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.rows = 0
-        self._file: IO[str] = path.open("x", encoding="utf-8", newline="\n")
+        self._file: IO[bytes] = path.open("xb")
 
     def write(self, *values: str | int | None) -> None:
-        self._file.write(line(*values))
-        self.rows += 1
+        self.add(line(*values).encode(), 1)
+
+    def add(self, lines: bytes, rows: int) -> None:
+        """Writes so many rows that were made before, by `line`."""
+        self._file.write(lines)
+        self.rows += rows
 
     def __enter__(self) -> Self:
         return self

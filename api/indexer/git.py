@@ -135,6 +135,13 @@ class Entry(NamedTuple):
     path: bytes
 
 
+class Found(NamedTuple):
+    """A ref as its repository names it, or a commit hash, and the commit that this was."""
+
+    name: str
+    commit: str
+
+
 class Repository:
     """One commit of a source, fetched into the scratch folder of a request.
 
@@ -171,25 +178,35 @@ class Repository:
             "GIT_CONFIG_VALUE_1": request.proxy or "",
         }
 
-    def fetch(
-        self,
-        ref: str,
-        commit_sha: str | None,
-        progress: Callable[[int, int], None],
-    ) -> str:
-        """Fetches one commit without its history and without blobs over the limit of a file.
+    def find(self, ref: str, commit_sha: str | None) -> Found:
+        """What to fetch for a ref and perhaps a commit, without fetching it.
 
         `ref` is HEAD, a branch, a tag (a branch wins over a tag of its name), a full name below
-        refs/ or a full commit hash; a `commit_sha` goes before it. `progress` gets the objects
-        received and their total. Returns the hash of the commit.
-        Raises IndexingError when there is no such repository, ref or commit.
+        refs/ or a full commit hash; a `commit_sha` goes before it. To be called first, once.
+        Raises IndexingError when there is no such repository or ref.
         """
         self._run("init", "--quiet", "--bare", "--template=", "--object-format=sha1")
         self._run("config", "remote.origin.url", self._source.url)
         if self._pin:
             self._check_version()
-        wanted = commit_sha or (ref.lower() if _COMMIT.fullmatch(ref) else self._find(ref))
-        self._fetch(wanted, progress)
+        if commit_sha or _COMMIT.fullmatch(ref):
+            wanted = commit_sha or ref.lower()
+            return Found(wanted, wanted)
+        return self._find(ref)
+
+    def fetch(
+        self,
+        found: Found,
+        commit_sha: str | None,
+        progress: Callable[[int, int], None],
+    ) -> str:
+        """Fetches one commit without its history and without blobs over the limit of a file.
+
+        `progress` gets the objects received and their total. Returns the hash of the commit: a
+        branch may have moved since it was found.
+        Raises IndexingError when there is no such commit.
+        """
+        self._fetch(found.name, progress)
         # No promise of more blobs: one that is missing stays missing, instead of being fetched.
         self._run("config", "--remove-section", "remote.origin")
         fetched = self._commit(f"{_HEAD}^{{commit}}")
@@ -236,14 +253,15 @@ class Repository:
     def blobs(self) -> Blobs:
         return Blobs(self._start("cat-file", "--batch", stdin=subprocess.PIPE))
 
-    def _find(self, ref: str) -> str:
+    def _find(self, ref: str) -> Found:
         candidates = ["HEAD"] if ref == "HEAD" else [f"refs/heads/{ref}", f"refs/tags/{ref}"]
         if ref.startswith("refs/"):
             candidates.insert(0, ref)
-        found = self._list_remote(candidates)
+        # A tag's object comes under its name, the commit that it names with a mark behind.
+        found = self._list_remote([*candidates, *(f"{name}^{{}}" for name in candidates)])
         for candidate in candidates:
-            if candidate in found:
-                return candidate
+            if oid := found.get(f"{candidate}^{{}}") or found.get(candidate):
+                return Found(candidate, oid)
         if not self._list_remote([]):
             raise IndexingError("empty_repository", "The repository is empty: it has no commit.")
         if ref == "HEAD":
@@ -254,17 +272,17 @@ class Repository:
             " digits of its hash.)",
         )
 
-    def _list_remote(self, names: list[str]) -> set[str]:
-        """Which of `names` the source has; without names, any one that it has."""
+    def _list_remote(self, names: list[str]) -> dict[str, str]:
+        """The objects of those `names` that the source has; without names, of any one it has."""
         process = self._start_remote("ls-remote", "--quiet", "--", "origin", *names)
         try:
-            found: set[str] = set()
+            found: dict[str, str] = {}
             for line in _pipe(process.stdout):
-                name = line.decode(errors="replace").rstrip("\n").partition("\t")[2]
+                oid, _, name = line.decode(errors="replace").rstrip("\n").partition("\t")
+                if not names or name in names:
+                    found[name] = oid
                 if not names:
-                    return {name}
-                if name in names:
-                    found.add(name)
+                    return found
             messages = _pipe(process.stderr).read()
             if process.wait():
                 raise self._failure(process, messages)

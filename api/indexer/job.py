@@ -7,13 +7,22 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from itertools import islice
+from typing import NamedTuple
 
-from api.indexer import address, languages, source
+from api.indexer import address, copy_text, languages, source
 from api.indexer.copy_text import Writer
 from api.indexer.git import Blobs, Entry, Repository
 from api.indexer.parsers import Parsers, Source
-from api.indexer.protocol import IndexingError, Phase, Progress, Request, Result, Stats
-from api.indexer.symbols import GRAMMARS
+from api.indexer.protocol import (
+    IndexingError,
+    Known,
+    Phase,
+    Progress,
+    Request,
+    Result,
+    Stats,
+    Unchanged,
+)
 
 # What a parser gets at once: enough to hide the way there and back, little enough to hold.
 _BATCH_FILES = 64
@@ -23,7 +32,7 @@ _PATH_BYTES = 2000
 _PROGRESS_SECONDS = 0.5
 
 
-def run(request: Request, emit: Callable[[Progress], None]) -> Result:
+def run(request: Request, emit: Callable[[Progress], None]) -> Result | Unchanged:
     """Does one job in this process. Raises IndexingError when it cannot be done."""
     where = source.parse(request.git_url, request.local_roots, request.trusted_hosts)
     source.check_ref(request.ref)
@@ -32,7 +41,10 @@ def run(request: Request, emit: Callable[[Progress], None]) -> Result:
     limits = request.limits
 
     with _Phase("clone", emit) as phase:
-        commit = repository.fetch(request.ref, request.commit_sha, phase.reached)
+        found = repository.find(request.ref, request.commit_sha)
+        if request.known and request.known.commit_sha == found.commit:
+            return {"event": "unchanged", "commit_sha": found.commit}
+        commit = repository.fetch(found, request.commit_sha, phase.reached)
     with _Phase("files", emit) as phase:
         for entry in repository.tree(commit, sizes=False):
             if _special(entry) is None:
@@ -42,11 +54,12 @@ def run(request: Request, emit: Callable[[Progress], None]) -> Result:
         _Phase("symbols", emit, total) as phase,
         Writer(request.scratch / "files.copy") as files,
         Writer(request.scratch / "symbols.copy") as symbols,
+        Writer(request.scratch / "gone.copy") as gone,
         closing(Parsers(limits)) as parsers,
         closing(repository.blobs()) as blobs,
     ):
         tree = repository.tree(commit, sizes=True)
-        rows = _Rows(request, files, symbols, parsers)
+        rows = _Rows(request, files, symbols, gone, parsers)
         for entry, content in _contents(rows, tree, blobs):
             rows.add(entry, content)
             phase.reached(rows.seen)
@@ -58,6 +71,7 @@ def run(request: Request, emit: Callable[[Progress], None]) -> Result:
         "stats": stats,
         "files": str(files.path),
         "symbols": str(symbols.path),
+        "gone": str(gone.path),
     }
 
 
@@ -94,26 +108,53 @@ class _Phase:
             self._report()
 
 
+class _Known(NamedTuple):
+    """A row of the last index."""
+
+    id: int
+    blob_sha: str
+    language: str | None
+    bytes: int
+    symbols: int
+
+
+def _known(known: Known | None) -> dict[str, _Known]:
+    """The known rows by their paths."""
+    if known is None:
+        return {}
+    return {
+        str(path): _Known(int(str(id_)), str(blob), language, int(str(size)), int(str(count)))
+        for id_, path, language, size, blob, count in copy_text.rows(known.files)
+    }
+
+
 class _Rows:
     """Decides on each file and writes its rows."""
 
-    def __init__(self, request: Request, files: Writer, symbols: Writer, parsers: Parsers) -> None:
+    def __init__(
+        self, request: Request, files: Writer, symbols: Writer, gone: Writer, parsers: Parsers
+    ) -> None:
         self.seen = 0
         self._limits = request.limits
+        self._known = _known(request.known)
         self._files = files
         self._symbols = symbols
+        self._gone = gone
         self._parsers = parsers
         self._skipped: Counter[str] = Counter()
         self._languages: Counter[str] = Counter()
         self._bytes = 0
+        self._numbered = 0
+        self._kept = 0
+        self._kept_symbols = 0
         self._unparsed = 0
         self._paths: set[int] = set()
-        self._batch: list[tuple[int, Source]] = []
+        self._batch: list[tuple[_Row, Source]] = []
         self._batch_bytes = 0
-        self._given: list[list[int]] = []
+        self._given: list[list[_Row]] = []
 
     def wants(self, entry: Entry) -> bool:
-        """Whether the content of an entry is needed; counts it as skipped if not."""
+        """Whether the content of an entry is needed; counts it as skipped or kept if not."""
         special = _special(entry)
         if special is None:
             self.seen += 1
@@ -129,6 +170,16 @@ class _Rows:
             self._skipped[reason] += 1
             return False
         self._paths.add(hash(path))
+        return not self._keep(path, entry.oid)
+
+    def _keep(self, path: str, oid: str) -> bool:
+        known = self._known.get(path)
+        if known is None or known.blob_sha != oid:
+            return False
+        del self._known[path]
+        self._kept += 1
+        self._kept_symbols += known.symbols
+        self._count(known.language, known.bytes)
         return True
 
     def add(self, entry: Entry, content: bytes) -> None:
@@ -137,29 +188,37 @@ class _Rows:
         if reason := languages.skip_by_content(language, content):
             self._skipped[reason] += 1
             return
-        self._bytes += len(content)
+        self._count(language, len(content))
+        self._numbered += 1
+        row = _Row(self._numbered, path, language, len(content), entry.oid)
+        if language not in languages.GRAMMARS:
+            self._files.write(*row, 0)
+            return
+        self._batch.append((row, Source(row.file_no, language, content)))
+        self._batch_bytes += len(content)
+        if len(self._batch) >= _BATCH_FILES or self._batch_bytes >= _BATCH_BYTES:
+            self._give()
+
+    def _count(self, language: str | None, size: int) -> None:
+        if language is not None:
+            self._languages[language] += 1
+        self._bytes += size
         if self._bytes > self._limits.total_bytes:
             raise IndexingError(
                 "too_large", f"The repository has more than {self._limits.total_bytes} bytes."
             )
-        self._files.write(self._files.rows + 1, path, language, len(content), entry.oid)
-        if language is None:
-            return
-        self._languages[language] += 1
-        if language in GRAMMARS:
-            self._batch.append((self._files.rows, (language, content)))
-            self._batch_bytes += len(content)
-            if len(self._batch) >= _BATCH_FILES or self._batch_bytes >= _BATCH_BYTES:
-                self._give()
 
     def finish(self) -> Stats:
         """Takes what is still being parsed. To be called once, after the last file."""
         self._give()
         while self._given:
             self._take()
+        for known in self._known.values():
+            self._gone.write(known.id)
         return {
-            "files_indexed": self._files.rows,
-            "symbols_extracted": self._symbols.rows,
+            "files_indexed": self._kept + self._files.rows,
+            "files_unchanged": self._kept,
+            "symbols_extracted": self._kept_symbols + self._symbols.rows,
             "files_skipped": self._skipped.total(),
             "bytes": self._bytes,
             "languages": dict(sorted(self._languages.items())),
@@ -173,22 +232,30 @@ class _Rows:
         if self._parsers.full:
             self._take()
         self._parsers.give([source for _, source in self._batch])
-        self._given.append([file_no for file_no, _ in self._batch])
+        self._given.append([row for row, _ in self._batch])
         self._batch = []
         self._batch_bytes = 0
 
     def _take(self) -> None:
-        for file_no, symbols in zip(self._given.pop(0), self._parsers.take(), strict=True):
-            if symbols is None:
+        for row, found in zip(self._given.pop(0), self._parsers.take(), strict=True):
+            self._files.write(*row, found and found.number)
+            if found is None:
                 self._unparsed += 1
-                continue
-            for symbol in symbols:
-                self._symbols.write(file_no, *symbol)
-        if self._symbols.rows > self._limits.symbols:
+            else:
+                self._symbols.add(found.lines, found.number)
+        if self._kept_symbols + self._symbols.rows > self._limits.symbols:
             raise IndexingError(
                 "too_many_symbols",
                 f"The repository has more than {self._limits.symbols} symbols.",
             )
+
+
+class _Row(NamedTuple):
+    file_no: int
+    path: str
+    language: str | None
+    bytes: int
+    blob_sha: str
 
 
 def _contents(rows: _Rows, entries: Iterator[Entry], blobs: Blobs) -> Iterator[tuple[Entry, bytes]]:

@@ -17,12 +17,29 @@ Reason = Literal[
     "path_too_long",
 ]
 
+# The languages whose symbols are extracted: the wheel that carries the grammar, its function there.
+GRAMMARS = {
+    "Python": ("tree_sitter_python", "language"),
+    "JavaScript": ("tree_sitter_javascript", "language"),
+    "TypeScript": ("tree_sitter_typescript", "language_typescript"),
+    "TSX": ("tree_sitter_typescript", "language_tsx"),
+    "Go": ("tree_sitter_go", "language"),
+    "Rust": ("tree_sitter_rust", "language"),
+    "Java": ("tree_sitter_java", "language"),
+    "C": ("tree_sitter_c", "language"),
+    "C++": ("tree_sitter_cpp", "language"),
+    "C#": ("tree_sitter_c_sharp", "language"),
+    "Ruby": ("tree_sitter_ruby", "language"),
+    "PHP": ("tree_sitter_php", "language_php"),
+    "Shell": ("tree_sitter_bash", "language"),
+}
+
 _EXTENSIONS = {
     "Ada": "adb ads",
     "Assembly": "asm s",
     "Astro": "astro",
     "Batchfile": "bat cmd",
-    "C": "c h",
+    "C": "c",
     "C#": "cs csx",
     "C++": "cc cpp cxx c++ hh hpp hxx h++ ipp tpp inl",
     "CMake": "cmake",
@@ -81,7 +98,7 @@ _EXTENSIONS = {
     "SVG": "svg",
     "Scala": "scala sbt",
     "Scheme": "scm ss",
-    "Shell": "sh bash zsh ksh bats fish",
+    "Shell": "sh bash zsh ksh bats",
     "Solidity": "sol",
     "Starlark": "bzl star bazel",
     "Svelte": "svelte",
@@ -101,6 +118,7 @@ _EXTENSIONS = {
     "XML": "xml xsd xsl xslt plist xaml csproj vcxproj",
     "YAML": "yml yaml",
     "Zig": "zig",
+    "fish": "fish",
     "reStructuredText": "rst",
 }
 _NAMES = {
@@ -122,7 +140,8 @@ _INTERPRETERS = {
     "Python": "python pypy",
     "JavaScript": "node nodejs",
     "TypeScript": "deno ts-node bun tsx",
-    "Shell": "sh bash dash zsh ksh fish ash bats",
+    "Shell": "sh bash dash zsh ksh ash bats",
+    "fish": "fish",
     "Ruby": "ruby jruby",
     "Perl": "perl",
     "PHP": "php",
@@ -173,14 +192,28 @@ _GENERATED_MARK = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _MINIFIABLE = frozenset({"JavaScript", "CSS"})
+# What a header of another language than C has, and C has not.
+_HEADERS = {
+    "Objective-C": re.compile(rb"^[ \t]*@(?:interface|protocol|class|import)\b", re.MULTILINE),
+    "C++": re.compile(
+        rb"^[ \t]*(?:class\s+\w+|namespace\b|template\s*<|using\s+\w+"
+        rb"|(?:public|protected|private)\s*:|#\s*include\s*<[a-z_]+>)",
+        re.MULTILINE,
+    ),
+}
 _HEAD_BYTES = 8000
 
 
 def language_of(path: str, content: bytes) -> str | None:
-    """The language of a file by its name, else by the interpreter its first line names."""
+    """The language of a file by its name, else by the interpreter its first line names.
+
+    A header of C, C++ or Objective-C is told by its content.
+    """
     name = path.rpartition("/")[2].lower()
     if language := _BY_NAME.get(name):
         return language
+    if name.endswith(".h"):
+        return next((other for other, mark in _HEADERS.items() if mark.search(content)), "C")
     if language := _BY_EXTENSION.get(name.rpartition(".")[2]) if "." in name else None:
         return language
     if name.startswith(("dockerfile.", "makefile.")):
@@ -206,7 +239,8 @@ def skip_by_content(language: str | None, content: bytes) -> Reason | None:
     head = content[:_HEAD_BYTES]
     if b"\0" in head:
         return "binary"
-    if _GENERATED_MARK.search(head[:1000]):
+    top = head[:1000]
+    if b"generated" in top.lower() and _GENERATED_MARK.search(top):
         return "generated"
     lines = content.count(b"\n") + 1
     if language in _MINIFIABLE and len(content) > 4096 and len(content) / lines > 500:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -10,18 +11,33 @@ from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection
+from typing import NamedTuple
 
-from api.indexer import guard, symbols
+from api.indexer import copy_text, guard, symbols
 from api.indexer.protocol import Limits
-from api.indexer.symbols import Symbol
 
 # How often a parser may be killed before that is put down to what it parsed.
 _KILLS = 5
 _FORK = multiprocessing.get_context("fork")
-# A language and a content.
-Source = tuple[str, bytes]
-# The symbols of each source, None for one that could not be parsed within the limits.
-Parsed = list[list[Symbol] | None]
+
+
+class Source(NamedTuple):
+    """One file to parse. Its number goes into the rows of its symbols."""
+
+    file_no: int
+    language: str
+    content: bytes
+
+
+class Rows(NamedTuple):
+    """The symbols of a file, in COPY's text format."""
+
+    number: int
+    lines: bytes
+
+
+# None for a source that could not be parsed within the limits.
+Parsed = list[Rows | None]
 
 
 class Parsers:
@@ -116,6 +132,7 @@ def _work(connection: Connection, parent_pid: int, memory: int) -> None:
     """Parses what arrives until the other end closes."""
     guard.die_with_parent(parent_pid)
     guard.limit_memory(memory)
+    gc.disable()  # nothing here refers to itself
     # Not the pipes of the parent, whose readers wait for their last writer.
     os.closerange(3, connection.fileno())
     os.closerange(connection.fileno() + 1, os.sysconf("SC_OPEN_MAX"))
@@ -124,11 +141,13 @@ def _work(connection: Connection, parent_pid: int, memory: int) -> None:
             batch: list[Source] = connection.recv()
         except EOFError:
             return
-        connection.send([_extract(language, content) for language, content in batch])
+        connection.send([_extract(source) for source in batch])
 
 
-def _extract(language: str, content: bytes) -> list[Symbol] | None:
+def _extract(source: Source) -> Rows | None:
     try:
-        return symbols.extract(language, content)
+        found = symbols.extract(source.language, source.content)
     except (ValueError, MemoryError, RecursionError):
         return None
+    lines = "".join(copy_text.line(source.file_no, *symbol) for symbol in found)
+    return Rows(len(found), lines.encode())

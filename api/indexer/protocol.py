@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,22 +40,36 @@ class Limits:
     symbols: int = 10_000_000
     parse_seconds: float = 10
     parser_memory: int = 768 * 1024**2
-    parsers: int = 1
+    parsers: int = field(default_factory=lambda: min(4, len(os.sched_getaffinity(0))))
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the last index left: its commit, and a file of its rows in COPY's text format.
+
+    They are id, path, language, bytes, blob_sha and symbol_count of each file that need not be
+    parsed again while its path and content stay.
+    """
+
+    commit_sha: str
+    files: Path
 
 
 @dataclass(frozen=True)
 class Request:
     """One job: index `ref` (HEAD: the default branch) or exactly `commit_sha` of `git_url`.
 
-    Local paths and file:// are taken only inside `local_roots`; http:// and addresses that are not
-    public only of `trusted_hosts`, each `name` or `name:port`. A `proxy`, a URL, looks names up
-    itself. With `parent_pid` the indexer ends at once when its parent is no longer that process.
+    Of a repository that is `known` only what has changed is read. Local paths and file:// are
+    taken only inside `local_roots`; http:// and addresses that are not public only of
+    `trusted_hosts`, each `name` or `name:port`. A `proxy`, a URL, looks names up itself. With
+    `parent_pid` the indexer ends at once when its parent is no longer that process.
     """
 
     git_url: str
     scratch: Path
     ref: str = "HEAD"
     commit_sha: str | None = None
+    known: Known | None = None
     local_roots: tuple[Path, ...] = ()
     trusted_hosts: tuple[str, ...] = ()
     proxy: str | None = None
@@ -79,6 +94,9 @@ class Request:
             raise ValueError("git_url and ref must be text")
         if commit_sha is not None and not re.fullmatch(r"[0-9a-fA-F]{40}", commit_sha):
             raise ValueError("commit_sha must be 40 hexadecimal digits")
+        known = data.get("known")
+        if known is not None:
+            known = Known(str(known["commit_sha"]), Path(known["files"]))
         scratch, roots = Path(data["scratch"]), tuple(map(Path, data.get("local_roots") or ()))
         if not all(path.is_absolute() for path in (scratch, *roots)):
             raise ValueError("scratch and local_roots must be absolute")
@@ -90,6 +108,7 @@ class Request:
             scratch=scratch,
             ref=ref,
             commit_sha=commit_sha.lower() if commit_sha else None,
+            known=known,
             local_roots=roots,
             trusted_hosts=tuple(data.get("trusted_hosts") or ()),
             proxy=data.get("proxy"),
@@ -99,14 +118,16 @@ class Request:
 
 
 class Stats(TypedDict):
-    """Counts of one finished job. files_indexed and symbols_extracted are the rows written.
+    """Counts of one finished job. files_indexed and symbols_extracted are the repository's rows.
 
+    files_unchanged of them stood there before; the others were read and parsed by this job.
     `languages` counts indexed files by language; files of no known language are left out.
     `skipped` counts the other files by reason; files_skipped is its sum. `unparsed` counts
     indexed files whose symbols could not be had within the limits of time and memory.
     """
 
     files_indexed: int
+    files_unchanged: int
     symbols_extracted: int
     files_skipped: int
     bytes: int
@@ -123,11 +144,21 @@ class Progress(TypedDict):
 
 
 class Result(TypedDict):
+    """`files` and `symbols` hold new rows, `gone` the ids of known rows that hold no longer."""
+
     event: Literal["result"]
     commit_sha: str
     stats: Stats
     files: str
     symbols: str
+    gone: str
+
+
+class Unchanged(TypedDict):
+    """The commit is the known one, and nothing was fetched."""
+
+    event: Literal["unchanged"]
+    commit_sha: str
 
 
 class Failure(TypedDict):
@@ -136,4 +167,4 @@ class Failure(TypedDict):
     message: str
 
 
-Event = Progress | Result | Failure
+Event = Progress | Result | Unchanged | Failure

@@ -3,8 +3,8 @@
 In a query the capture `@name` is the node that holds a symbol's name, `@parent` one that holds
 its parent's name where that is not what encloses it, `@<kind>` the whole definition. The first
 pattern that captures a name has it; the kind `@ignore` takes a name and drops it. Captures that
-begin with an underscore serve predicates only. A first line `; inherits: x` puts another
-language's file in front.
+begin with an underscore serve predicates only. A first line `; inherits: x` adds another
+language's file behind.
 """
 
 from __future__ import annotations
@@ -16,17 +16,11 @@ from typing import NamedTuple
 
 from tree_sitter import Language, Node, Parser, Query, QueryCursor
 
-# Language: the wheel that carries its grammar, and its function there.
-GRAMMARS = {
-    "Python": ("tree_sitter_python", "language"),
-    "JavaScript": ("tree_sitter_javascript", "language"),
-    "TypeScript": ("tree_sitter_typescript", "language_typescript"),
-    "TSX": ("tree_sitter_typescript", "language_tsx"),
-    "Go": ("tree_sitter_go", "language"),
-}
+from api.indexer.languages import GRAMMARS
+
 _QUERIES = Path(__file__).with_name("queries")
 _NAME_CHARACTERS = 500
-_CLASSES = frozenset({"class", "interface", "struct", "enum"})
+_CLASSES = frozenset({"class", "interface", "struct", "enum", "union", "trait"})
 _ROLES = frozenset({"name", "parent"})
 _LEAVES = frozenset({"constant"})
 
@@ -47,67 +41,76 @@ def extract(language: str, source: bytes) -> list[Symbol]:
     `language` is one of GRAMMARS. A function right inside a class is a method. Time and memory
     have no limit here: hostile source can take much of both.
     """
-    parser, query = _grammar(language)
-    definitions: dict[int, tuple[Node, str, str, str | None]] = {}
+    parser, query = grammar(language)
+    definitions: dict[int, _Definition] = {}
     claimed: dict[int, int] = {}
     for pattern, captures in QueryCursor(query).matches(parser.parse(source).root_node):
-        name_node = captures["name"][0]
-        at = name_node.start_byte
+        name = captures["name"][0]
+        at = name.start_byte
         if claimed.get(at, pattern) < pattern:
             continue
         claimed[at] = pattern
-        kind = next(key for key in captures if key not in _ROLES and key[0] != "_")
+        for kind in captures:
+            if kind not in _ROLES and kind[0] != "_":
+                break
+        node = captures[kind][0]
         parent = captures.get("parent")
-        definitions[at] = (
-            captures[kind][0],
-            kind,
-            _text(source, name_node),
-            _text(source, parent[0]) if parent else None,
-        )
-    return _nest([found for found in definitions.values() if found[1] != "ignore" and found[2]])
+        definitions[at] = (node.start_byte, -node.end_byte, at, node, kind, name, parent)
+    return _nest(source, sorted(definitions.values()))
 
 
-def _nest(definitions: list[tuple[Node, str, str, str | None]]) -> list[Symbol]:
+# Start, end below zero, so that what encloses another comes first, start of the name; then the
+# node, the kind, the node of the name and what the query says of the parent.
+_Definition = tuple[int, int, int, Node, str, Node, list[Node] | None]
+
+
+def _nest(source: bytes, definitions: list[_Definition]) -> list[Symbol]:
     """Gives each definition the one around it as its parent."""
     symbols: list[Symbol] = []
     around: list[tuple[int, str, str]] = []  # end, kind, name; the innermost last
-    definitions.sort(key=lambda found: (found[0].start_byte, -found[0].end_byte))
-    for node, own_kind, name, named_parent in definitions:
-        while around and around[-1][0] <= node.start_byte:
+    for start, end, _, node, own_kind, name_node, named_parent in definitions:
+        if own_kind == "ignore" or not (name := _text(source, name_node)):
+            continue
+        while around and around[-1][0] <= start:
             around.pop()
-        kind, parent = own_kind, named_parent
-        if parent is None and around:
+        kind, parent = own_kind, None
+        if named_parent:
+            parent = _text(source, named_parent[0])
+        elif around:
             _, outer_kind, parent = around[-1]
             if kind == "function" and outer_kind in _CLASSES:
                 kind = "method"
-        first = node.start_point.row + 1
-        last = node.end_point
+        first = node.start_point[0] + 1
+        row, column = node.end_point
         # A node that ends at the very start of a line does not reach into it.
-        last_line = max(first, last.row + (last.column > 0))
-        symbols.append(Symbol(name, kind, first, last_line, parent))
+        symbols.append(Symbol(name, kind, first, max(first, row + (column > 0)), parent))
         if kind not in _LEAVES:
-            around.append((node.end_byte, kind, name))
+            around.append((-end, kind, name))
     return symbols
 
 
 def _text(source: bytes, node: Node) -> str:
-    """A name as one line of clean text, without the quotes of a quoted key, of bounded length."""
+    """A name as one line of clean text, of bounded length, without the marks of a literal."""
     text = source[node.start_byte : node.end_byte].decode(errors="replace").strip("'\"`")
+    if node.type == "simple_symbol":
+        text = text.removeprefix(":").strip("'\"")
     if not text.isprintable():
         text = " ".join(text.replace("\0", "\ufffd").split())
     return text if len(text) <= _NAME_CHARACTERS else text[: _NAME_CHARACTERS - 1] + "…"
 
 
 @functools.cache
-def _grammar(language: str) -> tuple[Parser, Query]:
+def grammar(language: str) -> tuple[Parser, Query]:
+    """What parses a language, and the query for its symbols."""
     module, function = GRAMMARS[language]
     grammar = Language(getattr(importlib.import_module(module), function)())
     return Parser(grammar), Query(grammar, _query(language))
 
 
 def _query(language: str) -> str:
-    text = (_QUERIES / f"{language.lower()}.scm").read_text(encoding="utf-8")
+    name = language.lower().replace("+", "p").replace("#", "sharp")
+    text = (_QUERIES / f"{name}.scm").read_text(encoding="utf-8")
     first, _, _ = text.partition("\n")
     if first.startswith("; inherits: "):
-        text = _query(first.removeprefix("; inherits: ")) + text
+        text += _query(first.removeprefix("; inherits: "))
     return text

@@ -1,9 +1,10 @@
 -- api_create_index_job(p_api_key, p_claims, p_repository, p_git_url, p_organization, p_ref,
---   p_commit_sha, p_idempotency_key) -> api_answer
+--   p_commit_sha, p_idempotency_key, p_tracking_percent) -> api_answer
 --
 -- POST /index in one statement: key, quota, claims, then ensure_repository and create_index_job under
 -- RLS. p_organization is a slug or an id. A refusal is an answer, not an error, so that the count of
--- the request stays while nothing else does.
+-- the request stays while nothing else does. For p_tracking_percent of all users, always the same
+-- ones, the answer tells of the job; the others get {"runId"} as before there was a status.
 --
 -- Why definer: it checks API keys and takes on claims that the HTTP layer has verified; it writes as
 -- job_gateway, which RLS holds like any user.
@@ -17,7 +18,8 @@ create or replace function public.api_create_index_job(
   p_organization text,
   p_ref text,
   p_commit_sha text,
-  p_idempotency_key text
+  p_idempotency_key text,
+  p_tracking_percent integer default 100
 )
 returns private.api_answer
 language plpgsql
@@ -48,14 +50,7 @@ begin
           hint = 'Pass {"repository": "owner/name"}.';
     end if;
     if p_organization is not null then
-      select o.id into v_organization_id
-      from public.organizations as o
-      where o.slug = p_organization or o.id = private.parse_uuid(p_organization);
-      if not found then
-        raise exception 'organization is unknown'
-          using errcode = 'PT422', detail = 'unknown_organization', column = 'organization',
-            hint = 'Name an organization that you are a member of.';
-      end if;
+      v_organization_id := private.find_organization(p_organization);
     end if;
     select j.* into v_job
     from public.ensure_repository(
@@ -79,6 +74,10 @@ begin
     return v_answer;
   end;
 
+  if private.rollout_bucket(v_caller.user_id) >= p_tracking_percent then
+    v_answer.body := json_build_object('runId', v_job.id)::text;
+    return v_answer;
+  end if;
   v_answer.body := json_build_object(
     'jobId', v_job.id, 'runId', v_job.id, 'status', v_job.status)::text;
   v_answer.job_id := v_job.id;
@@ -88,11 +87,13 @@ begin
 end;
 $$;
 
-comment on function public.api_create_index_job(text, jsonb, text, text, text, text, text, text) is
+comment on function public.api_create_index_job(text, jsonb, text, text, text, text, text, text, integer) is
   'Answers POST /index.';
 
-alter function public.api_create_index_job(text, jsonb, text, text, text, text, text, text) owner to job_gateway;
-revoke all on function public.api_create_index_job(text, jsonb, text, text, text, text, text, text)
+alter function
+  public.api_create_index_job(text, jsonb, text, text, text, text, text, text, integer)
+  owner to job_gateway;
+revoke all on function public.api_create_index_job(text, jsonb, text, text, text, text, text, text, integer)
   from public, anon, authenticated, service_role;
-grant execute on function public.api_create_index_job(text, jsonb, text, text, text, text, text, text)
+grant execute on function public.api_create_index_job(text, jsonb, text, text, text, text, text, text, integer)
   to job_http, service_role;

@@ -1,8 +1,10 @@
 -- claim_index_job(p_worker_id, p_lease) -> setof index_jobs
 --
--- Gives the worker the oldest job that is free, as its next attempt, or no row: a pending one, or one
--- whose worker let the lease run out or whose retry_at has come. Jobs that an external queue runs
--- are left to it. A job that has used up its attempts is failed on the way.
+-- Gives the worker a job that is free, as its next attempt, or no row: a pending one, or one whose
+-- worker let the lease run out or whose retry_at has come. Tenants take turns: the one with the
+-- fewest jobs under a lease comes first, then the oldest job. Jobs that an external queue runs are
+-- left to it. A job that has used up its attempts is failed on the way, one whose user asked to
+-- cancel is cancelled.
 --
 -- Why definer: nobody but job_writer may update a job.
 -- Locks:   one index_jobs row, for no key update; rows locked by others are passed over.
@@ -36,29 +38,12 @@ begin
   perform private.check_lease(p_lease);
 
   loop
-    v_now := private.clock();
-    select j.* into v_job
-    from public.index_jobs as j
-    where j.status in ('pending', 'processing')
-      and j.queue_job_id is null
-      and (j.status = 'pending' or j.lease_expires_at <= v_now or j.retry_at <= v_now)
-    order by j.created_at, j.id
-    limit 1
-    for no key update skip locked;
+    select j.* into v_job from private.lock_free_job() as j;
     exit when not found;
 
     v_now := greatest(private.clock(), v_job.updated_at);
-    if v_job.attempt >= v_job.max_attempts then
-      update public.index_jobs as j
-      set status = 'failed',
-        error_message = 'the worker was lost and all ' || v_job.max_attempts
-          || ' attempts are used up',
-        completed_at = v_now,
-        lease_expires_at = null,
-        retry_at = null,
-        updated_at = v_now,
-        version = j.version + 1
-      where j.id = v_job.id;
+    if v_job.cancel_requested_at is not null or v_job.attempt >= v_job.max_attempts then
+      perform from private.end_attempt(v_job, v_now, null, true);
     else
       return query
       update public.index_jobs as j
@@ -66,6 +51,8 @@ begin
         attempt = j.attempt + 1,
         worker_id = p_worker_id,
         progress = null,
+        last_error = case when j.lease_expires_at > j.heartbeat_at then 'the worker was lost'
+          else j.last_error end,
         started_at = coalesce(j.started_at, v_now),
         heartbeat_at = v_now,
         lease_expires_at = v_now + p_lease,
@@ -81,7 +68,7 @@ end;
 $$;
 
 comment on function public.claim_index_job(text, interval) is
-  'Claims the oldest free index job for a worker.';
+  'Claims the oldest free index job for a worker, tenants in turn.';
 
 alter function public.claim_index_job(text, interval) owner to job_writer;
 revoke all on function public.claim_index_job(text, interval)

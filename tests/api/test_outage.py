@@ -21,13 +21,15 @@ from psycopg.rows import TupleRow
 from db.local import stack
 from db.local.postgres import Server, run
 
-from .conftest import Api, Place, serve
+from .conftest import Api, Place, over_the_database, serve
 
 
 @dataclass(frozen=True)
 class OwnServer:
     """A database on a server that the test may stop."""
 
+    server: Server
+    name: str
     url: str
     api_url: str
 
@@ -58,7 +60,7 @@ def machine() -> Iterator[Machine]:
                 api_url = stack.ensure_login(
                     connection, server.url(), "index_jobs_api", "job_http", "a password"
                 )
-            place = OwnServer(server.url(), api_url)
+            place = OwnServer(server, "postgres", server.url(), api_url)
         yield Machine(folder, place, server.port)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -136,6 +138,7 @@ def connections_of_the_api(connection: psycopg.Connection[TupleRow]) -> int:
     return int(row[0])
 
 
+@over_the_database
 def test_connections_that_were_cut_are_replaced_without_an_error(
     own_api: Callable[..., Api],
 ) -> None:
@@ -151,6 +154,7 @@ def test_connections_that_were_cut_are_replaced_without_an_error(
             assert [api.get("/jobs/x", tenant).status_code for _ in range(10)] == [404] * 10
 
 
+@over_the_database
 def test_a_statement_that_takes_too_long_is_503_and_counts_nothing(
     own_api: Callable[..., Api], new_database: Callable[..., Place]
 ) -> None:
@@ -168,6 +172,7 @@ def test_a_statement_that_takes_too_long_is_503_and_counts_nothing(
     assert api.requests_of(tenant) == 2
 
 
+@over_the_database
 def test_a_full_pool_is_503_and_not_an_endless_wait(own_api: Callable[..., Api]) -> None:
     api = own_api(database_pool_size=1, statement_timeout_seconds=30)
     tenant = api.tenant()

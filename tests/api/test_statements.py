@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from .conftest import Api
+from .conftest import Api, over_the_database
 
 
+@over_the_database
 def test_1000_polls_are_1000_calls_of_one_statement_and_nothing_else(
     own_api: Callable[..., Api],
 ) -> None:
@@ -28,6 +29,7 @@ def test_1000_polls_are_1000_calls_of_one_statement_and_nothing_else(
     assert "api_get_job_status" in rows[0][2]
 
 
+@over_the_database
 def test_settings_of_the_session_cost_no_statement(own_api: Callable[..., Api]) -> None:
     api = own_api(statement_timeout_seconds=3.5)
     assert api.client.get("/ready").status_code == 200

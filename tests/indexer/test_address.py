@@ -94,7 +94,8 @@ def test_git_connects_to_the_address_that_was_checked_and_asks_no_more(
     where = source.parse(url, (), ("no-such-host.invalid",))
     request = Request(url, tmp_path)
     pin = f"no-such-host.invalid:{site.port}:127.0.0.1"
-    assert Repository(request, where, pin).fetch("HEAD", None, lambda *_: None) == commit
+    git = Repository(request, where, pin)
+    assert git.fetch(git.find("HEAD", None), None, lambda *_: None) == commit
 
 
 def test_a_name_is_looked_up_once(site: Host) -> None:

@@ -183,7 +183,14 @@ def test_the_host_leaves_no_file_outside_the_scratch_folder(
     outcome = index(repository.path)
     assert sorted(roots.rglob("*")) == before
     left = {path.name for path in Path(outcome.last["files"]).parent.iterdir()}
-    assert left == {"request.json", "gitconfig", "repository.git", "files.copy", "symbols.copy"}
+    assert left == {
+        "request.json",
+        "gitconfig",
+        "repository.git",
+        "files.copy",
+        "gone.copy",
+        "symbols.copy",
+    }
 
 
 def test_no_link_gives_away_a_file_of_the_host(

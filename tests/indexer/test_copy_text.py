@@ -7,7 +7,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from api.indexer.copy_text import Writer
+from api.indexer.copy_text import Writer, rows
 from db.local.postgres import Server
 
 ODD = [
@@ -40,6 +40,19 @@ def test_postgres_reads_the_same_text_back(tmp_path: Path, postgres18: Server) -
             copy.write(rows.path.read_bytes())
         read = connection.execute("select * from row order by n").fetchall()
     assert read == [(number, text, None, f"{text}{text}") for number, text in enumerate(ODD)]
+
+
+def test_what_postgres_writes_is_read_back(tmp_path: Path, postgres18: Server) -> None:
+    values = [*ODD, "".join(map(chr, range(1, 0x250)))]
+    path = tmp_path / "rows.copy"
+    with psycopg.connect(postgres18.url()) as connection, path.open("wb") as file:
+        connection.execute("create temp table row (n int, a text, b text)")
+        for number, text in enumerate(values):
+            connection.execute("insert into row values (%s, %s, null)", (number, text))
+        with connection.cursor().copy("copy row to stdout") as copy:
+            for block in copy:
+                file.write(block)
+    assert list(rows(path)) == [[str(number), text, None] for number, text in enumerate(values)]
 
 
 def test_an_existing_file_is_never_written_over(tmp_path: Path) -> None:

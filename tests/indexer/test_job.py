@@ -24,8 +24,12 @@ if TYPE_CHECKING:
 def assert_stats_equal_rows(outcome: Outcome) -> None:
     stats, files, symbols = outcome.stats, outcome.files, outcome.symbols
     assert outcome.exit_code == 0
-    assert [row[0] for row in files] == [str(n + 1) for n in range(len(files))]
+    assert sorted(int(row[0] or 0) for row in files) == [*range(1, len(files) + 1)]
     assert stats["files_indexed"] == len(files)
+    assert stats["files_unchanged"] == 0
+    counts = Counter(row[0] for row in symbols)
+    assert all(int(row[5] or 0) == counts[row[0]] for row in files)
+    assert stats["unparsed"] == [row[5] for row in files].count(None)
     assert stats["symbols_extracted"] == len(symbols)
     assert stats["files_skipped"] == sum(stats["skipped"].values())
     assert stats["bytes"] == sum(int(row[3] or -1) for row in files)
@@ -41,8 +45,8 @@ def test_a_repository_becomes_rows(repository: Git, index: Index) -> None:
     assert outcome.last["commit_sha"] == commit
     blob = repository("rev-parse", "HEAD:pkg/a.py")
     files = {row[1]: row for row in outcome.files}
-    assert files["pkg/a.py"][2:] == ["Python", str(len(source)), blob]
-    assert files["data"][2] is None
+    assert files["pkg/a.py"][2:] == ["Python", str(len(source)), blob, "2"]
+    assert (files["data"][2], files["data"][5]) == (None, "0")
     assert [row[1:] for row in outcome.symbols] == [
         ["a", "function", "1", "2", None],
         ["b", "function", "2", "2", "a"],
@@ -239,7 +243,8 @@ def test_odd_paths_and_names_reach_postgres_whole(
     outcome = index(repository.path)
     with psycopg.connect(postgres18.url()) as connection:
         connection.execute(
-            "create temp table file (no int, path text, language text, bytes int, blob text);"
+            "create temp table file"
+            " (no int, path text, language text, bytes int, blob text, symbols int);"
             "create temp table symbol"
             " (file_no int, name text, kind text, first int, last int, parent text)"
         )

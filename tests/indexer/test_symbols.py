@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from api.indexer.languages import language_of
-from api.indexer.symbols import GRAMMARS, extract
+from api.indexer.languages import GRAMMARS, language_of
+from api.indexer.symbols import extract
 
 CORPUS = Path(__file__).with_name("corpus")
 
@@ -25,9 +25,14 @@ def found(language: str, source: bytes | str) -> list[tuple[str, ...]]:
     ]
 
 
-@pytest.mark.parametrize(
-    "name", ["shop.py", "cart.js", "Button.jsx", "store.ts", "Panel.tsx", "server.go"]
-)
+FILES = sorted(path.stem for path in CORPUS.glob("*.symbols"))
+
+
+def test_the_corpus_has_a_file_of_each_language() -> None:
+    assert {language_of(name, (CORPUS / name).read_bytes()) for name in FILES} == set(GRAMMARS)
+
+
+@pytest.mark.parametrize("name", FILES)
 def test_symbols_of_a_real_file_are_those_a_person_finds(name: str) -> None:
     source = (CORPUS / name).read_bytes()
     language = language_of(name, source)
@@ -35,9 +40,24 @@ def test_symbols_of_a_real_file_are_those_a_person_finds(name: str) -> None:
     assert found(language, source) == expected(name)
 
 
-def test_windows_line_ends_and_a_byte_order_mark_change_nothing() -> None:
-    source = (CORPUS / "shop.py").read_bytes()
-    assert found("Python", b"\xef\xbb\xbf" + source.replace(b"\n", b"\r\n")) == expected("shop.py")
+@pytest.mark.parametrize("name", FILES)
+def test_windows_line_ends_and_a_byte_order_mark_change_nothing(name: str) -> None:
+    source = b"\xef\xbb\xbf" + (CORPUS / name).read_bytes().replace(b"\n", b"\r\n")
+    assert found(str(language_of(name, source)), source) == expected(name)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_bytes_that_are_not_utf8_cost_no_symbol_around_them(name: str) -> None:
+    source = (CORPUS / name).read_bytes()
+    language = str(language_of(name, source))
+    mark = "#" if language in {"Python", "Ruby", "Shell"} else "//"
+    if language == "PHP":
+        source = source.replace(b"<?php\n", b"<?php // gr\xf6\xdfe\n", 1)
+    elif not source.startswith(b"#!"):
+        source = f"{mark} größe\n".encode("latin-1") + source
+    source += f"{mark} größe".encode("latin-1")
+    names = [symbol[0] for symbol in expected(name)]
+    assert [symbol[0] for symbol in found(language, source)] == names
 
 
 @pytest.mark.parametrize(
@@ -56,6 +76,34 @@ def test_windows_line_ends_and_a_byte_order_mark_change_nothing() -> None:
         ),
         ("TSX", "const good = () => <p>a</p>\nfunction bad() { return <p> }\n", {"good"}),
         ("Go", "package a\nfunc good() {}\nfunc bad( {\nfunc after() {}\n", {"good", "bad"}),
+        (
+            "Rust",
+            "fn good() {}\nstruct {{{\n}}}\nimpl A { fn run(&self) {} }\nfn after() {}\n",
+            {"good", "run", "after"},
+        ),
+        (
+            "Java",
+            "class Good { void run() { int = ; } void after() {} }\nclass Last {",
+            {"Good", "run", "after"},
+        ),
+        ("C", "int good(void) { return 1; }\nint bad( {\n}\nint after(void) {}\n", {"good"}),
+        (
+            "C++",
+            "class Good { void run(); @@@ int n; void after() {} };\nvoid Good::run() { ) }\n",
+            {"Good", "run", "after"},
+        ),
+        (
+            "C#",
+            "class Good { void Run() { int = ; } void After() { } }\nclass Last {",
+            {"Good", "Run", "After"},
+        ),
+        ("Ruby", "class Good\n  def run\n  end\nend\ndef bad(\ndef after\nend\n", {"Good", "run"}),
+        (
+            "PHP",
+            "<?php class Good { function run() { $a = ; } function after() {} }",
+            {"Good", "run", "after"},
+        ),
+        ("Shell", "good() { :; }\nif then fi\nafter() { :; }\n", {"good", "after"}),
     ],
 )
 def test_broken_syntax_still_gives_the_symbols_around_it(

@@ -76,19 +76,114 @@ def test_the_next_job_of_a_repository_replaces_its_rows(start: Start, tmp_path: 
         assert api.value(paths) == "a.py c.py"
 
 
+def file_rows(api: Any) -> dict[str, tuple[int, str]]:
+    with api.sql() as connection:
+        rows = connection.execute("select path, id, job_id::text from public.indexed_files")
+        return {path: (id_, job_id) for path, id_, job_id in rows}
+
+
+def test_only_what_changed_since_the_last_job_is_written(start: Start, tmp_path: Path) -> None:
+    folder = tmp_path / "small"
+    commit(folder, {"a.py": PYTHON, "b.py": PYTHON, "c.md": ""})
+    with start() as api:
+        first = api.ended(api.index(folder))
+        before = file_rows(api)
+        commit(folder, {"b.py": "def only(): ...\n"})
+        second = api.ended(api.index(folder))
+        after = file_rows(api)
+        assert api.rows(second) == (3, 4)
+        assert second["stats"] == first["stats"] | {
+            "files_unchanged": 2,
+            "symbols_extracted": 4,
+            "bytes": first["stats"]["bytes"] - len(PYTHON) + len("def only(): ...\n"),
+        }
+        assert [before[path] for path in ("a.py", "c.md")] == [
+            after[path] for path in ("a.py", "c.md")
+        ]
+        assert after["b.py"][1] == second["id"]
+
+
+def test_another_extractor_indexes_all_anew(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit(tmp_path / "small", {"a.py": PYTHON})
+    with start() as api:
+        api.ended(api.index(tmp_path / "small"))
+        monkeypatch.setattr(runner, "fingerprint", lambda _bytes: "of another release")
+        job = api.ended(api.index(tmp_path / "small"))
+        assert job["stats"]["files_unchanged"] == 0
+        assert file_rows(api)["a.py"][1] == job["id"]
+
+
+def test_the_same_commit_again_is_completed_from_what_is_there(
+    start: Start, tmp_path: Path
+) -> None:
+    folder = tmp_path / "small"
+    sha = commit(folder, {"a.py": PYTHON, "b.md": ""})
+    with start() as api:
+        first = api.ended(api.index(folder))
+        rows = file_rows(api)
+        reused = {"files_unchanged": 2, "reused": True, "reused_job_id": first["id"]}
+        by_ref = api.ended(api.index(folder, ref="main"))
+        (folder / ".git" / "HEAD").unlink()  # there is no repository to ask any more
+        by_commit = api.ended(api.index(folder, commit_sha=sha))
+        for job in (by_ref, by_commit):
+            assert (job["status"], job["commit_sha"]) == ("completed", sha)
+            assert job["stats"] == first["stats"] | reused
+        assert file_rows(api) == rows
+        assert api.ended(api.index(folder, ref="main"))["status"] == "failed"
+
+
+def test_jobs_of_one_repository_that_run_at_once_leave_the_rows_of_one_commit(
+    start: Start, tmp_path: Path
+) -> None:
+    folder = tmp_path / "small"
+    commits = [
+        commit(folder, {f"{number}.py": PYTHON for number in range(count)} | {"a.md": str(count)})
+        for count in range(1, 6)
+    ]
+    with start(runner_concurrency=4) as api, ThreadPoolExecutor(15) as pool:
+        ask: Callable[[str], str] = lambda sha: api.index(folder, commit_sha=sha)  # noqa: E731
+        jobs = [api.ended(job_id) for job_id in pool.map(ask, 3 * commits)]
+        assert [(job["status"], job["commit_sha"]) for job in jobs] == [
+            ("completed", sha) for sha in 3 * commits
+        ]
+        figures = {
+            job["commit_sha"]: (job["stats"]["files_indexed"], job["stats"]["symbols_extracted"])
+            for job in jobs
+        }
+        assert figures == {sha: (n + 1, 3 * n) for n, sha in enumerate(commits, 1)}
+        there = api.value("select commit_sha from public.indexed_commits")
+        assert api.rows(jobs[0]) == figures[there]
+
+
+def test_a_job_is_cancelled_while_nothing_of_it_moves(start: Start, tmp_path: Path) -> None:
+    commit(tmp_path / "stalls", {"stall.py": "a=>" * 300_000})
+    with start(runner_lease_seconds=3600) as api:
+        job_id = api.index(tmp_path / "stalls")
+        api.working(job_id)
+        api.value(
+            "update public.index_jobs set cancel_requested_at = clock_timestamp()"
+            " where id = %s returning id",
+            job_id,
+        )
+        assert api.ended(job_id)["status"] == "cancelled"
+
+
 def test_what_the_indexer_refuses_fails_the_job_with_its_sentence(
     start: Start, tmp_path: Path
 ) -> None:
     commit(tmp_path / "small", {"a.py": PYTHON})
     with start() as api:
         kept = api.ended(api.index(tmp_path / "small"))
+        assert kept["status"] == "completed", kept
         job = api.ended(api.index(tmp_path / "small", ref="no-such-branch"))
         assert job["status"] == "failed"
         assert "no-such-branch" in job["error_message"]
         assert api.rows(job) == api.rows(kept) == (1, 3)
 
 
-def test_an_indexer_that_dies_fails_its_job_and_no_other(
+def test_an_indexer_that_dies_ends_its_attempt_and_no_other_job(
     start: Start, slow_repository: Path, tmp_path: Path
 ) -> None:
     commit(tmp_path / "small", {"a.py": PYTHON})
@@ -97,10 +192,53 @@ def test_an_indexer_that_dies_fails_its_job_and_no_other(
         api.working(job_id)
         for process in api.processes():
             os.kill(process, signal.SIGKILL)
-        job = api.ended(job_id)
-        assert job["status"] == "failed"
-        assert job["error_message"].startswith("The indexer stopped unexpectedly")
+        until(lambda: api.job(job_id)["retry_at"])
+        job = api.job(job_id)
+        assert (job["status"], job["attempt"], job["lease_expires_at"]) == ("processing", 1, None)
+        assert job["last_error"].startswith("The indexer stopped unexpectedly")
         assert api.ended(api.index(tmp_path / "small"))["status"] == "completed"
+
+
+def test_a_host_that_is_not_reached_is_tried_again_until_the_attempts_are_used_up(
+    start: Start,
+) -> None:
+    settings = {"git_base_url": "https://127.0.0.1:1/", "git_trusted_hosts": ("127.0.0.1:1",)}
+    with start("run", **settings) as api, api.sql() as connection:
+        job_id = api.client.create_index_job({"repository": "nobody/home"}).answer["jobId"]
+        for attempt in (1, 2):
+            job = until(lambda n=attempt: waiting_after(api, job_id, n))
+            assert (job["status"], job["worker_id"] is None) == ("processing", False)
+            connection.execute("select tests.advance_clock('10 seconds')")
+        job = api.ended(job_id)
+        assert (job["status"], job["attempt"]) == ("failed", 3)
+        assert job["error_message"] == job["last_error"]
+
+
+def waiting_after(api: Any, job_id: str, attempt: int) -> Any:
+    """The job when it waits for the attempt after this one."""
+    job = api.job(job_id)
+    assert job["status"] == "processing" or job["attempt"] < attempt, job
+    return job if job["attempt"] == attempt and job["retry_at"] else None
+
+
+def test_a_job_that_another_runner_left_is_taken_up(
+    start: Start, slow_repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "_RESCUE_SECONDS", 0.1)
+    commit(tmp_path / "small", {"a.py": PYTHON})
+    with start("first", runner_concurrency=0) as api, api.sql() as connection:
+        job_id = api.index(tmp_path / "small")
+        connection.execute(
+            "select from public.update_job_status("
+            "  p_job_id => %s, p_status => 'processing', p_worker_id => 'gone')",
+            (job_id,),
+        )
+        with start("second"):
+            connection.execute("select tests.advance_clock('61 minutes')")
+            assert until(lambda: waiting_after(api, job_id, 1))["last_error"]
+            connection.execute("select tests.advance_clock('10 seconds')")
+            job = api.ended(job_id)
+            assert (job["status"], job["attempt"], job["last_error"]) == ("completed", 2, None)
 
 
 def test_the_indexer_does_not_inherit_our_secrets(

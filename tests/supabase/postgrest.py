@@ -8,8 +8,9 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 import httpx2
 import psycopg
@@ -23,22 +24,36 @@ _PATIENCE = 30.0
 
 
 @contextmanager
-def run(server: Server, database: str, jwt_secret: str) -> Iterator[str]:
+def run(
+    server: Server, database: str, jwt_secret: str, *, port: int = 0, options: str = ""
+) -> Iterator[str]:
     """PostgREST on a database; yields what a client of Supabase takes for SUPABASE_URL.
+
+    `options` are settings of its login, as in `-c name=value`; `port` is the address's.
+    """
+    with run_bare(server, database, jwt_secret, options) as address, _gateway(address, port) as url:
+        yield url
+
+
+@contextmanager
+def run_bare(server: Server, database: str, jwt_secret: str, options: str = "") -> Iterator[str]:
+    """The same without the path /rest/v1 before everything.
 
     Its login is as Supabase's authenticator: it may become anon, authenticated and service_role.
     """
     _make_login(server)
-    port = _free_port()
+    own_port = _free_port()
     settings = {
-        "PGRST_DB_URI": server.url(database, LOGIN),
+        "PGRST_DB_URI": psycopg.conninfo.make_conninfo(
+            server.url(database, LOGIN), options=options
+        ),
         "PGRST_DB_SCHEMAS": "public",
         "PGRST_DB_ANON_ROLE": "anon",
         "PGRST_DB_POOL": "4",
         "PGRST_JWT_SECRET": jwt_secret,
         "PGRST_JWT_AUD": "authenticated",
         "PGRST_SERVER_HOST": "127.0.0.1",
-        "PGRST_SERVER_PORT": str(port),
+        "PGRST_SERVER_PORT": str(own_port),
     }
     process = subprocess.Popen(
         [postgrest()],
@@ -49,10 +64,9 @@ def run(server: Server, database: str, jwt_secret: str) -> Iterator[str]:
         preexec_fn=die_with_parent(),  # noqa: PLW1509
     )
     try:
-        address = f"http://127.0.0.1:{port}"
+        address = f"http://127.0.0.1:{own_port}"
         _wait_until_it_knows_the_schema(process, address)
-        with _gateway(address) as url:
-            yield url
+        yield address
     finally:
         process.terminate()
         process.communicate(timeout=_PATIENCE)
@@ -93,14 +107,32 @@ def _wait_until_it_knows_the_schema(process: subprocess.Popen[str], address: str
     raise AssertionError(f"PostgREST did not start: {process.communicate()[1][-2000:]}")
 
 
+class _HttpServer(ThreadingHTTPServer):
+    """Its connections end when it does, as those of a server that is restarted."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._connections: list[socket.socket] = []
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self._connections.append(request)
+        super().process_request(request, client_address)
+
+    def hang_up(self) -> None:
+        for connection in self._connections:
+            with suppress(OSError):  # it has ended
+                connection.shutdown(socket.SHUT_RDWR)
+
+
 @contextmanager
-def _gateway(address: str) -> Iterator[str]:
+def _gateway(address: str, port: int) -> Iterator[str]:
     """Passes /rest/v1/… on to PostgREST's /…, and changes nothing else."""
     with httpx2.Client(base_url=address, timeout=_PATIENCE) as client:
         client.headers.clear()
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
 
             def pass_on(self) -> None:
                 length = int(self.headers.get("Content-Length", 0))
@@ -135,7 +167,7 @@ def _gateway(address: str) -> Iterator[str]:
             def log_message(self, format: str, *args: object) -> None:
                 pass
 
-        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        server = _HttpServer(("127.0.0.1", port), Handler)
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:
@@ -143,4 +175,5 @@ def _gateway(address: str) -> Iterator[str]:
         finally:
             server.shutdown()
             thread.join()
+            server.hang_up()
             server.server_close()

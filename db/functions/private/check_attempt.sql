@@ -1,7 +1,8 @@
 -- check_attempt(p_job, p_attempt) -> void
 --
 -- The fence: a worker that lost its job to another one names an old attempt and is refused, whatever
--- it wants. From the second attempt on every worker must name its own.
+-- it wants; so is one whose attempt was ended. From the second attempt on every worker must name
+-- its own.
 --
 -- Raises:  PT409 stale_attempt, attempt_required.
 -- Callers: the definers owned by job_writer, with the row locked.
@@ -21,6 +22,11 @@ begin
     raise exception 'attempt % is not the current one', p_attempt
       using errcode = 'PT409', detail = 'stale_attempt', column = 'attempt',
         hint = 'Another worker has the job now: drop the work.';
+  end if;
+  if p_job.retry_at is not null then
+    raise exception 'attempt % has ended, and the next one has not begun', p_job.attempt
+      using errcode = 'PT409', detail = 'stale_attempt', column = 'attempt',
+        hint = 'Drop the work; claim_index_job begins the next attempt.';
   end if;
   if p_attempt is null and p_job.attempt > 1 then
     raise exception 'the job was begun more than once, so the attempt must be named'

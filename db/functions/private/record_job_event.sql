@@ -1,6 +1,7 @@
 -- record_job_event() -> trigger
 --
--- Appends to index_job_events what happened to the job: made, moved, begun again, asked to cancel.
+-- Appends to index_job_events what happened to the job: made, moved, an attempt ended (with
+-- retry_at) or begun, asked to cancel. An error in the event is why the attempt before it ended.
 -- The numbers have no gap, because the job's row is locked while they are given out.
 --
 -- Why definer: nobody but job_writer may insert an event.
@@ -25,7 +26,17 @@ begin
     new.updated_at,
     new.worker_id,
     jsonb_strip_nulls(jsonb_build_object(
-      'error', new.error_message,
+      'error', case
+        when tg_op = 'INSERT' then null
+        when new.status = 'failed' then new.error_message
+        when new.last_error is distinct from old.last_error
+          or new.retry_at is distinct from old.retry_at and new.retry_at is not null
+          or new.attempt > old.attempt and old.lease_expires_at > old.heartbeat_at
+          then new.last_error
+      end,
+      'retry_at', case
+        when tg_op = 'UPDATE' and new.retry_at is distinct from old.retry_at then new.retry_at
+      end,
       'cancel_requested', case
         when tg_op = 'UPDATE' and old.cancel_requested_at is null
           and new.cancel_requested_at is not null then true
@@ -51,5 +62,6 @@ create or replace trigger index_jobs_record_change
   for each row
   when (old.status <> new.status
     or old.attempt <> new.attempt
-    or old.cancel_requested_at is distinct from new.cancel_requested_at)
+    or old.cancel_requested_at is distinct from new.cancel_requested_at
+    or old.retry_at is distinct from new.retry_at)
   execute function private.record_job_event();

@@ -6,24 +6,35 @@ select plan(9);
 create temp table declared (name text, volatility text, owner text, executors text);
 insert into declared values
   -- for users and the service
+  ('public.cancel_index_job', 'volatile', null, 'authenticated'),
   ('public.create_api_key', 'volatile', null, 'authenticated'),
   ('public.create_index_job', 'volatile', null, 'authenticated, service_role'),
   ('public.ensure_repository', 'volatile', null, 'authenticated'),
+  ('public.get_job_history', 'stable', null, 'authenticated, service_role'),
   ('public.get_job_status', 'stable', null, 'authenticated, service_role'),
   ('public.list_api_keys', 'stable', null, 'authenticated'),
+  ('public.list_index_jobs', 'stable', null, 'authenticated, service_role'),
   ('public.revoke_api_key', 'volatile', null, 'authenticated'),
   -- for workers
   ('public.claim_index_job', 'volatile', 'job_writer', 'service_role'),
+  ('public.fail_job_attempt', 'volatile', 'job_writer', 'service_role'),
   ('public.link_queue_job', 'volatile', 'job_writer', 'service_role'),
+  ('public.purge_finished_jobs', 'volatile', 'job_writer', 'service_role'),
+  ('public.record_index_run', 'volatile', null, 'service_role'),
   ('public.report_job_progress', 'volatile', 'job_writer', 'service_role'),
+  ('public.retry_or_fail_stuck_jobs', 'volatile', 'job_writer', 'service_role'),
   ('public.update_job_status', 'volatile', 'job_writer', 'service_role'),
   -- for the HTTP layer
   ('public.api_admin_get_job_status', 'volatile', 'job_gateway', 'job_http, service_role'),
   ('public.api_call_function', 'volatile', 'job_tenant', 'job_http'),
+  ('public.api_cancel_index_job', 'volatile', 'job_gateway', 'job_http, service_role'),
   ('public.api_create_index_job', 'volatile', 'job_gateway', 'job_http, service_role'),
+  ('public.api_get_job_history', 'volatile', 'job_gateway', 'job_http, service_role'),
   ('public.api_get_job_status', 'volatile', 'job_gateway', 'job_http, service_role'),
+  ('public.api_list_index_jobs', 'volatile', 'job_gateway', 'job_http, service_role'),
   ('public.api_schema_version', 'stable', null, 'job_http, service_role'),
   -- behind the shells that users call
+  ('private.cancel_job', 'volatile', 'job_writer', 'authenticated'),
   ('private.disable_api_key', 'volatile', 'job_gateway', 'authenticated'),
   ('private.insert_index_job', 'volatile', 'job_writer', 'service_role'),
   ('private.issue_api_key', 'volatile', 'job_gateway', 'authenticated'),
@@ -34,6 +45,7 @@ insert into declared values
   -- helpers
   ('private.answer', 'immutable', null, 'job_gateway'),
   ('private.check_attempt', 'stable', null, 'job_writer'),
+  ('private.check_batch', 'immutable', null, 'job_writer'),
   ('private.check_job_metadata', 'immutable', null, 'job_writer'),
   ('private.check_lease', 'immutable', null, 'job_writer'),
   ('private.clean_error', 'immutable', null, 'job_writer'),
@@ -42,14 +54,22 @@ insert into declared values
   ('private.current_user_id', 'stable', null,
     'anon, authenticated, job_gateway, job_writer, service_role'),
   ('private.exposed_functions', 'stable', null, 'job_tenant'),
+  ('private.end_attempt', 'volatile', null, 'job_writer'),
+  ('private.find_organization', 'stable', null, 'job_gateway'),
   ('private.identify_caller', 'volatile', null, 'job_gateway'),
   ('private.is_final', 'immutable', null,
     'authenticated, job_gateway, job_writer, service_role'),
   ('private.is_git_ref', 'immutable', null, 'job_writer'),
+  ('private.job_attempts', 'stable', null, 'job_gateway'),
   ('private.job_transitions', 'immutable', null, 'job_writer'),
+  ('private.lock_free_job', 'volatile', null, 'job_writer'),
   ('private.lock_index_job', 'volatile', null, 'job_writer'),
+  ('private.parse_cursor', 'stable', null, 'authenticated, service_role'),
+  ('private.parse_status', 'immutable', null, 'authenticated, job_writer, service_role'),
   ('private.parse_uuid', 'immutable', null, 'job_gateway'),
   ('private.rest_conditions', 'immutable', null, 'job_tenant'),
+  ('private.retry_delay', 'volatile', null, 'job_writer'),
+  ('private.rollout_bucket', 'immutable', null, 'job_gateway'),
   ('private.uuid_v7', 'volatile', null, 'job_writer');
 
 create temp table functions as

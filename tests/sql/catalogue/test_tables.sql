@@ -6,11 +6,13 @@ select plan(11);
 create temp table declared (name text, grantee text, privileges text);
 insert into declared values
   ('public.index_jobs', 'authenticated', 'SELECT'),
-  ('public.index_jobs', 'job_writer', 'INSERT, SELECT, UPDATE'),
+  ('public.index_jobs', 'job_writer', 'DELETE, INSERT, SELECT, UPDATE'),
   ('public.index_jobs', 'service_role', 'SELECT'),
   ('public.index_job_events', 'authenticated', 'SELECT'),
   ('public.index_job_events', 'job_writer', 'INSERT, SELECT'),
   ('public.index_job_events', 'service_role', 'SELECT'),
+  ('public.indexed_commits', 'authenticated', 'SELECT'),
+  ('public.indexed_commits', 'service_role', 'DELETE, INSERT, SELECT, UPDATE'),
   ('public.indexed_files', 'authenticated', 'SELECT'),
   ('public.indexed_files', 'service_role', 'DELETE, INSERT, SELECT'),
   ('public.symbols', 'authenticated', 'SELECT'),
@@ -32,6 +34,8 @@ insert into declared values
   ('private.admin_audit', 'job_writer', 'INSERT'),
   ('private.admin_audit', 'service_role', 'SELECT'),
   ('private.api_keys', 'job_gateway', 'INSERT, SELECT, UPDATE'),
+  ('private.job_totals', 'job_writer', 'INSERT, SELECT, UPDATE'),
+  ('private.job_totals', 'service_role', 'SELECT'),
   ('private.rate_limit_counters', 'job_gateway', 'INSERT, SELECT, UPDATE'),
   ('private.tiers', 'job_gateway', 'SELECT'),
   ('private.tiers', 'service_role', 'DELETE, INSERT, SELECT, UPDATE');

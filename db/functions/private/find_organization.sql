@@ -1,0 +1,35 @@
+-- find_organization(p_organization) -> uuid
+--
+-- The id of the organization that a slug or an id names, if the caller may see it.
+--
+-- Raises:  PT422 unknown_organization.
+-- Callers: the api_* functions, as job_gateway.
+
+create or replace function private.find_organization(p_organization text)
+returns uuid
+language plpgsql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_organization_id uuid;
+begin
+  select o.id into v_organization_id
+  from public.organizations as o
+  where o.slug = p_organization or o.id = private.parse_uuid(p_organization);
+  if not found then
+    raise exception 'organization is unknown'
+      using errcode = 'PT422', detail = 'unknown_organization', column = 'organization',
+        hint = 'Name an organization that you are a member of.';
+  end if;
+  return v_organization_id;
+end;
+$$;
+
+comment on function private.find_organization(text) is
+  'The organization that the text names.';
+
+revoke all on function private.find_organization(text)
+  from public, anon, authenticated, service_role;
+grant execute on function private.find_organization(text) to job_gateway;

@@ -1,0 +1,44 @@
+-- parse_cursor(p_cursor) -> table (created_at, id)
+--
+-- The place in a list that a cursor names: created_at and id of the last row seen, as in its JSON,
+-- with a comma between. Without a cursor the place above all rows.
+--
+-- Raises:  PT422 invalid_cursor.
+-- Callers: list_index_jobs.
+
+create or replace function private.parse_cursor(p_cursor text)
+returns table (created_at timestamptz, id uuid)
+language plpgsql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if p_cursor is null then
+    return query
+    select 'infinity'::timestamptz, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid;
+    return;
+  end if;
+  if p_cursor ~ ('^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d([.]\d{1,6})?(Z|[+-]\d\d(:\d\d)?)'
+    ',[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$')
+  then
+    begin
+      return query
+      select split_part(p_cursor, ',', 1)::timestamptz, split_part(p_cursor, ',', 2)::uuid;
+      return;
+    exception when data_exception then
+      null;  -- a 30th of February, raised below
+    end;
+  end if;
+  raise exception 'cursor is not one of ours'
+    using errcode = 'PT422', detail = 'invalid_cursor', column = 'cursor',
+      hint = 'Pass created_at,id of the last job of the page before, or nothing for the first page.';
+end;
+$$;
+
+comment on function private.parse_cursor(text) is
+  'The place in a list of jobs that a cursor names.';
+
+revoke all on function private.parse_cursor(text)
+  from public, anon, authenticated, service_role;
+grant execute on function private.parse_cursor(text) to authenticated, service_role;

@@ -1,0 +1,112 @@
+"""DELETE /jobs/{id} over real HTTP."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+import httpx2
+import pytest
+
+from .conftest import Api, Tenant
+
+
+@pytest.fixture(scope="module")
+def alice(api: Api) -> Tenant:
+    return api.tenant()
+
+
+def delete(api: Api, job_id: str, tenant: Tenant) -> httpx2.Response:
+    return api.client.delete(f"/jobs/{job_id}", headers=tenant.headers)
+
+
+def begin(api: Api, job_id: str) -> None:
+    with api.sql() as connection:
+        connection.execute(
+            "select from public.update_job_status(p_job_id => %s, p_status => 'processing')",
+            (job_id,),
+        )
+
+
+def complete(api: Api, job_id: str) -> None:
+    with api.sql() as connection:
+        connection.execute(
+            "select from public.update_job_status("
+            "  p_job_id => %s, p_status => 'completed', p_attempt => 1)",
+            (job_id,),
+        )
+
+
+def test_a_pending_job_is_cancelled_at_once_and_again_without_a_change(
+    api: Api, alice: Tenant
+) -> None:
+    job_id = api.create(alice)
+    first, again = delete(api, job_id, alice), delete(api, job_id, alice)
+    assert (first.status_code, first.json()["status"]) == (200, "cancelled")
+    assert first.headers["etag"] == f'W/"{first.json()["version"]}"'
+    assert "retry-after" not in first.headers
+    assert again.content == first.content == api.get(f"/jobs/{job_id}", alice).content
+
+
+def test_the_worker_of_a_job_is_asked_and_the_answer_says_so(api: Api, alice: Tenant) -> None:
+    job_id = api.create(alice)
+    begin(api, job_id)
+    asked = delete(api, job_id, alice)
+    assert (asked.status_code, asked.json()["status"]) == (202, "processing")
+    assert asked.json()["cancel_requested_at"]
+    assert asked.headers["retry-after"] == "1"
+    assert delete(api, job_id, alice).content == asked.content
+
+
+def test_what_is_over_stays(api: Api, alice: Tenant) -> None:
+    job_id = api.create(alice)
+    begin(api, job_id)
+    complete(api, job_id)
+    refused = delete(api, job_id, alice)
+    assert (refused.status_code, refused.json()["code"]) == (409, "invalid_transition")
+    assert refused.json()["hint"]
+    assert api.get(f"/jobs/{job_id}", alice).json()["status"] == "completed"
+
+
+def test_a_foreign_an_unknown_and_a_malformed_id_have_the_same_bytes(
+    api: Api, alice: Tenant
+) -> None:
+    job_id, bob = api.create(alice), api.tenant()
+    answers = [delete(api, other, bob) for other in (job_id, str(uuid4()), "x", "%00")]
+    assert {answer.status_code for answer in answers} == {404}
+    assert len({answer.content for answer in answers}) == 1
+    assert api.get(f"/jobs/{job_id}", alice).json()["status"] == "pending"
+
+
+def test_a_member_cancels_own_jobs_and_gets_403_for_those_of_others(
+    api: Api, alice: Tenant
+) -> None:
+    bob = api.tenant()
+    slug = f"org-{uuid4()}"
+    with api.sql() as connection:
+        connection.execute(
+            "with o as ("
+            "   insert into public.organizations (slug, name) values (%s, 'x') returning id)"
+            " insert into public.organization_members (organization_id, user_id)"
+            " select o.id, u::uuid from o, unnest(%s::text[]) as u",
+            (slug, [alice.id, bob.id]),
+        )
+    job_id = api.create(alice, organization=slug)
+    refused = delete(api, job_id, bob)
+    assert (refused.status_code, refused.json()["code"]) == (403, "not_allowed")
+    assert delete(api, job_id, alice).status_code == 200
+
+
+def test_each_request_costs_one(api: Api) -> None:
+    tenant = api.tenant(limit=3)
+    job_id = api.create(tenant)
+    assert delete(api, job_id, tenant).headers["x-ratelimit-remaining"] == "1"
+    assert delete(api, str(uuid4()), tenant).headers["x-ratelimit-remaining"] == "0"
+    assert delete(api, job_id, tenant).status_code == 429
+
+
+def test_without_a_key_nothing_is_cancelled(api: Api, alice: Tenant) -> None:
+    job_id = api.create(alice)
+    assert api.client.delete(f"/jobs/{job_id}").status_code == 401
+    unknown = {"Authorization": f"Bearer ij_{'0' * 16}_{'0' * 64}"}
+    assert api.client.delete(f"/jobs/{job_id}", headers=unknown).status_code == 401
+    assert api.get(f"/jobs/{job_id}", alice).json()["status"] == "pending"

@@ -1,0 +1,140 @@
+"""A real Chromium, the example pages on an address of their own, and the servers they call."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import jwt
+import psycopg
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect, sync_playwright
+
+from db.local.fetch import chromium, node_modules
+from tests.api.conftest import JWT_SECRET, serve
+from tests.supabase import postgrest
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = ROOT / "docs/examples"
+CLIENTS = ROOT / "tests/supabase/clients"
+CDN = "https://cdn.jsdelivr.net/npm/"
+
+expect.set_options(timeout=20_000)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """The Chromium that is fetched, or the one that CHROMIUM names."""
+    environment: dict[str, str | float | bool] = dict(os.environ)
+    if "CHROMIUM" in os.environ:
+        program = Path(os.environ["CHROMIUM"])
+    else:
+        folder = chromium()
+        program = folder / "chromium"
+        environment |= {
+            "LD_LIBRARY_PATH": str(folder / "lib"),
+            "FONTCONFIG_FILE": str(folder / "fonts.conf"),
+        }
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=program, args=["--no-sandbox"], env=environment
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def examples() -> Iterator[str]:
+    """The address of docs/examples, as any static server would serve it."""
+
+    class Handler(SimpleHTTPRequestHandler):
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    handler = partial(Handler, directory=str(EXAMPLES))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+@dataclass(frozen=True)
+class Project:
+    """What a frontend is told, and the worker's side of the database behind it."""
+
+    url: str
+    database_url: str
+    worker_url: str
+
+    def user(self) -> str:
+        user = str(uuid4())
+        with psycopg.connect(self.database_url) as connection:
+            connection.execute("insert into auth.users (id) values (%s)", (user,))
+        return user
+
+    def work(self, function: str, **arguments: Any) -> dict[str, Any]:
+        """Calls a worker's function; its row."""
+        names = ", ".join(f"{name} => %({name})s" for name in arguments)
+        with psycopg.connect(self.worker_url) as connection:
+            row = connection.execute(
+                f"select row_to_json(f)::text from public.{function}({names}) as f",  # type: ignore[arg-type]
+                arguments,
+            ).fetchone()
+        assert row is not None
+        row_as_json: dict[str, Any] = json.loads(row[0])
+        return row_as_json
+
+
+@pytest.fixture(scope="module", params=["ours", "postgrest"])
+def project(request: pytest.FixtureRequest, clusters: Callable[[int], Any]) -> Iterator[Project]:
+    """The same database behind our /rest/v1, and behind the real PostgREST."""
+    with ExitStack() as at_exit:
+        place = at_exit.enter_context(clusters(18).database("ordinary", migrated=True))
+        if request.param == "ours":
+            url = at_exit.enter_context(serve(place)).url
+        else:
+            url = at_exit.enter_context(postgrest.run(place.server, place.name, JWT_SECRET))
+        yield Project(url, place.url, place.worker_url)
+
+
+def token(user: str, lifetime: int = 3600) -> str:
+    claims = {"sub": user, "role": "authenticated", "aud": "authenticated"}
+    return jwt.encode(claims | {"exp": int(time.time()) + lifetime}, JWT_SECRET, "HS256")
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    """A fresh profile. What pages take from the CDN comes from the npm package, byte by byte."""
+    context = browser.new_context(viewport={"width": 900, "height": 900})
+
+    def from_npm(route: Route) -> None:
+        name, _, path = route.request.url.removeprefix(CDN).partition("@2.119.1/")
+        file = node_modules(CLIENTS) / name / path
+        headers = {"Access-Control-Allow-Origin": "*"}
+        route.fulfill(path=file, content_type="text/javascript", headers=headers)
+
+    context.route(f"{CDN}**", from_npm)
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Iterator[Page]:
+    """A tab. An error that no code caught fails the test."""
+    page = context.new_page()
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    yield page
+    assert errors == []

@@ -1,0 +1,174 @@
+"""docs/examples in a real browser: supabase-js against our /rest/v1, and against PostgREST."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+
+from .conftest import Project, token
+
+
+def connect(page: Page, examples: str, project: Project, access_token: str, job: str = "") -> None:
+    page.goto(examples)
+    page.get_by_label("Project URL").fill(project.url)
+    page.get_by_label("Your access token").fill(access_token)
+    page.get_by_label("Your access token").blur()
+    if job:
+        page.goto(f"{examples}/#job={job}")
+
+
+def start(page: Page, **fields: str) -> None:
+    values = {"Repository": f"owner/{uuid4()}", "Git URL": "https://example.org/a.git"} | fields
+    for label, value in values.items():
+        page.get_by_label(label, exact=True).fill(value)
+    page.get_by_role("button", name="Start indexing").click()
+
+
+def stop_the_clock(page: Page) -> None:
+    """Reloads the page. From then on its time goes on by page.clock.run_for alone."""
+    now = datetime.now(UTC)
+    page.clock.install(time=now)
+    page.clock.pause_at(now + timedelta(seconds=1))
+    page.reload()
+
+
+def job_of(page: Page) -> str:
+    expect(page.locator("#job-id")).not_to_be_empty()
+    return page.locator("#job-id").inner_text()
+
+
+def take(project: Project, job_id: str) -> None:
+    project.work("update_job_status", p_job_id=job_id, p_status="processing", p_worker_id="worker")
+
+
+def test_a_job_is_created_and_followed_to_its_completion(
+    page: Page, examples: str, project: Project
+) -> None:
+    connect(page, examples, project, token(project.user()))
+    start(page, **{"Branch, tag or ref": "main"})
+    expect(page.get_by_role("status")).to_have_text("Pending")
+    job_id = job_of(page)
+
+    take(project, job_id)
+    expect(page.get_by_role("status")).to_have_text("Processing")
+    bar = page.get_by_role("progressbar", name="Progress of the job")
+    assert bar.get_attribute("value") is None
+    progress = {"p_phase": "symbols", "p_done": 30, "p_total": 90}
+    project.work("report_job_progress", p_job_id=job_id, p_attempt=1, **progress)
+    expect(page.get_by_text("symbols 30 of 90")).to_be_visible()
+    assert (bar.get_attribute("value"), bar.get_attribute("max")) == ("30", "90")
+
+    metadata = '{"stats": {"files_indexed": 12, "symbols_extracted": 345}}'
+    project.work(
+        "update_job_status", p_job_id=job_id, p_status="completed", p_metadata=metadata, p_attempt=1
+    )
+    expect(page.get_by_role("status")).to_have_text("Completed")
+    expect(page.locator("dl")).to_have_text("Files12Symbols345")
+    expect(bar).to_be_hidden()
+    expect(page.get_by_role("alert")).to_be_hidden()
+
+
+def test_a_failed_job_shows_its_error_and_a_reload_shows_it_again(
+    page: Page, examples: str, project: Project
+) -> None:
+    connect(page, examples, project, token(project.user()))
+    start(page)
+    job_id = job_of(page)
+    take(project, job_id)
+    metadata = '{"error": "<b>the clone</b> was refused"}'
+    project.work(
+        "update_job_status", p_job_id=job_id, p_status="failed", p_metadata=metadata, p_attempt=1
+    )
+    expect(page.get_by_role("status")).to_have_text("Failed")
+    expect(page.locator("dl")).to_have_text("Error<b>the clone</b> was refused")
+    page.reload()
+    expect(page.get_by_role("status")).to_have_text("Failed")
+
+
+@pytest.mark.parametrize("lifetime", [None, -60])
+def test_who_is_signed_out_or_has_an_old_token_is_told_so(
+    page: Page, examples: str, project: Project, lifetime: int | None
+) -> None:
+    user = project.user()
+    connect(page, examples, project, token(user, lifetime) if lifetime else "")
+    start(page)
+    expect(page.get_by_role("alert")).to_contain_text("You are signed out.")
+    expect(page.get_by_label("Your access token")).to_be_focused()
+    page.get_by_label("Your access token").fill(token(user))
+    page.get_by_role("button", name="Start indexing").click()
+    expect(page.get_by_role("status")).to_have_text("Pending")
+    expect(page.get_by_role("alert")).to_be_hidden()
+
+
+def test_another_users_job_looks_like_none(page: Page, examples: str, project: Project) -> None:
+    connect(page, examples, project, token(project.user()))
+    start(page)
+    job_id = job_of(page)
+    for job in (job_id, str(uuid4())):
+        connect(page, examples, project, token(project.user()), job)
+        page.reload()
+        expect(page.get_by_role("alert")).to_have_text(
+            "There is no such job, or you may not see it."
+        )
+        expect(page.get_by_role("status")).to_be_hidden()
+
+
+def test_what_is_wrong_with_the_request_is_said_with_its_remedy(
+    page: Page, examples: str, project: Project
+) -> None:
+    connect(page, examples, project, token(project.user()))
+    start(page, Repository="no slash")
+    expect(page.get_by_role("alert")).to_have_text(
+        "Full_name is not of the form owner/name."
+        " Use letters, digits, ., _ and - around one slash at least."
+    )
+    start(page, **{"Git URL": ""})
+    expect(page.get_by_role("alert")).to_contain_text("Git_url is missing")
+
+
+def test_an_outage_is_waited_out(
+    page: Page, context: BrowserContext, examples: str, project: Project
+) -> None:
+    connect(page, examples, project, token(project.user()))
+    start(page)
+    job_id = job_of(page)
+    expect(page.get_by_role("status")).to_have_text("Pending")
+    context.set_offline(True)
+    expect(page.get_by_text("The server cannot be reached. Trying again.")).to_be_visible()
+    take(project, job_id)
+    context.set_offline(False)
+    expect(page.get_by_role("status")).to_have_text("Processing")
+    expect(page.get_by_text("Trying again.")).to_be_hidden()
+
+
+def test_a_quiet_job_is_asked_after_less_often_and_an_ended_one_not_at_all(
+    page: Page, examples: str, project: Project
+) -> None:
+    polls: list[str] = []
+    page.on("request", lambda r: polls.append(r.url) if "get_job_status" in r.url else None)
+    connect(page, examples, project, token(project.user()))
+    start(page)
+    job_id = job_of(page)
+    expect(page.get_by_role("status")).to_have_text("Pending")
+    stop_the_clock(page)
+
+    def milliseconds_to_the_next_poll() -> int:
+        before, milliseconds = len(polls), 0
+        while len(polls) == before:
+            page.clock.run_for(250)
+            milliseconds += 250
+        return milliseconds
+
+    waits = [milliseconds_to_the_next_poll() for _ in range(6)]
+    assert waits[-1] >= 4_000
+
+    project.work("update_job_status", p_job_id=job_id, p_status="cancelled")
+    milliseconds_to_the_next_poll()
+    expect(page.get_by_role("status")).to_have_text("Cancelled")
+    polls.clear()
+    page.clock.run_for(600_000)
+    page.evaluate("fetch('jobs.js')")  # whatever was asked before it is in `polls` by now
+    assert polls == []

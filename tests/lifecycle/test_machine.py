@@ -1,0 +1,150 @@
+"""Long random lives of jobs, and the mutants of the database that they find."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from db import stamp
+
+from .machine import LieError, Machine, World
+
+LIVES = 400
+FUNCTIONS = Path(__file__).parent.parent.parent / "db/functions"
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A database in which one text of a function is another one; a rare one is found late."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+    rare: bool = False
+
+
+MUTANTS = [
+    Mutant(
+        "no fence for a late worker",
+        "private/check_attempt.sql",
+        "p_attempt <> p_job.attempt",
+        "false",
+    ),
+    Mutant(
+        "no fence after the end of an attempt",
+        "private/check_attempt.sql",
+        "p_job.retry_at is not null",
+        "false",
+    ),
+    Mutant("no lock", "private/lock_index_job.sql", " for no key update", ""),
+    Mutant(
+        "now() for the clock", "update_job_status.sql", "private.clock()", "now()"
+    ),
+    Mutant(
+        "terminal to terminal",
+        "private/job_transitions.sql",
+        "('processing', 'cancelled')",
+        "('processing', 'cancelled'), ('completed', 'failed'), ('failed', 'cancelled'),"
+        " ('cancelled', 'failed')",
+    ),
+    Mutant(
+        "no event of a failed attempt",
+        "private/record_job_event.sql",
+        "\n    or old.retry_at is distinct from new.retry_at)",
+        ")",
+    ),
+    Mutant(
+        "no event of a new attempt",
+        "private/record_job_event.sql",
+        "\n    or old.attempt <> new.attempt",
+        "\n    and old.attempt = new.attempt",
+    ),
+    Mutant(
+        "attempt not raised",
+        "claim_index_job.sql",
+        "attempt = j.attempt + 1",
+        "attempt = greatest(j.attempt, 1)",
+    ),
+    Mutant(
+        "no backoff",
+        "private/end_attempt.sql",
+        "p_now + private.retry_delay(p_attempt => j.attempt)",
+        "p_now",
+    ),
+    Mutant(
+        "backoff ignored",
+        "private/lock_free_job.sql",
+        "j.retry_at <= v_now",
+        "j.retry_at is not null",
+    ),
+    Mutant(
+        "a lost worker keeps its lease",
+        "retry_or_fail_stuck_jobs.sql",
+        "j.lease_expires_at <= v_asked",
+        "false",
+    ),
+    Mutant(
+        "cancelling is never forced",
+        "retry_or_fail_stuck_jobs.sql",
+        "j.cancel_requested_at <= v_asked - interval '1 minute'",
+        "false",
+        rare=True,
+    ),
+]  # fmt: skip
+
+
+def live(database: Any, *, lives: int, random: bool, reproduce: bool) -> None:
+    """Runs that many lives of 40 steps each. Raises LieError for the first lie."""
+    world = World(database.url)
+    try:
+        run_state_machine_as_test(
+            lambda: Machine(world),
+            settings=settings(
+                max_examples=lives,
+                stateful_step_count=40,
+                deadline=None,
+                database=None,
+                derandomize=not random,
+                report_multiple_bugs=False,
+                suppress_health_check=list(HealthCheck),
+                phases=(Phase.generate, Phase.shrink) if reproduce else (Phase.generate,),
+            ),
+        )
+    finally:
+        world.close()
+
+
+@pytest.fixture
+def proving(request: pytest.FixtureRequest) -> bool:
+    return bool(request.config.getoption("--prove"))
+
+
+def test_no_life_of_a_job_is_a_lie(database: Any, proving: bool) -> None:
+    live(database, lives=LIVES if proving else 12, random=proving, reproduce=True)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Rare mutants take minutes: they are for --prove."""
+    if "mutant" in metafunc.fixturenames:
+        proving = metafunc.config.getoption("--prove")
+        mutants = [mutant for mutant in MUTANTS if proving or not mutant.rare]
+        metafunc.parametrize("mutant", mutants, ids=lambda mutant: mutant.name)
+
+
+def test_a_mutant_is_found(new_database: Callable[[], Any], proving: bool, mutant: Mutant) -> None:
+    text = (FUNCTIONS / mutant.file).read_text()
+    assert mutant.old in text
+    database = new_database()
+    with psycopg.connect(database.migrator_url) as connection:
+        changed = text.replace(mutant.old, mutant.new)
+        connection.execute(stamp.HANDOVER + changed + stamp.HANDBACK)
+    with pytest.raises(LieError):
+        live(database, lives=LIVES, random=proving, reproduce=False)

@@ -1,0 +1,76 @@
+begin;
+select plan(14);
+
+select tests.arrange_cast();
+select tests.set_clock('2030-01-01 12:00Z');
+select tests.job_for(tests.alice_repository()) as id into temp job;
+grant select on job to public;
+select tests.act_as_worker();
+
+select throws_ok(
+  $$ select fail_job_attempt((select id from job), 0, 'x') $$,
+  'PT409', null, 'a job that nobody began has no attempt to fail');
+select claim_index_job('w1', '30 seconds');
+select throws_ok(
+  $$ select fail_job_attempt((select id from job), 1, E' \n') $$,
+  'PT422', null, 'a failure says why');
+select throws_ok(
+  $$ select fail_job_attempt((select id from job), 1, 'x', null) $$,
+  'PT422', null, 'a failure says whether another attempt may succeed');
+select results_eq(
+  $$ select j.status::text, j.attempt, j.lease_expires_at, j.last_error, j.error_message,
+       j.retry_at between private.clock() + '2.5 seconds' and private.clock() + '5 seconds'
+     from fail_job_attempt((select id from job), 1, 'https://u:p@h is down') as j $$,
+  $$ values ('processing', 1, null::timestamptz, 'https://***@h is down', null::text, true) $$,
+  'after a retryable failure the job waits, without a lease, for its next attempt');
+select is(
+  (select j.version from fail_job_attempt((select id from job), 1, 'https://u:p@h is down') as j),
+  3::bigint, 'the same report again changes nothing');
+select throws_ok(
+  $$ select fail_job_attempt((select id from job), 1, 'something else') $$,
+  'PT409', null, 'an attempt ends once');
+select throws_ok(
+  $$ select update_job_status((select id from job), 'completed', '{}', 1) $$,
+  'PT409', null, 'a worker that reported its failure cannot complete the job');
+select throws_ok(
+  $$ select report_job_progress((select id from job), 1, p_lease => '1 hour') $$,
+  'PT409', null, 'nor keep it by a heartbeat');
+select is_empty(
+  $$ select claim_index_job('w2', '30 seconds') $$, 'nobody gets the job before retry_at');
+
+select tests.advance_clock('5 seconds');
+select is(
+  (select j.attempt from claim_index_job('w2', '30 seconds') as j), 2,
+  'from retry_at on the next worker begins the next attempt');
+select throws_ok(
+  $$ select fail_job_attempt((select id from job), 1, 'https://u:p@h is down') $$,
+  'PT409', null, 'a late worker is refused');
+select results_eq(
+  $$ select j.status::text, j.error_message, j.last_error, j.completed_at, j.retry_at
+     from fail_job_attempt((select id from job), 2, 'no such ref', false) as j $$,
+  $$ values ('failed', 'no such ref', 'no such ref', private.clock(), null::timestamptz) $$,
+  'a failure that no further attempt can mend is final');
+
+select tests.act_as_admin();
+select results_eq(
+  $$ select e.event_no, e.to_status::text, e.attempt, e.detail ->> 'error', e.detail ? 'retry_at'
+     from public.index_job_events as e where e.job_id = (select id from job) order by 1 $$,
+  $$ values (1, 'pending', 0, null, false), (2, 'processing', 1, null, false),
+       (3, 'processing', 1, 'https://***@h is down', true), (4, 'processing', 2, null, false),
+       (5, 'failed', 2, 'no such ref', false) $$,
+  'each attempt has an event for its start and one for its end');
+
+select tests.job_for(tests.alice_repository()) as id into temp last_job;
+update public.index_jobs set max_attempts = 1 where id = (select id from last_job);
+grant select on last_job to public;
+select tests.act_as_worker();
+select claim_index_job('w1', '30 seconds');
+select results_eq(
+  $$ select j.status::text, j.error_message, j.last_error, j.version
+     from fail_job_attempt((select id from last_job), 1, 'down') as f
+     cross join fail_job_attempt((select id from last_job), 1, 'down') as j $$,
+  $$ values ('failed', 'down', 'down', 3::bigint) $$,
+  'the last attempt is not followed by another, and its report can be repeated');
+
+select * from finish();
+rollback;

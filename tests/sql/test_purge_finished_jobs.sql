@@ -1,0 +1,51 @@
+begin;
+select plan(11);
+
+select tests.arrange_cast();
+select tests.set_clock('2030-01-01 12:00Z');
+create temp table jobs (no serial, id uuid);
+grant select on jobs to public;
+insert into jobs (id) select tests.job_for(tests.alice_repository()) from generate_series(1, 5);
+insert into public.indexed_files (repository_id, job_id, path, bytes, blob_sha)
+select tests.alice_repository(), id, 'a.py', 1, 'x' from jobs where no = 2;
+select tests.act_as_worker();
+select update_job_status(id, 'processing') from jobs where no <= 3;
+select tests.advance_clock('90 seconds');
+select update_job_status(id, 'completed', '{}', 1) from jobs where no <= 3;
+select tests.advance_clock('12 hours');
+select update_job_status(id, 'failed', '{"error": "x"}') from jobs where no = 4;
+
+select tests.advance_clock('89 days 12 hours');
+select is(
+  (select purged from purge_finished_jobs(p_limit => 1)), 1, 'p_limit bounds a batch');
+select is((select purged from purge_finished_jobs()), 2, 'the next call goes on');
+select is(
+  (select purged from purge_finished_jobs()), 0,
+  'neither what ended later nor what is pending is deleted');
+select is(
+  (select count(*) from jobs as j, get_job_status(j.id) where j.no in (4, 5)), 2::bigint,
+  'those are still there');
+select isnt_empty('select from indexed_files', 'what a job indexed outlives it');
+select throws_ok(
+  $$ select get_job_history((select id from jobs where no = 1)) $$,
+  'PT404', null, 'events go with their job');
+select results_eq(
+  $$ select t.day, t.status::text, t.jobs, t.started, t.attempts, t.seconds
+     from private.job_totals as t $$,
+  $$ values ('2030-01-01'::date, 'completed', 3::bigint, 3::bigint, 3::bigint, 270::numeric) $$,
+  'what they add to the counters is kept');
+select tests.advance_clock('1 day');
+select is((select purged from purge_finished_jobs('90 days')), 1, 'in time the others follow');
+select results_eq(
+  $$ select t.day, t.status::text, t.jobs, t.started, t.seconds from private.job_totals as t
+     where t.status = 'failed' $$,
+  $$ values ('2030-01-02'::date, 'failed', 1::bigint, 0::bigint, 0::numeric) $$,
+  'a job that never began adds no time');
+select throws_ok(
+  $$ select purge_finished_jobs(null) $$, 'PT422', null, 'an age is needed');
+select tests.act_as(tests.alice());
+select throws_ok(
+  $$ select purge_finished_jobs() $$, '42501', null, 'a user deletes nothing');
+
+select * from finish();
+rollback;

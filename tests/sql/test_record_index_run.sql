@@ -1,0 +1,38 @@
+begin;
+select plan(8);
+
+select tests.arrange_cast();
+select tests.act_as_worker();
+
+select results_eq(
+  $$ select j.status::text, j.stats, j.ref, j.attempt, j.completed_at is null
+     from record_index_run(tests.alice_repository(), p_stats => '{"files_indexed": null}') as j $$,
+  $$ values ('completed', '{"files_indexed": null}'::jsonb, 'HEAD', 1, false) $$,
+  'a run that is over is a completed job');
+select results_eq(
+  $$ select j.status::text, j.error_message, j.ref, j.commit_sha
+     from record_index_run(tests.alice_repository(), 'failed', p_error => 'no such ref',
+       p_ref => 'dev', p_commit_sha => repeat('a', 40)) as j $$,
+  $$ values ('failed', 'no such ref', 'dev', repeat('a', 40)) $$, 'or a failed one');
+select throws_ok(
+  $$ select record_index_run(tests.alice_repository(), 'failed') $$,
+  'PT422', null, 'a failure says why');
+select throws_ok(
+  $$ select record_index_run(tests.alice_repository(), 'processing') $$,
+  'PT422', null, 'a run that is recorded has ended');
+select throws_ok(
+  $$ select record_index_run(gen_random_uuid()) $$, 'PT404', null, 'a repository is needed');
+
+select tests.act_as(tests.alice());
+select throws_ok(
+  $$ select record_index_run(tests.alice_repository()) $$,
+  '42501', null, 'a user cannot make up runs');
+select tests.act_as_admin();
+select is(
+  (select count(*) from public.index_jobs), 2::bigint, 'a refused run leaves nothing');
+select is(
+  (select prosecdef from pg_proc where oid = 'public.record_index_run'::regproc), false,
+  'it acts as its caller');
+
+select * from finish();
+rollback;

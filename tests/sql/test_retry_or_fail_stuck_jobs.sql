@@ -1,0 +1,78 @@
+begin;
+select plan(12);
+
+select tests.arrange_cast();
+select tests.set_clock('2030-01-01 12:00Z');
+create temp table jobs (name text, id uuid);
+grant select on jobs to public;
+create function tests.job(p_name text)
+returns uuid
+language sql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$ select j.id from pg_temp.jobs as j where j.name = p_name $$;
+insert into jobs
+select v.name, tests.job_for(tests.alice_repository())
+from (values ('leased'), ('last'), ('asked'), ('plain'), ('queued'), ('pending')) as v (name);
+update public.index_jobs set max_attempts = 1 where id = tests.job('last');
+select tests.act_as_worker();
+select link_queue_job(tests.job('queued'), gen_random_uuid());
+select update_job_status(tests.job('queued'), 'processing');
+select update_job_status(tests.job('plain'), 'processing');
+select update_job_status(tests.job('asked'), 'processing');
+select update_job_status(tests.job('leased'), 'processing');
+select update_job_status(tests.job('last'), 'processing');
+select report_job_progress(tests.job('leased'), 1, p_lease => '30 seconds');
+select report_job_progress(tests.job('last'), 1, p_lease => '30 seconds');
+select tests.act_as(tests.alice());
+select cancel_index_job(tests.job('asked'));
+select tests.act_as_worker();
+
+select tests.advance_clock('29 seconds');
+select results_eq(
+  'select * from retry_or_fail_stuck_jobs()', 'values (0, 0, 0)', 'nothing is stuck yet');
+select tests.advance_clock('1 second');
+select results_eq(
+  'select * from retry_or_fail_stuck_jobs()', 'values (1, 1, 0)',
+  'a lease that ran out ends the attempt, and the job when it was the last one');
+select results_eq(
+  'select * from retry_or_fail_stuck_jobs()', 'values (0, 0, 0)', 'a second call finds nothing');
+select results_eq(
+  $$ select j.status::text, j.last_error, j.lease_expires_at, j.retry_at > private.clock()
+     from get_job_status(tests.job('leased')) as j $$,
+  $$ values ('processing', 'the worker was lost', null::timestamptz, true) $$,
+  'a job that has attempts left waits for the next one, and says why');
+select is(
+  (select j.error_message from get_job_status(tests.job('last')) as j),
+  'the worker was lost and all 1 attempts are used up', 'a job that has none left is failed');
+select throws_ok(
+  $$ select report_job_progress(tests.job('leased'), 1, p_lease => '30 seconds') $$,
+  'PT409', null, 'the lost worker is refused when it comes back');
+
+select tests.advance_clock('30 seconds');
+select results_eq(
+  'select * from retry_or_fail_stuck_jobs()', 'values (0, 0, 1)',
+  'one minute after a request to cancel the job is cancelled, its worker or not');
+select tests.advance_clock('58 minutes 59 seconds');
+select results_eq(
+  'select * from retry_or_fail_stuck_jobs()', 'values (0, 0, 0)',
+  'without a lease a worker may be silent for an hour');
+select tests.advance_clock('1 second');
+select results_eq(
+  $$ select s.retried + s.failed
+     from generate_series(1, 3) as n
+     cross join lateral retry_or_fail_stuck_jobs(interval '1 hour' + n * interval '0', 1) as s $$,
+  'values (1), (1), (0)', 'p_limit bounds a call, and the next one goes on');
+select results_eq(
+  $$ select j.status::text from get_job_status(tests.job('plain')) as j union all
+     select j.status::text from get_job_status(tests.job('queued')) as j $$,
+  $$ values ('processing'), ('failed') $$,
+  'a job that a queue runs is failed, for nobody here begins it again');
+select throws_ok(
+  $$ select retry_or_fail_stuck_jobs('-1 second') $$, 'PT422', null, 'an age is not negative');
+select throws_ok(
+  $$ select retry_or_fail_stuck_jobs(p_limit => 0) $$, 'PT422', null, 'a batch has a size');
+
+select * from finish();
+rollback;
