@@ -32,9 +32,12 @@ CDN = "https://cdn.jsdelivr.net/npm/"
 expect.set_options(timeout=20_000)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """The Chromium that is fetched, or the one that CHROMIUM names."""
+    """The Chromium that is fetched, or the one that CHROMIUM names.
+
+    Not for the whole session: while it is there, its event loop runs in the thread of the tests.
+    """
     environment: dict[str, str | float | bool] = dict(os.environ)
     if "CHROMIUM" in os.environ:
         program = Path(os.environ["CHROMIUM"])
