@@ -74,6 +74,8 @@ def step_back() -> None:
         with contextlib.suppress(OSError):
             os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
             Path("/proc/self/oom_score_adj").write_text(_MOST_LIKELY_TO_BE_KILLED)
+            # this session shares the processors with others by a weight that nice does not touch
+            Path("/proc/self/autogroup").write_text(str(_NICENESS))
 
 
 def limit_each(limits: Limits) -> None:
