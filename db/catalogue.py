@@ -269,7 +269,4 @@ join pg_language as l on l.oid = p.prolang
 where n.nspname in ('public', 'private')
 """
 
-_QUERIES = (
-    *(_ROLES, _MEMBERSHIPS, _GRANTS, _OWNERS),
-    *(_TABLES, _PARTS, _FUNCTIONS),
-)
+_QUERIES = (_ROLES, _MEMBERSHIPS, _GRANTS, _OWNERS, _TABLES, _PARTS, _FUNCTIONS)

@@ -23,6 +23,7 @@ from psycopg import sql
 import db.migrate
 from db.local.fetch import pgtap_sql, postgres_binaries
 from db.local.postgres import Server, run
+from tests.repositories import commit, modules
 
 Owner = Literal["superuser", "ordinary", "supabase"]
 
@@ -289,3 +290,11 @@ def pgtap_connection(
     """For Python tests marked pgtap; takes the place of the plugin's own, which may skip them."""
     with psycopg.connect(pgtap_databases(18, "ordinary").url) as connection:
         yield connection
+
+
+@pytest.fixture(scope="session")
+def slow_repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Takes a few seconds to index, in each of which its progress moves."""
+    folder = tmp_path_factory.mktemp("slow") / "slow"
+    commit(folder, modules(1200, lines=150))
+    return folder

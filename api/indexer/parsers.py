@@ -53,10 +53,6 @@ class Parsers:
         """Whether a result must be taken before the next batch can be given."""
         return not self._idle
 
-    @property
-    def empty(self) -> bool:
-        return not self._busy
-
     def give(self, batch: Sequence[Source]) -> None:
         worker = self._idle.popleft()
         worker.give(batch)

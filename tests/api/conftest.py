@@ -96,6 +96,19 @@ class Api:
         with self.sql() as connection:
             return str(stack.create_api_key(connection, user, "test")["api_key"])
 
+    def organization(self, *members: Tenant) -> str:
+        """The slug of a new organization with these members."""
+        slug = f"org-{uuid4()}"
+        with self.sql() as connection:
+            connection.execute(
+                "with o as ("
+                "   insert into public.organizations (slug, name) values (%s, 'x') returning id)"
+                " insert into public.organization_members (organization_id, user_id)"
+                " select o.id, u::uuid from o, unnest(%s::text[]) as u",
+                (slug, [member.id for member in members]),
+            )
+        return slug
+
     def create(self, tenant: Tenant, **body: Any) -> str:
         """The id of a new job of the tenant's."""
         body = {"repository": f"owner/{uuid4()}"} | body

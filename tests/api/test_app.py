@@ -273,13 +273,12 @@ def test_settings_are_environment_variables_and_an_empty_one_is_unset(
     assert (settings.jwt_secret, settings.port) == (None, 54321)
 
 
-def test_secrets_are_not_in_the_settings_text(api: Api) -> None:
+def test_secrets_are_not_in_the_settings_text() -> None:
     secret = str(uuid4()) * 2
     url = f"postgresql://u:{secret}@h/d"
     settings = Settings(
         jwt_secret=SecretStr(secret),
         service_key=SecretStr(secret),
-        database_url=url,
         api_database_url=url,
         worker_database_url=url,
         git_proxy=url,

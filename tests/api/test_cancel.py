@@ -81,15 +81,7 @@ def test_a_member_cancels_own_jobs_and_gets_403_for_those_of_others(
     api: Api, alice: Tenant
 ) -> None:
     bob = api.tenant()
-    slug = f"org-{uuid4()}"
-    with api.sql() as connection:
-        connection.execute(
-            "with o as ("
-            "   insert into public.organizations (slug, name) values (%s, 'x') returning id)"
-            " insert into public.organization_members (organization_id, user_id)"
-            " select o.id, u::uuid from o, unnest(%s::text[]) as u",
-            (slug, [alice.id, bob.id]),
-        )
+    slug = api.organization(alice, bob)
     job_id = api.create(alice, organization=slug)
     refused = delete(api, job_id, bob)
     assert (refused.status_code, refused.json()["code"]) == (403, "not_allowed")

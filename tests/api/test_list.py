@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from urllib.parse import parse_qs, urlsplit
-from uuid import uuid4
 
 import httpx2
 import pytest
@@ -68,15 +67,8 @@ def test_pages_follow_each_other_while_jobs_arrive(
 
 
 def test_an_organization_is_a_scope_of_its_own(api: Api, alice: Tenant) -> None:
-    bob, slug = api.tenant(), f"org-{uuid4()}"
-    with api.sql() as connection:
-        connection.execute(
-            "with o as ("
-            "   insert into public.organizations (slug, name) values (%s, 'x') returning id)"
-            " insert into public.organization_members (organization_id, user_id)"
-            " select o.id, u::uuid from o, unnest(%s::text[]) as u",
-            (slug, [alice.id, bob.id]),
-        )
+    bob = api.tenant()
+    slug = api.organization(alice, bob)
     job_id = api.create(alice, organization=slug, repository="shared/app")
     answer = api.get(f"/jobs?organization={slug}&repository=shared/app", bob)
     assert listed(answer) == [job_id]

@@ -21,7 +21,7 @@ from psycopg.rows import TupleRow
 from db.local import stack
 from db.local.postgres import Server, run
 
-from .conftest import Api, Place, over_the_database, serve
+from .conftest import Api, over_the_database, serve
 
 
 @dataclass(frozen=True)
@@ -156,7 +156,7 @@ def test_connections_that_were_cut_are_replaced_without_an_error(
 
 @over_the_database
 def test_a_statement_that_takes_too_long_is_503_and_counts_nothing(
-    own_api: Callable[..., Api], new_database: Callable[..., Place]
+    own_api: Callable[..., Api],
 ) -> None:
     api = own_api(statement_timeout_seconds=0.3)
     tenant = api.tenant()

@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import jwt
 import psycopg
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect, sync_playwright
 
 from db.local.fetch import chromium, node_modules
 from tests.api.conftest import JWT_SECRET, serve
+from tests.supabase import conftest as supabase
 from tests.supabase import postgrest
 
 ROOT = Path(__file__).parents[2]
@@ -113,8 +113,7 @@ def project(request: pytest.FixtureRequest, clusters: Callable[[int], Any]) -> I
 
 
 def token(user: str, lifetime: int = 3600) -> str:
-    claims = {"sub": user, "role": "authenticated", "aud": "authenticated"}
-    return jwt.encode(claims | {"exp": int(time.time()) + lifetime}, JWT_SECRET, "HS256")
+    return supabase.token(sub=user, exp=int(time.time()) + lifetime)
 
 
 @pytest.fixture

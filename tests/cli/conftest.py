@@ -9,8 +9,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,35 +19,13 @@ import psycopg
 import pytest
 from dotenv import dotenv_values
 
+from tests.repositories import commit
+from tests.waiting import until
+
 PROGRAM = Path(sys.executable).with_name("index-jobs")
 
 # what a developer's shell may have set, and no test may see
 _FOREIGN = ("API_", "CORS_", "DATA", "GIT_", "HOST", "JW", "LOCAL_", "PORT", "REPO", "RUN", "SERV")
-
-
-def commit(folder: Path, files: Mapping[str, str]) -> str:
-    """Commits the files to the repository in the folder, made if need be; returns the commit."""
-    git = ["git", "-C", str(folder), "-c", "user.name=t", "-c", "user.email=t@example.com"]
-    if not (folder / ".git").exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        subprocess.run([*git, "init", "--quiet", "--initial-branch=main"], check=True)
-    for name, text in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    subprocess.run([*git, "add", "--all"], check=True)
-    subprocess.run([*git, "commit", "--quiet", "--message=x"], check=True)
-    done = subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True)
-    return done.stdout.strip()
-
-
-def until(check: Callable[[], Any], limit: float = 30) -> Any:
-    """What the check gives, once it gives something."""
-    deadline = time.monotonic() + limit
-    while not (found := check()):
-        assert time.monotonic() < deadline, "it did not come to that in time"
-        time.sleep(0.02)
-    return found
 
 
 @dataclass
@@ -156,13 +133,4 @@ def fresh_desk() -> Iterator[Desk]:
 def small_repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("small") / "small"
     commit(folder, {"a.py": "class A:\n    def f(self): ...\n", "README.md": "# small\n"})
-    return folder
-
-
-@pytest.fixture(scope="session")
-def slow_repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Takes a few seconds to index."""
-    folder = tmp_path_factory.mktemp("slow") / "slow"
-    body = "".join(f"    x = x + {n} * (x - 1) if x else [x, {n}]\n" for n in range(150))
-    commit(folder, {f"src/m{n}.py": f"def f{n}(x):\n{body}    return x\n" for n in range(1200)})
     return folder

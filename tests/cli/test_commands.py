@@ -9,7 +9,9 @@ from uuid import uuid4
 
 import pytest
 
-from .conftest import Desk, commit
+from tests.repositories import commit
+
+from .conftest import Desk
 
 
 @pytest.fixture(scope="module", autouse=True)

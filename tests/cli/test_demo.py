@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import PROGRAM, Desk, commit
+from tests.repositories import commit
+
+from .conftest import PROGRAM, Desk
 
 
 def test_it_indexes_this_checkout_and_does_so_again(desk: Desk) -> None:

@@ -14,7 +14,10 @@ from typing import Any, Protocol
 import httpx2
 import pytest
 
-from .conftest import PROGRAM, Desk, Served, until
+from tests.processes import working_in
+from tests.waiting import until
+
+from .conftest import PROGRAM, Desk, Served
 
 
 class Database(Protocol):
@@ -46,19 +49,6 @@ def rows(desk: Desk) -> list[tuple[Any, ...]]:
     )
 
 
-def processes(desk: Desk) -> list[str]:
-    """Processes that work in the run directory: servers, indexers, git."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*"):
-        try:
-            where = (path / "cmdline").read_bytes() + bytes((path / "cwd").readlink())
-        except OSError:
-            continue
-        if bytes(desk.run_dir) in where and int(path.name) != os.getpid():
-            found.append(f"{path.name} {where!r}")
-    return found
-
-
 def test_it_writes_a_file_that_a_shell_can_read(fresh_desk: Desk) -> None:
     with fresh_desk.serving("--port", "0"):
         path = fresh_desk.run_dir / "dev.env"
@@ -87,7 +77,7 @@ def test_ctrl_c_and_sigterm_leave_nothing_behind(
     with fresh_desk.serving("--port", "0", RUNNER_GRACE_SECONDS="0") as served:
         start_job(fresh_desk, slow_repository)
         assert served.end(number) == code
-    assert processes(fresh_desk) == []
+    assert working_in(fresh_desk.run_dir) == {}
     assert not list(fresh_desk.run_dir.glob("scratch/*/"))
     assert "Traceback" not in served.said
     assert "ERROR" not in served.said
@@ -111,7 +101,7 @@ def test_a_killed_process_takes_its_children_along_and_its_job_is_done_by_the_ne
     with fresh_desk.serving("--port", "0", RUNNER_LEASE_SECONDS="2") as served:
         job_id = start_job(fresh_desk, slow_repository)
         served.end(signal.SIGKILL)
-    until(lambda: not processes(fresh_desk))
+    until(lambda: not working_in(fresh_desk.run_dir))
     assert list(fresh_desk.run_dir.glob("scratch/*/*/work"))
     with fresh_desk.serving("--port", "0", RUNNER_LEASE_SECONDS="2"):
         job = ended(fresh_desk, job_id)

@@ -6,8 +6,6 @@ import itertools
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -17,6 +15,7 @@ import pytest
 
 from db import migrate, stamp
 from db.local.fetch import postgres_binaries
+from tests.waiting import until
 
 ROOT = Path(__file__).parent.parent.parent
 IS_OPEN = "db/functions/private/is_open.sql"
@@ -62,13 +61,6 @@ def dump(database: Any) -> str:
 def command(database: Any, *arguments: str, migrations: Path = migrate.MIGRATIONS) -> list[str]:
     command = [sys.executable, "-m", "db.migrate", *arguments, "--migrations", str(migrations)]
     return [*command, "--database", database.migrator_url]
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline, "it never came to pass"
-        time.sleep(0.01)
 
 
 def waiters(database: Any) -> int:
@@ -315,7 +307,7 @@ def test_a_login_that_may_not_migrate_is_told_what_it_lacks(empty: Any) -> None:
     ],
 )
 def test_a_wrong_url_says_what_is_wrong_and_never_the_password(
-    empty: Any, capsys: Any, change: tuple[str, str], said: str
+    empty: Any, change: tuple[str, str], said: str
 ) -> None:
     server = empty.server
     names = {"password": server.password, "database": empty.name, "port": server.port}

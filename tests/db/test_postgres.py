@@ -10,9 +10,8 @@ import stat
 import subprocess
 import sys
 import tempfile
-import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,6 +21,7 @@ import pytest
 from db.local import account as accounts
 from db.local.account import executable_binaries, server_account
 from db.local.postgres import PostgresError, Server, postgres_binaries, run
+from tests.waiting import until
 
 OWNER = """
 import sys
@@ -88,13 +88,6 @@ def announced(process: subprocess.Popen[str]) -> tuple[int, str, Path]:
     assert process.stdout
     pid, url, socket_dir = process.stdout.readline().split()
     return int(pid), url, Path(socket_dir)
-
-
-def eventually(condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline, f"never happened: {what}"
-        time.sleep(0.02)
 
 
 def is_gone(pid: int) -> bool:
@@ -200,7 +193,7 @@ def test_the_server_goes_down_with_a_killed_owner_and_rows_are_kept(data_dir: Pa
         pid, url, socket_dir = announced(process)
         write(url)
         process.kill()
-        eventually(lambda: is_gone(pid), "the server of a killed owner stops")
+        until(lambda: is_gone(pid))
     with run(data_dir, port=0) as server:
         assert count(server) == 1
         assert not socket_dir.exists()
@@ -234,10 +227,7 @@ def test_a_start_waits_for_what_is_left_of_a_killed_server(data_dir: Path) -> No
     with owner(data_dir) as process:
         try:
             log = data_dir.with_name("pgdata.log")
-            eventually(
-                lambda: log.exists() and "is still in use" in log.read_text(),
-                "Postgres finds the memory of the old server in use",
-            )
+            until(lambda: log.exists() and "is still in use" in log.read_text())
         finally:
             os.kill(backend, signal.SIGKILL)
         announced(process)

@@ -17,7 +17,9 @@ import psycopg
 import pytest
 
 from api.client import Client
-from tests.runner.conftest import Database, commit, tenant_key, until
+from tests.repositories import commit, modules
+from tests.runner.conftest import Database, tenant_key
+from tests.waiting import until
 
 __all__ = ["tenant_key"]
 
@@ -46,9 +48,7 @@ class Machine:
         self._key = key
         self._environment = environment
         self._repository = folder / "repository"
-        body = "".join(f"    x = x + {n} * (x - 1) if x else [x, {n}]\n" for n in range(60))
-        files = {f"src/m{n}.py": f"def f{n}(x):\n{body}    return x\n" for n in range(400)}
-        commit(self._repository, files)
+        commit(self._repository, modules(400, lines=60))
         self.start()
 
     def start(self) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -151,7 +150,7 @@ def test_a_redirect_is_not_followed(
 
 
 def test_an_alternate_of_the_old_protocol_is_not_followed(
-    repository: Git, site: Host, elsewhere: Host, index: Index
+    site: Host, elsewhere: Host, index: Index
 ) -> None:
     for request in ({}, {"ref": "main"}, {"commit_sha": "1" * 40}):
         assert index(f"{site.url}/dumb/x.git", **request).error == "unsupported_repository"
@@ -198,9 +197,7 @@ def test_a_proxy_that_was_set_is_used(site: Host, index: Index) -> None:
     assert "secret" not in outcome.stdout + outcome.stderr
 
 
-def test_no_credentials_of_the_host_are_sent(
-    site: Host, tmp_path: Path, index: Index, new_repository: Callable[..., Git]
-) -> None:
+def test_no_credentials_of_the_host_are_sent(site: Host, tmp_path: Path, index: Index) -> None:
     home = tmp_path / "home"
     home.mkdir()
     (home / ".netrc").write_text("machine 127.0.0.1 login me password secret\n")

@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +18,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.githost import Host
+from tests.processes import group_lives
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from tests.indexer.conftest import Git, Index, Start
@@ -156,30 +157,12 @@ def test_a_host_that_is_not_there_is_told(host: Host, index: Index) -> None:
     assert index(f"{host.url}/a/b").error == "host_unreachable"
 
 
-def eventually(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < end
-        os.sched_yield()
-
-
-def group_is_gone(group: int) -> Callable[[], bool]:
-    def gone() -> bool:
-        try:
-            os.killpg(group, 0)
-        except ProcessLookupError:
-            return True
-        return False
-
-    return gone
-
-
 def test_a_host_that_stalls_ends_with_the_time_limit(host: Host, start: Start) -> None:
     process = start(f"{host.url}/stall/a", environment=host.environment, limits={"seconds": 1})
     assert host.stalled.wait(20)
     stdout, _ = process.communicate(timeout=20)
     assert '"code": "time_limit"' in stdout.splitlines()[-1]
-    eventually(group_is_gone(process.pid))
+    until(lambda: not group_lives(process.pid))
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
@@ -188,7 +171,7 @@ def test_git_ends_with_the_indexer(number: signal.Signals, host: Host, start: St
     assert host.stalled.wait(20)
     os.kill(process.pid, number)
     process.communicate(timeout=20)
-    eventually(group_is_gone(process.pid))
+    until(lambda: not group_lives(process.pid))
 
 
 def test_the_indexer_ends_with_its_parent(host: Host, tmp_path: Path, start: Start) -> None:
@@ -210,10 +193,10 @@ def test_the_indexer_ends_with_its_parent(host: Host, tmp_path: Path, start: Sta
     assert host.stalled.wait(20)
     parent.kill()
     parent.communicate(timeout=20)
-    eventually(group_is_gone(child))
+    until(lambda: not group_lives(child))
 
 
-def test_an_orphan_does_not_begin(host: Host, index: Index, start: Start) -> None:
+def test_an_orphan_does_not_begin(host: Host, start: Start) -> None:
     process = start(f"{host.url}/stall/a", environment=host.environment, parent_pid=1)
     stdout, _ = process.communicate(timeout=20)
     assert stdout == ""

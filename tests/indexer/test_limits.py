@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import resource
 import signal
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.githost import Host
+from tests.processes import group_lives
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from tests.indexer.conftest import Git, Index, Start
@@ -89,18 +90,7 @@ def test_the_number_of_processes_is_limited(site: Host, index: Index) -> None:
 def test_a_limit_ends_every_process(site: Host, start: Start) -> None:
     process = start(f"{site.url}/stall/a", limits={"seconds": 1})
     process.communicate(timeout=20)
-    end = time.monotonic() + 20
-    while group_lives(process.pid):
-        assert time.monotonic() < end
-        os.sched_yield()
-
-
-def group_lives(group: int) -> bool:
-    try:
-        os.killpg(group, 0)
-    except ProcessLookupError:
-        return False
-    return True
+    until(lambda: not group_lives(process.pid))
 
 
 def test_each_process_steps_back_and_is_bounded_by_itself(site: Host, start: Start) -> None:
@@ -143,7 +133,4 @@ def test_the_watchman_ends_too(number: signal.Signals, site: Host, start: Start)
     assert any(os.getsid(pid) == pid for pid in everyone)
     os.kill(process.pid, number)
     process.communicate(timeout=20)
-    end = time.monotonic() + 20
-    while any(Path(f"/proc/{pid}/cmdline").exists() for pid in everyone):
-        assert time.monotonic() < end
-        os.sched_yield()
+    until(lambda: not any(Path(f"/proc/{pid}/cmdline").exists() for pid in everyone))

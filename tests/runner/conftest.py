@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import logging
 import socket
-import subprocess
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +20,8 @@ from api.serve import in_background, make_app
 from api.settings import Settings
 from db.local import stack
 from db.local.postgres import Server
+from tests.processes import working_in
+from tests.waiting import until
 
 
 class Database(Protocol):
@@ -34,40 +34,6 @@ class Database(Protocol):
     def api_url(self) -> str: ...
     @property
     def worker_url(self) -> str: ...
-
-
-def commit(folder: Path, files: Mapping[str, str]) -> str:
-    """Commits the files to the repository in the folder, made if need be; returns the commit."""
-    git = ["git", "-C", str(folder), "-c", "user.name=t", "-c", "user.email=t@example.com"]
-    if not (folder / ".git").exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        subprocess.run([*git, "init", "--quiet", "--initial-branch=main"], check=True)
-    for name, text in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    subprocess.run([*git, "add", "--all"], check=True)
-    subprocess.run([*git, "commit", "--quiet", "--message=x"], check=True)
-    done = subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True)
-    return done.stdout.strip()
-
-
-def until(check: Callable[[], Any], limit: float = 30) -> Any:
-    """What the check gives, once it gives something."""
-    deadline = time.monotonic() + limit
-    while not (found := check()):
-        assert time.monotonic() < deadline, "it did not come to that in time"
-        time.sleep(0.02)
-    return found
-
-
-@pytest.fixture(scope="session")
-def slow_repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Takes a few seconds to index, in each of which its progress moves."""
-    folder = tmp_path_factory.mktemp("slow") / "slow"
-    body = "".join(f"    x = x + {n} * (x - 1) if x else [x, {n}]\n" for n in range(150))
-    commit(folder, {f"src/m{n}.py": f"def f{n}(x):\n{body}    return x\n" for n in range(1200)})
-    return folder
 
 
 @dataclass
@@ -142,15 +108,7 @@ class Api:
 
     def processes(self) -> list[int]:
         """The indexers that work in this API's scratch folder, and their children."""
-        found = []
-        for path in Path("/proc").glob("[0-9]*"):
-            try:
-                where = (path / "cmdline").read_bytes() + bytes((path / "cwd").readlink())
-            except OSError:
-                continue
-            if bytes(self.run_dir / "scratch") in where:
-                found.append(int(path.name))
-        return found
+        return list(working_in(self.run_dir / "scratch"))
 
     def scratch(self) -> list[Path]:
         """What the scratch folder has of jobs."""

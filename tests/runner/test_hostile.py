@@ -13,8 +13,9 @@ import pytest
 from tests.githost import Host
 from tests.indexer.conftest import Git
 from tests.indexer.test_limits import MB, unfold
+from tests.waiting import until
 
-from .conftest import Api, Start, until
+from .conftest import Api, Start
 
 
 @pytest.fixture

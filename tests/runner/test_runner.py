@@ -13,8 +13,10 @@ import pytest
 
 from api import runner
 from api.client import ApiError
+from tests.repositories import commit
+from tests.waiting import until
 
-from .conftest import Start, commit, until
+from .conftest import Start
 
 PYTHON = "class A:\n    def f(self): ...\n\ndef g(): ...\n"
 
@@ -222,7 +224,7 @@ def waiting_after(api: Any, job_id: str, attempt: int) -> Any:
 
 
 def test_a_job_that_another_runner_left_is_taken_up(
-    start: Start, slow_repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(runner, "_RESCUE_SECONDS", 0.1)
     commit(tmp_path / "small", {"a.py": PYTHON})

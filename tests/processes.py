@@ -1,0 +1,28 @@
+"""The processes of this machine, as /proc has them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def working_in(folder: Path) -> dict[int, bytes]:
+    """Those that have the folder in their command line or are in it, but for this one."""
+    found = {}
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            where = (path / "cmdline").read_bytes() + bytes((path / "cwd").readlink())
+        except OSError:
+            continue
+        if bytes(folder) in where and int(path.name) != os.getpid():
+            found[int(path.name)] = where
+    return found
+
+
+def group_lives(group: int) -> bool:
+    """Whether a process group has a process left."""
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True

@@ -1,0 +1,16 @@
+"""Waiting for what comes of itself, instead of sleeping."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+
+def until(check: Callable[[], Any], limit: float = 30) -> Any:
+    """What the check gives, once it gives something; fails after so many seconds."""
+    deadline = time.monotonic() + limit
+    while not (found := check()):
+        assert time.monotonic() < deadline, "it did not come to that in time"
+        time.sleep(0.02)
+    return found
