@@ -19,7 +19,7 @@ from starlette.responses import Response
 from api.auth import Authenticator, Caller
 from api.body import read_object
 from api.errors import STATUS_BY_SQLSTATE, Problem, invalid, invalid_key, not_found
-from api.rpc import Answer, Rpc
+from api.rpc import Answer, Function, Rpc
 from api.schema import UNFINISHED, IndexRequest, index_request, list_request
 from api.settings import Settings
 
@@ -78,14 +78,7 @@ async def create_index_job(request: JobsRequest) -> Response:
 
 async def get_job_status(request: JobsRequest) -> Response:
     """GET /jobs/{job_id}: the job, or 404 when it is missing or another tenant's."""
-    caller = await _user(request)
-    answer = await request.state.rpc.call(
-        "api_get_job_status",
-        p_api_key=caller.api_key,
-        p_claims=caller.claims,
-        p_job_id=_job_id(request),
-    )
-    return _respond_job(request, answer)
+    return _respond_job(request, await _call_for_job(request, "api_get_job_status"))
 
 
 async def list_index_jobs(request: JobsRequest) -> Response:
@@ -118,25 +111,13 @@ async def list_index_jobs(request: JobsRequest) -> Response:
 
 async def get_job_history(request: JobsRequest) -> Response:
     """GET /jobs/{job_id}/events: the events and the attempts of the job."""
-    caller = await _user(request)
-    answer = await request.state.rpc.call(
-        "api_get_job_history",
-        p_api_key=caller.api_key,
-        p_claims=caller.claims,
-        p_job_id=_job_id(request),
-    )
+    answer = await _call_for_job(request, "api_get_job_history")
     return _respond(answer, 200, {"Cache-Control": "private, no-cache"})
 
 
 async def cancel_index_job(request: JobsRequest) -> Response:
     """DELETE /jobs/{job_id}: 200 with the cancelled job, 202 when its worker was asked to."""
-    caller = await _user(request)
-    answer = await request.state.rpc.call(
-        "api_cancel_index_job",
-        p_api_key=caller.api_key,
-        p_claims=caller.claims,
-        p_job_id=_job_id(request),
-    )
+    answer = await _call_for_job(request, "api_cancel_index_job")
     headers = {"Cache-Control": "private, no-cache", "ETag": f'W/"{answer.job_version}"'}
     if answer.job_status in UNFINISHED:
         return _respond(answer, 202, {**headers, **_POLL_AFTER})
@@ -179,6 +160,14 @@ async def _user(request: JobsRequest) -> Caller:
             hint="Send a user's API key or token.",
         )
     return caller
+
+
+async def _call_for_job(request: JobsRequest, function: Function) -> Answer:
+    """What a function answers that takes a user and the job in the path."""
+    caller = await _user(request)
+    return await request.state.rpc.call(
+        function, p_api_key=caller.api_key, p_claims=caller.claims, p_job_id=_job_id(request)
+    )
 
 
 async def _count_only(request: JobsRequest, caller: Caller) -> Answer:

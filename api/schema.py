@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final, Literal, TypedDict
+from typing import Any, Final, Literal, NotRequired, TypedDict
 from urllib.parse import urlsplit
 
 from api.errors import Problem, invalid
@@ -31,10 +31,15 @@ class JobStats(TypedDict):
     """What index_jobs.stats has once a job of the built-in indexer is completed."""
 
     files_indexed: int
+    files_unchanged: int
     symbols_extracted: int
     files_skipped: int
     bytes: int
     languages: dict[str, int]
+    skipped: dict[str, int]
+    unparsed: int
+    reused: NotRequired[Literal[True]]
+    reused_job_id: NotRequired[str]
 
 
 class JobMetadata(TypedDict, total=False):

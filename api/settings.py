@@ -26,8 +26,6 @@ class Settings(BaseSettings):
         frozen=True, extra="ignore", env_ignore_empty=True, populate_by_name=True
     )
 
-    database_url: str | None = Field(default=None, repr=False)
-    """The migrator's login. The API never uses it."""
     api_database_url: str | None = Field(default=None, repr=False)
     """The login of the HTTP layer: a member of job_http, which may execute api_* and no more."""
     worker_database_url: str | None = Field(default=None, repr=False)

@@ -17,7 +17,6 @@ from psycopg.rows import TupleRow, dict_row
 from db import catalogue, migrate
 from db.catalogue import Fact, Facts
 
-OLDEST_SERVER = 15
 REWRITE = (
     "write all functions and policies as this release has them: "
     'index-jobs doctor --sql | psql "$DATABASE_URL"'
@@ -69,11 +68,11 @@ def _findings(connection: psycopg.Connection[TupleRow], version: str | None) -> 
 
 
 def _server(major: int) -> Iterator[Finding]:
-    if major < OLDEST_SERVER:
+    if major < migrate.OLDEST_SERVER:
         yield Finding(
             "server",
             f"Postgres {major}",
-            f"is older than Postgres {OLDEST_SERVER}, the oldest that is tested",
+            f"is older than Postgres {migrate.OLDEST_SERVER}, the oldest that is tested",
             "upgrade the server",
         )
 

@@ -39,6 +39,7 @@ STALE_LOCK_ROW = timedelta(
     hours=1
 )  # a yoyo lock row older than this is left over from a killed run
 CONNECT_TIMEOUT = 10  # seconds
+OLDEST_SERVER = 15  # the oldest major version of Postgres that is tested
 
 Report = Callable[[str, float], None]
 

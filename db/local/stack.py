@@ -33,7 +33,6 @@ Step = Callable[[str, float | None, str], None]
 
 BOOTSTRAP = Path(__file__).with_name("bootstrap.sql")
 API_LOGIN, WORKER_LOGIN = "index_jobs_api", "index_jobs_worker"
-OLDEST_SERVER = 15
 PATIENCE = 60.0  # seconds to wait for another command that is just starting the server
 TOKEN_YEARS = 10
 
@@ -141,9 +140,10 @@ def database(options: Options, *, step: Step = quiet) -> Iterator[Database]:
             version = connection.info.server_version
             info = connection.info
             place = f"{info.host or 'local'}:{info.port}/{info.dbname}"
-        if version < OLDEST_SERVER * 10_000:
+        if version < migrate.OLDEST_SERVER * 10_000:
             raise StackError(
-                f"DATABASE_URL is Postgres {version // 10_000}; {OLDEST_SERVER} or newer is needed"
+                f"DATABASE_URL is Postgres {version // 10_000}; "
+                f"{migrate.OLDEST_SERVER} or newer is needed"
             )
         step(f"Postgres {_version(version)}", time.monotonic() - started, place)
         yield Database(options.database_url, None)
