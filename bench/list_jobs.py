@@ -12,18 +12,14 @@ from __future__ import annotations
 
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, LiteralString
 
 import psycopg
 
-from db import migrate
-from db.local import postgres
-from db.local.stack import BOOTSTRAP
+from db.local import postgres, stack
 
 CALLS = 400
 LIMIT = 1.3
@@ -71,16 +67,13 @@ ORGANIZATION = f"00000000-0000-4000-9000-{1:012x}"
 @contextmanager
 def database() -> Iterator[psycopg.Connection[Any]]:
     """A superuser's connection to a new database with the migrations."""
-    with tempfile.TemporaryDirectory(prefix="index-jobs-bench-", dir="/tmp") as folder:
-        Path(folder).chmod(0o711)
-        settings = {"fsync": "off", "max_wal_size": "4GB", "shared_buffers": "512MB"}
-        with (
-            postgres.run(Path(folder) / "pgdata", port=0, settings=settings) as server,
-            psycopg.connect(server.url(), autocommit=True) as connection,
-        ):
-            connection.execute(BOOTSTRAP.read_bytes())
-            migrate.apply(server.url())
-            yield connection
+    settings = {"fsync": "off", "max_wal_size": "4GB", "shared_buffers": "512MB"}
+    with (
+        postgres.temporary(settings=settings) as server,
+        psycopg.connect(server.url(), autocommit=True) as connection,
+    ):
+        stack.prepare(stack.Database(server.url(), server))
+        yield connection
 
 
 def cost(

@@ -28,6 +28,7 @@ from statistics import median, quantiles
 from typing import Any
 
 import httpx
+from dotenv import dotenv_values
 
 _RATE = 20
 _SLOTS = 2
@@ -80,9 +81,8 @@ def served(folder: Path) -> Iterator[tuple[str, str]]:
         told = process.stdout or ()
         if not any("API at " in line for line in told):
             raise SystemExit("the stack could not be started")
-        lines = (run_dir / "dev.env").read_text().splitlines()
-        names = dict(line.removeprefix("export ").split("=", 1) for line in lines if "=" in line)
-        yield names["API_URL"].strip("'\""), names["CAROL_KEY"].strip("'\"")
+        names = dotenv_values(run_dir / "dev.env")
+        yield str(names["API_URL"]), str(names["CAROL_KEY"])
     finally:
         process.terminate()
         process.communicate(timeout=60)

@@ -9,11 +9,9 @@ from __future__ import annotations
 import asyncio
 import json
 import statistics
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from uuid import uuid4
 
 import httpx
@@ -24,7 +22,7 @@ from api.rpc import DatabaseRpc, Rpc
 from api.rpc_supabase import SupabaseRpc
 from api.settings import Settings
 from db.local import stack
-from db.local.postgres import run
+from db.local.postgres import temporary
 from tests.supabase import postgrest
 
 POLLS = 1_000
@@ -37,9 +35,7 @@ JWT_SECRET = "a secret of the bench that is more than 32 bytes long"  # noqa: S1
 def places() -> Iterator[tuple[str, str, str, str]]:
     """The HTTP layer's URL of a database, PostgREST's address, a user and a job of the user's."""
     with ExitStack() as at_exit:
-        folder = Path(at_exit.enter_context(tempfile.TemporaryDirectory(dir="/tmp")))
-        folder.chmod(0o711)
-        server = at_exit.enter_context(run(folder / "pgdata", port=0))
+        server = at_exit.enter_context(temporary())
         stack.prepare(stack.Database(server.url(), server))
         user = str(uuid4())
         with psycopg.connect(server.url(), autocommit=True) as connection:

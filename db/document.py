@@ -356,17 +356,12 @@ def _code(text: str) -> str:
 def main() -> int:
     """Writes the files; returns the exit code."""
     try:
-        with tempfile.TemporaryDirectory(prefix="index-jobs-docs-") as folder:
-            Path(folder).chmod(0o711)  # root's server runs as another user
-            with (
-                postgres.run(Path(folder, "pgdata"), port=0) as server,
-                stack.connect(server.url()) as connection,
-            ):
-                stack.prepare(stack.Database(server.url(), server))
-                written = documents(connection)
-                facts = catalogue.facts(connection)
-                written["db/catalogue.json"] = catalogue.snapshot(facts)
-                written[TYPES] = typescript(server.url())
+        with postgres.temporary() as server, stack.connect(server.url()) as connection:
+            stack.prepare(stack.Database(server.url(), server))
+            written = documents(connection)
+            facts = catalogue.facts(connection)
+            written["db/catalogue.json"] = catalogue.snapshot(facts)
+            written[TYPES] = typescript(server.url())
     except (
         FetchError,
         stack.StackError,

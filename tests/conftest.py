@@ -6,9 +6,7 @@ They are the tests' own, on temporary directories; DATABASE_URL is never looked 
 from __future__ import annotations
 
 import os
-import shutil
 import signal
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -22,7 +20,7 @@ from psycopg import sql
 
 import db.migrate
 from db.local.fetch import pgtap_sql, postgres_binaries
-from db.local.postgres import Server, run
+from db.local.postgres import Server, temporary
 from tests.repositories import commit, modules
 
 Owner = Literal["superuser", "ordinary", "supabase"]
@@ -218,19 +216,11 @@ def clusters() -> Iterator[Callable[..., Cluster]]:
         def cluster(major: int, owner: Owner = "ordinary") -> Cluster:
             key = (major, owner == "supabase")
             if key not in started:
-                folder = Path(tempfile.mkdtemp(prefix="index-jobs-tests-", dir="/tmp"))
-                at_exit.callback(shutil.rmtree, folder, ignore_errors=True)
-                folder.chmod(0o711)  # root's server runs as another user
                 settings = dict(SETTINGS)
                 if major == 18:
                     settings["shared_preload_libraries"] = "pg_stat_statements"
                 server = at_exit.enter_context(
-                    run(
-                        folder / "pgdata",
-                        port=0,
-                        settings=settings,
-                        binaries=postgres_binaries(major),
-                    )
+                    temporary(settings=settings, binaries=postgres_binaries(major))
                 )
                 started[key] = Cluster(server, hosted=owner == "supabase")
             return started[key]

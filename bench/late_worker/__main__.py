@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -24,9 +23,8 @@ import procrastinate
 import psycopg
 from procrastinate.jobs import Status
 
-from db import migrate
-from db.local import postgres
-from db.local.stack import BOOTSTRAP
+from db.local import postgres, stack
+from db.local.fetch import node_modules
 
 HERE = Path(__file__).parent
 
@@ -34,8 +32,7 @@ HERE = Path(__file__).parent
 def ours(url: str) -> str:
     """Story and end on this project."""
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(BOOTSTRAP.read_bytes())
-        migrate.apply(url)
+        stack.prepare(stack.Database(url, None))
         connection.execute("insert into auth.users (id) values (gen_random_uuid())")
         connection.execute(
             "insert into public.repositories (full_name, git_url, owner_user_id)"
@@ -79,18 +76,16 @@ def _complete(connection: psycopg.Connection[Any], job: Any, attempt: int, worke
 
 def pg_boss(url: str) -> list[str]:
     """Story and end on pg-boss: by the id alone, and by the attempt as well."""
-    bin_dir = Path(sys.executable).parent
-    environment = {**os.environ, "PATH": f"{bin_dir}{os.pathsep}{os.environ.get('PATH', '')}"}
-    with tempfile.TemporaryDirectory(prefix="index-jobs-late-") as folder:
-        for name in ("package.json", "package-lock.json", "pg_boss.mjs"):
-            shutil.copy(HERE / name, folder)
-        for command in (
-            ["npm", "ci", "--silent", "--no-audit", "--no-fund"],
-            ["node", "pg_boss.mjs", url],
-        ):
-            done = subprocess.run(
-                command, cwd=folder, env=environment, check=True, stdout=subprocess.PIPE, text=True
-            )
+    with tempfile.TemporaryDirectory(prefix="index-jobs-") as folder:
+        shutil.copy(HERE / "pg_boss.mjs", folder)
+        Path(folder, "node_modules").symlink_to(node_modules(HERE))
+        done = subprocess.run(
+            [Path(sys.executable).with_name("node"), "pg_boss.mjs", url],
+            cwd=folder,
+            check=True,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
     said = json.loads(done.stdout)
     return [
         _line(
@@ -142,19 +137,17 @@ def _line(who: str, late: str, owner: str, status: str, result: str) -> str:
 
 
 def main() -> int:
-    with tempfile.TemporaryDirectory(prefix="index-jobs-late-", dir="/tmp") as folder:
-        Path(folder).chmod(0o711)
-        with postgres.run(Path(folder) / "pgdata", port=0, settings={"fsync": "off"}) as server:
-            with psycopg.connect(server.url(), autocommit=True) as connection:
-                for name in ("ours", "boss", "procrastinate"):
-                    connection.execute(f"create database {name}".encode())
-            own = ours(server.url("ours"))
-            print("| on | the late worker | the worker that has the job | what stands |")
-            print("|---|---|---|---|")
-            print(own)
-            for line in pg_boss(server.url("boss")):
-                print(line)
-            print(asyncio.run(procrastinates(server.url("procrastinate"))))
+    with postgres.temporary(settings={"fsync": "off"}) as server:
+        with psycopg.connect(server.url(), autocommit=True) as connection:
+            for name in ("ours", "boss", "procrastinate"):
+                connection.execute(f"create database {name}".encode())
+        own = ours(server.url("ours"))
+        print("| on | the late worker | the worker that has the job | what stands |")
+        print("|---|---|---|---|")
+        print(own)
+        for line in pg_boss(server.url("boss")):
+            print(line)
+        print(asyncio.run(procrastinates(server.url("procrastinate"))))
     return 0 if "stale_attempt" in own else 1
 
 

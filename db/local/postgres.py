@@ -30,7 +30,7 @@ from urllib.parse import quote
 from db.local.account import Account, executable_binaries, home_of, server_account
 from db.local.fetch import FetchError, postgres_binaries
 
-__all__ = ["PostgresError", "Server", "postgres_binaries", "run"]
+__all__ = ["PostgresError", "Server", "postgres_binaries", "run", "temporary"]
 
 HOST = "127.0.0.1"
 PATIENCE = 60.0  # seconds, for a start (crash recovery included), a stop, another process's start
@@ -97,6 +97,17 @@ def run(
             yield server
     finally:
         os.close(lock)
+
+
+@contextmanager
+def temporary(
+    *, settings: Mapping[str, str] = MappingProxyType({}), binaries: Path | None = None
+) -> Iterator[Server]:
+    """A server on a data directory of its own, which is removed at the end. As `run` otherwise."""
+    with tempfile.TemporaryDirectory(prefix="index-jobs-", dir="/tmp") as folder:
+        Path(folder).chmod(0o711)  # root's server runs as another user
+        with run(Path(folder, "pgdata"), port=0, settings=settings, binaries=binaries) as server:
+            yield server
 
 
 @contextmanager
