@@ -9,7 +9,6 @@ its work is dropped without a word.
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import json
 import logging
 import os
@@ -18,7 +17,6 @@ import shutil
 import signal
 import socket
 import sys
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict
@@ -34,6 +32,7 @@ from api import runner_rpc
 from api.indexer.extractor import fingerprint
 from api.indexer.protocol import Limits
 from api.runner_rpc import Base, Index, Job, Progress
+from api.scratch import Scratch, remove
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +48,6 @@ _STORE_ATTEMPTS = 10
 _TRANSIENT = {"host_unreachable", "internal_error", "interrupted"}
 _LINE_BYTES = 1024 * 1024
 _INHERITED = {"HOME", "LANG", "LC_ALL", "PATH", "SSL_CERT_DIR", "SSL_CERT_FILE"}
-_REMOVALS = 50
 
 Call = Callable[[psycopg.AsyncConnection[Any]], Awaitable[Any]]
 
@@ -234,7 +232,7 @@ class Runner:
             logger.exception("job %s attempt %s could not be ended", job.id, job.attempt)
         finally:
             self._overdue.discard(job.id)
-            await asyncio.to_thread(_remove, folder)
+            await asyncio.to_thread(remove, folder)
 
     async def _attempt(self, job: Job, folder: Path) -> None:
         try:
@@ -429,60 +427,6 @@ class Latest:
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._closed.wait()
-
-
-class Scratch:
-    """A runner's own folder; those of runners that died are removed when the next one opens.
-
-    A live runner holds a file lock in its folder, which the system drops with the process.
-    """
-
-    def __init__(self, root: Path, name: str) -> None:
-        self.folder = root / name.replace(":", "-")
-        self._root = root
-
-    def open(self) -> None:
-        self._root.mkdir(parents=True, exist_ok=True)
-        guard = os.open(self._root / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(guard, fcntl.LOCK_EX)
-            for folder in self._root.iterdir():
-                if folder.is_dir() and self._is_abandoned(folder):
-                    _remove(folder)
-            self.folder.mkdir(mode=0o700)
-            self._lock = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-            fcntl.flock(self._lock, fcntl.LOCK_EX)
-        finally:
-            os.close(guard)
-
-    def close(self) -> None:
-        _remove(self.folder)
-        os.close(self._lock)
-
-    @staticmethod
-    def _is_abandoned(folder: Path) -> bool:
-        try:
-            descriptor = os.open(folder / "lock", os.O_RDWR)
-        except FileNotFoundError:
-            return True
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        else:
-            return True
-        finally:
-            os.close(descriptor)
-
-
-def _remove(folder: Path) -> None:
-    """Removes a folder, in which processes that were just killed may still be writing."""
-    for _ in range(_REMOVALS):
-        shutil.rmtree(folder, ignore_errors=True)
-        if not folder.exists():
-            return
-        time.sleep(0.1)
-    logger.warning("the folder %s could not be removed", folder)
 
 
 async def run_indexer(

@@ -106,7 +106,8 @@ class Desk:
 
 
 @contextmanager
-def _new_desk() -> Iterator[Desk]:
+def new_desk() -> Iterator[Desk]:
+    """A run directory with nothing in it, removed at the end."""
     folder = Path(tempfile.mkdtemp(prefix="index-jobs-cli-", dir="/tmp"))
     folder.chmod(0o711)  # root's Postgres runs as another user
     try:
@@ -118,14 +119,14 @@ def _new_desk() -> Iterator[Desk]:
 @pytest.fixture(scope="module")
 def desk() -> Iterator[Desk]:
     """One run directory for the tests of a module, with its database."""
-    with _new_desk() as desk:
+    with new_desk() as desk:
         yield desk
 
 
 @pytest.fixture
 def fresh_desk() -> Iterator[Desk]:
     """A run directory for one test, with nothing in it."""
-    with _new_desk() as desk:
+    with new_desk() as desk:
         yield desk
 
 

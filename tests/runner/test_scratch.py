@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from api.runner import Scratch
+from api.scratch import Scratch
 
 
 def test_the_folder_is_there_while_it_is_open_and_gone_after(tmp_path: Path) -> None:
@@ -18,7 +18,7 @@ def test_the_folder_is_there_while_it_is_open_and_gone_after(tmp_path: Path) -> 
 
 
 def test_the_next_runner_removes_what_a_killed_one_left(tmp_path: Path) -> None:
-    left = "import os, sys; from pathlib import Path; from api.runner import Scratch;"
+    left = "import os, sys; from pathlib import Path; from api.scratch import Scratch;"
     left += "s = Scratch(Path(sys.argv[1]), 'host:1:dead'); s.open();"
     left += "(s.folder / 'work').mkdir(); os.kill(os.getpid(), 9)"
     subprocess.run([sys.executable, "-c", left, str(tmp_path)], check=False)

@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -22,7 +21,7 @@ import pytest
 
 from db.local.fetch import node_modules
 from tests.api.conftest import JWT_SECRET, serve
-from tests.cli.conftest import Desk
+from tests.cli.conftest import new_desk
 from tests.supabase import postgrest
 from tests.supabase.conftest import token
 
@@ -140,17 +139,9 @@ def places(clusters: Callable[[int], Any]) -> Iterator[Callable[[str], Somewhere
 
 @contextmanager
 def _served() -> Iterator[Somewhere]:
-    folder = Path(tempfile.mkdtemp(prefix="index-jobs-clients-", dir="/tmp"))
-    folder.chmod(0o711)  # root's Postgres runs as another user
-    desk = Desk(folder)
-    try:
-        with desk.serving(PORT="0", RUNNER_CONCURRENCY="0"):
-            env = desk.dev_env
-            yield Somewhere(
-                env["API_URL"], env["ANON_KEY"], env["JWT_SECRET"], env["DEV_DATABASE_URL"]
-            )
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with new_desk() as desk, desk.serving(PORT="0", RUNNER_CONCURRENCY="0"):
+        env = desk.dev_env
+        yield Somewhere(env["API_URL"], env["ANON_KEY"], env["JWT_SECRET"], env["DEV_DATABASE_URL"])
 
 
 @pytest.mark.parametrize("script", ["sync.py", "asynchronous.py", "client.mjs"])
