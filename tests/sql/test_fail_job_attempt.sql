@@ -7,16 +7,16 @@ select tests.job_for(tests.alice_repository()) as id into temp job;
 grant select on job to public;
 select tests.act_as_worker();
 
-select throws_ok(
-  $$ select fail_job_attempt((select id from job), 0, 'x') $$,
-  'PT409', null, 'a job that nobody began has no attempt to fail');
+select is(
+  tests.refusal($$ select fail_job_attempt((select id from job), 0, 'x') $$),
+  'PT409 not_processing job_id', 'a job that nobody began has no attempt to fail');
 select claim_index_job('w1', '30 seconds');
-select throws_ok(
-  $$ select fail_job_attempt((select id from job), 1, E' \n') $$,
-  'PT422', null, 'a failure says why');
-select throws_ok(
-  $$ select fail_job_attempt((select id from job), 1, 'x', null) $$,
-  'PT422', null, 'a failure says whether another attempt may succeed');
+select is(
+  tests.refusal($$ select fail_job_attempt((select id from job), 1, E' \n') $$),
+  'PT422 error_required error', 'a failure says why');
+select is(
+  tests.refusal($$ select fail_job_attempt((select id from job), 1, 'x', null) $$),
+  'PT422 invalid_retryable retryable', 'a failure says whether another attempt may succeed');
 select results_eq(
   $$ select j.status::text, j.attempt, j.lease_expires_at, j.last_error, j.error_message,
        j.retry_at between private.clock() + '2.5 seconds' and private.clock() + '5 seconds'
@@ -26,15 +26,15 @@ select results_eq(
 select is(
   (select j.version from fail_job_attempt((select id from job), 1, 'https://u:p@h is down') as j),
   3::bigint, 'the same report again changes nothing');
-select throws_ok(
-  $$ select fail_job_attempt((select id from job), 1, 'something else') $$,
-  'PT409', null, 'an attempt ends once');
-select throws_ok(
-  $$ select update_job_status((select id from job), 'completed', '{}', 1) $$,
-  'PT409', null, 'a worker that reported its failure cannot complete the job');
-select throws_ok(
-  $$ select report_job_progress((select id from job), 1, p_lease => '1 hour') $$,
-  'PT409', null, 'nor keep it by a heartbeat');
+select is(
+  tests.refusal($$ select fail_job_attempt((select id from job), 1, 'something else') $$),
+  'PT409 stale_attempt attempt', 'an attempt ends once');
+select is(
+  tests.refusal($$ select update_job_status((select id from job), 'completed', '{}', 1) $$),
+  'PT409 stale_attempt attempt', 'a worker that reported its failure cannot complete the job');
+select is(
+  tests.refusal($$ select report_job_progress((select id from job), 1, p_lease => '1 hour') $$),
+  'PT409 stale_attempt attempt', 'nor keep it by a heartbeat');
 select is_empty(
   $$ select claim_index_job('w2', '30 seconds') $$, 'nobody gets the job before retry_at');
 
@@ -42,9 +42,9 @@ select tests.advance_clock('5 seconds');
 select is(
   (select j.attempt from claim_index_job('w2', '30 seconds') as j), 2,
   'from retry_at on the next worker begins the next attempt');
-select throws_ok(
-  $$ select fail_job_attempt((select id from job), 1, 'https://u:p@h is down') $$,
-  'PT409', null, 'a late worker is refused');
+select is(
+  tests.refusal($$ select fail_job_attempt((select id from job), 1, 'https://u:p@h is down') $$),
+  'PT409 stale_attempt attempt', 'a late worker is refused');
 select results_eq(
   $$ select j.status::text, j.error_message, j.last_error, j.completed_at, j.retry_at
      from fail_job_attempt((select id from job), 2, 'no such ref', false) as j $$,

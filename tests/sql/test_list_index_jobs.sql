@@ -64,12 +64,16 @@ select is(
   (select count(*) from list_index_jobs(tests.acme(), p_status => 'pending')), 1::bigint,
   'the service lists any organization');
 
-select throws_ok(
-  $$ select list_index_jobs(p_status => 'done') $$, 'PT422', null, 'a status is one of five');
-select throws_ok(
-  $$ select list_index_jobs(p_cursor => '2030-02-30T12:00:00Z,' || gen_random_uuid()) $$,
-  'PT422', null, 'a cursor is checked');
-select throws_ok($$ select list_index_jobs(p_limit => 101) $$, 'PT422', null, 'a page is bounded');
+select is(
+  tests.refusal($$ select list_index_jobs(p_status => 'done') $$),
+  'PT422 unknown_status status', 'a status is one of five');
+select is(
+  tests.refusal(
+    $$ select list_index_jobs(p_cursor => '2030-02-30T12:00:00Z,' || gen_random_uuid()) $$),
+  'PT422 invalid_cursor cursor', 'a cursor is checked');
+select is(
+  tests.refusal($$ select list_index_jobs(p_limit => 101) $$),
+  'PT422 invalid_limit limit', 'a page is bounded');
 
 select * from finish();
 rollback;

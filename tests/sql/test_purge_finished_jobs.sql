@@ -26,9 +26,9 @@ select is(
   (select count(*) from jobs as j, get_job_status(j.id) where j.no in (4, 5)), 2::bigint,
   'those are still there');
 select isnt_empty('select from indexed_files', 'what a job indexed outlives it');
-select throws_ok(
-  $$ select get_job_history((select id from jobs where no = 1)) $$,
-  'PT404', null, 'events go with their job');
+select is(
+  tests.refusal($$ select get_job_history((select id from jobs where no = 1)) $$),
+  'PT404', 'events go with their job');
 select results_eq(
   $$ select t.day, t.status::text, t.jobs, t.started, t.attempts, t.seconds
      from private.job_totals as t $$,
@@ -41,8 +41,9 @@ select results_eq(
      where t.status = 'failed' $$,
   $$ values ('2030-01-02'::date, 'failed', 1::bigint, 0::bigint, 0::numeric) $$,
   'a job that never began adds no time');
-select throws_ok(
-  $$ select purge_finished_jobs(null) $$, 'PT422', null, 'an age is needed');
+select is(
+  tests.refusal($$ select purge_finished_jobs(null) $$),
+  'PT422 invalid_older_than older_than', 'an age is needed');
 select tests.act_as(tests.alice());
 select throws_ok(
   $$ select purge_finished_jobs() $$, '42501', null, 'a user deletes nothing');

@@ -14,14 +14,15 @@ select results_eq(
      from record_index_run(tests.alice_repository(), 'failed', p_error => 'no such ref',
        p_ref => 'dev', p_commit_sha => repeat('a', 40)) as j $$,
   $$ values ('failed', 'no such ref', 'dev', repeat('a', 40)) $$, 'or a failed one');
-select throws_ok(
-  $$ select record_index_run(tests.alice_repository(), 'failed') $$,
-  'PT422', null, 'a failure says why');
-select throws_ok(
-  $$ select record_index_run(tests.alice_repository(), 'processing') $$,
-  'PT422', null, 'a run that is recorded has ended');
-select throws_ok(
-  $$ select record_index_run(gen_random_uuid()) $$, 'PT404', null, 'a repository is needed');
+select is(
+  tests.refusal($$ select record_index_run(tests.alice_repository(), 'failed') $$),
+  'PT422 error_required metadata', 'a failure says why');
+select is(
+  tests.refusal($$ select record_index_run(tests.alice_repository(), 'processing') $$),
+  'PT422 unknown_status status', 'a run that is recorded has ended');
+select is(
+  tests.refusal($$ select record_index_run(gen_random_uuid()) $$),
+  'PT404', 'a repository is needed');
 
 select tests.act_as(tests.alice());
 select throws_ok(

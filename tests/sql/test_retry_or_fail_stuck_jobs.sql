@@ -46,9 +46,9 @@ select results_eq(
 select is(
   (select j.error_message from get_job_status(tests.job('last')) as j),
   'the worker was lost and all 1 attempts are used up', 'a job that has none left is failed');
-select throws_ok(
-  $$ select report_job_progress(tests.job('leased'), 1, p_lease => '30 seconds') $$,
-  'PT409', null, 'the lost worker is refused when it comes back');
+select is(
+  tests.refusal($$ select report_job_progress(tests.job('leased'), 1, p_lease => '30 seconds') $$),
+  'PT409 stale_attempt attempt', 'the lost worker is refused when it comes back');
 
 select tests.advance_clock('30 seconds');
 select results_eq(
@@ -69,10 +69,12 @@ select results_eq(
      select j.status::text from get_job_status(tests.job('queued')) as j $$,
   $$ values ('processing'), ('failed') $$,
   'a job that a queue runs is failed, for nobody here begins it again');
-select throws_ok(
-  $$ select retry_or_fail_stuck_jobs('-1 second') $$, 'PT422', null, 'an age is not negative');
-select throws_ok(
-  $$ select retry_or_fail_stuck_jobs(p_limit => 0) $$, 'PT422', null, 'a batch has a size');
+select is(
+  tests.refusal($$ select retry_or_fail_stuck_jobs('-1 second') $$),
+  'PT422 invalid_older_than older_than', 'an age is not negative');
+select is(
+  tests.refusal($$ select retry_or_fail_stuck_jobs(p_limit => 0) $$),
+  'PT422 invalid_limit limit', 'a batch has a size');
 
 select * from finish();
 rollback;
