@@ -163,7 +163,7 @@ def prepare(base: Database, *, step: Step = quiet) -> list[str]:
     with connect(base.url) as connection, _explained("prepare the database"):
         connection.execute(BOOTSTRAP.read_bytes())
     applied = migrate.apply(base.url)
-    count = len(list(migrate.MIGRATIONS.glob("*.rollback.sql")))
+    count = len(migrate.names())
     detail = f"{len(applied)} new" if applied else "nothing new"
     step(f"{count} migrations", time.monotonic() - started, detail)
     return applied
