@@ -144,10 +144,15 @@ def call_strategy(draw: st.DrawFn, job_id: UUID, attempt: int) -> Call:
             {**common, "error": error, "retryable": retryable},
             lambda job, now: job.fail_attempt(now, attempt=named, error=error, retryable=retryable),
         )
+    return cancelling(job_id)
+
+
+def cancelling(job_id: UUID) -> Call:
+    """The call of a user who does not want the job any more."""
     return Call(
         "cancel",
         "select from public.cancel_index_job(%(id)s)",
-        common,
+        {"id": job_id},
         lambda job, now: job.cancel(now),
     )
 
@@ -164,6 +169,8 @@ class Machine(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         self.world.first.execute("delete from public.index_jobs")
+        for connection in (self.world.first, self.world.second):
+            connection.execute("select setseed(0)")  # the jitter of retries: the same in each life
         self._set_clock()
         self.create("alice")
 
@@ -236,6 +243,16 @@ class Machine(RuleBasedStateMachine):
         if row != expected:
             raise LieError(f"rescue at {self.now}: {row}, not {expected}; {self.jobs}")
         self._compare("rescue")
+
+    @rule(data=st.data())
+    def ignore_a_request_to_cancel(self, data: st.DataObject) -> None:
+        job_id = data.draw(st.sampled_from([*self.jobs]), "job")
+        call = cancelling(job_id)
+        self._expect(
+            call, job_id, run(self.world.first, call, TENANTS[self.jobs[job_id].tenant][0])
+        )
+        self.advance(60)
+        self.rescue(3600)
 
     def _set_clock(self) -> None:
         self.world.first.execute("select tests.set_clock(%s)", (self.now,))

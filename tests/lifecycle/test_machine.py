@@ -22,13 +22,12 @@ FUNCTIONS = Path(__file__).parent.parent.parent / "db/functions"
 
 @dataclass(frozen=True)
 class Mutant:
-    """A database in which one text of a function is another one; a rare one is found late."""
+    """A database in which one text of a function is another one."""
 
     name: str
     file: str
     old: str
     new: str
-    rare: bool = False
 
 
 MUTANTS = [
@@ -96,7 +95,6 @@ MUTANTS = [
         "retry_or_fail_stuck_jobs.sql",
         "j.cancel_requested_at <= v_asked - interval '1 minute'",
         "false",
-        rare=True,
     ),
 ]  # fmt: skip
 
@@ -131,14 +129,7 @@ def test_no_life_of_a_job_is_a_lie(database: Any, proving: bool) -> None:
     live(database, lives=LIVES if proving else 12, random=proving, reproduce=True)
 
 
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Rare mutants take minutes: they are for --prove."""
-    if "mutant" in metafunc.fixturenames:
-        proving = metafunc.config.getoption("--prove")
-        mutants = [mutant for mutant in MUTANTS if proving or not mutant.rare]
-        metafunc.parametrize("mutant", mutants, ids=lambda mutant: mutant.name)
-
-
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
 def test_a_mutant_is_found(new_database: Callable[[], Any], proving: bool, mutant: Mutant) -> None:
     text = (FUNCTIONS / mutant.file).read_text()
     assert mutant.old in text
