@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TextColumn
 from rich.text import Text
 
 from api.schema import IndexJob
@@ -46,7 +46,7 @@ class Terminal:
             TextColumn("  {task.description}", markup=False),
             BarColumn(bar_width=24),
             TextColumn("{task.fields[detail]}", markup=False),
-            TimeElapsedColumn(),
+            TextColumn("{task.elapsed:.0f} s"),
         )
         with Progress(*columns, console=self._console, transient=True) as bar:
             yield JobView(self, bar)

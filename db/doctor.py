@@ -182,7 +182,7 @@ def _stuck_jobs(connection: psycopg.Connection[TupleRow]) -> Iterator[Finding]:
             "stuck jobs",
             "public.index_jobs",
             f"could not be read as service_role: {error.diag.message_primary}",
-            "mend the rest first; then use a login that may become service_role",
+            "use the login that migrates, or another one that may become service_role",
         )
         return
     for row in rows:
