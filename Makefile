@@ -66,6 +66,7 @@ docs: .venv/test  ## Write what is made from the schema: documents, TypeScript t
 	@$(BIN)/python -m db.document
 
 hooks: .venv/test  ## Have git run make check before each commit
+	@mkdir -p "$$(git rev-parse --git-path hooks)"
 	@printf '#!/bin/sh\n! git ls-files -o --exclude-standard db supabase | grep . || { echo "git add these first"; exit 1; }\nexec make check\n' > "$$(git rev-parse --git-path hooks/pre-commit)"
 	@chmod +x "$$(git rev-parse --git-path hooks/pre-commit)"
 
