@@ -124,7 +124,10 @@ class Authenticator:
         return claims
 
     def _caller(self, claims: dict[str, Any]) -> Caller:
-        lifetime = claims["exp"] - time.time()
+        expires = claims["exp"]
+        if not isinstance(expires, int | float):  # RFC 7519: a number
+            raise jwt.DecodeError("exp is not a number")
+        lifetime = expires - time.time()
         if lifetime <= 0:
             raise jwt.ExpiredSignatureError
         role = claims.get("role", "anon")

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Literal, Self, cast
+from urllib.parse import quote
 
 import httpx
 
@@ -45,6 +46,11 @@ class Created:
 
     answer: IndexResponse
     seconds: float
+
+    @property
+    def job_id(self) -> str:
+        """The job, also where the API does not track it and tells the runId alone."""
+        return self.answer["runId"]
 
 
 class Client:
@@ -84,11 +90,12 @@ class Client:
         """POST /index."""
         headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
         response = self._patiently("POST", "/index", json=request, headers=headers)
-        return Created(cast(IndexResponse, response.json()), response.elapsed.total_seconds())
+        answer = cast(IndexResponse, self._record(response, "runId"))
+        return Created(answer, response.elapsed.total_seconds())
 
     def get_job_status(self, job_id: str) -> IndexJob:
         """GET /jobs/{id}."""
-        return cast(IndexJob, self._patiently("GET", f"/jobs/{job_id}").json())
+        return self._job(self._patiently("GET", _path(job_id)))
 
     def follow(self, job_id: str, *, every: float | None = None) -> Iterator[IndexJob]:
         """The job again and again, until its status is final.
@@ -97,12 +104,27 @@ class Client:
         low stretches it.
         """
         while True:
-            response = self._patiently("GET", f"/jobs/{job_id}", for_ever=True)
-            job = cast(IndexJob, response.json())
+            response = self._patiently("GET", _path(job_id), for_ever=True)
+            job = self._job(response)
             yield job
             if job["status"] not in UNFINISHED:
                 return
             time.sleep(_pause(response) if every is None else every)
+
+    def _job(self, response: httpx.Response) -> IndexJob:
+        return cast(IndexJob, self._record(response, "id"))
+
+    def _record(self, response: httpx.Response, member: str) -> object:
+        try:
+            record = response.json()
+        except ValueError:
+            record = None
+        if not isinstance(record, dict) or member not in record:
+            raise ApiError(
+                f"What answers at {self._url} is not this API: is API_URL right?",
+                exit_code=FAILED,
+            )
+        return record
 
     def _patiently(
         self,
@@ -137,6 +159,12 @@ class Client:
                 f"API_URL is no address: {self._url!r} must be like http://127.0.0.1:54321",
                 exit_code=USAGE,
             ) from None
+        except (httpx.LocalProtocolError, UnicodeEncodeError):
+            raise ApiError(
+                "The API key or an argument has a character that cannot be sent: "
+                "keys are of visible ASCII characters, all else is UTF-8.",
+                exit_code=USAGE,
+            ) from None
         except httpx.TransportError as error:
             reason = "does not answer in time" if isinstance(error, httpx.TimeoutException) else ""
             raise ApiError(
@@ -147,6 +175,10 @@ class Client:
         if response.is_success:
             return response
         raise _refusal(response)
+
+
+def _path(job_id: str) -> str:
+    return f"/jobs/{quote(job_id, safe='', errors='replace')}"
 
 
 def _refusal(response: httpx.Response) -> ApiError:

@@ -115,6 +115,8 @@ def run() -> int:
         return _complain(str(error), exits.FAILED)
     except psycopg.Error as error:
         return _complain(f"the database says: {str(error).strip()}", exits.FAILED)
+    except UnicodeEncodeError:
+        return _complain("an argument is not UTF-8", exits.USAGE)
     except OSError as error:
         return _complain(f"{error.filename or 'the system'}: {error.strerror}", exits.FAILED)
     return 0
@@ -158,11 +160,11 @@ def index(
     options = {"ref": ref, "commit_sha": commit, "organization": organization}
     request |= {field: value for field, value in options.items() if value is not None}
     with _client(api_url, api_key, user) as client:
-        answer = client.create_index_job(request, idempotency_key=idempotency_key).answer
+        created = client.create_index_job(request, idempotency_key=idempotency_key)
         if watch:
-            Terminal().say(f"  job {answer['jobId']}")
-            _watch(client, answer["jobId"], as_json)
-        print(json.dumps(answer) if as_json else answer["jobId"])
+            Terminal().say(f"  job {created.job_id}")
+            _watch(client, created.job_id, as_json)
+        print(json.dumps(created.answer) if as_json else created.job_id)
 
 
 @app.command(rich_help_panel=_CLIENT, epilog=_EXIT_CODES)
@@ -207,10 +209,14 @@ def _print_job(job: IndexJob, as_json: bool) -> None:
 
 def _request(repository: str, name: str | None) -> dict[str, str]:
     """The body of POST /index: a path that exists here is a folder, all else the API's to judge."""
-    path = Path(repository).expanduser()
-    if not (path.is_dir() or repository.startswith(("/", "./", "../"))):
+    try:
+        path = Path(repository).expanduser()
+        is_folder = repository != "" and path.is_dir()
+        real = path.resolve()
+    except (OSError, RuntimeError):  # a name too long, links in a circle, no such user's home
         return {"repository": name or repository}
-    real = path.resolve()
+    if not (is_folder or repository.startswith(("/", "./", "../"))):
+        return {"repository": name or repository}
     return {"repository": name or demonstration.local_name(real), "localPath": str(real)}
 
 
@@ -232,7 +238,11 @@ def _client(url: str | None, key: str | None, user: str) -> Client:
 
 
 def _dev_env() -> Mapping[str, str | None]:
-    return dotenv_values(_settings().run_dir / "dev.env", interpolate=False)
+    file = _settings().run_dir / "dev.env"
+    try:
+        return dotenv_values(file, interpolate=False)
+    except UnicodeDecodeError:
+        raise StackError(f"{file} is damaged: remove it, make serve writes it again") from None
 
 
 # --- keys ----------------------------------------------------------------------------------------

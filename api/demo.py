@@ -63,7 +63,7 @@ def demo(repository: str | None, settings: Settings, options: Options, terminal:
     with _place(settings, options, terminal) as place:
         with Client(place.url, place.carol_key, waiting=terminal.say) as carol:
             created = _create(carol, request, terminal)
-            job = _follow(carol, created.answer["jobId"], terminal)
+            job = _follow(carol, created.job_id, terminal)
             record = carol.get_job_status(job["id"])
         terminal.say(f"  {summary(record)}", "bold")
         Console(highlight=False, soft_wrap=True).print_json(json.dumps(record), highlight=True)
@@ -172,9 +172,9 @@ def _create(carol: Client, request: dict[str, str], terminal: Terminal) -> Creat
 def _post(carol: Client, request: dict[str, str], terminal: Terminal) -> Created:
     terminal.say(f"  POST /index  {json.dumps(request, ensure_ascii=False)}")
     created = carol.create_index_job(request)
-    answer = created.answer
-    took = f"{1000 * created.seconds:.0f} ms"
-    terminal.say(f"  202  jobId {answer['jobId']}  status {answer['status']}   {took}")
+    told = {name: value for name, value in created.answer.items() if name != "runId"}
+    words = "  ".join(f"{name} {value}" for name, value in (told or created.answer).items())
+    terminal.say(f"  202  {words}   {1000 * created.seconds:.0f} ms")
     return created
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Literal, NotRequired, TypedDict
 from urllib.parse import urlsplit
@@ -200,8 +200,8 @@ def _since(text: str | None) -> str | None:
     try:
         since = datetime.fromisoformat(text)
         if since.utcoffset() is not None:
-            return since.isoformat()
-    except ValueError:
+            return since.astimezone(UTC).isoformat()  # Postgres knows no offset of 16 hours or more
+    except (ValueError, OverflowError):
         pass
     raise invalid(
         "since",

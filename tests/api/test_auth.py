@@ -174,6 +174,7 @@ WRONG_TOKENS: dict[str, Callable[[Tenant], str]] = {
     "expired": lambda t: token_of(t, exp=int(time.time()) - 1),
     "without exp": lambda t: token_of(t, exp=None),
     "with exp that is no number": lambda t: token_of(t, exp="never"),
+    "whose exp is a number in quotes": lambda t: token_of(t, exp=str(int(time.time()) + 60)),
     "with an infinite exp": lambda t: token_of(t, exp=float("inf")),
     "that lives longer than the maximum": lambda t: token_of(t, exp=int(time.time()) + 86_400 + 60),
     "not valid yet": lambda t: token_of(t, nbf=int(time.time()) + 60),

@@ -96,6 +96,8 @@ def test_filters(api: Api) -> None:
         f"since={since}": [second],
         "since=2020-01-01T00:00:00Z": [second, first],
         "since=2999-01-01T00:00:00-12:00": [],
+        "since=2020-01-01T00:00:00%2B23:59": [second, first],
+        "since=2999-01-01T00:00:00-16:00": [],
         "repository=a/one&status=pending": [],
     }.items():
         assert listed(api.get(f"/jobs?{query}", tenant)) == found, query
@@ -116,6 +118,7 @@ def test_filters(api: Api) -> None:
         ("since=2026-01-01", "since", "invalid_since"),
         ("since=2026-01-01T00:00:00", "since", "invalid_since"),
         ("since=2026-02-30T00:00:00Z", "since", "invalid_since"),
+        ("since=0001-01-01T00:00:00%2B23:59", "since", "invalid_since"),
         ("cursor=", "cursor", "invalid_cursor"),
         ("cursor=x", "cursor", "invalid_cursor"),
         ("cursor=2026-02-30T00:00:00Z,00000000-0000-4000-8000-000000000000", "cursor",

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from uuid import uuid4
 
 import pytest
@@ -12,6 +16,19 @@ import pytest
 from tests.repositories import commit
 
 from .conftest import Desk
+
+
+@contextmanager
+def server_of_files(folder: Path) -> Iterator[str]:
+    handler = partial(SimpleHTTPRequestHandler, directory=folder)
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -155,3 +172,50 @@ def test_a_folder_is_indexed_under_its_own_name(desk: Desk, tmp_path: Path) -> N
         job_id,
     )
     assert name == [("local/a-project-no-2",)]
+
+
+@pytest.mark.parametrize("job_id", ["../jobs", "?limit=1", "", "..", "a\x01", "\udcff"])
+def test_what_is_no_id_is_no_job(desk: Desk, job_id: str) -> None:
+    for command in ("status", "watch"):
+        done = desk.run(command, job_id)
+        assert (done.returncode, done.stdout) == (3, "")
+        assert done.stderr.startswith("error: There is no such ")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("",),
+        ("~no-such-user/project",),
+        ("a" * 5000,),
+        ("/" + "a" * 5000,),
+        ("\udcff/b",),
+        ("a/b", "--idempotency-key", "ü"),
+        ("a/b", "--idempotency-key", "a\nb"),
+        ("a/b", "--api-key", "a\nb"),
+    ],
+    ids=["empty", "home", "long", "long path", "bytes", "no ascii", "line end", "key"],
+)
+def test_an_argument_that_cannot_be_sent_is_wrong_usage(
+    desk: Desk, arguments: tuple[str, ...]
+) -> None:
+    done = desk.run("index", *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: ")
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"[]", b'{"status": "ok"}'])
+def test_a_server_that_is_another_one_is_named(desk: Desk, tmp_path: Path, body: bytes) -> None:
+    (tmp_path / "jobs").mkdir()
+    (tmp_path / "jobs" / "x").write_bytes(body)
+    with server_of_files(tmp_path) as url:
+        done = desk.run("status", "x", "--api-url", url)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(f"error: What answers at {url} is not this API")
+
+
+def test_a_damaged_dev_env_is_named(desk: Desk, tmp_path: Path) -> None:
+    (tmp_path / "dev.env").write_bytes(b"API_URL=\xff\n")
+    done = desk.run("status", "x", RUN_DIR=str(tmp_path))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(f"error: {tmp_path}/dev.env is damaged")

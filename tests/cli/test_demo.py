@@ -98,6 +98,15 @@ def test_a_job_that_fails_fails_the_demo(desk: Desk) -> None:
     assert done.stderr.splitlines()[-1].startswith("error: the job failed: ")
 
 
+def test_it_follows_the_job_where_status_tracking_is_off(
+    desk: Desk, small_repository: Path
+) -> None:
+    done = desk.run("demo", small_repository, JOB_STATUS_TRACKING_ENABLED="false")
+    assert done.returncode == 0, done.stderr
+    assert "202  runId" in done.stderr
+    assert json.loads(done.stdout)["status"] == "completed"
+
+
 def test_it_uses_the_api_of_a_running_serve(desk: Desk, small_repository: Path) -> None:
     with desk.serving("--port", "0") as served:
         done = desk.run("demo", small_repository)

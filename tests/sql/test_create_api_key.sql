@@ -1,5 +1,5 @@
 begin;
-select plan(12);
+select plan(14);
 
 select tests.set_clock('2026-03-01 12:00+00');
 select tests.arrange_cast();
@@ -30,6 +30,12 @@ select is(
 select is(
   tests.refusal($$ select create_api_key('old', '2026-03-01 12:00+00') $$),
   'PT422 invalid_expires_at expires_at', 'a key does not begin expired');
+select is(
+  tests.refusal($$ select create_api_key('x', 'infinity') $$),
+  'PT422 invalid_expires_at expires_at', 'nor does it expire in a year that no program can read');
+select is(
+  tests.refusal($$ select create_api_key(E'x\x1b[2J') $$),
+  'PT422 invalid_name name', 'a name commands no terminal');
 
 select tests.act_with_claims(null);
 select is(tests.refusal($$ select create_api_key('x') $$), '42501', 'nobody gets no key');

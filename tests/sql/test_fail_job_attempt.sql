@@ -1,5 +1,5 @@
 begin;
-select plan(14);
+select plan(16);
 
 select tests.arrange_cast();
 select tests.set_clock('2030-01-01 12:00Z');
@@ -71,6 +71,23 @@ select results_eq(
      cross join fail_job_attempt((select id from last_job), 1, 'down') as j $$,
   $$ values ('failed', 'down', 'down', 3::bigint) $$,
   'the last attempt is not followed by another, and its report can be repeated');
+
+select tests.arrange_job('queued');
+select tests.arrange_job('cancelled');
+select tests.act_as_worker();
+select link_queue_job(tests.id(v.name), gen_random_uuid())
+from (values ('queued'), ('cancelled')) as v (name);
+select update_job_status(tests.id(v.name), 'processing')
+from (values ('queued'), ('cancelled')) as v (name);
+select is(
+  (select j.status::text from fail_job_attempt(tests.id('queued'), 1, 'down') as j),
+  'failed', 'a job that a queue runs does not wait for an attempt that nobody here begins');
+select tests.act_as(tests.alice());
+select cancel_index_job(tests.id('cancelled'));
+select tests.act_as_worker();
+select is(
+  (select j.status::text from fail_job_attempt(tests.id('cancelled'), 1, 'down') as j),
+  'cancelled', 'but is cancelled if its user asked for that');
 
 select * from finish();
 rollback;

@@ -1,7 +1,7 @@
 -- check_batch(p_older_than, p_limit) -> void
 --
--- Raises:  PT422 invalid_older_than unless the age is 0 or more; invalid_limit unless it is 1 to
---          10000.
+-- Raises:  PT422 invalid_older_than unless the age is 0 to 1000 years; invalid_limit unless it is 1
+--          to 10000.
 -- Callers: the definers owned by job_writer that handle many jobs.
 
 create or replace function private.check_batch(
@@ -15,8 +15,8 @@ security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  if p_older_than is null or p_older_than < interval '0' then
-    raise exception 'older_than is missing or negative'
+  if p_older_than is null or p_older_than not between interval '0' and interval '1000 years' then
+    raise exception 'older_than is not between 0 and 1000 years'
       using errcode = 'PT422', detail = 'invalid_older_than', column = 'older_than',
         hint = 'Pass an interval such as 30 days.';
   end if;

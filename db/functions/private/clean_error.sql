@@ -1,7 +1,8 @@
 -- clean_error(p_error) -> text
 --
--- The error as it may be shown: user and password in URLs replaced by ***, cut at 2,000 characters
--- (and saying so).
+-- The error as it may be shown: user and password in URLs replaced by ***, control characters by
+-- U+FFFD (all but tab and line ends: no terminal shall obey an error), cut at 2,000 characters (and
+-- saying so).
 
 create or replace function private.clean_error(p_error text)
 returns text
@@ -15,7 +16,10 @@ as $$
     else e.text
   end
   from (
-    select regexp_replace(btrim(p_error), '([A-Za-z][A-Za-z0-9+.-]*://)[^/[:space:]]*@', '\1***@', 'g')
+    select regexp_replace(
+      regexp_replace(
+        btrim(p_error), '[\u0001-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]', U&'\FFFD', 'g'),
+      '([A-Za-z][A-Za-z0-9+.-]*://)[^/[:space:]]*@', '\1***@', 'g')
   ) as e (text);
 $$;
 

@@ -29,15 +29,15 @@ begin
     raise exception 'not signed in'
       using errcode = '42501', hint = 'Call with the token of a user.';
   end if;
-  if coalesce(btrim(p_name), '') = '' or length(p_name) > 100 then
-    raise exception 'name is empty or longer than 100 characters'
+  if coalesce(btrim(p_name), '') = '' or length(p_name) > 100 or p_name ~ '[[:cntrl:]]' then
+    raise exception 'name is empty, longer than 100 characters or has a control character'
       using errcode = 'PT422', detail = 'invalid_name', column = 'name',
         hint = 'Say what the key is for.';
   end if;
-  if p_expires_at <= v_now then
-    raise exception 'expires_at is not in the future'
+  if p_expires_at <= v_now or p_expires_at >= '9999-12-31 00:00Z' then
+    raise exception 'expires_at is not in the future, or beyond the calendar of most programs'
       using errcode = 'PT422', detail = 'invalid_expires_at', column = 'expires_at',
-        hint = 'Pass a later time, or nothing for a key that stays.';
+        hint = 'Pass a time to come before 9999-12-31, or nothing for a key that stays.';
   end if;
   insert into private.api_keys (id, user_id, name, secret_hash, created_at, expires_at)
   values (

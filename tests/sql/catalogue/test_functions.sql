@@ -55,6 +55,7 @@ insert into declared values
     'anon, authenticated, job_gateway, job_writer, service_role'),
   ('private.exposed_functions', 'stable', null, 'job_tenant'),
   ('private.end_attempt', 'volatile', null, 'job_writer'),
+  ('private.forget_idempotency_key', 'volatile', null, ''),
   ('private.find_organization', 'stable', null, 'job_gateway'),
   ('private.identify_caller', 'volatile', null, 'job_gateway'),
   ('private.is_final', 'immutable', null,

@@ -1,5 +1,5 @@
 begin;
-select plan(8);
+select plan(9);
 
 select is(private.clean_error('it broke'), 'it broke', 'an error stays as it is');
 select is(
@@ -24,6 +24,10 @@ select is(
   private.clean_error(repeat('x', 1963) || ' https://bob:secret@example.com/' || repeat('y', 99)),
   repeat('x', 1963) || ' https://***@exam … (cut, 2087)',
   'a password that the cut would part from its @ is redacted first');
+
+select is(
+  private.clean_error(E'a\x1b[2J\u009b1m\x07\x7f\tb\r\nc'),
+  E'a\ufffd[2J\ufffd1m\ufffd\ufffd\tb\r\nc', 'no error commands a terminal; tabs and lines stay');
 
 select * from finish();
 rollback;
