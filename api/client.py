@@ -24,6 +24,7 @@ _OUTAGE_SECONDS = 60.0
 _SHORT_WAIT = 30.0
 _SCARCE_REQUESTS = 20
 _SLOWEST_POLL = 60.0
+_LONG_PAUSE = 10.0
 
 Waiting = Callable[[str], None]
 
@@ -109,7 +110,10 @@ class Client:
             yield job
             if job["status"] not in UNFINISHED:
                 return
-            time.sleep(_pause(response) if every is None else every)
+            seconds = _pause(response) if every is None else every
+            if seconds >= _LONG_PAUSE:
+                self.waiting(f"The quota runs low: the next look is in {_span(seconds)}.")
+            time.sleep(seconds)
 
     def _job(self, response: httpx.Response) -> IndexJob:
         return cast(IndexJob, self._record(response, "id"))

@@ -2,8 +2,9 @@
 --   -> table (cancel_requested, lease_expires_at)
 --
 -- A sign of life of the worker, with or without progress (p_done of p_total things of p_phase; total
--- null while unknown). With p_lease the lease runs from now; p_lease => '0' hands the job back, and
--- the next claim takes it at once. The answer says whether the user has asked to cancel.
+-- null while unknown). With p_lease the lease runs from now; p_lease => '0' ends the attempt and
+-- hands the job back: the next claim takes it at once, and the job may be begun once more than
+-- otherwise. The answer says whether the user has asked to cancel.
 --
 -- Why definer: nobody but job_writer may update a job.
 -- Locks:   the index_jobs row, for no key update.
@@ -27,7 +28,9 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_progress jsonb;
+  v_hand_back boolean := coalesce(p_lease = interval '0', false);
   v_job public.index_jobs;
+  v_moves boolean;
   v_now timestamptz;
 begin
   if num_nonnulls(p_phase, p_done, p_total) > 0 and (
@@ -52,15 +55,18 @@ begin
         hint = 'Drop the work.';
   end if;
 
+  v_moves := v_hand_back or (v_progress is not null and v_progress is distinct from v_job.progress);
   return query
   update public.index_jobs as j
   set heartbeat_at = v_now,
-    lease_expires_at = coalesce(v_now + p_lease, j.lease_expires_at),
+    lease_expires_at = case
+      when not v_hand_back then coalesce(v_now + p_lease, j.lease_expires_at)
+    end,
+    retry_at = case when v_hand_back then v_now end,
+    max_attempts = least(j.max_attempts + v_hand_back::integer, 100),
     progress = coalesce(v_progress, j.progress),
-    updated_at = case when v_progress <> j.progress or (j.progress is null and v_progress is not null)
-      then v_now else j.updated_at end,
-    version = case when v_progress <> j.progress or (j.progress is null and v_progress is not null)
-      then j.version + 1 else j.version end
+    updated_at = case when v_moves then v_now else j.updated_at end,
+    version = j.version + v_moves::integer
   where j.id = v_job.id
   returning j.cancel_requested_at is not null, j.lease_expires_at;
 end;

@@ -176,6 +176,76 @@ revoke all on function private.issue_api_key(text, timestamptz)
 grant execute on function private.issue_api_key(text, timestamptz) to authenticated;
 -- end stamp
 
+-- stamp: db/functions/private/record_job_event.sql
+-- record_job_event() -> trigger
+--
+-- Appends to index_job_events what happened to the job: made, moved, an attempt ended (with
+-- retry_at) or begun, asked to cancel. An error in the event is why the attempt before it ended.
+-- The numbers have no gap, because the job's row is locked while they are given out.
+--
+-- Why definer: nobody but job_writer may insert an event.
+-- Callers: the trigger on index_jobs.
+
+create or replace function private.record_job_event()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  insert into public.index_job_events
+    (job_id, event_no, from_status, to_status, attempt, at, worker_id, detail)
+  select
+    new.id,
+    coalesce(max(e.event_no), 0) + 1,
+    case when tg_op = 'UPDATE' then old.status end,
+    new.status,
+    new.attempt,
+    new.updated_at,
+    new.worker_id,
+    jsonb_strip_nulls(jsonb_build_object(
+      'error', case
+        when tg_op = 'INSERT' then null
+        when new.status = 'failed' then new.error_message
+        when new.last_error is distinct from old.last_error
+          or new.retry_at is distinct from old.retry_at and new.retry_at > new.updated_at
+          or new.attempt > old.attempt and old.lease_expires_at > old.heartbeat_at
+          then new.last_error
+      end,
+      'retry_at', case
+        when tg_op = 'UPDATE' and new.retry_at is distinct from old.retry_at then new.retry_at
+      end,
+      'cancel_requested', case
+        when tg_op = 'UPDATE' and old.cancel_requested_at is null
+          and new.cancel_requested_at is not null then true
+      end))
+  from public.index_job_events as e
+  where e.job_id = new.id;
+  return null;
+end;
+$$;
+
+comment on function private.record_job_event() is
+  'Writes the event of a change to an index job.';
+
+alter function private.record_job_event() owner to job_writer;
+revoke all on function private.record_job_event()
+  from public, anon, authenticated, service_role;
+
+create or replace trigger index_jobs_record_creation
+  after insert on public.index_jobs
+  for each row execute function private.record_job_event();
+create or replace trigger index_jobs_record_change
+  after update on public.index_jobs
+  for each row
+  when (old.status <> new.status
+    or old.attempt <> new.attempt
+    or old.cancel_requested_at is distinct from new.cancel_requested_at
+    or old.retry_at is distinct from new.retry_at)
+  execute function private.record_job_event();
+-- end stamp
+
 -- stamp: db/functions/fail_job_attempt.sql
 -- fail_job_attempt(p_job_id, p_attempt, p_error, p_retryable) -> setof index_jobs
 --
@@ -258,6 +328,91 @@ alter function public.fail_job_attempt(uuid, integer, text, boolean) owner to jo
 revoke all on function public.fail_job_attempt(uuid, integer, text, boolean)
   from public, anon, authenticated, service_role;
 grant execute on function public.fail_job_attempt(uuid, integer, text, boolean) to service_role;
+-- end stamp
+
+-- stamp: db/functions/report_job_progress.sql
+-- report_job_progress(p_job_id, p_attempt, p_phase, p_done, p_total, p_lease)
+--   -> table (cancel_requested, lease_expires_at)
+--
+-- A sign of life of the worker, with or without progress (p_done of p_total things of p_phase; total
+-- null while unknown). With p_lease the lease runs from now; p_lease => '0' ends the attempt and
+-- hands the job back: the next claim takes it at once, and the job may be begun once more than
+-- otherwise. The answer says whether the user has asked to cancel.
+--
+-- Why definer: nobody but job_writer may update a job.
+-- Locks:   the index_jobs row, for no key update.
+-- Raises:  PT404 when the job does not exist; PT409 stale_attempt, attempt_required, not_processing;
+--          PT422 invalid_progress, invalid_lease.
+-- Callers: service_role.
+
+create or replace function public.report_job_progress(
+  p_job_id uuid,
+  p_attempt integer,
+  p_phase text default null,
+  p_done bigint default null,
+  p_total bigint default null,
+  p_lease interval default null
+)
+returns table (cancel_requested boolean, lease_expires_at timestamptz)
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_progress jsonb;
+  v_hand_back boolean := coalesce(p_lease = interval '0', false);
+  v_job public.index_jobs;
+  v_moves boolean;
+  v_now timestamptz;
+begin
+  if num_nonnulls(p_phase, p_done, p_total) > 0 and (
+    coalesce(btrim(p_phase), '') = '' or length(p_phase) > 100
+    or p_done is null or p_done < 0 or p_total < p_done)
+  then
+    raise exception 'progress is not a phase with done, at most total'
+      using errcode = 'PT422', detail = 'invalid_progress', column = 'phase',
+        hint = 'Pass p_phase and 0 <= p_done <= p_total, or none of them for a heartbeat.';
+  end if;
+  perform private.check_lease(p_lease);
+  if p_phase is not null then
+    v_progress := jsonb_build_object('phase', p_phase, 'done', p_done, 'total', p_total);
+  end if;
+
+  v_job := private.lock_index_job(p_job_id);
+  v_now := greatest(private.clock(), v_job.updated_at);
+  perform private.check_attempt(v_job, p_attempt);
+  if v_job.status <> 'processing' then
+    raise exception 'the job is %', v_job.status
+      using errcode = 'PT409', detail = 'not_processing', column = 'job_id',
+        hint = 'Drop the work.';
+  end if;
+
+  v_moves := v_hand_back or (v_progress is not null and v_progress is distinct from v_job.progress);
+  return query
+  update public.index_jobs as j
+  set heartbeat_at = v_now,
+    lease_expires_at = case
+      when not v_hand_back then coalesce(v_now + p_lease, j.lease_expires_at)
+    end,
+    retry_at = case when v_hand_back then v_now end,
+    max_attempts = least(j.max_attempts + v_hand_back::integer, 100),
+    progress = coalesce(v_progress, j.progress),
+    updated_at = case when v_moves then v_now else j.updated_at end,
+    version = j.version + v_moves::integer
+  where j.id = v_job.id
+  returning j.cancel_requested_at is not null, j.lease_expires_at;
+end;
+$$;
+
+comment on function public.report_job_progress(uuid, integer, text, bigint, bigint, interval) is
+  'Records a heartbeat and the progress of an index job.';
+
+alter function public.report_job_progress(uuid, integer, text, bigint, bigint, interval) owner to job_writer;
+revoke all on function public.report_job_progress(uuid, integer, text, bigint, bigint, interval)
+  from public, anon, authenticated, service_role;
+grant execute on function public.report_job_progress(uuid, integer, text, bigint, bigint, interval)
+  to service_role;
 -- end stamp
 
 revoke create on schema public, private from job_writer, job_gateway, job_tenant;

@@ -137,8 +137,12 @@ class Job:
         if self.status != "processing":
             raise Refusal("not_processing")
         self.heartbeat_at = now
-        if lease is not None:
+        if lease:
             self.lease_expires_at = now + lease
+        elif lease is not None:
+            self.lease_expires_at, self.retry_at = None, now
+            self.max_attempts += 1
+            self._move(now, "processing", retry=True)
 
     def fail_attempt(
         self, now: datetime, *, attempt: int | None, error: str, retryable: bool

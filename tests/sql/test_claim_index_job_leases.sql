@@ -38,6 +38,7 @@ select is(
 select tests.act_as_admin();
 select tests.arrange_job('next');
 select tests.arrange_job('unleased', 'processing');
+update index_jobs set max_attempts = 3 where id = tests.id('job');
 select tests.advance_clock('1 hour');
 select tests.act_as_worker();
 select is(

@@ -65,7 +65,7 @@ select tests.act_as_admin();
 select results_eq(
   $$ select a.attempt, a.outcome, a.error, a.ended_at is null
      from private.job_attempts((select id from given_back)) as a $$,
-  $$ values (1, 'lost', null::text, false), (2, null, null, true) $$,
+  $$ values (1, 'retry', null::text, false), (2, null, null, true) $$,
   'an attempt that was handed back ended without an error, and one that runs has no end');
 
 select * from finish();

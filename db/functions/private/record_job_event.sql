@@ -30,7 +30,7 @@ begin
         when tg_op = 'INSERT' then null
         when new.status = 'failed' then new.error_message
         when new.last_error is distinct from old.last_error
-          or new.retry_at is distinct from old.retry_at and new.retry_at is not null
+          or new.retry_at is distinct from old.retry_at and new.retry_at > new.updated_at
           or new.attempt > old.attempt and old.lease_expires_at > old.heartbeat_at
           then new.last_error
       end,
