@@ -89,7 +89,7 @@ class Api:
 
         def look() -> dict[str, Any] | None:
             job = self.job(job_id)
-            assert job["status"] in {"pending", "processing"}, job
+            assert job["status"] in {"pending", "processing"}, job["error_message"]
             return job if (job["progress"] or {}).get("phase") == "symbols" else None
 
         found: dict[str, Any] = until(look)
