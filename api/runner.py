@@ -31,7 +31,7 @@ from psycopg_pool import AsyncConnectionPool
 from api import runner_rpc
 from api.indexer.extractor import fingerprint
 from api.indexer.protocol import Limits
-from api.runner_rpc import Base, Index, Job, Progress
+from api.runner_rpc import Base, Index, Job, Progress, Repository
 from api.scratch import Scratch, remove
 
 logger = logging.getLogger(__name__)
@@ -270,32 +270,33 @@ class Runner:
             await asyncio.gather(indexing, living, return_exceptions=True)
 
     async def _index_and_store(self, job: Job, folder: Path, progress: Latest) -> None:
-        if job.git_url is None:
-            raise FailedJobError("The repository has no address to clone from.")
         extractor = fingerprint(self._file_bytes)
         await asyncio.to_thread(folder.mkdir, mode=0o700, parents=True)
-        base: Base | None = await self._persist(
-            lambda connection: runner_rpc.read_base(
+        repository: Repository | None = await self._persist(
+            lambda connection: runner_rpc.read_repository(
                 connection, job, extractor=extractor, known=folder / "known.copy"
             )
         )
+        if repository is None:
+            raise LostError
+        base = repository.base
         while True:
             if base and base.commit_sha == job.commit_sha:
                 index: Index | Base = base
             else:
-                index = await self._index(job, folder, base, progress)
+                index = await self._index(job, folder, repository.git_url, base, progress)
             if await self._complete(job, index, extractor, progress):
                 return
             base = None  # another job of the repository came between: all of it, once
 
     async def _index(
-        self, job: Job, folder: Path, base: Base | None, progress: Latest
+        self, job: Job, folder: Path, git_url: str, base: Base | None, progress: Latest
     ) -> Index | Base:
         work = folder / "work"
         await asyncio.to_thread(shutil.rmtree, work, ignore_errors=True)
         await asyncio.to_thread(work.mkdir, mode=0o700)
         request = self._request | {
-            "git_url": job.git_url,
+            "git_url": git_url,
             "ref": job.ref,
             "commit_sha": job.commit_sha,
             "known": base and {"commit_sha": base.commit_sha, "files": str(base.known)},

@@ -16,10 +16,10 @@ from psycopg import AsyncConnection, sql
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
+# Nothing is joined here: the function sees jobs that are newer than the statement's snapshot.
 _CLAIM = """
-select j.id::text, j.attempt, j.ref, j.commit_sha, j.repository_id::text, r.git_url
+select j.id::text, j.attempt, j.ref, j.commit_sha, j.repository_id::text
 from public.claim_index_job(p_worker_id => %s, p_lease => %s) as j
-left join public.repositories as r on r.id = j.repository_id
 """
 
 _REPORT = """
@@ -40,6 +40,8 @@ select status::text from public.fail_job_attempt(
 _RESCUE = "select retried, failed, cancelled from public.retry_or_fail_stuck_jobs()"
 
 _ONE_SNAPSHOT = "set transaction isolation level repeatable read, read only"
+
+_GIT_URL = "select git_url from public.repositories where id = %s"
 
 _BASE = """
 select c.job_id::text, c.commit_sha, c.stats
@@ -144,7 +146,6 @@ class Job:
     ref: str
     commit_sha: str | None
     repository_id: str
-    git_url: str | None
 
 
 Progress = tuple[str, int, int | None]
@@ -162,6 +163,14 @@ class Base:
     commit_sha: str
     stats: dict[str, Any]
     known: Path
+
+
+@dataclass(frozen=True)
+class Repository:
+    """What a job's repository is cloned from, and what the tables hold of it."""
+
+    git_url: str
+    base: Base | None
 
 
 @dataclass(frozen=True)
@@ -230,15 +239,19 @@ async def rescue(connection: AsyncConnection[Any]) -> tuple[int, int, int]:
     return retried, failed, cancelled
 
 
-async def read_base(
+async def read_repository(
     connection: AsyncConnection[Any], job: Job, *, extractor: str, known: Path
-) -> Base | None:
-    """What there is of the job's repository, if that extractor made it.
+) -> Repository | None:
+    """The job's repository, with its rows as base if that extractor made them.
 
-    Writes the file `known`, unless the job asks for the commit that is there.
-    To be run in one transaction, its first.
+    Returns None when it was deleted, and its jobs with it. Writes the file `known`, unless the job
+    asks for the commit that is there. To be run in one transaction, its first.
     """
     await connection.execute(_ONE_SNAPSHOT)
+    cursor = await connection.execute(_GIT_URL, (job.repository_id,))
+    row = await cursor.fetchone()
+    if row is None:
+        return None
     base = await _base(connection, job, extractor, known)
     if base is not None and base.commit_sha != job.commit_sha:
         statement = sql.SQL(_KNOWN).format(job.repository_id)
@@ -248,13 +261,13 @@ async def read_base(
             connection.cursor() as cursor,
             cursor.copy(statement) as copy,
         ):
-            async for row in copy:
-                rows += row
+            async for line in copy:
+                rows += line
                 if len(rows) > _BLOCK:
                     await file.write(rows)
                     rows.clear()
             await file.write(rows)
-    return base
+    return Repository(row[0], base)
 
 
 async def complete(

@@ -167,7 +167,7 @@ def test_a_usual_port_that_is_taken_is_replaced_by_the_next(
         assert ("is taken" in one.said) == (first != 54321)
         assert one.end(signal.SIGTERM) == 0
     with socket.create_server(("127.0.0.1", first)), fresh_desk.serving() as two:
-        assert int(fresh_desk.dev_env["API_URL"].rpartition(":")[2]) > first
+        assert int(fresh_desk.dev_env["API_URL"].rpartition(":")[2]) != first
         assert "is taken; PORT=" in two.said
 
 

@@ -46,6 +46,30 @@ def test_a_job_runs_to_its_end_and_its_figures_are_the_rows(start: Start, tmp_pa
         until(lambda: not api.scratch() and not api.processes())
 
 
+def test_a_job_that_is_made_while_jobs_are_looked_for_runs_like_any_other(
+    start: Start, tmp_path: Path
+) -> None:
+    commit(tmp_path / "small", {"a.py": PYTHON})
+    claims = (
+        "select count(*) from pg_stat_activity where datname = current_database()"
+        " and query like '%%claim_index_job%%' and pid <> pg_backend_pid()"
+    )
+    with start() as api, api.sql() as connection:
+        until(lambda: api.value(f"{claims} and state = 'idle'"))
+        with connection.transaction():
+            connection.execute("lock table public.index_jobs")
+            until(lambda: api.value(f"{claims} and wait_event_type = 'Lock'"))
+            [(repository_id,)] = connection.execute(
+                "insert into public.repositories (full_name, git_url, owner_user_id)"
+                " select 'alice/small', %s, a.user_id from private.accounts as a returning id",
+                (str(tmp_path / "small"),),
+            )
+            [(job_id,)] = connection.execute(
+                "select id::text from public.create_index_job(%s)", (repository_id,)
+            )
+        assert api.ended(job_id)["status"] == "completed"
+
+
 def test_a_new_job_starts_at_once(
     start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
