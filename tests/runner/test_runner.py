@@ -50,15 +50,17 @@ def test_a_job_that_is_made_while_jobs_are_looked_for_runs_like_any_other(
     start: Start, tmp_path: Path
 ) -> None:
     commit(tmp_path / "small", {"a.py": PYTHON})
-    claims = (
-        "select count(*) from pg_stat_activity where datname = current_database()"
-        " and query like '%%claim_index_job%%' and pid <> pg_backend_pid()"
+    of_the_runner = (
+        " from pg_stat_activity where datname = current_database()"
+        " and application_name = 'index_jobs runner'"
     )
+    looked = f"select bool_and(query like '%%claim_index_job%%' and state = 'idle') {of_the_runner}"
+    looking = f"select count(*) {of_the_runner} and wait_event_type = 'Lock'"
     with start() as api, api.sql() as connection:
-        until(lambda: api.value(f"{claims} and state = 'idle'"))
+        until(lambda: api.value(looked))  # all connections have, and wait for no catalogue below
         with connection.transaction():
             connection.execute("lock table public.index_jobs")
-            until(lambda: api.value(f"{claims} and wait_event_type = 'Lock'"))
+            until(lambda: api.value(looking))
             [(repository_id,)] = connection.execute(
                 "insert into public.repositories (full_name, git_url, owner_user_id)"
                 " select 'alice/small', %s, a.user_id from private.accounts as a returning id",
