@@ -151,7 +151,7 @@ class _Rows:
         self._paths: set[int] = set()
         self._batch: list[tuple[_Row, Source]] = []
         self._batch_bytes = 0
-        self._given: list[list[_Row]] = []
+        self._given: dict[int, _Row] = {}
 
     def wants(self, entry: Entry) -> bool:
         """Whether the content of an entry is needed; counts it as skipped or kept if not."""
@@ -211,7 +211,7 @@ class _Rows:
     def finish(self) -> Stats:
         """Takes what is still being parsed. To be called once, after the last file."""
         self._give()
-        while self._given:
+        while not self._parsers.empty:
             self._take()
         for known in self._known.values():
             self._gone.write(known.id)
@@ -232,13 +232,13 @@ class _Rows:
         if self._parsers.full:
             self._take()
         self._parsers.give([source for _, source in self._batch])
-        self._given.append([row for row, _ in self._batch])
+        self._given |= {row.file_no: row for row, _ in self._batch}
         self._batch = []
         self._batch_bytes = 0
 
     def _take(self) -> None:
-        for row, found in zip(self._given.pop(0), self._parsers.take(), strict=True):
-            self._files.write(*row, found and found.number)
+        for file_no, found in self._parsers.take():
+            self._files.write(*self._given.pop(file_no), found and found.number)
             if found is None:
                 self._unparsed += 1
             else:
