@@ -1,6 +1,6 @@
 """The built-in runner: claims index jobs, runs an indexer process for each, stores what it found.
 
-It lives inside the API process and knows neither HTTP nor settings. The indexer is a child process
+It lives inside the API process and knows neither HTTP nor settings. The indexer is a process
 in a scratch folder of its own; it is killed with its whole process group. What becomes of a job is
 decided by the database alone: a refusal (PT404, PT409) means that the job is no longer ours, and
 its work is dropped without a word.
