@@ -52,6 +52,11 @@ class Parsers:
         """Whether a result must be taken before the next batch can be given."""
         return not self._idle
 
+    @property
+    def empty(self) -> bool:
+        """Whether every batch was taken."""
+        return not self._busy
+
     def give(self, batch: Sequence[Source]) -> None:
         worker = self._idle.pop()
         worker.give(batch)
