@@ -50,7 +50,9 @@ def repository(folder: Path, parts: dict[str, Path], limit: int | None = None) -
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, target)
     git(folder, "init", "--quiet", "--initial-branch=main")
+    git(folder, "config", "maintenance.auto", "false")  # or it would work on beside what is measured
     commit(folder)
+    git(folder, "gc", "--quiet")
     return folder
 
 
