@@ -48,9 +48,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="index-rate-", dir="/tmp") as name:
         folder = Path(name)
         folder.chmod(0o755)
-        parts = trees.packages()
-        del parts["headers"], parts["stubs"]
-        tree = trees.repository(folder / "tree", parts, files)
+        tree = trees.repository(folder / "tree", trees.large(), files)
         with stack.up(stack.Options(run_dir=folder / "run")) as up:
             figures = asyncio.run(measure(tree, folder, up))
     print(json.dumps(figures, indent=2))
