@@ -1,6 +1,6 @@
 """The built-in runner: claims index jobs, runs an indexer process for each, stores what it found.
 
-It lives inside the API process and knows neither HTTP nor settings. The indexer is a child process
+It lives inside the API process and knows neither HTTP nor settings. The indexer is a process
 in a scratch folder of its own; it is killed with its whole process group. What becomes of a job is
 decided by the database alone: a refusal (PT404, PT409) means that the job is no longer ours, and
 its work is dropped without a word.
@@ -14,9 +14,7 @@ import logging
 import os
 import secrets
 import shutil
-import signal
 import socket
-import sys
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict
@@ -31,6 +29,7 @@ from psycopg_pool import AsyncConnectionPool
 from api import runner_rpc
 from api.indexer.extractor import fingerprint
 from api.indexer.protocol import Limits
+from api.indexers import Indexers
 from api.runner_rpc import Base, Index, Job, Progress, Repository
 from api.scratch import Scratch, remove
 
@@ -46,8 +45,6 @@ _HAND_BACK_SECONDS = 3
 _STORE_ATTEMPTS = 10
 # codes of the indexer that may pass by
 _TRANSIENT = {"host_unreachable", "internal_error", "interrupted"}
-_LINE_BYTES = 1024 * 1024
-_INHERITED = {"HOME", "LANG", "LC_ALL", "PATH", "SSL_CERT_DIR", "SSL_CERT_FILE"}
 
 Call = Callable[[psycopg.AsyncConnection[Any]], Awaitable[Any]]
 
@@ -98,9 +95,9 @@ class Runner:
             "trusted_hosts": list(trusted_hosts),
             "proxy": proxy,
             "limits": asdict(limits),
-            "parent_pid": os.getpid(),
         }
         self._scratch = Scratch(run_dir.resolve() / "scratch", self.worker_id)
+        self._indexers = Indexers()
         self._slots = asyncio.Semaphore(concurrency)
         self._kicked = asyncio.Event()
         self._stopping = False
@@ -146,6 +143,7 @@ class Runner:
         for task in unfinished:
             task.cancel()
         await asyncio.gather(*unfinished, self._rescuer, return_exceptions=True)
+        await self._indexers.close()
         await self._pool.close(timeout=_HAND_BACK_SECONDS)
         await asyncio.to_thread(self._scratch.close)
 
@@ -302,7 +300,7 @@ class Runner:
             "known": base and {"commit_sha": base.commit_sha, "files": str(base.known)},
             "scratch": str(work),
         }
-        return await run_indexer(request, folder, base, progress.set)
+        return await run_indexer(self._indexers, request, folder, base, progress.set)
 
     async def _complete(
         self, job: Job, index: Index | Base, extractor: str, progress: Latest
@@ -431,6 +429,7 @@ class Latest:
 
 
 async def run_indexer(
+    indexers: Indexers,
     request: dict[str, Any],
     folder: Path,
     base: Base | None,
@@ -445,31 +444,15 @@ async def run_indexer(
     path = folder / "request.json"
     log = folder / "indexer.log"
     await asyncio.to_thread(path.write_text, json.dumps(request))
-    with await asyncio.to_thread(log.open, "wb") as stderr:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-P",
-            "-m",
-            "api.indexer",
-            str(path),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=stderr,
-            limit=_LINE_BYTES,
-            cwd=folder,
-            env={name: os.environ[name] for name in _INHERITED if name in os.environ}
-            | {"TMPDIR": str(folder)},
-            start_new_session=True,
-        )
+    indexer = await indexers.start(path, log)
     try:
-        last = await _follow(process, on_progress)
+        await indexer.begun()
+        last = await _follow(indexer.output, on_progress)
     finally:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        await process.wait()
+        await indexer.kill()
     if last is None:
         tail = (await asyncio.to_thread(log.read_bytes))[-4000:].decode(errors="replace")
-        logger.error("an indexer died without a word (exit %s)\n%s", process.returncode, tail)
+        logger.error("an indexer died without a word\n%s", tail)
         raise FailedAttemptError("The indexer stopped unexpectedly, without giving a reason.")
     if last["event"] == "error" and last["code"] in _TRANSIENT:
         raise FailedAttemptError(last["message"])
@@ -488,10 +471,9 @@ async def run_indexer(
 
 
 async def _follow(
-    process: asyncio.subprocess.Process, on_progress: Callable[[Progress], None]
+    output: asyncio.StreamReader, on_progress: Callable[[Progress], None]
 ) -> dict[str, Any] | None:
-    assert process.stdout is not None  # noqa: S101 - it was asked for as a pipe
-    async for line in process.stdout:
+    async for line in output:
         if not line.endswith(b"\n"):
             return None  # it died in the middle of a line
         event: dict[str, Any] = json.loads(line)

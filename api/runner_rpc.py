@@ -80,7 +80,7 @@ copy pg_temp.incoming_symbols (file_no, name, kind, start_line, end_line, parent
 
 _COPY_GONE = "copy pg_temp.gone_files (id) from stdin"
 
-_ANALYZE = "analyze pg_temp.incoming_files, pg_temp.incoming_symbols, pg_temp.gone_files"
+_ANALYZE = "analyze pg_temp.incoming_files, pg_temp.gone_files"
 
 _LOCK_REPOSITORY = "select from public.repositories where id = %s for no key update"
 
@@ -134,7 +134,7 @@ set job_id = excluded.job_id, commit_sha = excluded.commit_sha, extractor = excl
   stats = excluded.stats
 """
 
-_BLOCK = 256 * 1024
+_BLOCK = 64 * 1024
 
 
 @dataclass(frozen=True)

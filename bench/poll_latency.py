@@ -14,10 +14,8 @@ import argparse
 import asyncio
 import json
 import os
-import shutil
 import subprocess
 import sys
-import sysconfig
 import tempfile
 import time
 from collections.abc import Iterator
@@ -30,8 +28,10 @@ from typing import Any
 import httpx
 from dotenv import dotenv_values
 
+from bench import trees
+
 _RATE = 20
-_SLOTS = 2
+_SLOTS = 1
 
 
 def main() -> None:
@@ -42,26 +42,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="poll-latency-", dir="/tmp") as name:
         folder = Path(name)
         folder.chmod(0o755)
-        files = tree(folder / "tree")
+        trees.repository(folder / "tree", trees.large())
         with served(folder) as (url, key):
             measured = measure(url, key, folder / "tree", arguments.seconds, arguments.rounds)
             figures = asyncio.run(measured)
-    print(json.dumps({"files": files} | figures, indent=2))
-
-
-def tree(folder: Path) -> int:
-    """A git repository of the Python files of the standard library; returns how many."""
-    library = Path(sysconfig.get_path("stdlib"))
-    paths = [path for path in library.rglob("*.py") if "site-packages" not in path.parts]
-    for path in paths:
-        target = folder / path.relative_to(library)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, target)
-    git = ["git", "-C", str(folder), "-c", "user.name=bench", "-c", "user.email=bench@example.com"]
-    subprocess.run([*git, "init", "--quiet"], check=True)
-    subprocess.run([*git, "add", "--all", "--force"], check=True)
-    subprocess.run([*git, "commit", "--quiet", "--message=x"], check=True)
-    return len(paths)
+    print(json.dumps(figures, indent=2))
 
 
 @contextmanager
@@ -76,6 +61,7 @@ def served(folder: Path) -> Iterator[tuple[str, str]]:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        start_new_session=True,  # the clients are not of its session, which shares the processors
     )
     try:
         told = process.stdout or ()

@@ -24,6 +24,11 @@ def packages() -> dict[str, Path]:
     }
 
 
+def large() -> dict[str, Path]:
+    """Those of the packages that give one tree of over 5,000 files in few languages."""
+    return {name: path for name, path in packages().items() if name not in {"headers", "stubs"}}
+
+
 def sources(folder: Path) -> Iterator[tuple[str, Path]]:
     """The files below a folder whose symbols can be extracted, each with its path in a repository.
 
@@ -50,7 +55,9 @@ def repository(folder: Path, parts: dict[str, Path], limit: int | None = None) -
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, target)
     git(folder, "init", "--quiet", "--initial-branch=main")
+    git(folder, "config", "maintenance.auto", "false")  # nothing works beside what is measured
     commit(folder)
+    git(folder, "gc", "--quiet")
     return folder
 
 

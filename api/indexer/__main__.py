@@ -1,4 +1,7 @@
-"""`python -m api.indexer REQUEST.json`: one job. The protocol stands in the package."""
+"""`python -m api.indexer REQUEST.json`: one job; with `-`, a server of jobs.
+
+The protocol of a job stands in the package, that of the server in `api.indexer.server`.
+"""
 
 from __future__ import annotations
 
@@ -9,17 +12,24 @@ import sys
 import traceback
 from pathlib import Path
 
-from api.indexer import guard, job
+from api.indexer import guard, job, server
 from api.indexer.protocol import Event, IndexingError, Limits, Request
 
 
 def main(arguments: list[str]) -> int:
     if len(arguments) != 1:
-        print("usage: python -m api.indexer REQUEST.json", file=sys.stderr)
+        print("usage: python -m api.indexer REQUEST.json | -", file=sys.stderr)
         return 2
-    parent_pid = os.getppid()
+    if arguments == ["-"]:
+        asked = server.serve()
+        return 0 if asked is None else run(*asked)
+    return run(Path(arguments[0]), os.getppid())
+
+
+def run(path: Path, parent_pid: int) -> int:
+    """Does the job that the file at `path` asks for, in this process; returns its exit code."""
     try:
-        request = Request.read(Path(arguments[0]))
+        request = Request.read(path)
     except IndexingError as error:
         _fail(error)
         return 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from itertools import islice
@@ -12,7 +12,7 @@ from typing import NamedTuple
 from api.indexer import address, copy_text, languages, source
 from api.indexer.copy_text import Writer
 from api.indexer.git import Blobs, Entry, Repository
-from api.indexer.parsers import Parsers, Source
+from api.indexer.parsers import Parsers, Rows, Source
 from api.indexer.protocol import (
     IndexingError,
     Known,
@@ -151,7 +151,8 @@ class _Rows:
         self._paths: set[int] = set()
         self._batch: list[tuple[_Row, Source]] = []
         self._batch_bytes = 0
-        self._given: list[list[_Row]] = []
+        self._given: deque[_Row] = deque()
+        self._parsed: dict[int, Rows | None] = {}
 
     def wants(self, entry: Entry) -> bool:
         """Whether the content of an entry is needed; counts it as skipped or kept if not."""
@@ -211,7 +212,7 @@ class _Rows:
     def finish(self) -> Stats:
         """Takes what is still being parsed. To be called once, after the last file."""
         self._give()
-        while self._given:
+        while not self._parsers.empty:
             self._take()
         for known in self._known.values():
             self._gone.write(known.id)
@@ -232,12 +233,15 @@ class _Rows:
         if self._parsers.full:
             self._take()
         self._parsers.give([source for _, source in self._batch])
-        self._given.append([row for row, _ in self._batch])
+        self._given.extend(row for row, _ in self._batch)
         self._batch = []
         self._batch_bytes = 0
 
     def _take(self) -> None:
-        for row, found in zip(self._given.pop(0), self._parsers.take(), strict=True):
+        self._parsed.update(self._parsers.take())
+        while self._given and self._given[0].file_no in self._parsed:
+            row = self._given.popleft()
+            found = self._parsed.pop(row.file_no)
             self._files.write(*row, found and found.number)
             if found is None:
                 self._unparsed += 1

@@ -7,10 +7,9 @@ import multiprocessing
 import os
 import signal
 import time
-from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, wait
 from typing import NamedTuple
 
 from api.indexer import copy_text, guard, symbols
@@ -41,29 +40,38 @@ Parsed = list[Rows | None]
 
 
 class Parsers:
-    """Parses batches in `limits.parsers` processes; results come in the order of the batches."""
+    """Parses batches in `limits.parsers` processes; the result that is there first comes first."""
 
     def __init__(self, limits: Limits) -> None:
         self._workers = [_Worker(limits) for _ in range(limits.parsers)]
-        self._busy: deque[_Worker] = deque()
-        self._idle = deque(self._workers)
+        self._busy: list[_Worker] = []
+        self._idle = list(self._workers)
 
     @property
     def full(self) -> bool:
         """Whether a result must be taken before the next batch can be given."""
         return not self._idle
 
+    @property
+    def empty(self) -> bool:
+        """Whether every batch was taken."""
+        return not self._busy
+
     def give(self, batch: Sequence[Source]) -> None:
-        worker = self._idle.popleft()
+        worker = self._idle.pop()
         worker.give(batch)
         self._busy.append(worker)
 
-    def take(self) -> Parsed:
-        """The result of the oldest batch given."""
-        worker = self._busy.popleft()
+    def take(self) -> Iterator[tuple[int, Rows | None]]:
+        """The files of a batch given, by their numbers, with what was found in them."""
+        worker = min(self._busy, key=lambda worker: worker.deadline)
+        ready = wait([worker.connection for worker in self._busy], worker.left)
+        worker = next((each for each in self._busy if each.connection in ready), worker)
+        numbers = [source.file_no for source in worker.batch]
         parsed = worker.take()
+        self._busy.remove(worker)
         self._idle.append(worker)
-        return parsed
+        return zip(numbers, parsed, strict=True)
 
     def close(self) -> None:
         for worker in self._workers:
@@ -73,44 +81,48 @@ class Parsers:
 class _Worker:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._batch: Sequence[Source] = ()
+        self.batch: Sequence[Source] = ()
         self._kills = 0
         self._start()
 
     def _start(self) -> None:
-        self._connection, theirs = _FORK.Pipe()
+        self.connection, theirs = _FORK.Pipe()
         self._process = _FORK.Process(
             target=_work, args=(theirs, os.getpid(), self._limits.parser_memory), daemon=True
         )
         self._process.start()
         theirs.close()
-        self._given_at = time.monotonic()
+        self.deadline = time.monotonic() + self._limits.parse_seconds
+
+    @property
+    def left(self) -> float:
+        """The seconds that the batch may still take."""
+        return max(self.deadline - time.monotonic(), 0)
 
     def stop(self) -> None:
-        self._connection.close()
+        self.connection.close()
         self._process.kill()
         self._process.join()
 
     def give(self, batch: Sequence[Source]) -> None:
-        self._batch = batch
-        self._given_at = time.monotonic()
+        self.batch = batch
+        self.deadline = time.monotonic() + self._limits.parse_seconds
         if batch:
             with suppress(OSError):  # it was killed, as take will see
-                self._connection.send(batch)
+                self.connection.send(batch)
 
     def take(self) -> Parsed:
-        if not self._batch:
+        if not self.batch:
             return []
-        left = self._given_at + self._limits.parse_seconds - time.monotonic()
         try:
-            if self._connection.poll(max(left, 0)):
-                parsed: Parsed = self._connection.recv()
+            if self.connection.poll(self.left):
+                parsed: Parsed = self.connection.recv()
                 return parsed
         except (EOFError, OSError):
             self._process.join()
         # One of them hangs or crashed the parser: each gets a try of its own. One that was killed
         # from outside, even if it was by the kernel for its memory, gets another.
-        batch = self._batch
+        batch = self.batch
         killed = self._process.exitcode == -signal.SIGKILL
         self.stop()
         self._start()

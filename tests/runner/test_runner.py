@@ -227,6 +227,34 @@ def test_an_indexer_that_dies_ends_its_attempt_and_no_other_job(
         assert api.ended(api.index(tmp_path / "small"))["status"] == "completed"
 
 
+def test_the_server_of_the_indexers_takes_them_with_it_and_is_replaced(
+    start: Start, slow_repository: Path, tmp_path: Path
+) -> None:
+    commit(tmp_path / "small", {"a.py": PYTHON})
+    with start("run", "died without a word") as api:
+        job_id = api.index(slow_repository)
+        api.working(job_id)
+        [server] = children(b"\0-m\0api.indexer\0-\0")
+        os.kill(server, signal.SIGKILL)
+        until(lambda: not api.processes())
+        until(lambda: api.job(job_id)["retry_at"])
+        assert api.ended(api.index(tmp_path / "small"))["status"] == "completed"
+    assert children(b"\0-m\0api.indexer\0-\0") == []
+
+
+def children(words: bytes) -> list[int]:
+    """The processes that this one started with these words."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            parent = int((path / "stat").read_text().rpartition(")")[2].split()[1])
+            if parent == os.getpid() and (path / "cmdline").read_bytes().endswith(words):
+                found.append(int(path.name))
+        except OSError:
+            continue
+    return found
+
+
 def test_a_host_that_is_not_reached_is_tried_again_until_the_attempts_are_used_up(
     start: Start,
 ) -> None:

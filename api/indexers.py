@@ -1,0 +1,100 @@
+"""Starts the runner's indexers, by a server of theirs, so that the API never waits for one."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+_INHERITED = {"HOME", "LANG", "LC_ALL", "PATH", "SSL_CERT_DIR", "SSL_CERT_FILE"}
+_LINE_BYTES = 1024 * 1024
+
+
+class Indexer:
+    """An indexer at work. `output` has the lines of its protocol."""
+
+    def __init__(self, output: asyncio.StreamReader, transport: asyncio.ReadTransport) -> None:
+        self.output = output
+        self._transport = transport
+        self._group = asyncio.ensure_future(output.readline())
+
+    async def begun(self) -> None:
+        """Returns when it has a process, or died without one."""
+        await asyncio.shield(self._group)
+
+    async def kill(self) -> None:
+        """Ends all its processes. When this returns, none of them holds its output any more."""
+        if group := await self._group:
+            with suppress(ProcessLookupError):
+                os.killpg(int(group), signal.SIGKILL)
+        while await self.output.read(_LINE_BYTES):
+            pass
+        self._transport.close()
+
+
+class Indexers:
+    """Starts indexers. The first one starts their server, as does the first after its death."""
+
+    def __init__(self) -> None:
+        self._server: asyncio.subprocess.Process | None = None
+        self._jobs: socket.socket | None = None
+        self._starting = asyncio.Lock()
+
+    async def start(self, request: Path, log: Path) -> Indexer:
+        """An indexer for a request, in the folder of its file, with its errors in `log`.
+
+        The caller kills it, however it ended.
+        """
+        reading, writing = os.pipe()
+        output = asyncio.StreamReader(limit=_LINE_BYTES)
+        transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(output), os.fdopen(reading, "rb", buffering=0)
+        )
+        try:
+            with os.fdopen(writing, "wb", buffering=0), log.open("wb") as errors:
+                await self._ask(request, [writing, errors.fileno()])
+        except BaseException:
+            transport.close()
+            raise
+        return Indexer(output, transport)
+
+    async def _ask(self, request: Path, descriptors: list[int]) -> None:
+        async with self._starting:
+            try:
+                jobs = self._jobs or await self._open()
+                socket.send_fds(jobs, [os.fsencode(request)], descriptors)
+            except ConnectionError:
+                socket.send_fds(await self._open(), [os.fsencode(request)], descriptors)
+
+    async def _open(self) -> socket.socket:
+        await self.close()
+        ours, theirs = socket.socketpair()
+        with theirs:
+            self._server = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-P",
+                "-m",
+                "api.indexer",
+                "-",
+                stdin=theirs.fileno(),
+                stdout=asyncio.subprocess.DEVNULL,
+                cwd="/",
+                env={name: os.environ[name] for name in _INHERITED if name in os.environ},
+                start_new_session=True,
+            )
+        self._jobs = ours
+        return ours
+
+    async def close(self) -> None:
+        """Ends the server, and with it the indexers that are left."""
+        if self._jobs is not None:
+            self._jobs.close()
+        if self._server is not None:
+            with suppress(ProcessLookupError):
+                self._server.kill()
+            await self._server.wait()
+        self._jobs = self._server = None
