@@ -15,7 +15,7 @@ import pytest
 from psycopg.rows import TupleRow
 
 from api import runner_rpc
-from api.runner_rpc import Base, Index, Job
+from api.runner_rpc import Base, Index, Job, Repository
 
 from .conftest import Database
 
@@ -101,13 +101,14 @@ def complete(do: Do, job: Job, index: Index | Base, extractor: str = "x") -> boo
 
 
 def read_base(do: Do, job: Job, folder: Path, extractor: str = "x") -> Base | None:
-    base = do(
-        lambda connection: runner_rpc.read_base(
+    repository = do(
+        lambda connection: runner_rpc.read_repository(
             connection, job, extractor=extractor, known=folder / "known"
         )
     )
-    assert base is None or isinstance(base, Base)
-    return base
+    assert isinstance(repository, Repository)
+    assert repository.git_url == "/a/b"
+    return repository.base
 
 
 def file_ids(sql: psycopg.Connection[TupleRow]) -> dict[str, int]:
