@@ -247,6 +247,8 @@ class _Rows:
                 self._unparsed += 1
             else:
                 self._symbols.add(found.lines, found.number)
+        self._files.flush()
+        self._symbols.flush()
         if self._kept_symbols + self._symbols.rows > self._limits.symbols:
             raise IndexingError(
                 "too_many_symbols",
