@@ -144,7 +144,7 @@ set job_id = excluded.job_id, commit_sha = excluded.commit_sha, extractor = excl
 
 _BLOCK = 64 * 1024
 # How long new rows are waited for before they are stored.
-_PART_SECONDS = 0.5
+_PART_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
