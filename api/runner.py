@@ -15,13 +15,14 @@ import os
 import secrets
 import shutil
 import socket
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
 from psycopg_pool import AsyncConnectionPool
@@ -30,7 +31,7 @@ from api import runner_rpc
 from api.indexer.extractor import fingerprint
 from api.indexer.protocol import Limits
 from api.indexers import Indexers
-from api.runner_rpc import Base, Index, Job, Progress, Repository
+from api.runner_rpc import Arriving, Base, Index, Job, Progress, Repository
 from api.scratch import Scratch, remove
 
 logger = logging.getLogger(__name__)
@@ -43,10 +44,14 @@ _QUIET_SECONDS = 1.0
 _CALL_SECONDS = 10
 _HAND_BACK_SECONDS = 3
 _STORE_ATTEMPTS = 10
+# How often it is looked how far an index is, and how long before its end rows begin to be stored.
+_LOOK_SECONDS = 0.25
+_AHEAD_SECONDS = 4.0
 # codes of the indexer that may pass by
 _TRANSIENT = {"host_unreachable", "internal_error", "interrupted"}
 
 Call = Callable[[psycopg.AsyncConnection[Any]], Awaitable[Any]]
+Result = TypeVar("Result")
 
 
 class LostError(Exception):
@@ -107,7 +112,7 @@ class Runner:
         self._pool = AsyncConnectionPool(
             database_url,
             min_size=1,
-            max_size=concurrency + 1,
+            max_size=2 * concurrency + 1,  # two a job while its rows are stored, one for all else
             open=False,
             timeout=_CALL_SECONDS,
             reconnect_timeout=2,
@@ -280,10 +285,13 @@ class Runner:
         base = repository.base
         while True:
             if base and base.commit_sha == job.commit_sha:
-                index: Index | Base = base
+                stored = await self._complete(job, base, extractor, progress)
             else:
-                index = await self._index(job, folder, repository.git_url, base, progress)
-            if await self._complete(job, index, extractor, progress):
+                index = self._index(job, folder, repository.git_url, base, progress)
+                async with running(index) as found:
+                    rows = await self._arriving(folder, found, base, progress)
+                    stored = await self._complete(job, rows, extractor, progress)
+            if stored:
                 return
             base = None  # another job of the repository came between: all of it, once
 
@@ -302,11 +310,43 @@ class Runner:
         }
         return await run_indexer(self._indexers, request, folder, base, progress.set)
 
+    async def _arriving(
+        self,
+        folder: Path,
+        found: asyncio.Task[Index | Base],
+        base: Base | None,
+        progress: Latest,
+    ) -> Index | Base | Arriving:
+        """What an index found; the index itself when it is new and nearly done.
+
+        To store its rows beside the last parsing takes less time, but locks the repository so long.
+        """
+        started, before = 0.0, 0
+        while not found.done():
+            await asyncio.wait({found}, timeout=_LOOK_SECONDS)
+            phase, done, total = progress.value or ("", 0, None)
+            if base or phase != "symbols" or not total:
+                continue
+            if not started:
+                started, before = time.monotonic(), done
+            elif done > before:
+                pace = (time.monotonic() - started) / (done - before)
+                if pace * (total - done) < _AHEAD_SECONDS:
+                    work = folder / "work"
+                    return Arriving(work / "files.copy", work / "symbols.copy", found)
+        return found.result()
+
     async def _complete(
-        self, job: Job, index: Index | Base, extractor: str, progress: Latest
+        self, job: Job, index: Index | Base | Arriving, extractor: str, progress: Latest
     ) -> bool:
-        last = progress.value
-        progress.set(("store", 0, None))
+        last: Progress | None = None
+
+        def found_all() -> Progress | None:
+            nonlocal last
+            last = last or progress.value
+            progress.set(("store", 0, None))
+            return last
+
         completed: bool = await self._persist(
             lambda connection: runner_rpc.complete(
                 connection,
@@ -314,7 +354,7 @@ class Runner:
                 index,
                 extractor=extractor,
                 worker_id=self.worker_id,
-                progress=last,
+                progress=found_all,
             )
         )
         return completed
@@ -426,6 +466,17 @@ class Latest:
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._closed.wait()
+
+
+@asynccontextmanager
+async def running(work: Coroutine[Any, Any, Result]) -> AsyncIterator[asyncio.Task[Result]]:
+    """The work as a task, which is ended at the end of the block."""
+    task = asyncio.create_task(work)
+    try:
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 async def run_indexer(

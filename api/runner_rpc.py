@@ -6,6 +6,8 @@ psycopg errors with the SQLSTATEs PT404 (the job is gone), PT409 (it is no longe
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -80,7 +82,9 @@ copy pg_temp.incoming_symbols (file_no, name, kind, start_line, end_line, parent
 
 _COPY_GONE = "copy pg_temp.gone_files (id) from stdin"
 
-_ANALYZE = "analyze pg_temp.incoming_files, pg_temp.gone_files"
+_ANALYZE_FILES = "analyze pg_temp.incoming_files"
+
+_ANALYZE_GONE = "analyze pg_temp.gone_files"
 
 _LOCK_REPOSITORY = "select from public.repositories where id = %s for no key update"
 
@@ -88,27 +92,29 @@ _STANDING = """
 select status = 'completed' from public.index_jobs where id = %s and attempt = %s
 """
 
-_DELETE_ALL_SYMBOLS = "delete from public.symbols where repository_id = %s"
+_DELETE_ALL_SYMBOLS = "delete from public.symbols where repository_id = %(repository)s"
 
-_DELETE_ALL_FILES = "delete from public.indexed_files where repository_id = %s"
+_DELETE_ALL_FILES = "delete from public.indexed_files where repository_id = %(repository)s"
 
 _DELETE_GONE_SYMBOLS = """
 delete from public.symbols as s
 using pg_temp.gone_files as g
-where s.repository_id = %s and s.file_id = g.id
+where s.repository_id = %(repository)s and s.file_id = g.id
 """
 
 _DELETE_GONE_FILES = """
 delete from public.indexed_files as f
 using pg_temp.gone_files as g
-where f.repository_id = %s and f.id = g.id
+where f.repository_id = %(repository)s and f.id = g.id
 """
 
 _INSERT_FILES = """
 insert into public.indexed_files
   (repository_id, job_id, path, language, bytes, blob_sha, symbol_count)
-select %s, %s, i.path, i.language, i.bytes, i.blob_sha, i.symbol_count
+select %(repository)s, %(job)s, i.path, i.language, i.bytes, i.blob_sha, i.symbol_count
 from pg_temp.incoming_files as i
+where not exists (
+  select from public.indexed_files as f where f.repository_id = %(repository)s and f.path = i.path)
 """
 
 _INSERT_SYMBOLS = """
@@ -116,14 +122,16 @@ insert into public.symbols (repository_id, file_id, name, kind, start_line, end_
 select f.repository_id, f.id, s.name, s.kind, s.start_line, s.end_line, s.parent
 from pg_temp.incoming_symbols as s
 join pg_temp.incoming_files as i using (file_no)
-join public.indexed_files as f on f.repository_id = %s and f.path = i.path
+join public.indexed_files as f on f.repository_id = %(repository)s and f.path = i.path
 """
+
+_FORGET_STORED = "truncate pg_temp.incoming_symbols"
 
 _COUNT = """
 select count(*), coalesce(sum(f.symbol_count), 0),
   (select coalesce(sum(i.symbol_count), 0) from pg_temp.incoming_files as i)
 from public.indexed_files as f
-where f.repository_id = %s
+where f.repository_id = %(repository)s
 """
 
 _REMEMBER = """
@@ -135,6 +143,8 @@ set job_id = excluded.job_id, commit_sha = excluded.commit_sha, extractor = excl
 """
 
 _BLOCK = 64 * 1024
+# How long new rows are waited for before they are stored.
+_PART_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -186,6 +196,18 @@ class Index:
     base: Base | None
     commit_sha: str
     stats: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Arriving:
+    """An index of the whole that is being made, `found` at the end; its files are growing.
+
+    At any time `files` has the row of each file whose symbols are in `symbols`.
+    """
+
+    files: Path
+    symbols: Path
+    found: asyncio.Task[Index | Base]
 
 
 async def claim(
@@ -273,35 +295,39 @@ async def read_repository(
 async def complete(
     connection: AsyncConnection[Any],
     job: Job,
-    index: Index | Base,
+    made: Index | Base | Arriving,
     *,
     extractor: str,
     worker_id: str,
-    progress: Progress | None,
+    progress: Callable[[], Progress | None],
 ) -> bool:
-    """Brings the repository's rows up to date and completes the job, with its last progress.
+    """Brings the repository's rows up to date and completes the job, with its last `progress`.
 
-    A Base says that its commit is the job's. Where the commit's rows are there already, they stay,
+    What was `made` is an index, whose rows are stored as they come when it is not done; or a Base,
+    which says that its commit is the job's. Where the commit's rows are there already, they stay,
     and the stats tell so. Returns False, having changed nothing, when the base is not what there
     is any more: another job came between, and all must be indexed anew.
 
     To be run in one transaction. The job is touched last: its lock is short, and a worker that
     lost the job leaves no row behind. Repeating it after a lost answer changes nothing.
     """
-    if isinstance(index, Index):
-        await connection.execute(_STAGE)
-        await _copy(connection, _COPY_FILES, index.files)
-        await _copy(connection, _COPY_SYMBOLS, index.symbols)
-        await _copy(connection, _COPY_GONE, index.gone)
-        await connection.execute(_ANALYZE)
-
+    rows = None if isinstance(made, Base) else _Rows(connection, job, made)
+    if rows:
+        await rows.take()
     await connection.execute(_LOCK_REPOSITORY, (job.repository_id,))
     cursor = await connection.execute(_STANDING, (job.id, job.attempt))
     if await cursor.fetchone() == (True,):
         return True  # done already; since then a later job may have changed the rows
+    there = await _base(connection, job, extractor, Path())
+    if isinstance(made, Arriving):
+        if rows and there is None:  # nor can it come, behind the lock
+            await rows.store_as_they_come(made.found)
+        index = await made.found
+    else:
+        index = made
+    last = progress()
 
     base = index.base if isinstance(index, Index) else index
-    there = await _base(connection, job, extractor, Path())
     if there is not None and there.commit_sha == index.commit_sha:
         reused = {"files_unchanged": there.stats["files_indexed"]}
         reused |= {"reused": True, "reused_job_id": there.job_id}
@@ -309,13 +335,14 @@ async def complete(
     elif isinstance(index, Base) or (base and base.job_id != (there and there.job_id)):
         return False
     else:
+        assert rows is not None  # noqa: S101 - what is not a Base has rows
         stats = index.stats
-        await _store(connection, job, index)
+        await rows.store_rest(index)
         await connection.execute(
             _REMEMBER, (job.repository_id, job.id, index.commit_sha, extractor, Jsonb(stats))
         )
 
-    await report(connection, job, lease=None, progress=progress)
+    await report(connection, job, lease=None, progress=last)
     metadata = {"stats": stats, "commit_sha": index.commit_sha}
     await finish(connection, job, worker_id=worker_id, status="completed", metadata=metadata)
     return True
@@ -329,27 +356,82 @@ async def _base(
     return Base(job_id=row[0], commit_sha=row[1], stats=row[2], known=known) if row else None
 
 
-async def _store(connection: AsyncConnection[Any], job: Job, index: Index) -> None:
-    repository = (job.repository_id,)
-    if index.base is None:
-        await connection.execute(_DELETE_ALL_SYMBOLS, repository)
-        await connection.execute(_DELETE_ALL_FILES, repository)
-    else:
-        await connection.execute(_DELETE_GONE_SYMBOLS, repository)
-        await connection.execute(_DELETE_GONE_FILES, repository)
-    await connection.execute(_INSERT_FILES, (job.repository_id, job.id))
-    symbols = await connection.execute(_INSERT_SYMBOLS, repository)
-    counted = await (await connection.execute(_COUNT, repository)).fetchone()
-    claimed = (index.stats.get("files_indexed"), index.stats.get("symbols_extracted"))
-    if counted != (*claimed, symbols.rowcount):
-        raise ValueError(f"stats say {claimed}, rows {counted}, {symbols.rowcount} of them new")
+class _Rows:
+    """Stages the rows of an index and stores them, at once or in parts as they come."""
+
+    def __init__(self, connection: AsyncConnection[Any], job: Job, index: Index | Arriving) -> None:
+        self._connection = connection
+        self._ids = {"repository": job.repository_id, "job": job.id}
+        self._files = _Tail(index.files)
+        self._symbols = _Tail(index.symbols)
+        self._is_staging = False
+        self._is_replacing = False
+        self._stored = 0
+
+    async def take(self) -> None:
+        """Stages what there is and was not staged."""
+        if not self._is_staging:
+            await self._connection.execute(_STAGE)
+            self._is_staging = True
+        # in this order: a file's row is written before those of its symbols
+        await self._copy(_COPY_SYMBOLS, self._symbols)
+        await self._copy(_COPY_FILES, self._files)
+
+    async def store_as_they_come(self, found: asyncio.Task[Index | Base]) -> None:
+        """Replaces all rows of the repository by those that come until all are found."""
+        await self._replace_all()
+        while not found.done():
+            await self._store()
+            await asyncio.wait({found}, timeout=_PART_SECONDS)
+            await self.take()
+
+    async def store_rest(self, index: Index) -> None:
+        """Stores what is not stored. Raises ValueError when the rows are not what the stats say."""
+        await self.take()
+        if index.base is not None:
+            await self._copy(_COPY_GONE, _Tail(index.gone))
+            await self._connection.execute(_ANALYZE_GONE)
+            await self._connection.execute(_DELETE_GONE_SYMBOLS, self._ids)
+            await self._connection.execute(_DELETE_GONE_FILES, self._ids)
+        elif not self._is_replacing:
+            await self._replace_all()
+        await self._store()
+        counted = await (await self._connection.execute(_COUNT, self._ids)).fetchone()
+        claimed = (index.stats.get("files_indexed"), index.stats.get("symbols_extracted"))
+        if counted != (*claimed, self._stored):
+            raise ValueError(f"stats say {claimed}, rows {counted}, {self._stored} of them new")
+
+    async def _replace_all(self) -> None:
+        self._is_replacing = True
+        await self._connection.execute(_DELETE_ALL_SYMBOLS, self._ids)
+        await self._connection.execute(_DELETE_ALL_FILES, self._ids)
+
+    async def _store(self) -> None:
+        await self._connection.execute(_ANALYZE_FILES)
+        await self._connection.execute(_INSERT_FILES, self._ids)
+        self._stored += (await self._connection.execute(_INSERT_SYMBOLS, self._ids)).rowcount
+        await self._connection.execute(_FORGET_STORED)
+
+    async def _copy(self, statement: LiteralString, tail: _Tail) -> None:
+        async with self._connection.cursor() as cursor, cursor.copy(statement) as copy:
+            async for lines in tail.read():
+                await copy.write(lines)
 
 
-async def _copy(connection: AsyncConnection[Any], statement: LiteralString, path: Path) -> None:
-    async with (
-        await anyio.open_file(path, "rb") as file,
-        connection.cursor() as cursor,
-        cursor.copy(statement) as copy,
-    ):
-        while block := await file.read(_BLOCK):
-            await copy.write(block)
+class _Tail:
+    """Reads the whole lines that a file has got since the last time."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._read = 0
+
+    async def read(self) -> AsyncIterator[bytes]:
+        """Those lines, in blocks. None may be longer than a block."""
+        async with await anyio.open_file(self._path, "rb") as file:
+            await file.seek(self._read)
+            rest = b""
+            while block := await file.read(_BLOCK):
+                lines, newline, rest = (rest + block).rpartition(b"\n")
+                self._read += len(lines + newline)
+                if newline:
+                    yield lines + newline

@@ -1,10 +1,10 @@
 """What indexing costs those who poll: the latency of GET /jobs/{id}, idle and while jobs run.
 
-    python -m bench.poll_latency [--seconds N] [--rounds N]
+    python -m bench.poll_latency [--seconds N] [--rounds N] [--jobs N]
 
 Serves the whole stack, as `make serve` does, and asks for one finished job 20 times a second:
-some seconds idle, some while all slots of the runner index a tree of real source, and again, so
-that both meet the same machine. A request counts from the moment when it was due. Prints the
+some seconds idle, some while jobs index a large tree of real source, and again, so that both meet
+the same machine. A request counts from the moment when it was due. Prints the
 figures as JSON.
 """
 
@@ -31,30 +31,30 @@ from dotenv import dotenv_values
 from bench import trees
 
 _RATE = 20
-_SLOTS = 1
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=20, help="of each phase (20)")
     parser.add_argument("--rounds", type=int, default=3, help="an idle and a busy phase each (3)")
+    parser.add_argument("--jobs", type=int, default=1, help="that are indexed at once (1)")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="poll-latency-", dir="/tmp") as name:
         folder = Path(name)
         folder.chmod(0o755)
         trees.repository(folder / "tree", trees.large())
-        with served(folder) as (url, key):
-            measured = measure(url, key, folder / "tree", arguments.seconds, arguments.rounds)
+        with served(folder, arguments.jobs) as (url, key):
+            measured = measure(url, key, folder / "tree", arguments)
             figures = asyncio.run(measured)
     print(json.dumps(figures, indent=2))
 
 
 @contextmanager
-def served(folder: Path) -> Iterator[tuple[str, str]]:
+def served(folder: Path, jobs: int) -> Iterator[tuple[str, str]]:
     """The address of a stack of our own, and a key with a large quota."""
     run_dir = folder / "run"
     environment = {"PATH": os.environ["PATH"], "RUN_DIR": str(run_dir), "PORT": "0"}
-    environment |= {"RUNNER_CONCURRENCY": str(_SLOTS)}
+    environment |= {"RUNNER_CONCURRENCY": str(jobs)}
     process = subprocess.Popen(
         [sys.executable, "-c", "from api.cli import main; main()", "serve"],
         env=environment,
@@ -74,7 +74,9 @@ def served(folder: Path) -> Iterator[tuple[str, str]]:
         process.communicate(timeout=60)
 
 
-async def measure(url: str, key: str, folder: Path, seconds: float, rounds: int) -> dict[str, Any]:
+async def measure(
+    url: str, key: str, folder: Path, arguments: argparse.Namespace
+) -> dict[str, Any]:
     headers = {"Authorization": f"Bearer {key}"}
     async with httpx.AsyncClient(base_url=url, headers=headers, timeout=30) as client:
         numbers = count()
@@ -102,7 +104,7 @@ async def measure(url: str, key: str, folder: Path, seconds: float, rounds: int)
         async def poll() -> list[float]:
             start = time.perf_counter()
             asked = []
-            for number in range(round(seconds * _RATE)):
+            for number in range(round(arguments.seconds * _RATE)):
                 due = start + number / _RATE
                 await asyncio.sleep(max(0, due - time.perf_counter()))
                 asked.append(asyncio.create_task(ask(due)))
@@ -117,10 +119,10 @@ async def measure(url: str, key: str, folder: Path, seconds: float, rounds: int)
         idle: list[float] = []
         busy: list[float] = []
         jobs = 0
-        for _ in range(rounds):
+        for _ in range(arguments.rounds):
             idle += await poll()
             stop = asyncio.Event()
-            working = [asyncio.create_task(keep_busy(stop)) for _ in range(_SLOTS)]
+            working = [asyncio.create_task(keep_busy(stop)) for _ in range(arguments.jobs)]
             busy += await poll()
             stop.set()
             jobs += sum(await asyncio.gather(*working))

@@ -11,8 +11,10 @@ and removes it.
     symbols.copy   file_no, name, kind, start_line, end_line, parent or null
     gone.copy      id
 
-symbol_count is null where a file could not be parsed. gone.copy has the ids of those rows that the
-request knows and that hold no longer; the other known rows are not in files.copy.
+They grow while files are parsed: a file's row is there before those of its symbols, and the last
+line may not be whole. symbol_count is null where a file could not be parsed. gone.copy has the ids
+of those rows that the request knows and that hold no longer; the other known rows are not in
+files.copy.
 
 Whatever ends the process, its git and parser processes end with it.
 """

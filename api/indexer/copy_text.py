@@ -57,6 +57,10 @@ class Writer:
         self._file.write(lines)
         self.rows += rows
 
+    def flush(self) -> None:
+        """Lets readers see what was written."""
+        self._file.flush()
+
     def __enter__(self) -> Self:
         return self
 

@@ -62,7 +62,7 @@ def run(request: Request, emit: Callable[[Progress], None]) -> Result | Unchange
         rows = _Rows(request, files, symbols, gone, parsers)
         for entry, content in _contents(rows, tree, blobs):
             rows.add(entry, content)
-            phase.reached(rows.seen)
+            phase.reached(rows.done)
         stats = rows.finish()
         phase.reached(total)
     return {
@@ -134,7 +134,7 @@ class _Rows:
     def __init__(
         self, request: Request, files: Writer, symbols: Writer, gone: Writer, parsers: Parsers
     ) -> None:
-        self.seen = 0
+        self._seen = 0
         self._limits = request.limits
         self._known = _known(request.known)
         self._files = files
@@ -154,11 +154,16 @@ class _Rows:
         self._given: deque[_Row] = deque()
         self._parsed: dict[int, Rows | None] = {}
 
+    @property
+    def done(self) -> int:
+        """How many files are decided on, and parsed where that is needed."""
+        return self._seen - len(self._batch) - len(self._given)
+
     def wants(self, entry: Entry) -> bool:
         """Whether the content of an entry is needed; counts it as skipped or kept if not."""
         special = _special(entry)
         if special is None:
-            self.seen += 1
+            self._seen += 1
         path = _text(entry.path)
         reason = special or languages.skip_by_path(path)
         if reason is None and (entry.size is None or entry.size > self._limits.file_bytes):
@@ -247,6 +252,8 @@ class _Rows:
                 self._unparsed += 1
             else:
                 self._symbols.add(found.lines, found.number)
+        self._files.flush()
+        self._symbols.flush()
         if self._kept_symbols + self._symbols.rows > self._limits.symbols:
             raise IndexingError(
                 "too_many_symbols",

@@ -343,6 +343,66 @@ def test_a_user_who_asks_to_cancel_gets_a_cancelled_job(
         until(lambda: not api.processes() and not api.scratch())
 
 
+@pytest.fixture
+def storing_ahead(monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], bool]:
+    """Whether a job's rows are being stored already; it begins as soon as its pace is known."""
+    monkeypatch.setattr(runner, "_AHEAD_SECONDS", 600.0)
+    writing = (
+        "select exists (select from pg_stat_activity where datname = current_database()"
+        " and application_name = 'index_jobs runner' and backend_xid is not null"
+        " and xact_start < clock_timestamp() - interval '0.3 seconds')"
+    )
+    return lambda api: bool(api.value(writing))
+
+
+def test_rows_are_stored_beside_the_last_parsing(
+    start: Start, slow_repository: Path, storing_ahead: Callable[[Any], bool]
+) -> None:
+    with start() as api:
+        job_id = api.index(slow_repository)
+        until(lambda: storing_ahead(api))
+        job = api.job(job_id)
+        assert job["status"] == "processing"
+        assert job["progress"]["done"] < job["progress"]["total"]
+        assert api.rows(job) == (0, 0)
+        job = api.ended(job_id)
+        assert (job["status"], job["attempt"]) == ("completed", 1)
+        assert job["progress"] == {"phase": "symbols", "done": 1200, "total": 1200}
+        assert api.rows(job) == (1200, 1200)
+        assert job["stats"]["symbols_extracted"] == 1200
+
+
+def test_no_row_stays_of_an_index_that_is_cancelled_while_its_rows_are_stored(
+    start: Start, slow_repository: Path, storing_ahead: Callable[[Any], bool]
+) -> None:
+    with start() as api:
+        job_id = api.index(slow_repository)
+        until(lambda: storing_ahead(api))
+        with api.sql() as connection:
+            connection.execute(
+                "update public.index_jobs set cancel_requested_at = clock_timestamp()"
+                " where id = %s",
+                (job_id,),
+            )
+        job = api.ended(job_id)
+        assert job["status"] == "cancelled"
+        until(lambda: not api.processes() and not storing_ahead(api))
+        assert api.rows(job) == (0, 0)
+
+
+def test_an_outage_while_rows_are_stored_ahead_delays_a_job_and_nothing_else(
+    start: Start, slow_repository: Path, storing_ahead: Callable[[Any], bool]
+) -> None:
+    with start("run", "503", "cannot claim jobs", "claiming jobs again") as api:
+        job_id = api.index(slow_repository)
+        until(lambda: storing_ahead(api))
+        with api.outage():
+            pass
+        job = api.ended(job_id)
+        assert (job["status"], job["attempt"]) == ("completed", 1)
+        assert api.rows(job) == (1200, 1200)
+
+
 def test_a_shutdown_hands_back_what_runs_and_the_next_process_goes_on_at_once(
     start: Start, slow_repository: Path
 ) -> None:

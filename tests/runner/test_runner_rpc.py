@@ -93,7 +93,7 @@ def complete(do: Do, job: Job, index: Index | Base, extractor: str = "x") -> boo
             index,
             extractor=extractor,
             worker_id="me",
-            progress=("symbols", 1, 1),
+            progress=lambda: ("symbols", 1, 1),
         )
     )
     assert isinstance(done, bool)
