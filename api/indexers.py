@@ -17,9 +17,9 @@ _LINE_BYTES = 1024 * 1024
 class Indexer:
     """An indexer at work. `output` has the lines of its protocol."""
 
-    def __init__(self, output: asyncio.StreamReader, transport: asyncio.ReadTransport) -> None:
+    def __init__(self, output: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.output = output
-        self._transport = transport
+        self._writer = writer
         self._group = asyncio.ensure_future(output.readline())
 
     async def begun(self) -> None:
@@ -33,7 +33,7 @@ class Indexer:
                 os.killpg(int(group), signal.SIGKILL)
         while await self.output.read(_LINE_BYTES):
             pass
-        self._transport.close()
+        self._writer.close()
 
 
 class Indexers:
@@ -49,18 +49,16 @@ class Indexers:
 
         The caller kills it, however it ended.
         """
-        reading, writing = os.pipe()
-        output = asyncio.StreamReader(limit=_LINE_BYTES)
-        transport, _ = await asyncio.get_running_loop().connect_read_pipe(
-            lambda: asyncio.StreamReaderProtocol(output), os.fdopen(reading, "rb", buffering=0)
-        )
-        try:
-            with os.fdopen(writing, "wb", buffering=0), log.open("wb") as errors:
-                await self._ask(request, [writing, errors.fileno()])
-        except BaseException:
-            transport.close()
-            raise
-        return Indexer(output, transport)
+        # a socket: uvloop closes a pipe twice, and the second time it may be another's
+        ours, theirs = socket.socketpair()
+        with theirs, log.open("wb") as errors:
+            output, writer = await asyncio.open_connection(sock=ours, limit=_LINE_BYTES)
+            try:
+                await self._ask(request, [theirs.fileno(), errors.fileno()])
+            except BaseException:
+                writer.close()
+                raise
+        return Indexer(output, writer)
 
     async def _ask(self, request: Path, descriptors: list[int]) -> None:
         async with self._starting:
@@ -73,28 +71,33 @@ class Indexers:
     async def _open(self) -> socket.socket:
         await self.close()
         ours, theirs = socket.socketpair()
-        with theirs:
-            self._server = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-P",
-                "-m",
-                "api.indexer",
-                "-",
-                stdin=theirs.fileno(),
-                stdout=asyncio.subprocess.DEVNULL,
-                cwd="/",
-                env={name: os.environ[name] for name in _INHERITED if name in os.environ},
-                start_new_session=True,
-            )
+        try:
+            with theirs:
+                self._server = await asyncio.create_subprocess_exec(
+                    sys.executable,
+                    "-P",
+                    "-m",
+                    "api.indexer",
+                    "-",
+                    stdin=theirs.fileno(),
+                    stdout=asyncio.subprocess.DEVNULL,
+                    cwd="/",
+                    env={name: os.environ[name] for name in _INHERITED if name in os.environ},
+                    start_new_session=True,
+                )
+        except BaseException:
+            ours.close()
+            raise
         self._jobs = ours
         return ours
 
     async def close(self) -> None:
         """Ends the server, and with it the indexers that are left."""
-        if self._jobs is not None:
-            self._jobs.close()
-        if self._server is not None:
-            with suppress(ProcessLookupError):
-                self._server.kill()
-            await self._server.wait()
+        jobs, server = self._jobs, self._server
         self._jobs = self._server = None
+        if jobs is not None:
+            jobs.close()
+        if server is not None:
+            with suppress(ProcessLookupError):
+                server.kill()
+            await server.wait()

@@ -317,7 +317,7 @@ class Runner:
         base: Base | None,
         progress: Latest,
     ) -> Index | Base | Arriving:
-        """What an index found; the index itself when it is new and nearly done.
+        """What an index found, or the index as it arrives, when it is new and nearly done.
 
         To store its rows beside the last parsing takes less time, but locks the repository so long.
         """

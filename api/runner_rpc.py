@@ -7,7 +7,8 @@ psycopg errors with the SQLSTATEs PT404 (the job is gone), PT409 (it is no longe
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -62,7 +63,11 @@ copy (
 ) to stdout
 """
 
+# Rows are locked for a while: if this machine falls silent, Postgres is to notice soon.
 _STAGE = """
+set local tcp_keepalives_idle = 10;
+set local tcp_keepalives_interval = 5;
+set local tcp_keepalives_count = 3;
 create temp table incoming_files (
   file_no integer, path text, language text, bytes bigint, blob_sha text, symbol_count integer)
   on commit drop;
@@ -106,6 +111,11 @@ _DELETE_GONE_FILES = """
 delete from public.indexed_files as f
 using pg_temp.gone_files as g
 where f.repository_id = %(repository)s and f.id = g.id
+"""
+
+_DELETE_UNKNOWN_FILES = """
+delete from public.indexed_files
+where repository_id = %(repository)s and symbol_count is null
 """
 
 _INSERT_FILES = """
@@ -393,6 +403,7 @@ class _Rows:
             await self._connection.execute(_ANALYZE_GONE)
             await self._connection.execute(_DELETE_GONE_SYMBOLS, self._ids)
             await self._connection.execute(_DELETE_GONE_FILES, self._ids)
+            await self._connection.execute(_DELETE_UNKNOWN_FILES, self._ids)
         elif not self._is_replacing:
             await self._replace_all()
         await self._store()
@@ -413,8 +424,12 @@ class _Rows:
         await self._connection.execute(_FORGET_STORED)
 
     async def _copy(self, statement: LiteralString, tail: _Tail) -> None:
-        async with self._connection.cursor() as cursor, cursor.copy(statement) as copy:
-            async for lines in tail.read():
+        async with (
+            self._connection.cursor() as cursor,
+            cursor.copy(statement) as copy,
+            aclosing(tail.read()) as blocks,
+        ):
+            async for lines in blocks:
                 await copy.write(lines)
 
 
@@ -425,8 +440,8 @@ class _Tail:
         self._path = path
         self._read = 0
 
-    async def read(self) -> AsyncIterator[bytes]:
-        """Those lines, in blocks. None may be longer than a block."""
+    async def read(self) -> AsyncGenerator[bytes, None]:
+        """Those lines, in blocks."""
         async with await anyio.open_file(self._path, "rb") as file:
             await file.seek(self._read)
             rest = b""

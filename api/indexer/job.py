@@ -162,8 +162,12 @@ class _Rows:
     def wants(self, entry: Entry) -> bool:
         """Whether the content of an entry is needed; counts it as skipped or kept if not."""
         special = _special(entry)
-        if special is None:
+        wanted = self._decide(entry, special)
+        if special is None and not wanted:
             self._seen += 1
+        return wanted
+
+    def _decide(self, entry: Entry, special: languages.Reason | None) -> bool:
         path = _text(entry.path)
         reason = special or languages.skip_by_path(path)
         if reason is None and (entry.size is None or entry.size > self._limits.file_bytes):
@@ -189,6 +193,8 @@ class _Rows:
         return True
 
     def add(self, entry: Entry, content: bytes) -> None:
+        """Has an entry that is wanted parsed, if it is in a language for that."""
+        self._seen += 1
         path = _text(entry.path)
         language = languages.language_of(path, content)
         if reason := languages.skip_by_content(language, content):
@@ -243,16 +249,20 @@ class _Rows:
         self._batch_bytes = 0
 
     def _take(self) -> None:
+        """Writes what a batch gave, in the order of the files: their rows before their symbols."""
         self._parsed.update(self._parsers.take())
+        found: list[Rows] = []
         while self._given and self._given[0].file_no in self._parsed:
             row = self._given.popleft()
-            found = self._parsed.pop(row.file_no)
-            self._files.write(*row, found and found.number)
-            if found is None:
+            rows = self._parsed.pop(row.file_no)
+            self._files.write(*row, rows and rows.number)
+            if rows is None:
                 self._unparsed += 1
             else:
-                self._symbols.add(found.lines, found.number)
+                found.append(rows)
         self._files.flush()
+        for rows in found:
+            self._symbols.add(rows.lines, rows.number)
         self._symbols.flush()
         if self._kept_symbols + self._symbols.rows > self._limits.symbols:
             raise IndexingError(

@@ -66,7 +66,8 @@ class Parsers:
         """The files of a batch given, by their numbers, with what was found in them."""
         worker = min(self._busy, key=lambda worker: worker.deadline)
         ready = wait([worker.connection for worker in self._busy], worker.left)
-        worker = next((each for each in self._busy if each.connection in ready), worker)
+        if worker.left:  # one that is late goes first, or it would never be
+            worker = next((each for each in self._busy if each.connection in ready), worker)
         numbers = [source.file_no for source in worker.batch]
         parsed = worker.take()
         self._busy.remove(worker)

@@ -13,6 +13,7 @@ import gc
 import os
 import signal
 import socket
+import sys
 from pathlib import Path
 
 from api.indexer import guard
@@ -39,8 +40,11 @@ def serve() -> tuple[Path, int] | None:
             message, descriptors, _, _ = socket.recv_fds(jobs, _MESSAGE_BYTES, 2)
             if not message:
                 return None
-            if not os.fork():
-                break
+            try:
+                if not os.fork():
+                    break
+            except OSError as error:  # the job ends with its output; the others go on
+                print(f"cannot fork an indexer: {error}", file=sys.stderr, flush=True)
             for descriptor in descriptors:
                 os.close(descriptor)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)

@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
+from api.indexer import job
+from api.indexer.copy_text import Writer
+from api.indexer.protocol import Request
 from db.local.postgres import Server
 
 if TYPE_CHECKING:
@@ -54,6 +57,30 @@ def test_a_repository_becomes_rows(repository: Git, index: Index) -> None:
     assert {row[0] for row in outcome.symbols} == {files["pkg/a.py"][0]}
     assert outcome.stats["languages"] == {"Markdown": 1, "Python": 1}
     assert outcome.stderr == ""
+
+
+def test_readers_of_the_growing_files_see_a_file_before_its_symbols(
+    repository: Git, roots: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = "".join(f"def a_function_with_a_long_name_{n}(): ...\n" for n in range(2000))
+    repository.commit({f"{n}.py": source for n in range(20)})
+    looks = []
+
+    class Watched(Writer):
+        def add(self, lines: bytes, rows: int) -> None:
+            super().add(lines, rows)
+            if self.path.name == "symbols.copy":
+                files, symbols = (
+                    {line.split(b"\t")[0] for line in path.read_bytes().splitlines()}
+                    for path in (self.path.with_name("files.copy"), self.path)
+                )
+                looks.append(symbols - files)
+
+    monkeypatch.setattr(job, "Writer", Watched)
+    request = Request(str(repository.path), tmp_path, local_roots=(roots,))
+    result = job.run(request, lambda progress: None)
+    assert result["event"] == "result"
+    assert looks == [set()] * 20
 
 
 def test_every_way_to_name_a_commit(repository: Git, index: Index) -> None:

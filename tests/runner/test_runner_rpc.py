@@ -281,3 +281,19 @@ def test_a_file_that_could_not_be_parsed_is_not_known(
     base = read_base(do, claimed(do, sql, repository), tmp_path)
     assert base is not None
     assert base.known.read_text() == ""
+
+
+def test_a_file_that_could_not_be_parsed_is_replaced_by_the_next_job(
+    do: Do, sql: psycopg.Connection[TupleRow], repository: str, tmp_path: Path
+) -> None:
+    index = found(tmp_path / "1", "a.py", symbols=0)
+    index.files.write_text(index.files.read_text().replace("\t0\n", "\t\\N\n"))
+    complete(do, claimed(do, sql, repository), index)
+    second = claimed(do, sql, repository)
+    base = read_base(do, second, tmp_path)
+    assert complete(do, second, found(tmp_path / "2", "a.py", symbols=3, base=base))
+    assert state(sql, second)[2:] == ("a.py", 3)
+    third = claimed(do, sql, repository)
+    base = read_base(do, third, tmp_path)
+    assert base is not None
+    assert base.known.read_text().endswith("\t3\n")
