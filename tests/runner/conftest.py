@@ -96,6 +96,15 @@ class Api:
         found: dict[str, Any] = until(look)
         return found
 
+    def ask_to_cancel(self, job_id: str) -> None:
+        """What a user asks for, without the API."""
+        with self.sql() as connection:
+            connection.execute(
+                "update public.index_jobs set cancel_requested_at = clock_timestamp()"
+                " where id = %s",
+                (job_id,),
+            )
+
     def rows(self, job: Mapping[str, Any]) -> tuple[int, int]:
         """How many files and symbols the tables have of the job's repository."""
         with self.sql() as connection:

@@ -242,6 +242,16 @@ def test_the_server_of_the_indexers_takes_them_with_it_and_is_replaced(
     assert children(b"\0-m\0api.indexer\0-\0") == []
 
 
+def test_the_first_jobs_at_once_start_one_server_of_indexers(start: Start, tmp_path: Path) -> None:
+    folders = [tmp_path / f"r{number}" for number in range(4)]
+    for folder in folders:
+        commit(folder, {"a.py": PYTHON})
+    with start(runner_concurrency=4) as api, ThreadPoolExecutor(4) as pool:
+        jobs = [api.ended(job_id) for job_id in pool.map(api.index, folders)]
+        assert {(job["status"], job["attempt"]) for job in jobs} == {("completed", 1)}
+        assert len(children(b"\0-m\0api.indexer\0-\0")) == 1
+
+
 def children(words: bytes) -> list[int]:
     """The processes that this one started with these words."""
     found = []
@@ -333,12 +343,7 @@ def test_a_user_who_asks_to_cancel_gets_a_cancelled_job(
     with start() as api:
         job_id = api.index(slow_repository)
         api.working(job_id)
-        with api.sql() as connection:
-            connection.execute(
-                "update public.index_jobs set cancel_requested_at = clock_timestamp()"
-                " where id = %s",
-                (job_id,),
-            )
+        api.ask_to_cancel(job_id)
         assert api.ended(job_id)["status"] == "cancelled"
         until(lambda: not api.processes() and not api.scratch())
 
@@ -378,15 +383,24 @@ def test_no_row_stays_of_an_index_that_is_cancelled_while_its_rows_are_stored(
     with start() as api:
         job_id = api.index(slow_repository)
         until(lambda: storing_ahead(api))
-        with api.sql() as connection:
-            connection.execute(
-                "update public.index_jobs set cancel_requested_at = clock_timestamp()"
-                " where id = %s",
-                (job_id,),
-            )
+        api.ask_to_cancel(job_id)
         job = api.ended(job_id)
         assert job["status"] == "cancelled"
         until(lambda: not api.processes() and not storing_ahead(api))
+        assert api.rows(job) == (0, 0)
+
+
+def test_no_row_stays_of_an_indexer_that_dies_while_its_rows_are_stored(
+    start: Start, slow_repository: Path, storing_ahead: Callable[[Any], bool]
+) -> None:
+    with start("run", "died without a word") as api:
+        job_id = api.index(slow_repository)
+        until(lambda: storing_ahead(api))
+        for process in api.processes():
+            os.kill(process, signal.SIGKILL)
+        job = until(lambda: waiting_after(api, job_id, 1))
+        assert job["status"] == "processing"
+        until(lambda: not storing_ahead(api))
         assert api.rows(job) == (0, 0)
 
 
