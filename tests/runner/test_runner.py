@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 from collections.abc import Callable
@@ -13,6 +14,7 @@ import pytest
 
 from api import runner
 from api.client import ApiError
+from api.indexers import Indexers
 from tests.repositories import commit
 from tests.waiting import until
 
@@ -242,14 +244,22 @@ def test_the_server_of_the_indexers_takes_them_with_it_and_is_replaced(
     assert children(b"\0-m\0api.indexer\0-\0") == []
 
 
-def test_the_first_jobs_at_once_start_one_server_of_indexers(start: Start, tmp_path: Path) -> None:
-    folders = [tmp_path / f"r{number}" for number in range(4)]
-    for folder in folders:
-        commit(folder, {"a.py": PYTHON})
-    with start(runner_concurrency=4) as api, ThreadPoolExecutor(4) as pool:
-        jobs = [api.ended(job_id) for job_id in pool.map(api.index, folders)]
-        assert {(job["status"], job["attempt"]) for job in jobs} == {("completed", 1)}
-        assert len(children(b"\0-m\0api.indexer\0-\0")) == 1
+def test_two_indexers_that_start_at_once_share_one_server(tmp_path: Path) -> None:
+    async def servers() -> int:
+        indexers = Indexers()
+        requests = [tmp_path / "1.json", tmp_path / "2.json"]
+        starting = [indexers.start(path, path.with_suffix(".log")) for path in requests]
+        try:
+            started = await asyncio.gather(*starting)
+            found = len(children(b"\0-m\0api.indexer\0-\0"))
+            for indexer in started:
+                await indexer.begun()
+                await indexer.kill()
+            return found
+        finally:
+            await indexers.close()
+
+    assert asyncio.run(servers()) == 1
 
 
 def children(words: bytes) -> list[int]:
