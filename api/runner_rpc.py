@@ -323,6 +323,7 @@ async def complete(
     """
     rows = None if isinstance(made, Base) else _Rows(connection, job, made)
     if rows:
+        await connection.execute(_STAGE)
         await rows.take()
     await connection.execute(_LOCK_REPOSITORY, (job.repository_id,))
     cursor = await connection.execute(_STANDING, (job.id, job.attempt))
@@ -333,6 +334,8 @@ async def complete(
         if rows and there is None:  # nor can it come, behind the lock
             await rows.store_as_they_come(made.found)
         index = await made.found
+        if rows:
+            await rows.take()
     else:
         index = made
     last = progress()
@@ -374,30 +377,25 @@ class _Rows:
         self._ids = {"repository": job.repository_id, "job": job.id}
         self._files = _Tail(index.files)
         self._symbols = _Tail(index.symbols)
-        self._is_staging = False
         self._is_replacing = False
         self._stored = 0
 
     async def take(self) -> None:
         """Stages what there is and was not staged."""
-        if not self._is_staging:
-            await self._connection.execute(_STAGE)
-            self._is_staging = True
         # in this order: a file's row is written before those of its symbols
         await self._copy(_COPY_SYMBOLS, self._symbols)
         await self._copy(_COPY_FILES, self._files)
 
     async def store_as_they_come(self, found: asyncio.Task[Index | Base]) -> None:
-        """Replaces all rows of the repository by those that come until all are found."""
+        """Replaces all rows of the repository by those that come; the last ones are to be taken."""
         await self._replace_all()
-        while not found.done():
-            await self._store()
-            await asyncio.wait({found}, timeout=_PART_SECONDS)
+        await self._store()
+        while not (await asyncio.wait({found}, timeout=_PART_SECONDS))[0]:
             await self.take()
+            await self._store()
 
     async def store_rest(self, index: Index) -> None:
-        """Stores what is not stored. Raises ValueError when the rows are not what the stats say."""
-        await self.take()
+        """Stores what was taken. Raises ValueError when the rows are not what the stats say."""
         if index.base is not None:
             await self._copy(_COPY_GONE, _Tail(index.gone))
             await self._connection.execute(_ANALYZE_GONE)

@@ -192,11 +192,7 @@ def test_a_job_is_cancelled_while_nothing_of_it_moves(start: Start, tmp_path: Pa
     with start(runner_lease_seconds=3600) as api:
         job_id = api.index(tmp_path / "stalls")
         api.working(job_id)
-        api.value(
-            "update public.index_jobs set cancel_requested_at = clock_timestamp()"
-            " where id = %s returning id",
-            job_id,
-        )
+        api.ask_to_cancel(job_id)
         assert api.ended(job_id)["status"] == "cancelled"
 
 
