@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
 from typing import Any, Final
@@ -21,7 +22,8 @@ async def read_object(request: Request[Any]) -> dict[str, Any]:
     """The body as a dict.
 
     Raises: Problem 400 (not UTF-8, not JSON, NaN, duplicate keys, too deep, lone surrogates, not
-    an object), 413 (over LIMIT; no more than that is read), 415 (another or an encoded type);
+    an object), 408 (it takes too long to arrive), 413 (over LIMIT; no more than that is read), 415
+    (another or an encoded type);
     starlette's ClientDisconnect when the client goes away.
     """
     _check_type(request)
@@ -50,12 +52,23 @@ def _unsupported(detail: str, hint: str) -> Problem:
 
 
 async def read_bytes(request: Request[Any]) -> bytes:
-    """The body. Raises: Problem 413 (over LIMIT; no more than that is read)."""
+    """The body. Raises: Problem 408, 413 and ClientDisconnect as read_object does."""
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > LIMIT:
-            raise Problem(413, "BODY_TOO_LARGE", f"The body has more than {LIMIT} bytes.")
+    seconds = request.state.settings.body_timeout_seconds
+    try:
+        async with asyncio.timeout(seconds):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > LIMIT:
+                    raise Problem(413, "BODY_TOO_LARGE", f"The body has more than {LIMIT} bytes.")
+    except TimeoutError as error:
+        raise Problem(
+            408,
+            "BODY_TIMEOUT",
+            f"The body did not arrive within {seconds:g} seconds.",
+            hint="Send it again.",
+            headers={"Connection": "close"},  # what is left of it would be read as a request
+        ) from error
     return bytes(body)
 
 

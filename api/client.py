@@ -5,7 +5,6 @@ A 429 and a 503 are waited out as Retry-After says, as long as the caller's pati
 
 from __future__ import annotations
 
-import ipaddress
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from urllib.parse import quote
 import httpx
 
 from api.schema import UNFINISHED, IndexJob, IndexResponse
+from api.settings import is_loopback
 
 FAILED, USAGE, NOT_FOUND, NO_ACCESS, UNREACHABLE, QUOTA = 1, 2, 3, 4, 5, 6
 
@@ -65,7 +65,7 @@ class Client:
                 base_url=self._url,
                 headers={"Authorization": f"Bearer {key}"},
                 timeout=15,
-                trust_env=not _is_loopback(httpx.URL(self._url).host),
+                trust_env=not is_loopback(httpx.URL(self._url).host),
             )
         except (httpx.InvalidURL, UnicodeEncodeError):
             raise ApiError(
@@ -222,10 +222,3 @@ def _number(response: httpx.Response, header: str, default: float = 0.0) -> floa
 def _span(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes}:{rest:02} min" if minutes else f"{rest} s"
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -16,7 +16,7 @@ from asyncio import timeout
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Final, Literal, Protocol, Self
+from typing import Any, Final, Literal, Protocol, Self
 from uuid import UUID
 
 import psycopg
@@ -157,7 +157,7 @@ class DatabaseRpc:
             open=False,
             name="api",
             reconnect_timeout=_RECONNECT_ROUND,
-            reconnect_failed=_keep_trying,
+            reconnect_failed=keep_trying,
         )
 
     async def __aenter__(self) -> Self:
@@ -270,6 +270,6 @@ def _hung_up(connection: psycopg.AsyncConnection[TupleRow]) -> bool:
     return bool(poll.poll(0))
 
 
-async def _keep_trying(pool: AsyncConnectionPool[psycopg.AsyncConnection[TupleRow]]) -> None:
+async def keep_trying(pool: AsyncConnectionPool[psycopg.AsyncConnection[Any]]) -> None:
     """The pool gave up reconnecting: begin the next round, for ever, also without requests."""
     await pool.check()

@@ -31,6 +31,7 @@ from api import runner_rpc
 from api.indexer.extractor import fingerprint
 from api.indexer.protocol import Limits
 from api.indexers import Indexers
+from api.rpc import keep_trying
 from api.runner_rpc import Arriving, Base, Index, Job, Progress, Repository
 from api.scratch import Scratch, remove
 
@@ -116,7 +117,7 @@ class Runner:
             open=False,
             timeout=_CALL_SECONDS,
             reconnect_timeout=2,
-            reconnect_failed=_keep_trying,
+            reconnect_failed=keep_trying,
             name="runner",
             kwargs={
                 "autocommit": True,
@@ -532,11 +533,6 @@ async def _follow(
             return event
         on_progress((event["phase"], event["done"], event["total"]))
     return None
-
-
-async def _keep_trying(pool: AsyncConnectionPool[Any]) -> None:
-    """The pool gave up reconnecting: begin the next round, for ever."""
-    await pool.check()
 
 
 def raise_if_lost(error: psycopg.Error) -> None:

@@ -20,7 +20,7 @@ from starlette.applications import Starlette
 from api.app import create_app
 from api.indexer.protocol import Limits
 from api.runner import Runner
-from api.settings import Settings
+from api.settings import Settings, is_loopback
 from api.terminal import Terminal, program
 from db.local import stack
 from db.local.stack import Options, Stack, StackError
@@ -76,7 +76,7 @@ def _roots(settings: Settings) -> str:
 
 def with_local_paths(settings: Settings) -> Settings:
     """In development, on loopback, any local repository may be indexed unless a setting says."""
-    if "local_repository_roots" in settings.model_fields_set or not _is_loopback(settings.host):
+    if "local_repository_roots" in settings.model_fields_set or not is_loopback(settings.host):
         return settings
     return settings.model_copy(update={"local_repository_roots": (Path("/"),)})
 
@@ -202,10 +202,3 @@ def address(listener: socket.socket) -> str:
     if ipaddress.ip_address(host).is_unspecified:
         host = "::1" if ":" in host else "127.0.0.1"
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import AliasChoices, BeforeValidator, ByteSize, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a name or address, as settings and URLs have it, is this machine's own."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _split(separator: str) -> BeforeValidator:
@@ -35,6 +44,8 @@ class Settings(BaseSettings):
     database_pool_size: int = Field(default=4, ge=1, le=64)
     statement_timeout_seconds: float = Field(default=5, gt=0, le=600)
     """How long one statement may take before its request is answered 503."""
+    body_timeout_seconds: float = Field(default=10, gt=0)
+    """How long the body of a request may take to arrive before it is answered 408."""
 
     host: str = "127.0.0.1"
     port: int = Field(default=54321, ge=0, le=65535)

@@ -27,13 +27,16 @@ def main(arguments: list[str]) -> int:
 
 
 def run(path: Path, parent_pid: int) -> int:
-    """Does the job that the file at `path` asks for, in this process; returns its exit code."""
+    """Does the job that the file at `path` asks for, in this process; returns its exit code.
+
+    Ends at once when its parent is not, or no longer, the process `parent_pid`.
+    """
     try:
         request = Request.read(path)
     except IndexingError as error:
         _fail(error)
         return 1
-    guard.die_with_parent(request.parent_pid or parent_pid)
+    guard.die_with_parent(parent_pid)
     guard.watch(request.scratch, request.limits, _fail)
     guard.step_back()
     guard.limit_each(request.limits)

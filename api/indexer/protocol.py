@@ -61,8 +61,7 @@ class Request:
 
     Of a repository that is `known` only what has changed is read. Local paths and file:// are
     taken only inside `local_roots`; http:// and addresses that are not public only of
-    `trusted_hosts`, each `name` or `name:port`. A `proxy`, a URL, looks names up itself. With
-    `parent_pid` the indexer ends at once when its parent is no longer that process.
+    `trusted_hosts`, each `name` or `name:port`. A `proxy`, a URL, looks names up itself.
     """
 
     git_url: str
@@ -74,7 +73,6 @@ class Request:
     trusted_hosts: tuple[str, ...] = ()
     proxy: str | None = None
     limits: Limits = field(default_factory=Limits)
-    parent_pid: int | None = None
 
     @classmethod
     def read(cls, path: Path) -> Request:
@@ -113,7 +111,6 @@ class Request:
             trusted_hosts=tuple(data.get("trusted_hosts") or ()),
             proxy=data.get("proxy"),
             limits=limits,
-            parent_pid=data.get("parent_pid"),
         )
 
 

@@ -14,7 +14,7 @@ from uuid import uuid4
 import httpx2
 import pytest
 
-from .conftest import Api, Tenant
+from .conftest import Api, Tenant, over_the_database
 
 JSON = {"Content-Type": "application/json"}
 
@@ -192,6 +192,24 @@ def test_a_caller_without_quota_learns_nothing_of_the_body(api: Api) -> None:
 def chunks(body: bytes) -> Iterator[bytes]:
     for start in range(0, len(body), 8192):
         yield body[start : start + 8192]
+
+
+@over_the_database
+def test_a_body_that_does_not_arrive_in_time_is_408_and_the_others_are_answered(
+    own_api: Callable[..., Api],
+) -> None:
+    api = own_api(body_timeout_seconds=1)
+    alice = api.tenant()
+    url = httpx2.URL(api.url)
+    for path in ("/index", "/rest/v1/rpc/get_job_status"):
+        with socket.create_connection((url.host, url.port), timeout=20) as slow:
+            head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 20\r\n"
+            head += f"Content-Type: application/json\r\nAuthorization: Bearer {alice.key}\r\n"
+            slow.sendall(f'{head}\r\n{{"repository"'.encode())
+            assert api.create(alice)
+            answer = b"".join(iter(lambda: slow.recv(4096), b""))  # until it is closed
+        assert answer.startswith(b"HTTP/1.1 408 ")
+        assert b"The body did not arrive within 1 seconds." in answer
 
 
 def padded(size: int) -> bytes:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime
 import ipaddress
+import json
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -17,6 +19,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from api.indexer.__main__ import run
 from tests.githost import Host
 from tests.processes import group_lives
 from tests.waiting import until
@@ -196,9 +199,21 @@ def test_the_indexer_ends_with_its_parent(host: Host, tmp_path: Path, start: Sta
     until(lambda: not group_lives(child))
 
 
-def test_an_orphan_does_not_begin(host: Host, start: Start) -> None:
-    process = start(f"{host.url}/stall/a", environment=host.environment, parent_pid=1)
-    stdout, _ = process.communicate(timeout=20)
-    assert stdout == ""
-    assert process.returncode == 1
-    assert not host.requests
+@pytest.mark.parametrize("orphan", [True, False])
+def test_an_orphan_does_not_begin(
+    orphan: bool, repository: Git, roots: Path, tmp_path: Path
+) -> None:
+    repository.commit()
+    path = tmp_path / "request.json"
+    request = {"git_url": str(repository.path), "scratch": str(tmp_path)}
+    path.write_text(json.dumps(request | {"local_roots": [str(roots)]}))
+    parent = 1 if orphan else os.getpid()
+    indexer = multiprocessing.get_context("spawn").Process(target=_index, args=(path, parent))
+    indexer.start()
+    indexer.join(20)
+    assert indexer.exitcode == (1 if orphan else 0)
+    assert (tmp_path / "files.copy").exists() != orphan
+
+
+def _index(path: Path, parent: int) -> None:
+    sys.exit(run(path, parent))
