@@ -36,8 +36,8 @@ from api.indexer.protocol import Limits
 from api.indexer.symbols import grammar
 from api.indexers import Indexers
 from api.runner_rpc import Base, Index, Progress
-from bench import trees
 from db.local import stack
+from tests import trees
 
 _FORK = multiprocessing.get_context("fork")
 _SAMPLE_SECONDS = 0.05

@@ -28,7 +28,7 @@ from typing import Any
 import httpx
 from dotenv import dotenv_values
 
-from bench import trees
+from tests import trees
 
 _RATE = 20
 

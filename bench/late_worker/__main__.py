@@ -129,7 +129,8 @@ async def procrastinates(url: str) -> str:
         assert first.id is not None
         end = await jobs.get_job_status_async(first.id)
     by = "first" if end == Status.SUCCEEDED else "second"
-    return _line(f"procrastinate {version('procrastinate')}", *said, end.value, by)
+    late, owner = said
+    return _line(f"procrastinate {version('procrastinate')}", late, owner, end.value, by)
 
 
 def _line(who: str, late: str, owner: str, status: str, result: str) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bench import trees
+from tests import trees
 
 if TYPE_CHECKING:
     from tests.indexer.conftest import Start
