@@ -1,0 +1,115 @@
+"""Job after job, of every end: whatever an API held after the first it holds after the last."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import httpx2
+import psycopg
+import pytest
+
+from tests.repositories import commit
+from tests.waiting import until
+
+if TYPE_CHECKING:
+    from tests.faults.conftest import Machine
+
+MEGABYTE = 1024**2
+EXECUTOR_THREADS = (os.cpu_count() or 1) + 4  # of the event loop, begun as they are needed
+STORIES_WITH_GAPS = """
+select job_id from public.index_job_events
+group by job_id having count(*) <> max(event_no) or min(event_no) <> 1
+"""
+
+
+@dataclass(frozen=True)
+class Held:
+    """What processes hold. Sizes in bytes."""
+
+    descriptors: int
+    threads: int
+    memory: int
+
+    @classmethod
+    def by(cls, pids: Iterable[int]) -> Held:
+        return cls(
+            sum(count(f"/proc/{pid}/fd") for pid in pids),
+            sum(count(f"/proc/{pid}/task") for pid in pids),
+            sum(map(private_bytes, pids)),
+        )
+
+
+def count(folder: str) -> int:
+    return sum(1 for _ in Path(folder).iterdir())
+
+
+def family(pid: int) -> Iterator[int]:
+    """A process and all that it started."""
+    yield pid
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        for child in (task / "children").read_text().split():
+            yield from family(int(child))
+
+
+def private_bytes(pid: int) -> int:
+    """The memory of a process that it shares with no other."""
+    shares = re.findall(
+        r"^Private_\w+: +(\d+) kB", Path(f"/proc/{pid}/smaps_rollup").read_text(), re.M
+    )
+    return 1024 * sum(map(int, shares))
+
+
+def test_jobs_of_every_end_leave_nothing_behind(
+    new_machine: Callable[..., Machine], pytestconfig: pytest.Config
+) -> None:
+    machine = new_machine()
+    work(machine, range(5))
+    first = settled(machine)
+    work(machine, range(5, 105 if pytestconfig.getoption("prove") else 10))
+    last = until(lambda: (now := settled(machine)).descriptors <= first.descriptors and now)
+    print(first, last)
+    assert last.threads <= first.threads + EXECUTOR_THREADS
+    assert last.memory < first.memory + 24 * MEGABYTE
+    with psycopg.connect(machine.database.url) as connection:
+        assert connection.execute(STORIES_WITH_GAPS).fetchall() == []
+        idle = "select query from pg_stat_activity where state ~ 'in transaction'"
+        assert connection.execute(idle).fetchall() == []
+
+
+def settled(machine: Machine) -> Held:
+    """What the API and the server of its indexers hold when nothing else is left of the jobs."""
+
+    def look() -> Held | None:
+        with suppress(OSError):  # one of them has just ended
+            pids = list(family(machine.process.pid))
+            return Held.by(pids) if len(pids) == 2 and not machine.scratch() else None
+        return None
+
+    found: Held = until(look)
+    return found
+
+
+def work(machine: Machine, rounds: range) -> None:
+    """A first index, a second one of what changed, the same again, a failure and a cancelling."""
+    for number in rounds:
+        commit(machine.repository, {"src/changed.py": f"def version_{number}(): ..."})
+        jobs = {
+            "first": machine.index(f"first-{number}"),
+            "changed": machine.index("always"),
+            "failed": machine.index("always", ref=f"no-such-branch-{number}"),
+            "cancelled": machine.index(f"cancelled-{number}"),
+        }
+        httpx2.delete(
+            f"{machine.url}/jobs/{jobs['cancelled']}", headers=machine.headers
+        ).raise_for_status()
+        ends = {name: machine.ended(job_id)["status"] for name, job_id in jobs.items()}
+        assert ends.pop("cancelled") in {"cancelled", "completed"}
+        assert ends == {"first": "completed", "changed": "completed", "failed": "failed"}
+        again = machine.ended(machine.index("always"))
+        assert again["stats"]["files_unchanged"] == again["stats"]["files_indexed"] == 401
