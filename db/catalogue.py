@@ -202,7 +202,9 @@ where t.typnamespace in ('public'::regnamespace, to_regnamespace('private')) and
 
 _PARTS: LiteralString = """
 select 'constraint' as kind, format('%I on %s', k.conname, k.conrelid::regclass) as name,
-  k.conrelid::regclass::text as object, pg_get_constraintdef(k.oid) as definition,
+  k.conrelid::regclass::text as object,
+  -- whether rows from before it have been looked at is no difference
+  regexp_replace(pg_get_constraintdef(k.oid), ' NOT VALID$', '') as definition,
   format('alter table %s add constraint %I %s', k.conrelid::regclass, k.conname,
     pg_get_constraintdef(k.oid)) as make,
   format('alter table %s drop constraint %I', k.conrelid::regclass, k.conname) as unmake

@@ -57,6 +57,7 @@ ABOVE_ROLLBACK = (
 BELOW_ROLLBACK = "-- By hand, below it: drops of what the migration made."
 
 API_ROLES = ("public", "anon", "authenticated", "service_role")
+WIDTH = 100
 MIGRATION_NAME = re.compile(r"[0-9]{14}_[a-z0-9_]+(\.rollback)?\.sql")
 
 
@@ -446,7 +447,8 @@ def _mirrored(root: Path) -> list[str]:
     return sorted(f.name for f in files)
 
 
-# CHECKSUMS (as of `sha256sum`) notices an edit of a migration that was already written down.
+# CHECKSUMS (as of `sha256sum`) notices an edit of a migration that was already written down. Of a
+# rollback no database keeps anything before it runs: one that does harm is mended in its place.
 
 
 def _checksums(root: Path) -> dict[str, str]:
@@ -476,6 +478,12 @@ def _shape_problems(path: str, text: str) -> Iterator[str]:
         yield f"{path}: end it with one newline, without carriage returns"
     if any(line.startswith((STAMP, STAMP_DELETED, END_STAMP)) for line in text.splitlines()):
         yield f"{path}: a line begins like a stamp marker; reword it"
+
+
+def _width_problems(path: str, text: str) -> Iterator[str]:
+    for number, line in enumerate(text.splitlines(), 1):
+        if len(line) > WIDTH:
+            yield f"{path}:{number}: {len(line)} characters; wrap the line at {WIDTH}"
 
 
 def _function_problems(files: Mapping[str, str]) -> Iterator[str]:
@@ -610,10 +618,12 @@ def _checksum_problems(root: Path, forward: list[Path]) -> Iterator[str]:
         elif name not in sums:
             yield f"{where}: not in CHECKSUMS; write migrations by python -m db.stamp new"
         elif _digest(there[name]) != sums[name]:
-            open_ = name in (forward[-1].name, rollback_file(forward[-1]).name)
-            yield f"{where}: edited after it was written down; restore it and write a new one" + (
-                " (not applied elsewhere yet? then run: python -m db.stamp again)" * open_
-            )
+            remedy = "restore it and write a new one"
+            if name in (forward[-1].name, rollback_file(forward[-1]).name):
+                remedy += " (not applied elsewhere yet? then run: python -m db.stamp again)"
+            elif name.endswith(".rollback.sql"):
+                remedy += " (it did harm? then mend it, and write its sha256sum into CHECKSUMS)"
+            yield f"{where}: edited after it was written down; {remedy}"
 
 
 def check(root: Path = ROOT) -> list[str]:
@@ -621,6 +631,7 @@ def check(root: Path = ROOT) -> list[str]:
     files, forward = declared_files(root), migration_files(root)
     return [
         *(p for path, text in files.items() for p in _shape_problems(path, text)),
+        *(p for path, text in files.items() for p in _width_problems(path, text)),
         *_function_problems(files),
         *_drift_problems(files, forward),
         *_chain_problems(root, forward),

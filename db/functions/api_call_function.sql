@@ -5,11 +5,11 @@
 -- arguments (a JSON object), with the answer as JSON text. A function that is not volatile, or any
 -- when p_read_only, runs in a read-only transaction. p_query has filters, order, select, limit and
 -- offset as api/rest.py reads them, count (whether total is wanted), object (one row, without the
--- array) and strip_nulls. Names reach the statement as quoted identifiers, all else as literals. The
--- search_path of the call is public, as PostgREST has it: functions and messages depend on it.
+-- array) and strip_nulls. Names reach the statement as quoted identifiers, all else as literals.
+-- The search_path of the call is public, as PostgREST has it: functions and messages depend on it.
 --
--- Why definer: it takes on claims that the HTTP layer has verified. It runs as job_tenant, which has
--- the rights of authenticated and no other: RLS and grants hold it like any user.
+-- Why definer: it takes on claims that the HTTP layer has verified. It runs as job_tenant, which
+-- has the rights of authenticated and no other: RLS and grants hold it like any user.
 -- Raises:  PGRST, as PostgREST reads it, for PGRST116, PGRST202, PGRST203; 42501 for a function
 --          that the caller may not execute; what the function raises.
 -- Callers: job_http.

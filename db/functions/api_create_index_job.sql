@@ -1,13 +1,14 @@
 -- api_create_index_job(p_api_key, p_claims, p_repository, p_git_url, p_organization, p_ref,
 --   p_commit_sha, p_idempotency_key, p_tracking_percent) -> api_answer
 --
--- POST /index in one statement: key, quota, claims, then ensure_repository and create_index_job under
--- RLS. p_organization is a slug or an id. A refusal is an answer, not an error, so that the count of
--- the request stays while nothing else does. For p_tracking_percent of all users, always the same
--- ones, the answer tells of the job; the others get {"runId"} as before there was a status.
+-- POST /index in one statement: key, quota, claims, then ensure_repository and create_index_job
+-- under RLS. p_organization is a slug or an id. A refusal is an answer, not an error, so that the
+-- count of the request stays while nothing else does. For p_tracking_percent of all users, always
+-- the same ones, the answer tells of the job; the others get {"runId"} as before there was a
+-- status.
 --
--- Why definer: it checks API keys and takes on claims that the HTTP layer has verified; it writes as
--- job_gateway, which RLS holds like any user.
+-- Why definer: it checks API keys and takes on claims that the HTTP layer has verified; it writes
+-- as job_gateway, which RLS holds like any user.
 -- Callers: job_http, service_role.
 
 create or replace function public.api_create_index_job(
@@ -87,13 +88,16 @@ begin
 end;
 $$;
 
-comment on function public.api_create_index_job(text, jsonb, text, text, text, text, text, text, integer) is
+comment on function
+  public.api_create_index_job(text, jsonb, text, text, text, text, text, text, integer) is
   'Answers POST /index.';
 
 alter function
   public.api_create_index_job(text, jsonb, text, text, text, text, text, text, integer)
   owner to job_gateway;
-revoke all on function public.api_create_index_job(text, jsonb, text, text, text, text, text, text, integer)
+revoke all on function
+  public.api_create_index_job(text, jsonb, text, text, text, text, text, text, integer)
   from public, anon, authenticated, service_role;
-grant execute on function public.api_create_index_job(text, jsonb, text, text, text, text, text, text, integer)
+grant execute on function
+  public.api_create_index_job(text, jsonb, text, text, text, text, text, text, integer)
   to job_http, service_role;

@@ -1,7 +1,7 @@
 -- api_get_job_history(p_api_key, p_claims, p_job_id) -> api_answer
 --
--- GET /jobs/{id}/events in one statement: key, quota, claims, and get_job_history under RLS, with the
--- attempts made from it. The count is written without waiting for the disk: nothing else is.
+-- GET /jobs/{id}/events in one statement: key, quota, claims, and get_job_history under RLS, with
+-- the attempts made from it. The count is written without waiting for the disk: nothing else is.
 --
 -- Why definer: it checks API keys and takes on claims that the HTTP layer has verified; it reads as
 -- job_gateway, which RLS holds like any user.

@@ -1,11 +1,11 @@
 -- api_get_job_status(p_api_key, p_claims, p_job_id) -> api_answer
 --
--- GET /jobs/{id} in one statement: key, quota, claims, and get_job_status under RLS. A refusal is an
--- answer, not an error, so that the count of the request stays. The count is written without waiting
--- for the disk: nothing else is.
+-- GET /jobs/{id} in one statement: key, quota, claims, and get_job_status under RLS. A refusal is
+-- an answer, not an error, so that the count of the request stays. The count is written without
+-- waiting for the disk: nothing else is.
 --
--- Why definer: it checks API keys and takes on claims that the HTTP layer has verified; it reads jobs
--- as job_gateway, which RLS holds like any user.
+-- Why definer: it checks API keys and takes on claims that the HTTP layer has verified; it reads
+-- jobs as job_gateway, which RLS holds like any user.
 -- Callers: job_http, service_role.
 
 create or replace function public.api_get_job_status(

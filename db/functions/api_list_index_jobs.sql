@@ -1,9 +1,9 @@
--- api_list_index_jobs(p_api_key, p_claims, p_organization, p_repository, p_status, p_since, p_cursor,
---   p_limit) -> api_answer
+-- api_list_index_jobs(p_api_key, p_claims, p_organization, p_repository, p_status, p_since,
+--   p_cursor, p_limit) -> api_answer
 --
--- GET /jobs in one statement: key, quota, claims, and list_index_jobs under RLS. p_organization is a
--- slug or an id, p_repository a full name or an id. next_cursor is null on the last page. The count
--- is written without waiting for the disk: nothing else is.
+-- GET /jobs in one statement: key, quota, claims, and list_index_jobs under RLS. p_organization is
+-- a slug or an id, p_repository a full name or an id. next_cursor is null on the last page. The
+-- count is written without waiting for the disk: nothing else is.
 --
 -- Why definer: it checks API keys and takes on claims that the HTTP layer has verified; it reads as
 -- job_gateway, which RLS holds like any user.
@@ -86,11 +86,16 @@ begin
 end;
 $$;
 
-comment on function public.api_list_index_jobs(text, jsonb, text, text, text, timestamptz, text, integer) is
+comment on function
+  public.api_list_index_jobs(text, jsonb, text, text, text, timestamptz, text, integer) is
   'Answers GET /jobs.';
 
-alter function public.api_list_index_jobs(text, jsonb, text, text, text, timestamptz, text, integer) owner to job_gateway;
-revoke all on function public.api_list_index_jobs(text, jsonb, text, text, text, timestamptz, text, integer)
+alter function
+  public.api_list_index_jobs(text, jsonb, text, text, text, timestamptz, text, integer)
+  owner to job_gateway;
+revoke all on function
+  public.api_list_index_jobs(text, jsonb, text, text, text, timestamptz, text, integer)
   from public, anon, authenticated, service_role;
-grant execute on function public.api_list_index_jobs(text, jsonb, text, text, text, timestamptz, text, integer)
+grant execute on function
+  public.api_list_index_jobs(text, jsonb, text, text, text, timestamptz, text, integer)
   to job_http, service_role;

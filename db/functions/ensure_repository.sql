@@ -29,10 +29,7 @@ begin
       using errcode = 'PT422', detail = 'invalid_full_name', column = 'full_name',
         hint = 'Use letters, digits, ., _ and - around one slash at least.';
   end if;
-  if length(p_git_url) > 2048
-    or p_git_url !~ '^(https?://|file:///|/)[^[:cntrl:][:space:]][^[:cntrl:]]*$'
-    or p_git_url ~ '^[a-z]+://[^/]*@'
-  then
+  if not private.is_git_url(p_git_url => p_git_url) then
     raise exception 'git_url is neither an https URL without credentials nor an absolute path'
       using errcode = 'PT422', detail = 'invalid_git_url', column = 'git_url',
         hint = 'Pass a URL such as https://example.org/owner/name.git.';

@@ -2,9 +2,9 @@
 --
 -- The worker's report that its attempt failed. Retryable, and attempts left: the job stays
 -- processing, without a worker, and may be claimed from retry_at on; last_error says why. Else it
--- is failed for good, and so is a job that an external queue runs, whose next attempt is not ours to
--- begin; cancelled instead of tried again when a user has asked for that. A repeat of the same report
--- (a lost answer) returns the row as it is and writes nothing.
+-- is failed for good, and so is a job that an external queue runs, whose next attempt is not ours
+-- to begin; cancelled instead of tried again when a user has asked for that. A repeat of the same
+-- report (a lost answer) returns the row as it is and writes nothing.
 --
 -- Why definer: nobody but job_writer may update a job.
 -- Locks:   the index_jobs row, for no key update.

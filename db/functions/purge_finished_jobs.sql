@@ -1,9 +1,9 @@
 -- purge_finished_jobs(p_older_than, p_limit) -> table (purged)
 --
--- Deletes jobs that ended p_older_than ago or longer, with their events, the longest ended first, at
--- most p_limit; call it again until it says 0. What they add to the counters of metrics goes into
--- private.job_totals first, so that those never go back. What the job indexed stays. An idempotency
--- key is forgotten with its job.
+-- Deletes jobs that ended p_older_than ago or longer, with their events, the longest ended first,
+-- at most p_limit; call it again until it says 0. What they add to the counters of metrics goes
+-- into private.job_totals first, so that those never go back. What the job indexed stays. An
+-- idempotency key is forgotten with its job.
 --
 -- Why definer: nobody but job_writer may delete a job.
 -- Locks:   index_jobs rows, for update; rows locked by others are passed over.

@@ -1,11 +1,11 @@
 -- record_index_run(p_repository_id, p_status, p_stats, p_error, p_ref, p_commit_sha)
 --   -> setof index_jobs
 --
--- Deprecated: for callers from before there was a status, who tell of a run when it is over. Makes a
--- job that has begun and ended by then, as the caller. New code calls create_index_job first.
+-- Deprecated: for callers from before there was a status, who tell of a run when it is over. Makes
+-- a job that has begun and ended by then, as the caller. New code calls create_index_job first.
 --
 -- Raises:  PT404 when the repository is missing; PT422 unknown_status unless the status is final,
---          and as create_index_job and update_job_status.
+--          error_required for failed, and as create_index_job and update_job_status.
 -- Callers: service_role.
 
 create or replace function public.record_index_run(
@@ -29,6 +29,11 @@ begin
     raise exception 'a run that is recorded has ended'
       using errcode = 'PT422', detail = 'unknown_status', column = 'status',
         hint = 'Pass completed, failed or cancelled; begin a job by create_index_job.';
+  end if;
+  if p_status = 'failed' and coalesce(btrim(p_error, E' \t\r\n'), '') = '' then
+    raise exception 'failed without an error'
+      using errcode = 'PT422', detail = 'error_required', column = 'error',
+        hint = 'Pass a sentence for the user as p_error.';
   end if;
   select j.id into v_job_id
   from public.create_index_job(

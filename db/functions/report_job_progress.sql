@@ -1,15 +1,15 @@
 -- report_job_progress(p_job_id, p_attempt, p_phase, p_done, p_total, p_lease)
 --   -> table (cancel_requested, lease_expires_at)
 --
--- A sign of life of the worker, with or without progress (p_done of p_total things of p_phase; total
--- null while unknown). With p_lease the lease runs from now; p_lease => '0' ends the attempt and
--- hands the job back: the next claim takes it at once, and the job may be begun once more than
+-- A sign of life of the worker, with or without progress (p_done of p_total things of p_phase;
+-- total null while unknown). With p_lease the lease runs from now; p_lease => '0' ends the attempt
+-- and hands the job back: the next claim takes it at once, and the job may be begun once more than
 -- otherwise. The answer says whether the user has asked to cancel.
 --
 -- Why definer: nobody but job_writer may update a job.
 -- Locks:   the index_jobs row, for no key update.
--- Raises:  PT404 when the job does not exist; PT409 stale_attempt, attempt_required, not_processing;
---          PT422 invalid_progress, invalid_lease.
+-- Raises:  PT404 when the job does not exist; PT409 stale_attempt, attempt_required,
+--          not_processing; PT422 invalid_progress, invalid_lease.
 -- Callers: service_role.
 
 create or replace function public.report_job_progress(
@@ -75,7 +75,8 @@ $$;
 comment on function public.report_job_progress(uuid, integer, text, bigint, bigint, interval) is
   'Records a heartbeat and the progress of an index job.';
 
-alter function public.report_job_progress(uuid, integer, text, bigint, bigint, interval) owner to job_writer;
+alter function public.report_job_progress(uuid, integer, text, bigint, bigint, interval)
+  owner to job_writer;
 revoke all on function public.report_job_progress(uuid, integer, text, bigint, bigint, interval)
   from public, anon, authenticated, service_role;
 grant execute on function public.report_job_progress(uuid, integer, text, bigint, bigint, interval)

@@ -66,10 +66,12 @@ select from public.update_job_status(
 """
 
 _FILES: LiteralString = """
-insert into public.indexed_files (repository_id, job_id, path, language, bytes, blob_sha)
-select j.repository_id, j.id, f.path, f.language, f.bytes, f.blob_sha
+insert into public.indexed_files (
+  repository_id, job_id, path, language, bytes, blob_sha, symbol_count)
+select j.repository_id, j.id, f.path, f.language, f.bytes, f.blob_sha, f.symbol_count
 from public.index_jobs as j
-cross join jsonb_to_recordset(%s) as f (path text, language text, bytes bigint, blob_sha text)
+cross join jsonb_to_recordset(%s) as f (
+  path text, language text, bytes bigint, blob_sha text, symbol_count integer)
 where j.id = %s
 """
 
@@ -79,6 +81,14 @@ select f.repository_id, f.id, s.name, s.kind, s.start_line, s.end_line, s.parent
 from jsonb_to_recordset(%s) as s (
   path text, name text, kind text, start_line integer, end_line integer, parent text)
 join public.indexed_files as f on f.path = s.path and f.job_id = %s
+"""
+
+# No extractor is called so: the next job of the repository makes all of its rows anew.
+_COMMIT: LiteralString = """
+insert into public.indexed_commits (repository_id, job_id, commit_sha, extractor, stats)
+select j.repository_id, j.id, j.commit_sha, 'seed', j.stats
+from public.index_jobs as j
+where j.id = %s
 """
 
 _BACKDATE_JOB: LiteralString = """
@@ -95,7 +105,8 @@ set at = case e.event_no
 where e.job_id = %(job)s
 """
 
-_LANGUAGES = {"python": "py", "typescript": "ts", "javascript": "js", "go": "go"}
+_SOURCES = {"py": "Python", "ts": "TypeScript", "js": "JavaScript", "go": "Go"}
+_LANGUAGES = {**_SOURCES, "md": "Markdown", "toml": "TOML", "LICENSE": None}
 _KINDS = ("function", "method", "class", "interface", "type", "constant")
 _WORDS = (
     "account",
@@ -140,13 +151,17 @@ def seed(base: Database, options: Options) -> Seeded:
 def _completed(connection: Connection, person: Person, repository: str, start: datetime) -> bool:
     dice = random.Random(repository)  # noqa: S311 - the same data each time
     files = _files(dice)
-    symbols = _symbols(dice, [file["path"] for file in files])
+    symbols = _symbols(dice, files)
+    skipped = dice.randint(1, 12)
     stats = {
         "files_indexed": len(files),
+        "files_unchanged": 0,
         "symbols_extracted": len(symbols),
-        "files_skipped": dice.randint(0, 12),
+        "files_skipped": skipped,
         "bytes": sum(file["bytes"] for file in files),
         "languages": Counter(file["language"] for file in files if file["language"]),
+        "skipped": {"binary": skipped},
+        "unparsed": 0,
     }
     with connection.transaction():
         job = _create(connection, person, repository, "main", "completed")
@@ -158,6 +173,7 @@ def _completed(connection: Connection, person: Person, repository: str, start: d
             connection.execute(_SYMBOLS, (Jsonb(symbols), job))
             done = {"stats": stats, "commit_sha": dice.randbytes(20).hex()}
             connection.execute(_MOVE, (job, "completed", Jsonb(done), 1))
+            connection.execute(_COMMIT, (job,))
         _backdate(connection, job, start, start + timedelta(seconds=dice.randint(20, 150)))
     return True
 
@@ -248,29 +264,31 @@ def _files(dice: random.Random) -> list[dict[str, Any]]:
     """50 to 200 rows of indexed_files."""
     files: dict[str, dict[str, Any]] = {}
     for number in range(dice.randint(50, 200)):
-        language = dice.choice([*_LANGUAGES, None])
-        suffix = _LANGUAGES[language] if language else dice.choice(["md", "toml", "svg"])
+        suffix = dice.choice([*_LANGUAGES])
         path = f"src/{dice.choice(_WORDS)}/{dice.choice(_WORDS)}_{number}.{suffix}"
         files[path] = {
             "path": path,
-            "language": language,
+            "language": _LANGUAGES[suffix],
             "bytes": dice.randint(200, 20_000),
             "blob_sha": dice.randbytes(20).hex(),
+            "symbol_count": 0,
         }
     return list(files.values())
 
 
-def _symbols(dice: random.Random, paths: list[str]) -> list[dict[str, Any]]:
-    """500 to 2000 rows of symbols, in the files that have a language."""
-    sources = [path for path in paths if path.rpartition(".")[2] in _LANGUAGES.values()]
+def _symbols(dice: random.Random, files: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """500 to 2000 rows of symbols, counted in the files that may have some."""
+    sources = [file for file in files if file["language"] in _SOURCES.values()]
     symbols = []
     for number in range(dice.randint(500, 2000)):
         kind = dice.choice(_KINDS)
         word = dice.choice(_WORDS)
         line = dice.randint(1, 400)
+        file = dice.choice(sources)
+        file["symbol_count"] += 1
         symbols.append(
             {
-                "path": dice.choice(sources),
+                "path": file["path"],
                 "name": f"{word}_{number}",
                 "kind": kind,
                 "start_line": line,

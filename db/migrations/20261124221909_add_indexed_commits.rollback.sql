@@ -26,14 +26,17 @@ drop index public.symbols_repository_id_file_id_idx;
 alter table public.indexed_files drop constraint indexed_files_repository_id_id_key;
 drop table public.indexed_commits;
 alter table public.indexed_files drop column symbol_count;
+-- The owner sees the rows of a table that forces row-level security only where that is lifted.
 alter table public.indexed_files no force row level security;
+alter table public.index_jobs no force row level security;
 update public.indexed_files as f
 set job_id = null
 where not exists (select from public.index_jobs as j where j.id = f.job_id);
 alter table public.indexed_files
-  force row level security,
   add constraint indexed_files_job_id_fkey foreign key (job_id)
     references public.index_jobs on delete set null;
+alter table public.indexed_files force row level security;
+alter table public.index_jobs force row level security;
 create index indexed_files_job_id_idx on public.indexed_files (job_id);
 comment on column public.indexed_files.job_id is 'The job that wrote the row.';
 comment on table public.indexed_files is

@@ -1,7 +1,7 @@
 -- public.index_jobs: owners and members read; only the functions of job_writer write.
 --
--- The offset keeps the planner from reading all memberships of the user before the first row: a page
--- of a list costs the same for a member of one and of a thousand organizations.
+-- The offset keeps the planner from reading all memberships of the user before the first row: a
+-- page of a list costs the same for a member of one and of a thousand organizations.
 
 alter table public.index_jobs enable row level security;
 alter table public.index_jobs force row level security;

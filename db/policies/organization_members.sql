@@ -1,4 +1,5 @@
--- public.organization_members: users see their own rows, so that no policy needs to read this table twice.
+-- public.organization_members: users see their own rows, so that no policy needs to read this
+-- table twice.
 
 alter table public.organization_members enable row level security;
 alter table public.organization_members force row level security;

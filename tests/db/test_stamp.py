@@ -343,6 +343,8 @@ def break_and_check(house: Any, path: str, old: str, new: str) -> str:
          "private.is_shut", "name file and function alike"),
         (IS_OPEN, "grant execute on function private.is_open()", "grant execute on function "
          "private.can_see(text)", "grants name private.can_see"),
+        (IS_OPEN, "-- private", f"-- {'x' * 98}\n-- private", f"{IS_OPEN}:1: 101 characters"),
+        (NOTES, "-- notes", f"-- {'x' * 98}\n-- notes", f"{NOTES}:1: 101 characters"),
         (NOTES, "alter table public.notes", "-- ", "changed since the last migration"),
     ],
 )  # fmt: skip
@@ -418,6 +420,19 @@ def test_an_edited_migration_is_noticed(stamped: Any) -> None:
         assert said[0].count(remedy) == 1
         assert ("again" in said[0]) == (file == second)
         file.write_text(text)
+
+
+def test_a_rollback_may_be_mended_by_writing_its_sum(stamped: Any) -> None:
+    stamped.stamp("second")
+    rollback = stamp.rollback_file(stamp.migration_files(stamped.root)[0])
+    sums = stamped.path("db/migrations/CHECKSUMS")
+    before = hashlib.sha256(rollback.read_bytes()).hexdigest()
+    rollback.write_text("-- a word more\n" + rollback.read_text())
+    (said,) = stamped.check()
+    assert "write its sha256sum into CHECKSUMS" in said
+    after = hashlib.sha256(rollback.read_bytes()).hexdigest()
+    sums.write_text(sums.read_text().replace(before, after))
+    assert stamped.check() == []
 
 
 def test_a_lost_migration_and_one_not_written_down_are_noticed(stamped: Any) -> None:

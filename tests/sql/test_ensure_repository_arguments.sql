@@ -25,7 +25,8 @@ select set_eq(
 select set_eq(
   $$ select distinct tests.refusal(format('select ensure_repository(%L, %L)', 'a/url', url))
      from unnest(array['https://bob:secret@example.com/a', 'https://bob@example.com/a',
-       'http://:secret@example.com']) as u (url) $$,
+       'http://:secret@example.com', 'https:///bob:secret@example.com/a',
+       'https://example.com/a?access_token=secret']) as u (url) $$,
   array['PT422 invalid_git_url git_url'], 'a URL holds no credentials');
 select set_eq(
   $$ select distinct tests.refusal(format('select ensure_repository(%L, %L)', name, url))

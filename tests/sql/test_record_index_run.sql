@@ -16,7 +16,7 @@ select results_eq(
   $$ values ('failed', 'no such ref', 'dev', repeat('a', 40)) $$, 'or a failed one');
 select is(
   tests.refusal($$ select record_index_run(tests.alice_repository(), 'failed') $$),
-  'PT422 error_required metadata', 'a failure says why');
+  'PT422 error_required error', 'a failure says why, in the argument for it');
 select is(
   tests.refusal($$ select record_index_run(tests.alice_repository(), 'processing') $$),
   'PT422 unknown_status status', 'a run that is recorded has ended');

@@ -26,7 +26,8 @@ begin
     return v_answer;
   end if;
   v_answer.rate_limit := p_caller.rate_limit;
-  v_answer.rate_remaining := greatest(p_caller.rate_limit - coalesce(p_requests, p_caller.rate_limit), 0);
+  v_answer.rate_remaining := greatest(
+    p_caller.rate_limit - coalesce(p_requests, p_caller.rate_limit), 0);
   v_answer.rate_reset := extract(epoch from p_caller.window_start + interval '1 hour')::bigint;
   if p_requests is null then
     v_answer.verdict := 'PT429';

@@ -1,8 +1,8 @@
 -- check_attempt(p_job, p_attempt) -> void
 --
--- The fence: a worker that lost its job to another one names an old attempt and is refused, whatever
--- it wants; so is one whose attempt was ended. From the second attempt on every worker must name
--- its own.
+-- The fence: a worker that lost its job to another one names an old attempt and is refused,
+-- whatever it wants; so is one whose attempt was ended. From the second attempt on every worker
+-- must name its own.
 --
 -- Raises:  PT409 stale_attempt, attempt_required.
 -- Callers: the definers owned by job_writer, with the row locked.

@@ -1,8 +1,10 @@
 -- clean_error(p_error) -> text
 --
--- The error as it may be shown: user and password in URLs replaced by ***, control characters by
--- U+FFFD (all but tab and line ends: no terminal shall obey an error), cut at 2,000 characters (and
--- saying so).
+-- The error as it may be shown: user and password in URLs replaced by ***, and so are tokens and
+-- the like in queries; control characters by U+FFFD (all but tab and line ends: no terminal shall
+-- obey an error); cut at 2,000 characters (and saying so). A password may have slashes; what has a
+-- colon somewhere before an @ counts as one. Only the first 8,000 characters are looked at, so that
+-- the time stays short whatever was sent.
 
 create or replace function private.clean_error(p_error text)
 returns text
@@ -12,15 +14,23 @@ security invoker
 set search_path = pg_catalog, pg_temp
 as $$
   select case
-    when length(e.text) > 2000 then left(e.text, 1980) || ' … (cut, ' || length(e.text) || ')'
+    when e.length > 2000 then left(e.text, 1980) || ' … (cut, ' || e.length || ')'
     else e.text
   end
-  from (
+  from (select btrim(p_error)) as b (text)
+  cross join lateral (
     select regexp_replace(
       regexp_replace(
-        btrim(p_error), '[\u0001-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]', U&'\FFFD', 'g'),
-      '([A-Za-z][A-Za-z0-9+.-]*://)[^/[:space:]]*@', '\1***@', 'g')
-  ) as e (text);
+        regexp_replace(
+          left(b.text, 8000),
+          '[\u0001-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]', U&'\FFFD', 'g'),
+        '([A-Za-z][A-Za-z0-9+.-]*://)([^/[:space:]]*|[^[:space:]]*:[^[:space:]]*)@', '\1***@', 'g'),
+      '([?&;#][a-z0-9_.-]*(token|secret|passw|api_?key|signature|credential)[a-z0-9_.-]*=)'
+        '[^&;#[:space:]''"<>]*', '\1***', 'gi')
+  ) as r (text)
+  cross join lateral (
+    select r.text, length(r.text) + greatest(length(b.text) - 8000, 0)
+  ) as e (text, length);
 $$;
 
 comment on function private.clean_error(text) is

@@ -23,7 +23,7 @@ begin
   where k.id = p_key_id and k.user_id = private.current_user_id()
   returning k.id, k.name, k.enabled, k.created_at, k.expires_at, k.last_used_at;
   if not found then
-    raise exception 'API key not found' using errcode = 'PT404';
+    raise exception 'api key not found' using errcode = 'PT404';
   end if;
 end;
 $$;

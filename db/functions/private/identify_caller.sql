@@ -1,8 +1,8 @@
 -- identify_caller(p_api_key, p_claims) -> api_caller
 --
 -- Who calls, by an API key or by claims that the HTTP layer has verified, and what is left of the
--- quota; user_id is null when the key is unknown, wrong, revoked or expired. Notes once an hour that
--- a key is in use. From here on the transaction runs under the caller's claims.
+-- quota; user_id is null when the key is unknown, wrong, revoked or expired. Notes once an hour
+-- that a key is in use. From here on the transaction runs under the caller's claims.
 --
 -- Callers: the api_* functions, as job_gateway.
 

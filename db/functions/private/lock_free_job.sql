@@ -1,7 +1,7 @@
 -- lock_free_job() -> setof index_jobs
 --
--- Locks and returns the job that is next in turn, or no row: of the tenants with a free job, the one
--- with the fewest jobs under a lease, then with the oldest free job; of that one, the oldest.
+-- Locks and returns the job that is next in turn, or no row: of the tenants with a free job, the
+-- one with the fewest jobs under a lease, then with the oldest free job; of that one, the oldest.
 --
 -- The tenants with pending jobs are found by skipping from one to the next in the index, so that
 -- what a claim costs grows with the number of waiting tenants and not with that of their jobs. The

@@ -32,7 +32,7 @@ begin
   end if;
   raise exception 'cursor is not one of ours'
     using errcode = 'PT422', detail = 'invalid_cursor', column = 'cursor',
-      hint = 'Pass created_at,id of the last job of the page before, or nothing for the first page.';
+      hint = 'Pass created_at,id of the last job of the page before, or nothing for the first.';
 end;
 $$;
 

@@ -1,8 +1,8 @@
 -- rest_conditions(p_alias, p_filters) -> text
 --
 -- The WHERE condition of PostgREST's filters: p_filters is an array of [column, negated, operator,
--- value], the value of `in` an array. Names are quoted as identifiers, values as literals; operators
--- are those of the list below and no other.
+-- value], the value of `in` an array. Names are quoted as identifiers, values as literals;
+-- operators are those of the list below and no other.
 --
 -- Raises:  22023 for another operator.
 -- Callers: api_call_function, as job_tenant.

@@ -61,6 +61,7 @@ insert into declared values
   ('private.is_final', 'immutable', null,
     'authenticated, job_gateway, job_writer, service_role'),
   ('private.is_git_ref', 'immutable', null, 'job_writer'),
+  ('private.is_git_url', 'immutable', null, 'authenticated, service_role'),
   ('private.job_attempts', 'stable', null, 'job_gateway'),
   ('private.job_transitions', 'immutable', null, 'job_writer'),
   ('private.lock_free_job', 'volatile', null, 'job_writer'),
@@ -115,8 +116,10 @@ select is_empty(
 select is_empty(
   $$ select f.name, c from functions as f cross join unnest(f.proconfig) as c
      where c <> 'search_path=pg_catalog, pg_temp'
-       and not (f.name like 'public.api\_%' and c = 'TimeZone=UTC') $$,
-  'and no other setting, but for the answers in UTC');
+       and not (f.name like 'public.api\_%' and c = 'TimeZone=UTC')
+       and not (f.name = 'public.list_index_jobs' and c in ('enable_sort=off',
+         'enable_bitmapscan=off')) $$,
+  'and no other setting, but for the answers in UTC and lists in the order of an index');
 select is_empty(
   $$ select f.name from functions as f
      where coalesce(obj_description(f.oid, 'pg_proc'), '') !~ '^[A-Z].*[.]$' $$,

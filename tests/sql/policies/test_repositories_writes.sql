@@ -1,5 +1,5 @@
 begin;
-select plan(11);
+select plan(13);
 
 select tests.arrange_cast();
 
@@ -20,6 +20,14 @@ select is(
   tests.refusal($$ insert into repositories (id, full_name, git_url, owner_user_id)
     values (gen_random_uuid(), 'alice/id', 'https://example.com/new.git', tests.alice()) $$),
   '42501', 'a user does not choose the id');
+select is(
+  tests.refusal($$ insert into repositories (full_name, git_url, owner_user_id)
+    values ('alice/key', 'https://alice:secret@example.com/a.git', tests.alice()) $$),
+  '23514 repositories_git_url_is_without_credentials', 'none whose URL holds credentials');
+select is(
+  tests.refusal($$ insert into repositories (full_name, git_url, owner_user_id)
+    values ('alice/local', '/srv/alice', tests.alice()) $$),
+  'accepted', 'but one at a local path');
 select is(
   tests.refusal($$ update repositories set git_url = 'https://example.com/other.git' $$),
   '42501', 'a user changes no repository');

@@ -1,5 +1,5 @@
 begin;
-select plan(9);
+select plan(12);
 
 select is(private.clean_error('it broke'), 'it broke', 'an error stays as it is');
 select is(
@@ -12,6 +12,23 @@ select is(
 select is(
   private.clean_error('https://example.com/a@b.c and me@example.com'),
   'https://example.com/a@b.c and me@example.com', 'what is no password stays');
+select is(
+  private.clean_error('https://bob:s/e/c@example.com/a and https:///bob:secret@example.com failed'),
+  'https://***@example.com/a and https://***@example.com failed',
+  'a password with slashes, and one behind a third slash, is redacted whole');
+select is_empty(
+  $$ select e.error from unnest(array['?token=', '?a=b&access_token=', '?private_token=',
+       '#access_token=', '?X-Amz-Signature=', '?client_secret=', '?password=', '?apiKey=',
+       '?api_key=']) as q (query)
+     cross join private.clean_error(format(
+       'GET https://example.com/a%ss3cr3t&x=1 and "https://example.com/%1$ss3cr3t": 404', q.query))
+       as e (error)
+     where e.error <> format(
+       'GET https://example.com/a%s***&x=1 and "https://example.com/%1$s***": 404', q.query) $$,
+  'what a query passes as a token, secret, password, key or signature is redacted');
+select is(
+  private.clean_error('https://example.com/a?page=2&per_page=9#l1 no such token=x'),
+  'https://example.com/a?page=2&per_page=9#l1 no such token=x', 'the rest of a query stays');
 select is(
   private.clean_error(repeat('x', 2000)), repeat('x', 2000), '2,000 characters are kept');
 select is(

@@ -1,5 +1,5 @@
 begin;
-select plan(7);
+select plan(8);
 
 select tests.arrange_cast();
 create function pg_temp.verdict(
@@ -28,7 +28,10 @@ select is(
   'a name is a path');
 select is(
   pg_temp.verdict(tests.alice(), null, 'a/b', 'ext::sh'),
-  '23514 repositories_git_url_is_https_or_a_local_path', 'a URL is one that git clones from');
+  '23514 repositories_git_url_is_without_credentials', 'a URL is one that git clones from');
+select is(
+  pg_temp.verdict(tests.alice(), null, 'a/b', 'https://bob:secret@example.com/a'),
+  '23514 repositories_git_url_is_without_credentials', 'and holds no credentials');
 
 select * from finish();
 rollback;
