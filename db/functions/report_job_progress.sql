@@ -4,7 +4,8 @@
 -- A sign of life of the worker, with or without progress (p_done of p_total things of p_phase;
 -- total null while unknown). With p_lease the lease runs from now; p_lease => '0' ends the attempt
 -- and hands the job back: the next claim takes it at once, and the job may be begun once more than
--- otherwise. The answer says whether the user has asked to cancel.
+-- otherwise. A job of an external queue is not handed back: no claim takes it. The answer says
+-- whether the user has asked to cancel.
 --
 -- Why definer: nobody but job_writer may update a job.
 -- Locks:   the index_jobs row, for no key update.
@@ -53,6 +54,12 @@ begin
     raise exception 'the job is %', v_job.status
       using errcode = 'PT409', detail = 'not_processing', column = 'job_id',
         hint = 'Drop the work.';
+  end if;
+
+  if v_hand_back and v_job.queue_job_id is not null then
+    raise exception 'lease cannot be 0: the queue of the job begins its attempts'
+      using errcode = 'PT422', detail = 'invalid_lease', column = 'lease',
+        hint = 'Complete or fail the job, or leave its attempt to the queue.';
   end if;
 
   v_moves := v_hand_back or (v_progress is not null and v_progress is distinct from v_job.progress);

@@ -1,10 +1,11 @@
 -- retry_or_fail_stuck_jobs(p_older_than, p_limit) -> table (retried, failed, cancelled)
 --
--- Ends the attempts of workers that are gone, at most p_limit: those whose lease ran out, and those
--- without a lease that gave no sign of life for p_older_than. Such a job waits for its next attempt
--- or is failed; one that an external queue runs is failed, for its next attempt is not ours to
--- begin. A job whose user asked to cancel one minute ago or longer is cancelled, whatever its
--- worker does. Safe to call at any time, from many places at once: what was handled is not stuck.
+-- Ends the attempts of workers that are gone, at most p_limit: those whose lease ran out, and
+-- those without a lease that gave no sign of life for p_older_than. Such a job waits for its next
+-- attempt or is failed; one that an external queue runs is failed, for its next attempt is not
+-- ours to begin, also where its worker handed it back before that was refused. A job whose user
+-- asked to cancel one minute ago or longer is cancelled, whatever its worker does. Safe to call at
+-- any time, from many places at once: what was handled is not stuck.
 --
 -- Why definer: nobody but job_writer may update a job.
 -- Locks:   index_jobs rows, for no key update, by id; rows locked by others are passed over.
@@ -38,7 +39,8 @@ begin
       and (j.lease_expires_at <= v_asked
         or j.cancel_requested_at <= v_asked - interval '1 minute'
         or (j.lease_expires_at is null and j.retry_at is null
-          and j.heartbeat_at <= v_asked - p_older_than))
+          and j.heartbeat_at <= v_asked - p_older_than)
+        or (j.queue_job_id is not null and j.retry_at <= v_asked))
     order by j.id
     limit p_limit
     for no key update skip locked

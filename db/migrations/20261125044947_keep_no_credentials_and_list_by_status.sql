@@ -141,6 +141,43 @@ revoke all on function private.check_attempt(public.index_jobs, integer)
 grant execute on function private.check_attempt(public.index_jobs, integer) to job_writer;
 -- end stamp
 
+revoke all on function private.check_lease(interval) from job_writer;
+-- stamp: db/functions/private/check_lease.sql
+-- check_lease(p_lease) -> void
+--
+-- Months and years are refused whatever else there is: Postgres compares them as 30 and 360 days,
+-- but adds them as the calendar has them.
+--
+-- Raises:  PT422 invalid_lease when the lease is negative or longer than a day.
+-- Callers: the definers owned by job_writer.
+
+create or replace function private.check_lease(p_lease interval)
+returns void
+language plpgsql
+immutable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if p_lease < interval '0' or p_lease > interval '1 day'
+    or extract(year from p_lease) <> 0 or extract(month from p_lease) <> 0
+    or extract(day from p_lease) not in (0, 1)
+  then
+    raise exception 'lease is not between 0 and one day'
+      using errcode = 'PT422', detail = 'invalid_lease', column = 'lease',
+        hint = 'Pass an interval such as 30 seconds.';
+  end if;
+end;
+$$;
+
+comment on function private.check_lease(interval) is
+  'Refuses a lease that no worker can mean.';
+
+revoke all on function private.check_lease(interval)
+  from public, anon, authenticated, service_role;
+grant execute on function private.check_lease(interval) to job_writer;
+-- end stamp
+
 revoke all on function private.clean_error(text) from job_writer;
 -- stamp: db/functions/private/clean_error.sql
 -- clean_error(p_error) -> text
@@ -1679,7 +1716,8 @@ grant execute on function public.record_index_run(uuid, text, jsonb, text, text,
 -- A sign of life of the worker, with or without progress (p_done of p_total things of p_phase;
 -- total null while unknown). With p_lease the lease runs from now; p_lease => '0' ends the attempt
 -- and hands the job back: the next claim takes it at once, and the job may be begun once more than
--- otherwise. The answer says whether the user has asked to cancel.
+-- otherwise. A job of an external queue is not handed back: no claim takes it. The answer says
+-- whether the user has asked to cancel.
 --
 -- Why definer: nobody but job_writer may update a job.
 -- Locks:   the index_jobs row, for no key update.
@@ -1730,6 +1768,12 @@ begin
         hint = 'Drop the work.';
   end if;
 
+  if v_hand_back and v_job.queue_job_id is not null then
+    raise exception 'lease cannot be 0: the queue of the job begins its attempts'
+      using errcode = 'PT422', detail = 'invalid_lease', column = 'lease',
+        hint = 'Complete or fail the job, or leave its attempt to the queue.';
+  end if;
+
   v_moves := v_hand_back or (v_progress is not null and v_progress is distinct from v_job.progress);
   return query
   update public.index_jobs as j
@@ -1756,6 +1800,76 @@ revoke all on function public.report_job_progress(uuid, integer, text, bigint, b
   from public, anon, authenticated, service_role;
 grant execute on function public.report_job_progress(uuid, integer, text, bigint, bigint, interval)
   to service_role;
+-- end stamp
+
+-- stamp: db/functions/retry_or_fail_stuck_jobs.sql
+-- retry_or_fail_stuck_jobs(p_older_than, p_limit) -> table (retried, failed, cancelled)
+--
+-- Ends the attempts of workers that are gone, at most p_limit: those whose lease ran out, and
+-- those without a lease that gave no sign of life for p_older_than. Such a job waits for its next
+-- attempt or is failed; one that an external queue runs is failed, for its next attempt is not
+-- ours to begin, also where its worker handed it back before that was refused. A job whose user
+-- asked to cancel one minute ago or longer is cancelled, whatever its worker does. Safe to call at
+-- any time, from many places at once: what was handled is not stuck.
+--
+-- Why definer: nobody but job_writer may update a job.
+-- Locks:   index_jobs rows, for no key update, by id; rows locked by others are passed over.
+-- Raises:  PT422 invalid_older_than, invalid_limit.
+-- Callers: service_role: the runner, pg_cron where there is one.
+
+create or replace function public.retry_or_fail_stuck_jobs(
+  p_older_than interval default interval '1 hour',
+  p_limit integer default 100
+)
+returns table (retried integer, failed integer, cancelled integer)
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_asked timestamptz := private.clock();
+  v_job public.index_jobs;
+  v_now timestamptz;
+  v_status public.job_status;
+begin
+  perform private.check_batch(p_older_than, p_limit);
+  retried := 0;
+  failed := 0;
+  cancelled := 0;
+  for v_job in
+    select j.*
+    from public.index_jobs as j
+    where j.status = 'processing'
+      and (j.lease_expires_at <= v_asked
+        or j.cancel_requested_at <= v_asked - interval '1 minute'
+        or (j.lease_expires_at is null and j.retry_at is null
+          and j.heartbeat_at <= v_asked - p_older_than)
+        or (j.queue_job_id is not null and j.retry_at <= v_asked))
+    order by j.id
+    limit p_limit
+    for no key update skip locked
+  loop
+    v_now := greatest(private.clock(), v_job.updated_at);
+    select e.status into v_status
+    from private.end_attempt(
+      v_job, v_now, null,
+      v_job.cancel_requested_at is not null or v_job.queue_job_id is null) as e;
+    retried := retried + (v_status = 'processing')::integer;
+    failed := failed + (v_status = 'failed')::integer;
+    cancelled := cancelled + (v_status = 'cancelled')::integer;
+  end loop;
+  return next;
+end;
+$$;
+
+comment on function public.retry_or_fail_stuck_jobs(interval, integer) is
+  'Ends the attempts of index jobs whose worker is gone; says how many.';
+
+alter function public.retry_or_fail_stuck_jobs(interval, integer) owner to job_writer;
+revoke all on function public.retry_or_fail_stuck_jobs(interval, integer)
+  from public, anon, authenticated, service_role;
+grant execute on function public.retry_or_fail_stuck_jobs(interval, integer) to service_role;
 -- end stamp
 
 revoke create on schema public, private from job_writer, job_gateway, job_tenant;

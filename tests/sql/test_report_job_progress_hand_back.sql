@@ -1,5 +1,5 @@
 begin;
-select plan(8);
+select plan(11);
 
 select tests.arrange_cast();
 select tests.set_clock('2030-01-01 12:00Z');
@@ -39,6 +39,29 @@ select tests.advance_clock('1 minute');
 select is(
   (select array[s.retried, s.failed, s.cancelled] from retry_or_fail_stuck_jobs() as s),
   array[0, 1, 0], 'a worker that is lost still uses its attempt up');
+
+select tests.act_as_admin();
+select tests.arrange_job('queued');
+select tests.act_as_worker();
+select link_queue_job(tests.id('queued'), gen_random_uuid());
+select update_job_status(tests.id('queued'), 'processing');
+select is(
+  tests.refusal($$ select report_job_progress(tests.id('queued'), 1, p_lease => '0') $$),
+  'PT422 invalid_lease lease', 'a job of a queue is not handed back, for nobody would take it');
+select lives_ok(
+  $$ select update_job_status(tests.id('queued'), 'completed', p_attempt => 1) $$,
+  'it goes on');
+select tests.act_as_admin();
+select tests.arrange_job('stranded');
+select tests.act_as_worker();
+select link_queue_job(tests.id('stranded'), gen_random_uuid());
+select update_job_status(tests.id('stranded'), 'processing');
+select tests.act_as_admin();
+update index_jobs set retry_at = private.clock() where id = tests.id('stranded');
+select tests.act_as_worker();
+select is(
+  (select array[s.retried, s.failed, s.cancelled] from retry_or_fail_stuck_jobs() as s),
+  array[0, 1, 0], 'one that was handed back all the same is failed');
 
 select * from finish();
 rollback;

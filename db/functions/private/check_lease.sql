@@ -1,5 +1,8 @@
 -- check_lease(p_lease) -> void
 --
+-- Months and years are refused whatever else there is: Postgres compares them as 30 and 360 days,
+-- but adds them as the calendar has them.
+--
 -- Raises:  PT422 invalid_lease when the lease is negative or longer than a day.
 -- Callers: the definers owned by job_writer.
 
@@ -11,7 +14,10 @@ security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  if p_lease < interval '0' or p_lease > interval '1 day' then
+  if p_lease < interval '0' or p_lease > interval '1 day'
+    or extract(year from p_lease) <> 0 or extract(month from p_lease) <> 0
+    or extract(day from p_lease) not in (0, 1)
+  then
     raise exception 'lease is not between 0 and one day'
       using errcode = 'PT422', detail = 'invalid_lease', column = 'lease',
         hint = 'Pass an interval such as 30 seconds.';
