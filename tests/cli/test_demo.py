@@ -85,6 +85,14 @@ def test_what_cannot_be_indexed_is_one_sentence(desk: Desk, tmp_path: Path, what
     assert "REPO=" in done.stderr
 
 
+@pytest.mark.parametrize("scheme", ["https", "ssh"])
+def test_credentials_in_an_address_are_refused_without_being_shown(desk: Desk, scheme: str) -> None:
+    done = desk.run("demo", REPO=f"{scheme}://me:hush-hush@example.org/a/b")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"{scheme}://…@example.org/a/b" in done.stderr
+    assert "hush-hush" not in done.stderr
+
+
 def test_a_request_that_is_refused_fails_the_demo(desk: Desk, small_repository: Path) -> None:
     done = desk.run("demo", small_repository, LOCAL_REPOSITORY_ROOTS="/nowhere")
     assert (done.returncode, done.stdout) == (1, "")
