@@ -71,7 +71,7 @@ class Host:
             self._backend(request, root, "/" + rest)
         elif kind == "stall":
             self.stalled.set()
-            self.released.wait(60)
+            self.released.wait()
             request.close_connection = True
         elif kind == "redirect":
             request.send_response(302)

@@ -6,8 +6,11 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+# Seconds that suffice on a slow machine for all but a fault.
+PATIENCE = 300.0
 
-def until(check: Callable[[], Any], limit: float = 30) -> Any:
+
+def until(check: Callable[[], Any], limit: float = PATIENCE) -> Any:
     """What the check gives, once it gives something; fails after so many seconds."""
     deadline = time.monotonic() + limit
     while not (found := check()):

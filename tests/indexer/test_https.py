@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from api.indexer.__main__ import run
 from tests.githost import Host
 from tests.processes import group_lives
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 if TYPE_CHECKING:
     from tests.indexer.conftest import Git, Index, Start
@@ -161,9 +161,8 @@ def test_a_host_that_is_not_there_is_told(host: Host, index: Index) -> None:
 
 
 def test_a_host_that_stalls_ends_with_the_time_limit(host: Host, start: Start) -> None:
-    process = start(f"{host.url}/stall/a", environment=host.environment, limits={"seconds": 1})
-    assert host.stalled.wait(20)
-    stdout, _ = process.communicate(timeout=20)
+    process = start(f"{host.url}/stall/a", environment=host.environment, limits={"seconds": 2})
+    stdout, _ = process.communicate(timeout=PATIENCE)
     assert '"code": "time_limit"' in stdout.splitlines()[-1]
     until(lambda: not group_lives(process.pid))
 
@@ -171,9 +170,9 @@ def test_a_host_that_stalls_ends_with_the_time_limit(host: Host, start: Start) -
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_git_ends_with_the_indexer(number: signal.Signals, host: Host, start: Start) -> None:
     process = start(f"{host.url}/stall/a", environment=host.environment)
-    assert host.stalled.wait(20)
+    assert host.stalled.wait(PATIENCE)
     os.kill(process.pid, number)
-    process.communicate(timeout=20)
+    process.communicate(timeout=PATIENCE)
     until(lambda: not group_lives(process.pid))
 
 
@@ -193,9 +192,9 @@ def test_the_indexer_ends_with_its_parent(host: Host, tmp_path: Path, start: Sta
     )
     assert parent.stdout
     child = int(parent.stdout.readline())
-    assert host.stalled.wait(20)
+    assert host.stalled.wait(PATIENCE)
     parent.kill()
-    parent.communicate(timeout=20)
+    parent.communicate(timeout=PATIENCE)
     until(lambda: not group_lives(child))
 
 
@@ -210,7 +209,7 @@ def test_an_orphan_does_not_begin(
     parent = 1 if orphan else os.getpid()
     indexer = multiprocessing.get_context("spawn").Process(target=_index, args=(path, parent))
     indexer.start()
-    indexer.join(20)
+    indexer.join(PATIENCE)
     assert indexer.exitcode == (1 if orphan else 0)
     assert (tmp_path / "files.copy").exists() != orphan
 

@@ -13,7 +13,7 @@ import pytest
 
 from tests.githost import Host
 from tests.processes import group_lives
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 if TYPE_CHECKING:
     from tests.indexer.conftest import Git, Index, Start
@@ -45,7 +45,7 @@ def test_ten_thousand_million_files_are_stopped_by_the_default_limits(
         unfold(repository, repository("mktree"), "040000")
     else:
         unfold(repository, repository("hash-object", "-w", "--stdin", stdin=leaf))
-    outcome = index(address(site, repository), limits={"seconds": 50, "memory": 256 * MB})
+    outcome = index(address(site, repository), limits={"memory": 256 * MB})
     assert outcome.error == "too_many_files"
     assert "500000 files or folders" in outcome.last["message"]
 
@@ -77,7 +77,7 @@ def test_a_blob_that_unfolds_is_left_alone(repository: Git, site: Host, index: I
 
 @pytest.mark.parametrize("kind", ["endless", "junk"])
 def test_an_answer_without_end_is_stopped(kind: str, site: Host, index: Index) -> None:
-    outcome = index(f"{site.url}/{kind}/a", limits={"memory": 256 * MB, "seconds": 40})
+    outcome = index(f"{site.url}/{kind}/a", limits={"memory": 256 * MB})
     assert outcome.error in {"memory_limit", "repository_not_found"}
     assert outcome.error == "memory_limit" or kind == "junk"
 
@@ -88,15 +88,15 @@ def test_the_number_of_processes_is_limited(site: Host, index: Index) -> None:
 
 
 def test_a_limit_ends_every_process(site: Host, start: Start) -> None:
-    process = start(f"{site.url}/stall/a", limits={"seconds": 1})
-    process.communicate(timeout=20)
+    process = start(f"{site.url}/stall/a", limits={"seconds": 2})
+    process.communicate(timeout=PATIENCE)
     until(lambda: not group_lives(process.pid))
 
 
 def test_each_process_steps_back_and_is_bounded_by_itself(site: Host, start: Start) -> None:
     limits = {"memory": 512 * MB, "scratch_bytes": 64 * MB, "cpu_seconds": 100}
     process = start(f"{site.url}/stall/a", limits=limits)
-    assert site.stalled.wait(20)
+    assert site.stalled.wait(PATIENCE)
     members = [pid for pid in processes() if group_of(pid) == process.pid]
     assert len(members) >= 3
     for pid in members:
@@ -126,11 +126,11 @@ def group_of(pid: int) -> int:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_the_watchman_ends_too(number: signal.Signals, site: Host, start: Start) -> None:
     process = start(f"{site.url}/stall/a")
-    assert site.stalled.wait(20)
+    assert site.stalled.wait(PATIENCE)
     parent = f"/proc/{process.pid}/task/{process.pid}/children"
     children: Callable[[], list[int]] = lambda: list(map(int, Path(parent).read_text().split()))  # noqa: E731
     everyone = children()
     assert any(os.getsid(pid) == pid for pid in everyone)
     os.kill(process.pid, number)
-    process.communicate(timeout=20)
+    process.communicate(timeout=PATIENCE)
     until(lambda: not any(Path(f"/proc/{pid}/cmdline").exists() for pid in everyone))
