@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime
 import ipaddress
 import json
@@ -12,7 +13,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from cryptography import x509
@@ -20,6 +21,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from api.indexer.__main__ import run
+from api.indexers import Indexers
 from tests.githost import Host
 from tests.processes import group_lives
 from tests.waiting import PATIENCE, until
@@ -119,6 +121,20 @@ def test_blobs_over_the_limit_never_travel(
     assert sum(pack.stat().st_size for pack in packs) < 10_000
 
 
+@pytest.mark.parametrize("scheme", ["https", "file"])
+def test_what_was_removed_in_history_never_travels(
+    scheme: str, repository: Git, remote: str, host: Host, index: Index
+) -> None:
+    repository.commit({"a.py": "a = 1", "removed.bin": os.urandom(900_000)})
+    (repository.path / "removed.bin").unlink()
+    repository.commit()
+    url = remote if scheme == "https" else repository.path
+    outcome = index(url, environment=host.environment)
+    assert outcome.paths == ["a.py"]
+    packs = Path(outcome.last["files"]).parent.glob("**/*.pack")
+    assert 0 < sum(pack.stat().st_size for pack in packs) < 10_000
+
+
 @pytest.mark.parametrize(
     ("path", "code"),
     [
@@ -126,7 +142,12 @@ def test_blobs_over_the_limit_never_travel(
         ("/401/private", "repository_not_found"),
         ("/403/private", "repository_not_found"),
         ("/404/missing", "repository_not_found"),
+        ("/408/slow", "host_unreachable"),
+        ("/429/busy", "host_unreachable"),
         ("/500/broken", "host_unreachable"),
+        ("/503/busy", "host_unreachable"),
+        ("/418/openssl", "clone_failed"),
+        ("/error/write%20error:%20No%20space%20left%20on%20device", "internal_error"),
         ("/200/page", "repository_not_found"),
         ("/redirect/repository-1/.git", "repository_moved"),
     ],
@@ -154,8 +175,36 @@ def test_a_certificate_must_be_valid(remote: str, host: Host, index: Index) -> N
     assert not host.requests
 
 
+def test_a_certificate_that_the_environment_names_is_trusted_in_a_job_of_the_runner(
+    repository: Git, remote: str, host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository.commit({"a.py": "a = 1"})
+    for name, value in host.environment.items():
+        monkeypatch.setenv(name, value)
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    request = {"git_url": remote, "scratch": str(scratch), "trusted_hosts": ["127.0.0.1"]}
+    path = tmp_path / "request.json"
+    path.write_text(json.dumps(request))
+    assert asyncio.run(_last_event(path))["event"] == "result"
+
+
+async def _last_event(request: Path) -> dict[str, Any]:
+    indexers = Indexers()
+    try:
+        indexer = await indexers.start(request, request.with_suffix(".log"))
+        try:
+            await indexer.begun()
+            *_, last = [line async for line in indexer.output]
+        finally:
+            await indexer.kill()
+    finally:
+        await indexers.close()
+    event: dict[str, Any] = json.loads(last)
+    return event
+
+
 def test_a_host_that_is_not_there_is_told(host: Host, index: Index) -> None:
-    assert index("https://no-such-host.invalid/a/b").error == "host_not_found"
     host.close()
     assert index(f"{host.url}/a/b").error == "host_unreachable"
 
