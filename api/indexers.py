@@ -10,7 +10,9 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-_INHERITED = {"HOME", "LANG", "LC_ALL", "PATH", "SSL_CERT_DIR", "SSL_CERT_FILE"}
+from api.indexer import git
+
+_INHERITED = {"HOME", "LANG", "LC_ALL", *git.INHERITED}
 _LINE_BYTES = 1024 * 1024
 _BEGIN_SECONDS = 5.0
 

@@ -10,6 +10,7 @@ from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
 from pathlib import Path
+from urllib.parse import unquote
 
 
 class Host:
@@ -17,7 +18,8 @@ class Host:
 
     Remembers how often somebody connected, each request, and the credentials that came with it.
     /stall/ never answers, /endless/ and /junk/ answer without end, /redirect/ leads to `elsewhere`,
-    /dumb/ speaks the old protocol and names `elsewhere` as an alternate, /401/ is that status.
+    /dumb/ speaks the old protocol and names `elsewhere` as an alternate, /401/ is that status,
+    /error/ tells git the rest of the path as an error.
     """
 
     def __init__(self, root: Path, certificate: Path | None = None) -> None:
@@ -71,7 +73,7 @@ class Host:
             self._backend(request, root, "/" + rest)
         elif kind == "stall":
             self.stalled.set()
-            self.released.wait(60)
+            self.released.wait()
             request.close_connection = True
         elif kind == "redirect":
             request.send_response(302)
@@ -82,6 +84,11 @@ class Host:
             self._pour(request, kind)
         elif kind == "dumb":
             self._dumb(request)
+        elif kind == "error":
+            request.send_response(200)
+            request.send_header("Content-Type", "application/x-git-upload-pack-advertisement")
+            error = _packet(f"ERR {unquote(rest.partition('/info/refs')[0])}\n")
+            _finish(request, _packet("# service=git-upload-pack\n") + b"0000" + error)
         else:
             status = int(kind) if kind.isdigit() else 502
             request.send_response(status)

@@ -6,8 +6,11 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+# Seconds that suffice on a slow machine for all but a fault.
+PATIENCE = 300.0
 
-def until(check: Callable[[], Any], limit: float = 60, pause: float = 0.02) -> Any:
+
+def until(check: Callable[[], Any], limit: float = PATIENCE, pause: float = 0.02) -> Any:
     """What the check gives, once it gives something; fails after `limit` seconds."""
     deadline = time.monotonic() + limit
     while not (found := check()):
