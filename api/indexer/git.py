@@ -13,6 +13,8 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
+from pathlib import Path
 from typing import IO, NamedTuple
 
 from api.indexer.guard import exceeded, files
@@ -63,6 +65,9 @@ _CONFIG = """\
 """
 # What git gets of the environment: where it is, and whose certificates it trusts.
 INHERITED = ("PATH", "GIT_SSL_CAINFO")
+# All that git needs to fetch. Without git-http-fetch nothing is fetched from where a host says
+# that parts of its packs are (packfile-uris), at addresses that nobody has looked up.
+_PROGRAMS = ("git", "git-remote-http", "git-remote-https", "git-upload-pack")
 # The first with http.curloptResolve, without which names would be looked up anew.
 _OLDEST_GIT = (2, 37)
 _HEAD = "refs/job/head"
@@ -134,6 +139,13 @@ _EXCEEDED = (
 )
 
 
+@cache
+def _exec_path() -> Path:
+    """Where git has its programs."""
+    done = subprocess.run(["git", "--exec-path"], check=True, stdout=subprocess.PIPE)
+    return Path(os.fsdecode(done.stdout.rstrip(b"\n")))
+
+
 class Entry(NamedTuple):
     """One entry of a tree. `size` is None where the blob was too large to be fetched."""
 
@@ -162,6 +174,10 @@ class Repository:
         self._source = source
         self._pin = pin
         self._limits = request.limits
+        programs = scratch / "git-core"
+        programs.mkdir()
+        for name in _PROGRAMS:
+            (programs / name).symlink_to(_exec_path() / name)
         config = scratch / "gitconfig"
         config.write_text(_CONFIG)
         self._environment = {name: os.environ[name] for name in INHERITED if name in os.environ}
@@ -170,6 +186,7 @@ class Repository:
             "TMPDIR": str(scratch),
             "LC_ALL": "C",
             "GIT_DIR": str(self._git_dir),
+            "GIT_EXEC_PATH": str(programs),
             "GIT_CONFIG_NOSYSTEM": "1",
             "GIT_CONFIG_GLOBAL": str(config),
             "GIT_ATTR_NOSYSTEM": "1",

@@ -169,6 +169,22 @@ def test_a_redirect_is_not_followed(repository: Git, host: Host, index: Index) -
     assert not any(path.startswith("/git/") for path in host.requests)
 
 
+def test_a_pack_is_fetched_from_its_host_alone(
+    repository: Git, host: Host, index: Index, roots: Path
+) -> None:
+    repository.commit({"a.py": "a = 1"})
+    private = Host(roots, Path(host.environment["GIT_SSL_CAINFO"]))
+    host.elsewhere = private.url
+    try:
+        url = f"{host.url}/uris/{repository.path.name}/.git"
+        outcome = index(url, environment=host.environment)
+        assert outcome.error == "clone_failed"
+        assert private.connections == 0
+        assert index(url.replace("/uris/", "/git/"), environment=host.environment).exit_code == 0
+    finally:
+        private.close()
+
+
 def test_a_certificate_must_be_valid(remote: str, host: Host, index: Index) -> None:
     outcome = index(remote, environment={"GIT_SSL_NO_VERIFY": "1"})
     assert outcome.error == "host_unreachable"
