@@ -10,7 +10,7 @@ from typing import Any
 PATIENCE = 300.0
 
 
-def until(check: Callable[[], Any], limit: float = PATIENCE) -> Any:
+def until(check: Callable[[], Any], limit: float = 30) -> Any:
     """What the check gives, once it gives something; fails after so many seconds."""
     deadline = time.monotonic() + limit
     while not (found := check()):

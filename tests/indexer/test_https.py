@@ -213,7 +213,7 @@ def test_a_host_that_stalls_ends_with_the_time_limit(host: Host, start: Start) -
     process = start(f"{host.url}/stall/a", environment=host.environment, limits={"seconds": 2})
     stdout, _ = process.communicate(timeout=PATIENCE)
     assert '"code": "time_limit"' in stdout.splitlines()[-1]
-    until(lambda: not group_lives(process.pid))
+    until(lambda: not group_lives(process.pid), PATIENCE)
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
@@ -222,7 +222,7 @@ def test_git_ends_with_the_indexer(number: signal.Signals, host: Host, start: St
     assert host.stalled.wait(PATIENCE)
     os.kill(process.pid, number)
     process.communicate(timeout=PATIENCE)
-    until(lambda: not group_lives(process.pid))
+    until(lambda: not group_lives(process.pid), PATIENCE)
 
 
 def test_the_indexer_ends_with_its_parent(host: Host, tmp_path: Path, start: Start) -> None:
@@ -244,7 +244,7 @@ def test_the_indexer_ends_with_its_parent(host: Host, tmp_path: Path, start: Sta
     assert host.stalled.wait(PATIENCE)
     parent.kill()
     parent.communicate(timeout=PATIENCE)
-    until(lambda: not group_lives(child))
+    until(lambda: not group_lives(child), PATIENCE)
 
 
 @pytest.mark.parametrize("orphan", [True, False])
