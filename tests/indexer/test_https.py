@@ -12,15 +12,18 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from api import runner
 from api.indexer.__main__ import run
+from api.indexer.protocol import Limits
 from api.indexers import Indexers
 from tests.githost import Host
 from tests.processes import group_lives
@@ -194,30 +197,23 @@ def test_a_certificate_must_be_valid(remote: str, host: Host, index: Index) -> N
 def test_a_certificate_that_the_environment_names_is_trusted_in_a_job_of_the_runner(
     repository: Git, remote: str, host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    repository.commit({"a.py": "a = 1"})
+    commit = repository.commit({"a.py": "a = 1"})
     for name, value in host.environment.items():
         monkeypatch.setenv(name, value)
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     request = {"git_url": remote, "scratch": str(scratch), "trusted_hosts": ["127.0.0.1"]}
-    path = tmp_path / "request.json"
-    path.write_text(json.dumps(request))
-    assert asyncio.run(_last_event(path))["event"] == "result"
+    request |= {"limits": asdict(Limits())}
 
-
-async def _last_event(request: Path) -> dict[str, Any]:
-    indexers = Indexers()
-    try:
-        indexer = await indexers.start(request, request.with_suffix(".log"))
+    async def run_indexer() -> str:
+        indexers = Indexers()
         try:
-            await indexer.begun()
-            *_, last = [line async for line in indexer.output]
+            found = await runner.run_indexer(indexers, request, tmp_path, None, lambda _: None)
+            return found.commit_sha
         finally:
-            await indexer.kill()
-    finally:
-        await indexers.close()
-    event: dict[str, Any] = json.loads(last)
-    return event
+            await indexers.close()
+
+    assert asyncio.run(run_indexer()) == commit
 
 
 def test_a_host_that_is_not_there_is_told(host: Host, index: Index) -> None:
@@ -229,7 +225,7 @@ def test_a_host_that_stalls_ends_with_the_time_limit(host: Host, start: Start) -
     process = start(f"{host.url}/stall/a", environment=host.environment, limits={"seconds": 2})
     stdout, _ = process.communicate(timeout=PATIENCE)
     assert '"code": "time_limit"' in stdout.splitlines()[-1]
-    until(lambda: not group_lives(process.pid))
+    until(lambda: not group_lives(process.pid), PATIENCE)
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
@@ -238,7 +234,7 @@ def test_git_ends_with_the_indexer(number: signal.Signals, host: Host, start: St
     assert host.stalled.wait(PATIENCE)
     os.kill(process.pid, number)
     process.communicate(timeout=PATIENCE)
-    until(lambda: not group_lives(process.pid))
+    until(lambda: not group_lives(process.pid), PATIENCE)
 
 
 def test_the_indexer_ends_with_its_parent(host: Host, tmp_path: Path, start: Start) -> None:
@@ -260,7 +256,7 @@ def test_the_indexer_ends_with_its_parent(host: Host, tmp_path: Path, start: Sta
     assert host.stalled.wait(PATIENCE)
     parent.kill()
     parent.communicate(timeout=PATIENCE)
-    until(lambda: not group_lives(child))
+    until(lambda: not group_lives(child), PATIENCE)
 
 
 @pytest.mark.parametrize("orphan", [True, False])
