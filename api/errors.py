@@ -97,6 +97,7 @@ _SENTENCES: Final[Mapping[str, str]] = {
     "40": _BUSY,
     "42501": "The database login of this API lacks rights.",
     "42883": _NOT_MIGRATED,
+    "53300": _BUSY,
     "55P03": _BUSY,
     "57014": _BUSY,
 }

@@ -43,7 +43,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(tryfirst=True)  # before the plugin looks at its option
 def pytest_configure(config: pytest.Config) -> None:
     if config.option.prove and config.option.timeout is None:
-        config.option.timeout = 3600
+        config.option.timeout = 3600.0
     config.option.pgtap_uri = None  # pytest-pgtap takes DATABASE_URL and shows it
     # whoever starts us in the background may ignore it, and what tests start would inherit that
     signal.signal(signal.SIGINT, signal.default_int_handler)

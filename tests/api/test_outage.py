@@ -19,6 +19,8 @@ from tests.waiting import until
 
 from .conftest import Api, Machine, Tenant, assert_503, over_the_database, serve
 
+_BURST = 40  # more than either transport has connections
+
 
 @pytest.mark.parametrize("farewell", [signal.SIGINT, signal.SIGQUIT, signal.SIGKILL])
 def test_an_outage_is_503_and_the_api_is_back_soon_after_the_database(
@@ -128,7 +130,6 @@ def test_a_burst_on_a_database_that_hangs_is_told_that_it_is_busy(
     assert api.get(f"/jobs/{job_id}", tenant).status_code == 200
 
 
-@over_the_database
 def test_a_burst_on_a_slow_database_waits_longer_than_for_one_that_is_gone(
     own_api: Callable[..., Api],
 ) -> None:
@@ -145,20 +146,21 @@ def test_a_burst_on_a_slow_database_waits_longer_than_for_one_that_is_gone(
         until(lambda: is_waiting_for_a_lock(watcher))
         locker.execute("select pg_sleep(3)")
         locker.rollback()
-        assert [answer.status_code for answer in burst.result(60)] == [200] * 8
+        assert {answer.status_code for answer in burst.result(60)} == {200}
 
 
 def burst_of_polls(api: Api, tenant: Tenant, job_id: str) -> list[httpx2.Response]:
     def poll(_: int) -> httpx2.Response:
         return httpx2.get(f"{api.url}/jobs/{job_id}", headers=tenant.headers, timeout=60)
 
-    with ThreadPoolExecutor(8) as threads:
-        return list(threads.map(poll, range(8)))
+    with ThreadPoolExecutor(_BURST) as threads:
+        return list(threads.map(poll, range(_BURST)))
 
 
 def is_waiting_for_a_lock(connection: psycopg.Connection[TupleRow]) -> bool:
     row = connection.execute(
-        "select exists (select from pg_stat_activity where usename = 'index_jobs_api'"
+        "select exists (select from pg_stat_activity"
+        " where usename in ('index_jobs_api', 'test_authenticator')"
         " and wait_event_type = 'Lock' and datname = current_database())"
     ).fetchone()
     return row == (True,)

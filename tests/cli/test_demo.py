@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.repositories import commit
+from tests.repositories import commit, modules
 
 from .conftest import PROGRAM, Desk
 
@@ -30,6 +30,14 @@ def test_it_indexes_this_checkout_and_does_so_again(desk: Desk) -> None:
         assert "POST /index" in done.stderr
         assert "202  jobId" in done.stderr
         assert "404 Not Found" in done.stderr
+
+
+def test_over_a_thousand_files_are_as_many_rows(desk: Desk, tmp_path: Path) -> None:
+    commit(tmp_path / "large", modules(1001, lines=1))
+    done = desk.run("demo", REPO=str(tmp_path / "large"))
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["stats"]["files_indexed"] == 1001
+    assert "select count(*): 1,001 indexed_files, 1,001 symbols: the same" in done.stderr
 
 
 def test_a_terminal_gets_a_bar(desk: Desk, small_repository: Path) -> None:
