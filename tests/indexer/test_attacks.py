@@ -231,6 +231,7 @@ def test_the_host_leaves_no_file_outside_the_scratch_folder(
     left = {path.name for path in Path(outcome.last["files"]).parent.iterdir()}
     assert left == {
         "request.json",
+        "git-core",
         "gitconfig",
         "repository.git",
         "files.copy",
