@@ -67,7 +67,10 @@ docs: .venv/test  ## Write what is made from the schema: documents, TypeScript t
 
 hooks: .venv/test  ## Have git run make check before each commit
 	@mkdir -p "$$(git rev-parse --git-path hooks)"
-	@printf '#!/bin/sh\n! git ls-files -o --exclude-standard db supabase | grep . || { echo "git add these first"; exit 1; }\nexec make check\n' > "$$(git rev-parse --git-path hooks/pre-commit)"
+	@printf '%s\n' '#!/bin/sh' '# what is checked is the working tree: in db and supabase it has to be what is committed' \
+	  'if { git ls-files -o --exclude-standard db supabase; git diff --name-only -- db supabase; } | grep .' \
+	  'then echo "git add these first"; exit 1; fi' 'exec make check' \
+	  > "$$(git rev-parse --git-path hooks)/pre-commit"
 	@chmod +x "$$(git rev-parse --git-path hooks/pre-commit)"
 
 clean:  ## Remove what was built, and the data in .run

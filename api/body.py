@@ -67,7 +67,7 @@ async def read_bytes(request: Request[Any]) -> bytes:
             "BODY_TIMEOUT",
             f"The body did not arrive within {seconds:g} seconds.",
             hint="Send it again.",
-            headers={"Connection": "close"},  # what is left of it would be read as a request
+            headers={"Connection": "close"},  # as RFC 9110 asks: the rest may be on its way
         ) from error
     return bytes(body)
 

@@ -42,7 +42,7 @@ from db.local.postgres import PostgresError, postgres_binaries
 from db.local.stack import Options, StackError
 
 _EXIT_CODES = f"""Exit codes:
-0 done (watch: the job completed) ·
+0 done (watch: the job completed; serve: stopped) ·
 {exits.FAILED} it did not work (watch: the job failed or was cancelled) ·
 {exits.USAGE} wrong usage, or a request that the API refuses as invalid ·
 {exits.NOT_FOUND} no such job, or not yours ·
@@ -336,7 +336,7 @@ def _user_id(connection: stack.Connection, user: str) -> str:
     except ValueError:
         names = ", ".join(person.name for person in people)
         raise StackError(f"--user {user} is neither a user's id nor one of {names}") from None
-    if connection.execute("select from auth.users where id = %s", (user_id,)).fetchone() is None:
+    if not stack.user_exists(connection, user_id):
         raise StackError(f"there is no user {user} in the database (make serve makes alice & co.)")
     return user_id
 

@@ -29,18 +29,6 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 _LOOK_EVERY = 0.25
 _ADVICE = "make demo REPO=/path/to/a/repository, REPO=owner/name or REPO=https://…"
 
-# What is there now, and what the last job that completed said about it, in one snapshot.
-_ROWS = """
-select
-  (select count(*) from public.indexed_files as f where f.repository_id = %(repository)s),
-  (select count(*) from public.symbols as s where s.repository_id = %(repository)s),
-  (j.stats ->> 'files_indexed')::bigint, (j.stats ->> 'symbols_extracted')::bigint, j.id::text
-from public.index_jobs as j
-where j.repository_id = %(repository)s and j.status = 'completed'
-order by j.completed_at desc
-limit 1
-"""
-
 
 @dataclass(frozen=True)
 class Place:
@@ -86,7 +74,14 @@ def request_for(repository: str | None) -> dict[str, str]:
         return _local_request(real, local_name(real))
     if repository.startswith("https://") or re.fullmatch(r"[\w.-]+/[\w.-]+", repository, re.ASCII):
         return {"repository": repository}
-    raise StackError(f"REPO={repository} is neither a folder nor a repository's address: {_ADVICE}")
+    raise StackError(
+        f"REPO={_shown(repository)} is neither a folder nor a repository's address: {_ADVICE}"
+    )
+
+
+def _shown(repository: str) -> str:
+    """For the terminal: a URL without the credentials that somebody put there."""
+    return re.sub("//.*@", "//…@", repository)
 
 
 def local_name(path: Path) -> str:
@@ -170,7 +165,8 @@ def _create(carol: Client, request: dict[str, str], terminal: Terminal) -> Creat
 
 
 def _post(carol: Client, request: dict[str, str], terminal: Terminal) -> Created:
-    terminal.say(f"  POST /index  {json.dumps(request, ensure_ascii=False)}")
+    shown = request | {"repository": _shown(request["repository"])}
+    terminal.say(f"  POST /index  {json.dumps(shown, ensure_ascii=False)}")
     created = carol.create_index_job(request)
     told = {name: value for name, value in created.answer.items() if name != "runId"}
     words = "  ".join(f"{name} {value}" for name, value in (told or created.answer).items())
@@ -188,18 +184,15 @@ def _follow(carol: Client, job_id: str, terminal: Terminal) -> IndexJob:
 
 def _check_rows(place: Place, job: IndexJob, terminal: Terminal) -> None:
     """The figures of the record against the rows of the tables."""
-    with (
-        stack.connect(place.database_url) as connection,
-        stack.as_role(connection, "service_role"),
-    ):
-        row = connection.execute(_ROWS, {"repository": job["repository_id"]}).fetchone()
-    if row is None:
+    with stack.connect(place.database_url) as connection:
+        rows = stack.count_index_rows(connection, job["repository_id"])
+    if rows is None:
         raise StackError(f"the tables know nothing of job {job['id']}")
-    files, symbols, said_files, said_symbols, last = row
-    counted = f"{files:,} indexed_files, {symbols:,} symbols"
-    if (files, symbols) != (said_files, said_symbols):
+    last, counted = rows.job_id, f"{rows.files:,} indexed_files, {rows.symbols:,} symbols"
+    if (rows.files, rows.symbols) != (rows.said_files, rows.said_symbols):
         raise StackError(
-            f"the tables have {counted}, but job {last} says {said_files:,} and {said_symbols:,}"
+            f"the tables have {counted}, but job {last} says"
+            f" {rows.said_files:,} and {rows.said_symbols:,}"
         )
     whose = "the same" if last == job["id"] else f"as job {last} says, which replaced them since"
     terminal.step(f"select count(*): {counted}: {whose}")

@@ -14,6 +14,7 @@ from http import HTTPStatus
 from typing import Any, Final
 
 import psycopg
+from psycopg_pool import TooManyRequests
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -96,6 +97,7 @@ _SENTENCES: Final[Mapping[str, str]] = {
     "40": _BUSY,
     "42501": "The database login of this API lacks rights.",
     "42883": _NOT_MIGRATED,
+    "53300": _BUSY,
     "55P03": _BUSY,
     "57014": _BUSY,
 }
@@ -231,6 +233,8 @@ def unavailable(reason: str) -> Problem:
 def from_database(error: Exception) -> Problem:
     """The answer to a failed statement, or to a pool without a free connection."""
     sqlstate: str | None = getattr(error, "sqlstate", None)
+    if isinstance(error, TooManyRequests):
+        return unavailable(_BUSY)
     if sqlstate is None:  # the connection broke, or there was none in time
         lost = (psycopg.OperationalError, psycopg.InterfaceError, TimeoutError)
         return unavailable(_UNREACHABLE) if isinstance(error, lost) else internal()

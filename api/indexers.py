@@ -10,8 +10,11 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-_INHERITED = {"HOME", "LANG", "LC_ALL", "PATH", "SSL_CERT_DIR", "SSL_CERT_FILE"}
+from api.indexer import git
+
+_INHERITED = {"HOME", "LANG", "LC_ALL", *git.INHERITED}
 _LINE_BYTES = 1024 * 1024
+_BEGIN_SECONDS = 5.0
 
 
 class Indexer:
@@ -22,22 +25,27 @@ class Indexer:
         self._writer = writer
         self._group = asyncio.ensure_future(output.readline())
 
-    async def begun(self) -> None:
-        """Returns when it has a process, or died without one."""
-        await asyncio.shield(self._group)
+    async def begun(self, seconds: float) -> bool:
+        """Whether it has a process, or died without one, within so many seconds."""
+        return bool((await asyncio.wait({self._group}, timeout=seconds))[0])
 
     async def kill(self) -> None:
-        """Ends all its processes. When this returns, none of them holds its output any more."""
-        if group := await self._group:
-            with suppress(ProcessLookupError):
-                os.killpg(int(group), signal.SIGKILL)
-        while await self.output.read(_LINE_BYTES):
-            pass
+        """Ends all its processes. When this returns, none of them holds its output any more.
+
+        One that has not begun within a few seconds ends at its first word.
+        """
+        if await self.begun(_BEGIN_SECONDS):
+            if group := self._group.result():
+                with suppress(ProcessLookupError):
+                    os.killpg(int(group), signal.SIGKILL)
+            while await self.output.read(_LINE_BYTES):
+                pass
+        self._group.cancel()
         self._writer.close()
 
 
 class Indexers:
-    """Starts indexers. The first one starts their server, as does the first after its death."""
+    """Starts indexers. Their server starts when it is opened, and anew after its death."""
 
     def __init__(self) -> None:
         self._server: asyncio.subprocess.Process | None = None
@@ -59,6 +67,12 @@ class Indexers:
                 writer.close()
                 raise
         return Indexer(output, writer)
+
+    async def open(self) -> None:
+        """Starts the server, so that the first indexer need not wait for it to be ready."""
+        async with self._starting:
+            with suppress(OSError):  # as there, which says what is wrong
+                await self._open()
 
     async def _ask(self, request: Path, descriptors: list[int]) -> None:
         async with self._starting:

@@ -15,6 +15,7 @@ import select
 from asyncio import timeout
 from collections.abc import Mapping
 from dataclasses import dataclass
+from time import monotonic
 from types import TracebackType
 from typing import Any, Final, Literal, Protocol, Self
 from uuid import UUID
@@ -22,7 +23,7 @@ from uuid import UUID
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import TupleRow
-from psycopg_pool import AsyncConnectionPool, PoolTimeout
+from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 
 from api.errors import Problem, from_database
 from api.settings import Settings
@@ -74,7 +75,7 @@ from public.api_call_function(
   p_read_only => %(p_read_only)s, p_query => %(p_query)s) as c"""
 _SCHEMA_VERSION: Final = b"select public.api_schema_version()"
 
-# Seconds that a request waits for one of the pool's connections; less once one waited in vain.
+# Seconds that a request waits while the pool has no connection; less once one waited in vain.
 _POOL_TIMEOUT: Final = 2.0
 _POOL_TIMEOUT_IN_AN_OUTAGE: Final = 0.2
 # Seconds of one round of reconnecting: a try at once, after a second, at the end; then the next.
@@ -149,10 +150,14 @@ class DatabaseRpc:
 
     def __init__(self, url: str, settings: Settings) -> None:
         self._patience = _POOL_TIMEOUT
-        self._deadline = _POOL_TIMEOUT + settings.statement_timeout_seconds + 1
+        self._deadline = _POOL_TIMEOUT + 2 * settings.statement_timeout_seconds + 1
+        self._statement_timeout = settings.statement_timeout_seconds
+        self._at_work = 0  # connections on which a statement runs
+        self._alive_at = 0.0  # when one of them had run its statement
         self._pool: AsyncConnectionPool[psycopg.AsyncConnection[TupleRow]] = AsyncConnectionPool(
             _conninfo(url, settings.statement_timeout_seconds),
-            kwargs={"autocommit": True},
+            # to prepare a statement is a round trip, and behind a transaction pooler an error
+            kwargs={"autocommit": True, "prepare_threshold": None},
             min_size=settings.database_pool_size,
             open=False,
             name="api",
@@ -217,21 +222,45 @@ class DatabaseRpc:
             raise _problem(error) from error
 
     async def _fetch(self, statement: bytes, arguments: Mapping[str, str | int | None]) -> TupleRow:
-        try:
-            async with timeout(self._deadline):
-                while True:
-                    async with self._pool.connection(self._patience) as connection:
+        """Raises: TooManyRequests when others had all connections as long as a statement may take,
+        PoolTimeout when there was none.
+        """
+        async with timeout(self._deadline):
+            while True:
+                began, busy = monotonic(), self._at_work > 0
+                try:
+                    async with self._pool.connection(
+                        self._statement_timeout if busy else self._patience
+                    ) as connection:
                         if _hung_up(connection):
                             await connection.close()
                             continue
                         self._patience = _POOL_TIMEOUT
-                        cursor = await connection.execute(statement, arguments)
-                        row = await cursor.fetchone()
-                        assert row is not None  # noqa: S101  (a function call returns one row)
-                        return row
-        except PoolTimeout:
-            self._patience = _POOL_TIMEOUT_IN_AN_OUTAGE
-            raise
+                        return await self._execute(connection, statement, arguments)
+                except PoolTimeout as error:
+                    if not self._at_work and self._alive_at < began:
+                        self._patience = _POOL_TIMEOUT_IN_AN_OUTAGE
+                        raise
+                    if busy:
+                        raise TooManyRequests("every connection is at work") from error
+
+    async def _execute(
+        self,
+        connection: psycopg.AsyncConnection[TupleRow],
+        statement: bytes,
+        arguments: Mapping[str, str | int | None],
+    ) -> TupleRow:
+        self._at_work += 1
+        try:
+            async with timeout(self._statement_timeout + 1):
+                cursor = await connection.execute(statement, arguments)
+                row = await cursor.fetchone()
+                assert row is not None  # noqa: S101  (a function call returns one row)
+                return row
+        finally:
+            self._at_work -= 1
+            if not connection.closed:
+                self._alive_at = monotonic()
 
 
 def _problem(error: psycopg.Error | TimeoutError) -> Problem:

@@ -28,9 +28,10 @@ from api.settings import Settings
 logger = logging.getLogger(__name__)
 
 _CONNECTIONS: Final = 32
-# Seconds: to connect, or to wait for a free connection; that an idle connection is kept.
+# Seconds: to connect; that an idle connection is kept.
 _CONNECT_TIMEOUT: Final = 2.0
 _KEEP_ALIVE: Final = 20.0
+_TOO_MANY_CONNECTIONS: Final = "53300"
 _MEMBERS: Final = tuple(field.name for field in fields(Answer))
 
 
@@ -53,7 +54,9 @@ class SupabaseRpc:
         self._key = settings.service_key.get_secret_value()
         self._deadline = _CONNECT_TIMEOUT + settings.statement_timeout_seconds + 1
         self._http = httpx.AsyncClient(
-            timeout=httpx.Timeout(self._deadline, connect=_CONNECT_TIMEOUT, pool=_CONNECT_TIMEOUT),
+            timeout=httpx.Timeout(
+                self._deadline, connect=_CONNECT_TIMEOUT, pool=settings.statement_timeout_seconds
+            ),
             limits=httpx.Limits(
                 max_connections=_CONNECTIONS,
                 max_keepalive_connections=_CONNECTIONS,
@@ -104,6 +107,8 @@ class SupabaseRpc:
             return data
         except (APIError, httpx.RequestError, TimeoutError) as error:
             code = error.code if isinstance(error, APIError) else None
+            if isinstance(error, httpx.PoolTimeout):
+                code = _TOO_MANY_CONNECTIONS
             problem = from_supabase(code)
             if problem.status == 500:
                 raise

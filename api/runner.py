@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import math
 import os
 import secrets
 import shutil
@@ -25,10 +26,12 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 import psycopg
+from psycopg.errors import IdleInTransactionSessionTimeout
 from psycopg_pool import AsyncConnectionPool
 
 from api import runner_rpc
 from api.indexer.extractor import fingerprint
+from api.indexer.guard import exceeded
 from api.indexer.protocol import Limits
 from api.indexers import Indexers
 from api.rpc import keep_trying
@@ -44,12 +47,20 @@ _REPORT_SECONDS = 0.5
 _QUIET_SECONDS = 1.0
 _CALL_SECONDS = 10
 _HAND_BACK_SECONDS = 3
+_START_SECONDS = 60.0
+# How much later than its own limit of time an indexer is ended from here.
+_SLACK_SECONDS = 30.0
 _STORE_ATTEMPTS = 10
+_TAIL_BYTES = 4000
 # How often it is looked how far an index is, and how long before its end rows begin to be stored.
 _LOOK_SECONDS = 0.25
 _AHEAD_SECONDS = 4.0
 # codes of the indexer that may pass by
 _TRANSIENT = {"host_unreachable", "internal_error", "interrupted"}
+# SQLSTATEs of the refusals that say so: the job is gone, or not ours
+_LOST = {"PT404", "PT409"}
+# It goes on while the machine sleeps, as leases do.
+_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 Call = Callable[[psycopg.AsyncConnection[Any]], Awaitable[Any]]
 Result = TypeVar("Result")
@@ -108,7 +119,8 @@ class Runner:
         self._kicked = asyncio.Event()
         self._stopping = False
         self._running: set[asyncio.Task[None]] = set()
-        self._overdue: set[str] = set()
+        # since when the lease of a job runs that the database last confirmed
+        self._leased: dict[Job, float] = {}
         self._reachable = True
         self._pool = AsyncConnectionPool(
             database_url,
@@ -131,6 +143,7 @@ class Runner:
 
     async def __aenter__(self) -> Runner:
         await asyncio.to_thread(self._scratch.open)
+        await self._indexers.open()
         await self._pool.open(wait=False)
         self._claimer = asyncio.create_task(self._claim_jobs())
         self._rescuer = asyncio.create_task(self._rescue_jobs())
@@ -145,10 +158,14 @@ class Runner:
         self._stopping = True
         self._rescuer.cancel()
         self.kick()
-        _, unfinished = await asyncio.wait({*self._running, self._claimer}, timeout=self._grace)
-        for task in unfinished:
+        await asyncio.wait({*self._running, self._claimer}, timeout=self._grace)
+        for task in self._running:
             task.cancel()
-        await asyncio.gather(*unfinished, self._rescuer, return_exceptions=True)
+        await asyncio.gather(*self._running, self._rescuer, return_exceptions=True)
+        # a claim under way may be committed already: it is waited for, and handed back
+        await asyncio.wait({self._claimer}, timeout=_HAND_BACK_SECONDS)
+        self._claimer.cancel()
+        await asyncio.gather(self._claimer, return_exceptions=True)
         await self._indexers.close()
         await self._pool.close(timeout=_HAND_BACK_SECONDS)
         await asyncio.to_thread(self._scratch.close)
@@ -159,9 +176,11 @@ class Runner:
 
     async def _claim_jobs(self) -> None:
         idle = _IDLE_SECONDS[0]
-        while not self._stopping:
+        while True:
             await self._slots.acquire()
             self._kicked.clear()
+            if self._stopping:
+                return
             job = await self._claim()
             if job is not None and self._stopping:
                 await self._hand_back(job)
@@ -181,36 +200,50 @@ class Runner:
         """Ends the attempts that other workers left, from time to time."""
         while True:
             await asyncio.sleep(_RESCUE_SECONDS)
-            if self._overdue:
-                continue  # after an outage our own leases may have run out, and are renewed first
-            try:
-                async with asyncio.timeout(_CALL_SECONDS), self._pool.connection() as connection:
-                    retried, failed, cancelled = await runner_rpc.rescue(connection)
-            except (psycopg.Error, TimeoutError) as error:
-                self._note_outage(error)
-                continue
-            if retried or failed or cancelled:
-                logger.info(
-                    "stuck jobs: %d retried, %d failed, %d cancelled", retried, failed, cancelled
-                )
+            counts = await self._look(runner_rpc.rescue)
+            if counts and any(counts):
+                logger.info("stuck jobs: %d retried, %d failed, %d cancelled", *counts)
 
     def _release(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
         self._slots.release()
 
     async def _claim(self) -> Job | None:
-        if self._stopping or self._overdue:
-            return None  # overdue: after an outage our own jobs come first, lest we take them over
+        now = time.clock_gettime(_CLOCK)
+        job = await self._look(
+            lambda connection: runner_rpc.claim(
+                connection, worker_id=self.worker_id, lease=self._lease
+            )
+        )
+        if job is not None:
+            self._leased[job] = now
+        return job
+
+    async def _look(
+        self, call: Callable[[psycopg.AsyncConnection[Any]], Awaitable[Result]]
+    ) -> Result | None:
+        """Looks for jobs that are free to be taken; None when it cannot be looked now.
+
+        After an outage or a sleep of the machine our own jobs may seem to be free, so their leases
+        come first.
+        """
+        result = None
         try:
             async with asyncio.timeout(_CALL_SECONDS), self._pool.connection() as connection:
-                job = await runner_rpc.claim(
-                    connection, worker_id=self.worker_id, lease=self._lease
-                )
+                if not self._is_late():
+                    result = await call(connection)
         except (psycopg.Error, TimeoutError) as error:
             self._note_outage(error)
-            return None
-        self._note_recovery()
-        return job
+        except Exception:
+            logger.exception("cannot look for jobs, trying on")
+        else:
+            self._note_recovery()
+        return result
+
+    def _is_late(self) -> bool:
+        """Whether a lease of ours is older than it ever gets while all goes well."""
+        oldest = min(self._leased.values(), default=math.inf)
+        return time.clock_gettime(_CLOCK) - oldest > self._lease.total_seconds() * 2 / 3
 
     def _note_outage(self, error: BaseException) -> None:
         if self._reachable:
@@ -235,7 +268,7 @@ class Runner:
         except Exception:
             logger.exception("job %s attempt %s could not be ended", job.id, job.attempt)
         finally:
-            self._overdue.discard(job.id)
+            del self._leased[job]
             await asyncio.to_thread(remove, folder)
 
     async def _attempt(self, job: Job, folder: Path) -> None:
@@ -355,6 +388,7 @@ class Runner:
                 index,
                 extractor=extractor,
                 worker_id=self.worker_id,
+                lease=self._lease,
                 progress=found_all,
             )
         )
@@ -365,26 +399,28 @@ class Runner:
 
         Ends when `progress` is closed, or with the error that ends the job.
         """
+        lease = self._lease.total_seconds()
         while True:
-            news = await progress.wait(min(self._lease.total_seconds() / 3, _QUIET_SECONDS))
+            news = await progress.wait(min(lease / 3, _QUIET_SECONDS))
             if progress.closed:
                 return
+            now = time.clock_gettime(_CLOCK)
             try:
                 async with asyncio.timeout(_CALL_SECONDS), self._pool.connection() as connection:
                     cancel = await runner_rpc.report(
                         connection, job, lease=self._lease, progress=news
                     )
             except (psycopg.OperationalError, TimeoutError):
-                self._overdue.add(job.id)
-                progress.renew(news)
+                if news:
+                    progress.renew(news)
             except psycopg.Error as error:
                 raise_if_lost(error)
                 raise
             else:
-                self._overdue.discard(job.id)
+                self._leased[job] = now
                 if cancel:
                     raise CancelledJobError
-            await progress.pause(_REPORT_SECONDS)
+            await progress.pause(min(lease / 6, _REPORT_SECONDS))
 
     async def _finish(self, job: Job, status: str, metadata: dict[str, Any]) -> None:
         await self._persist(
@@ -408,8 +444,8 @@ class Runner:
             try:
                 async with self._pool.connection() as connection, connection.transaction():
                     return await call(connection)
-            except psycopg.OperationalError as error:
-                outage = error.sqlstate is None or error.sqlstate.startswith(("08", "57P"))
+            except (psycopg.OperationalError, IdleInTransactionSessionTimeout) as error:
+                outage = error.sqlstate is None or error.sqlstate.startswith(("08", "25P", "57P"))
                 refusals += not outage
                 if refusals == _STORE_ATTEMPTS:
                     raise
@@ -420,9 +456,13 @@ class Runner:
 
     async def _hand_back(self, job: Job) -> None:
         """Gives the job up, so that the next claim takes it. If that fails, its lease runs out."""
-        with suppress(psycopg.Error, TimeoutError):
+        try:
             async with asyncio.timeout(_HAND_BACK_SECONDS), self._pool.connection() as connection:
                 await runner_rpc.report(connection, job, lease=timedelta(0))
+        except (psycopg.Error, TimeoutError) as error:
+            if getattr(error, "sqlstate", None) not in _LOST:
+                reason = str(error).strip() or "timeout"
+                logger.warning("job %s is not handed back, its lease runs out: %s", job.id, reason)
 
 
 class Latest:
@@ -446,7 +486,7 @@ class Latest:
         self.value = value
         self._changed.set()
 
-    def renew(self, value: Progress | None) -> None:
+    def renew(self, value: Progress) -> None:
         """Puts back a value that could not be told, unless there is a newer one."""
         if not self._changed.is_set():
             self.value = value
@@ -497,14 +537,19 @@ async def run_indexer(
     log = folder / "indexer.log"
     await asyncio.to_thread(path.write_text, json.dumps(request))
     indexer = await indexers.start(path, log)
+    limits = Limits(**request["limits"])
     try:
-        await indexer.begun()
-        last = await _follow(indexer.output, on_progress)
+        if not await indexer.begun(_START_SECONDS):
+            await indexers.close()  # those of other jobs end with it, and are tried again
+            raise FailedAttemptError("The indexer did not start.")
+        async with asyncio.timeout(limits.seconds + _SLACK_SECONDS):
+            last = await _follow(indexer.output, on_progress)
+    except TimeoutError:  # its watchman is gone
+        raise FailedJobError(exceeded("time_limit", limits).message) from None
     finally:
         await indexer.kill()
     if last is None:
-        tail = (await asyncio.to_thread(log.read_bytes))[-4000:].decode(errors="replace")
-        logger.error("an indexer died without a word\n%s", tail)
+        logger.error("an indexer died without a word\n%s", await asyncio.to_thread(_tail, log))
         raise FailedAttemptError("The indexer stopped unexpectedly, without giving a reason.")
     if last["event"] == "error" and last["code"] in _TRANSIENT:
         raise FailedAttemptError(last["message"])
@@ -522,6 +567,12 @@ async def run_indexer(
     )
 
 
+def _tail(log: Path) -> str:
+    with log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - _TAIL_BYTES))
+        return file.read(_TAIL_BYTES).decode(errors="replace")
+
+
 async def _follow(
     output: asyncio.StreamReader, on_progress: Callable[[Progress], None]
 ) -> dict[str, Any] | None:
@@ -537,5 +588,5 @@ async def _follow(
 
 def raise_if_lost(error: psycopg.Error) -> None:
     """Turns the database's refusals of a job that is not ours into LostError."""
-    if error.sqlstate in {"PT404", "PT409"}:
+    if error.sqlstate in _LOST:
         raise LostError from error

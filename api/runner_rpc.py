@@ -63,11 +63,12 @@ copy (
 ) to stdout
 """
 
-# Rows are locked for a while: if this machine falls silent, Postgres is to notice soon.
+# Rows are locked for a while: if this machine or process falls silent, Postgres is to notice soon.
 _STAGE = """
 set local tcp_keepalives_idle = 10;
 set local tcp_keepalives_interval = 5;
 set local tcp_keepalives_count = 3;
+set local idle_in_transaction_session_timeout = {};
 create temp table incoming_files (
   file_no integer, path text, language text, bytes bigint, blob_sha text, symbol_count integer)
   on commit drop;
@@ -309,6 +310,7 @@ async def complete(
     *,
     extractor: str,
     worker_id: str,
+    lease: timedelta,
     progress: Callable[[], Progress | None],
 ) -> bool:
     """Brings the repository's rows up to date and completes the job, with its last `progress`.
@@ -319,11 +321,14 @@ async def complete(
     is any more: another job came between, and all must be indexed anew.
 
     To be run in one transaction. The job is touched last: its lock is short, and a worker that
-    lost the job leaves no row behind. Repeating it after a lost answer changes nothing.
+    lost the job leaves no row behind. Repeating it after a lost answer changes nothing. Postgres
+    ends it when this process is silent for as long as the lease: one that stands still with the
+    repository locked must not hold up whoever took over the job.
     """
     rows = None if isinstance(made, Base) else _Rows(connection, job, made)
     if rows:
-        await connection.execute(_STAGE)
+        silence = max(lease.total_seconds(), 5 * _PART_SECONDS)
+        await connection.execute(sql.SQL(_STAGE).format(int(1000 * silence)))
         await rows.take()
     await connection.execute(_LOCK_REPOSITORY, (job.repository_id,))
     cursor = await connection.execute(_STANDING, (job.id, job.attempt))
@@ -345,6 +350,8 @@ async def complete(
         reused = {"files_unchanged": there.stats["files_indexed"]}
         reused |= {"reused": True, "reused_job_id": there.job_id}
         stats = there.stats | reused
+        files = stats["files_indexed"] + stats["files_skipped"]
+        last = ("symbols", files, files)
     elif isinstance(index, Base) or (base and base.job_id != (there and there.job_id)):
         return False
     else:

@@ -10,7 +10,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import uvicorn
@@ -33,7 +33,9 @@ _NOT_STARTED = "the API could not be started; the lines above say why"
 
 
 def serve(settings: Settings, options: Options, terminal: Terminal) -> None:
-    """Runs the stack until SIGINT (KeyboardInterrupt) or SIGTERM (SystemExit 0).
+    """Runs the stack until SIGINT or SIGTERM: what it is told to do, and no failure.
+
+    A SIGINT before it answers is a KeyboardInterrupt, a SIGTERM always a SystemExit 0.
 
     Raises StackError, PostgresError or MigrationError; each is a sentence.
     """
@@ -52,12 +54,14 @@ def serve(settings: Settings, options: Options, terminal: Terminal) -> None:
                 ready(url)
                 _tell(terminal, settings, url, dev_env)
 
-            run(Server(app, on_ready=tell), listener)
+            with suppress(KeyboardInterrupt):
+                run(Server(app, on_ready=tell), listener)
 
 
 def _tell(terminal: Terminal, settings: Settings, url: str, dev_env: Path) -> None:
     wanted, port = settings.port, int(url.rpartition(":")[2])
-    other = f"   (port {wanted} is taken; PORT= names another)" if port != wanted else ""
+    taken = wanted not in {0, port}
+    other = f"   (port {wanted} is taken; PORT= names another)" if taken else ""
     terminal.step(f"API at {url}{other}")
     terminal.say("")
     terminal.say(f"  keys and addresses   source {stack.near(dev_env)}")

@@ -1,11 +1,13 @@
-"""What indexing costs those who poll: the latency of GET /jobs/{id}, idle and while jobs run.
+"""What indexing costs those who wait: the latency of GET /jobs/{id}, idle and while jobs run, and
+of POST /index while jobs run.
 
     python -m bench.poll_latency [--seconds N] [--rounds N] [--jobs N]
 
 Serves the whole stack, as `make serve` does, and asks for one finished job 20 times a second:
 some seconds idle, some while jobs index a large tree of real source, and again, so that both meet
-the same machine. A request counts from the moment when it was due. Prints the
-figures as JSON.
+the same machine. While the jobs still run it then makes others as often, and cancels each after
+the answer. A request counts from the moment when it was due. Prints the figures as JSON. Exit code
+1: the 99th percentile of a poll is over twice that of idle, or that of POST /index over 100 ms.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
@@ -31,6 +33,8 @@ from dotenv import dotenv_values
 from tests import trees
 
 _RATE = 20
+_SLOWER = 2.0
+_ACCEPTED_MS = 100.0
 
 
 def main() -> None:
@@ -47,6 +51,8 @@ def main() -> None:
             measured = measure(url, key, folder / "tree", arguments)
             figures = asyncio.run(measured)
     print(json.dumps(figures, indent=2))
+    if figures["p99_busy_to_idle"] > _SLOWER or figures["post_busy_ms"]["p99"] > _ACCEPTED_MS:
+        sys.exit(1)
 
 
 @contextmanager
@@ -83,7 +89,9 @@ async def measure(
 
         async def index() -> str:
             body = {"repository": f"bench/tree-{next(numbers)}", "localPath": str(folder)}
-            return str((await client.post("/index", json=body)).raise_for_status().json()["jobId"])
+            answer = await client.post("/index", json=body)
+            assert answer.status_code == 202, answer.text
+            return str(answer.json()["jobId"])
 
         async def ended(job_id: str) -> None:
             while True:
@@ -101,29 +109,37 @@ async def measure(
                 done += 1
             return done
 
-        async def poll() -> list[float]:
+        async def paced(seconds: float, ask: Callable[[float], Awaitable[float]]) -> list[float]:
             start = time.perf_counter()
             asked = []
-            for number in range(round(arguments.seconds * _RATE)):
+            for number in range(round(seconds * _RATE)):
                 due = start + number / _RATE
                 await asyncio.sleep(max(0, due - time.perf_counter()))
-                asked.append(asyncio.create_task(ask(due)))
+                asked.append(asyncio.ensure_future(ask(due)))
             return list(await asyncio.gather(*asked))
 
-        async def ask(due: float) -> float:
+        async def poll(due: float) -> float:
             (await client.get(f"/jobs/{job_id}")).raise_for_status()
             return time.perf_counter() - due
+
+        async def post(due: float) -> float:
+            made = await index()
+            taken = time.perf_counter() - due
+            (await client.delete(f"/jobs/{made}")).raise_for_status()
+            return taken
 
         job_id = await index()
         await ended(job_id)
         idle: list[float] = []
         busy: list[float] = []
+        posts: list[float] = []
         jobs = 0
         for _ in range(arguments.rounds):
-            idle += await poll()
+            idle += await paced(arguments.seconds, poll)
             stop = asyncio.Event()
             working = [asyncio.create_task(keep_busy(stop)) for _ in range(arguments.jobs)]
-            busy += await poll()
+            busy += await paced(arguments.seconds, poll)
+            posts += await paced(arguments.seconds / 4, post)
             stop.set()
             jobs += sum(await asyncio.gather(*working))
     return {
@@ -132,6 +148,7 @@ async def measure(
         "idle_ms": summary(idle),
         "busy_ms": summary(busy),
         "p99_busy_to_idle": round(p99(busy) / p99(idle), 2),
+        "post_busy_ms": summary(posts),
     }
 
 

@@ -40,13 +40,25 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--prove", action="store_true", help="the long forms of the tests")
 
 
+@pytest.hookimpl(tryfirst=True)  # before the plugin looks at its option
 def pytest_configure(config: pytest.Config) -> None:
+    if config.option.prove and config.option.timeout is None:
+        config.option.timeout = 3600.0
     config.option.pgtap_uri = None  # pytest-pgtap takes DATABASE_URL and shows it
     # whoever starts us in the background may ignore it, and what tests start would inherit that
     signal.signal(signal.SIGINT, signal.default_int_handler)
     for name in list(os.environ):
         if name.startswith("PG") or name.endswith("DATABASE_URL"):
             del os.environ[name]
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A test that did not run, or that may fail, is no success."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    reports = [report for kind in reporter.stats.values() for report in kind] if reporter else []
+    if any(getattr(r, "skipped", False) or hasattr(r, "wasxfail") for r in reports):
+        reporter.write_line("tests were skipped or expected to fail: that fails the run", red=True)
+        session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
 
 
 @dataclass(frozen=True)

@@ -10,14 +10,19 @@ from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
 from pathlib import Path
+from urllib.parse import unquote
+
+_PACK = b"000dpackfile\n"
 
 
 class Host:
     """Serves the repositories of `root` under /git/, by https when it has a certificate.
 
     Remembers how often somebody connected, each request, and the credentials that came with it.
+    /uris/ does so too, and says that a part of each pack is to be had from `elsewhere`;
     /stall/ never answers, /endless/ and /junk/ answer without end, /redirect/ leads to `elsewhere`,
-    /dumb/ speaks the old protocol and names `elsewhere` as an alternate, /401/ is that status.
+    /dumb/ speaks the old protocol and names `elsewhere` as an alternate, /401/ is that status,
+    /error/ tells git the rest of the path as an error.
     """
 
     def __init__(self, root: Path, certificate: Path | None = None) -> None:
@@ -69,9 +74,12 @@ class Host:
         kind, _, rest = request.path.lstrip("/").partition("/")
         if kind == "git":
             self._backend(request, root, "/" + rest)
+        elif kind == "uris":
+            pack = _packet(f"{'0' * 40} {self.elsewhere}/git/pack\n")
+            self._backend(request, root, "/" + rest, _packet("packfile-uris\n") + pack + b"0001")
         elif kind == "stall":
             self.stalled.set()
-            self.released.wait(60)
+            self.released.wait()
             request.close_connection = True
         elif kind == "redirect":
             request.send_response(302)
@@ -82,6 +90,11 @@ class Host:
             self._pour(request, kind)
         elif kind == "dumb":
             self._dumb(request)
+        elif kind == "error":
+            request.send_response(200)
+            request.send_header("Content-Type", "application/x-git-upload-pack-advertisement")
+            error = _packet(f"ERR {unquote(rest.partition('/info/refs')[0])}\n")
+            _finish(request, _packet("# service=git-upload-pack\n") + b"0000" + error)
         else:
             status = int(kind) if kind.isdigit() else 502
             request.send_response(status)
@@ -116,7 +129,9 @@ class Host:
         }
         _finish(request, content.get(name, "").encode())
 
-    def _backend(self, request: BaseHTTPRequestHandler, root: Path, path: str) -> None:
+    def _backend(
+        self, request: BaseHTTPRequestHandler, root: Path, path: str, before_pack: bytes = b""
+    ) -> None:
         path, _, query = path.partition("?")
         body = request.rfile.read(int(request.headers.get("Content-Length") or 0))
         done = subprocess.run(
@@ -137,6 +152,7 @@ class Host:
             },
         )
         head, _, content = done.stdout.partition(b"\r\n\r\n")
+        content = content.replace(_PACK, before_pack + _PACK, 1)
         headers = dict(line.split(": ", 1) for line in head.decode().split("\r\n"))
         request.send_response(int(headers.pop("Status", "200").split()[0]))
         for name, value in headers.items():

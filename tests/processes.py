@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -17,6 +20,13 @@ def working_in(folder: Path) -> dict[int, bytes]:
         if bytes(folder) in where and int(path.name) != os.getpid():
             found[int(path.name)] = where
     return found
+
+
+def kill_all(processes: Iterable[int]) -> None:
+    """Kills them; the death of one may be the death of others."""
+    for process in processes:
+        with suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
 
 
 def group_lives(group: int) -> bool:

@@ -15,6 +15,7 @@ from starlette.routing import Route
 from api import schema
 from api.app import create_app
 from api.settings import Settings
+from db import migrate
 
 ROOT = Path(__file__).parent.parent
 HTTP = (ROOT / "docs/http.md").read_text()
@@ -125,3 +126,8 @@ def test_targets_of_make_that_are_named_exist() -> None:
     known = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.M))
     named = {name for page in PAGES for name in re.findall(r"`make ([a-z]+)", page)}
     assert named <= known
+
+
+def test_the_readme_shows_as_many_migrations_as_there_are() -> None:
+    shown = re.findall(r"✓ (\d+) migrations ", README)
+    assert shown == [str(len(migrate.names()))] * 2

@@ -6,11 +6,14 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+# Seconds that suffice on a slow machine for all but a fault.
+PATIENCE = 300.0
 
-def until(check: Callable[[], Any], limit: float = 30) -> Any:
-    """What the check gives, once it gives something; fails after so many seconds."""
+
+def until(check: Callable[[], Any], limit: float = PATIENCE, pause: float = 0.02) -> Any:
+    """What the check gives, once it gives something; fails after `limit` seconds."""
     deadline = time.monotonic() + limit
     while not (found := check()):
         assert time.monotonic() < deadline, "it did not come to that in time"
-        time.sleep(0.02)
+        time.sleep(pause)
     return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 
 from api.indexer.protocol import IndexingError
 from api.indexer.source import Source
@@ -11,6 +11,21 @@ from api.indexer.source import Source
 _UNICAST = IPv6Network("2000::/3")
 # Translators put the IPv4 address that they connect to in the last 32 bits.
 _NAT64 = IPv6Network("64:ff9b::/96")
+# What releases of Python take for global that is not, or not all of it, for one reason or another:
+# protocols, relays and the host of a cloud; Teredo and benchmarks, relays, documentation.
+_SPECIAL = [
+    ip_network(network)
+    for network in (
+        "168.63.129.16/32",
+        "192.0.0.0/24",
+        "192.88.99.0/24",
+        "2001::/23",
+        "2002::/16",
+        "3fff::/20",
+    )
+]
+# Trouble of the machine or its name server, which tells nothing about the name.
+_NO_ANSWER = {socket.EAI_AGAIN, socket.EAI_FAIL, socket.EAI_MEMORY, socket.EAI_SYSTEM}
 
 Address = IPv4Address | IPv6Address
 
@@ -19,8 +34,8 @@ def pin(source: Source, *, proxied: bool) -> str | None:
     """What git is told to do instead of asking for the source's host: host:port:address,address.
 
     None where git need not ask: a file, an address written out, or a proxy that asks for it.
-    Raises IndexingError host_not_found, and address_not_allowed when any address is not public and
-    the source is not trusted.
+    Raises IndexingError host_not_found, host_unreachable when no name server answers, and
+    address_not_allowed when any address is not public and the source is not trusted.
     """
     written = _literal(source.host)
     if source.protocol == "file" or (proxied and not written):
@@ -42,8 +57,10 @@ def is_public(address: Address) -> bool:
     if isinstance(address, IPv6Address):
         if address in _NAT64:
             return is_public(IPv4Address(int(address) & 0xFFFFFFFF))
-        if address not in _UNICAST or address.sixtofour or address.teredo:
+        if address not in _UNICAST:
             return False
+    if any(address in network for network in _SPECIAL):
+        return False
     return address.is_global and not address.is_multicast and not address.is_reserved
 
 
@@ -58,7 +75,12 @@ def _literal(host: str) -> Address | None:
 def _look_up(host: str, port: int) -> list[Address]:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError):
+    except (OSError, UnicodeError) as error:
+        if isinstance(error, OSError) and error.errno in _NO_ANSWER:
+            raise IndexingError(
+                "host_unreachable",
+                "The host of the repository address could not be looked up. Try again later.",
+            ) from None
         raise IndexingError(
             "host_not_found", "The host of the repository address does not exist."
         ) from None

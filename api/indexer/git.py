@@ -13,9 +13,11 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
+from pathlib import Path
 from typing import IO, NamedTuple
 
-from api.indexer.guard import exceeded
+from api.indexer.guard import exceeded, files
 from api.indexer.protocol import IndexingError, Request
 from api.indexer.source import Source
 
@@ -59,9 +61,13 @@ _CONFIG = """\
 	allowFilter = true
 	allowAnySHA1InWant = true
 [remote "origin"]
-	uploadpack = git upload-pack --strict
+	uploadpack = GIT_ALLOW_PROTOCOL=none git upload-pack --strict
 """
-_INHERITED = ("PATH", "GIT_SSL_CAINFO")
+# What git gets of the environment: where it is, and whose certificates it trusts.
+INHERITED = ("PATH", "GIT_SSL_CAINFO")
+# All that git needs to fetch. Without git-http-fetch nothing is fetched from where a host says
+# that parts of its packs are (packfile-uris), at addresses that nobody has looked up.
+_PROGRAMS = ("git", "git-remote-http", "git-remote-https", "git-upload-pack")
 # The first with http.curloptResolve, without which names would be looked up anew.
 _OLDEST_GIT = (2, 37)
 _HEAD = "refs/job/head"
@@ -72,11 +78,6 @@ _RECORD_BYTES = 1024 * 1024
 # What git says, and what it means for the owner of the job; the first that fits. Lines that
 # the other side dictates ("remote: ...") are never looked at.
 _FAILURES = (
-    (
-        r"could not resolve (host|proxy)",
-        "host_not_found",
-        "The host of the repository address does not exist.",
-    ),
     (
         r"dumb http transport",
         "unsupported_repository",
@@ -105,8 +106,20 @@ _FAILURES = (
         "The repository uses a format that is not supported, such as SHA-256 object names.",
     ),
     (
-        r"failed to connect|couldn't connect|connection (refused|timed out|reset)"
-        r"|operation (timed out|too slow)|ssl|tls|certificate|returned error: 5\d\d"
+        r"returned error: (408|429|5\d\d)",
+        "host_unreachable",
+        "The host of the repository is overloaded, or was asked too often. Try again later.",
+    ),
+    (
+        r"no space left on device|disk quota exceeded",
+        "internal_error",
+        "There is no disk space left for the repository. Try again later.",
+    ),
+    (
+        # of the host its address is known by now
+        r"could not resolve (host|proxy)|response (407|5\d\d)"
+        r"|failed to connect|couldn't connect|connection (refused|timed out|reset)"
+        r"|operation (timed out|too slow)|ssl|tls|certificate"
         r"|early eof|hung up|unexpected disconnect|rpc failed",
         "host_unreachable",
         "The host of the repository could not be reached, or broke off. Try again later.",
@@ -124,6 +137,13 @@ _EXCEEDED = (
     (r"died of signal 24", "cpu_limit"),
     (r"out of memory|cannot allocate memory|unable to create thread", "memory_limit"),
 )
+
+
+@cache
+def _exec_path() -> Path:
+    """Where git has its programs."""
+    done = subprocess.run(["git", "--exec-path"], check=True, stdout=subprocess.PIPE)
+    return Path(os.fsdecode(done.stdout.rstrip(b"\n")))
 
 
 class Entry(NamedTuple):
@@ -154,14 +174,19 @@ class Repository:
         self._source = source
         self._pin = pin
         self._limits = request.limits
+        programs = scratch / "git-core"
+        programs.mkdir()
+        for name in _PROGRAMS:
+            (programs / name).symlink_to(_exec_path() / name)
         config = scratch / "gitconfig"
         config.write_text(_CONFIG)
-        self._environment = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+        self._environment = {name: os.environ[name] for name in INHERITED if name in os.environ}
         self._environment |= {
             "HOME": str(scratch),
             "TMPDIR": str(scratch),
             "LC_ALL": "C",
             "GIT_DIR": str(self._git_dir),
+            "GIT_EXEC_PATH": str(programs),
             "GIT_CONFIG_NOSYSTEM": "1",
             "GIT_CONFIG_GLOBAL": str(config),
             "GIT_ATTR_NOSYSTEM": "1",
@@ -363,16 +388,13 @@ class Repository:
 
     def _is_full(self) -> bool:
         """Whether a file has become as large as it may, of which git itself says nothing."""
-        sizes = (path.stat().st_size for path in self._git_dir.rglob("*"))
+        sizes = (file.st_size for file in files(self._git_dir))
         return max(sizes, default=0) >= self._limits.scratch_bytes
 
     def _failure(self, process: subprocess.Popen[bytes], messages: bytes) -> IndexingError:
         """What a failed fetch means, by what git said."""
-        text = "\n".join(
-            line
-            for line in messages.decode(errors="replace").splitlines()
-            if not line.startswith("remote:")
-        )
+        said = messages.decode(errors="replace").replace(self._source.url, "the source")
+        text = "\n".join(line for line in said.splitlines() if not line.startswith("remote:"))
         if process.returncode < 0:
             text += f"\ngit died of signal {-process.returncode}"
         print(f"git: {text[-2000:]!r}", file=sys.stderr)

@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import math
 import os
+import re
 import resource
 import select
 import signal
@@ -25,6 +26,7 @@ _OPEN_FILES = 512
 # Beside the processes that answer polls, the indexer gets what they leave.
 _NICENESS = 15
 _MOST_LIKELY_TO_BE_KILLED = "1000"
+_SHARE = re.compile(rb"^Pss_Anon: +(\d+) kB$", re.MULTILINE)
 
 
 def die_with_parent(parent_pid: int) -> None:
@@ -139,18 +141,23 @@ def _stand_watch(reading: int, group: int, scratch: Path, limits: Limits) -> str
 def _excess(group: int, scratch: Path, limits: Limits) -> str | None:
     """The code of a limit that is exceeded."""
     processes = list(_members(group))
-    if sum(process.memory for process in processes) > limits.memory:
+    # The sum counts what forks have in common once for each; to count in shares takes longer.
+    if (
+        sum(process.memory for process in processes) > limits.memory
+        and sum(map(_share, processes)) > limits.memory
+    ):
         return "memory_limit"
     if sum(process.cpu_seconds for process in processes) > limits.cpu_seconds:
         return "cpu_limit"
     if len(processes) > limits.processes:
         return "process_limit"
-    if _disk_space(scratch) > limits.scratch_bytes:
+    if sum(file.st_blocks for file in files(scratch)) * 512 > limits.scratch_bytes:
         return "scratch_limit"
     return None
 
 
 class _Process(NamedTuple):
+    pid: int
     cpu_seconds: float
     memory: int
 
@@ -166,16 +173,22 @@ def _members(group: int) -> Iterator[_Process]:
                 _, resident, shared, *_ = map(int, (folder / "statm").read_bytes().split())
                 # Its own time, and that of its children that have ended.
                 ticks = sum(map(int, fields[11:15]))
-                yield _Process(ticks / tick, (resident - shared) * page)
+                yield _Process(int(folder.name), ticks / tick, (resident - shared) * page)
         except OSError:
             continue
 
 
-def _disk_space(folder: Path) -> int:
-    """The bytes that a folder occupies."""
-    total = 0
+def _share(process: _Process) -> int:
+    """Its memory, of which what it has in common with others since a fork counts in shares."""
+    with contextlib.suppress(OSError):
+        if found := _SHARE.search(Path(f"/proc/{process.pid}/smaps_rollup").read_bytes()):
+            return int(found[1]) * 1024
+    return process.memory
+
+
+def files(folder: Path) -> Iterator[os.stat_result]:
+    """The files below a folder, but for those that vanish meanwhile."""
     for path, _, names in os.walk(folder):
         for name in names:
             with contextlib.suppress(OSError):
-                total += os.lstat(os.path.join(path, name)).st_blocks * 512  # noqa: PTH118
-    return total
+                yield os.lstat(os.path.join(path, name))  # noqa: PTH118

@@ -6,7 +6,6 @@ import gc
 import multiprocessing
 import os
 import signal
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection, wait
@@ -64,10 +63,8 @@ class Parsers:
 
     def take(self) -> Iterator[tuple[int, Rows | None]]:
         """The files of a batch given, by their numbers, with what was found in them."""
-        worker = min(self._busy, key=lambda worker: worker.deadline)
-        ready = wait([worker.connection for worker in self._busy], worker.left)
-        if worker.left:  # one that is late goes first, or it would never be
-            worker = next((each for each in self._busy if each.connection in ready), worker)
+        ready = wait([worker.connection for worker in self._busy])
+        worker = next(each for each in self._busy if each.connection in ready)
         numbers = [source.file_no for source in worker.batch]
         parsed = worker.take()
         self._busy.remove(worker)
@@ -89,16 +86,10 @@ class _Worker:
     def _start(self) -> None:
         self.connection, theirs = _FORK.Pipe()
         self._process = _FORK.Process(
-            target=_work, args=(theirs, os.getpid(), self._limits.parser_memory), daemon=True
+            target=_work, args=(theirs, os.getpid(), self._limits), daemon=True
         )
         self._process.start()
         theirs.close()
-        self.deadline = time.monotonic() + self._limits.parse_seconds
-
-    @property
-    def left(self) -> float:
-        """The seconds that the batch may still take."""
-        return max(self.deadline - time.monotonic(), 0)
 
     def stop(self) -> None:
         self.connection.close()
@@ -107,7 +98,6 @@ class _Worker:
 
     def give(self, batch: Sequence[Source]) -> None:
         self.batch = batch
-        self.deadline = time.monotonic() + self._limits.parse_seconds
         if batch:
             with suppress(OSError):  # it was killed, as take will see
                 self.connection.send(batch)
@@ -116,13 +106,13 @@ class _Worker:
         if not self.batch:
             return []
         try:
-            if self.connection.poll(self.left):
-                parsed: Parsed = self.connection.recv()
-                return parsed
+            parsed: Parsed = self.connection.recv()
         except (EOFError, OSError):
             self._process.join()
-        # One of them hangs or crashed the parser: each gets a try of its own. One that was killed
-        # from outside, even if it was by the kernel for its memory, gets another.
+        else:
+            return parsed
+        # One of them took too long or crashed the parser: each gets a try of its own. One that was
+        # killed from outside, even if it was by the kernel for its memory, gets another.
         batch = self.batch
         killed = self._process.exitcode == -signal.SIGKILL
         self.stop()
@@ -137,10 +127,10 @@ class _Worker:
         return self.take()
 
 
-def _work(connection: Connection, parent_pid: int, memory: int) -> None:
+def _work(connection: Connection, parent_pid: int, limits: Limits) -> None:
     """Parses what arrives until the other end closes."""
     guard.die_with_parent(parent_pid)
-    guard.limit_memory(memory)
+    guard.limit_memory(limits.parser_memory)
     gc.disable()  # nothing here refers to itself
     # Not the pipes of the parent, whose readers wait for their last writer.
     os.closerange(3, connection.fileno())
@@ -150,6 +140,11 @@ def _work(connection: Connection, parent_pid: int, memory: int) -> None:
             batch: list[Source] = connection.recv()
         except EOFError:
             return
+        for language in {source.language for source in batch}:
+            symbols.grammar(language)  # to load it is no fault of the source
+        # In processor time, so that no row depends on what else the machine does; the signal ends
+        # this process. One that waited would end with the time of the whole job.
+        signal.setitimer(signal.ITIMER_PROF, limits.parse_seconds)
         connection.send([_extract(source) for source in batch])
 
 

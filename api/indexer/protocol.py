@@ -27,6 +27,7 @@ class Limits:
     """What one job may take. Sizes in bytes, times in seconds.
 
     `seconds` to `scratch_bytes` are of all its processes together. `files` counts folders apart.
+    `parse_seconds` are processor time, of a batch of files and then of each that takes longer.
     """
 
     seconds: float = 900

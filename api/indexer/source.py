@@ -5,6 +5,7 @@ Everything that decides where git may connect to belongs here.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -142,15 +143,16 @@ def _local(path: str, local_roots: Sequence[Path]) -> Source:
         )
     folder = Path(path)
     try:
-        # The path itself first: nothing is told about folders outside the roots, not even that
-        # they exist.
-        if not _allowed(folder, local_roots):
+        # Each before what it leads to: nothing is told about folders outside the roots, not even
+        # that they exist.
+        if not all(_allowed(each, local_roots) for each in (folder, folder / ".git")):
             raise _outside("The path")
-        read = git_folders(folder)
-        if not all(_allowed(each, local_roots) for each in read):
-            raise _outside("A folder that the repository refers to")
-        return Source(str(read[0]), "file")
-    except (OSError, RuntimeError):  # a loop of symlinks is a RuntimeError
+        git_dir = _git_dir(folder.resolve())
+        if not all(_allowed(each, local_roots) for each in _led_to(git_dir)):
+            raise _outside("A folder or file that the repository refers to")
+        return Source(str(git_dir), "file")
+    # A loop of symlinks is a RuntimeError, a path with a NUL a ValueError.
+    except (OSError, RuntimeError, ValueError):
         raise _not_found() from None
 
 
@@ -169,50 +171,68 @@ def _outside(what: str) -> IndexingError:
     )
 
 
-def git_folders(path: Path) -> list[Path]:
-    """Every folder that git reads for the repository at `path`, the git folder itself first.
-
-    `path` is a bare repository or a work tree, never a folder below one. Whoever allows the
-    repository of a linked work tree or a shared clone must allow all of these.
-    Raises IndexingError repository_not_found when there is none.
-    """
-    git_dir = _git_dir(path.resolve())
-    common = git_dir / _first_line(git_dir / "commondir", default=".")
-    if not ((git_dir / "HEAD").is_file() and (common / "objects").is_dir()):
-        raise _not_found()
-    folders = [git_dir, common, common / "objects", common / "refs"]
-    folders += _alternates(common / "objects")
-    return [folder.resolve() for folder in folders]
-
-
 def _git_dir(path: Path) -> Path:
+    """The git folder at `path`: a bare repository or a work tree, never a folder below one."""
     dot_git = path / ".git"
     if dot_git.is_dir():
         return dot_git.resolve()
     if not dot_git.is_file():
         return path
-    line = _first_line(dot_git)
-    if not line.startswith("gitdir: "):
+    pointer = _pointer(dot_git)
+    if not pointer.startswith("gitdir: "):
         raise _not_found()
-    return (path / line.removeprefix("gitdir: ")).resolve()
+    return (path / pointer.removeprefix("gitdir: ")).resolve()
 
 
-def _alternates(objects: Path, depth: int = 5) -> Iterator[Path]:
-    """The object stores that `objects` borrows from; git follows them five deep."""
+def _led_to(git_dir: Path) -> Iterator[Path]:
+    """Where git may be led that reads a repository: each folder below, and the end of each symlink.
+
+    Nothing is read of a path before the next one is asked for. Raises IndexingError
+    repository_not_found when this is none.
+    """
+    yield git_dir
+    common = git_dir / _pointer(git_dir / "commondir")
+    head, objects = git_dir / "HEAD", common / "objects"
+    yield from (common, head, objects)
+    if not (head.is_file() and objects.is_dir()):
+        raise _not_found()
+    hooks = {git_dir / "hooks", common.resolve() / "hooks"}  # which nobody reads or runs
+    waiting, seen = [common, git_dir], set[Path]()
+    while waiting:
+        path = waiting.pop().resolve()
+        if path in seen:
+            continue
+        seen.add(path)
+        yield path
+        if path.is_dir():
+            waiting += _alternates(path)
+            with os.scandir(path) as entries:
+                found = {Path(entry) for entry in entries if entry.is_symlink() or entry.is_dir()}
+            waiting += found - hooks
+
+
+def _alternates(objects: Path) -> Iterator[Path]:
+    """The object stores that `objects` borrows from, if it is one."""
     listing = objects / "info" / "alternates"
-    if not depth or not listing.is_file():
+    if not listing.is_file():
         return
-    for line in listing.read_text(errors="surrogateescape").splitlines():
+    for line in map(os.fsdecode, listing.read_bytes().split(b"\n")):
+        if line.startswith('"'):  # git would take it for a quoted path
+            raise _not_found()
         if line and not line.startswith("#"):
-            yield objects / line
-            yield from _alternates(objects / line, depth - 1)
+            # As git does: .. takes the name before it away, even of a symlink.
+            yield Path(os.path.normpath(objects / line))
 
 
-def _first_line(path: Path, default: str = "") -> str:
+def _pointer(path: Path) -> str:
+    """What a file that names a folder says, or the folder itself where there is no file."""
     if not path.is_file():
-        return default
-    with path.open(errors="surrogateescape") as file:
-        return file.readline(4096).rstrip("\n") or default
+        return "."
+    with path.open("rb") as file:
+        text = os.fsdecode(file.read(8192).rstrip(b"\r\n"))
+    if re.search(r"[\0-\x1f]", text):
+        raise _not_found()
+    return text
 
 
 def check_ref(ref: str) -> None:

@@ -272,6 +272,12 @@ def ensure_person(connection: Connection, person: Person, kept: Secrets, options
     return key
 
 
+def user_exists(connection: Connection, user_id: str) -> bool:
+    """Whether there is a user of that id."""
+    row = connection.execute("select from auth.users where id = %s", (user_id,)).fetchone()
+    return row is not None
+
+
 def create_api_key(
     connection: Connection, user_id: str, name: str, expires_at: str | None = None
 ) -> dict[str, Any]:
@@ -324,6 +330,39 @@ def as_role(connection: Connection, role: str) -> Iterator[None]:
         connection.execute(become)
         yield
         connection.execute("reset role")
+
+
+# --- what an index left behind -------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class IndexRows:
+    """What the tables hold of a repository, and what its last completed job said of that."""
+
+    files: int
+    symbols: int
+    said_files: int
+    said_symbols: int
+    job_id: str
+
+
+_INDEX_ROWS = """
+select
+  (select count(*) from public.indexed_files as f where f.repository_id = %(repository)s),
+  (select count(*) from public.symbols as s where s.repository_id = %(repository)s),
+  (j.stats ->> 'files_indexed')::bigint, (j.stats ->> 'symbols_extracted')::bigint, j.id::text
+from public.index_jobs as j
+where j.repository_id = %(repository)s and j.status = 'completed'
+order by j.completed_at desc
+limit 1
+"""
+
+
+def count_index_rows(connection: Connection, repository_id: str) -> IndexRows | None:
+    """In one snapshot; None when no job of the repository has completed."""
+    with as_role(connection, "service_role"):
+        row = connection.execute(_INDEX_ROWS, {"repository": repository_id}).fetchone()
+    return None if row is None else IndexRows(*row)
 
 
 # --- what is kept between runs -------------------------------------------------------------------

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import itertools
 import logging
+import shutil
 import socket
+import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal, Protocol
 from uuid import UUID, uuid4
 
@@ -22,7 +25,8 @@ from psycopg.rows import TupleRow
 from api.app import Background, create_app
 from api.settings import Settings
 from db.local import stack
-from db.local.postgres import Server
+from db.local.postgres import Server, run
+from tests.ports import kept_port
 from tests.supabase import postgrest
 
 JWT_SECRET = "a secret of the tests that is more than 32 bytes long"
@@ -192,6 +196,57 @@ def serve(place: Place, background: Sequence[Background] = (), **changes: Any) -
     assert list(unexpected) == []
 
 
+def assert_503(answer: httpx2.Response) -> None:
+    assert (answer.status_code, answer.json()["code"]) == (503, "DATABASE_UNAVAILABLE")
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert 1 <= int(answer.headers["retry-after"]) <= 5
+    assert "x-ratelimit-limit" not in answer.headers
+
+
+@dataclass(frozen=True)
+class OwnServer:
+    """A database on a server that the test may stop."""
+
+    server: Server
+    name: str
+    url: str
+    api_url: str
+
+
+@dataclass
+class Machine:
+    """A server on a data directory and a port that stay the same."""
+
+    folder: Path
+    place: OwnServer
+    port: int
+
+    @contextmanager
+    def running(self) -> Iterator[Server]:
+        with run(self.folder / "pgdata", port=self.port) as server:
+            assert server.port == self.port
+            yield server
+
+
+@pytest.fixture(scope="module")
+def machine() -> Iterator[Machine]:
+    folder = Path(tempfile.mkdtemp(prefix="index-jobs-outage-", dir="/tmp"))
+    folder.chmod(0o711)
+    try:
+        with kept_port() as port:
+            with run(folder / "pgdata", port=port) as server:
+                assert server.port == port
+                stack.prepare(stack.Database(server.url(), server))
+                with psycopg.connect(server.url(), autocommit=True) as connection:
+                    api_url = stack.ensure_login(
+                        connection, server.url(), "index_jobs_api", "job_http", "a password"
+                    )
+                place = OwnServer(server, "postgres", server.url(), api_url)
+            yield Machine(folder, place, port)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 @contextmanager
 def serve_over(transport: Transport, place: Place, **changes: Any) -> Iterator[Api]:
     """The API with a login of the database, or with nothing but the URL and key of a Supabase."""
@@ -213,6 +268,14 @@ over_the_database = pytest.mark.parametrize("transport", ["database"], indirect=
 """For what a login of the database alone has."""
 
 
+def leave_the_turn_of_the_hour(place: Place) -> None:
+    """Quotas count in one clock hour: tests have half of one, by the database's clock."""
+    with psycopg.connect(place.url) as connection:
+        connection.execute(
+            "select tests.advance_clock('30 minutes') where extract(minute from now()) >= 30"
+        )
+
+
 @pytest.fixture(scope="module")
 def api(clusters: Callable[[int], Any], transport: Transport) -> Iterator[Api]:
     """One API and one database for all tests of a module, each of which makes its own tenants."""
@@ -220,6 +283,7 @@ def api(clusters: Callable[[int], Any], transport: Transport) -> Iterator[Api]:
         clusters(18).database("ordinary", migrated=True) as place,
         serve_over(transport, place) as api,
     ):
+        leave_the_turn_of_the_hour(place)
         yield api
 
 
@@ -231,7 +295,9 @@ def own_api(
     with ExitStack() as at_exit:
 
         def start(place: Place | None = None, **arguments: Any) -> Api:
-            place = place or new_database()
+            if place is None:
+                place = new_database()
+                leave_the_turn_of_the_hour(place)
             return at_exit.enter_context(serve_over(transport, place, **arguments))
 
         yield start

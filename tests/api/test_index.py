@@ -300,7 +300,8 @@ def test_32_equal_requests_at_once_make_one_job(api: Api, alice: Tenant) -> None
     headers = alice.headers | {"Idempotency-Key": str(uuid4())}
 
     def post(_: int) -> httpx2.Response:
-        return httpx2.post(f"{api.url}/index", json={"repository": "one/job"}, headers=headers)
+        body = {"repository": "one/job"}
+        return httpx2.post(f"{api.url}/index", json=body, headers=headers, timeout=60)
 
     with ThreadPoolExecutor(32) as threads:
         answers = list(threads.map(post, range(32)))

@@ -3,87 +3,27 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
-import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from pathlib import Path
+from contextlib import ExitStack
 
 import httpx2
 import psycopg
 import pytest
 from psycopg.rows import TupleRow
 
-from db.local import stack
-from db.local.postgres import Server, run
 from tests.processes import working_in
 from tests.waiting import until
 
-from .conftest import Api, over_the_database, serve
+from .conftest import Api, Machine, Tenant, assert_503, over_the_database, serve
 
-
-@dataclass(frozen=True)
-class OwnServer:
-    """A database on a server that the test may stop."""
-
-    server: Server
-    name: str
-    url: str
-    api_url: str
-
-
-@dataclass
-class Machine:
-    """A server on a data directory and a port that stay the same."""
-
-    folder: Path
-    place: OwnServer
-    port: int
-
-    @contextmanager
-    def running(self) -> Iterator[Server]:
-        with run(self.folder / "pgdata", port=self.port) as server:
-            assert server.port == self.port
-            yield server
-
-
-@pytest.fixture(scope="module")
-def machine() -> Iterator[Machine]:
-    folder = Path(tempfile.mkdtemp(prefix="index-jobs-outage-", dir="/tmp"))
-    folder.chmod(0o711)
-    try:
-        with run(folder / "pgdata", port=0) as server:
-            stack.prepare(stack.Database(server.url(), server))
-            with psycopg.connect(server.url(), autocommit=True) as connection:
-                api_url = stack.ensure_login(
-                    connection, server.url(), "index_jobs_api", "job_http", "a password"
-                )
-            place = OwnServer(server, "postgres", server.url(), api_url)
-        yield Machine(folder, place, server.port)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def assert_503(answer: httpx2.Response) -> None:
-    assert (answer.status_code, answer.json()["code"]) == (503, "DATABASE_UNAVAILABLE")
-    assert answer.headers["content-type"] == "application/problem+json"
-    assert 1 <= int(answer.headers["retry-after"]) <= 5
-    assert "x-ratelimit-limit" not in answer.headers
-
-
-def seconds_until(check: Callable[[], bool], limit: float = 15) -> float:
-    start = time.monotonic()
-    while not check():
-        assert time.monotonic() - start < limit, "it did not recover"
-    return time.monotonic() - start
+_BURST = 40  # more than either transport has connections
 
 
 @pytest.mark.parametrize("farewell", [signal.SIGINT, signal.SIGQUIT, signal.SIGKILL])
-def test_an_outage_is_503_and_the_api_is_back_within_two_seconds_of_the_database(
+def test_an_outage_is_503_and_the_api_is_back_soon_after_the_database(
     machine: Machine, farewell: signal.Signals
 ) -> None:
     with ExitStack() as before, ExitStack() as at_exit:
@@ -98,17 +38,18 @@ def test_an_outage_is_503_and_the_api_is_back_within_two_seconds_of_the_database
         start = time.monotonic()
         for path in (f"/jobs/{job_id}", "/jobs/x", "/admin/jobs/x"):
             assert_503(api.get(path, tenant))
+            assert "cannot be reached" in api.get(path, tenant).json()["detail"]
         body = {"repository": "a/b"}
         assert_503(api.client.post("/index", json=body, headers=tenant.headers))
         assert_503(api.client.post("/index", json={}, headers=tenant.headers))
         assert_503(api.client.get("/ready"))
-        assert time.monotonic() - start < 5
+        assert time.monotonic() - start < 15
         assert api.client.get("/health").status_code == 200
         assert api.client.get("/jobs/x").status_code == 401
 
         with machine.running():
             path = f"/jobs/{job_id}"
-            assert seconds_until(lambda: api.get(path, tenant).status_code == 200) < 2
+            until(lambda: api.get(path, tenant).status_code == 200, 15)
             assert {api.get(path, tenant).status_code for _ in range(20)} == {200}
 
 
@@ -118,7 +59,7 @@ def test_a_restart_during_which_nobody_asked_is_not_noticed(machine: Machine) ->
         api = at_exit.enter_context(serve(machine.place))
         tenant = api.tenant()
         with api.sql() as connection:
-            seconds_until(lambda: connections_of_the_api(connection) == 4)
+            until(lambda: connections_of_the_api(connection) == 4)
         assert api.get("/jobs/x", tenant).status_code == 404
         before.close()
         with machine.running():
@@ -130,7 +71,7 @@ def test_the_api_starts_while_the_database_is_down(machine: Machine) -> None:
         assert api.client.get("/health").status_code == 200
         assert_503(api.client.get("/ready"))
         with machine.running():
-            assert seconds_until(lambda: api.client.get("/ready").status_code == 200) < 2
+            until(lambda: api.client.get("/ready").status_code == 200, 15)
 
 
 def connections_of_the_api(connection: psycopg.Connection[TupleRow]) -> int:
@@ -162,14 +103,12 @@ def test_connections_that_were_cut_are_replaced_without_an_error(
 def test_a_statement_that_takes_too_long_is_503_and_counts_nothing(
     own_api: Callable[..., Api],
 ) -> None:
-    api = own_api(statement_timeout_seconds=0.3)
+    api = own_api(statement_timeout_seconds=2)
     tenant = api.tenant()
     job_id = api.create(tenant)
     with psycopg.connect(api.place.url) as locker:
         locker.execute("lock table public.index_jobs in access exclusive mode")
-        start = time.monotonic()
         assert_503(api.get(f"/jobs/{job_id}", tenant))
-        assert time.monotonic() - start < 2
         body = {"repository": "a/b"}
         assert_503(api.client.post("/index", json=body, headers=tenant.headers))
     assert api.get(f"/jobs/{job_id}", tenant).status_code == 200
@@ -177,27 +116,51 @@ def test_a_statement_that_takes_too_long_is_503_and_counts_nothing(
 
 
 @over_the_database
-def test_a_full_pool_is_503_and_not_an_endless_wait(own_api: Callable[..., Api]) -> None:
+def test_a_burst_on_a_database_that_hangs_is_told_that_it_is_busy(
+    own_api: Callable[..., Api],
+) -> None:
+    api = own_api(database_pool_size=1, statement_timeout_seconds=2)
+    tenant = api.tenant()
+    job_id = api.create(tenant)
+    with psycopg.connect(api.place.url) as locker:
+        locker.execute("lock table public.index_jobs in access exclusive mode")
+        for answer in burst_of_polls(api, tenant, job_id):
+            assert_503(answer)
+            assert answer.json()["detail"] == "The database was too busy to answer in time."
+    assert api.get(f"/jobs/{job_id}", tenant).status_code == 200
+
+
+def test_a_burst_on_a_slow_database_waits_longer_than_for_one_that_is_gone(
+    own_api: Callable[..., Api],
+) -> None:
     api = own_api(database_pool_size=1, statement_timeout_seconds=30)
     tenant = api.tenant()
     job_id = api.create(tenant)
     with (
+        ThreadPoolExecutor(1) as thread,
         psycopg.connect(api.place.url) as locker,
         api.sql() as watcher,
-        ThreadPoolExecutor(1) as thread,
     ):
         locker.execute("lock table public.index_jobs in access exclusive mode")
-        first = thread.submit(httpx2.get, f"{api.url}/jobs/{job_id}", headers=tenant.headers)
-        seconds_until(lambda: is_waiting_for_a_lock(watcher))
-        assert_503(api.get("/jobs/x", tenant))
+        burst = thread.submit(burst_of_polls, api, tenant, job_id)
+        until(lambda: is_waiting_for_a_lock(watcher))
+        locker.execute("select pg_sleep(3)")
         locker.rollback()
-        assert first.result(20).status_code == 200
-    assert api.get("/jobs/x", tenant).status_code == 404
+        assert {answer.status_code for answer in burst.result(60)} == {200}
+
+
+def burst_of_polls(api: Api, tenant: Tenant, job_id: str) -> list[httpx2.Response]:
+    def poll(_: int) -> httpx2.Response:
+        return httpx2.get(f"{api.url}/jobs/{job_id}", headers=tenant.headers, timeout=60)
+
+    with ThreadPoolExecutor(_BURST) as threads:
+        return list(threads.map(poll, range(_BURST)))
 
 
 def is_waiting_for_a_lock(connection: psycopg.Connection[TupleRow]) -> bool:
     row = connection.execute(
-        "select exists (select from pg_stat_activity where usename = 'index_jobs_api'"
+        "select exists (select from pg_stat_activity"
+        " where usename in ('index_jobs_api', 'test_authenticator')"
         " and wait_event_type = 'Lock' and datname = current_database())"
     ).fetchone()
     return row == (True,)

@@ -21,15 +21,6 @@ def seconds_to_reset(answer: httpx2.Response) -> float:
     return min(int(answer.headers["x-ratelimit-reset"]) - time.time(), 3600)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def not_at_the_turn_of_the_hour(api: Api) -> None:
-    """These tests count in one clock hour: they have half of one, by the database's clock."""
-    with api.sql() as connection:
-        connection.execute(
-            "select tests.advance_clock('30 minutes') where extract(minute from now()) >= 30"
-        )
-
-
 def test_the_free_keys_101st_request_in_an_hour_is_429(api: Api) -> None:
     tenant = api.tenant("free")
     answers = [api.get("/jobs/x", tenant) for _ in range(101)]

@@ -30,6 +30,20 @@ def test_1000_polls_are_1000_calls_of_one_statement_and_nothing_else(
 
 
 @over_the_database
+def test_no_statement_is_prepared_for_a_pooler_may_stand_between(
+    own_api: Callable[..., Api],
+) -> None:
+    api = own_api(database_pool_size=1)
+    with api.sql() as connection:
+        connection.execute(
+            "create or replace function public.api_schema_version() returns text language sql as"
+            " $$ select 'prepared: ' || count(*) from pg_prepared_statements $$"
+        )
+    answers = [api.client.get("/ready").json()["error"] for _ in range(20)]
+    assert ["prepared: 0" in answer for answer in answers] == [True] * 20
+
+
+@over_the_database
 def test_settings_of_the_session_cost_no_statement(own_api: Callable[..., Api]) -> None:
     api = own_api(statement_timeout_seconds=3.5)
     assert api.client.get("/ready").status_code == 200

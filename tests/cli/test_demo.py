@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.repositories import commit
+from tests.repositories import commit, modules
 
 from .conftest import PROGRAM, Desk
 
@@ -30,6 +30,14 @@ def test_it_indexes_this_checkout_and_does_so_again(desk: Desk) -> None:
         assert "POST /index" in done.stderr
         assert "202  jobId" in done.stderr
         assert "404 Not Found" in done.stderr
+
+
+def test_over_a_thousand_files_are_as_many_rows(desk: Desk, tmp_path: Path) -> None:
+    commit(tmp_path / "large", modules(1001, lines=1))
+    done = desk.run("demo", REPO=str(tmp_path / "large"))
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["stats"]["files_indexed"] == 1001
+    assert "select count(*): 1,001 indexed_files, 1,001 symbols: the same" in done.stderr
 
 
 def test_a_terminal_gets_a_bar(desk: Desk, small_repository: Path) -> None:
@@ -83,6 +91,14 @@ def test_what_cannot_be_indexed_is_one_sentence(desk: Desk, tmp_path: Path, what
     assert done.stderr.startswith("error: ")
     assert done.stderr.count("\n") == 1
     assert "REPO=" in done.stderr
+
+
+@pytest.mark.parametrize("scheme", ["https", "ssh"])
+def test_credentials_in_an_address_are_refused_without_being_shown(desk: Desk, scheme: str) -> None:
+    done = desk.run("demo", REPO=f"{scheme}://me:hush-hush@example.org/a/b")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"{scheme}://…@example.org/a/b" in done.stderr
+    assert "hush-hush" not in done.stderr
 
 
 def test_a_request_that_is_refused_fails_the_demo(desk: Desk, small_repository: Path) -> None:

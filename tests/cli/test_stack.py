@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import stat
 from pathlib import Path
-from typing import Protocol
 
 import jwt
 import psycopg
@@ -12,13 +11,7 @@ import pytest
 
 from db.local import seed, stack
 from db.local.stack import ALICE, Options, StackError
-
-
-class Database(Protocol):
-    url: str
-    migrator_url: str
-    api_url: str
-    worker_url: str
+from tests.conftest import Database
 
 
 @pytest.fixture

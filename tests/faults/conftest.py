@@ -15,13 +15,16 @@ import pytest
 
 from api.client import Client
 from tests.repositories import commit, modules
-from tests.runner.conftest import Database, tenant_key
+from tests.runner.conftest import Database, start, tenant_key
 
-__all__ = ["tenant_key"]
+__all__ = ["start", "tenant_key"]
 
 SERVE = """
+import sys
+from api import runner
 from api.serve import Server, address, listen, make_app, run
 from api.settings import Settings
+runner._AHEAD_SECONDS = float(sys.argv[1])
 listener = listen("127.0.0.1", 0, fixed=True)
 run(Server(make_app(Settings()), on_ready=lambda: print(address(listener), flush=True)), listener)
 """
@@ -37,20 +40,26 @@ class Machine:
     """An API with its runner in a process that can be killed, and started again."""
 
     def __init__(
-        self, database: Database, key: str, folder: Path, environment: dict[str, str]
+        self,
+        database: Database,
+        key: str,
+        folder: Path,
+        environment: dict[str, str],
+        ahead: float,
     ) -> None:
         self.run_dir = folder / "run"
         self.database = database
         self._key = key
         self.headers = {"Authorization": f"Bearer {key}"}
         self._environment = environment
+        self._ahead = ahead
         self.repository = folder / "repository"
         commit(self.repository, modules(400, lines=60))
         self.start()
 
     def start(self) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-c", SERVE],
+            [sys.executable, "-c", SERVE, str(self._ahead)],
             stdout=subprocess.PIPE,
             text=True,
             env={
@@ -58,7 +67,7 @@ class Machine:
                 "API_DATABASE_URL": self.database.api_url,
                 "WORKER_DATABASE_URL": self.database.worker_url,
                 "JWT_SECRET": "a secret of the tests that is more than 32 bytes long",
-                "LOCAL_REPOSITORY_ROOTS": str(self.repository),
+                "LOCAL_REPOSITORY_ROOTS": "/",
                 "RUN_DIR": str(self.run_dir),
             }
             | self._environment,
@@ -72,8 +81,9 @@ class Machine:
         self.process.communicate(timeout=30)
         self.client.__exit__(None, None, None)
 
-    def index(self, name: str, **request: str) -> str:
-        body = {"repository": f"local/{name}", "localPath": str(self.repository)} | request
+    def index(self, name: str, folder: Path | None = None, **request: str) -> str:
+        path = str(folder or self.repository)
+        body = {"repository": f"local/{name}", "localPath": path} | request
         return self.client.create_index_job(body).answer["jobId"]
 
     def ended(self, job_id: str) -> dict[str, Any]:
@@ -116,8 +126,8 @@ def new_machine(
 ) -> Iterator[Callable[..., Machine]]:
     machines: list[Machine] = []
 
-    def new(**environment: str) -> Machine:
-        machines.append(Machine(database, tenant_key, tmp_path, environment))
+    def new(ahead: float = 4.0, **environment: str) -> Machine:
+        machines.append(Machine(database, tenant_key, tmp_path, environment, ahead))
         return machines[-1]
 
     yield new

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from tests.githost import Host
+from tests.waiting import PATIENCE
 
 _UNESCAPED = {"\\\\": "\\", "\\t": "\t", "\\n": "\n", "\\r": "\r"}
 
@@ -161,7 +162,7 @@ def index(start: Start) -> Index:
 
     def index(git_url: object, **request: Any) -> Outcome:
         process = start(git_url, **request)
-        stdout, stderr = process.communicate(timeout=60)
+        stdout, stderr = process.communicate(timeout=PATIENCE)
         events = [json.loads(line) for line in stdout.splitlines()]
         return Outcome(process.returncode, events, stdout, stderr)
 

@@ -93,17 +93,29 @@ def test_nothing_that_a_repository_brings_is_run(
         "core.fsmonitor",
         "core.sshCommand",
         "core.gitProxy",
+        "core.editor",
+        "core.askPass",
         "core.alternateRefsCommand",
         "core.pager",
         "uploadpack.packObjectsHook",
         "filter.evil.smudge",
+        "filter.evil.clean",
         "filter.evil.process",
+        "merge.evil.driver",
         "diff.evil.textconv",
+        "diff.evil.command",
+        "diff.external",
+        "gpg.program",
+        "remote.origin.uploadpack",
+        "trace2.normalTarget",
+        "core.attributesFile",
+        "core.excludesFile",
         "credential.helper",
         "alias.upload-pack",
     ):
         repository("config", key, str(command))
-    repository("config", "include.path", str(tmp_path / "missing"))
+    repository("config", "core.hooksPath", str(repository.path / ".git/hooks"))
+    repository("config", "core.worktree", str(tmp_path))
     assert sorted(map(str, index(repository.path).paths)) == [
         ".gitattributes",
         ".gitmodules",
@@ -113,16 +125,50 @@ def test_nothing_that_a_repository_brings_is_run(
     assert not mark.exists()
 
 
-def test_a_repository_with_missing_objects_fetches_them_from_nowhere(
-    repository: Git, mark: Path, index: Index
+@pytest.mark.parametrize("key", ["include.path", "includeIf.gitdir:/**.path"])
+def test_configuration_that_a_repository_includes_runs_nothing(
+    key: str, repository: Git, mark: Path, tmp_path: Path, index: Index
 ) -> None:
     repository.commit({"a.py": "a = 1"})
+    included = tmp_path / "included"
+    included.write_text(
+        f"[core]\n\tfsmonitor = touch {mark}\n\tsshCommand = touch {mark}\n"
+        f"[uploadpack]\n\tpackObjectsHook = touch {mark}; git pack-objects\n"
+        f'[remote "origin"]\n\tuploadpack = touch {mark}\n'
+    )
+    repository("config", key, str(included))
+    assert repository("config", "core.fsmonitor") == f"touch {mark}"
+    assert index(repository.path).paths == ["a.py"]
+    assert not mark.exists()
+
+
+def test_a_file_that_is_no_configuration_is_not_shown(
+    repository: Git, tmp_path: Path, index: Index
+) -> None:
+    repository.commit({"a.py": "a = 1"})
+    secret = tmp_path / "secret"
+    secret.write_text("the secret of the host\n")
+    repository("config", "include.path", str(secret))
+    outcome = index(repository.path)
+    assert outcome.error == "clone_failed"
+    assert "secret of" not in outcome.stdout + outcome.stderr
+
+
+@pytest.mark.parametrize("url", ["ext::touch {mark}", "{elsewhere}"])
+def test_a_repository_with_missing_objects_fetches_them_from_nowhere(
+    url: str, repository: Git, mark: Path, tmp_path: Path, index: Index
+) -> None:
+    repository.commit({"a.py": "a = 1"})
+    elsewhere = tmp_path / "elsewhere"
+    subprocess.run(["git", "clone", "-q", "--bare", repository.path, elsewhere], check=True)
     blob = repository("rev-parse", "HEAD:a.py")
     (repository.path / ".git/objects" / blob[:2] / blob[2:]).unlink()
     repository("config", "core.repositoryFormatVersion", "1")
     repository("config", "extensions.partialClone", "origin")
-    repository("config", "remote.origin.url", f"ext::touch {mark}")
+    repository("config", "remote.origin.url", url.format(mark=mark, elsewhere=elsewhere))
     repository("config", "remote.origin.promisor", "true")
+    repository("config", "remote.origin.uploadpack", f"touch {mark}; git upload-pack")
+    repository("config", "protocol.allow", "always")
     repository("config", "protocol.ext.allow", "always")
     assert index(repository.path).error in {"clone_failed", "unknown_commit"}
     assert not mark.exists()
@@ -185,6 +231,7 @@ def test_the_host_leaves_no_file_outside_the_scratch_folder(
     left = {path.name for path in Path(outcome.last["files"]).parent.iterdir()}
     assert left == {
         "request.json",
+        "git-core",
         "gitconfig",
         "repository.git",
         "files.copy",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime
 import ipaddress
 import json
@@ -11,6 +12,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,10 +21,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from api import runner
 from api.indexer.__main__ import run
+from api.indexer.protocol import Limits
+from api.indexers import Indexers
 from tests.githost import Host
 from tests.processes import group_lives
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 if TYPE_CHECKING:
     from tests.indexer.conftest import Git, Index, Start
@@ -119,6 +124,20 @@ def test_blobs_over_the_limit_never_travel(
     assert sum(pack.stat().st_size for pack in packs) < 10_000
 
 
+@pytest.mark.parametrize("scheme", ["https", "file"])
+def test_what_was_removed_in_history_never_travels(
+    scheme: str, repository: Git, remote: str, host: Host, index: Index
+) -> None:
+    repository.commit({"a.py": "a = 1", "removed.bin": os.urandom(900_000)})
+    (repository.path / "removed.bin").unlink()
+    repository.commit()
+    url = remote if scheme == "https" else repository.path
+    outcome = index(url, environment=host.environment)
+    assert outcome.paths == ["a.py"]
+    packs = Path(outcome.last["files"]).parent.glob("**/*.pack")
+    assert 0 < sum(pack.stat().st_size for pack in packs) < 10_000
+
+
 @pytest.mark.parametrize(
     ("path", "code"),
     [
@@ -126,7 +145,12 @@ def test_blobs_over_the_limit_never_travel(
         ("/401/private", "repository_not_found"),
         ("/403/private", "repository_not_found"),
         ("/404/missing", "repository_not_found"),
+        ("/408/slow", "host_unreachable"),
+        ("/429/busy", "host_unreachable"),
         ("/500/broken", "host_unreachable"),
+        ("/503/busy", "host_unreachable"),
+        ("/418/openssl", "clone_failed"),
+        ("/error/write%20error:%20No%20space%20left%20on%20device", "internal_error"),
         ("/200/page", "repository_not_found"),
         ("/redirect/repository-1/.git", "repository_moved"),
     ],
@@ -148,33 +172,69 @@ def test_a_redirect_is_not_followed(repository: Git, host: Host, index: Index) -
     assert not any(path.startswith("/git/") for path in host.requests)
 
 
+def test_a_pack_is_fetched_from_its_host_alone(
+    repository: Git, host: Host, index: Index, roots: Path
+) -> None:
+    repository.commit({"a.py": "a = 1"})
+    private = Host(roots, Path(host.environment["GIT_SSL_CAINFO"]))
+    host.elsewhere = private.url
+    try:
+        url = f"{host.url}/uris/{repository.path.name}/.git"
+        outcome = index(url, environment=host.environment)
+        assert outcome.error == "clone_failed"
+        assert private.connections == 0
+        assert index(url.replace("/uris/", "/git/"), environment=host.environment).exit_code == 0
+    finally:
+        private.close()
+
+
 def test_a_certificate_must_be_valid(remote: str, host: Host, index: Index) -> None:
     outcome = index(remote, environment={"GIT_SSL_NO_VERIFY": "1"})
     assert outcome.error == "host_unreachable"
     assert not host.requests
 
 
+def test_a_certificate_that_the_environment_names_is_trusted_in_a_job_of_the_runner(
+    repository: Git, remote: str, host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit = repository.commit({"a.py": "a = 1"})
+    for name, value in host.environment.items():
+        monkeypatch.setenv(name, value)
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    request = {"git_url": remote, "scratch": str(scratch), "trusted_hosts": ["127.0.0.1"]}
+    request |= {"limits": asdict(Limits())}
+
+    async def run_indexer() -> str:
+        indexers = Indexers()
+        try:
+            found = await runner.run_indexer(indexers, request, tmp_path, None, lambda _: None)
+            return found.commit_sha
+        finally:
+            await indexers.close()
+
+    assert asyncio.run(run_indexer()) == commit
+
+
 def test_a_host_that_is_not_there_is_told(host: Host, index: Index) -> None:
-    assert index("https://no-such-host.invalid/a/b").error == "host_not_found"
     host.close()
     assert index(f"{host.url}/a/b").error == "host_unreachable"
 
 
 def test_a_host_that_stalls_ends_with_the_time_limit(host: Host, start: Start) -> None:
-    process = start(f"{host.url}/stall/a", environment=host.environment, limits={"seconds": 1})
-    assert host.stalled.wait(20)
-    stdout, _ = process.communicate(timeout=20)
+    process = start(f"{host.url}/stall/a", environment=host.environment, limits={"seconds": 2})
+    stdout, _ = process.communicate(timeout=PATIENCE)
     assert '"code": "time_limit"' in stdout.splitlines()[-1]
-    until(lambda: not group_lives(process.pid))
+    until(lambda: not group_lives(process.pid), PATIENCE)
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_git_ends_with_the_indexer(number: signal.Signals, host: Host, start: Start) -> None:
     process = start(f"{host.url}/stall/a", environment=host.environment)
-    assert host.stalled.wait(20)
+    assert host.stalled.wait(PATIENCE)
     os.kill(process.pid, number)
-    process.communicate(timeout=20)
-    until(lambda: not group_lives(process.pid))
+    process.communicate(timeout=PATIENCE)
+    until(lambda: not group_lives(process.pid), PATIENCE)
 
 
 def test_the_indexer_ends_with_its_parent(host: Host, tmp_path: Path, start: Start) -> None:
@@ -193,10 +253,10 @@ def test_the_indexer_ends_with_its_parent(host: Host, tmp_path: Path, start: Sta
     )
     assert parent.stdout
     child = int(parent.stdout.readline())
-    assert host.stalled.wait(20)
+    assert host.stalled.wait(PATIENCE)
     parent.kill()
-    parent.communicate(timeout=20)
-    until(lambda: not group_lives(child))
+    parent.communicate(timeout=PATIENCE)
+    until(lambda: not group_lives(child), PATIENCE)
 
 
 @pytest.mark.parametrize("orphan", [True, False])
@@ -210,7 +270,7 @@ def test_an_orphan_does_not_begin(
     parent = 1 if orphan else os.getpid()
     indexer = multiprocessing.get_context("spawn").Process(target=_index, args=(path, parent))
     indexer.start()
-    indexer.join(20)
+    indexer.join(PATIENCE)
     assert indexer.exitcode == (1 if orphan else 0)
     assert (tmp_path / "files.copy").exists() != orphan
 

@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
@@ -374,11 +375,13 @@ def test_source_that_crashes_or_stalls_a_parser_costs_only_its_own_symbols(
 
 
 @pytest.mark.parametrize("parsers", [1, 3])
-def test_progress_only_grows_and_ends_at_its_total(
+def test_progress_only_grows_twice_a_second_at_most_and_ends_at_its_total(
     parsers: int, repository: Git, index: Index
 ) -> None:
     repository.commit({f"{n % 50}/{n}.py": f"def f{n}(): ...\n" * 20 for n in range(1500)})
+    started = time.monotonic()
     outcome = index(repository.path, limits={"parsers": parsers})
+    seconds = time.monotonic() - started
     assert_stats_equal_rows(outcome)
     assert outcome.stats["symbols_extracted"] == 30_000
     assert [event["event"] for event in outcome.events[:-1]] == ["progress"] * (
@@ -392,6 +395,8 @@ def test_progress_only_grows_and_ends_at_its_total(
         done = [event["done"] for event in steps]
         assert done == sorted(done)
         assert steps[-1]["done"] == steps[-1]["total"] > 0
+        # one at the beginning, one at the end, and two a second
+        assert len(steps) <= 2 + 2 * seconds
     assert [event["done"] for event in outcome.events[:-1] if event["phase"] == "files"][-1] == 1500
     order_of_files = [int(row[0] or 0) for row in outcome.symbols]
     assert order_of_files == sorted(order_of_files)

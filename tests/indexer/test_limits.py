@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import os
 import resource
+import shutil
 import signal
-from collections.abc import Callable
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from api.indexer import guard
+from api.indexer.protocol import Limits
 from tests.githost import Host
 from tests.processes import group_lives
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 if TYPE_CHECKING:
     from tests.indexer.conftest import Git, Index, Start
@@ -45,7 +50,7 @@ def test_ten_thousand_million_files_are_stopped_by_the_default_limits(
         unfold(repository, repository("mktree"), "040000")
     else:
         unfold(repository, repository("hash-object", "-w", "--stdin", stdin=leaf))
-    outcome = index(address(site, repository), limits={"seconds": 50, "memory": 256 * MB})
+    outcome = index(address(site, repository), limits={"memory": 256 * MB})
     assert outcome.error == "too_many_files"
     assert "500000 files or folders" in outcome.last["message"]
 
@@ -77,7 +82,7 @@ def test_a_blob_that_unfolds_is_left_alone(repository: Git, site: Host, index: I
 
 @pytest.mark.parametrize("kind", ["endless", "junk"])
 def test_an_answer_without_end_is_stopped(kind: str, site: Host, index: Index) -> None:
-    outcome = index(f"{site.url}/{kind}/a", limits={"memory": 256 * MB, "seconds": 40})
+    outcome = index(f"{site.url}/{kind}/a", limits={"memory": 256 * MB})
     assert outcome.error in {"memory_limit", "repository_not_found"}
     assert outcome.error == "memory_limit" or kind == "junk"
 
@@ -88,15 +93,96 @@ def test_the_number_of_processes_is_limited(site: Host, index: Index) -> None:
 
 
 def test_a_limit_ends_every_process(site: Host, start: Start) -> None:
-    process = start(f"{site.url}/stall/a", limits={"seconds": 1})
-    process.communicate(timeout=20)
-    until(lambda: not group_lives(process.pid))
+    process = start(f"{site.url}/stall/a", limits={"seconds": 2})
+    process.communicate(timeout=PATIENCE)
+    until(lambda: not group_lives(process.pid), PATIENCE)
+
+
+Group = Callable[..., int]
+
+
+@pytest.fixture
+def group() -> Iterator[Group]:
+    """Starts processes in a group of their own; each runs a script, prints a line and waits."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def group(*scripts: str, lines: int = 1) -> int:
+        leader = 0
+        for script in scripts:
+            process = subprocess.Popen(
+                [sys.executable, "-c", f"{script}\nprint(flush=True)\ninput()"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                process_group=leader,
+            )
+            started.append(process)
+            leader = leader or process.pid
+            assert process.stdout
+            for _ in range(lines):
+                assert process.stdout.readline()
+        return leader
+
+    yield group
+    for process in started:
+        process.communicate()
+
+
+def excess(group: int, scratch: Path, **limits: Any) -> str | None:
+    return guard._excess(group, scratch, Limits(**limits))
+
+
+def test_memory_is_that_of_all_processes(group: Group, tmp_path: Path) -> None:
+    pid = group(*["memory = b'x' * 100 * 1024**2"] * 2)
+    assert excess(pid, tmp_path, memory=150 * MB) == "memory_limit"
+    assert excess(pid, tmp_path, memory=300 * MB) is None
+
+
+@pytest.mark.parametrize("written", [False, True])
+def test_memory_in_common_since_a_fork_counts_once_until_it_is_written(
+    written: bool, group: Group, tmp_path: Path
+) -> None:
+    script = (
+        "import os\n"
+        "memory = bytearray(b'x') * 100 * 1024**2\n"
+        "for _ in range(4):\n"
+        "  if not os.fork(): break\n"
+    )
+    if written:
+        script += "memory[::1024] = bytes(len(memory) // 1024)\n"
+    pid = group(script, lines=5)
+    assert excess(pid, tmp_path, memory=200 * MB) == ("memory_limit" if written else None)
+
+
+def test_processor_time_is_that_of_all_processes(group: Group, tmp_path: Path) -> None:
+    pid = group(*["import time\nwhile time.process_time() < 0.6: pass"] * 2)
+    assert excess(pid, tmp_path, cpu_seconds=1) == "cpu_limit"
+    assert excess(pid, tmp_path, cpu_seconds=100) is None
+
+
+def test_disk_space_is_that_of_all_files(group: Group, tmp_path: Path) -> None:
+    pid = group("")
+    for number in range(30):
+        path = tmp_path / f"{number % 5}/{number}"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(os.urandom(MB // 10))
+    assert excess(pid, tmp_path, scratch_bytes=2 * MB) == "scratch_limit"
+    assert excess(pid, tmp_path, scratch_bytes=4 * MB) is None
+
+
+def test_files_that_vanish_while_they_are_counted_are_left_out(tmp_path: Path) -> None:
+    for name in ("a", "b", "folder/c"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    found = guard.files(tmp_path)
+    next(found)
+    shutil.rmtree(tmp_path)
+    assert list(found) == []
 
 
 def test_each_process_steps_back_and_is_bounded_by_itself(site: Host, start: Start) -> None:
     limits = {"memory": 512 * MB, "scratch_bytes": 64 * MB, "cpu_seconds": 100}
     process = start(f"{site.url}/stall/a", limits=limits)
-    assert site.stalled.wait(20)
+    assert site.stalled.wait(PATIENCE)
     members = [pid for pid in processes() if group_of(pid) == process.pid]
     assert len(members) >= 3
     for pid in members:
@@ -126,11 +212,11 @@ def group_of(pid: int) -> int:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_the_watchman_ends_too(number: signal.Signals, site: Host, start: Start) -> None:
     process = start(f"{site.url}/stall/a")
-    assert site.stalled.wait(20)
+    assert site.stalled.wait(PATIENCE)
     parent = f"/proc/{process.pid}/task/{process.pid}/children"
     children: Callable[[], list[int]] = lambda: list(map(int, Path(parent).read_text().split()))  # noqa: E731
     everyone = children()
     assert any(os.getsid(pid) == pid for pid in everyone)
     os.kill(process.pid, number)
-    process.communicate(timeout=20)
-    until(lambda: not any(Path(f"/proc/{pid}/cmdline").exists() for pid in everyone))
+    process.communicate(timeout=PATIENCE)
+    until(lambda: not any(Path(f"/proc/{pid}/cmdline").exists() for pid in everyone), PATIENCE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -182,6 +183,106 @@ def test_a_repository_does_not_lead_out_of_the_roots(tmp_path: Path) -> None:
     for path in (pointing, borrowing, linked, common):
         assert code_of(str(path), root) == "local_path_not_allowed"
         source.parse(str(path), [root, elsewhere])
+
+
+def replace_by_link(path: Path, target: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    path.unlink(missing_ok=True)
+    path.symlink_to(target)
+
+
+READ = """
+    HEAD config packed-refs shallow refs/heads refs/heads/main refs/tags/deep/er objects
+    objects/pack objects/pack/a.pack objects/info objects/info/alternates objects/ab objects/ab/cd
+    info commondir
+"""
+
+
+@pytest.mark.parametrize("name", READ.split())
+def test_no_symlink_in_a_repository_leads_out_of_the_roots(name: str, tmp_path: Path) -> None:
+    root = tmp_path / "roots"
+    repository, elsewhere = bare(root / "a"), bare(tmp_path / "elsewhere")
+    for path in (repository / name, elsewhere / name):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    if not (elsewhere / name).exists():
+        (elsewhere / name).write_text(f"{elsewhere}\n")
+    replace_by_link(repository / name, elsewhere / name)
+    assert code_of(str(repository), root) == "local_path_not_allowed"
+    if name != "commondir":  # which names a third
+        source.parse(str(repository), [root, elsewhere])
+    between = root / "between"
+    between.mkdir()
+    (between / "link").symlink_to(elsewhere / name)
+    replace_by_link(repository / name, between / "link")
+    assert code_of(str(repository), root) == "local_path_not_allowed"
+
+
+def test_a_symlinked_folder_inside_the_roots_is_searched_too(tmp_path: Path) -> None:
+    root = tmp_path / "roots"
+    repository, between = bare(root / "a"), root / "between/deep"
+    between.mkdir(parents=True)
+    replace_by_link(repository / "objects/pack", root / "between")
+    source.parse(str(repository), [root])
+    (between / "a.pack").symlink_to(bare(tmp_path / "elsewhere") / "config")
+    assert code_of(str(repository), root) == "local_path_not_allowed"
+
+
+def test_links_that_stay_inside_and_hooks_are_no_obstacle(tmp_path: Path) -> None:
+    root = tmp_path / "roots"
+    repository = bare(root / "a")
+    replace_by_link(repository / "hooks", tmp_path / "elsewhere")
+    (repository / "loop").symlink_to(repository)
+    (repository / "dangling").symlink_to(root / "nothing")
+    source.parse(str(repository), [root])
+
+
+def test_objects_are_borrowed_inside_the_roots_however_that_is_written(tmp_path: Path) -> None:
+    root = tmp_path / "roots"
+    elsewhere = bare(tmp_path / "elsewhere") / "objects"
+    borrower = bare(root / "a") / "objects"
+    (root / "a/b/c").mkdir(parents=True)
+    (borrower / "link").symlink_to(root / "a/b/c")
+    alternates = borrower / "info/alternates"
+    for line in (
+        f"{elsewhere}",
+        "../../../elsewhere/objects",
+        "link/../../../../elsewhere/objects",
+        f"# comment\n\n{elsewhere}",
+        f"folder\r\n{elsewhere}",
+    ):
+        alternates.write_text(f"{line}\n")
+        assert code_of(f"{root}/a", root) == "local_path_not_allowed", line
+    for line in (f'"{elsewhere}"', "a\0b"):
+        alternates.write_text(f"{line}\n")
+        assert code_of(f"{root}/a", root) == "repository_not_found", line
+    # a chain, longer than git follows it
+    for number in range(10):
+        lender = bare(root / str(number)) / "objects"
+        alternates.write_text(f"{lender}\n")
+        source.parse(f"{root}/a", [root])
+        alternates = lender / "info/alternates"
+    alternates.write_text(f"{elsewhere}\n")
+    assert code_of(f"{root}/a", root) == "local_path_not_allowed"
+
+
+def test_a_pointer_is_read_as_git_reads_it(tmp_path: Path) -> None:
+    root = tmp_path / "roots"
+    elsewhere = bare(tmp_path / "elsewhere")
+    repository = bare(root / "a")
+    bare(repository / "x")
+    (repository / "x\n").mkdir()
+    # git takes all of it for one path
+    (repository / "commondir").write_text(f"x\n/../../../{elsewhere.name}\n")
+    assert code_of(str(repository), root) == "repository_not_found"
+    (repository / "commondir").write_text("x\r\n\n")
+    source.parse(str(repository), [root])
+    (repository / "commondir").write_text("../../elsewhere")
+    assert code_of(str(repository), root) == "local_path_not_allowed"
+    work = root / "work"
+    work.mkdir()
+    (work / ".git").symlink_to(elsewhere)
+    assert code_of(str(work), root) == "local_path_not_allowed"
 
 
 @pytest.mark.parametrize("name", ["missing", "folder", "file", "folder/below"])

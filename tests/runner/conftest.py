@@ -105,6 +105,11 @@ class Api:
                 (job_id,),
             )
 
+    def stop_clock(self) -> None:
+        """From now on time is what tests.advance_clock makes it: no retry begins by itself."""
+        with self.sql() as connection:
+            connection.execute("select tests.set_clock(clock_timestamp())")
+
     def rows(self, job: Mapping[str, Any]) -> tuple[int, int]:
         """How many files and symbols the tables have of the job's repository."""
         with self.sql() as connection:

@@ -7,6 +7,7 @@ import os
 import signal
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 from api import runner
 from api.client import ApiError
 from api.indexers import Indexers
+from tests.processes import kill_all
 from tests.repositories import commit
 from tests.waiting import until
 
@@ -160,6 +162,7 @@ def test_the_same_commit_again_is_completed_from_what_is_there(
         for job in (by_ref, by_commit):
             assert (job["status"], job["commit_sha"]) == ("completed", sha)
             assert job["stats"] == first["stats"] | reused
+            assert job["progress"] == first["progress"]
         assert file_rows(api) == rows
         assert api.ended(api.index(folder, ref="main"))["status"] == "failed"
 
@@ -214,10 +217,10 @@ def test_an_indexer_that_dies_ends_its_attempt_and_no_other_job(
 ) -> None:
     commit(tmp_path / "small", {"a.py": PYTHON})
     with start("run", "died without a word") as api:
+        api.stop_clock()
         job_id = api.index(slow_repository)
         api.working(job_id)
-        for process in api.processes():
-            os.kill(process, signal.SIGKILL)
+        kill_all(api.processes())
         until(lambda: api.job(job_id)["retry_at"])
         job = api.job(job_id)
         assert (job["status"], job["attempt"], job["lease_expires_at"]) == ("processing", 1, None)
@@ -230,6 +233,7 @@ def test_the_server_of_the_indexers_takes_them_with_it_and_is_replaced(
 ) -> None:
     commit(tmp_path / "small", {"a.py": PYTHON})
     with start("run", "died without a word") as api:
+        api.stop_clock()
         job_id = api.index(slow_repository)
         api.working(job_id)
         [server] = children(b"\0-m\0api.indexer\0-\0")
@@ -249,13 +253,57 @@ def test_two_indexers_that_start_at_once_share_one_server(tmp_path: Path) -> Non
             started = await asyncio.gather(*starting)
             found = len(children(b"\0-m\0api.indexer\0-\0"))
             for indexer in started:
-                await indexer.begun()
+                assert await indexer.begun(20)
                 await indexer.kill()
             return found
         finally:
             await indexers.close()
 
     assert asyncio.run(servers()) == 1
+
+
+def test_a_server_that_stands_still_is_replaced(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "_START_SECONDS", 1.0)
+    commit(tmp_path / "small", {"a.py": PYTHON})
+    with start() as api:
+        api.stop_clock()
+        [server] = until(lambda: children(b"\0-m\0api.indexer\0-\0"))
+        os.kill(server, signal.SIGSTOP)
+        job_id = api.index(tmp_path / "small")
+        job = until(lambda: waiting_after(api, job_id, 1))
+        assert job["last_error"] == "The indexer did not start."
+        with api.sql() as connection:
+            connection.execute("select tests.advance_clock('10 seconds')")
+        monkeypatch.undo()
+        assert api.ended(job_id)["status"] == "completed"
+
+
+def test_an_indexer_whose_watchman_is_gone_ends_all_the_same(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "_SLACK_SECONDS", 1.0)
+    commit(tmp_path / "stalls", {"stall.py": "a=>" * 300_000})
+    with start(runner_job_seconds=3) as api:
+        job_id = api.index(tmp_path / "stalls")
+        until(lambda: watchmen(api))
+        kill_all(watchmen(api))
+        job = api.ended(job_id)
+        assert job["status"] == "failed"
+        assert job["error_message"] == "Indexing took longer than the 3 seconds it may take."
+        until(lambda: not api.processes())
+
+
+def watchmen(api: Any) -> list[int]:
+    """Those processes of the indexers that left their group to watch it."""
+    found = []
+    for pid in (processes := api.processes()):
+        with suppress(OSError):
+            parent = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+            if parent in processes and os.getpgid(pid) == pid:
+                found.append(pid)
+    return found
 
 
 def children(words: bytes) -> list[int]:
@@ -276,6 +324,7 @@ def test_a_host_that_is_not_reached_is_tried_again_until_the_attempts_are_used_u
 ) -> None:
     settings = {"git_base_url": "https://127.0.0.1:1/", "git_trusted_hosts": ("127.0.0.1:1",)}
     with start("run", **settings) as api, api.sql() as connection:
+        api.stop_clock()
         job_id = api.client.create_index_job({"repository": "nobody/home"}).answer["jobId"]
         for attempt in (1, 2):
             job = until(lambda n=attempt: waiting_after(api, job_id, n))
@@ -299,6 +348,7 @@ def test_a_job_that_another_runner_left_is_taken_up(
     monkeypatch.setattr(runner, "_RESCUE_SECONDS", 0.1)
     commit(tmp_path / "small", {"a.py": PYTHON})
     with start("first", runner_concurrency=0) as api, api.sql() as connection:
+        api.stop_clock()
         job_id = api.index(tmp_path / "small")
         connection.execute(
             "select from public.update_job_status("
@@ -320,7 +370,8 @@ def test_the_indexer_does_not_inherit_our_secrets(
     with start() as api:
         api.working(api.index(slow_repository))
         for process in api.processes():
-            assert b"SECRET" not in Path(f"/proc/{process}/environ").read_bytes()
+            with suppress(OSError):  # it has ended
+                assert b"SECRET" not in Path(f"/proc/{process}/environ").read_bytes()
 
 
 def test_a_job_that_was_taken_over_is_dropped_without_a_trace(
@@ -329,18 +380,23 @@ def test_a_job_that_was_taken_over_is_dropped_without_a_trace(
     with start() as api:
         job_id = api.index(slow_repository)
         api.working(job_id)
-        with api.sql() as connection, connection.transaction():
-            connection.execute(
-                "update public.index_jobs set lease_expires_at = clock_timestamp() where id = %s",
-                (job_id,),
-            )
-            connection.execute(
-                "select from public.claim_index_job(p_worker_id => 'thief', p_lease => '1 hour')"
-            )
+        take_over(api, job_id)
         until(lambda: not api.processes() and not api.scratch())
         job = api.job(job_id)
         assert (job["status"], job["attempt"], job["worker_id"]) == ("processing", 2, "thief")
         assert api.rows(job) == (0, 0)
+
+
+def take_over(api: Any, job_id: str) -> None:
+    """Another worker has the job, as if its lease had run out."""
+    with api.sql() as connection, connection.transaction():
+        connection.execute(
+            "update public.index_jobs set lease_expires_at = clock_timestamp() where id = %s",
+            (job_id,),
+        )
+        connection.execute(
+            "select from public.claim_index_job(p_worker_id => 'thief', p_lease => '1 hour')"
+        )
 
 
 def test_a_user_who_asks_to_cancel_gets_a_cancelled_job(
@@ -400,10 +456,10 @@ def test_no_row_stays_of_an_indexer_that_dies_while_its_rows_are_stored(
     start: Start, slow_repository: Path, storing_ahead: Callable[[Any], bool]
 ) -> None:
     with start("run", "died without a word") as api:
+        api.stop_clock()
         job_id = api.index(slow_repository)
         until(lambda: storing_ahead(api))
-        for process in api.processes():
-            os.kill(process, signal.SIGKILL)
+        kill_all(api.processes())
         job = until(lambda: waiting_after(api, job_id, 1))
         assert job["status"] == "processing"
         until(lambda: not storing_ahead(api))
@@ -420,6 +476,35 @@ def test_an_outage_while_rows_are_stored_ahead_delays_a_job_and_nothing_else(
             pass
         job = api.ended(job_id)
         assert (job["status"], job["attempt"]) == ("completed", 1)
+        assert job["progress"] == {"phase": "symbols", "done": 1200, "total": 1200}
+        assert api.rows(job) == (1200, 1200)
+
+
+def test_no_row_stays_of_a_job_that_is_taken_over_while_its_rows_are_stored(
+    start: Start, slow_repository: Path, storing_ahead: Callable[[Any], bool]
+) -> None:
+    with start() as api:
+        job_id = api.index(slow_repository)
+        until(lambda: storing_ahead(api))
+        take_over(api, job_id)
+        until(lambda: not api.processes() and not api.scratch() and not storing_ahead(api))
+        job = api.job(job_id)
+        assert (job["status"], job["attempt"], job["worker_id"]) == ("processing", 2, "thief")
+        assert api.rows(job) == (0, 0)
+
+
+def test_a_shutdown_while_rows_are_stored_hands_the_job_back_without_them(
+    start: Start, slow_repository: Path, storing_ahead: Callable[[Any], bool]
+) -> None:
+    with start() as api:
+        job_id = api.index(slow_repository)
+        until(lambda: storing_ahead(api))
+    before = "select status || ' ' || attempt from public.index_jobs where id = %s"
+    assert api.value(before, job_id) == "processing 1"
+    assert api.value("select count(*) from public.indexed_files") == 0
+    with start() as api:
+        job = api.ended(job_id)
+        assert (job["status"], job["attempt"]) == ("completed", 2)
         assert api.rows(job) == (1200, 1200)
 
 
@@ -429,7 +514,7 @@ def test_a_shutdown_hands_back_what_runs_and_the_next_process_goes_on_at_once(
     with start() as api:
         job_id = api.index(slow_repository)
         api.working(job_id)
-    assert not api.processes()
+    until(lambda: not api.processes())
     assert not list(api.run_dir.glob("scratch/*/"))
     with start() as api:
         job = api.ended(job_id)

@@ -80,7 +80,7 @@ def found(
     lines = [f"1\tf{n}\tfunction\t{n}\t{n}\t\\N\n" for n in range(1, symbols + 1)]
     (folder / "symbols").write_text("".join(lines))
     (folder / "gone").write_text("".join(f"{id_}\n" for id_ in gone))
-    figures = {"files_indexed": 1, "symbols_extracted": symbols} | stats
+    figures = {"files_indexed": 1, "files_skipped": 0, "symbols_extracted": symbols} | stats
     commit = hashlib.sha1(f"{name} {symbols}".encode()).hexdigest()
     return Index(folder / "files", folder / "symbols", folder / "gone", base, commit, figures)
 
@@ -93,6 +93,7 @@ def complete(do: Do, job: Job, index: Index | Base, extractor: str = "x") -> boo
             index,
             extractor=extractor,
             worker_id="me",
+            lease=timedelta(minutes=1),
             progress=lambda: ("symbols", 1, 1),
         )
     )

@@ -18,6 +18,7 @@ from psycopg import sql
 
 from db.local.fetch import postgrest
 from db.local.postgres import Server, die_with_parent
+from tests.ports import kept_port
 
 LOGIN = "test_authenticator"
 _PATIENCE = 30.0
@@ -42,7 +43,14 @@ def run_bare(server: Server, database: str, jwt_secret: str, options: str = "") 
     Its login is as Supabase's authenticator: it may become anon, authenticated and service_role.
     """
     _make_login(server)
-    own_port = _free_port()
+    with kept_port() as port, _process(server, database, jwt_secret, options, port) as address:
+        yield address
+
+
+@contextmanager
+def _process(
+    server: Server, database: str, jwt_secret: str, options: str, port: int
+) -> Iterator[str]:
     settings = {
         "PGRST_DB_URI": psycopg.conninfo.make_conninfo(
             server.url(database, LOGIN), options=options
@@ -53,7 +61,7 @@ def run_bare(server: Server, database: str, jwt_secret: str, options: str = "") 
         "PGRST_JWT_SECRET": jwt_secret,
         "PGRST_JWT_AUD": "authenticated",
         "PGRST_SERVER_HOST": "127.0.0.1",
-        "PGRST_SERVER_PORT": str(own_port),
+        "PGRST_SERVER_PORT": str(port),
     }
     process = subprocess.Popen(
         [postgrest()],
@@ -64,7 +72,7 @@ def run_bare(server: Server, database: str, jwt_secret: str, options: str = "") 
         preexec_fn=die_with_parent(),  # noqa: PLW1509
     )
     try:
-        address = f"http://127.0.0.1:{own_port}"
+        address = f"http://127.0.0.1:{port}"
         _wait_until_it_knows_the_schema(process, address)
         yield address
     finally:
@@ -86,17 +94,11 @@ def _make_login(server: Server) -> None:
         )
 
 
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
-
-
 def _wait_until_it_knows_the_schema(process: subprocess.Popen[str], address: str) -> None:
     deadline = time.monotonic() + _PATIENCE
     while process.poll() is None and time.monotonic() < deadline:
         try:
-            answer = httpx2.post(f"{address}/rpc/no_such_function", json={}, timeout=5)
+            answer = httpx2.post(f"{address}/rpc/no_such_function", json={}, timeout=_PATIENCE)
         except httpx2.TransportError:
             time.sleep(0.02)
             continue

@@ -276,7 +276,7 @@ def test_a_bug_of_ours_is_500_in_four_strings(own_rest: Callable[..., Api]) -> N
 
 
 def test_a_statement_that_takes_too_long_is_cancelled(own_rest: Callable[..., Api]) -> None:
-    api = own_rest(statement_timeout_seconds=0.1)
+    api = own_rest(statement_timeout_seconds=2)
     with api.sql() as connection:
         connection.execute(
             "create function public.sleeper() returns void language sql volatile"

@@ -1,0 +1,95 @@
+"""The Makefile: what its targets are, and the hook that one of them sets up."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+TARGETS = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.M)
+
+
+def make(*arguments: str, folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    command = ["make", "--no-print-directory", *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
+def test_help_lists_every_target() -> None:
+    assert re.findall(r"^  make ([a-z]+)  +\S", make("help").stdout, re.M) == TARGETS
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_every_target_has_commands_that_a_shell_can_read(target: str) -> None:
+    planned = make("--dry-run", "--always-make", target, "name=x")
+    assert planned.returncode == 0, planned.stderr
+    shell = subprocess.run(
+        ["sh", "-n"], input=planned.stdout, capture_output=True, text=True, check=False
+    )
+    assert (shell.returncode, shell.stderr) == (0, "")
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A repository of the files that are here now, in this environment."""
+    folder = tmp_path / "checkout"
+    listed = ["git", "-C", ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    for name in subprocess.run(listed, capture_output=True, text=True, check=True).stdout.split(
+        "\0"
+    ):
+        if name and (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(ROOT / name, folder / name)
+    environment = folder / ".venv"
+    environment.mkdir()
+    for part in ("bin", "lib", "pyvenv.cfg"):
+        (environment / part).symlink_to(Path(sys.prefix) / part)
+    for stamp in ("app", "test"):
+        (environment / stamp).touch()
+    git(folder, "init", "--quiet")
+    git(folder, "add", "--all")
+    git(folder, "commit", "--quiet", "--message=x")
+    return folder
+
+
+def git(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    author = ("-c", "user.name=t", "-c", "user.email=t@example.com")
+    return subprocess.run(
+        ["git", "-C", folder, *author, *arguments], capture_output=True, text=True, check=False
+    )
+
+
+def test_the_hook_commits_what_was_checked_and_nothing_else(checkout: Path) -> None:
+    assert make("hooks", folder=checkout).returncode == 0
+
+    def commit() -> subprocess.CompletedProcess[str]:
+        return git(checkout, "commit", "--allow-empty", "--message=y")
+
+    function = checkout / "db/functions/get_job_status.sql"
+    text = function.read_text()
+    function.write_text(text + "-- not staged\n")
+    refused = commit()
+    assert refused.returncode == 1
+    assert "db/functions/get_job_status.sql\ngit add these first" in refused.stderr
+    function.write_text(text)
+
+    new = checkout / "supabase/migrations/20990101000000_new.sql"
+    new.touch()
+    refused = commit()
+    assert refused.returncode == 1
+    assert "supabase/migrations/20990101000000_new.sql\ngit add these first" in refused.stderr
+    new.unlink()
+
+    (checkout / "api/unused.py").write_text("import os\n")
+    git(checkout, "add", "api/unused.py")
+    refused = commit()
+    assert refused.returncode == 1
+    assert "F401" in refused.stdout + refused.stderr
+    git(checkout, "rm", "--quiet", "--force", "api/unused.py")
+
+    accepted = commit()
+    assert accepted.returncode == 0, accepted.stdout + accepted.stderr
