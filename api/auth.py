@@ -101,7 +101,7 @@ class Authenticator:
                 "The keys that check tokens cannot be fetched right now.",
                 headers={"Retry-After": "5"},
             ) from error
-        except ValueError as error:
+        except (ValueError, OverflowError, RecursionError) as error:  # of what is in the token
             raise jwt.DecodeError(str(error)) from error
 
     async def _claims(self, token: str) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 
 from api.errors import Problem, from_database
 from api.settings import Settings
+from api.turns import Turns
 
 logger = logging.getLogger(__name__)
 
@@ -154,6 +155,7 @@ class DatabaseRpc:
         self._statement_timeout = settings.statement_timeout_seconds
         self._at_work = 0  # connections on which a statement runs
         self._alive_at = 0.0  # when one of them had run its statement
+        self._turns = Turns(max(1, settings.database_pool_size // 2))
         self._pool: AsyncConnectionPool[psycopg.AsyncConnection[TupleRow]] = AsyncConnectionPool(
             _conninfo(url, settings.statement_timeout_seconds),
             # to prepare a statement is a round trip, and behind a transaction pooler an error
@@ -192,6 +194,8 @@ class DatabaseRpc:
     ) -> Called:
         """A function that users may execute; the last two arguments are of api_call_function.
 
+        No quota counts it, so a user has one call at a time, and all have half of the pool.
+
         Raises: psycopg.Error for what the function raises, and as the class says.
         """
         arguments = {
@@ -202,7 +206,8 @@ class DatabaseRpc:
             "p_query": p_query,
         }
         try:
-            return Called(*await self._fetch(_CALL_FUNCTION, arguments))
+            async with self._turns.of(p_claims or "", self._statement_timeout):
+                return Called(*await self._fetch(_CALL_FUNCTION, arguments))
         except psycopg.Error as error:
             if error.diag.context is not None:  # it comes from inside of the function
                 raise

@@ -189,7 +189,8 @@ def list_request(query: Iterable[tuple[str, str]]) -> ListRequest:
         repository=given.get("repository"),
         status=given.get("status"),
         since=_since(given.get("since")),
-        cursor=given.get("cursor"),
+        # a + that was sent as it is arrives as a space, and no cursor has one
+        cursor=given["cursor"].replace(" ", "+") if "cursor" in given else None,
         limit=_limit(given.get("limit")),
     )
 

@@ -18,6 +18,7 @@ from pydantic import SecretStr
 from starlette.applications import Starlette
 
 from api.app import create_app
+from api.http_protocol import BoundedProtocol
 from api.indexer.protocol import Limits
 from api.runner import Runner
 from api.settings import Settings, is_loopback
@@ -136,6 +137,8 @@ class Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app,
+                http=BoundedProtocol,
+                ws="none",
                 lifespan="on",
                 log_config=None,
                 access_log=False,

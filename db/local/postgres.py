@@ -189,6 +189,10 @@ def _start(
     options = {
         "timezone": "UTC",
         "log_timezone": "UTC",
+        # polls write too (the quota), and would wait while a large job has a new segment of WAL
+        # filled with zeros and synced
+        "wal_buffers": "32MB",
+        "wal_init_zero": "off",
         **settings,
         "listen_addresses": HOST,
         "unix_socket_directories": str(socket_dir),

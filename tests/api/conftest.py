@@ -23,6 +23,7 @@ import uvicorn
 from psycopg.rows import TupleRow
 
 from api.app import Background, create_app
+from api.http_protocol import BoundedProtocol
 from api.settings import Settings
 from db.local import stack
 from db.local.postgres import Server, run
@@ -173,7 +174,10 @@ def serve(place: Place, background: Sequence[Background] = (), **changes: Any) -
     app = create_app(settings, background=background, kick=lambda: kicks.append(None))
     collector = _Collector()
     listener = socket.create_server(("127.0.0.1", 0))
-    server = _Server(uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=5))
+    config = uvicorn.Config(
+        app, http=BoundedProtocol, ws="none", log_config=None, timeout_graceful_shutdown=5
+    )
+    server = _Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     logging.getLogger().addHandler(collector)
     try:

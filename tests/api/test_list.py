@@ -66,6 +66,15 @@ def test_pages_follow_each_other_while_jobs_arrive(
     assert len(seen) == len(set(seen)) == len(jobs)
 
 
+def test_a_cursor_works_as_it_stands_in_the_body(api: Api, alice: Tenant, jobs: list[str]) -> None:
+    first = api.get("/jobs?limit=2", alice)
+    cursor, link = first.json()["next_cursor"], following(first)
+    assert link and "+" in cursor and "+" not in link
+    expected = listed(api.get(link, alice))
+    assert expected
+    assert listed(api.get(f"/jobs?limit=2&cursor={cursor}", alice)) == expected
+
+
 def test_an_organization_is_a_scope_of_its_own(api: Api, alice: Tenant) -> None:
     bob = api.tenant()
     slug = api.organization(alice, bob)

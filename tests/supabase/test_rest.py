@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import Any
 from urllib.parse import quote
+from uuid import uuid4
 
 import httpx2
+import psycopg
 import pytest
+from psycopg.rows import TupleRow
 
 from tests.api.conftest import Api, serve
 from tests.supabase.conftest import token
+from tests.waiting import until
 
 
 @pytest.fixture(scope="module")
@@ -285,3 +290,55 @@ def test_a_statement_that_takes_too_long_is_cancelled(own_rest: Callable[..., Ap
         )
     answer = call(api, "sleeper")
     assert (answer.status_code, strings(answer)["code"]) == (500, "57014")
+
+
+WAITER = """
+    create function public.waiter() returns integer language plpgsql volatile
+      as $$ begin perform pg_advisory_xact_lock_shared(7); return 1; end $$;
+    grant execute on function public.waiter() to authenticated"""
+
+
+def test_the_calls_of_one_user_leave_the_pool_to_the_others(own_rest: Callable[..., Api]) -> None:
+    api = own_rest(statement_timeout_seconds=60)
+    mallory = str(uuid4())
+    with (
+        api.sql() as connection,
+        psycopg.connect(api.place.url) as locker,
+        ThreadPoolExecutor(20) as threads,
+    ):
+        connection.execute(WAITER)
+        locker.execute("select pg_advisory_xact_lock(7)")
+        waiting = [threads.submit(call, api, "waiter", sub=mallory) for _ in range(20)]
+        until(lambda: waiters(connection) == 1)
+        for _ in range(8):  # as many as the pool has, and as many again
+            assert call(api, "list_api_keys").status_code == 200
+            assert api.client.get("/ready").status_code == 200
+        assert waiters(connection) == 1
+        locker.rollback()
+        assert {answer.result().text for answer in waiting} == {"1"}
+
+
+def waiters(connection: psycopg.Connection[TupleRow]) -> int:
+    row = connection.execute(
+        "select count(*) from pg_stat_activity where usename = 'index_jobs_api'"
+        " and datname = current_database() and wait_event = 'advisory'"
+    ).fetchone()
+    assert row
+    return int(row[0])
+
+
+def test_a_call_whose_turn_does_not_come_is_503(own_rest: Callable[..., Api]) -> None:
+    api = own_rest(statement_timeout_seconds=2, database_pool_size=2)
+    with (
+        api.sql() as connection,
+        psycopg.connect(api.place.url) as locker,
+        ThreadPoolExecutor(6) as threads,
+    ):
+        connection.execute(WAITER)
+        locker.execute("select pg_advisory_xact_lock(7)")
+        calls = [threads.submit(call, api, "waiter", sub=str(uuid4())) for _ in range(6)]
+        ended = {answer.status_code: answer for answer in (each.result() for each in calls)}
+    assert set(ended) == {500, 503}  # those who had a turn, and were ended, and those who had none
+    assert ended[503].headers["retry-after"] == "1"
+    assert strings(ended[503])["message"] == "The database was too busy to answer in time."
+    assert call(api, "list_api_keys").status_code == 200
