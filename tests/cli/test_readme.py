@@ -26,8 +26,8 @@ def own(new_database: Callable[..., Database]) -> Iterator[Database]:
     database = new_database(migrated=False)
     yield database
     with psycopg.connect(database.url, autocommit=True) as connection:
-        connection.execute("drop role app_api")
-        connection.execute("drop role app_worker")
+        connection.execute("drop role if exists app_api")
+        connection.execute("drop role if exists app_worker")
 
 
 def blocks(database: Database, port: int) -> list[str]:
