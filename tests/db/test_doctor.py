@@ -321,7 +321,7 @@ def test_a_stuck_job_is_named_and_can_be_given_up_or_claimed(
 def test_an_ordinary_owner_sees_stuck_jobs_and_keeps_no_role(new_database: Any) -> None:
     database = new_database(18, "ordinary", migrated=False)
     migrate.apply(database.migrator_url)
-    execute(database.url, "revoke service_role from migrator")
+    execute(database.url, "revoke service_role from migrator cascade")
     execute(
         database.url, "grant service_role to migrator with admin option, inherit false, set false"
     )
