@@ -74,6 +74,7 @@ hooks: .venv/test  ## Have git run make check before each commit
 	@chmod +x "$$(git rev-parse --git-path hooks/pre-commit)"
 
 clean:  ## Remove what was built, and the data in .run
+	@$(PYTHON) -m db.local.lock .run
 	@rm -rf .venv .run dist build
 
 # --- what the others need ---

@@ -33,7 +33,7 @@ from api.errors import (
     rest_internal,
 )
 from api.rpc import DatabaseRpc, Rpc
-from api.settings import Settings
+from api.settings import Settings, or_exit, read
 from db.migrate import newest_version
 
 logger = logging.getLogger(__name__)
@@ -62,14 +62,17 @@ def create_app(
     background: Sequence[Background] = (),
     kick: Callable[[], None] = lambda: None,
 ) -> Starlette:
-    """The application; without `settings`, of the environment.
+    """The application; without `settings`, of the environment, as uvicorn --factory runs it.
 
+    A wrong setting is a SettingError, or in the environment the end of the process (SystemExit).
     Its lifespan opens the transport, which does not wait for the database, then enters each of
     `background`, and leaves them in reverse before the transport closes. With SUPABASE_URL there is
     no /rest/v1 here: Supabase has it. `kick` is called on the
     event loop after each 202 of POST /index; it must neither block nor raise.
     """
-    settings = settings or Settings()
+    if settings is None:
+        with or_exit():
+            return create_app(read(), background=background, kick=kick)
     rpc = _rpc(settings)
 
     @asynccontextmanager
@@ -123,7 +126,7 @@ def create_app(
 
 
 def _rpc(settings: Settings) -> Rpc:
-    """The transport that is set up; API_DATABASE_URL wins. Raises ValueError without any."""
+    """The transport that is set up; API_DATABASE_URL wins. Raises SettingError without any."""
     if settings.api_database_url:
         return DatabaseRpc(settings.api_database_url, settings)
     from api.rpc_supabase import SupabaseRpc  # noqa: PLC0415  (doubles the time to start)

@@ -5,8 +5,9 @@ A 429 and a 503 are waited out as Retry-After says, as long as the caller's pati
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Literal, Self, cast
@@ -33,12 +34,35 @@ class ApiError(Exception):
     """A sentence for the person at the terminal, and the exit code that goes with it."""
 
     def __init__(
-        self, message: str, *, exit_code: int, code: str = "", retry_after: float = 0.0
+        self,
+        message: str,
+        *,
+        exit_code: int,
+        code: str = "",
+        field: str = "",
+        retry_after: float = 0.0,
     ) -> None:
-        super().__init__(message)
+        super().__init__(message_about(field, message, field))
+        self.message = message
         self.exit_code = exit_code
         self.code = code
+        self.field = field
         self.retry_after = retry_after
+
+    def in_words(self, words: Mapping[str, str]) -> ApiError:
+        """The same of what the person typed, where `words` has it, instead of the API's field."""
+        text = message_about(self.field, self.message, words.get(self.field, self.field))
+        return ApiError(
+            text, exit_code=self.exit_code, code=self.code, retry_after=self.retry_after
+        )
+
+
+def message_about(field: str, message: str, word: str) -> str:
+    """A message about a field, if there is one, with `word` for it at its head, or before it."""
+    if not field:
+        return message
+    begins = re.match(rf"{re.escape(field).replace('_', '[_-]')}(?= )", message, re.IGNORECASE)
+    return f"{word}{message[begins.end() :]}" if begins else f"{word}: {message}"
 
 
 @dataclass(frozen=True)
@@ -140,19 +164,27 @@ class Client:
     ) -> httpx.Response:
         """Waits for a quota to come back; with `for_ever` however long, and for a lost API too."""
         gives_up = time.monotonic() + _OUTAGE_SECONDS
+        said = ""
         while True:
             try:
-                return self._call(method, path, **arguments)
+                response = self._call(method, path, **arguments)
+                if said:
+                    self.waiting("The API answers again.")
+                return response
             except ApiError as error:
+                seconds = max(1.0, error.retry_after)
                 if error.exit_code == QUOTA:
                     worth_it = for_ever or error.retry_after <= _SHORT_WAIT
+                    going_on = f"Going on in {_span(seconds)}."
                 else:
-                    outage = error.exit_code == UNREACHABLE
-                    worth_it = outage and for_ever and time.monotonic() < gives_up
+                    left = gives_up - time.monotonic()
+                    worth_it = error.exit_code == UNREACHABLE and for_ever and left > 0
+                    going_on = f"Trying on for up to {_span(left)}."
                 if not worth_it:
                     raise
-                seconds = max(1.0, error.retry_after)
-                self.waiting(f"{error} Going on in {_span(seconds)}.")
+                if str(error) != said:
+                    said = str(error)
+                    self.waiting(f"{said} {going_on}")
                 time.sleep(seconds)
 
     def _call(self, method: Literal["GET", "POST"], path: str, **arguments: Any) -> httpx.Response:
@@ -192,12 +224,12 @@ def _refusal(response: httpx.Response) -> ApiError:
         code, field = problem.get("code", ""), problem.get("field")
     except (ValueError, KeyError, TypeError):
         words, code, field = [f"The API answered {response.status_code}."], "", None
-    sentence = " ".join(str(word) for word in words if word)
     status = response.status_code
     return ApiError(
-        f"{field}: {sentence}" if field else sentence,
+        " ".join(str(word) for word in words if word),
         exit_code=_EXIT_CODES.get(status, UNREACHABLE if status >= 500 else FAILED),
-        code=code,
+        code=str(code),
+        field=str(field or ""),
         retry_after=_number(response, "Retry-After"),
     )
 

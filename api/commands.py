@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -23,15 +24,16 @@ import psycopg
 import typer
 from dotenv import dotenv_values
 from psycopg.conninfo import conninfo_to_dict
-from pydantic import ValidationError
 
 from api import client as exits
 from api import demo as demonstration
+from api import repository as repositories
 from api import serve as server
-from api.client import ApiError, Client
+from api import settings as configuration
+from api.client import ApiError, Client, message_about
 from api.schema import UNFINISHED, IndexJob
-from api.settings import Settings
-from api.terminal import Terminal, summary
+from api.settings import SettingError, Settings
+from api.terminal import Terminal, program, summary
 from db import doctor as surgery
 from db import migrate as migrations
 from db import project as supabase
@@ -51,6 +53,27 @@ _EXIT_CODES = f"""Exit codes:
 {exits.QUOTA} the hour's requests are used up ·
 130 interrupted by Ctrl-C"""
 
+_KEY_CODES = f"""Exit codes: 0 done · {exits.FAILED} it did not work · {exits.USAGE} wrong usage ·
+{exits.NOT_FOUND} the user has no such key · 130 interrupted by Ctrl-C"""
+_DEV_CODES = f"""Exit codes: 0 done · {exits.FAILED} it did not work · {exits.USAGE} wrong usage ·
+130 interrupted by Ctrl-C"""
+_PROJECT_CODES = f"""Exit codes: 0 copied, nothing to copy, or --dry-run ·
+{exits.FAILED} not copied: it did not work, you said no, or nobody could be asked (say --yes) ·
+{exits.USAGE} wrong usage · 130 interrupted by Ctrl-C"""
+
+# a field of the API or the database -> what a person types for it
+_INDEX_WORDS = {
+    "repository": "REPOSITORY",
+    "localPath": "REPOSITORY",
+    "git_url": "REPOSITORY",
+    "ref": "--ref",
+    "commit_sha": "--commit",
+    "organization": "--organization",
+    "idempotency_key": "--idempotency-key",
+}
+_KEY_WORDS = {"name": "NAME", "expires_at": "--expires"}
+_DEMO_WORDS = {"repository": "REPO", "localPath": "REPO", "git_url": "REPO"}
+
 app = typer.Typer(
     help="Index git repositories and watch the jobs; run the stack for development.",
     epilog=_EXIT_CODES,
@@ -59,9 +82,16 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-keys = typer.Typer(help="Make, list and revoke API keys, by the database.", no_args_is_help=True)
-
-projects = typer.Typer(help="Install the migrations in a Supabase project.", no_args_is_help=True)
+keys = typer.Typer(
+    help="Make, list and revoke API keys, by the database.",
+    epilog=_KEY_CODES,
+    no_args_is_help=True,
+)
+projects = typer.Typer(
+    help="Install the migrations in a Supabase project.",
+    epilog=_PROJECT_CODES,
+    no_args_is_help=True,
+)
 
 _CLIENT, _DEV = "The API", "Development"
 app.add_typer(keys, name="keys", rich_help_panel=_CLIENT)
@@ -107,6 +137,7 @@ def run() -> int:
     except ApiError as error:
         return _complain(str(error), error.exit_code)
     except (
+        SettingError,
         StackError,
         PostgresError,
         migrations.MigrationError,
@@ -132,6 +163,7 @@ def _complain(sentence: str, code: int) -> int:
 
 @app.command(rich_help_panel=_CLIENT, epilog=_EXIT_CODES)
 def index(
+    context: typer.Context,
     repository: Annotated[
         str, typer.Argument(help="owner/name, an https URL, or a folder on the API's machine.")
     ],
@@ -159,17 +191,25 @@ def index(
     request = _request(repository, name)
     options = {"ref": ref, "commit_sha": commit, "organization": organization}
     request |= {field: value for field, value in options.items() if value is not None}
+    terminal = Terminal()
     with _client(api_url, api_key, user) as client:
-        created = client.create_index_job(request, idempotency_key=idempotency_key)
+        try:
+            created = client.create_index_job(request, idempotency_key=idempotency_key)
+        except ApiError as error:
+            raise _refusal(error, request, name) from None
+        again = _watch_command(context, created.job_id)
         if watch:
-            Terminal().say(f"  job {created.job_id}")
-            _watch(client, created.job_id, as_json)
+            terminal.say(f"  job {created.job_id}")
+            _watch(client, created.job_id, as_json, again)
         print(json.dumps(created.answer) if as_json else created.job_id)
+        terminal.hint(again)
 
 
 @app.command(rich_help_panel=_CLIENT, epilog=_EXIT_CODES)
 def status(
+    context: typer.Context,
     job_id: JobId,
+    *,
     as_json: Json = False,
     api_url: ApiUrl = None,
     api_key: ApiKey = None,
@@ -177,12 +217,17 @@ def status(
 ) -> None:
     """Print how a job stands now."""
     with _client(api_url, api_key, user) as client:
-        _print_job(client.get_job_status(job_id), as_json)
+        job = client.get_job_status(job_id)
+    _print_job(job, as_json)
+    if job["status"] in UNFINISHED:
+        Terminal().hint(_watch_command(context, job_id))
 
 
 @app.command(rich_help_panel=_CLIENT, epilog=_EXIT_CODES)
 def watch(
+    context: typer.Context,
     job_id: JobId,
+    *,
     as_json: Json = False,
     api_url: ApiUrl = None,
     api_key: ApiKey = None,
@@ -190,17 +235,39 @@ def watch(
 ) -> None:
     """Follow a job to its end; exit code 0 when it completed, 1 when it failed or was cancelled."""
     with _client(api_url, api_key, user) as client:
-        _watch(client, job_id, as_json)
+        _watch(client, job_id, as_json, _watch_command(context, job_id))
 
 
-def _watch(client: Client, job_id: str, as_json: bool) -> None:
-    with Terminal().following() as view:
-        client.waiting = view.note
-        for job in client.follow(job_id):
-            if job["status"] in UNFINISHED:
-                view.show(job)
+def _watch(client: Client, job_id: str, as_json: bool, again: str) -> None:
+    terminal = Terminal()
+    try:
+        with terminal.following() as view:
+            client.waiting = view.note
+            for job in client.follow(job_id):
+                if job["status"] in UNFINISHED:
+                    view.show(job)
+    except KeyboardInterrupt:
+        terminal.say(f"  the job goes on; to watch it again: {again}")
+        raise typer.Exit(130) from None
+    except ApiError as error:
+        if error.exit_code != exits.UNREACHABLE:
+            raise
+        raise ApiError(
+            f"{error} Once it answers, watch the job again: {again}", exit_code=error.exit_code
+        ) from None
     _print_job(job, as_json)
     raise typer.Exit(0 if job["status"] == "completed" else exits.FAILED)
+
+
+def _watch_command(context: typer.Context, job_id: str) -> str:
+    """What to type to watch the job, with the flags that were given here."""
+    words = [program(), "watch", job_id]
+    for name in ("user", "api_url", "api_key"):
+        source = context.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            value = "KEY" if name == "api_key" else context.params[name]
+            words += [f"--{name.replace('_', '-')}", value]
+    return shlex.join(words)
 
 
 def _print_job(job: IndexJob, as_json: bool) -> None:
@@ -210,35 +277,49 @@ def _print_job(job: IndexJob, as_json: bool) -> None:
 def _request(repository: str, name: str | None) -> dict[str, str]:
     """The body of POST /index: a path that exists here is a folder, all else the API's to judge."""
     try:
-        path = Path(repository).expanduser()
-        is_folder = repository != "" and path.is_dir()
-        real = path.resolve()
-    except (OSError, RuntimeError):  # a name too long, links in a circle, no such user's home
-        return {"repository": name or repository}
-    if not (is_folder or repository.startswith(("/", "./", "../"))):
-        return {"repository": name or repository}
-    return {"repository": name or demonstration.local_name(real), "localPath": str(real)}
+        folder = repositories.folder(repository)
+    except StackError as error:
+        raise ApiError(str(error), exit_code=exits.USAGE) from None
+    if folder is None and repository.startswith("/"):
+        folder = Path(repository)  # the API may be on another machine
+    if folder is not None:
+        return {"repository": name or repositories.local_name(folder), "localPath": str(folder)}
+    if repositories.is_path(repository):
+        raise ApiError(f"There is no folder {repository}.", exit_code=exits.USAGE)
+    return {"repository": name or repository}
+
+
+def _refusal(error: ApiError, request: Mapping[str, str], name: str | None) -> ApiError:
+    """What the API refused, in the words of the command line."""
+    if error.code == "repository_url_differs" and "localPath" in request:
+        return ApiError(
+            f"Another folder was indexed as {request['repository']}: "
+            "give this one a name of its own by --name, such as local/other.",
+            exit_code=error.exit_code,
+        )
+    return error.in_words(_INDEX_WORDS | ({"repository": "--name"} if name else {}))
 
 
 def _client(url: str | None, key: str | None, user: str) -> Client:
-    file = _dev_env()
-    url = url or file.get("API_URL")
+    file = _settings().run_dir.absolute() / "dev.env"
+    kept = _dev_env(file)
+    url = url or kept.get("API_URL")
     if not url:
         raise ApiError(
-            "There is no API to ask: start one (make serve), or name it by --api-url or API_URL.",
+            f"There is no API to ask, for there is no {file}: start one (make serve), run this in "
+            "its folder or with its RUN_DIR=, or name it by --api-url or API_URL.",
             exit_code=exits.UNREACHABLE,
         )
-    key = key or file.get(f"{user.upper()}_KEY")
+    key = key or kept.get(f"{user.upper()}_KEY")
     if not key:
         raise ApiError(
-            f"There is no key of {user} in dev.env: give one by --api-key or API_KEY.",
+            f"There is no key of {user} in {file}: give one by --api-key or API_KEY.",
             exit_code=exits.NO_ACCESS,
         )
     return Client(url, key, waiting=Terminal().say)
 
 
-def _dev_env() -> Mapping[str, str | None]:
-    file = _settings().run_dir / "dev.env"
+def _dev_env(file: Path) -> Mapping[str, str | None]:
     try:
         return dotenv_values(file, interpolate=False)
     except UnicodeDecodeError:
@@ -248,7 +329,7 @@ def _dev_env() -> Mapping[str, str | None]:
 # --- keys ----------------------------------------------------------------------------------------
 
 
-@keys.command("create")
+@keys.command("create", epilog=_KEY_CODES)
 def create_key(
     name: Annotated[str, typer.Argument(help="What you call it.")],
     *,
@@ -266,9 +347,10 @@ def create_key(
         key = stack.create_api_key(connection, user_id, name, until)
     Terminal().say(f"  key {key['key_id']} of {user}; keep it safe, it is not shown again")
     print(json.dumps(key, default=_text) if as_json else key["api_key"])
+    Terminal().hint(f"export API_KEY=…, then {program()} index .")
 
 
-@keys.command("list")
+@keys.command("list", epilog=_KEY_CODES)
 def list_keys(
     user: KeyOwner,
     as_json: Json = False,
@@ -288,7 +370,7 @@ def list_keys(
         print(f"{row['key_id']}  {state:<8} {until:<16} {used:<16} {row['name']}")
 
 
-@keys.command("revoke")
+@keys.command("revoke", epilog=_KEY_CODES)
 def revoke_key(
     key_id: Annotated[str, typer.Argument(help="The 16 digits after ij_, or the whole key.")],
     user: KeyOwner,
@@ -310,7 +392,7 @@ def _keyring(
 ) -> Iterator[tuple[stack.Connection, str]]:
     options = _options(database_url, data_dir)
     with (
-        stack.borrow(options, "index-jobs keys") as base,
+        stack.borrow(options, "index-jobs keys", create=False) as base,
         stack.connect(base.url) as connection,
     ):
         try:
@@ -323,8 +405,10 @@ def _keyring(
                     f"{user} has no such key.", exit_code=exits.NOT_FOUND, code="NOT_FOUND"
                 ) from None
             if error.sqlstate == "PT422":
-                hint = error.diag.message_hint or ""
-                raise StackError(f"{error.diag.message_primary}. {hint}") from None
+                diag = error.diag
+                field, hint = diag.column_name or "", diag.message_hint or ""
+                text = f"{diag.message_primary}. {hint}".rstrip()
+                raise StackError(message_about(field, text, _KEY_WORDS.get(field, field))) from None
             raise
 
 
@@ -348,10 +432,7 @@ def _text(value: Any) -> str:
 # --- Supabase ------------------------------------------------------------------------------------
 
 
-@projects.command(
-    epilog="Exit codes: 0 copied, nothing to copy, or --dry-run · 1 not copied: it did not work, "
-    "you said no, or nobody could be asked (say --yes)"
-)
+@projects.command(epilog=_PROJECT_CODES)
 def install(
     directory: Annotated[Path, typer.Argument(help="The folder that holds supabase/.")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what it would do.")] = False,
@@ -385,7 +466,11 @@ def install(
 # --- development ---------------------------------------------------------------------------------
 
 
-@app.command(rich_help_panel=_DEV)
+@app.command(
+    rich_help_panel=_DEV,
+    epilog=f"Exit codes: 0 stopped by Ctrl-C or SIGTERM · {exits.FAILED} it could not be started · "
+    f"{exits.USAGE} wrong usage · 130 interrupted before it answered",
+)
 def serve(
     port: Annotated[
         int | None, typer.Option(envvar="PORT", show_default="54321 or the next free one")
@@ -399,7 +484,11 @@ def serve(
     server.serve(settings, _options(database_url, data_dir), Terminal())
 
 
-@app.command(rich_help_panel=_DEV)
+@app.command(
+    rich_help_panel=_DEV,
+    epilog=f"Exit codes: 0 the job completed, and all is as it should be · {exits.FAILED} not so · "
+    f"{exits.USAGE} wrong usage · 130 interrupted by Ctrl-C",
+)
 def demo(
     repository: Annotated[
         str | None,
@@ -417,14 +506,14 @@ def demo(
     try:
         demonstration.demo(repository, _settings(), options, Terminal())
     except ApiError as error:
-        raise StackError(str(error)) from None
+        raise StackError(str(error.in_words(_DEMO_WORDS))) from None
 
 
-@app.command(rich_help_panel=_DEV)
+@app.command(rich_help_panel=_DEV, epilog=_DEV_CODES)
 def seed(as_json: Json = False, database_url: DatabaseUrl = None, data_dir: DataDir = None) -> None:
     """Fill the database with users, repositories and jobs to look at; prints the users' keys."""
     options, terminal = _options(database_url, data_dir), Terminal()
-    with stack.borrow(options, "make seed", step=terminal.step) as base:
+    with stack.borrow(options, "make seed", create=True, step=terminal.step) as base:
         stack.prepare(base, step=terminal.step)
         seeded = seeding.seed(base, options)
     news = f"{seeded.new_jobs} new jobs" if seeded.new_jobs else "nothing new"
@@ -436,16 +525,16 @@ def seed(as_json: Json = False, database_url: DatabaseUrl = None, data_dir: Data
         print(f"{name.upper()}_KEY={key}")
 
 
-@app.command(rich_help_panel=_DEV)
+@app.command(rich_help_panel=_DEV, epilog=_DEV_CODES)
 def migrate(database_url: DatabaseUrl = None, data_dir: DataDir = None) -> None:
     """Apply the migrations that are pending; prints their names."""
     options, terminal = _options(database_url, data_dir), Terminal()
-    with stack.borrow(options, "make migrate", step=terminal.step) as base:
+    with stack.borrow(options, "make migrate", create=True, step=terminal.step) as base:
         for migration in stack.prepare(base, step=terminal.step):
             print(migration)
 
 
-@app.command(rich_help_panel=_DEV)
+@app.command(rich_help_panel=_DEV, epilog=_DEV_CODES)
 def rollback(
     count: Annotated[int, typer.Option(help="How many.", min=1, envvar="COUNT")] = 1,
     database_url: DatabaseUrl = None,
@@ -453,15 +542,18 @@ def rollback(
 ) -> None:
     """Take the newest migrations back; prints their names."""
     options, terminal = _options(database_url, data_dir), Terminal()
-    with stack.borrow(options, "make rollback", step=terminal.step) as base:
+    with stack.borrow(options, "make rollback", create=False, step=terminal.step) as base:
         undone = migrations.rollback(base.url, count)
     for migration in undone:
         print(migration)
-    if not undone:
-        terminal.say("  nothing to roll back")
+    terminal.hint("make migrate applies what was rolled back again")
 
 
-@app.command(rich_help_panel=_DEV)
+@app.command(
+    rich_help_panel=_DEV,
+    epilog=f"Exit codes: 0 all is as it should be · {exits.FAILED} something is to be mended, or "
+    f"it cannot connect · {exits.USAGE} wrong usage · 130 interrupted by Ctrl-C",
+)
 def doctor(
     as_json: Json = False,
     as_sql: Annotated[
@@ -470,12 +562,13 @@ def doctor(
     database_url: DatabaseUrl = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Compare the database with this release; exit code 1 when something is to be mended."""
+    """Compare the database with this release, and API_DATABASE_URL's login with what it needs."""
     if as_sql:
         print(f"begin;\n\n{stamp.declared_sql()}\ncommit;")
         return
-    with stack.borrow(_options(database_url, data_dir), "index-jobs doctor") as base:
-        diagnosis = surgery.examine(base.url)
+    options = _options(database_url, data_dir)
+    with stack.borrow(options, "index-jobs doctor", create=False) as base:
+        diagnosis = surgery.examine(base.url, options.api_database_url)
     if as_json:
         print(json.dumps({"ok": not diagnosis.findings, **asdict(diagnosis)}))
     else:
@@ -495,6 +588,8 @@ def _print_diagnosis(diagnosis: surgery.Diagnosis) -> None:
 
 @app.command(
     rich_help_panel=_DEV,
+    epilog="Exit codes: those of psql (0 done · 1, 2, 3 not), and "
+    f"{exits.FAILED} when there is no database",
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
 )
 def psql(
@@ -502,7 +597,7 @@ def psql(
 ) -> None:
     """Open psql on the database, as its owner; more arguments go to psql."""
     options = _options(database_url, data_dir)
-    with stack.borrow(options, "make psql") as base:
+    with stack.borrow(options, "make psql", create=False) as base:
         program = base.server.bin("psql") if base.server else postgres_binaries(18) / "bin/psql"
         parameters = {k: str(v) for k, v in conninfo_to_dict(base.url).items() if v is not None}
         password = parameters.pop("password", None)  # not for all to see in the process list
@@ -536,8 +631,4 @@ def _options(database_url: str | None, data_dir: Path | None) -> Options:
 
 
 def _settings(**flags: Any) -> Settings:
-    try:
-        return Settings(**{name: value for name, value in flags.items() if value is not None})
-    except ValidationError as error:
-        wrong = (f"{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors())
-        raise StackError("; ".join(wrong)) from None
+    return configuration.read(**{k: v for k, v in flags.items() if v is not None})

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from api import repository as repositories
 from api.client import ApiError, Client, Created
 from api.schema import UNFINISHED, IndexJob
 from api.serve import NAME as SERVE
@@ -68,11 +69,11 @@ def request_for(repository: str | None) -> dict[str, str]:
         if not (CHECKOUT / ".git").exists():
             raise StackError(f"{CHECKOUT} is not a git checkout (it has no .git): {_ADVICE}")
         return _local_request(CHECKOUT, "local/this-project")
-    path = Path(repository).expanduser()
-    if path.is_dir():
-        real = path.resolve()
-        return _local_request(real, local_name(real))
-    if repository.startswith("https://") or re.fullmatch(r"[\w.-]+/[\w.-]+", repository, re.ASCII):
+    folder = repositories.folder(repository)
+    if folder is not None:
+        return _local_request(folder, repositories.local_name(folder))
+    is_name = re.fullmatch(r"[\w.-]+/[\w.-]+", repository, re.ASCII)
+    if repository.startswith("https://") or (is_name and not repositories.is_path(repository)):
         return {"repository": repository}
     raise StackError(
         f"REPO={_shown(repository)} is neither a folder nor a repository's address: {_ADVICE}"
@@ -84,19 +85,13 @@ def _shown(repository: str) -> str:
     return re.sub("//.*@", "//…@", repository)
 
 
-def local_name(path: Path) -> str:
-    """What a folder's repository is called when nobody says."""
-    return "local/" + (re.sub(r"[^A-Za-z0-9_.-]+", "-", path.name).strip("-.") or "repository")
-
-
 def _local_request(path: Path, name: str) -> dict[str, str]:
     if _git(path, "rev-parse", "--git-dir") is None:
-        raise StackError(f"{path} is not in a git repository (there is no .git): {_ADVICE}")
+        raise StackError(f"{path} is no git repository (there is no .git): {_ADVICE}")
     commit = _git(path, "rev-parse", "--verify", "--quiet", "HEAD^{commit}")
     if commit is None:
         raise StackError(f"{path} has no commit yet: commit something, or {_ADVICE}")
-    top = _git(path, "rev-parse", "--show-toplevel") or str(path)
-    request = {"repository": name, "localPath": top}
+    request = {"repository": name, "localPath": str(path)}
     branch = _git(path, "symbolic-ref", "--quiet", "--short", "HEAD")
     return request | ({"ref": branch} if branch else {"commit_sha": commit})
 

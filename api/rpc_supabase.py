@@ -23,7 +23,7 @@ from supabase import AsyncClient, AsyncClientOptions, acreate_client
 
 from api.errors import from_supabase
 from api.rpc import Answer, Function
-from api.settings import Settings
+from api.settings import SettingError, Settings
 
 logger = logging.getLogger(__name__)
 
@@ -46,9 +46,9 @@ class SupabaseRpc:
 
     def __init__(self, settings: Settings) -> None:
         if not settings.supabase_url or not settings.service_key:
-            raise ValueError(
+            raise SettingError(
                 "neither API_DATABASE_URL nor both of SUPABASE_URL and SUPABASE_SERVICE_ROLE_KEY"
-                " are set: `make serve` starts a stack that has the first"
+                " are set: set one of these, or try `make serve`, which needs neither"
             )
         self._url = settings.supabase_url
         self._key = settings.service_key.get_secret_value()

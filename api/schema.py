@@ -218,7 +218,10 @@ def _limit(text: str | None) -> int:
     if re.fullmatch(r"[0-9]{1,3}", text) and 1 <= int(text) <= 100:
         return int(text)
     raise invalid(
-        "limit", "invalid_limit", "limit is not a number from 1 to 100.", "Ask for a smaller page."
+        "limit",
+        "invalid_limit",
+        "limit is not a number from 1 to 100.",
+        "Send limit=100 or less, and follow next_cursor to the rest.",
     )
 
 
@@ -277,7 +280,12 @@ def _repository(repository: str, local_path: str | None, settings: Settings) -> 
     """(full name, git URL)."""
     if local_path is not None:
         if not _is_owner_name(repository):
-            raise _bad_repository("With localPath, repository must be a name such as local/project")
+            raise invalid(
+                "repository",
+                "invalid_repository",
+                "repository must be a name such as local/project where a folder is indexed.",
+                "Send two parts of letters, digits, '.', '_' and '-', with a slash between them.",
+            )
         return repository, _local_path(local_path, settings)
     if "://" in repository:
         return _from_url(repository, settings.git_base_url)

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryFile
 
 import uvicorn
 from pydantic import SecretStr
@@ -21,8 +22,9 @@ from api.app import create_app
 from api.http_protocol import BoundedProtocol
 from api.indexer.protocol import Limits
 from api.runner import Runner
-from api.settings import Settings, is_loopback
+from api.settings import SettingError, Settings, is_loopback, or_exit, read
 from api.terminal import Terminal, program
+from db import doctor
 from db.local import stack
 from db.local.stack import Options, Stack, StackError
 
@@ -42,9 +44,14 @@ def serve(settings: Settings, options: Options, terminal: Terminal) -> None:
     """
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
     fixed = "port" in settings.model_fields_set
-    with stack.occupy(options, NAME) as ready:
+    with (
+        stack.occupy_run_dir(options, NAME) as announce,
+        stack.occupy(options, NAME) as ready,
+    ):
         listener = listen(settings.host, settings.port, fixed=fixed)
         with listener, stack.up(options, step=terminal.step) as parts:
+            if settings.api_database_url:
+                _warn_of_powers(settings.api_database_url, terminal)
             url = address(listener)
             dev_env = settings.run_dir / "dev.env"
             stack.write_dev_env(dev_env, url, parts)
@@ -52,11 +59,20 @@ def serve(settings: Settings, options: Options, terminal: Terminal) -> None:
             app = make_app(settings)
 
             def tell() -> None:
+                announce(url)
                 ready(url)
                 _tell(terminal, settings, url, dev_env)
 
             with suppress(KeyboardInterrupt):
                 run(Server(app, on_ready=tell), listener)
+
+
+def _warn_of_powers(url: str, terminal: Terminal) -> None:
+    with stack.connect(url, "API_DATABASE_URL") as connection:
+        found = doctor.excess(connection)
+    if found:
+        terminal.say(f"  warning: the login {found.object} {found.problem}", "yellow")
+        terminal.say(f"  mend: {found.remedy}")
 
 
 def _tell(terminal: Terminal, settings: Settings, url: str, dev_env: Path) -> None:
@@ -102,10 +118,14 @@ def make_app(settings: Settings | None = None) -> Starlette:
     """The API with its runner, unless RUNNER_CONCURRENCY is 0 or there is no login for it.
 
     Without `settings`, of the environment: what `uvicorn --factory api.serve:make_app` runs.
+    A wrong setting is a SettingError, or in the environment the end of the process (SystemExit).
     """
-    settings = settings or Settings()
+    if settings is None:
+        with or_exit():
+            return make_app(read())
     if settings.runner_concurrency == 0 or settings.worker_database_url is None:
         return create_app(settings)
+    _check_run_dir(settings.run_dir)
     runner = Runner(
         database_url=settings.worker_database_url,
         concurrency=settings.runner_concurrency,
@@ -124,6 +144,18 @@ def make_app(settings: Settings | None = None) -> Starlette:
         grace_seconds=settings.runner_grace_seconds,
     )
     return create_app(settings, background=[lambda: runner], kick=runner.kick)
+
+
+def _check_run_dir(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise SettingError(
+            f"RUN_DIR={folder}: nothing can be written there ({error.strerror}); name a folder of "
+            "this user's, for the indexer's scratch folders"
+        ) from None
 
 
 class Server(uvicorn.Server):

@@ -4,11 +4,29 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AliasChoices, BeforeValidator, ByteSize, Field, SecretStr, field_validator
+from pydantic import (
+    AliasChoices,
+    BeforeValidator,
+    ByteSize,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+)
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from db.migrate import MigrationError, parameters
+
+
+class SettingError(ValueError):
+    """A sentence that names the variable, what is wrong with it and what to do."""
 
 
 def is_loopback(host: str) -> bool:
@@ -95,18 +113,35 @@ class Settings(BaseSettings):
     """How many files a repository may have; and as many folders."""
     run_dir: Path = Path(".run")
 
+    @field_validator("api_database_url", "worker_database_url")
+    @classmethod
+    def _database_is_a_url(cls, value: str | None) -> str | None:
+        if value is not None:
+            try:
+                parameters(value)
+            except MigrationError as error:
+                raise ValueError(str(error)) from None
+        return value
+
     @field_validator("jwt_secret")
     @classmethod
     def _secret_is_long_enough(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and len(value.get_secret_value().encode()) < 32:
-            raise ValueError("JWT_SECRET must be at least 32 bytes: try `openssl rand -hex 32`")
+            raise ValueError("it must be at least 32 bytes: try `openssl rand -hex 32`")
         return value
 
     @field_validator("supabase_url")
     @classmethod
     def _supabase_is_a_url(cls, value: str | None) -> str | None:
         if value is not None and not re.fullmatch(r"https?://[^/?#\s]+/?", value):
-            raise ValueError("SUPABASE_URL must be as https://PROJECT.supabase.co, without a path")
+            raise ValueError("it must be as https://PROJECT.supabase.co, without a path")
+        return value
+
+    @field_validator("jwks_url", "git_base_url")
+    @classmethod
+    def _address_is_a_url(cls, value: str | None) -> str | None:
+        if value is not None and not re.match(r"https?://[^/?#\s]", value):
+            raise ValueError("it must be a URL that begins with https:// (or http://)")
         return value
 
     @field_validator("git_base_url")
@@ -119,5 +154,33 @@ class Settings(BaseSettings):
     def _roots_are_real(cls, value: tuple[Path, ...]) -> tuple[Path, ...]:
         for root in value:
             if not root.is_absolute():
-                raise ValueError(f"LOCAL_REPOSITORY_ROOTS must be absolute folders, not {root}")
-        return tuple(root.resolve() for root in value)
+                raise ValueError(f"it must be absolute folders, not {root}")
+        try:
+            return tuple(root.resolve() for root in value)
+        except (OSError, RuntimeError):  # a name too long, links in a circle
+            raise ValueError("one of the folders cannot be followed; name another") from None
+
+
+def read(**given: Any) -> Settings:
+    """The settings of the environment, but for those `given`. Raises SettingError."""
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        raise SettingError("; ".join(map(_sentence, error.errors()))) from None
+
+
+@contextmanager
+def or_exit() -> Iterator[None]:
+    """For what uvicorn calls: a SettingError ends the process with its sentence alone."""
+    try:
+        yield
+    except SettingError as error:
+        sys.exit(f"error: {error}")
+
+
+def _sentence(error: ErrorDetails) -> str:
+    name = str(error["loc"][0]).upper()
+    if error["type"] == "value_error":  # by one of the validators here
+        return f"{name}: {error['ctx']['error']}"
+    rule = f"{error['msg'][:1].lower()}{error['msg'][1:]}"
+    return f"{name}={error['input']}: {rule}; correct it, or unset it for the default"

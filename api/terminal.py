@@ -29,6 +29,11 @@ class Terminal:
     def say(self, text: str, style: str = "") -> None:
         self._console.print(Text(text, style), end="\n")
 
+    def hint(self, text: str) -> None:
+        """What may be typed next: for people only, so on a terminal only."""
+        if self._console.is_terminal:
+            self.say(f"  next: {text}")
+
     def step(self, title: str, seconds: float | None = None, detail: str = "") -> None:
         """A part that is ready: ✓, what it is, how long it took."""
         took = "" if seconds is None else f"{seconds:.1f} s"

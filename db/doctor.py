@@ -44,13 +44,18 @@ class Diagnosis:
     findings: tuple[Finding, ...]
 
 
-def examine(url: str) -> Diagnosis:
-    """Looks at the database. Raises MigrationError when it cannot be reached."""
+def examine(url: str, api_url: str | None = None) -> Diagnosis:
+    """Looks at the database, and at the login of the HTTP layer when there is an `api_url`.
+
+    Raises MigrationError when the database cannot be reached.
+    """
     with migrate.connect(url) as connection:
         version = migrate.version_of(connection)
         info = connection.info
         server = info.parameter_status("server_version") or str(info.server_version)
         findings = tuple(_findings(connection, version))
+    if api_url is not None:
+        findings += _api_login(api_url)
     return Diagnosis(server.split()[0], version, findings)
 
 
@@ -142,6 +147,67 @@ def _words(fact: Fact) -> str:
 
 def _sql(*statements: str) -> str:
     return " ".join(f"{' '.join(statement.split())};" for statement in statements)
+
+
+# --- the login of the HTTP layer ----------------------------------------------------------------
+
+_LOGIN: LiteralString = """
+select quote_ident(r.rolname) as name,
+  case when r.rolsuper then array['is a superuser'] else array_remove(array[
+    case when r.rolbypassrls then 'bypasses row-level security' end,
+    case when r.rolcreaterole then 'may create roles' end,
+    case when exists (
+      select from pg_class as c
+      where c.oid = to_regclass('public.index_jobs') and pg_has_role(r.oid, c.relowner, 'member')
+    ) then 'owns the tables, or may become their owner' end,
+    case when exists (
+      select from pg_roles as g
+      where g.rolname in ('service_role', 'job_writer', 'job_gateway', 'job_tenant')
+        and pg_has_role(r.oid, g.oid, 'member')
+    ) then 'may become service_role, or a role that owns functions' end
+  ], null) end as powers,
+  exists (
+    select from pg_roles as g where g.rolname = 'job_http' and pg_has_role(r.oid, g.oid, 'usage')
+  ) as serves
+from pg_roles as r
+where r.rolname = session_user
+"""
+
+
+def excess(connection: psycopg.Connection[TupleRow]) -> Finding | None:
+    """What the login of this connection may do that the HTTP layer's must not."""
+    name, powers, _ = _login(connection)
+    if not powers:
+        return None
+    return Finding(
+        "login",
+        name,
+        f"may do more than the HTTP layer needs: it {', '.join(powers)}",
+        "make one of its own for API_DATABASE_URL: create role app_api login password '…'; "
+        "grant job_http to app_api;",
+    )
+
+
+def _login(connection: psycopg.Connection[TupleRow]) -> tuple[str, list[str], bool]:
+    row = connection.execute(_LOGIN).fetchone()
+    assert row is not None  # noqa: S101  (every session has a login)
+    name, powers, serves = row
+    return name, powers, serves
+
+
+def _api_login(url: str) -> tuple[Finding, ...]:
+    try:
+        with migrate.connect(url) as connection:
+            if found := excess(connection):
+                return (found,)
+            name, _, serves = _login(connection)
+    except migrate.MigrationError as error:
+        return (Finding("login", "API_DATABASE_URL", f"is of no use: {error}", "correct it"),)
+    if serves:
+        return ()
+    return (
+        Finding("login", name, "may not execute the api_ functions", f"grant job_http to {name};"),
+    )
 
 
 # --- jobs ---------------------------------------------------------------------------------------

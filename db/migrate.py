@@ -95,11 +95,19 @@ def rollback(
 ) -> list[str]:
     """Takes back the newest `count` applied migrations, newest first, and returns their ids.
 
-    Raises MigrationError, also when the database is newer than this code.
+    Raises MigrationError, also when the database is newer than this code, or when `count` is less
+    than 1 or more than are applied; then nothing is taken back.
     """
     done: list[str] = []
     with _migrator(url, migrations) as (backend, known):
         applied = list(backend.to_rollback(known))
+        if not applied:
+            raise MigrationError("no migration is applied: there is nothing to roll back")
+        if not 1 <= count <= len(applied):
+            raise MigrationError(
+                f"{count} migrations cannot be rolled back, and none was, for {len(applied)} are "
+                f"applied: give COUNT (or --count) as 1 to {len(applied)}"
+            )
         for migration in applied[:count]:
             _run(backend.rollback_one, migration, report)
             done.append(migration.id)
@@ -108,18 +116,21 @@ def rollback(
 
 def connect(url: str) -> psycopg.Connection[tuple[Any, ...]]:
     """An autocommit connection. Raises MigrationError that says what is wrong with the URL."""
-    parameters = _parameters(url)
+    given = parameters(url)
     try:
-        return psycopg.connect(**parameters, autocommit=True)
+        return psycopg.connect(**given, autocommit=True)
     except psycopg.OperationalError as error:
-        raise MigrationError(_unreachable(parameters, error)) from None
+        raise MigrationError(_unreachable(given, error)) from None
 
 
 # --- the URL ------------------------------------------------------------------------------------
 
 
-def _parameters(url: str) -> dict[str, Any]:
-    """libpq's parameters for a plain postgresql:// URL, never naming the password in an error."""
+def parameters(url: str) -> dict[str, Any]:
+    """libpq's parameters for a plain postgresql:// URL.
+
+    Raises MigrationError that says what is wrong with the URL, and never the password.
+    """
     if not re.match(r"postgres(ql)?://", url):
         scheme = url.partition("://")[0] if "://" in url else "no scheme"
         raise MigrationError(
@@ -127,25 +138,25 @@ def _parameters(url: str) -> dict[str, Any]:
             "postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
         )
     try:
-        parameters = dict(conninfo_to_dict(url))
+        given = dict(conninfo_to_dict(url))
     except psycopg.ProgrammingError:
-        parameters = {}
-    port = re.fullmatch(r"[\d,]*", str(parameters.get("port", "")))
-    if not parameters or not port or url.partition("?")[0].count("@") > 1:
+        given = {}
+    port = re.fullmatch(r"[\d,]*", str(given.get("port", "")))
+    if not given or not port or url.partition("?")[0].count("@") > 1:
         raise MigrationError(
             "the database URL cannot be read: percent-encode special characters in user and "
             "password (@ as %40, / as %2F, # as %23), give the port as a number, and after ? only "
             "what libpq knows, such as sslmode"
         )
-    return {"connect_timeout": CONNECT_TIMEOUT, **parameters}
+    return {"connect_timeout": CONNECT_TIMEOUT, **given}
 
 
-def _unreachable(parameters: dict[str, Any], error: psycopg.OperationalError) -> str:
+def _unreachable(given: dict[str, Any], error: psycopg.OperationalError) -> str:
     text = str(error)
-    if password := parameters.get("password"):
+    if password := given.get("password"):
         text = text.replace(str(password), "***")
-    host, port = parameters.get("host", "the local socket"), parameters.get("port", 5432)
-    user, database = parameters.get("user", "the system user"), parameters.get("dbname")
+    host, port = given.get("host", "the local socket"), given.get("port", 5432)
+    user, database = given.get("user", "the system user"), given.get("dbname")
     remedies = (
         ("password authentication failed", f"the password of {user} is not the right one"),
         ("no password supplied", f"the URL needs a password for {user}"),
@@ -176,7 +187,7 @@ def _migrator(url: str, folder: Path) -> Iterator[tuple[Any, Any]]:
             if not _value(guard, "select to_regnamespace('yoyo') is not null"):
                 guard.execute("create schema yoyo")
                 guard.execute("revoke all on schema yoyo from public")
-            with _backend(_parameters(url)) as backend:
+            with _backend(parameters(url)) as backend:
                 _remove_stale_lock_row(guard)
                 known = read_migrations(str(folder))
                 with backend.lock():
@@ -190,13 +201,13 @@ def _migrator(url: str, folder: Path) -> Iterator[tuple[Any, Any]]:
             raise MigrationError(f"{error}; run: python -m db.stamp check") from None
 
 
-def _backend(parameters: dict[str, Any]) -> Any:
+def _backend(given: dict[str, Any]) -> Any:
     """yoyo's backend. yoyo logs the system user, who has no name in some containers."""
     try:
         getpass.getuser()
     except (KeyError, OSError):
         os.environ["USER"] = f"uid {os.getuid()}"
-    args = {**parameters, "schema": "yoyo"}
+    args = {**given, "schema": "yoyo"}
     database = args.pop("dbname", None)
     uri = DatabaseURI("postgresql+psycopg", None, None, None, None, database, args)
     backend = PostgresqlPsycopgBackend(uri, default_migration_table)
@@ -369,9 +380,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _positive(text: str) -> int:
-    if (number := int(text)) < 1:
-        raise ValueError(text)
-    return number
+    if not re.fullmatch(r"[0-9]{1,9}", text) or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
+    return int(text)
 
 
 def _move(url: str, command: str, count: int, migrations: Path) -> int:
@@ -385,7 +396,7 @@ def _move(url: str, command: str, count: int, migrations: Path) -> int:
     else:
         done = rollback(url, count, migrations=migrations, report=report)
     if not done:
-        print("nothing pending" if up else "nothing to roll back")
+        print("nothing pending")
         return 0
     plural, undone = "s" if len(done) > 1 else "", "" if up else " rolled back"
     print(f"{len(done)} migration{plural}{undone} {time.monotonic() - started:.1f} s")

@@ -162,7 +162,10 @@ def _allowed(path: Path, local_roots: Sequence[Path]) -> bool:
 
 
 def _not_found() -> IndexingError:
-    return IndexingError("repository_not_found", "There is no git repository at this path.")
+    return IndexingError(
+        "repository_not_found",
+        "There is no git repository at this path: name the folder that holds .git, or a bare one.",
+    )
 
 
 def _outside(what: str) -> IndexingError:

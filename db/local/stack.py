@@ -7,7 +7,6 @@ once and kept in RUN_DIR/secrets.json.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import secrets
@@ -15,7 +14,7 @@ import shlex
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
@@ -26,7 +25,7 @@ from psycopg import sql
 from psycopg.rows import TupleRow
 
 from db import migrate
-from db.local import postgres
+from db.local import lock, postgres
 
 Connection = psycopg.Connection[TupleRow]
 Step = Callable[[str, float | None, str], None]
@@ -42,15 +41,13 @@ class StackError(Exception):
 
 
 class OccupiedError(StackError):
-    """Another command is at work on the same data directory."""
+    """Another command is at work on the same directory, which `variable` names."""
 
-    def __init__(self, occupant: Occupant, options: Options) -> None:
-        where = near(options.home) if options.database_url is None else near(options.run_dir)
+    def __init__(self, occupant: lock.Occupant, directory: Path, variable: str) -> None:
         super().__init__(
-            f"{occupant.what} (process {occupant.pid}) is at work on {where} already"
+            f"{occupant} is at work on {near(directory)} already"
             + (f", with its API at {occupant.api_url}" if occupant.api_url else "")
-            + "; stop it first, or name another directory by "
-            + ("DATA_DIR=" if options.database_url is None else "RUN_DIR=")
+            + f"; stop it first, or name another directory by {variable}="
         )
         self.occupant = occupant
 
@@ -439,16 +436,6 @@ def write_private(path: Path, text: str) -> None:
 # --- one command at a time -----------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Occupant:
-    """The command that is at work on a data directory; `ready` once its server can be used."""
-
-    what: str
-    pid: int
-    ready: bool = False
-    api_url: str | None = None
-
-
 @contextmanager
 def occupy(options: Options, what: str) -> Iterator[Callable[[str | None], None]]:
     """Claims the data directory (RUN_DIR when there is a DATABASE_URL) until the block ends.
@@ -457,33 +444,49 @@ def occupy(options: Options, what: str) -> Iterator[Callable[[str | None], None]
 
     Raises OccupiedError when another command has it.
     """
-    path = _occupation(options)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise OccupiedError(_occupant(path), options) from None
-
-        def write(occupant: Occupant | None) -> None:
-            file.seek(0)
-            file.truncate()
-            file.write(json.dumps(asdict(occupant)) if occupant else "")
-            file.flush()
-
-        write(Occupant(what, os.getpid()))
-        try:
-            yield lambda api_url: write(Occupant(what, os.getpid(), ready=True, api_url=api_url))
-        finally:
-            write(None)
+    embedded = options.database_url is None
+    directory, variable = (options.home, "DATA_DIR") if embedded else (options.run_dir, "RUN_DIR")
+    with _claimed(_occupation(options), what, directory, variable) as ready:
+        yield ready
 
 
 @contextmanager
-def borrow(options: Options, what: str, *, step: Step = quiet) -> Iterator[Database]:
-    """The database for a command of a moment: the server of whoever runs one, or one of its own."""
+def occupy_run_dir(options: Options, what: str) -> Iterator[Callable[[str | None], None]]:
+    """Claims RUN_DIR, whatever the database: it has one dev.env. As `occupy` otherwise."""
+    path = options.run_dir / "serve.lock"
+    with _claimed(path, what, options.run_dir, "RUN_DIR") as ready:
+        yield ready
+
+
+@contextmanager
+def _claimed(
+    path: Path, what: str, directory: Path, variable: str
+) -> Iterator[Callable[[str | None], None]]:
+    with ExitStack() as held:
+        try:
+            ready = held.enter_context(lock.take(path, what))
+        except lock.TakenError as error:
+            raise OccupiedError(error.occupant, directory, variable) from None
+        except OSError as error:
+            raise StackError(
+                f"{variable}={directory}: nothing can be written there ({error.strerror}); "
+                "name another directory"
+            ) from None
+        yield ready
+
+
+@contextmanager
+def borrow(options: Options, what: str, *, create: bool, step: Step = quiet) -> Iterator[Database]:
+    """The database for a command of a moment: the server of whoever runs one, or one of its own.
+
+    Without `create` it has to be there already. Raises StackError and leaves no trace when it is
+    not.
+    """
     with ExitStack() as stack:
         ready = None
         if options.database_url is None:
+            if not (create or _occupation(options).exists()):
+                _require_data(options)
             deadline = time.monotonic() + PATIENCE
             while ready is None:
                 try:
@@ -494,23 +497,26 @@ def borrow(options: Options, what: str, *, step: Step = quiet) -> Iterator[Datab
                     if time.monotonic() > deadline:
                         raise
                     time.sleep(0.1)
+            if ready and not create:
+                _require_data(options)
         base = stack.enter_context(database(options, step=step))
         if ready:
             ready(None)
         yield base
 
 
+def _require_data(options: Options) -> None:
+    if not (options.home / "PG_VERSION").exists():
+        raise StackError(
+            f"there is no database in {options.home}: make one (make serve), or name the place of "
+            "one by RUN_DIR= or DATA_DIR=, or another Postgres by DATABASE_URL="
+        )
+
+
 def _occupation(options: Options) -> Path:
     if options.database_url is not None:
         return options.run_dir / "stack.lock"
     return options.home.with_name(f"{options.home.name}.stack.lock")
-
-
-def _occupant(path: Path) -> Occupant:
-    try:
-        return Occupant(**json.loads(path.read_text()))
-    except (ValueError, TypeError):
-        return Occupant("another command", 0)  # it is writing, or just going
 
 
 # --- words ---------------------------------------------------------------------------------------

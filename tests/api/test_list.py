@@ -149,6 +149,15 @@ def test_a_bad_query_is_named_and_costs_one(
     assert api.requests_of(alice) == before + 1
 
 
+@pytest.mark.parametrize("limit", [0, 101])
+def test_a_limit_out_of_range_is_told_the_range_and_the_way_to_the_rest(
+    api: Api, alice: Tenant, limit: int
+) -> None:
+    problem = api.get(f"/jobs?limit={limit}", alice).json()
+    assert "from 1 to 100" in problem["detail"]
+    assert "next_cursor" in problem["hint"]
+
+
 def test_a_bad_query_of_an_unknown_key_is_401_and_of_an_empty_quota_429(api: Api) -> None:
     unknown = {"Authorization": f"Bearer ij_{'0' * 16}_{'0' * 64}"}
     assert api.client.get("/jobs?limit=0", headers=unknown).status_code == 401

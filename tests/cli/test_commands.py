@@ -9,10 +9,14 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from typing import Any
 from uuid import uuid4
 
 import pytest
+from typer.main import get_command
+from typer.testing import CliRunner
 
+from api.commands import app
 from tests.repositories import commit
 
 from .conftest import Desk
@@ -82,7 +86,7 @@ def test_a_job_of_another_user_is_no_job(desk: Desk, small_repository: Path) -> 
 def test_what_the_api_refuses_as_invalid_is_wrong_usage(desk: Desk) -> None:
     done = desk.run("index", "no repository")
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith("error: repository: ")
+    assert done.stderr.startswith("error: REPOSITORY must be owner/name or an https URL.")
     assert desk.run("index").returncode == 2
     assert desk.run("bogus").returncode == 2
 
@@ -115,6 +119,75 @@ def test_a_quota_that_is_used_up_says_when_it_comes_back(desk: Desk) -> None:
     desk.sql("delete from private.rate_limit_counters returning 1")
     assert (done.returncode, done.stdout) == (6, "")
     assert "1000" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["a/b", "--ref", "a b"], "--ref is not a name that git accepts"),
+        (["a/b", "--commit", "x"], "--commit must have 40 hexadecimal digits"),
+        (["a/b", "--organization", "no slug"], "--organization is neither a slug nor an id"),
+        (["a/b", "--organization", "nowhere"], "--organization is unknown"),
+        ([".", "--name", "one-word"], "--name must be a name such as local/project"),
+        (["/no/such/folder"], "REPOSITORY is not a folder"),
+        (["../no-such"], "There is no folder ../no-such."),
+    ],
+)
+def test_an_error_names_what_was_typed(desk: Desk, arguments: list[str], said: str) -> None:
+    done = desk.run("index", *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"error: {said}")
+
+
+def test_an_idempotency_key_of_another_request_is_named_as_it_was_typed(
+    desk: Desk, small_repository: Path
+) -> None:
+    key = ("--idempotency-key", str(uuid4()))
+    desk.run("index", small_repository, *key)
+    done = desk.run("index", small_repository, *key, "--ref", "other")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: --idempotency-key was used for another request.")
+
+
+def test_another_folder_of_the_same_name_is_told_of_the_option(desk: Desk, tmp_path: Path) -> None:
+    for number in ("1", "2"):
+        commit(tmp_path / number / "twin", {"a.py": ""})
+    assert desk.run("index", tmp_path / "1/twin").returncode == 0
+    done = desk.run("index", tmp_path / "2/twin")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "indexed as local/twin: give this one a name of its own by --name" in done.stderr
+    assert desk.run("index", tmp_path / "2/twin", "--name", "local/twin-2").returncode == 0
+
+
+def test_a_key_that_cannot_be_made_names_what_was_typed(desk: Desk) -> None:
+    done = desk.run("keys", "create", "", "--user", "bob")
+    assert done.stderr.startswith("error: NAME is empty")
+    done = desk.run("keys", "create", "x", "--user", "bob", "--expires", "1999-12-31")
+    assert done.stderr.startswith("error: --expires is not in the future")
+
+
+@pytest.mark.parametrize(("count", "code"), [("0", 2), ("-1", 2), ("two", 2), ("99", 1)])
+def test_a_rollback_of_a_wrong_count_takes_nothing_back(desk: Desk, count: str, code: int) -> None:
+    done = desk.run("rollback", COUNT=count)
+    assert (done.returncode, done.stdout) == (code, "")
+    assert "COUNT" in done.stderr
+    assert desk.run("migrate").stdout == ""
+
+
+def commands() -> Iterator[list[str]]:
+    """The words of every command, and of every group of them."""
+    waiting: list[tuple[list[str], Any]] = [([], get_command(app))]
+    while waiting:
+        words, command = waiting.pop()
+        yield words
+        waiting += [([*words, name], c) for name, c in getattr(command, "commands", {}).items()]
+
+
+@pytest.mark.parametrize("words", list(commands()), ids=" ".join)
+def test_the_help_of_each_command_says_its_exit_codes(words: list[str]) -> None:
+    shown = CliRunner().invoke(app, [*words, "--help"])
+    assert shown.exit_code == 0
+    assert "Exit codes:" in shown.stdout
 
 
 def test_the_exit_codes_are_in_the_help(desk: Desk) -> None:

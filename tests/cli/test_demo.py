@@ -79,18 +79,38 @@ def test_two_folders_of_one_name_are_two_repositories(desk: Desk, tmp_path: Path
         assert json.loads(done.stdout)["commit_sha"] == sha
 
 
-@pytest.mark.parametrize("what", ["empty folder", "no commit", "no such thing"])
+@pytest.mark.parametrize(
+    "what", ["empty folder", "no commit", "no such thing", "../no-such", "./no-such"]
+)
 def test_what_cannot_be_indexed_is_one_sentence(desk: Desk, tmp_path: Path, what: str) -> None:
     folder = tmp_path / "folder"
-    if what != "no such thing":
+    if what in {"empty folder", "no commit"}:
         folder.mkdir()
     if what == "no commit":
         subprocess.run(["git", "init", "--quiet", folder], check=True)
-    done = desk.run("demo", folder)
+    done = desk.run("demo", what if what.startswith(".") else folder)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("error: ")
     assert done.stderr.count("\n") == 1
     assert "REPO=" in done.stderr
+
+
+@pytest.mark.parametrize("place", ["src", "bare.git/objects", "src/a.py"])
+def test_a_part_of_a_repository_is_refused_and_the_remedy_named(
+    fresh_desk: Desk, tmp_path: Path, place: str
+) -> None:
+    commit(tmp_path / "theirs", {"src/a.py": "def f(): ...\n"})
+    git = ["git", "clone", "--quiet", "--bare", tmp_path / "theirs", tmp_path / "bare.git"]
+    subprocess.run(git, check=True)
+    (tmp_path / "theirs/bare.git").symlink_to(tmp_path / "bare.git")
+    for command in ("demo", "index"):
+        done = fresh_desk.run(command, tmp_path / "theirs" / place)
+        assert (done.returncode, done.stdout) == (1 if command == "demo" else 2, "")
+        assert done.stderr.count("\n") == 1
+        whole = tmp_path / ("bare.git" if "bare" in place else "theirs")
+        remedy = "name the folder" if place.endswith(".py") else f"repository {whole}: name that"
+        assert remedy in done.stderr
+    assert list(fresh_desk.run_dir.iterdir()) == []
 
 
 @pytest.mark.parametrize("scheme", ["https", "ssh"])
@@ -104,7 +124,7 @@ def test_credentials_in_an_address_are_refused_without_being_shown(desk: Desk, s
 def test_a_request_that_is_refused_fails_the_demo(desk: Desk, small_repository: Path) -> None:
     done = desk.run("demo", small_repository, LOCAL_REPOSITORY_ROOTS="/nowhere")
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.splitlines()[-1].startswith("error: localPath: ")
+    assert done.stderr.splitlines()[-1].startswith("error: REPO is outside of ")
 
 
 def test_a_job_that_fails_fails_the_demo(desk: Desk) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -9,6 +10,8 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from db.local import lock
 
 ROOT = Path(__file__).parents[2]
 TARGETS = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.M)
@@ -54,6 +57,22 @@ def checkout(tmp_path: Path) -> Path:
     git(folder, "add", "--all")
     git(folder, "commit", "--quiet", "--message=x")
     return folder
+
+
+def test_clean_removes_no_data_that_a_command_works_on(checkout: Path) -> None:
+    data = checkout / ".run/pgdata/PG_VERSION"
+    data.parent.mkdir(parents=True)
+    data.touch()
+    with lock.take(checkout / ".run/serve.lock", "make serve"):
+        refused = make("clean", folder=checkout)
+        assert refused.returncode == 2
+        said = f"error: make serve (process {os.getpid()}) is at work on .run: stop it first"
+        assert refused.stderr.startswith(said)
+        assert data.exists()
+        assert (checkout / ".venv").exists()
+    assert make("clean", folder=checkout).returncode == 0
+    assert not (checkout / ".run").exists()
+    assert not (checkout / ".venv").exists()
 
 
 def git(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -174,13 +174,50 @@ def occupied(desk: Desk) -> Any:
         yield served
 
 
-def test_a_second_one_on_the_same_directory_says_so(desk: Desk, occupied: Served) -> None:
-    done = desk.run("serve")
+@pytest.mark.parametrize("other", ["", "DATA_DIR", "DATABASE_URL"])
+def test_a_second_one_on_the_same_run_dir_is_refused_and_the_first_goes_on(
+    desk: Desk, occupied: Served, tmp_path: Path, other: str
+) -> None:
+    before = desk.dev_env
+    values = {"DATA_DIR": str(tmp_path / "pgdata"), "DATABASE_URL": before["DEV_DATABASE_URL"]}
+    done = desk.run("serve", "--port", "0", **({other: values[other]} if other else {}))
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
-    assert str(occupied.process.pid) in done.stderr
-    assert "DATA_DIR=" in done.stderr
-    assert occupied.process.poll() is None
+    assert f"make serve (process {occupied.process.pid}) is at work on " in done.stderr
+    assert done.stderr.endswith("or name another directory by RUN_DIR=\n")
+    assert not (tmp_path / "pgdata").exists()
+    assert desk.dev_env == before
+    assert answers(before["API_URL"])
+
+
+def test_one_of_another_run_dir_on_the_same_data_is_refused(
+    desk: Desk, fresh_desk: Desk, occupied: Served
+) -> None:
+    done = fresh_desk.run("serve", "--port", "0", DATA_DIR=str(desk.run_dir / "pgdata"))
+    assert done.returncode == 1
+    assert f"make serve (process {occupied.process.pid}) is at work on " in done.stderr
+    assert done.stderr.endswith("or name another directory by DATA_DIR=\n")
+
+
+def test_requests_leave_no_line_each(desk: Desk, occupied: Served) -> None:
+    before = list(occupied.lines)
+    for _ in range(3):
+        assert desk.run("status", "x").returncode == 3
+    assert occupied.lines == before
+
+
+def test_a_login_of_the_api_that_may_too_much_is_warned_of(
+    fresh_desk: Desk, database: Database
+) -> None:
+    urls = {
+        "DATABASE_URL": database.migrator_url,
+        "API_DATABASE_URL": database.url,
+        "WORKER_DATABASE_URL": database.worker_url,
+    }
+    with fresh_desk.serving("--port", "0", **urls) as served:
+        assert "warning: the login postgres may do more than the HTTP layer needs: " in served.said
+        assert "it is a superuser" in served.said
+        assert "grant job_http to app_api" in served.said
 
 
 def test_a_port_that_was_asked_for_and_is_taken_is_an_error(fresh_desk: Desk) -> None:
@@ -230,7 +267,8 @@ def test_a_database_url_replaces_the_embedded_server(
         "API_DATABASE_URL": database.api_url,
         "WORKER_DATABASE_URL": database.worker_url,
     }
-    with fresh_desk.serving("--port", "0", **urls):
+    with fresh_desk.serving("--port", "0", **urls) as served:
+        assert "warning" not in served.said
         assert not (fresh_desk.run_dir / "pgdata").exists()
         assert fresh_desk.dev_env["DEV_DATABASE_URL"] == database.migrator_url
         done = fresh_desk.run("index", small_repository, "--watch")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -59,9 +60,10 @@ def examine(database: Any) -> list[tuple[str, str]]:
     return [(finding.check, finding.object) for finding in found]
 
 
-def run(database: Any, *arguments: str) -> subprocess.CompletedProcess[str]:
+def run(database: Any, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [INDEX_JOBS, "doctor", "--database-url", database.migrator_url, *arguments],
+        env=os.environ | environment,
         capture_output=True,
         text=True,
         check=False,
@@ -218,6 +220,53 @@ def test_a_lost_owner_is_named_and_the_remedy_cures(patient: Any) -> None:
     assert examine(patient) == []
 
 
+@pytest.fixture
+def own(new_database: Any) -> Any:
+    """A database as the migrations make it, beside logins of each role."""
+    new_database()  # whose making gave the logins their roles
+    database = new_database(migrated=False)
+    migrate.apply(database.migrator_url)
+    return database
+
+
+@pytest.mark.parametrize(
+    ("login", "problem"),
+    [
+        ("postgres", "it is a superuser"),
+        ("migrator", "it may create roles, owns the tables"),
+        ("index_jobs_worker", "it may become service_role"),
+        ("test_anon", "may not execute the api_ functions"),
+    ],
+)
+def test_a_login_of_the_api_that_may_do_more_or_less_than_it_should_is_named(
+    own: Any, login: str, problem: str
+) -> None:
+    (found,) = doctor.examine(own.migrator_url, own.url_of(login)).findings
+    assert (found.check, found.object) == ("login", login)
+    assert problem in found.problem
+    assert "grant job_http to " in found.remedy
+
+
+def test_a_login_of_the_api_that_bypasses_row_level_security_is_named(own: Any) -> None:
+    execute(own.url, "alter role index_jobs_api bypassrls")
+    try:
+        (found,) = doctor.examine(own.migrator_url, own.api_url).findings
+    finally:
+        execute(own.url, "alter role index_jobs_api nobypassrls")
+    assert found.problem.endswith("it bypasses row-level security")
+
+
+def test_a_login_of_the_api_as_it_should_be_is_no_finding(own: Any) -> None:
+    assert doctor.examine(own.migrator_url, own.api_url).findings == ()
+
+
+def test_a_login_of_the_api_that_cannot_connect_is_a_finding(patient: Any) -> None:
+    done = run(patient, API_DATABASE_URL="postgresql://a:hush-hush@127.0.0.1:1/c")
+    assert done.returncode == 1
+    assert done.stdout.startswith("login API_DATABASE_URL: is of no use: cannot connect")
+    assert "hush-hush" not in done.stdout
+
+
 def test_what_others_added_is_theirs(patient: Any) -> None:
     execute(
         patient.migrator_url,
@@ -272,7 +321,7 @@ def test_a_stuck_job_is_named_and_can_be_given_up_or_claimed(
 def test_an_ordinary_owner_sees_stuck_jobs_and_keeps_no_role(new_database: Any) -> None:
     database = new_database(18, "ordinary", migrated=False)
     migrate.apply(database.migrator_url)
-    execute(database.url, "revoke service_role from migrator")
+    execute(database.url, "revoke service_role from migrator cascade")
     execute(
         database.url, "grant service_role to migrator with admin option, inherit false, set false"
     )

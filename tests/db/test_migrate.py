@@ -145,8 +145,27 @@ def test_the_command_line_says_what_it_does(empty: Any, monkeypatch: Any, capsys
     assert migrate.main(["status"]) == 0
     assert migrate.main(["rollback", "--count", str(ALL)]) == 0
     assert f"{ALL} migrations rolled back" in capsys.readouterr().out
-    assert migrate.main(["rollback"]) == 0
-    assert capsys.readouterr().out == "nothing to roll back\n"
+    assert migrate.main(["rollback"]) == 1
+    assert capsys.readouterr().err == "no migration is applied: there is nothing to roll back\n"
+
+
+@pytest.mark.parametrize("count", [-1, 0, ALL + 1])
+def test_a_rollback_of_more_or_less_than_there_is_takes_nothing_back(
+    database: Any, count: int
+) -> None:
+    before = dump(database)
+    with pytest.raises(migrate.MigrationError, match=f"^{count} migrations.* as 1 to {ALL}$"):
+        migrate.rollback(database.migrator_url, count)
+    assert migrate.current_version(database.url) == migrate.newest_version()
+    assert dump(database) == before
+
+
+@pytest.mark.parametrize("count", ["0", "-1", "two", "1.5", ""])
+def test_a_count_that_is_no_number_from_1_on_is_wrong_usage(capsys: Any, count: str) -> None:
+    with pytest.raises(SystemExit) as ended:
+        migrate.main(["rollback", f"--count={count}"])
+    assert ended.value.code == 2
+    assert f"--count: {count!r} is not a whole number from 1 on" in capsys.readouterr().err
 
 
 def test_migrations_are_found_from_any_folder(empty: Any, tmp_path: Path) -> None:

@@ -1,0 +1,49 @@
+"""Commands that look, where there is nothing to look at: they say so and make nothing."""
+
+from __future__ import annotations
+
+import signal
+
+import pytest
+
+from .conftest import Desk
+
+LOOKING = [
+    "keys list --user alice",
+    "keys create laptop --user alice",
+    "keys revoke ij_0 --user alice",
+    "doctor",
+    "psql",
+    "rollback",
+]
+
+
+@pytest.mark.parametrize("command", LOOKING)
+def test_no_database_is_made(fresh_desk: Desk, command: str) -> None:
+    done = fresh_desk.run(*command.split())
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    said = f"error: there is no database in {fresh_desk.run_dir}/pgdata: make one (make serve)"
+    assert done.stderr.startswith(said)
+    assert list(fresh_desk.run_dir.iterdir()) == []
+
+
+def test_none_is_made_either_where_a_command_left_its_lock(fresh_desk: Desk) -> None:
+    (fresh_desk.run_dir / "pgdata.stack.lock").touch()
+    done = fresh_desk.run("psql")
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert not (fresh_desk.run_dir / "pgdata").exists()
+
+
+@pytest.mark.parametrize("command", ["status x", "watch x", "index a/b"])
+def test_no_api_is_said_with_the_file_that_would_name_it(fresh_desk: Desk, command: str) -> None:
+    done = fresh_desk.run(*command.split())
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (5, "", 1)
+    assert f"there is no {fresh_desk.run_dir}/dev.env: start one (make serve)" in done.stderr
+    assert list(fresh_desk.run_dir.iterdir()) == []
+
+
+def test_a_database_that_is_there_but_does_not_run_is_started(fresh_desk: Desk) -> None:
+    with fresh_desk.serving("--port", "0") as served:
+        assert served.end(signal.SIGTERM) == 0
+    for command in (["psql", "-Atc", "select 1"], ["keys", "list", "--user", "alice"]):
+        assert fresh_desk.run(*command).returncode == 0

@@ -1,0 +1,75 @@
+"""The lines of the README that are typed on a Postgres of one's own, typed as they stand there."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from tests.conftest import Database
+from tests.ports import kept_port
+from tests.waiting import until
+
+from .conftest import PROGRAM, Desk
+
+ROOT = Path(__file__).parents[2]
+PASSWORD = "…"  # of all logins, as it is written there
+
+
+@pytest.fixture
+def own(new_database: Callable[..., Database]) -> Iterator[Database]:
+    """An empty database; the logins that the README makes are gone at the end."""
+    database = new_database(migrated=False)
+    yield database
+    with psycopg.connect(database.url, autocommit=True) as connection:
+        connection.execute("drop role if exists app_api")
+        connection.execute("drop role if exists app_worker")
+
+
+def blocks(database: Database, port: int) -> list[str]:
+    """The code of that section, with this database's address instead of the example's."""
+    text = (ROOT / "README.md").read_text().partition("## On your own Postgres")[2]
+    code = re.findall(r"^```\w+\n(.*?)^```", text.partition("\n## ")[0], re.M | re.S)
+    place = f"@127.0.0.1:{database.server.port}/{database.name}"
+    changes = {
+        "postgresql://app_owner:…@db.example.com/app": database.migrator_url,
+        "@db.example.com/app": place,
+        ".venv/bin/": f"{PROGRAM.parent}/",
+        "--host 0.0.0.0 --port 8000": f"--host 127.0.0.1 --port {port}",
+    }
+    for old, new in changes.items():
+        assert any(old in block for block in code), old
+        code = [block.replace(old, new) for block in code]
+    return code
+
+
+def test_what_is_typed_on_a_postgres_of_ones_own_works_as_typed(
+    own: Database, fresh_desk: Desk
+) -> None:
+    with kept_port() as port:
+        migrate, logins, user, api = blocks(own, port)
+        typed = f"{migrate}\n{PROGRAM} psql --quiet <<'END'\n{logins}END\n{user}"
+        done = subprocess.run(
+            ["sh", "-ec", typed],
+            cwd=ROOT,
+            env=fresh_desk.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        key = done.stdout.splitlines()[-1]
+        server = subprocess.Popen(
+            ["sh", "-ec", f"exec env {api}"], cwd=ROOT, env=fresh_desk.environment
+        )
+        try:
+            here = {"API_URL": f"http://127.0.0.1:{port}", "API_KEY": key}
+            job = "00000000-0000-4000-8000-000000000000"
+            until(lambda: fresh_desk.run("status", job, **here).returncode == 3, 60)
+        finally:
+            server.terminate()
+            server.wait()

@@ -1,0 +1,130 @@
+"""`index-jobs watch`: its ends that are not the job's, and what a terminal is told to type next."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pty
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from tests.ports import kept_port
+from tests.waiting import until
+
+from .conftest import PROGRAM, Desk
+
+IMPATIENT = "from api import cli, client; client._OUTAGE_SECONDS = 0; cli.main()"
+
+
+@contextmanager
+def watching(desk: Desk, *arguments: str) -> Iterator[tuple[subprocess.Popen[str], list[str]]]:
+    """A watch that has shown the job, and the lines that it writes to stderr."""
+    process = subprocess.Popen(
+        [PROGRAM, "watch", *arguments],
+        env=desk.environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    lines: list[str] = []
+    reader = threading.Thread(target=lambda: lines.extend(process.stderr or ()))
+    reader.start()
+    try:
+        until(lambda: "pending" in "".join(lines), 60)
+        yield process, lines
+    finally:
+        process.kill()
+        process.wait()
+        reader.join()
+        process.stderr.close()
+
+
+@pytest.fixture(scope="module")
+def idle(desk: Desk) -> Iterator[Desk]:
+    """A desk whose server runs no jobs."""
+    with desk.serving("--port", "0", RUNNER_CONCURRENCY="0"):
+        yield desk
+
+
+def test_ctrl_c_ends_it_with_one_line_that_says_how_to_go_on(
+    idle: Desk, small_repository: Path
+) -> None:
+    job_id = idle.run("index", small_repository, "--user", "carol").stdout.strip()
+    with watching(idle, job_id, "--user", "carol") as (process, lines):
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 130
+    said = [line for line in lines if "pending" not in line]
+    assert len(said) == 1
+    assert said[0].startswith("  the job goes on; to watch it again: ")
+    assert said[0].endswith(f"index-jobs watch {job_id} --user carol\n")
+
+
+def test_it_outlives_a_server_that_comes_back_and_says_so_once(
+    fresh_desk: Desk, small_repository: Path
+) -> None:
+    with kept_port() as port, contextlib.ExitStack() as stack:
+        with fresh_desk.serving("--port", str(port), RUNNER_CONCURRENCY="0") as served:
+            job_id = fresh_desk.run("index", small_repository).stdout.strip()
+            process, lines = stack.enter_context(watching(fresh_desk, job_id))
+            served.end(signal.SIGTERM)
+        with socket.create_server(("127.0.0.1", port)) as other:
+            other.settimeout(60)
+            for _ in range(2):  # tries in vain
+                other.accept()[0].close()
+        with fresh_desk.serving("--port", str(port)):
+            assert process.wait(60) == 0
+    said = "".join(lines)
+    assert said.count("cannot be reached") == said.count("The API answers again.") == 1
+
+
+def test_a_server_that_stays_away_ends_it_with_the_way_to_go_on(fresh_desk: Desk) -> None:
+    job_id, url = str(uuid4()), "http://127.0.0.1:1"
+    done = subprocess.run(
+        [sys.executable, "-c", IMPATIENT, "watch", job_id, "--api-url", url, "--api-key", "ij_x"],
+        env=fresh_desk.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (5, "", 1)
+    assert done.stderr.startswith(f"error: The API at {url} cannot be reached")
+    again = f"index-jobs watch {job_id} --api-url {url} --api-key KEY\n"
+    assert done.stderr.endswith(again)
+
+
+def on_a_terminal(desk: Desk, *arguments: str | Path) -> tuple[str, str]:
+    """What a command writes to stdout, and to stderr when that is a terminal."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [PROGRAM, *arguments], env=desk.environment, stdout=subprocess.PIPE, stderr=theirs
+    )
+    os.close(theirs)
+    shown = b""
+    with contextlib.suppress(OSError):  # how a terminal ends
+        while block := os.read(ours, 4096):
+            shown += block
+    os.close(ours)
+    data = process.communicate()[0].decode()
+    assert process.returncode == 0, shown
+    return data, shown.decode()
+
+
+def test_a_terminal_is_told_how_to_watch_an_unfinished_job(
+    idle: Desk, small_repository: Path
+) -> None:
+    data, shown = on_a_terminal(idle, "index", small_repository)
+    job_id = data.strip()
+    assert f"index-jobs watch {job_id}" in shown
+    data, shown = on_a_terminal(idle, "status", job_id)
+    assert data.startswith("pending")
+    assert f"index-jobs watch {job_id}" in shown
