@@ -39,8 +39,9 @@ migration: .venv/app  ## Stamp what changed in db/ into the next migration, name
 test: check  ## All that gates a change, on servers of its own
 	@$(BIN)/pytest -n 3 --dist loadfile
 
-prove: check .venv/prove  ## The long forms of the tests
-	@$(BIN)/pytest -n 3 --dist loadfile --prove
+prove: check .venv/prove  ## The long forms of the tests; writes docs/prove.md
+	@$(BIN)/pytest -n 3 --dist loadfile --prove --junit-xml=dist/prove.xml
+	@$(BIN)/python -m tests.prove_report dist/prove.xml
 	@$(BIN)/python -m bench.late_worker
 
 bench: .venv/test  ## Measure rates and latencies, by each file in bench/
