@@ -24,6 +24,10 @@ from db.local.postgres import Server, temporary
 from tests.repositories import commit, modules
 
 Owner = Literal["superuser", "ordinary", "supabase"]
+VARIANTS: list[tuple[int, Owner]] = [
+    (18, "superuser"), (18, "ordinary"), (15, "ordinary"), (17, "supabase")
+]  # fmt: skip
+"""What row-level security and privileges are promised for: majors, and owners of the tables."""
 
 ROOT = Path(__file__).parent.parent
 SETTINGS = {"fsync": "off", "full_page_writes": "off", "max_connections": "200"}
