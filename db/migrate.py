@@ -315,6 +315,8 @@ def _words(error: psycopg.Error) -> str:
 
 def _remedy(error: psycopg.Error) -> str:
     match error.sqlstate:
+        case "42501" if "cron" in str(error):
+            return "remedy: let this role schedule by pg_cron: grant usage on schema cron to IT"
         case "42501":
             return (
                 "remedy: connect as the role that owns the database; it also needs "

@@ -16,6 +16,7 @@ from typing import Literal
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck, settings
 from psycopg import sql
 
 import db.migrate
@@ -24,6 +25,10 @@ from db.local.postgres import Server, temporary
 from tests.repositories import commit, modules
 
 Owner = Literal["superuser", "ordinary", "supabase"]
+VARIANTS: list[tuple[int, Owner]] = [
+    (18, "superuser"), (18, "ordinary"), (15, "ordinary"), (17, "supabase")
+]  # fmt: skip
+"""What row-level security and privileges are promised for: majors, and owners of the tables."""
 
 ROOT = Path(__file__).parent.parent
 SETTINGS = {"fsync": "off", "full_page_writes": "off", "max_connections": "200"}
@@ -42,8 +47,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)  # before the plugin looks at its option
 def pytest_configure(config: pytest.Config) -> None:
-    if config.option.prove and config.option.timeout is None:
+    proving = config.option.prove
+    if proving and config.option.timeout is None:
         config.option.timeout = 3600.0
+    settings.register_profile(
+        "tests",
+        max_examples=1000 if proving else 100,
+        derandomize=not proving,
+        database=None,
+        deadline=None,  # no example fails for the machine's speed, nor does the making of many
+        suppress_health_check=[HealthCheck.too_slow],
+    )
+    settings.load_profile("tests")
     config.option.pgtap_uri = None  # pytest-pgtap takes DATABASE_URL and shows it
     # whoever starts us in the background may ignore it, and what tests start would inherit that
     signal.signal(signal.SIGINT, signal.default_int_handler)

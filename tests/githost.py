@@ -20,7 +20,8 @@ class Host:
 
     Remembers how often somebody connected, each request, and the credentials that came with it.
     /uris/ does so too, and says that a part of each pack is to be had from `elsewhere`;
-    /stall/ never answers, /endless/ and /junk/ answer without end, /redirect/ leads to `elsewhere`,
+    /stall/ never answers, /held/ answers as /git/ does once the host is `released` (git gives up
+    after a minute), /endless/ and /junk/ answer without end, /redirect/ leads to `elsewhere`,
     /dumb/ speaks the old protocol and names `elsewhere` as an alternate, /401/ is that status,
     /error/ tells git the rest of the path as an error.
     """
@@ -78,9 +79,11 @@ class Host:
             pack = _packet(f"{'0' * 40} {self.elsewhere}/git/pack\n")
             self._backend(request, root, "/" + rest, _packet("packfile-uris\n") + pack + b"0001")
         elif kind == "stall":
-            self.stalled.set()
-            self.released.wait()
+            self._stand_still()
             request.close_connection = True
+        elif kind == "held":
+            self._stand_still()
+            self._backend(request, root, "/" + rest)
         elif kind == "redirect":
             request.send_response(302)
             request.send_header("Location", f"{self.elsewhere}/git/{rest}")
@@ -101,6 +104,10 @@ class Host:
             if kind == "401":
                 request.send_header("WWW-Authenticate", 'Basic realm="git"')
             _finish(request, b"<html>\nA page, and no repository.\n</html>\n")
+
+    def _stand_still(self) -> None:
+        self.stalled.set()
+        self.released.wait()
 
     def _pour(self, request: BaseHTTPRequestHandler, kind: str) -> None:
         request.send_response(200)

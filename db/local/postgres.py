@@ -34,6 +34,7 @@ __all__ = ["PostgresError", "Server", "postgres_binaries", "run", "temporary"]
 
 HOST = "127.0.0.1"
 PATIENCE = 60.0  # seconds, for a start (crash recovery included), a stop, another process's start
+SOCKETS = "/tmp"  # noqa: S108 (the folder of sockets' folders: a socket's path is short)
 PASSWORD_FILE = "superuser.password"  # noqa: S105 (a name), inside the data directory
 
 
@@ -181,9 +182,7 @@ def _start(
         _initialize(home, binaries, account, durable=settings.get("fsync") != "off")
     _check_version(home, binaries, account)
     password = (home / PASSWORD_FILE).read_text()
-    socket_dir = Path(
-        tempfile.mkdtemp(prefix="index-jobs-", dir="/tmp")
-    )  # a socket's path is short
+    socket_dir = Path(tempfile.mkdtemp(prefix="index-jobs-", dir=SOCKETS))
     at_exit.callback(shutil.rmtree, socket_dir, ignore_errors=True)
     account.own(socket_dir)
     options = {

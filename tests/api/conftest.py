@@ -29,6 +29,7 @@ from db.local import stack
 from db.local.postgres import Server, run
 from tests.ports import kept_port
 from tests.supabase import postgrest
+from tests.waiting import PATIENCE
 
 JWT_SECRET = "a secret of the tests that is more than 32 bytes long"
 SERVICE_KEY = jwt.encode(
@@ -182,14 +183,14 @@ def serve(place: Place, background: Sequence[Background] = (), **changes: Any) -
     logging.getLogger().addHandler(collector)
     try:
         thread.start()
-        assert server.ready.wait(20)
+        assert server.ready.wait(PATIENCE)
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        with httpx2.Client(base_url=url, timeout=20) as client:
+        with httpx2.Client(base_url=url, timeout=PATIENCE) as client:
             api = Api(url, place, client, kicks, thread, collector.records)
             yield api
     finally:
         server.should_exit = True
-        thread.join(20)
+        thread.join(PATIENCE)
         listener.close()
         logging.getLogger().removeHandler(collector)
     assert not thread.is_alive()

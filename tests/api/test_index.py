@@ -7,12 +7,15 @@ import socket
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
 import httpx2
 import pytest
+
+from tests.waiting import PATIENCE
 
 from .conftest import Api, Tenant, over_the_database
 
@@ -202,7 +205,7 @@ def test_a_body_that_does_not_arrive_in_time_is_408_and_the_others_are_answered(
     alice = api.tenant()
     url = httpx2.URL(api.url)
     for path in ("/index", "/rest/v1/rpc/get_job_status"):
-        with socket.create_connection((url.host, url.port), timeout=20) as slow:
+        with socket.create_connection((url.host, url.port), timeout=PATIENCE) as slow:
             head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 20\r\n"
             head += f"Content-Type: application/json\r\nAuthorization: Bearer {alice.key}\r\n"
             slow.sendall(f'{head}\r\n{{"repository"'.encode())
@@ -296,16 +299,23 @@ def test_hundred_requests_at_once_are_all_accepted(api: Api, alice: Tenant) -> N
     assert len(set(jobs)) == 100
 
 
-def test_32_equal_requests_at_once_make_one_job(api: Api, alice: Tenant) -> None:
+def test_32_equal_requests_at_once_make_one_job_and_get_one_answer(api: Api, alice: Tenant) -> None:
     headers = alice.headers | {"Idempotency-Key": str(uuid4())}
+    start = Barrier(32)
 
-    def post(_: int) -> httpx2.Response:
-        body = {"repository": "one/job"}
-        return httpx2.post(f"{api.url}/index", json=body, headers=headers, timeout=60)
+    def post(_: int) -> tuple[int, str, str]:
+        start.wait(PATIENCE)
+        answer = httpx2.post(
+            f"{api.url}/index", json={"repository": "one/job"}, headers=headers, timeout=PATIENCE
+        )
+        return answer.status_code, answer.headers.get("location", ""), answer.text
 
     with ThreadPoolExecutor(32) as threads:
         answers = list(threads.map(post, range(32)))
-    assert {answer.status_code for answer in answers} == {202}
-    (job_id,) = {answer.json()["jobId"] for answer in answers}
-    assert api.get("/jobs?repository=one/job", alice).json()["jobs"][0]["id"] == job_id
-    assert len(api.get("/jobs?repository=one/job", alice).json()["jobs"]) == 1
+    assert answers == answers[:1] * 32
+    status, location, _ = answers[0]
+    assert status == 202
+    [job] = api.get("/jobs?repository=one/job", alice).json()["jobs"]
+    assert location == f"/jobs/{job['id']}"
+    [event] = api.get(f"{location}/events", alice).json()["events"]
+    assert (event["from_status"], event["to_status"]) == (None, "pending")

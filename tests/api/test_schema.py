@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from api.errors import Problem
@@ -188,7 +188,6 @@ def test_a_ref_is_what_git_accepts_without_a_leading_dash(configured: Settings, 
     assert we_accept(ref, configured) == (git_accepts(ref) and not ref.startswith("-"))
 
 
-@settings(max_examples=150, deadline=None)
 @given(st.text(st.sampled_from("aA1./@{}-~^:?*[\\ \n\x7fälock"), min_size=1, max_size=12))
 def test_no_text_is_judged_otherwise_than_by_git(ref: str) -> None:
     assert we_accept(ref, PLAIN) == (git_accepts(ref) and not ref.startswith("-"))

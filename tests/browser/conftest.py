@@ -23,13 +23,14 @@ from db.local.fetch import chromium, node_modules
 from tests.api.conftest import JWT_SECRET, serve
 from tests.supabase import conftest as supabase
 from tests.supabase import postgrest
+from tests.waiting import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "docs/examples"
 CLIENTS = ROOT / "tests/supabase/clients"
 CDN = "https://cdn.jsdelivr.net/npm/"
 
-expect.set_options(timeout=20_000)
+expect.set_options(timeout=1000 * PATIENCE)
 
 
 @pytest.fixture(scope="module")
@@ -120,6 +121,7 @@ def token(user: str, lifetime: int = 3600) -> str:
 def context(browser: Browser) -> Iterator[BrowserContext]:
     """A fresh profile. What pages take from the CDN comes from the npm package, byte by byte."""
     context = browser.new_context(viewport={"width": 900, "height": 900})
+    context.set_default_timeout(1000 * PATIENCE)
 
     def from_npm(route: Route) -> None:
         name, _, path = route.request.url.removeprefix(CDN).partition("@2.119.1/")

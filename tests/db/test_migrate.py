@@ -15,7 +15,7 @@ import pytest
 
 from db import migrate, stamp
 from db.local.fetch import postgres_binaries
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 ROOT = Path(__file__).parent.parent.parent
 IS_OPEN = "db/functions/private/is_open.sql"
@@ -200,7 +200,7 @@ def test_of_two_migrators_one_applies_and_the_other_finds_it_done(empty: Any) ->
             for _ in range(2)
         ]
         until(lambda: waiters(empty) == 2)
-    said = sorted(migrator.communicate(timeout=60) for migrator in migrators)
+    said = sorted(migrator.communicate(timeout=PATIENCE) for migrator in migrators)
     assert [migrator.returncode for migrator in migrators] == [0, 0]
     assert [errors for _, errors in said] == ["", ""]
     assert sorted(out.splitlines()[-1].split()[0] for out, _ in said) == [str(ALL), "nothing"]

@@ -15,9 +15,10 @@ import pytest
 
 from api.client import Client
 from tests.repositories import commit, modules
-from tests.runner.conftest import Database, start, tenant_key
+from tests.runner.conftest import Database, start, storing, tenant_key
+from tests.waiting import PATIENCE
 
-__all__ = ["start", "tenant_key"]
+__all__ = ["start", "storing", "tenant_key"]
 
 SERVE = """
 import sys
@@ -78,7 +79,7 @@ class Machine:
 
     def stop(self, number: int = signal.SIGTERM) -> None:
         self.process.send_signal(number)
-        self.process.communicate(timeout=30)
+        self.process.communicate(timeout=PATIENCE)
         self.client.__exit__(None, None, None)
 
     def index(self, name: str, folder: Path | None = None, **request: str) -> str:

@@ -15,14 +15,8 @@ from tests.waiting import until
 
 if TYPE_CHECKING:
     from tests.faults.conftest import Machine
-    from tests.runner.conftest import Start
+    from tests.runner.conftest import Start, Storing
 
-STORING = """
-select exists (
-  select from pg_stat_activity
-  where datname = current_database() and application_name = 'index_jobs runner'
-    and backend_xid is not null and xact_start < clock_timestamp() - interval '0.3 seconds')
-"""
 LEASE_IS_OVER = """
 select lease_expires_at < clock_timestamp() from public.index_jobs where id = %s
 """
@@ -57,12 +51,13 @@ def sleep_beyond_the_lease(machine: Machine, job_id: str) -> None:
 
 
 def test_a_runner_that_stands_still_while_it_stores_holds_nobody_up(
-    new_machine: Callable[..., Machine], start: Start, slow_repository: Path
+    new_machine: Callable[..., Machine], start: Start, slow_repository: Path, storing: Storing
 ) -> None:
     machine = new_machine(ahead=600, RUNNER_LEASE_SECONDS="2")
     job_id = machine.index("frozen", slow_repository)
-    until(lambda: value(machine, STORING))
+    until(storing.stands_still)
     machine.process.send_signal(signal.SIGSTOP)
+    storing.release()
     try:
         with start() as api:
             job = api.ended(job_id)

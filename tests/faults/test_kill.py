@@ -16,6 +16,7 @@ from tests.waiting import until
 
 if TYPE_CHECKING:
     from tests.faults.conftest import Machine
+    from tests.runner.conftest import Storing
 
 
 @pytest.fixture
@@ -47,13 +48,14 @@ def test_a_job_survives_that_any_of_its_processes_is_killed(
 
 
 def test_a_runner_that_is_told_to_end_hands_its_job_to_the_next_at_once(
-    new_machine: Callable[..., Machine],
+    new_machine: Callable[..., Machine], storing: Storing
 ) -> None:
     machine = new_machine(RUNNER_LEASE_SECONDS="600", RUNNER_GRACE_SECONDS="0")
     job_id = machine.index("handed-back")
-    until(lambda: machine.processes("parser"))
+    until(storing.stands_still)
     machine.stop(signal.SIGTERM)
     assert machine.runners() == []
+    storing.release()
     machine.start()
     job = machine.ended(job_id)
     assert (job["status"], job["attempt"]) == ("completed", 2)

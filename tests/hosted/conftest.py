@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from db.local.fetch import supabase_cli
+from tests.waiting import PATIENCE
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -40,7 +41,7 @@ def supabase(tmp_path: Path) -> Supabase:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=PATIENCE,
             check=False,
         )
         assert done.returncode == exit_code, done.stdout + done.stderr

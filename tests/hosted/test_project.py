@@ -11,6 +11,7 @@ import pytest
 
 from db import migrate, stamp
 from db.local.fetch import postgres_binaries
+from tests.waiting import PATIENCE
 
 FILES = stamp.migration_files()
 VERSIONS = [file.name[:14] for file in FILES]
@@ -126,5 +127,5 @@ def test_each_migration_ends_with_a_reload_of_the_api(new_database: Any) -> None
         listener.execute("listen pgrst")
         for file in FILES:
             execute(database.migrator_url, file.read_text())
-            told = [note.payload for note in listener.notifies(timeout=10, stop_after=1)]
+            told = [note.payload for note in listener.notifies(timeout=PATIENCE, stop_after=1)]
             assert told == ["reload schema"], file.name

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, LiteralString
@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 from psycopg.rows import TupleRow, dict_row
 from psycopg.types.json import Jsonb
+
+from tests.waiting import until
 
 from . import model
 from .model import Job, Refusal
@@ -74,17 +76,14 @@ class World:
     def close(self) -> None:
         self._at_exit.close()
 
-    @contextmanager
-    def waits(self, call: Future[Any]) -> Iterator[None]:
-        """Entered once the second connection is done or waits for a lock."""
-        while not call.done():
-            row = self.look.execute(
-                "select wait_event_type from pg_stat_activity where pid = %s",
-                (self.second.info.backend_pid,),
-            ).fetchone()
-            if row == ("Lock",):
-                break
-        yield
+    def waits(self, call: Future[Any]) -> None:
+        """Returns once the second connection is done or waits for a lock."""
+        waiting = "select wait_event_type from pg_stat_activity where pid = %s"
+        second = (self.second.info.backend_pid,)
+        until(
+            lambda: call.done() or self.look.execute(waiting, second).fetchone() == ("Lock",),
+            pause=0,
+        )
 
 
 def run(connection: Connection, call: Call, user: str) -> str | None:
@@ -213,8 +212,7 @@ class Machine(RuleBasedStateMachine):
         with self.world.first.transaction():
             first_said = run(self.world.first, first, user)
             later = self.world.pool.submit(run, self.world.second, second, user)
-            with self.world.waits(later):
-                pass
+            self.world.waits(later)
         second_said = later.result()
         self._expect(first, job_id, first_said, compare=False)
         self._expect(second, job_id, second_said)

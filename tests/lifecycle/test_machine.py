@@ -99,7 +99,7 @@ MUTANTS = [
 ]  # fmt: skip
 
 
-def live(database: Any, *, lives: int, random: bool, reproduce: bool) -> None:
+def live(database: Any, *, lives: int, reproduce: bool) -> None:
     """Runs that many lives of 40 steps each. Raises LieError for the first lie."""
     world = World(database.url)
     try:
@@ -108,9 +108,6 @@ def live(database: Any, *, lives: int, random: bool, reproduce: bool) -> None:
             settings=settings(
                 max_examples=lives,
                 stateful_step_count=40,
-                deadline=None,
-                database=None,
-                derandomize=not random,
                 report_multiple_bugs=False,
                 suppress_health_check=list(HealthCheck),
                 phases=(Phase.generate, Phase.shrink) if reproduce else (Phase.generate,),
@@ -126,11 +123,11 @@ def proving(request: pytest.FixtureRequest) -> bool:
 
 
 def test_no_life_of_a_job_is_a_lie(database: Any, proving: bool) -> None:
-    live(database, lives=LIVES if proving else 12, random=proving, reproduce=True)
+    live(database, lives=LIVES if proving else 12, reproduce=True)
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
-def test_a_mutant_is_found(new_database: Callable[[], Any], proving: bool, mutant: Mutant) -> None:
+def test_a_mutant_is_found(new_database: Callable[[], Any], mutant: Mutant) -> None:
     text = (FUNCTIONS / mutant.file).read_text()
     assert mutant.old in text
     database = new_database()
@@ -138,4 +135,4 @@ def test_a_mutant_is_found(new_database: Callable[[], Any], proving: bool, mutan
         changed = text.replace(mutant.old, mutant.new)
         connection.execute(stamp.HANDOVER + changed + stamp.HANDBACK)
     with pytest.raises(LieError):
-        live(database, lives=LIVES, random=proving, reproduce=False)
+        live(database, lives=LIVES, reproduce=False)

@@ -1,4 +1,4 @@
-"""Sixteen connections at once: one winner, one event, no deadlock, and no other error."""
+"""Many connections at once, 16 or 32: one winner, one event, no deadlock, no other error."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from typing import Any, LiteralString
 import psycopg
 import pytest
 
+from tests.waiting import PATIENCE
+
 SIZE = 16
+CREATORS = 32
 BOB = '{"sub": "00000000-0000-4000-8000-0000000000b0", "role": "authenticated"}'
 
 CLAIM: LiteralString = "select j.id from public.claim_index_job(%(worker)s, '1 hour') as j"
@@ -25,12 +28,13 @@ RESCUE: LiteralString = (
     "select nullif(retried + failed + cancelled, 0) from public.retry_or_fail_stuck_jobs()"
 )
 CREATE: LiteralString = (
-    "select j.id from public.create_index_job(tests.acme_repository(), 'main', null, %(key)s) as j"
+    "select to_jsonb(j) from public.create_index_job("
+    "tests.acme_repository(), 'main', null, %(key)s) as j"
 )
 
 
 class Racers:
-    """Sixteen workers and sixteen connections of bob's, in front of one database."""
+    """Sixteen workers and 32 connections of bob's, in front of one database."""
 
     def __init__(self, database: Any, at_exit: ExitStack) -> None:
         def connect(url: str, **options: Any) -> psycopg.Connection[Any]:
@@ -39,14 +43,13 @@ class Racers:
         self.admin = connect(database.url)
         self.admin.execute("select tests.arrange_cast()")
         self.workers = [connect(database.service_role_url) for _ in range(SIZE)]
-        self.users = [connect(database.authenticated_url) for _ in range(SIZE)]
+        self.users = [connect(database.authenticated_url) for _ in range(CREATORS)]
         for worker in self.workers:
             worker.execute("set role service_role")
         for user in self.users:
             user.execute("set role authenticated")
             user.execute("select set_config('request.jwt.claims', %s, false)", (BOB,))
-        self._barrier = Barrier(SIZE)
-        self._threads = at_exit.enter_context(ThreadPoolExecutor(SIZE))
+        self._threads = at_exit.enter_context(ThreadPoolExecutor(CREATORS))
 
     def job(self, *, begun: bool = True) -> Any:
         """A new job of acme's, the only one there is."""
@@ -59,13 +62,16 @@ class Racers:
     def row(self, query: LiteralString, *arguments: Any) -> Any:
         return self.admin.execute(query, arguments).fetchone()
 
-    def race(self, calls: Sequence[LiteralString], **arguments: Any) -> list[tuple[str, Any]]:
+    def race(
+        self, calls: Sequence[LiteralString], size: int = SIZE, **arguments: Any
+    ) -> list[tuple[str, Any]]:
         """(statement, the first column or the code of the refusal) of each, run at once."""
+        barrier = Barrier(size)
 
         def run(number: int) -> tuple[str, Any]:
             statement = calls[number % len(calls)]
             side = self.users if statement in {CANCEL, CREATE} else self.workers
-            self._barrier.wait(30)
+            barrier.wait(PATIENCE)
             try:
                 row = (
                     side[number]
@@ -77,7 +83,7 @@ class Racers:
                 return statement, error.diag.message_detail
             return statement, row and row[0]
 
-        return list(self._threads.map(run, range(SIZE)))
+        return list(self._threads.map(run, range(size)))
 
     def ends(self, job_id: Any) -> tuple[str, int]:
         """(status, the number of events of an end: final, or of the attempt alone)."""
@@ -194,12 +200,18 @@ def test_of_cancel_and_claim_one_wins(racers: Racers, rounds: range) -> None:
             assert (status, events) == ("cancelled", 1)
 
 
-def test_equal_creates_make_one_job(racers: Racers, rounds: range) -> None:
+def test_32_equal_creates_make_one_job_and_are_told_of_it_alike(
+    racers: Racers, rounds: range
+) -> None:
     for number in rounds:
-        racers.job(begun=False)
-        said = {answer for _, answer in racers.race([CREATE], key=f"key-{number}")}
-        assert len(said) == 1
-        (job_id,) = said
-        assert racers.row("select count(*) from public.index_jobs") == (2,)
-        events = "select count(*) from public.index_job_events where job_id = %s"
-        assert racers.row(events, job_id) == (1,)
+        racers.admin.execute("delete from public.index_jobs")
+        said = [answer for _, answer in racers.race([CREATE], CREATORS, key=f"key-{number}")]
+        made = racers.row(
+            "select to_jsonb(j), (select array_agg(e.to_status::text)"
+            " from public.index_job_events as e where e.job_id = j.id)"
+            " from public.index_jobs as j"
+        )
+        assert made is not None
+        assert made[1] == ["pending"]
+        assert said == [made[0]] * CREATORS
+        assert racers.row("select count(*) from public.index_jobs") == (1,)

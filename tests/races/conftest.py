@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -15,6 +14,8 @@ from typing import Any, Protocol
 import psycopg
 import pytest
 from psycopg.rows import TupleRow
+
+from tests.waiting import until
 
 Connection = psycopg.Connection[TupleRow]
 
@@ -51,10 +52,7 @@ class Arena:
             "select count(*) from pg_stat_activity"
             " where datname = current_database() and wait_event_type = 'Lock'"
         )
-        deadline = time.monotonic() + 60
-        while (now := self.value(waiting)) != count:
-            assert time.monotonic() < deadline, f"{now} connections wait, not {count}"
-            time.sleep(0.01)
+        until(lambda: self.value(waiting) == count)
 
     @contextmanager
     def locked(self, job_id: str) -> Iterator[None]:
@@ -64,16 +62,22 @@ class Arena:
             yield
 
 
-@pytest.fixture(scope="module")
-def arena(clusters: Any) -> Iterator[Arena]:
+@contextmanager
+def opened(clusters: Any, major: int = 18, owner: str = "ordinary") -> Iterator[Arena]:
     with (
-        clusters(18).database("ordinary", migrated=True) as database,
+        clusters(major, owner).database(owner, migrated=True) as database,
         psycopg.connect(database.url, autocommit=True) as connection,
     ):
         # whoever waits for ever is found out
-        connection.execute(f"alter database {database.name} set statement_timeout = '30s'")
+        connection.execute(f"alter database {database.name} set statement_timeout = '5min'")
         connection.execute("select tests.arrange_cast()")
         yield Arena(database, connection)
+
+
+@pytest.fixture(scope="module")
+def arena(clusters: Any) -> Iterator[Arena]:
+    with opened(clusters) as arena:
+        yield arena
 
 
 class Movers:
@@ -92,10 +96,6 @@ class Movers:
     def answers(self, count: int) -> list[dict[str, str | None]]:
         """What the first so many processes have to say."""
         return [json.loads(self._line(process)) for process in self._processes[:count]]
-
-    def run(self, statements: Sequence[str]) -> list[dict[str, str | None]]:
-        self.start(statements)
-        return self.answers(len(statements))
 
     def _line(self, process: subprocess.Popen[str]) -> str:
         assert process.stdout is not None

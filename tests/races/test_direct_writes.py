@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import psycopg
 import pytest
 
-from .conftest import Arena
+from tests.conftest import VARIANTS
+
+from .conftest import Arena, opened
 
 ALICE = "00000000-0000-4000-8000-0000000000a1"
 LOGINS = {  # login -> what it may do, so that a refusal is not for want of a connection
@@ -34,6 +39,12 @@ STATEMENTS = [
     "delete from public.index_job_events where job_id = %(job)s",
     "truncate public.index_job_events",
 ]
+
+
+@pytest.fixture(scope="module", params=VARIANTS, ids=lambda variant: f"{variant[0]}-{variant[1]}")
+def arena(clusters: Any, request: pytest.FixtureRequest) -> Iterator[Arena]:
+    with opened(clusters, *request.param) as arena:
+        yield arena
 
 
 @pytest.fixture(scope="module")

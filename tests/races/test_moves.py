@@ -77,24 +77,6 @@ def test_of_20_processes_one_makes_each_step(arena: Arena, movers: Movers) -> No
         ) == [(won, 1, 3, True)]
 
 
-def test_16_workers_claim_one_job_and_one_gets_it(arena: Arena, movers: Movers) -> None:
-    for _ in range(10):
-        job_id = arena.job()
-        answers = movers.run([f"select id from claim_index_job('w{n}')" for n in range(16)])
-        got = [answer["value"] for answer in answers]
-        assert (got.count(job_id), got.count(None)) == (1, 15)
-        assert len(trail(arena, job_id)) == 2
-        assert refusal(arena.database.worker_url, move(job_id, "completed")) is None
-
-
-def test_16_workers_claim_16_jobs_and_each_gets_one(arena: Arena, movers: Movers) -> None:
-    jobs = {arena.job() for _ in range(16)}
-    answers = movers.run([f"select id from claim_index_job('w{n}')" for n in range(16)])
-    assert sorted(str(answer["value"]) for answer in answers) == sorted(jobs)
-    for job_id in jobs:
-        assert refusal(arena.database.worker_url, move(job_id, "completed")) is None
-
-
 @pytest.mark.parametrize("ends", [("completed", "failed"), ("failed", "completed")])
 def test_of_complete_and_fail_the_first_to_get_the_lock_wins(
     arena: Arena, ends: tuple[str, str]
@@ -174,19 +156,6 @@ def test_the_clock_is_read_when_the_lock_is_held(arena: Arena, statement: str, c
         assert arena.value(query, job_id) is True
     finally:
         arena.connection.execute("select tests.set_clock(null)")
-
-
-def test_one_idempotency_key_at_once_makes_one_job(arena: Arena, movers: Movers) -> None:
-    create = (
-        "select id from create_index_job(tests.acme_repository(), p_idempotency_key => 'the-key')"
-    )
-    ids = {answer.get("value") for answer in movers.run([create] * 16)}
-    made = arena.rows(
-        "select id::text, (select count(*) from public.index_job_events as e where e.job_id = j.id)"
-        " from public.index_jobs as j where idempotency_key = 'the-key'"
-    )
-    assert made == [(ids.pop(), 1)]
-    assert not ids
 
 
 @pytest.mark.parametrize("outcome", ["commit", "rollback"])

@@ -15,13 +15,16 @@ import psycopg
 import pytest
 from psycopg.rows import TupleRow
 
+from api import runner
 from api.client import Client
 from api.serve import in_background, make_app
 from api.settings import Settings
 from db.local import stack
 from db.local.postgres import Server
+from tests.githost import Host
 from tests.processes import working_in
-from tests.waiting import until
+from tests.repositories import commit, modules
+from tests.waiting import PATIENCE
 
 
 class Database(Protocol):
@@ -76,6 +79,12 @@ class Api:
         body = {"repository": f"local/{folder.name}", "localPath": str(folder)} | request
         return self.client.create_index_job(body).answer["jobId"]
 
+    def index_held(self, site: Host) -> str:
+        """The id of a new job that stands still, being cloned, until the site is released."""
+        job_id = self.client.create_index_job({"repository": "held/app"}).answer["jobId"]
+        assert site.stalled.wait(PATIENCE)
+        return job_id
+
     def job(self, job_id: str) -> dict[str, Any]:
         return dict(self.client.get_job_status(job_id))
 
@@ -84,17 +93,6 @@ class Api:
         *_, job = self.client.follow(job_id, every=0.05)
         print(job["status"], job["error_message"])  # shown when the test fails
         return dict(job)
-
-    def working(self, job_id: str) -> dict[str, Any]:
-        """The job while its files are being read."""
-
-        def look() -> dict[str, Any] | None:
-            job = self.job(job_id)
-            assert job["status"] in {"pending", "processing"}, job["error_message"]
-            return job if (job["progress"] or {}).get("phase") == "symbols" else None
-
-        found: dict[str, Any] = until(look)
-        return found
 
     def ask_to_cancel(self, job_id: str) -> None:
         """What a user asks for, without the API."""
@@ -131,6 +129,75 @@ class Api:
 
 
 Start = Callable[..., Any]
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Host]:
+    """A git host; `from_site` has an API clone from it. It has app.git, of one file."""
+    commit(tmp_path / "repositories/app.git", {"a.py": "class A:\n    def f(self): ...\n"})
+    host = Host(tmp_path / "repositories")
+    yield host
+    host.close()
+
+
+def from_site(site: Host) -> dict[str, Any]:
+    """The settings that have owner/name cloned from the site."""
+    return {
+        "git_base_url": f"{site.url}/",
+        "git_trusted_hosts": (f"127.0.0.1:{site.port}",),
+    }
+
+
+@dataclass(frozen=True)
+class Storing:
+    """Holds up whoever stores symbols: the rows are there, and are not committed."""
+
+    connection: psycopg.Connection[TupleRow]
+
+    def _any(self, condition: str) -> bool:
+        row = self.connection.execute(
+            "select exists (select from pg_stat_activity where datname = current_database()"
+            f" and application_name = 'index_jobs runner' and {condition})".encode()
+        ).fetchone()
+        return row == (True,)
+
+    def stands_still(self) -> bool:
+        return self._any("wait_event = 'advisory'")
+
+    def is_over(self) -> bool:
+        """Whether no row of a runner's is waiting to be committed."""
+        return not self._any("backend_xid is not null")
+
+    def release(self) -> None:
+        """Lets go of whoever stands still, and of all that come."""
+        self.connection.execute("select pg_advisory_unlock(1)")
+
+
+@pytest.fixture
+def storing(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Storing]:
+    """No job ends before this is released; rows are stored as soon as a job's pace is known."""
+    monkeypatch.setattr(runner, "_AHEAD_SECONDS", 600.0)
+    with psycopg.connect(database.url, autocommit=True) as connection:
+        connection.execute("""
+            create function tests.stand_still() returns trigger language plpgsql as $$
+            begin
+              perform pg_advisory_xact_lock_shared(1);
+              return null;
+            end;
+            $$;
+            create trigger stand_still after insert on public.symbols
+              for each statement execute function tests.stand_still();
+            select pg_advisory_lock(1);
+        """)
+        yield Storing(connection)
+
+
+@pytest.fixture(scope="session")
+def stalling_repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """1217 files, the last of which is parsed by itself for seconds and has no symbol."""
+    folder = tmp_path_factory.mktemp("stalling") / "stalling"
+    commit(folder, modules(1216, lines=150) | {"stall.py": "a=>" * 300_000})
+    return folder
 
 
 @pytest.fixture

@@ -14,22 +14,14 @@ from tests.indexer.conftest import Git
 from tests.indexer.test_limits import MB, unfold
 from tests.waiting import until
 
-from .conftest import Api, Start
-
-
-@pytest.fixture
-def site(tmp_path: Path) -> Iterator[Host]:
-    host = Host(tmp_path / "repositories")
-    yield host
-    host.close()
+from .conftest import Api, Start, from_site
 
 
 @pytest.fixture
 def api(start: Start, site: Host) -> Iterator[Any]:
     """An API that clones owner/name from the site and takes up to four jobs at once."""
     with start(
-        git_base_url=f"{site.url}/",
-        git_trusted_hosts=(f"127.0.0.1:{site.port}",),
+        **from_site(site),
         local_repository_roots=(),
         runner_concurrency=4,
         runner_job_memory=256 * MB,
@@ -63,7 +55,7 @@ def test_hostile_jobs_end_with_their_reason_and_the_others_go_on(
     }
     jobs = {ask(api, name): sentence for name, sentence in hostile.items()}
     wanted = [ask(api, "git/good", ref=ref) for ref in ("HEAD", "main", commit)]
-    until(lambda: all(api.job(job_id)["status"] == "failed" for job_id in jobs), 300, pause=0.5)
+    until(lambda: all(api.job(job_id)["status"] == "failed" for job_id in jobs), pause=0.5)
     for job_id, sentence in jobs.items():
         assert sentence in api.job(job_id)["error_message"]
     for job_id in wanted:
@@ -83,12 +75,7 @@ def test_no_spelling_of_loopback_is_reached_by_a_request(start: Start, site: Hos
 
 
 def test_no_more_jobs_are_claimed_than_there_are_slots(start: Start, site: Host) -> None:
-    changes = {
-        "git_base_url": f"{site.url}/",
-        "git_trusted_hosts": ("127.0.0.1",),
-        "runner_concurrency": 2,
-    }
-    with start(**changes) as api:
+    with start(runner_concurrency=2, **from_site(site)) as api:
         jobs = [ask(api, f"stall/r{number}") for number in range(5)]
         statuses = "select array_agg(status::text order by created_at) from public.index_jobs"
         taken = ["processing"] * 2 + ["pending"] * 3

@@ -5,22 +5,25 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
 from api import runner
 from api.client import ApiError
 from api.indexers import Indexers
+from tests.githost import Host
 from tests.processes import kill_all
 from tests.repositories import commit
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
-from .conftest import Start
+from .conftest import Start, Storing, from_site
 
 PYTHON = "class A:\n    def f(self): ...\n\ndef g(): ...\n"
 
@@ -190,11 +193,9 @@ def test_jobs_of_one_repository_that_run_at_once_leave_the_rows_of_one_commit(
         assert api.rows(jobs[0]) == figures[there]
 
 
-def test_a_job_is_cancelled_while_nothing_of_it_moves(start: Start, tmp_path: Path) -> None:
-    commit(tmp_path / "stalls", {"stall.py": "a=>" * 300_000})
-    with start(runner_lease_seconds=3600) as api:
-        job_id = api.index(tmp_path / "stalls")
-        api.working(job_id)
+def test_a_job_is_cancelled_while_nothing_of_it_moves(start: Start, site: Host) -> None:
+    with start(runner_lease_seconds=3600, **from_site(site)) as api:
+        job_id = api.index_held(site)
         api.ask_to_cancel(job_id)
         assert api.ended(job_id)["status"] == "cancelled"
 
@@ -213,13 +214,12 @@ def test_what_the_indexer_refuses_fails_the_job_with_its_sentence(
 
 
 def test_an_indexer_that_dies_ends_its_attempt_and_no_other_job(
-    start: Start, slow_repository: Path, tmp_path: Path
+    start: Start, site: Host, tmp_path: Path
 ) -> None:
     commit(tmp_path / "small", {"a.py": PYTHON})
-    with start("run", "died without a word") as api:
+    with start("run", "died without a word", **from_site(site)) as api:
         api.stop_clock()
-        job_id = api.index(slow_repository)
-        api.working(job_id)
+        job_id = api.index_held(site)
         kill_all(api.processes())
         until(lambda: api.job(job_id)["retry_at"])
         job = api.job(job_id)
@@ -229,13 +229,12 @@ def test_an_indexer_that_dies_ends_its_attempt_and_no_other_job(
 
 
 def test_the_server_of_the_indexers_takes_them_with_it_and_is_replaced(
-    start: Start, slow_repository: Path, tmp_path: Path
+    start: Start, site: Host, tmp_path: Path
 ) -> None:
     commit(tmp_path / "small", {"a.py": PYTHON})
-    with start("run", "died without a word") as api:
+    with start("run", "died without a word", **from_site(site)) as api:
         api.stop_clock()
-        job_id = api.index(slow_repository)
-        api.working(job_id)
+        job_id = api.index_held(site)
         [server] = children(b"\0-m\0api.indexer\0-\0")
         os.kill(server, signal.SIGKILL)
         until(lambda: not api.processes())
@@ -253,7 +252,7 @@ def test_two_indexers_that_start_at_once_share_one_server(tmp_path: Path) -> Non
             started = await asyncio.gather(*starting)
             found = len(children(b"\0-m\0api.indexer\0-\0"))
             for indexer in started:
-                assert await indexer.begun(20)
+                assert await indexer.begun(PATIENCE)
                 await indexer.kill()
             return found
         finally:
@@ -274,24 +273,23 @@ def test_a_server_that_stands_still_is_replaced(
         job_id = api.index(tmp_path / "small")
         job = until(lambda: waiting_after(api, job_id, 1))
         assert job["last_error"] == "The indexer did not start."
+        monkeypatch.undo()
         with api.sql() as connection:
             connection.execute("select tests.advance_clock('10 seconds')")
-        monkeypatch.undo()
         assert api.ended(job_id)["status"] == "completed"
 
 
 def test_an_indexer_whose_watchman_is_gone_ends_all_the_same(
-    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    start: Start, site: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(runner, "_SLACK_SECONDS", 1.0)
-    commit(tmp_path / "stalls", {"stall.py": "a=>" * 300_000})
-    with start(runner_job_seconds=3) as api:
-        job_id = api.index(tmp_path / "stalls")
+    with start(runner_job_seconds=10, **from_site(site)) as api:
+        job_id = api.index_held(site)
         until(lambda: watchmen(api))
         kill_all(watchmen(api))
         job = api.ended(job_id)
         assert job["status"] == "failed"
-        assert job["error_message"] == "Indexing took longer than the 3 seconds it may take."
+        assert job["error_message"] == "Indexing took longer than the 10 seconds it may take."
         until(lambda: not api.processes())
 
 
@@ -364,22 +362,22 @@ def test_a_job_that_another_runner_left_is_taken_up(
 
 
 def test_the_indexer_does_not_inherit_our_secrets(
-    start: Start, slow_repository: Path, monkeypatch: pytest.MonkeyPatch
+    start: Start, site: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("JWT_SECRET", "a secret of the environment, 32 bytes and more")
-    with start() as api:
-        api.working(api.index(slow_repository))
-        for process in api.processes():
-            with suppress(OSError):  # it has ended
-                assert b"SECRET" not in Path(f"/proc/{process}/environ").read_bytes()
+    with start(**from_site(site)) as api:
+        api.index_held(site)
+        processes = api.processes()
+        assert len(processes) >= 3, "the indexer, its watchman and git"
+        for process in processes:
+            environment = Path(f"/proc/{process}/environ").read_bytes()
+            assert b"PATH=" in environment
+            assert b"SECRET" not in environment
 
 
-def test_a_job_that_was_taken_over_is_dropped_without_a_trace(
-    start: Start, slow_repository: Path
-) -> None:
-    with start() as api:
-        job_id = api.index(slow_repository)
-        api.working(job_id)
+def test_a_job_that_was_taken_over_is_dropped_without_a_trace(start: Start, site: Host) -> None:
+    with start(**from_site(site)) as api:
+        job_id = api.index_held(site)
         take_over(api, job_id)
         until(lambda: not api.processes() and not api.scratch())
         job = api.job(job_id)
@@ -399,80 +397,71 @@ def take_over(api: Any, job_id: str) -> None:
         )
 
 
+@pytest.mark.usefixtures("storing")
 def test_a_user_who_asks_to_cancel_gets_a_cancelled_job(
     start: Start, slow_repository: Path
 ) -> None:
     with start() as api:
         job_id = api.index(slow_repository)
-        api.working(job_id)
+        until(lambda: (api.job(job_id)["progress"] or {}).get("phase") == "symbols")
         api.ask_to_cancel(job_id)
         assert api.ended(job_id)["status"] == "cancelled"
         until(lambda: not api.processes() and not api.scratch())
 
 
-@pytest.fixture
-def storing_ahead(monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], bool]:
-    """Whether a job's rows are being stored already; it begins as soon as its pace is known."""
-    monkeypatch.setattr(runner, "_AHEAD_SECONDS", 600.0)
-    writing = (
-        "select exists (select from pg_stat_activity where datname = current_database()"
-        " and application_name = 'index_jobs runner' and backend_xid is not null"
-        " and xact_start < clock_timestamp() - interval '0.3 seconds')"
-    )
-    return lambda api: bool(api.value(writing))
-
-
 def test_rows_are_stored_beside_the_last_parsing(
-    start: Start, slow_repository: Path, storing_ahead: Callable[[Any], bool]
+    start: Start, stalling_repository: Path, storing: Storing
 ) -> None:
     with start() as api:
-        job_id = api.index(slow_repository)
-        until(lambda: storing_ahead(api))
+        job_id = api.index(stalling_repository)
+        until(storing.stands_still)
         job = api.job(job_id)
         assert job["status"] == "processing"
-        assert job["progress"]["done"] < job["progress"]["total"]
+        assert job["progress"]["done"] < job["progress"]["total"] == 1217
         assert api.rows(job) == (0, 0)
+        storing.release()
         job = api.ended(job_id)
         assert (job["status"], job["attempt"]) == ("completed", 1)
-        assert job["progress"] == {"phase": "symbols", "done": 1200, "total": 1200}
-        assert api.rows(job) == (1200, 1200)
-        assert job["stats"]["symbols_extracted"] == 1200
+        assert job["progress"] == {"phase": "symbols", "done": 1217, "total": 1217}
+        assert api.rows(job) == (1217, 1216)
+        assert job["stats"]["symbols_extracted"] == 1216
 
 
 def test_no_row_stays_of_an_index_that_is_cancelled_while_its_rows_are_stored(
-    start: Start, slow_repository: Path, storing_ahead: Callable[[Any], bool]
+    start: Start, slow_repository: Path, storing: Storing
 ) -> None:
     with start() as api:
         job_id = api.index(slow_repository)
-        until(lambda: storing_ahead(api))
+        until(storing.stands_still)
         api.ask_to_cancel(job_id)
         job = api.ended(job_id)
         assert job["status"] == "cancelled"
-        until(lambda: not api.processes() and not storing_ahead(api))
+        until(lambda: not api.processes() and storing.is_over())
         assert api.rows(job) == (0, 0)
 
 
 def test_no_row_stays_of_an_indexer_that_dies_while_its_rows_are_stored(
-    start: Start, slow_repository: Path, storing_ahead: Callable[[Any], bool]
+    start: Start, stalling_repository: Path, storing: Storing
 ) -> None:
     with start("run", "died without a word") as api:
         api.stop_clock()
-        job_id = api.index(slow_repository)
-        until(lambda: storing_ahead(api))
+        job_id = api.index(stalling_repository)
+        until(storing.stands_still)
         kill_all(api.processes())
+        storing.release()
         job = until(lambda: waiting_after(api, job_id, 1))
         assert job["status"] == "processing"
-        until(lambda: not storing_ahead(api))
+        until(storing.is_over)
         assert api.rows(job) == (0, 0)
 
 
-def test_an_outage_while_rows_are_stored_ahead_delays_a_job_and_nothing_else(
-    start: Start, slow_repository: Path, storing_ahead: Callable[[Any], bool]
+def test_an_outage_while_rows_are_stored_delays_a_job_and_nothing_else(
+    start: Start, slow_repository: Path, storing: Storing
 ) -> None:
     with start("run", "503", "cannot claim jobs", "claiming jobs again") as api:
         job_id = api.index(slow_repository)
-        until(lambda: storing_ahead(api))
-        with api.outage():
+        until(storing.stands_still)
+        with api.outage():  # it releases whom `storing` holds
             pass
         job = api.ended(job_id)
         assert (job["status"], job["attempt"]) == ("completed", 1)
@@ -481,27 +470,28 @@ def test_an_outage_while_rows_are_stored_ahead_delays_a_job_and_nothing_else(
 
 
 def test_no_row_stays_of_a_job_that_is_taken_over_while_its_rows_are_stored(
-    start: Start, slow_repository: Path, storing_ahead: Callable[[Any], bool]
+    start: Start, slow_repository: Path, storing: Storing
 ) -> None:
     with start() as api:
         job_id = api.index(slow_repository)
-        until(lambda: storing_ahead(api))
+        until(storing.stands_still)
         take_over(api, job_id)
-        until(lambda: not api.processes() and not api.scratch() and not storing_ahead(api))
+        until(lambda: not api.processes() and not api.scratch() and storing.is_over())
         job = api.job(job_id)
         assert (job["status"], job["attempt"], job["worker_id"]) == ("processing", 2, "thief")
         assert api.rows(job) == (0, 0)
 
 
 def test_a_shutdown_while_rows_are_stored_hands_the_job_back_without_them(
-    start: Start, slow_repository: Path, storing_ahead: Callable[[Any], bool]
+    start: Start, slow_repository: Path, storing: Storing
 ) -> None:
     with start() as api:
         job_id = api.index(slow_repository)
-        until(lambda: storing_ahead(api))
+        until(storing.stands_still)
     before = "select status || ' ' || attempt from public.index_jobs where id = %s"
     assert api.value(before, job_id) == "processing 1"
     assert api.value("select count(*) from public.indexed_files") == 0
+    storing.release()
     with start() as api:
         job = api.ended(job_id)
         assert (job["status"], job["attempt"]) == ("completed", 2)
@@ -509,55 +499,76 @@ def test_a_shutdown_while_rows_are_stored_hands_the_job_back_without_them(
 
 
 def test_a_shutdown_hands_back_what_runs_and_the_next_process_goes_on_at_once(
-    start: Start, slow_repository: Path
+    start: Start, site: Host
 ) -> None:
-    with start() as api:
-        job_id = api.index(slow_repository)
-        api.working(job_id)
+    with start(**from_site(site)) as api:
+        job_id = api.index_held(site)
     until(lambda: not api.processes())
     assert not list(api.run_dir.glob("scratch/*/"))
-    with start() as api:
+    site.released.set()
+    with start(**from_site(site)) as api:
         job = api.ended(job_id)
         assert (job["status"], job["attempt"]) == ("completed", 2)
-        assert api.rows(job) == (job["stats"]["files_indexed"], job["stats"]["symbols_extracted"])
+        assert api.rows(job) == (1, 2)
 
 
-def test_a_shutdown_lets_running_jobs_end_within_the_grace(
-    start: Start, slow_repository: Path
-) -> None:
-    with start(runner_grace_seconds=60) as api:
-        job_id = api.index(slow_repository)
-        api.working(job_id)
+def test_a_shutdown_lets_running_jobs_end_within_the_grace(start: Start, site: Host) -> None:
+    def release() -> None:
+        until(lambda: shuts_down(api))
+        site.released.set()
+
+    with (
+        ThreadPoolExecutor(1) as thread,
+        start(runner_grace_seconds=PATIENCE, **from_site(site)) as api,
+    ):
+        job_id = api.index_held(site)
+        thread.submit(release)
     status = "select status || ' ' || attempt from public.index_jobs where id = %s"
     assert api.value(status, job_id) == "completed 1"
 
 
-def test_an_outage_of_the_database_delays_a_job_and_nothing_else(
-    start: Start, slow_repository: Path
-) -> None:
+def shuts_down(api: Any) -> bool:
+    """Whether it takes no connection any more."""
+    address = urlsplit(api.url)
+    try:
+        socket.create_connection((address.hostname, address.port)).close()
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
+def test_an_outage_of_the_database_delays_a_job_and_nothing_else(start: Start, site: Host) -> None:
     expected = "503", "cannot claim jobs", "claiming jobs again"
-    with start("run", *expected, runner_lease_seconds=2) as api:
-        job_id = api.index(slow_repository)
-        api.working(job_id)
+    with start("run", *expected, runner_lease_seconds=2, **from_site(site)) as api:
+        job_id = api.index_held(site)
         with api.outage():
+            site.released.set()
             until(lambda: not api.processes())  # it has read all files by now
             with pytest.raises(ApiError) as refused:
                 api.job(job_id)
             assert refused.value.code == "DATABASE_UNAVAILABLE"
         job = api.ended(job_id)
         assert (job["status"], job["attempt"]) == ("completed", 1)
-        assert api.rows(job) == (job["stats"]["files_indexed"], job["stats"]["symbols_extracted"])
-        assert api.ended(api.index(slow_repository, ref="no-such"))["status"] == "failed"
+        assert api.rows(job) == (1, 2)
+        later = api.client.create_index_job({"repository": "git/app", "ref": "no-such"})
+        assert api.ended(later.job_id)["status"] == "failed"
 
 
-def test_two_runners_share_the_jobs_and_do_none_twice(start: Start, tmp_path: Path) -> None:
+def test_two_runners_share_the_jobs_and_do_none_twice(
+    start: Start, site: Host, tmp_path: Path
+) -> None:
     folders = [tmp_path / f"r{number}" for number in range(5)]
     for folder in folders:
         commit(folder, {"a.py": PYTHON})
-    with start("one") as one, start("two") as two:
-        jobs = [one.ended(job) for job in [one.index(folders[n % 5]) for n in range(20)]]
+    changes = {"runner_concurrency": 1} | from_site(site)
+    with start("one", **changes) as one, start("two", **changes) as two:
+        held = [one.client.create_index_job({"repository": "held/app"}).job_id for _ in range(2)]
+        until(lambda: all(one.job(job_id)["status"] == "processing" for job_id in held))
+        rest = [one.index(folders[n % 5]) for n in range(20)]
+        site.released.set()
+        assert len({one.ended(job_id)["worker_id"] for job_id in held}) == 2
+        jobs = [one.ended(job_id) for job_id in rest]
         assert {(job["status"], job["attempt"]) for job in jobs} == {("completed", 1)}
-        assert len({job["worker_id"] for job in jobs}) == 2
         assert all(len(events(two, job["id"])) == 3 for job in jobs)
         assert all(one.rows(job) == (1, 3) for job in jobs)
 

@@ -12,7 +12,8 @@ from pytest_pgtap.pgtap import Runner
 from pytest_pgtap.plugin import PgTapFile, PgTapItem
 from pytest_pgtap.plugin.core import report_tap
 
-VARIANTS = [(18, "superuser"), (18, "ordinary"), (15, "ordinary"), (17, "supabase")]
+from tests.conftest import VARIANTS
+
 OPTIONS = '-csearch_path="$user",public,pgtap,tests -cstatement_timeout=60s'
 
 

@@ -1,28 +1,61 @@
-"""Nothing that is declared in SQL goes without a pgTAP file."""
+"""Each function and each policy has its pgTAP file, and no such file is named after nothing."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
+PLACES = {  # what is declared -> its tests
+    "db/functions": "tests/sql",
+    "db/functions/private": "tests/sql/private",
+    "db/policies": "tests/sql/policies",
+}
+# has a file of another kind: databases with pgTAP have a clock of their own, see test_clock.py
+ELSEWHERE = {"clock"}
+# whom each policy for tenants is tried as
+EVERYBODY = {
+    "owner": "tests.act_as(tests.alice())",
+    "owner of the organization": "tests.act_as(tests.bob())",
+    "member": "tests.act_as(tests.carol())",
+    "former member": "tests.act_as(tests.dave())",
+    "stranger": "tests.act_as(gen_random_uuid())",
+    "no claims": "tests.act_with_claims(null)",
+    "garbage claims": """tests.act_with_claims('{"sub": "no uuid\"""",
+    "anon": "tests.act_as_anon()",
+    "service": "tests.act_as_worker()",
+}
 
 
-def untested(declared: Path, tests: Path) -> list[str]:
-    return [
-        file.name
-        for file in sorted(declared.glob("*.sql"))
-        if not any(tests.glob(f"test_{file.stem}*.sql"))
-    ]
+def names(folder: str) -> set[str]:
+    return {file.stem for file in (ROOT / folder).glob("*.sql")}
 
 
-def test_every_function_has_a_file_of_tests() -> None:
-    assert untested(ROOT / "db/functions", ROOT / "tests/sql") == []
+@pytest.mark.parametrize(("declared", "tests"), PLACES.items())
+def test_each_declared_file_has_tests_of_its_name(declared: str, tests: str) -> None:
+    assert {f"test_{name}" for name in names(declared) - ELSEWHERE} - names(tests) == set()
 
 
-def test_every_helper_has_a_file_of_tests() -> None:
-    helpers = untested(ROOT / "db/functions/private", ROOT / "tests/sql/private")
-    assert helpers == ["clock.sql"]  # pgTAP files have a clock of their own: see test_clock.py
+@pytest.mark.parametrize(("declared", "tests"), PLACES.items())
+def test_each_file_of_tests_is_named_after_what_is_declared(declared: str, tests: str) -> None:
+    """test_<name>.sql, or test_<name>_<more>.sql."""
+    known = tuple(f"test_{name}_" for name in names(declared))
+    unknown = {name for name in names(tests) if not f"{name}_".startswith(known)}
+    assert unknown == ({"bootstrap"} if tests == "tests/sql" else set())
 
 
-def test_every_policy_file_has_a_file_of_tests() -> None:
-    assert untested(ROOT / "db/policies", ROOT / "tests/sql/policies") == []
+@pytest.mark.parametrize("table", sorted(names("db/policies")))
+def test_each_policy_is_named_and_those_for_tenants_are_tried_as_everybody(table: str) -> None:
+    text = (ROOT / f"db/policies/{table}.sql").read_text()
+    policies = re.findall(r"^create policy (\w+) on \S+\s+for (\w+) to (\w+)$", text, re.MULTILINE)
+    assert len(policies) == text.count("create policy ")
+    tests = ROOT / "tests/sql/policies"
+    named = re.findall(r"'(\w+)'", (tests / f"test_{table}.sql").read_text())
+    for policy, command, role in policies:
+        assert policy in named
+        if role == "authenticated":
+            file = tests / f"test_{table}{'' if command == 'select' else '_writes'}.sql"
+            tried = file.read_text()
+            assert [who for who, call in EVERYBODY.items() if call not in tried] == [], file.name

@@ -1,5 +1,7 @@
 begin;
-select plan(11);
+select plan(12);
+
+select policies_are('private', 'admin_audit', array[]::name[], 'grants alone decide');
 
 select tests.arrange_cast();
 

@@ -1,5 +1,7 @@
 begin;
-select plan(10);
+select plan(11);
+
+select policies_are('private', 'api_keys', array[]::name[], 'grants alone decide');
 
 select tests.arrange_cast();
 

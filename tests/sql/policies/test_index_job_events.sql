@@ -1,5 +1,12 @@
 begin;
-select plan(9);
+select plan(10);
+
+select policies_are('public', 'index_job_events', array[
+  'index_job_events_select_authenticated',
+  'index_job_events_select_service_role',
+  'index_job_events_select_job_writer',
+  'index_job_events_insert_job_writer'
+], 'these are the policies, and no others');
 
 select tests.arrange_cast();
 select tests.arrange_job('alice_job');

@@ -1,5 +1,11 @@
 begin;
-select plan(12);
+select plan(13);
+
+select policies_are('public', 'index_jobs', array[
+  'index_jobs_select_authenticated',
+  'index_jobs_select_service_role',
+  'index_jobs_all_job_writer'
+], 'these are the policies, and no others');
 
 select tests.arrange_cast();
 select tests.arrange_job('alice_job');

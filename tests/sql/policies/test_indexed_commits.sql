@@ -1,5 +1,10 @@
 begin;
-select plan(11);
+select plan(12);
+
+select policies_are('public', 'indexed_commits', array[
+  'indexed_commits_select_authenticated',
+  'indexed_commits_all_service_role'
+], 'these are the policies, and no others');
 
 select tests.arrange_cast();
 insert into indexed_commits (repository_id, job_id, commit_sha, extractor, stats) values

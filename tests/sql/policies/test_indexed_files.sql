@@ -1,5 +1,10 @@
 begin;
-select plan(12);
+select plan(13);
+
+select policies_are('public', 'indexed_files', array[
+  'indexed_files_select_authenticated',
+  'indexed_files_all_service_role'
+], 'these are the policies, and no others');
 
 select tests.arrange_cast();
 select tests.arrange_job('alice_job');

@@ -1,5 +1,7 @@
 begin;
-select plan(5);
+select plan(6);
+
+select policies_are('private', 'job_totals', array[]::name[], 'grants alone decide');
 
 select tests.act_as(tests.alice());
 select is(

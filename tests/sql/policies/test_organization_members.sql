@@ -1,5 +1,11 @@
 begin;
-select plan(13);
+select plan(15);
+
+select policies_are('public', 'organization_members', array[
+  'organization_members_select_authenticated',
+  'organization_members_all_service_role',
+  'organization_members_select_job_writer'
+], 'these are the policies, and no others');
 
 select tests.arrange_cast();
 
@@ -14,6 +20,9 @@ select tests.act_as(tests.dave());
 select is_empty(
   'select m.user_id from organization_members as m', 'a former member sees none');
 select tests.act_as(tests.alice());
+select is_empty(
+  'select m.user_id from organization_members as m', 'who is in no organization sees none');
+select tests.act_as(gen_random_uuid());
 select is_empty('select m.user_id from organization_members as m', 'a stranger sees none');
 select tests.act_with_claims(null);
 select is_empty(

@@ -1,5 +1,10 @@
 begin;
-select plan(12);
+select plan(14);
+
+select policies_are('public', 'organizations', array[
+  'organizations_select_authenticated',
+  'organizations_all_service_role'
+], 'these are the policies, and no others');
 
 select tests.arrange_cast();
 insert into organizations (id, slug, name) values
@@ -13,6 +18,8 @@ select set_eq('select o.slug from organizations as o', array['acme'], 'so does a
 select tests.act_as(tests.dave());
 select is_empty('select o.slug from organizations as o', 'a former member sees none');
 select tests.act_as(tests.alice());
+select is_empty('select o.slug from organizations as o', 'who is in none of them sees none');
+select tests.act_as(gen_random_uuid());
 select is_empty('select o.slug from organizations as o', 'a stranger sees none');
 select tests.act_with_claims(null);
 select is_empty('select o.slug from organizations as o', 'without claims none is seen');

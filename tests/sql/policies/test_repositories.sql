@@ -1,5 +1,12 @@
 begin;
-select plan(10);
+select plan(11);
+
+select policies_are('public', 'repositories', array[
+  'repositories_select_authenticated',
+  'repositories_insert_authenticated',
+  'repositories_all_service_role',
+  'repositories_select_job_writer'
+], 'these are the policies, and no others');
 
 select tests.arrange_cast();
 

@@ -1,5 +1,5 @@
 begin;
-select plan(13);
+select plan(16);
 
 select tests.arrange_cast();
 
@@ -33,16 +33,31 @@ select is(
   '42501', 'a user changes no repository');
 select is(tests.refusal('delete from repositories'), '42501', 'a user removes no repository');
 
+select tests.act_as(tests.bob());
+select is(
+  tests.refusal($$ insert into repositories (full_name, git_url, organization_id)
+    values ('acme/owned', 'https://example.com/owned.git', tests.acme()) $$),
+  'accepted', 'an owner adds a repository of the organization');
 select tests.act_as(tests.carol());
 select is(
   tests.refusal($$ insert into repositories (full_name, git_url, organization_id)
     values ('acme/new', 'https://example.com/new.git', tests.acme()) $$),
-  'accepted', 'a member adds a repository of the organization');
+  'accepted', 'so does a member');
 select tests.act_as(tests.dave());
 select is(
   tests.refusal($$ insert into repositories (full_name, git_url, organization_id)
     values ('acme/old', 'https://example.com/old.git', tests.acme()) $$),
   '42501', 'a former member adds none');
+select tests.act_as(gen_random_uuid());
+select is(
+  tests.refusal($$ insert into repositories (full_name, git_url, owner_user_id)
+    values ('alice/x', 'https://example.com/x.git', tests.alice()) $$),
+  '42501', 'a stranger adds none for somebody else');
+select tests.act_with_claims(null);
+select is(
+  tests.refusal($$ insert into repositories (full_name, git_url, owner_user_id)
+    values ('alice/x', 'https://example.com/x.git', tests.alice()) $$),
+  '42501', 'without claims none is added');
 select tests.act_with_claims('{"sub": "no uuid"}');
 select is(
   tests.refusal($$ insert into repositories (full_name, git_url, owner_user_id)

@@ -1,5 +1,10 @@
 begin;
-select plan(12);
+select plan(13);
+
+select policies_are('public', 'symbols', array[
+  'symbols_select_authenticated',
+  'symbols_all_service_role'
+], 'these are the policies, and no others');
 
 select tests.arrange_cast();
 select tests.arrange_job('alice_job');

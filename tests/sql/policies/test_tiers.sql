@@ -1,5 +1,7 @@
 begin;
-select plan(9);
+select plan(10);
+
+select policies_are('private', 'tiers', array[]::name[], 'grants alone decide');
 
 select tests.arrange_cast();
 
