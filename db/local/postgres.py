@@ -188,10 +188,15 @@ def _start(
     options = {
         "timezone": "UTC",
         "log_timezone": "UTC",
-        # polls write too (the quota), and would wait while a large job has a new segment of WAL
-        # filled with zeros and synced
+        # for polls while a large job stores its rows: they write too (the quota), and would wait
+        # for room in the buffers of the WAL, and while a new segment of it is filled with zeros
         "wal_buffers": "32MB",
         "wal_init_zero": "off",
+        # less to write at all; nothing replicates from here
+        "wal_level": "minimal",
+        "max_wal_senders": "0",
+        "max_wal_size": "4GB",
+        "shared_buffers": "512MB",
         **settings,
         "listen_addresses": HOST,
         "unix_socket_directories": str(socket_dir),
