@@ -41,8 +41,8 @@ test: check  ## All that gates a change, on servers of its own
 
 prove: check .venv/prove  ## The long forms of the tests; writes docs/prove.md
 	@$(BIN)/pytest -n 3 --dist loadfile --prove --junit-xml=dist/prove.xml
-	@$(BIN)/python -m tests.prove_report dist/prove.xml
 	@$(BIN)/python -m bench.late_worker
+	@$(BIN)/python -m tests.prove_report dist/prove.xml
 
 bench: .venv/test  ## Measure rates and latencies, by each file in bench/
 	@for file in bench/*.py; do $(BIN)/python -m "bench.$$(basename $$file .py)" || exit; done

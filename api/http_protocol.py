@@ -19,8 +19,12 @@ from api.errors import Problem
 MAX_BYTES: Final = 65_536
 """Of a request without its body."""
 SECONDS: Final = 15.0
-"""From a connection's start, or a later request's first byte, to the end of the headers; and as
-long again for the rest of a body whose request is answered already."""
+"""From a connection's start to the first byte of a request, and from there to the end of its
+headers; and as long again for the rest of a body whose request is answered already."""
+
+# What a client that was refused may still send, so that it can read why, and for how long.
+_LINGER_BYTES: Final = 1_048_576
+_LINGER_SECONDS: Final = 2.0
 
 _MALFORMED: Final = Problem(
     400, "INVALID_HTTP", "The request is not HTTP/1.1.", hint="Send it as RFC 9112 has it."
@@ -53,6 +57,7 @@ class BoundedProtocol(HttpToolsProtocol):
     _overhead = 0  # bytes of the request that is arriving, without its body
     _is_arriving = False
     _has_head = False
+    _linger: int | None = None  # bytes that are still taken, and dropped, after a refusal
     _deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -64,10 +69,17 @@ class BoundedProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        if self._linger is not None:
+            self._linger -= len(data)
+            if self._linger < 0:
+                self.transport.close()
+            return
         self._overhead += len(data)
         super().data_received(data)
         if self._overhead > MAX_BYTES:
             self._refuse(_TOO_LARGE)
+        elif self._deadline is None and not self._is_arriving and self._is_answered():
+            self._set_deadline()  # what came was no request, and ended the time of keep-alive
 
     def send_400_response(self, msg: str) -> None:
         self._refuse(_MALFORMED)
@@ -75,19 +87,19 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._is_arriving, self._has_head = True, False
-        if self._deadline is None:
-            self._set_deadline()
+        self._drop_deadline()
+        self._set_deadline()
 
     def on_headers_complete(self) -> None:
-        if self._overhead > MAX_BYTES and self._length_of_head() > MAX_BYTES:
+        if self._length_of_head() > MAX_BYTES:
             self._refuse(_TOO_LARGE)
             raise _Refused
+        super().on_headers_complete()  # raises for an address that is none
         self._has_head = True
         self._drop_deadline()
-        super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
-        self._overhead -= len(body)
+        self._overhead = max(0, self._overhead - len(body))
         super().on_body(body)
 
     def on_message_complete(self) -> None:
@@ -98,8 +110,14 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
-        if self._is_arriving and self._deadline is None:
+        if self._deadline is None and self._has_head and self._is_answered():
             self._set_deadline()
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """Nothing: any caller could fill the log with it."""
+
+    def _is_answered(self) -> bool:
+        return self.cycle is None or self.cycle.response_complete
 
     def _length_of_head(self) -> int:
         return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
@@ -113,21 +131,29 @@ class BoundedProtocol(HttpToolsProtocol):
             self._deadline = None
 
     def _give_up(self) -> None:
-        if self._is_arriving:
+        if self.flow.read_paused:  # by uvicorn, until it has answered what came before
+            self._set_deadline()
+        elif self._is_arriving:
             self._refuse(_TOO_SLOW)
         else:
             self.transport.close()
 
     def _refuse(self, problem: Problem) -> None:
-        if self.transport.is_closing():
+        if self.transport.is_closing() or self._linger is not None:
             return
+        self._drop_deadline()
         if self._may_answer():
             answer = problem.response()
             head = [f"HTTP/1.1 {problem.status} {HTTPStatus(problem.status).phrase}".encode()]
             head += [b"%b: %b" % header for header in answer.raw_headers]
             head += [b"x-request-id: " + uuid4().hex.encode(), b"connection: close"]
             self.transport.write(b"\r\n".join([*head, b"", bytes(answer.body)]))
-        self.transport.close()
+            # to close now, with bytes unread, would be a reset, which may overtake the answer
+            self._linger = _LINGER_BYTES
+            self.transport.write_eof()
+            self._deadline = self.loop.call_later(_LINGER_SECONDS, self.transport.close)
+        else:
+            self.transport.close()
 
     def _may_answer(self) -> bool:
         """Whether what is written now is the answer to the request that is arriving."""
@@ -135,4 +161,4 @@ class BoundedProtocol(HttpToolsProtocol):
             return False
         if self._has_head:
             return not self.cycle.response_started
-        return self.cycle is None or self.cycle.response_complete
+        return self._is_answered()

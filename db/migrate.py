@@ -132,7 +132,8 @@ def parameters(url: str) -> dict[str, Any]:
     Raises MigrationError that says what is wrong with the URL, and never the password.
     """
     if not re.match(r"postgres(ql)?://", url):
-        scheme = url.partition("://")[0] if "://" in url else "no scheme"
+        found = re.match(r"[A-Za-z][A-Za-z0-9+.-]*(?=://)", url)
+        scheme = found[0] if found else "no scheme"
         raise MigrationError(
             f"the database URL has {scheme!r} where postgresql:// is needed: "
             "postgresql://USER:PASSWORD@HOST:PORT/DATABASE"

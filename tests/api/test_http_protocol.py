@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import httpx2
 import psycopg
@@ -22,7 +22,7 @@ MAX = http_protocol.MAX_BYTES
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_protocol, "SECONDS", 0.3)
+    monkeypatch.setattr(http_protocol, "SECONDS", 1.0)
 
 
 @contextmanager
@@ -30,6 +30,10 @@ def connected(api: Api) -> Iterator[socket.socket]:
     url = httpx2.URL(api.url)
     with socket.create_connection((url.host, url.port), timeout=60) as client:
         yield client
+
+
+def get(*headers: bytes, path: bytes = b"/health") -> bytes:
+    return b"\r\n".join([b"GET " + path + b" HTTP/1.1", b"Host: x", *headers, b"", b""])
 
 
 def all_of(client: socket.socket) -> bytes:
@@ -56,8 +60,14 @@ def one_answer(client: socket.socket, until: bytes) -> bytes:
 
 def ask(api: Api, request: bytes) -> bytes:
     with connected(api) as client:
-        client.sendall(request)
+        send(client, request)
         return all_of(client)
+
+
+def send(client: socket.socket, request: bytes) -> None:
+    """Sends it, as far as the server takes it."""
+    with suppress(ConnectionError):
+        client.sendall(request)
 
 
 def assert_refused(said: bytes, status: int, code: str) -> None:
@@ -68,10 +78,6 @@ def assert_refused(said: bytes, status: int, code: str) -> None:
     assert b"\r\nx-request-id: " in head
     assert b'"code": "%b"' % code.encode() in body
     assert b"\r\ncontent-length: %d\r\n" % len(body) in head + b"\r\n"
-
-
-def get(*headers: bytes, path: bytes = b"/health") -> bytes:
-    return b"\r\n".join([b"GET " + path + b" HTTP/1.1", b"Host: x", *headers, b"", b""])
 
 
 @pytest.mark.parametrize(
@@ -123,12 +129,29 @@ def test_trailers_of_a_body_have_the_same_bound(api: Api) -> None:
     head += f"Bearer {alice.key}\r\n\r\n".encode()
     trailers = b"".join(b"X-%d: %b\r\n" % (number, b"x" * 1000) for number in range(300))
     with connected(api) as client:
-        client.sendall(head + b"2\r\n{}\r\n0\r\n" + trailers[:-2])
+        send(client, head + b"2\r\n{}\r\n0\r\n" + trailers[:-2])
         assert_refused(all_of(client), 431, "HEADERS_TOO_LARGE")
 
 
-def test_what_is_no_http_is_400(api: Api) -> None:
-    assert_refused(ask(api, b"\x16\x03\x01 hello, TLS?\r\n\r\n"), 400, "INVALID_HTTP")
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"\x16\x03\x01 hello, TLS?\r\n\r\n",
+        b"GET http://host HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"CONNECT host:443 HTTP/1.1\r\nHost: x\r\n\r\n",
+        get(path=b"/\xff"),
+        get(b"Content-Length: x"),
+    ],
+    ids=["TLS", "no path", "CONNECT", "a path that is not ASCII", "a length that is no number"],
+)
+@pytest.mark.parametrize("before", [0, 1], ids=["first", "later"])
+def test_what_is_no_http_is_400(api: Api, request_: bytes, before: int) -> None:
+    with connected(api) as client:
+        for _ in range(before):
+            client.sendall(get())
+            one_answer(client, b'{"status":"ok"}')
+        send(client, request_)
+        assert_refused(all_of(client), 400, "INVALID_HTTP")
 
 
 def test_a_head_that_does_not_arrive_in_time_is_408_and_the_others_are_answered(
@@ -153,6 +176,44 @@ def test_a_connection_on_which_nothing_comes_is_closed_without_an_answer(
 ) -> None:
     with connected(api) as client:
         assert all_of(client) == b""
+
+
+@pytest.mark.parametrize("rest", [b"\r\n", b"x" * 10], ids=["empty line", "late body"])
+def test_what_comes_after_an_answer_and_is_no_request_keeps_no_connection(
+    api: Api, impatient: None, rest: bytes
+) -> None:
+    with connected(api) as client:
+        if rest == b"\r\n":
+            client.sendall(get())
+        else:
+            client.sendall(b"POST /index HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n")
+        one_answer(client, b"}")
+        client.sendall(rest)
+        assert all_of(client) == b""
+
+
+@over_the_database
+def test_a_request_that_has_to_wait_for_the_answer_before_it_is_not_too_slow(
+    own_api: Callable[..., Api], impatient: None
+) -> None:
+    api = own_api(statement_timeout_seconds=60)
+    tenant = api.tenant()
+    job_id = api.create(tenant)
+    key = f"Authorization: Bearer {tenant.key}".encode()
+    with (
+        psycopg.connect(api.place.url) as locker,
+        api.sql() as watcher,
+        connected(api) as client,
+    ):
+        locker.execute("lock table public.index_jobs in access exclusive mode")
+        late = get(b"Connection: close")
+        client.sendall(get(key, path=f"/jobs/{job_id}".encode()) + get() + late[:20])
+        until(lambda: is_waiting_for_a_lock(watcher))
+        with connected(api) as idle:  # once it is closed, that time has passed
+            all_of(idle)
+        locker.rollback()
+        client.sendall(late[20:])
+        assert all_of(client).count(b"HTTP/1.1 200 ") == 3
 
 
 @over_the_database

@@ -314,6 +314,7 @@ def test_a_login_that_may_not_migrate_is_told_what_it_lacks(empty: Any) -> None:
     [
         (("postgresql://", "mysql://"), "'mysql' where postgresql:// is needed"),
         (("postgresql://", ""), "'no scheme' where postgresql:// is needed"),
+        (("postgresql://", "PGPASSWORD=s3cret psql postgresql://"), "'no scheme' where"),
         (("127.0.0.1:", "127.0.0.1:x"), "cannot be read"),
         (("{password}@", "s3cret/w@rd@"), "cannot be read"),
         (("{password}@", "pass@s3cret@"), "cannot be read"),
