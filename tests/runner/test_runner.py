@@ -250,9 +250,10 @@ def test_two_indexers_that_start_at_once_share_one_server(tmp_path: Path) -> Non
         starting = [indexers.start(path, path.with_suffix(".log")) for path in requests]
         try:
             started = await asyncio.gather(*starting)
+            for indexer in started:  # until then a server may not have its name yet
+                assert await indexer.begun(PATIENCE)
             found = len(children(b"\0-m\0api.indexer\0-\0"))
             for indexer in started:
-                assert await indexer.begun(PATIENCE)
                 await indexer.kill()
             return found
         finally:
