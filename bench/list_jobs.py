@@ -67,9 +67,8 @@ ORGANIZATION = f"00000000-0000-4000-9000-{1:012x}"
 @contextmanager
 def database() -> Iterator[psycopg.Connection[Any]]:
     """A superuser's connection to a new database with the migrations."""
-    settings = {"fsync": "off", "max_wal_size": "4GB", "shared_buffers": "512MB"}
     with (
-        postgres.temporary(settings=settings) as server,
+        postgres.temporary(settings={"fsync": "off"}) as server,
         psycopg.connect(server.url(), autocommit=True) as connection,
     ):
         stack.prepare(stack.Database(server.url(), server))

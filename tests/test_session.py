@@ -38,6 +38,7 @@ def run(folder: Path, test: str, *options: str) -> subprocess.CompletedProcess[s
 @pytest.mark.parametrize(
     ("test", "code"),
     [
+        # these skip and expect to fail on purpose, in a run of their own that has to fail for it
         ("def test_it(): pass", 0),
         ("def test_it(): pytest.skip()", 1),
         ("pytest.skip(allow_module_level=True)", 1),

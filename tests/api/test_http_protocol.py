@@ -58,6 +58,12 @@ def one_answer(client: socket.socket, until: bytes) -> bytes:
     return said
 
 
+def let_the_time_pass(api: Api) -> None:
+    """Waits as long as a connection may say nothing."""
+    with connected(api) as idle:
+        all_of(idle)
+
+
 def ask(api: Api, request: bytes) -> bytes:
     with connected(api) as client:
         send(client, request)
@@ -209,8 +215,7 @@ def test_a_request_that_has_to_wait_for_the_answer_before_it_is_not_too_slow(
         late = get(b"Connection: close")
         client.sendall(get(key, path=f"/jobs/{job_id}".encode()) + get() + late[:20])
         until(lambda: is_waiting_for_a_lock(watcher))
-        with connected(api) as idle:  # once it is closed, that time has passed
-            all_of(idle)
+        let_the_time_pass(api)
         locker.rollback()
         client.sendall(late[20:])
         assert all_of(client).count(b"HTTP/1.1 200 ") == 3
@@ -231,8 +236,7 @@ def test_the_time_for_the_head_does_not_end_a_request_that_takes_longer(
         locker.execute("lock table public.index_jobs in access exclusive mode")
         answer = thread.submit(api.get, f"/jobs/{job_id}", tenant)
         until(lambda: is_waiting_for_a_lock(watcher))
-        with connected(api) as idle:  # once it is closed, that time has passed
-            all_of(idle)
+        let_the_time_pass(api)
         locker.rollback()
         assert answer.result(60).status_code == 200
 

@@ -10,7 +10,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,16 @@ PROGRAM = Path(sys.executable).with_name("index-jobs")
 
 # what a developer's shell may have set, and no test may see
 _FOREIGN = ("API_", "CORS_", "DATA", "GIT_", "HOST", "JW", "LOCAL_", "PORT", "REPO", "RUN", "SERV")
+
+
+def all_shown(terminal: int) -> bytes:
+    """What is written to a terminal until its last writer ends; closes this end of it."""
+    shown = b""
+    with suppress(OSError):  # how a terminal ends
+        while block := os.read(terminal, 4096):
+            shown += block
+    os.close(terminal)
+    return shown
 
 
 @dataclass

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import pty
@@ -13,7 +12,7 @@ import pytest
 
 from tests.repositories import commit, modules
 
-from .conftest import PROGRAM, Desk
+from .conftest import PROGRAM, Desk, all_shown
 
 
 def test_it_indexes_this_checkout_and_does_so_again(desk: Desk) -> None:
@@ -50,11 +49,7 @@ def test_a_terminal_gets_a_bar(desk: Desk, small_repository: Path) -> None:
         stderr=theirs,
     )
     os.close(theirs)
-    shown = b""
-    with contextlib.suppress(OSError):  # how a terminal ends
-        while block := os.read(ours, 4096):
-            shown += block
-    os.close(ours)
+    shown = all_shown(ours)
     assert process.wait(30) == 0
     assert "━" in shown.decode()
     assert b"\x1b[" in shown

@@ -20,7 +20,7 @@ import pytest
 from tests.ports import kept_port
 from tests.waiting import until
 
-from .conftest import PROGRAM, Desk
+from .conftest import PROGRAM, Desk, all_shown
 
 IMPATIENT = "from api import cli, client; client._OUTAGE_SECONDS = 0; cli.main()"
 
@@ -109,11 +109,7 @@ def on_a_terminal(desk: Desk, *arguments: str | Path) -> tuple[str, str]:
         [PROGRAM, *arguments], env=desk.environment, stdout=subprocess.PIPE, stderr=theirs
     )
     os.close(theirs)
-    shown = b""
-    with contextlib.suppress(OSError):  # how a terminal ends
-        while block := os.read(ours, 4096):
-            shown += block
-    os.close(ours)
+    shown = all_shown(ours)
     data = process.communicate()[0].decode()
     assert process.returncode == 0, shown
     return data, shown.decode()
