@@ -32,7 +32,7 @@ rollback: .venv/app  ## Take the newest COUNT migrations back (1)
 	@$(BIN)/index-jobs rollback
 
 migration: .venv/app  ## Stamp what changed in db/ into the next migration, name=…
-	@$(BIN)/python -m db.stamp new "$(or $(name),$(error say name=what_it_does))"
+	@$(BIN)/python -m db.tools.stamp new "$(or $(name),$(error say name=what_it_does))"
 
 # --- change it ---
 
@@ -42,13 +42,13 @@ test: check  ## All that gates a change, on servers of its own
 prove: check .venv/prove  ## The long forms of the tests; writes docs/prove.md
 	@$(BIN)/pytest -n 3 --dist loadfile --prove --junit-xml=dist/prove.xml
 	@$(BIN)/python -m bench.late_worker
-	@$(BIN)/python -m tests.prove_report dist/prove.xml
+	@$(BIN)/python -m tests.support.prove_report dist/prove.xml
 
 bench: .venv/test  ## Measure rates and latencies, by each file in bench/
 	@for file in bench/*.py; do $(BIN)/python -m "bench.$$(basename $$file .py)" || exit; done
 
 check: lint types  ## What needs no database: drift of the migrations, lint, types
-	@$(BIN)/python -m db.stamp check
+	@$(BIN)/python -m db.tools.stamp check
 
 lint: .venv/test  ## Lint, and check the format
 	@$(BIN)/ruff check --quiet .
@@ -64,7 +64,7 @@ build: .venv/test  ## Build the wheel and the source archive into dist/
 	@$(BIN)/python -m build --outdir dist .
 
 docs: .venv/test  ## Write what is made from the schema: documents, TypeScript types, catalogue.json
-	@$(BIN)/python -m db.document
+	@$(BIN)/python -m db.tools.docs
 
 hooks: .venv/test  ## Have git run make check before each commit
 	@mkdir -p "$$(git rev-parse --git-path hooks)"
@@ -75,7 +75,7 @@ hooks: .venv/test  ## Have git run make check before each commit
 	@chmod +x "$$(git rev-parse --git-path hooks/pre-commit)"
 
 clean:  ## Remove what was built, and the data in .run
-	@$(PYTHON) -m db.local.lock .run
+	@$(PYTHON) -m cli.dev.lock .run
 	@rm -rf .venv .run dist build
 
 # --- what the others need ---

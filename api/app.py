@@ -20,7 +20,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api import jobs, rest
+from api import jobs
 from api.auth import Authenticator
 from api.errors import (
     REST,
@@ -32,9 +32,11 @@ from api.errors import (
     on_rest_error,
     rest_internal,
 )
-from api.rpc import DatabaseRpc, Rpc
+from api.rest import routes
+from api.rpc.contract import Rpc
+from api.rpc.database import DatabaseRpc
 from api.settings import Settings, or_exit, read
-from db.migrate import newest_version
+from db.tools.migrate import newest_version
 
 logger = logging.getLogger(__name__)
 
@@ -97,7 +99,7 @@ def create_app(
             Route("/jobs/{job_id}/events", jobs.get_job_history),
             Route("/admin/jobs/{job_id}", jobs.admin_get_job_status),
             *(
-                [Route("/rest/v1/rpc/{function}", rest.call_function, methods=["GET", "POST"])]
+                [Route("/rest/v1/rpc/{function}", routes.call_function, methods=["GET", "POST"])]
                 if isinstance(rpc, DatabaseRpc)
                 else []
             ),
@@ -129,7 +131,7 @@ def _rpc(settings: Settings) -> Rpc:
     """The transport that is set up; API_DATABASE_URL wins. Raises SettingError without any."""
     if settings.api_database_url:
         return DatabaseRpc(settings.api_database_url, settings)
-    from api.rpc_supabase import SupabaseRpc  # noqa: PLC0415  (doubles the time to start)
+    from api.rpc.supabase import SupabaseRpc  # noqa: PLC0415  (doubles the time to start)
 
     return SupabaseRpc(settings)
 

@@ -19,7 +19,7 @@ from starlette.responses import Response
 from api.auth import Authenticator, Caller
 from api.body import read_object
 from api.errors import STATUS_BY_SQLSTATE, Problem, invalid, invalid_key, not_found
-from api.rpc import Answer, Function, Rpc
+from api.rpc.contract import Answer, Function, Rpc
 from api.schema import UNFINISHED, IndexRequest, index_request, list_request
 from api.settings import Settings
 

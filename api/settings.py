@@ -22,7 +22,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from db.migrate import MigrationError, parameters
+from db.tools.migrate import MigrationError, parameters
 
 
 class SettingError(ValueError):

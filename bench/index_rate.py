@@ -35,15 +35,15 @@ from typing import Any
 import psycopg
 from tree_sitter import QueryCursor
 
-from api import runner
-from api.indexer.languages import GRAMMARS
-from api.indexer.protocol import Limits
-from api.indexer.symbols import grammar
-from api.indexers import Indexers
-from api.runner_rpc import Base, Index, Progress
-from db.local import stack
-from tests import trees
-from tests.repositories import commit
+from cli.dev import stack
+from tests.support import trees
+from tests.support.repositories import commit
+from worker import runner
+from worker.indexer.languages import GRAMMARS
+from worker.indexer.protocol import Limits
+from worker.indexer.symbols import grammar
+from worker.rpc import Base, Index, Progress
+from worker.spawner import Indexers
 
 _FORK = multiprocessing.get_context("fork")
 _SAMPLE_SECONDS = 0.05

@@ -19,7 +19,8 @@ from typing import Any, LiteralString
 
 import psycopg
 
-from db.local import postgres, stack
+from cli.dev import stack
+from db.local import postgres
 
 CALLS = 400
 LIMIT = 1.3

@@ -30,7 +30,7 @@ from typing import Any
 import httpx
 from dotenv import dotenv_values
 
-from tests import trees
+from tests.support import trees
 
 _RATE = 20
 _SLOWER = 2.0

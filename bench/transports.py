@@ -18,12 +18,13 @@ import httpx
 import jwt
 import psycopg
 
-from api.rpc import DatabaseRpc, Rpc
-from api.rpc_supabase import SupabaseRpc
+from api.rpc.contract import Rpc
+from api.rpc.database import DatabaseRpc
+from api.rpc.supabase import SupabaseRpc
 from api.settings import Settings
-from db.local import stack
+from cli.dev import stack
 from db.local.postgres import temporary
-from tests.supabase import postgrest
+from tests.support import postgrest
 
 POLLS = 1_000
 WARM_UP = 100

@@ -19,10 +19,10 @@ import pytest
 from hypothesis import HealthCheck, settings
 from psycopg import sql
 
-import db.migrate
-from db.local.fetch import pgtap_sql, postgres_binaries
+import db.tools.migrate
 from db.local.postgres import Server, temporary
-from tests.repositories import commit, modules
+from tests.support.fetch import pgtap_sql, postgres_binaries
+from tests.support.repositories import commit, modules
 
 Owner = Literal["superuser", "ordinary", "supabase"]
 VARIANTS: list[tuple[int, Owner]] = [
@@ -153,7 +153,7 @@ class Cluster:
             connection.execute("alter role postgres rename to supabase_admin")
         with self._connect() as connection:
             connection.execute("drop role renamer")
-            connection.execute((ROOT / "tests/hosted/roles.sql").read_text())
+            connection.execute((ROOT / "tests/supabase/roles.sql").read_text())
             for login in ("postgres", "authenticator", "supabase_auth_admin"):
                 connection.execute(
                     sql.SQL("alter role {} password {}").format(sql.Identifier(login), password)
@@ -193,7 +193,7 @@ class Cluster:
                 with psycopg.connect(database.migrator_url) as connection:
                     connection.execute(file.read_text())
         else:
-            db.migrate.apply(database.migrator_url)
+            db.tools.migrate.apply(database.migrator_url)
         with psycopg.connect(database.url) as connection:
             for login, role in MEMBERS.items():
                 connection.execute(f"grant {role} to {login}")
@@ -208,7 +208,7 @@ class Cluster:
         database = self._create(name, owner, "template1")
         if owner == "supabase":
             with psycopg.connect(database.url) as connection:
-                connection.execute((ROOT / "tests/hosted/database.sql").read_text())
+                connection.execute((ROOT / "tests/supabase/database.sql").read_text())
             return database
         with psycopg.connect(database.migrator_url) as connection:
             connection.execute((ROOT / "db/local/bootstrap.sql").read_text())

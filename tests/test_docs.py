@@ -15,7 +15,7 @@ from starlette.routing import Route
 from api import schema
 from api.app import create_app
 from api.settings import Settings
-from db import migrate
+from db.tools import migrate
 
 ROOT = Path(__file__).parent.parent
 HTTP = (ROOT / "docs/http.md").read_text()

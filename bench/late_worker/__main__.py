@@ -23,8 +23,9 @@ import procrastinate
 import psycopg
 from procrastinate.jobs import Status
 
-from db.local import postgres, stack
-from db.local.fetch import node_modules
+from cli.dev import stack
+from db.local import postgres
+from tests.support.fetch import node_modules
 
 HERE = Path(__file__).parent
 

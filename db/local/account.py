@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from db.local.fetch import exclusively
+from db.local.binaries import exclusively
 
 SHELTERS = Path("/var/lib/index-jobs")
 COPIES = Path("/var/cache/index-jobs")

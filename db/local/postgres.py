@@ -28,9 +28,7 @@ from types import MappingProxyType
 from urllib.parse import quote
 
 from db.local.account import Account, executable_binaries, home_of, server_account
-from db.local.fetch import FetchError, postgres_binaries
-
-__all__ = ["PostgresError", "Server", "postgres_binaries", "run", "temporary"]
+from db.local.binaries import BinariesError, postgres_binaries
 
 HOST = "127.0.0.1"
 PATIENCE = 60.0  # seconds, for a start (crash recovery included), a stop, another process's start
@@ -119,7 +117,7 @@ def _explained() -> Iterator[None]:
         raise PostgresError(
             f"cannot run the embedded Postgres: {error}. Does it belong to another user?"
         ) from error
-    except (OSError, FetchError) as error:
+    except (OSError, BinariesError) as error:
         raise PostgresError(f"cannot run the embedded Postgres: {error}") from error
 
 
@@ -175,7 +173,7 @@ def _start(
     """A new server, to be stopped `at_exit`; the caller holds the lock."""
     _forget(data_dir)
     account = server_account(data_dir)
-    binaries = executable_binaries(binaries or postgres_binaries(18), account)
+    binaries = executable_binaries(binaries or postgres_binaries(), account)
     home = home_of(data_dir, account)
     _await_predecessor(home)
     if not (home / "PG_VERSION").exists():

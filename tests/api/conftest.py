@@ -23,13 +23,13 @@ import uvicorn
 from psycopg.rows import TupleRow
 
 from api.app import Background, create_app
-from api.http_protocol import BoundedProtocol
+from api.protocol import BoundedProtocol
 from api.settings import Settings
-from db.local import stack
+from cli.dev import stack
 from db.local.postgres import Server, run
-from tests.ports import kept_port
-from tests.supabase import postgrest
-from tests.waiting import PATIENCE
+from tests.support import postgrest
+from tests.support.ports import kept_port
+from tests.support.waiting import PATIENCE
 
 JWT_SECRET = "a secret of the tests that is more than 32 bytes long"
 SERVICE_KEY = jwt.encode(

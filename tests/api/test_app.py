@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from api.app import EXPOSED_HEADERS, create_app
 from api.settings import SettingError, Settings, read
-from db.migrate import newest_version
+from db.tools.migrate import newest_version
 
 from .conftest import Api, Place, Tenant, Transport, serve
 

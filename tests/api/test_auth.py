@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 from jwt.utils import base64url_encode
 
-from db.local import stack
+from cli.dev import stack
 
 from .conftest import JWT_SECRET, SERVICE_KEY, Api, Tenant, over_the_database
 

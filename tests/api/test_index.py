@@ -15,7 +15,7 @@ from uuid import uuid4
 import httpx2
 import pytest
 
-from tests.waiting import PATIENCE
+from tests.support.waiting import PATIENCE
 
 from .conftest import Api, Tenant, over_the_database
 

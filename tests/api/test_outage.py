@@ -14,8 +14,8 @@ import psycopg
 import pytest
 from psycopg.rows import TupleRow
 
-from tests.processes import working_in
-from tests.waiting import until
+from tests.support.processes import working_in
+from tests.support.waiting import until
 
 from .conftest import Api, Machine, Tenant, assert_503, over_the_database, serve
 

@@ -19,15 +19,15 @@ import psycopg
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect, sync_playwright
 
-from db.local.fetch import chromium, node_modules
 from tests.api.conftest import JWT_SECRET, serve
-from tests.supabase import conftest as supabase
-from tests.supabase import postgrest
-from tests.waiting import PATIENCE
+from tests.rest import conftest as supabase
+from tests.support import postgrest
+from tests.support.fetch import chromium, node_modules
+from tests.support.waiting import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "docs/examples"
-CLIENTS = ROOT / "tests/supabase/clients"
+CLIENTS = ROOT / "tests/rest/clients"
 CDN = "https://cdn.jsdelivr.net/npm/"
 
 expect.set_options(timeout=1000 * PATIENCE)

@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 from playwright.sync_api import BrowserContext, Page, Route
 
-from db.local.fetch import npm_pack
+from tests.support.fetch import npm_pack
 
 from .conftest import CDN, Project, token
 from .test_example import connect, job_of, start, stop_the_clock, take

@@ -19,8 +19,8 @@ import psycopg
 import pytest
 from dotenv import dotenv_values
 
-from tests.repositories import commit
-from tests.waiting import until
+from tests.support.repositories import commit
+from tests.support.waiting import until
 
 PROGRAM = Path(sys.executable).with_name("index-jobs")
 

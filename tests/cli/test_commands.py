@@ -16,8 +16,8 @@ import pytest
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from api.commands import app
-from tests.repositories import commit
+from cli.commands import app
+from tests.support.repositories import commit
 
 from .conftest import Desk
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.repositories import commit, modules
+from tests.support.repositories import commit, modules
 
 from .conftest import PROGRAM, Desk, all_shown
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from db.local import lock
+from cli.dev import lock
 
 ROOT = Path(__file__).parents[2]
 TARGETS = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.M)

@@ -11,8 +11,8 @@ import psycopg
 import pytest
 
 from tests.conftest import Database
-from tests.ports import kept_port
-from tests.waiting import until
+from tests.support.ports import kept_port
+from tests.support.waiting import until
 
 from .conftest import PROGRAM, Desk
 

@@ -19,8 +19,8 @@ import psycopg
 import pytest
 
 from tests.conftest import Database
-from tests.processes import working_in
-from tests.waiting import until
+from tests.support.processes import working_in
+from tests.support.waiting import until
 
 from .conftest import PROGRAM, Desk, Served
 

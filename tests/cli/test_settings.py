@@ -54,7 +54,7 @@ def test_a_command_says_what_is_wrong_with_a_setting(fresh_desk: Desk, name: str
     assert list(fresh_desk.run_dir.iterdir()) == []
 
 
-@pytest.mark.parametrize("factory", ["api.serve:make_app", "api.app:create_app"])
+@pytest.mark.parametrize("factory", ["cli.dev.serve:make_app", "api.app:create_app"])
 @pytest.mark.parametrize("name", ["RUNNER_CONCURRENCY", "JWT_SECRET", "API_DATABASE_URL"])
 def test_uvicorn_says_what_is_wrong_with_a_setting(
     fresh_desk: Desk, factory: str, name: str
@@ -66,7 +66,7 @@ def test_uvicorn_says_what_is_wrong_with_a_setting(
     assert "short-and-secret" not in said
 
 
-@pytest.mark.parametrize("factory", ["api.serve:make_app", "api.app:create_app"])
+@pytest.mark.parametrize("factory", ["cli.dev.serve:make_app", "api.app:create_app"])
 def test_uvicorn_says_which_settings_name_the_database(fresh_desk: Desk, factory: str) -> None:
     said = said_by_uvicorn(fresh_desk, factory, {})
     assert said.startswith("error: neither API_DATABASE_URL nor both of SUPABASE_URL and ")
@@ -84,5 +84,5 @@ def test_uvicorn_says_that_the_run_dir_cannot_be_written_to(fresh_desk: Desk) ->
     (fresh_desk.run_dir / "file").touch()
     urls = {"API_DATABASE_URL": NOWHERE, "WORKER_DATABASE_URL": NOWHERE}
     run_dir = str(fresh_desk.run_dir / "file")
-    said = said_by_uvicorn(fresh_desk, "api.serve:make_app", urls | {"RUN_DIR": run_dir})
+    said = said_by_uvicorn(fresh_desk, "cli.dev.serve:make_app", urls | {"RUN_DIR": run_dir})
     assert said.startswith(f"error: RUN_DIR={run_dir}: nothing can be written there")

@@ -9,8 +9,8 @@ import jwt
 import psycopg
 import pytest
 
-from db.local import seed, stack
-from db.local.stack import ALICE, Options, StackError
+from cli.dev import seed, stack
+from cli.dev.stack import ALICE, Options, StackError
 from tests.conftest import Database
 
 

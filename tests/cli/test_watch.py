@@ -17,8 +17,8 @@ from uuid import uuid4
 
 import pytest
 
-from tests.ports import kept_port
-from tests.waiting import until
+from tests.support.ports import kept_port
+from tests.support.waiting import until
 
 from .conftest import PROGRAM, Desk, all_shown
 

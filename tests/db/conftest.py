@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from db import stamp
+from db.tools import stamp
 
 DDL = """
 do $$

@@ -14,7 +14,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from db import migrate
+from db.tools import migrate
 
 NAME = "index_jobs: retry_or_fail_stuck_jobs"
 PG_CRON = """

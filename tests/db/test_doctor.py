@@ -13,7 +13,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from db import catalogue, doctor, migrate, stamp
+from db.tools import catalogue, doctor, migrate, stamp
 
 INDEX_JOBS = Path(sys.executable).with_name("index-jobs")
 JOB = "00000000-0000-4000-8000-0000000000c1"

@@ -13,9 +13,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from db import migrate, stamp
-from db.local.fetch import postgres_binaries
-from tests.waiting import PATIENCE, until
+from db.tools import migrate, stamp
+from tests.support.fetch import postgres_binaries
+from tests.support.waiting import PATIENCE, until
 
 ROOT = Path(__file__).parent.parent.parent
 IS_OPEN = "db/functions/private/is_open.sql"
@@ -59,7 +59,14 @@ def dump(database: Any) -> str:
 
 
 def command(database: Any, *arguments: str, migrations: Path = migrate.MIGRATIONS) -> list[str]:
-    command = [sys.executable, "-m", "db.migrate", *arguments, "--migrations", str(migrations)]
+    command = [
+        sys.executable,
+        "-m",
+        "db.tools.migrate",
+        *arguments,
+        "--migrations",
+        str(migrations),
+    ]
     return [*command, "--database", database.migrator_url]
 
 
@@ -169,7 +176,7 @@ def test_a_count_that_is_no_number_from_1_on_is_wrong_usage(capsys: Any, count: 
 
 
 def test_migrations_are_found_from_any_folder(empty: Any, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "db.migrate", "apply"]
+    command = [sys.executable, "-m", "db.tools.migrate", "apply"]
     environment = {**os.environ, "DATABASE_URL": empty.migrator_url}
     done = subprocess.run(
         command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False

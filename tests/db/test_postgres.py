@@ -20,8 +20,9 @@ import pytest
 
 from db.local import account as accounts
 from db.local.account import executable_binaries, server_account
-from db.local.postgres import PostgresError, Server, postgres_binaries, run
-from tests.waiting import until
+from db.local.postgres import PostgresError, Server, run
+from tests.support.fetch import postgres_binaries
+from tests.support.waiting import until
 
 OWNER = """
 import sys

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import sqlparse
 
-from db import stamp
+from db.tools import stamp
 
 CAN_SEE = "db/functions/private/can_see.sql"
 IS_OPEN = "db/functions/private/is_open.sql"
@@ -411,7 +411,7 @@ def test_a_migration_that_does_not_end_with_its_version_is_a_problem(stamped: An
 def test_an_edited_migration_is_noticed(stamped: Any) -> None:
     stamped.stamp("second", ddl="create table public.more ();", undo="drop table public.more;")
     first, second = stamp.migration_files(stamped.root)
-    for file, remedy in ((first, "write a new one"), (second, "python -m db.stamp again")):
+    for file, remedy in ((first, "write a new one"), (second, "python -m db.tools.stamp again")):
         text = file.read_text()
         file.write_text("-- a word more\n" + text)
         stamp.mirror(stamped.root)

@@ -13,17 +13,17 @@ from typing import Any
 import psycopg
 import pytest
 
-from api.client import Client
-from tests.repositories import commit, modules
-from tests.runner.conftest import Database, start, storing, tenant_key
-from tests.waiting import PATIENCE
+from cli.client import Client
+from tests.support.repositories import commit, modules
+from tests.support.waiting import PATIENCE
+from tests.worker.conftest import Database, start, storing, tenant_key
 
 __all__ = ["start", "storing", "tenant_key"]
 
 SERVE = """
 import sys
-from api import runner
-from api.serve import Server, address, listen, make_app, run
+from worker import runner
+from cli.dev.serve import Server, address, listen, make_app, run
 from api.settings import Settings
 runner._AHEAD_SECONDS = float(sys.argv[1])
 listener = listen("127.0.0.1", 0, fixed=True)
@@ -107,7 +107,7 @@ class Machine:
                 continue
             if not place.startswith(bytes(self.run_dir)) or group == int(path.name):
                 continue
-            parser = b"api.indexer" in words
+            parser = b"worker.indexer" in words
             if parser == (kind == "parser"):
                 found.append(int(path.name))
         return found

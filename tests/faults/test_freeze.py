@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
-from tests.repositories import commit
-from tests.waiting import until
+from tests.support.repositories import commit
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from tests.faults.conftest import Machine
-    from tests.runner.conftest import Start, Storing
+    from tests.worker.conftest import Start, Storing
 
 LEASE_IS_OVER = """
 select lease_expires_at < clock_timestamp() from public.index_jobs where id = %s

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.waiting import until
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from tests.faults.conftest import Machine
-    from tests.runner.conftest import Storing
+    from tests.worker.conftest import Storing
 
 
 @pytest.fixture

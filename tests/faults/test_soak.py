@@ -14,8 +14,8 @@ import httpx2
 import psycopg
 import pytest
 
-from tests.repositories import commit
-from tests.waiting import until
+from tests.support.repositories import commit
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from tests.faults.conftest import Machine

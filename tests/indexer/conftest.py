@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from tests.githost import Host
-from tests.waiting import PATIENCE
+from tests.support.githost import Host
+from tests.support.waiting import PATIENCE
 
 _UNESCAPED = {"\\\\": "\\", "\\t": "\t", "\\n": "\n", "\\r": "\r"}
 
@@ -140,7 +140,7 @@ def start(tmp_path: Path, roots: Path) -> Iterator[Start]:
         data |= {"trusted_hosts": ["127.0.0.1"]} | request
         (scratch / "request.json").write_text(json.dumps(data))
         process = subprocess.Popen(
-            [sys.executable, "-m", "api.indexer", str(scratch / "request.json")],
+            [sys.executable, "-m", "worker.indexer", str(scratch / "request.json")],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from api.indexer import address, job, source
-from api.indexer.git import Repository
-from api.indexer.protocol import IndexingError, Request
-from tests.githost import Host
+from tests.support.githost import Host
+from worker.indexer import address, job, source
+from worker.indexer.git import Repository
+from worker.indexer.protocol import IndexingError, Request
 
 if TYPE_CHECKING:
     from tests.indexer.conftest import Git, Index

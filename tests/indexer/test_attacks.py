@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.githost import Host
+from tests.support.githost import Host
 
 if TYPE_CHECKING:
     from tests.indexer.conftest import Git, Index

@@ -7,8 +7,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from api.indexer.copy_text import Writer, rows
 from db.local.postgres import Server
+from worker.indexer.copy_text import Writer, rows
 
 ODD = [
     "plain",

@@ -21,13 +21,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from api import runner
-from api.indexer.__main__ import run
-from api.indexer.protocol import Limits
-from api.indexers import Indexers
-from tests.githost import Host
-from tests.processes import group_lives
-from tests.waiting import PATIENCE, until
+from tests.support.githost import Host
+from tests.support.processes import group_lives
+from tests.support.waiting import PATIENCE, until
+from worker import runner
+from worker.indexer.__main__ import run
+from worker.indexer.protocol import Limits
+from worker.spawner import Indexers
 
 if TYPE_CHECKING:
     from tests.indexer.conftest import Git, Index, Start
@@ -243,7 +243,7 @@ def test_the_indexer_ends_with_its_parent(host: Host, tmp_path: Path, start: Sta
     request = next(tmp_path.glob("scratch-*/request.json"))
     request.write_text(request.read_text().replace('"/nowhere"', f'"{host.url}/stall/a"'))
     script = (
-        "import subprocess, sys; p = subprocess.Popen([sys.executable, '-m', 'api.indexer',"
+        "import subprocess, sys; p = subprocess.Popen([sys.executable, '-m', 'worker.indexer',"
         " sys.argv[1]], stdout=-3, start_new_session=True); print(p.pid, flush=True); p.wait()"
     )
     parent = subprocess.Popen(

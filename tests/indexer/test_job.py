@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
-from api.indexer import job
-from api.indexer.copy_text import Writer
-from api.indexer.protocol import Request
 from db.local.postgres import Server
+from worker.indexer import job
+from worker.indexer.copy_text import Writer
+from worker.indexer.protocol import Request
 
 if TYPE_CHECKING:
     from tests.indexer.conftest import Git, Index, Outcome
@@ -403,5 +403,7 @@ def test_progress_only_grows_twice_a_second_at_most_and_ends_at_its_total(
 
 
 def test_an_argument_is_needed() -> None:
-    done = subprocess.run([sys.executable, "-m", "api.indexer"], capture_output=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "worker.indexer"], capture_output=True, check=False
+    )
     assert done.returncode == 2

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from api.indexer.copy_text import Writer
+from worker.indexer.copy_text import Writer
 
 if TYPE_CHECKING:
     from tests.indexer.conftest import Git, Index, Outcome

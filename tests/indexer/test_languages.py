@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from api.indexer.languages import language_of, skip_by_content, skip_by_path
+from worker.indexer.languages import language_of, skip_by_content, skip_by_path
 
 
 @pytest.mark.parametrize(

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from api.indexer import guard
-from api.indexer.protocol import Limits
-from tests.githost import Host
-from tests.processes import group_lives
-from tests.waiting import PATIENCE, until
+from tests.support.githost import Host
+from tests.support.processes import group_lives
+from tests.support.waiting import PATIENCE, until
+from worker.indexer import guard
+from worker.indexer.protocol import Limits
 
 if TYPE_CHECKING:
     from tests.indexer.conftest import Git, Index, Start

@@ -9,9 +9,9 @@ import time
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-from api.indexer.parsers import Parsers, Source
-from api.indexer.protocol import Limits
-from tests.waiting import until
+from tests.support.waiting import until
+from worker.indexer.parsers import Parsers, Source
+from worker.indexer.protocol import Limits
 
 
 def test_a_parser_that_waits_for_a_processor_loses_no_symbols() -> None:

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.indexer import source
-from api.indexer.protocol import IndexingError
+from worker.indexer import source
+from worker.indexer.protocol import IndexingError
 
 
 def code_of(git_url: str, *roots: Path) -> str:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from api.indexer.languages import GRAMMARS, language_of
-from api.indexer.symbols import extract
+from worker.indexer.languages import GRAMMARS, language_of
+from worker.indexer.symbols import extract
 
 CORPUS = Path(__file__).with_name("corpus")
 

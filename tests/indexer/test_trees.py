@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests import trees
+from tests.support import trees
 
 if TYPE_CHECKING:
     from tests.indexer.conftest import Start

@@ -16,7 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from psycopg.rows import TupleRow, dict_row
 from psycopg.types.json import Jsonb
 
-from tests.waiting import until
+from tests.support.waiting import until
 
 from . import model
 from .model import Job, Refusal

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from db import stamp
+from db.tools import stamp
 
 from .machine import LieError, Machine, World
 

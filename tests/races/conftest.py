@@ -15,7 +15,7 @@ import psycopg
 import pytest
 from psycopg.rows import TupleRow
 
-from tests.waiting import until
+from tests.support.waiting import until
 
 Connection = psycopg.Connection[TupleRow]
 

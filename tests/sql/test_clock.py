@@ -6,12 +6,12 @@ from typing import Any
 
 import psycopg
 
-import db.migrate
+import db.tools.migrate
 
 
 def test_the_clock_is_the_wall_clock_and_moves_within_a_transaction(new_database: Any) -> None:
     database = new_database(migrated=False)
-    db.migrate.apply(database.migrator_url)
+    db.tools.migrate.apply(database.migrator_url)
     with psycopg.connect(database.url) as connection:
         connection.execute("select 1")
         row = connection.execute(

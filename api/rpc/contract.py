@@ -1,0 +1,80 @@
+"""What the routes call: the api_* functions, by either transport.
+
+Rpc has two implementations: DatabaseRpc in api/rpc/database.py, by a login of the database, and
+SupabaseRpc in api/rpc/supabase.py, by a Supabase project's service key.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Literal, Protocol, Self
+from uuid import UUID
+
+Function = Literal[
+    "api_admin_get_job_status",
+    "api_cancel_index_job",
+    "api_create_index_job",
+    "api_get_job_history",
+    "api_get_job_status",
+    "api_list_index_jobs",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One row of private.api_answer, in its order."""
+
+    verdict: str
+    """'ok', or the SQLSTATE of the refusal: PT401, PT403, PT404, PT409, PT422, PT429."""
+    code: str | None
+    message: str | None
+    hint: str | None
+    field: str | None
+    body: str | None
+    """JSON text for the client; null on refusal."""
+    job_id: UUID | None
+    job_status: str | None
+    job_version: int | None
+    rate_limit: int | None
+    """Requests an hour of the caller's tier; null when no user was identified."""
+    rate_remaining: int | None
+    rate_reset: int | None
+    """When the hour ends, in Unix seconds."""
+    next_cursor: str | None
+    """Where the next page of a list begins; null on the last page and elsewhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """The row that api_call_function returns."""
+
+    body: str
+    """JSON text for the client."""
+    row_count: int
+    total: int | None
+    """Rows without limit and offset, if asked for."""
+    is_void: bool
+
+
+class Rpc(Protocol):
+    """Calls over either transport. An async context manager; opening it waits for nothing.
+
+    Raises: Problem 503 when the database cannot be reached, is too busy or not migrated, and
+    itself finds the way back; another Problem as api.errors has it; anything else is a bug.
+    """
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+    async def call(self, function: Function, **arguments: str | int | None) -> Answer:
+        """The one row that an api_* function returns; `arguments` are all of its arguments."""
+
+    async def schema_version(self) -> str:
+        """The version of the newest migration that the database has: 14 digits."""

@@ -1,0 +1,121 @@
+"""Calls of the api_* functions through a Supabase project's /rest/v1, by its service key.
+
+So the HTTP layer runs with no password of the database. A request is one POST on a connection that
+is kept open. PostgREST writes the function's row as a JSON object, which the client library parses
+once; its member `body` is then the very text that goes to the client.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from asyncio import timeout
+from collections.abc import Callable
+from dataclasses import fields
+from types import TracebackType
+from typing import Any, Final, Self
+from uuid import UUID
+
+import httpx
+from postgrest import APIError
+from supabase import AsyncClient, AsyncClientOptions, acreate_client
+
+from api.errors import from_supabase
+from api.rpc.contract import Answer, Function
+from api.settings import SettingError, Settings
+
+logger = logging.getLogger(__name__)
+
+_CONNECTIONS: Final = 32
+# Seconds: to connect; that an idle connection is kept.
+_CONNECT_TIMEOUT: Final = 2.0
+_KEEP_ALIVE: Final = 20.0
+_TOO_MANY_CONNECTIONS: Final = "53300"
+_MEMBERS: Final = tuple(field.name for field in fields(Answer))
+
+
+class SupabaseRpc:
+    """The client, and the calls over it. An async context manager; opening it sends nothing.
+
+    Raises: Problem 503 when Supabase cannot be reached, is too busy or refuses the key; 500 for
+    errors that are bugs. No call is sent twice: one that was given up may still be carried out.
+    """
+
+    _client: AsyncClient
+
+    def __init__(self, settings: Settings) -> None:
+        if not settings.supabase_url or not settings.service_key:
+            raise SettingError(
+                "neither API_DATABASE_URL nor both of SUPABASE_URL and SUPABASE_SERVICE_ROLE_KEY"
+                " are set: set one of these, or try `make serve`, which needs neither"
+            )
+        self._url = settings.supabase_url
+        self._key = settings.service_key.get_secret_value()
+        self._deadline = _CONNECT_TIMEOUT + settings.statement_timeout_seconds + 1
+        self._http = httpx.AsyncClient(
+            timeout=httpx.Timeout(
+                self._deadline, connect=_CONNECT_TIMEOUT, pool=settings.statement_timeout_seconds
+            ),
+            limits=httpx.Limits(
+                max_connections=_CONNECTIONS,
+                max_keepalive_connections=_CONNECTIONS,
+                keepalive_expiry=_KEEP_ALIVE,
+            ),
+        )
+
+    async def __aenter__(self) -> Self:
+        options = AsyncClientOptions(
+            httpx_client=self._http,
+            auto_refresh_token=False,
+            persist_session=False,
+            postgrest_client_retry=False,
+        )
+        self._client = await acreate_client(self._url, self._key, options)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._http.aclose()
+
+    async def call(self, function: Function, **arguments: str | int | None) -> Answer:
+        """The one row that an api_* function returns; `arguments` are all of its arguments."""
+        parameters: dict[str, Any] = dict(arguments)
+        if claims := arguments.get("p_claims"):
+            parameters["p_claims"] = json.loads(str(claims))
+        row = await self._execute(function, parameters, lambda data: isinstance(data, dict))
+        values = {name: row[name] for name in _MEMBERS}
+        return Answer(**values | {"job_id": row["job_id"] and UUID(row["job_id"])})
+
+    async def schema_version(self) -> str:
+        """The version of the newest migration that the database has: 14 digits."""
+        version: str = await self._execute("api_schema_version", {}, _is_version)
+        return version
+
+    async def _execute(
+        self, function: str, parameters: dict[str, Any], expected: Callable[[object], bool]
+    ) -> Any:
+        try:
+            async with timeout(self._deadline):
+                data: object = (await self._client.rpc(function, parameters).execute()).data
+            if not expected(data):
+                raise APIError({"message": f"that is not the function's answer: {data!r:.200}"})
+            return data
+        except (APIError, httpx.RequestError, TimeoutError) as error:
+            code = error.code if isinstance(error, APIError) else None
+            if isinstance(error, httpx.PoolTimeout):
+                code = _TOO_MANY_CONNECTIONS
+            problem = from_supabase(code)
+            if problem.status == 500:
+                raise
+            reason = error.message if isinstance(error, APIError) else error
+            logger.warning("%d: %s: %s %s", problem.status, type(error).__name__, code, reason)
+            raise problem from error
+
+
+def _is_version(data: object) -> bool:
+    return isinstance(data, str) and re.fullmatch("[0-9]{14}", data) is not None

@@ -1,0 +1,206 @@
+"""`make demo`: indexes a real repository over real HTTP, and shows every step of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from api.schema import UNFINISHED, IndexJob
+from api.settings import Settings
+from cli import repository as repositories
+from cli.client import ApiError, Client, Created
+from cli.dev import stack
+from cli.dev.serve import NAME as SERVE
+from cli.dev.serve import in_background, listen, make_app, on_stack
+from cli.dev.stack import BOB, CAROL, OccupiedError, Options, StackError
+from cli.terminal import Terminal, program, summary
+
+NAME = "make demo"
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+_LOOK_EVERY = 0.25
+_ADVICE = "make demo REPO=/path/to/a/repository, REPO=owner/name or REPO=https://…"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the demo's API and database are, and whose keys open it."""
+
+    url: str
+    database_url: str
+    carol_key: str
+    bob_key: str
+    note: str
+
+
+def demo(repository: str | None, settings: Settings, options: Options, terminal: Terminal) -> None:
+    """Indexes `repository`, or this checkout; prints the job's record on stdout when it is done.
+
+    Raises StackError (or ApiError, PostgresError, MigrationError) when anything is not as it
+    should be; each is a sentence.
+    """
+    request = request_for(repository)
+    with _place(settings, options, terminal) as place:
+        with Client(place.url, place.carol_key, waiting=terminal.say) as carol:
+            created = _create(carol, request, terminal)
+            job = _follow(carol, created.job_id, terminal)
+            record = carol.get_job_status(job["id"])
+        terminal.say(f"  {summary(record)}", "bold")
+        Console(highlight=False, soft_wrap=True).print_json(json.dumps(record), highlight=True)
+        if record["status"] != "completed":
+            raise StackError(f"the job {record['status']}: {record['error_message']}")
+        _check_rows(place, record, terminal)
+        _check_isolation(place, record, terminal)
+        terminal.say(f"  next: {place.note}{program()} --help · docs/http.md")
+
+
+def request_for(repository: str | None) -> dict[str, str]:
+    """The body of POST /index. Raises StackError when there is nothing to index."""
+    if repository is None:
+        if not (CHECKOUT / ".git").exists():
+            raise StackError(f"{CHECKOUT} is not a git checkout (it has no .git): {_ADVICE}")
+        return _local_request(CHECKOUT, "local/this-project")
+    folder = repositories.folder(repository)
+    if folder is not None:
+        return _local_request(folder, repositories.local_name(folder))
+    is_name = re.fullmatch(r"[\w.-]+/[\w.-]+", repository, re.ASCII)
+    if repository.startswith("https://") or (is_name and not repositories.is_path(repository)):
+        return {"repository": repository}
+    raise StackError(
+        f"REPO={_shown(repository)} is neither a folder nor a repository's address: {_ADVICE}"
+    )
+
+
+def _shown(repository: str) -> str:
+    """For the terminal: a URL without the credentials that somebody put there."""
+    return re.sub("//.*@", "//…@", repository)
+
+
+def _local_request(path: Path, name: str) -> dict[str, str]:
+    if _git(path, "rev-parse", "--git-dir") is None:
+        raise StackError(f"{path} is no git repository (there is no .git): {_ADVICE}")
+    commit = _git(path, "rev-parse", "--verify", "--quiet", "HEAD^{commit}")
+    if commit is None:
+        raise StackError(f"{path} has no commit yet: commit something, or {_ADVICE}")
+    request = {"repository": name, "localPath": str(path)}
+    branch = _git(path, "symbolic-ref", "--quiet", "--short", "HEAD")
+    return request | ({"ref": branch} if branch else {"commit_sha": commit})
+
+
+def _git(path: Path, *arguments: str) -> str | None:
+    """What git says there, or None when it refuses."""
+    command = ["git", "-c", "safe.directory=*", "-C", str(path), *arguments]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        raise StackError("git is not installed; install it (apt install git, say)") from None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+@contextmanager
+def _place(settings: Settings, options: Options, terminal: Terminal) -> Iterator[Place]:
+    """The API of a running `make serve` on the same data, or one of our own for a moment."""
+    running = _running(options)
+    if running is not None:
+        with stack.database(options, step=terminal.step) as base:
+            parts = stack.furnish(base, options, step=terminal.step)
+            terminal.step(f"API of {SERVE} at {running}")
+            keys = parts.api_keys
+            yield Place(running, base.url, keys[CAROL.name], keys[BOB.name], "")
+        return
+    with (
+        stack.occupy(options, NAME) as ready,
+        listen("127.0.0.1", settings.port, fixed=False) as listener,
+        stack.up(options, step=terminal.step) as parts,
+    ):
+        settings = settings.model_copy(update={"host": "127.0.0.1", "runner_grace_seconds": 0})
+        with in_background(make_app(on_stack(settings, parts)), listener) as url:
+            ready(url)
+            terminal.step(f"API at {url}")
+            keys = parts.api_keys
+            note = f"{SERVE} · "
+            yield Place(url, parts.database.url, keys[CAROL.name], keys[BOB.name], note)
+
+
+def _running(options: Options) -> str | None:
+    """Where `make serve` answers, if it runs here; waits for it while it starts."""
+    deadline = time.monotonic() + stack.PATIENCE
+    while True:
+        try:
+            with stack.occupy(options, NAME):
+                return None
+        except OccupiedError as error:
+            occupant = error.occupant
+            if occupant.what == SERVE and occupant.api_url:
+                return occupant.api_url
+            if occupant.what != SERVE or time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+
+
+def _create(carol: Client, request: dict[str, str], terminal: Terminal) -> Created:
+    """POST /index; a name that an earlier demo gave to another folder gets a suffix."""
+    terminal.say("")
+    try:
+        return _post(carol, request, terminal)
+    except ApiError as error:
+        if error.code != "repository_url_differs" or "localPath" not in request:
+            raise
+        suffix = hashlib.sha256(request["localPath"].encode()).hexdigest()[:6]
+        return _post(carol, request | {"repository": f"{request['repository']}-{suffix}"}, terminal)
+
+
+def _post(carol: Client, request: dict[str, str], terminal: Terminal) -> Created:
+    shown = request | {"repository": _shown(request["repository"])}
+    terminal.say(f"  POST /index  {json.dumps(shown, ensure_ascii=False)}")
+    created = carol.create_index_job(request)
+    told = {name: value for name, value in created.answer.items() if name != "runId"}
+    words = "  ".join(f"{name} {value}" for name, value in (told or created.answer).items())
+    terminal.say(f"  202  {words}   {1000 * created.seconds:.0f} ms")
+    return created
+
+
+def _follow(carol: Client, job_id: str, terminal: Terminal) -> IndexJob:
+    with terminal.following() as view:
+        for job in carol.follow(job_id, every=_LOOK_EVERY):
+            if job["status"] in UNFINISHED:
+                view.show(job)
+    return job
+
+
+def _check_rows(place: Place, job: IndexJob, terminal: Terminal) -> None:
+    """The figures of the record against the rows of the tables."""
+    with stack.connect(place.database_url) as connection:
+        rows = stack.count_index_rows(connection, job["repository_id"])
+    if rows is None:
+        raise StackError(f"the tables know nothing of job {job['id']}")
+    last, counted = rows.job_id, f"{rows.files:,} indexed_files, {rows.symbols:,} symbols"
+    if (rows.files, rows.symbols) != (rows.said_files, rows.said_symbols):
+        raise StackError(
+            f"the tables have {counted}, but job {last} says"
+            f" {rows.said_files:,} and {rows.said_symbols:,}"
+        )
+    whose = "the same" if last == job["id"] else f"as job {last} says, which replaced them since"
+    terminal.step(f"select count(*): {counted}: {whose}")
+
+
+def _check_isolation(place: Place, job: IndexJob, terminal: Terminal) -> None:
+    """Another tenant must not find the job."""
+    with Client(place.url, place.bob_key, waiting=terminal.say) as bob:
+        try:
+            bob.get_job_status(job["id"])
+        except ApiError as error:
+            if error.code == "NOT_FOUND":
+                terminal.step("bob asks for the same job: 404 Not Found")
+                return
+            raise
+    raise StackError("bob sees carol's job: row-level security is broken")

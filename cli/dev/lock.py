@@ -1,0 +1,97 @@
+"""Who is at work on a folder: a file lock, which the system drops with its process.
+
+Of the standard library alone, for `make clean` asks without the .venv that it removes:
+
+    python3 -m cli.dev.lock FOLDER
+
+Exit code 0: nobody holds a lock in that folder; 1: somebody does, whom stderr names.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Occupant:
+    """The command that holds a lock; `ready` once its server can be used."""
+
+    what: str
+    pid: int
+    ready: bool = False
+    api_url: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.what} (process {self.pid})" if self.pid else self.what
+
+
+class TakenError(Exception):
+    """Another process holds the lock."""
+
+    def __init__(self, occupant: Occupant) -> None:
+        super().__init__(str(occupant))
+        self.occupant = occupant
+
+
+@contextmanager
+def take(path: Path, what: str) -> Iterator[Callable[[str | None], None]]:
+    """Holds the lock of that file until the block ends. Raises TakenError.
+
+    Yields a function to call when the server is up, with the address of the API if there is one.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise TakenError(_occupant(path)) from None
+
+        def write(occupant: Occupant | None) -> None:
+            file.seek(0)
+            file.truncate()
+            file.write(json.dumps(asdict(occupant)) if occupant else "")
+            file.flush()
+
+        write(Occupant(what, os.getpid()))
+        try:
+            yield lambda api_url: write(Occupant(what, os.getpid(), ready=True, api_url=api_url))
+        finally:
+            write(None)
+
+
+def _occupant(path: Path) -> Occupant:
+    try:
+        return Occupant(**json.loads(path.read_text()))
+    except (ValueError, TypeError):
+        return Occupant("another command", 0)  # it is writing, or just going, or writes nothing
+
+
+def _holders(folder: Path) -> Iterator[Occupant]:
+    """Who holds a lock in the folder of a stack, and in the scratch folders of its runners."""
+    for path in (*folder.glob("*.lock"), *folder.glob("scratch/*/lock")):
+        with suppress(FileNotFoundError, PermissionError), path.open() as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield _occupant(path)
+
+
+def main() -> int:
+    """Runs the command line; returns the exit code."""
+    folder = Path(sys.argv[1])
+    found = sorted(_holders(folder), key=lambda occupant: occupant.pid)
+    if not found:
+        return 0
+    print(f"error: {found[-1]} is at work on {folder}: stop it first (Ctrl-C)", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

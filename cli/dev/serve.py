@@ -1,0 +1,243 @@
+"""`make serve`: the whole stack in one process, in the foreground, until Ctrl-C."""
+
+from __future__ import annotations
+
+import errno
+import ipaddress
+import logging
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from tempfile import TemporaryFile
+
+import uvicorn
+from pydantic import SecretStr
+from starlette.applications import Starlette
+
+from api.app import create_app
+from api.protocol import BoundedProtocol
+from api.settings import SettingError, Settings, is_loopback, or_exit, read
+from cli.dev import stack
+from cli.dev.stack import Options, Stack, StackError
+from cli.terminal import Terminal, program
+from db.tools import doctor
+from worker.indexer.protocol import Limits
+from worker.runner import Runner
+
+NAME = "make serve"
+
+_PORTS_TO_TRY = 100
+_DRAIN_SECONDS = 10
+_NOT_STARTED = "the API could not be started; the lines above say why"
+
+
+def serve(settings: Settings, options: Options, terminal: Terminal) -> None:
+    """Runs the stack until SIGINT or SIGTERM: what it is told to do, and no failure.
+
+    A SIGINT before it answers is a KeyboardInterrupt, a SIGTERM always a SystemExit 0.
+
+    Raises StackError, PostgresError or MigrationError; each is a sentence.
+    """
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
+    fixed = "port" in settings.model_fields_set
+    with (
+        stack.occupy_run_dir(options, NAME) as announce,
+        stack.occupy(options, NAME) as ready,
+    ):
+        listener = listen(settings.host, settings.port, fixed=fixed)
+        with listener, stack.up(options, step=terminal.step) as parts:
+            if settings.api_database_url:
+                _warn_of_powers(settings.api_database_url, terminal)
+            url = address(listener)
+            dev_env = settings.run_dir / "dev.env"
+            stack.write_dev_env(dev_env, url, parts)
+            settings = on_stack(settings, parts)
+            app = make_app(settings)
+
+            def tell() -> None:
+                announce(url)
+                ready(url)
+                _tell(terminal, settings, url, dev_env)
+
+            with suppress(KeyboardInterrupt):
+                run(Server(app, on_ready=tell), listener)
+
+
+def _warn_of_powers(url: str, terminal: Terminal) -> None:
+    with stack.connect(url, "API_DATABASE_URL") as connection:
+        found = doctor.excess(connection)
+    if found:
+        terminal.say(f"  warning: the login {found.object} {found.problem}", "yellow")
+        terminal.say(f"  mend: {found.remedy}")
+
+
+def _tell(terminal: Terminal, settings: Settings, url: str, dev_env: Path) -> None:
+    wanted, port = settings.port, int(url.rpartition(":")[2])
+    taken = wanted not in {0, port}
+    other = f"   (port {wanted} is taken; PORT= names another)" if taken else ""
+    terminal.step(f"API at {url}{other}")
+    terminal.say("")
+    terminal.say(f"  keys and addresses   source {stack.near(dev_env)}")
+    terminal.say(f"  local paths          {_roots(settings)}")
+    terminal.say("  docs                 docs/http.md")
+    terminal.say(f"  next                 {program()} index . --watch · make demo · make psql")
+    terminal.say("  stop                 Ctrl-C")
+
+
+def _roots(settings: Settings) -> str:
+    roots = ":".join(str(root) for root in settings.local_repository_roots)
+    if not roots:
+        return "refused; LOCAL_REPOSITORY_ROOTS=/folder:/other allows some"
+    return f"allowed in {roots} (LOCAL_REPOSITORY_ROOTS)"
+
+
+def with_local_paths(settings: Settings) -> Settings:
+    """In development, on loopback, any local repository may be indexed unless a setting says."""
+    if "local_repository_roots" in settings.model_fields_set or not is_loopback(settings.host):
+        return settings
+    return settings.model_copy(update={"local_repository_roots": (Path("/"),)})
+
+
+def on_stack(settings: Settings, parts: Stack) -> Settings:
+    """The settings of an API on that stack."""
+    return with_local_paths(settings).model_copy(
+        update={
+            "api_database_url": parts.api_database_url,
+            "worker_database_url": parts.worker_database_url,
+            "jwt_secret": SecretStr(parts.jwt_secret),
+            "service_key": SecretStr(parts.service_key),
+        }
+    )
+
+
+def make_app(settings: Settings | None = None) -> Starlette:
+    """The API with its runner, unless RUNNER_CONCURRENCY is 0 or there is no login for it.
+
+    Without `settings`, of the environment: what `uvicorn --factory cli.dev.serve:make_app` runs.
+    A wrong setting is a SettingError, or in the environment the end of the process (SystemExit).
+    """
+    if settings is None:
+        with or_exit():
+            return make_app(read())
+    if settings.runner_concurrency == 0 or settings.worker_database_url is None:
+        return create_app(settings)
+    _check_run_dir(settings.run_dir)
+    runner = Runner(
+        database_url=settings.worker_database_url,
+        concurrency=settings.runner_concurrency,
+        lease_seconds=settings.runner_lease_seconds,
+        run_dir=settings.run_dir,
+        local_roots=settings.local_repository_roots,
+        trusted_hosts=settings.git_trusted_hosts,
+        proxy=settings.git_proxy,
+        limits=Limits(
+            seconds=settings.runner_job_seconds,
+            cpu_seconds=settings.runner_job_cpu_seconds,
+            memory=settings.runner_job_memory,
+            scratch_bytes=settings.runner_job_disk,
+            files=settings.runner_job_files,
+        ),
+        grace_seconds=settings.runner_grace_seconds,
+    )
+    return create_app(settings, background=[lambda: runner], kick=runner.kick)
+
+
+def _check_run_dir(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise SettingError(
+            f"RUN_DIR={folder}: nothing can be written there ({error.strerror}); name a folder of "
+            "this user's, for the indexer's scratch folders"
+        ) from None
+
+
+class Server(uvicorn.Server):
+    """uvicorn, which says when it answers requests."""
+
+    def __init__(self, app: Starlette, *, on_ready: Callable[[], None]) -> None:
+        logging.basicConfig(
+            level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+        )
+        logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # those who use pools tell
+        super().__init__(
+            uvicorn.Config(
+                app,
+                http=BoundedProtocol,
+                ws="none",
+                lifespan="on",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                timeout_graceful_shutdown=_DRAIN_SECONDS,
+            )
+        )
+        self._on_ready = on_ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._on_ready()
+
+
+def run(server: Server, listener: socket.socket) -> None:
+    """Serves until a signal comes. Raises StackError when it does not get that far."""
+    server.run(sockets=[listener])
+    if not server.started:
+        raise StackError(_NOT_STARTED)
+
+
+@contextmanager
+def in_background(app: Starlette, listener: socket.socket) -> Iterator[str]:
+    """The API in a thread of this process, stopped at the end; yields its address."""
+    answers = threading.Event()
+    server = Server(app, on_ready=answers.set)
+
+    def work() -> None:
+        try:
+            server.run(sockets=[listener])
+        finally:
+            answers.set()
+
+    thread = threading.Thread(target=work, name="api", daemon=True)
+    thread.start()
+    try:
+        answers.wait()
+        if not server.started:
+            raise StackError(_NOT_STARTED)
+        yield address(listener)
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+def listen(host: str, port: int, *, fixed: bool) -> socket.socket:
+    """A listening socket; the next free port when the port is not `fixed`. Raises StackError."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    last = port if fixed or port == 0 else min(port + _PORTS_TO_TRY, 65535)
+    for candidate in range(port, last + 1):
+        try:
+            return socket.create_server((host, candidate), family=family, backlog=2048)
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                continue
+            if error.errno == errno.EACCES:
+                raise StackError(f"only root may use port {port}: give another by PORT=") from None
+            raise StackError(f"HOST={host} is no address of this machine") from None
+    if fixed:
+        raise StackError(f"port {port} is taken: stop what uses it, or give another by PORT=")
+    raise StackError(f"ports {port} to {last} are all taken: give a free one by PORT=")
+
+
+def address(listener: socket.socket) -> str:
+    """How a client on this machine reaches the socket."""
+    host, port = listener.getsockname()[:2]
+    if ipaddress.ip_address(host).is_unspecified:
+        host = "::1" if ":" in host else "127.0.0.1"
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

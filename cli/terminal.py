@@ -1,0 +1,132 @@
+"""What people see: everything but data goes to stderr, with bars and colours on terminals only."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+from rich.text import Text
+
+from api.schema import IndexJob
+from cli.dev.stack import near
+
+_LINE_SECONDS = 1.0
+
+
+class Terminal:
+    """Writes for people, on stderr."""
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True, highlight=False, soft_wrap=True)
+
+    def say(self, text: str, style: str = "") -> None:
+        self._console.print(Text(text, style), end="\n")
+
+    def hint(self, text: str) -> None:
+        """What may be typed next: for people only, so on a terminal only."""
+        if self._console.is_terminal:
+            self.say(f"  next: {text}")
+
+    def step(self, title: str, seconds: float | None = None, detail: str = "") -> None:
+        """A part that is ready: ✓, what it is, how long it took."""
+        took = "" if seconds is None else f"{seconds:.1f} s"
+        line = Text.assemble("  ", ("✓", "green"), f" {title:<32} {took:>7}   {detail}")
+        line.rstrip()
+        self._console.print(line)
+
+    @contextmanager
+    def following(self) -> Iterator[JobView]:
+        """A live view of one job: a bar on a terminal, else lines."""
+        if not (self._console.is_terminal and sys.stdout.isatty()):
+            yield JobView(self, None)
+            return
+        columns = (
+            TextColumn("  {task.description}", markup=False),
+            BarColumn(bar_width=24),
+            TextColumn("{task.fields[detail]}", markup=False),
+            TextColumn("{task.elapsed:.0f} s"),
+        )
+        with Progress(*columns, console=self._console, transient=True) as bar:
+            yield JobView(self, bar)
+
+
+def program() -> str:
+    """What to type here to get this command line: its name, or its path when PATH lacks it."""
+    script = Path(sys.executable).with_name("index-jobs")
+    found = shutil.which(script.name)
+    return script.name if found and Path(found) == script else near(script)
+
+
+class JobView:
+    """Shows a job each time that it is looked at."""
+
+    def __init__(self, terminal: Terminal, bar: Progress | None) -> None:
+        self._terminal = terminal
+        self._bar = bar
+        self._task = bar.add_task("", total=None, detail="") if bar else None
+        self._begun = time.monotonic()
+        self._said = ("", "")
+        self._said_at = 0.0
+
+    def show(self, job: IndexJob) -> None:
+        """Shows where the job is; without a terminal, at most a line a second and none twice."""
+        detail = progress_of(job)
+        progress = job["progress"] or {"phase": "", "done": 0, "total": None}
+        if self._bar is not None and self._task is not None:
+            self._bar.update(
+                self._task,
+                description=job["status"],
+                completed=progress["done"] if progress["total"] else 0,
+                total=progress["total"] or None,
+                detail=detail,
+            )
+            return
+        now = time.monotonic()
+        moved = job["status"] != self._said[0]
+        if moved or (detail != self._said[1] and now - self._said_at >= _LINE_SECONDS):
+            seconds = int(now - self._begun)
+            line = f"  {job['status']:<10} {detail}".rstrip()
+            self._terminal.say(f"{line}   {seconds // 60}:{seconds % 60:02}")
+            self._said, self._said_at = (job["status"], detail), now
+
+    def note(self, text: str) -> None:
+        """A line that stays, such as why nothing moves."""
+        self._terminal.say(f"  {text}")
+
+
+def progress_of(job: IndexJob) -> str:
+    """'62 %  symbols 124/200   attempt 1', as far as it is known."""
+    words = []
+    if progress := job["progress"]:
+        done, total = progress["done"], progress["total"]
+        if total:
+            words.append(f"{100 * done // total:3} %  {progress['phase']} {done:,}/{total:,}")
+        else:
+            words.append(f"{progress['phase']} {done:,}" if done else progress["phase"])
+    if job["attempt"]:
+        words.append(f"attempt {job['attempt']}")
+    return "   ".join(words)
+
+
+def summary(job: IndexJob) -> str:
+    """How the job stands, in one line."""
+    if job["status"] == "failed":
+        return f"failed  {job['error_message']}"
+    if job["status"] != "completed":
+        return f"{job['status']}  {progress_of(job)}".rstrip()
+    words = []
+    if stats := job["stats"]:
+        words += [f"{stats['files_indexed']:,} files", f"{stats['symbols_extracted']:,} symbols"]
+    if job["started_at"] and job["completed_at"]:
+        took = datetime.fromisoformat(job["completed_at"]) - datetime.fromisoformat(
+            job["started_at"]
+        )
+        words.append(f"{took.total_seconds():.1f} s")
+    return f"completed  {' · '.join(words)}"

@@ -1,0 +1,282 @@
+"""Compares a database with what this release makes of one, and says how to mend each difference.
+
+Only what belongs to this schema is looked at: objects that others added are theirs, unless they
+open a door (a grant or a policy on one of our objects, a second function of the same name).
+Nothing is changed; any login that owns the database will do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, LiteralString
+
+import psycopg
+from psycopg.rows import TupleRow, dict_row
+
+from db.tools import catalogue, migrate
+from db.tools.catalogue import Fact, Facts
+
+REWRITE = (
+    "write all functions and policies as this release has them: "
+    'index-jobs doctor --sql | psql "$DATABASE_URL"'
+)
+
+_OPEN_DOORS = frozenset({"grant", "membership", "policy", "function"})
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that is not as it should be; `remedy` is SQL, a command or a sentence."""
+
+    check: str
+    object: str
+    problem: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """What was found in a database at that schema version on that server."""
+
+    server: str
+    version: str | None
+    findings: tuple[Finding, ...]
+
+
+def examine(url: str, api_url: str | None = None) -> Diagnosis:
+    """Looks at the database, and at the login of the HTTP layer when there is an `api_url`.
+
+    Raises MigrationError when the database cannot be reached.
+    """
+    with migrate.connect(url) as connection:
+        version = migrate.version_of(connection)
+        info = connection.info
+        server = info.parameter_status("server_version") or str(info.server_version)
+        findings = tuple(_findings(connection, version))
+    if api_url is not None:
+        findings += _api_login(api_url)
+    return Diagnosis(server.split()[0], version, findings)
+
+
+def _findings(connection: psycopg.Connection[TupleRow], version: str | None) -> Iterator[Finding]:
+    yield from _server(connection.info.server_version // 10_000)
+    found = catalogue.facts(connection)
+    there = any(fact.object == "public.index_jobs" for fact in found.values())
+    wrong = _version(version, there)
+    if wrong:
+        yield wrong
+    if there and (version is None or not wrong):
+        yield from _differences(catalogue.expected(), found)
+    if there:
+        yield from _stuck_jobs(connection)
+
+
+def _server(major: int) -> Iterator[Finding]:
+    if major < migrate.OLDEST_SERVER:
+        yield Finding(
+            "server",
+            f"Postgres {major}",
+            f"is older than Postgres {migrate.OLDEST_SERVER}, the oldest that is tested",
+            "upgrade the server",
+        )
+
+
+def _version(version: str | None, there: bool) -> Finding | None:
+    newest = migrate.newest_version()
+    if version is None and there:
+        problem = "schema private has lost the comment that says which migration was the newest"
+        remedy = f"comment on schema private is 'schema version {newest}';"
+    elif version is None:
+        problem = "no migration is applied"
+        remedy = "index-jobs migrate, or on Supabase: supabase db push"
+    elif version < newest:
+        names = ", ".join(name for name in migrate.names() if name[:14] > version)
+        problem = f"is behind this release, which goes on to {newest}; missing: {names}"
+        remedy = (
+            "index-jobs migrate, or on Supabase: index-jobs supabase install DIR, then "
+            "supabase db push. The rest is compared once it is there"
+        )
+    elif version > newest:
+        problem = f"is newer than this release, which ends at {newest}"
+        remedy = "use the newer release of index-jobs"
+    else:
+        return None
+    return Finding("schema version", version or "none", problem, remedy)
+
+
+def _differences(expected: Facts, found: Facts) -> Iterator[Finding]:
+    objects = {fact.object for fact in expected.values()}
+    for key in sorted({*expected, *found}):
+        want, have = expected.get(key), found.get(key)
+        if want == have:
+            continue
+        if want is None and have is not None:
+            if have.kind in _OPEN_DOORS and have.object in objects:
+                yield Finding(
+                    have.kind, have.name, "was added; no migration makes it", _sql(have.unmake)
+                )
+        elif want is not None and have is None:
+            remedy = _sql(want.make) if want.make else _by_hand(want)
+            yield Finding(want.kind, want.name, "is missing", remedy)
+        elif want is not None and have is not None and want.definition != have.definition:
+            problem = f"is: {_words(have)}; it should be: {_words(want)}"
+            yield Finding(want.kind, want.name, problem, _change(want, have))
+
+
+def _change(want: Fact, have: Fact) -> str:
+    if want.kind == "role":
+        attributes = set(want.definition.split()) - set(have.definition.split())
+        return _sql(f"alter role {want.name} {' '.join(sorted(attributes))}")
+    if want.kind in {"row-level security", "trigger state"} and want.make:
+        return _sql(want.make)
+    if want.make and have.unmake:
+        return _sql(have.unmake, want.make)
+    return _by_hand(want)
+
+
+def _by_hand(want: Fact) -> str:
+    if want.kind in {"function", "trigger"} or want.name.startswith("function "):
+        return REWRITE
+    return f"take the change back by hand, so that it is again: {_words(want)}"
+
+
+def _words(fact: Fact) -> str:
+    return " ".join(fact.definition.split()) or "without options"
+
+
+def _sql(*statements: str) -> str:
+    return " ".join(f"{' '.join(statement.split())};" for statement in statements)
+
+
+# --- the login of the HTTP layer ----------------------------------------------------------------
+
+_LOGIN: LiteralString = """
+select quote_ident(r.rolname) as name,
+  case when r.rolsuper then array['is a superuser'] else array_remove(array[
+    case when r.rolbypassrls then 'bypasses row-level security' end,
+    case when r.rolcreaterole then 'may create roles' end,
+    case when exists (
+      select from pg_class as c
+      where c.oid = to_regclass('public.index_jobs') and pg_has_role(r.oid, c.relowner, 'member')
+    ) then 'owns the tables, or may become their owner' end,
+    case when exists (
+      select from pg_roles as g
+      where g.rolname in ('service_role', 'job_writer', 'job_gateway', 'job_tenant')
+        and pg_has_role(r.oid, g.oid, 'member')
+    ) then 'may become service_role, or a role that owns functions' end
+  ], null) end as powers,
+  exists (
+    select from pg_roles as g where g.rolname = 'job_http' and pg_has_role(r.oid, g.oid, 'usage')
+  ) as serves
+from pg_roles as r
+where r.rolname = session_user
+"""
+
+
+def excess(connection: psycopg.Connection[TupleRow]) -> Finding | None:
+    """What the login of this connection may do that the HTTP layer's must not."""
+    name, powers, _ = _login(connection)
+    if not powers:
+        return None
+    return Finding(
+        "login",
+        name,
+        f"may do more than the HTTP layer needs: it {', '.join(powers)}",
+        "make one of its own for API_DATABASE_URL: create role app_api login password '…'; "
+        "grant job_http to app_api;",
+    )
+
+
+def _login(connection: psycopg.Connection[TupleRow]) -> tuple[str, list[str], bool]:
+    row = connection.execute(_LOGIN).fetchone()
+    assert row is not None  # noqa: S101  (every session has a login)
+    name, powers, serves = row
+    return name, powers, serves
+
+
+def _api_login(url: str) -> tuple[Finding, ...]:
+    try:
+        with migrate.connect(url) as connection:
+            if found := excess(connection):
+                return (found,)
+            name, _, serves = _login(connection)
+    except migrate.MigrationError as error:
+        return (Finding("login", "API_DATABASE_URL", f"is of no use: {error}", "correct it"),)
+    if serves:
+        return ()
+    return (
+        Finding("login", name, "may not execute the api_ functions", f"grant job_http to {name};"),
+    )
+
+
+# --- jobs ---------------------------------------------------------------------------------------
+
+_STUCK: LiteralString = """
+select j.id::text, j.attempt, j.worker_id,
+  case when j.status = 'pending' then 'nobody has claimed it'
+    when j.lease_expires_at is not null then 'its worker let the lease run out'
+    when j.retry_at is not null then 'nobody has claimed its next attempt'
+    else 'its worker gives no sign of life' end as state,
+  coalesce(j.lease_expires_at, j.retry_at, j.heartbeat_at, j.created_at)::text as since,
+  j.status = 'processing' and j.lease_expires_at is null and j.retry_at is null as silent,
+  j.retry_at is not null as waits,
+  j.queue_job_id::text as queue_job
+from public.index_jobs as j
+where j.status in ('pending', 'processing')
+  and case
+    when j.status = 'pending' then j.created_at < clock_timestamp() - interval '30 minutes'
+    when j.lease_expires_at is not null
+      then j.lease_expires_at < clock_timestamp() - interval '5 minutes'
+    when j.retry_at is not null then j.retry_at < clock_timestamp() - interval '30 minutes'
+    else j.heartbeat_at < clock_timestamp() - interval '30 minutes'
+  end
+order by since, j.id
+limit 20
+"""
+
+
+def _stuck_jobs(connection: psycopg.Connection[TupleRow]) -> Iterator[Finding]:
+    """The oldest stuck jobs, read as service_role; what that takes is rolled back."""
+    try:
+        with connection.transaction(force_rollback=True):
+            _become_service_role(connection)
+            with connection.cursor(row_factory=dict_row) as cursor:
+                rows = cursor.execute(_STUCK).fetchall()
+    except psycopg.Error as error:
+        yield Finding(
+            "stuck jobs",
+            "public.index_jobs",
+            f"could not be read as service_role: {error.diag.message_primary}",
+            "use the login that migrates, or another one that may become service_role",
+        )
+        return
+    for row in rows:
+        yield Finding("stuck job", row["id"], f"{row['state']}, since {row['since']}", _free(row))
+
+
+def _become_service_role(connection: psycopg.Connection[TupleRow]) -> None:
+    """Takes the role, allowing itself to if need be, until the transaction ends."""
+    try:
+        with connection.transaction():
+            connection.execute("set local role service_role")
+    except psycopg.errors.InsufficientPrivilege:
+        connection.execute("grant service_role to current_user")
+        connection.execute("set local role service_role")
+
+
+def _free(row: dict[str, Any]) -> str:
+    if row["queue_job"]:
+        first = f"look for job {row['queue_job']} in the queue that runs it"
+    elif row["silent"]:
+        first = f"look after its worker {row['worker_id'] or '(it gave no name)'}"
+    else:
+        first = "start a runner (index-jobs serve, or any worker that calls claim_index_job)"
+    if row["waits"]:
+        return f"{first}; or have its owner cancel it"
+    return (
+        f"{first}; or give the job up, as service_role: public.update_job_status("
+        f"p_job_id => '{row['id']}', p_status => 'failed', "
+        """p_metadata => '{"error": "The worker was lost. Please start the job again."}', """
+        f"p_attempt => {row['attempt']});"
+    )

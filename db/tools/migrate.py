@@ -1,0 +1,416 @@
+"""Applies the migrations in db/migrations and takes them back, with yoyo underneath.
+
+    python -m db.tools.migrate apply [--database URL]
+    python -m db.tools.migrate rollback [--count N] [--database URL]
+    python -m db.tools.migrate status [--database URL]
+
+The URL is that of a login which owns the database (DATABASE_URL by default), at Postgres itself or
+a session pooler. Several migrators may run at once: one applies, the others wait and find it done.
+Exit code 0: done (also when nothing was pending); 1: a problem, named on stderr with its remedy;
+status: 1 when migrations are pending.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import getpass
+import os
+import re
+import sys
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, LiteralString
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+from yoyo import exceptions, read_migrations
+from yoyo.backends.core.postgresql import PostgresqlPsycopgBackend
+from yoyo.connections import DatabaseURI
+from yoyo.migrations import default_migration_table
+
+MIGRATIONS = Path(__file__).resolve().parents[1] / "migrations"
+
+LOCK_KEY = 0x1DE8_0B5  # of the advisory lock that one migrator holds at a time
+LOCK_WAIT = timedelta(minutes=2)  # how long a second migrator waits for the first
+STALE_LOCK_ROW = timedelta(
+    hours=1
+)  # a yoyo lock row older than this is left over from a killed run
+CONNECT_TIMEOUT = 10  # seconds
+OLDEST_SERVER = 15  # the oldest major version of Postgres that is tested
+
+Report = Callable[[str, float], None]
+
+
+class MigrationError(Exception):
+    """What went wrong and what to do about it, in words for the person who ran it."""
+
+
+def newest_version(migrations: Path = MIGRATIONS) -> str:
+    """The 14 digits of the newest migration that this code brings.
+
+    Raises MigrationError when the installation has lost its migrations.
+    """
+    return names(migrations)[-1][:14]
+
+
+def names(migrations: Path = MIGRATIONS) -> list[str]:
+    """<14 digits>_<what it does> of each migration that this code brings, oldest first.
+
+    Raises MigrationError when the installation has lost its migrations.
+    """
+    ids = sorted(path.stem for path in migrations.glob("*.sql") if ".rollback." not in path.name)
+    if not ids:
+        raise MigrationError(f"no migrations in {migrations}; install the package again")
+    return ids
+
+
+def current_version(url: str) -> str | None:
+    """The 14 digits that the database says it is at; None when nothing is applied.
+
+    Raises MigrationError when the database cannot be reached.
+    """
+    with connect(url) as connection:
+        return version_of(connection)
+
+
+def apply(url: str, *, migrations: Path = MIGRATIONS, report: Report | None = None) -> list[str]:
+    """Applies what is pending, each migration in one transaction, and returns their ids.
+
+    `report` gets each id and its seconds as it is done. Raises MigrationError; migrations before
+    a failing one stay applied, the failing one leaves nothing behind.
+    """
+    done: list[str] = []
+    with _migrator(url, migrations) as (backend, known):
+        for migration in backend.to_apply(known):
+            _run(backend.apply_one, migration, report)
+            done.append(migration.id)
+    return done
+
+
+def rollback(
+    url: str, count: int = 1, *, migrations: Path = MIGRATIONS, report: Report | None = None
+) -> list[str]:
+    """Takes back the newest `count` applied migrations, newest first, and returns their ids.
+
+    Raises MigrationError, also when the database is newer than this code, or when `count` is less
+    than 1 or more than are applied; then nothing is taken back.
+    """
+    done: list[str] = []
+    with _migrator(url, migrations) as (backend, known):
+        applied = list(backend.to_rollback(known))
+        if not applied:
+            raise MigrationError("no migration is applied: there is nothing to roll back")
+        if not 1 <= count <= len(applied):
+            raise MigrationError(
+                f"{count} migrations cannot be rolled back, and none was, for {len(applied)} are "
+                f"applied: give COUNT (or --count) as 1 to {len(applied)}"
+            )
+        for migration in applied[:count]:
+            _run(backend.rollback_one, migration, report)
+            done.append(migration.id)
+    return done
+
+
+def connect(url: str) -> psycopg.Connection[tuple[Any, ...]]:
+    """An autocommit connection. Raises MigrationError that says what is wrong with the URL."""
+    given = parameters(url)
+    try:
+        return psycopg.connect(**given, autocommit=True)
+    except psycopg.OperationalError as error:
+        raise MigrationError(_unreachable(given, error)) from None
+
+
+# --- the URL ------------------------------------------------------------------------------------
+
+
+def parameters(url: str) -> dict[str, Any]:
+    """libpq's parameters for a plain postgresql:// URL.
+
+    Raises MigrationError that says what is wrong with the URL, and never the password.
+    """
+    if not re.match(r"postgres(ql)?://", url):
+        found = re.match(r"[A-Za-z][A-Za-z0-9+.-]*(?=://)", url)
+        scheme = found[0] if found else "no scheme"
+        raise MigrationError(
+            f"the database URL has {scheme!r} where postgresql:// is needed: "
+            "postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
+        )
+    try:
+        given = dict(conninfo_to_dict(url))
+    except psycopg.ProgrammingError:
+        given = {}
+    port = re.fullmatch(r"[\d,]*", str(given.get("port", "")))
+    if not given or not port or url.partition("?")[0].count("@") > 1:
+        raise MigrationError(
+            "the database URL cannot be read: percent-encode special characters in user and "
+            "password (@ as %40, / as %2F, # as %23), give the port as a number, and after ? only "
+            "what libpq knows, such as sslmode"
+        )
+    return {"connect_timeout": CONNECT_TIMEOUT, **given}
+
+
+def _unreachable(given: dict[str, Any], error: psycopg.OperationalError) -> str:
+    text = str(error)
+    if password := given.get("password"):
+        text = text.replace(str(password), "***")
+    host, port = given.get("host", "the local socket"), given.get("port", 5432)
+    user, database = given.get("user", "the system user"), given.get("dbname")
+    remedies = (
+        ("password authentication failed", f"the password of {user} is not the right one"),
+        ("no password supplied", f"the URL needs a password for {user}"),
+        (r'role ".*" does not exist', f"there is no login {user}; create it or name another"),
+        (r'database ".*" does not exist', f"there is no database {database}; createdb {database}"),
+        ("resolve host|name or service|translate host", f"there is no host {host}; check its name"),
+        (
+            "refused|timeout|timed out|unreachable|No such file",
+            f"nothing answers at {host} port {port}; start Postgres there or correct the address",
+        ),
+    )
+    for pattern, remedy in remedies:
+        if re.search(pattern, text, re.I):
+            return f"cannot connect to the database: {remedy}"
+    return f"cannot connect to the database at {host} port {port}: {text.strip()}"
+
+
+# --- yoyo ---------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def _migrator(url: str, folder: Path) -> Iterator[tuple[Any, Any]]:
+    """yoyo's backend and the migrations of a folder, by the only migrator of this database."""
+    newest_version(folder)
+    with connect(url) as guard:
+        _lock(guard)
+        try:
+            if not _value(guard, "select to_regnamespace('yoyo') is not null"):
+                guard.execute("create schema yoyo")
+                guard.execute("revoke all on schema yoyo from public")
+            with _backend(parameters(url)) as backend:
+                _remove_stale_lock_row(guard)
+                known = read_migrations(str(folder))
+                with backend.lock():
+                    _reconcile(guard, backend, known)
+                    yield backend, known
+        except psycopg.Error as error:
+            raise MigrationError(f"cannot go on: {_words(error)}\n{_remedy(error)}") from None
+        except exceptions.LockTimeout as error:
+            raise MigrationError(f"{error}; or wait until it has ended") from None
+        except exceptions.BadMigration as error:
+            raise MigrationError(f"{error}; run: python -m db.tools.stamp check") from None
+
+
+def _backend(given: dict[str, Any]) -> Any:
+    """yoyo's backend. yoyo logs the system user, who has no name in some containers."""
+    try:
+        getpass.getuser()
+    except (KeyError, OSError):
+        os.environ["USER"] = f"uid {os.getuid()}"
+    args = {**given, "schema": "yoyo"}
+    database = args.pop("dbname", None)
+    uri = DatabaseURI("postgresql+psycopg", None, None, None, None, database, args)
+    backend = PostgresqlPsycopgBackend(uri, default_migration_table)
+    backend.init_database()
+    return backend
+
+
+def _lock(guard: psycopg.Connection[tuple[Any, ...]]) -> None:
+    """Takes the advisory lock, which dies with the connection. Raises MigrationError."""
+    wait = LOCK_WAIT.total_seconds()
+    guard.execute("set statement_timeout = 0")
+    guard.execute("select set_config('lock_timeout', %s, false)", [f"{wait * 1000:.0f}ms"])
+    try:
+        guard.execute("select pg_advisory_lock(%s)", [LOCK_KEY])
+    except psycopg.errors.LockNotAvailable:
+        raise MigrationError(
+            f"another migrator has been at work for more than {wait:.0f} s; wait for it, "
+            f"or end it: its server process is in pg_locks under advisory lock {LOCK_KEY}"
+        ) from None
+
+
+def _remove_stale_lock_row(guard: psycopg.Connection[tuple[Any, ...]]) -> None:
+    """Removes yoyo's lock row when a killed run left it; we hold the advisory lock.
+
+    So the row is not one of ours, unless its process was killed: then the process is gone from
+    this host, or the row is old. Otherwise somebody may be running yoyo directly.
+    """
+    row = guard.execute("select pid, ctime from yoyo.yoyo_lock").fetchone()
+    if row is None:
+        return
+    pid, since = row[0], row[1].replace(tzinfo=UTC)
+    old = datetime.now(UTC) - since > STALE_LOCK_ROW
+    if not old and pid != os.getpid() and _alive(pid):
+        raise MigrationError(
+            f"process {pid} has held yoyo's lock since {since:%Y-%m-%d %H:%M:%S} UTC; wait for it, "
+            "or, when it is no migrator, empty the table yoyo.yoyo_lock"
+        )
+    guard.execute("delete from yoyo.yoyo_lock where pid = %s", [pid])
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _reconcile(guard: psycopg.Connection[tuple[Any, ...]], backend: Any, known: Any) -> None:
+    """Makes yoyo's marks agree with the version that the database itself says it is at.
+
+    A migration and its version are one transaction, yoyo's mark another: a run killed between the
+    two, or a database migrated by Supabase's tools, would be migrated twice. Raises MigrationError
+    when the database is newer than this code.
+    """
+    version = version_of(guard)
+    if version is not None and version > max(m.id for m in known)[:14]:
+        raise MigrationError(
+            f"the database is at {version}, newer than this code; use the newer release"
+        )
+    marked = set(backend.get_applied_migration_hashes())
+    if version is None and marked and _value(guard, "select to_regnamespace('private')"):
+        raise MigrationError(
+            "schema private has lost its comment 'schema version <14 digits>'; put it back, "
+            "with the number of the newest migration that yoyo lists as applied"
+        )
+    for migration in known:
+        applied = version is not None and migration.id[:14] <= version
+        if applied and migration.hash not in marked:
+            backend.mark_migrations([migration])
+        elif not applied and migration.hash in marked:
+            backend.unmark_migrations([migration])
+
+
+def _run(step: Callable[[Any], None], migration: Any, report: Report | None) -> None:
+    """One migration; what its statements return (yoyo prints it) goes to stderr."""
+    started = time.monotonic()
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            step(migration)
+    except psycopg.Error as error:
+        file = Path(migration.path)
+        if step.__name__ == "rollback_one":
+            file = file.with_suffix(".rollback.sql")
+        raise MigrationError(
+            f"{file.name} failed and left nothing behind: {_words(error)}\n{_remedy(error)}"
+        ) from None
+    if report:
+        report(migration.id, time.monotonic() - started)
+
+
+def _words(error: psycopg.Error) -> str:
+    """The Postgres error with its code, detail, hint and place."""
+    diag = error.diag
+    lines = [f"{str(error).strip()} ({error.sqlstate})" if error.sqlstate else str(error).strip()]
+    lines += [
+        f"{k}: {v}"
+        for k, v in (("hint", diag.message_hint), ("at", diag.context))
+        if v and v not in lines[0]
+    ]
+    return "\n  ".join(lines)
+
+
+def _remedy(error: psycopg.Error) -> str:
+    match error.sqlstate:
+        case "42501" if "cron" in str(error):
+            return "remedy: let this role schedule by pg_cron: grant usage on schema cron to IT"
+        case "42501":
+            return (
+                "remedy: connect as the role that owns the database; it also needs "
+                "createrole, or: grant job_writer, job_gateway, job_tenant to IT with admin option"
+            )
+        case "42P07" | "42710" | "42P06" | "42723":
+            return "remedy: something of that name was made by hand; drop or rename it, then again"
+        case "2BP01":
+            return "remedy: something of yours depends on it; drop that first, then again"
+        case "08000" | "08003" | "08006" | "57P01" | "57P02" | "57P03" | None:
+            return "remedy: the connection broke; run this again when Postgres is back"
+        case _:
+            return "remedy: if the migration is not shared yet, correct it and run this again"
+
+
+def version_of(connection: psycopg.Connection[tuple[Any, ...]]) -> str | None:
+    """What `current_version` returns, on a connection."""
+    comment = _value(
+        connection, "select obj_description(to_regnamespace('private'), 'pg_namespace')"
+    )
+    found = re.fullmatch(r"schema version (\d{14})", comment or "")
+    return found[1] if found else None
+
+
+def _value(connection: psycopg.Connection[tuple[Any, ...]], query: LiteralString) -> Any:
+    row = connection.execute(query).fetchone()
+    return row[0] if row else None
+
+
+# --- command line -------------------------------------------------------------------------------
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs the command line; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m db.tools.migrate",
+        description="Apply the migrations, or take them back.",
+        epilog="exit code 0: done, also when nothing was pending; 1: a problem (status: pending)",
+    )
+    parser.add_argument("command", choices=["apply", "rollback", "status"])
+    parser.add_argument(
+        "--count", type=_positive, default=1, help="how many to roll back (default: 1)"
+    )
+    parser.add_argument("--database", metavar="URL", help="default: DATABASE_URL")
+    parser.add_argument("--migrations", type=Path, default=MIGRATIONS, help=argparse.SUPPRESS)
+    options = parser.parse_args(arguments)
+    url = options.database or os.environ.get("DATABASE_URL", "")
+    try:
+        if not url:
+            raise MigrationError(
+                "no database given: set DATABASE_URL or --database to "
+                "postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
+            )
+        if options.command == "status":
+            return _status(url, options.migrations)
+        return _move(url, options.command, options.count, options.migrations)
+    except MigrationError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted; the migration under way left nothing behind", file=sys.stderr)
+        return 130
+
+
+def _positive(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,9}", text) or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
+    return int(text)
+
+
+def _move(url: str, command: str, count: int, migrations: Path) -> int:
+    def report(migration: str, seconds: float) -> None:
+        print(f"{migration}  {seconds:.2f} s")
+
+    started = time.monotonic()
+    up = command == "apply"
+    if up:
+        done = apply(url, migrations=migrations, report=report)
+    else:
+        done = rollback(url, count, migrations=migrations, report=report)
+    if not done:
+        print("nothing pending")
+        return 0
+    plural, undone = "s" if len(done) > 1 else "", "" if up else " rolled back"
+    print(f"{len(done)} migration{plural}{undone} {time.monotonic() - started:.1f} s")
+    return 0
+
+
+def _status(url: str, migrations: Path) -> int:
+    current, newest = current_version(url), newest_version(migrations)
+    print(f"database {current or 'empty'}, newest {newest}")
+    return 0 if current is not None and current >= newest else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

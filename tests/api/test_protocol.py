@@ -1,0 +1,276 @@
+"""What is read of a request before there is one: its line and headers, by bytes and by time."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+
+import httpx2
+import psycopg
+import pytest
+
+from api import protocol
+from tests.support.waiting import until
+
+from .conftest import Api, over_the_database
+from .test_outage import is_waiting_for_a_lock
+
+MAX = protocol.MAX_BYTES
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocol, "SECONDS", 1.0)
+
+
+@contextmanager
+def connected(api: Api) -> Iterator[socket.socket]:
+    url = httpx2.URL(api.url)
+    with socket.create_connection((url.host, url.port), timeout=60) as client:
+        yield client
+
+
+def get(*headers: bytes, path: bytes = b"/health") -> bytes:
+    return b"\r\n".join([b"GET " + path + b" HTTP/1.1", b"Host: x", *headers, b"", b""])
+
+
+def all_of(client: socket.socket) -> bytes:
+    """What comes until the server closes."""
+    said = b""
+    while True:
+        try:
+            more = client.recv(65_536)
+        except ConnectionResetError:
+            return said
+        if not more:
+            return said
+        said += more
+
+
+def one_answer(client: socket.socket, until: bytes) -> bytes:
+    said = b""
+    while until not in said:
+        more = client.recv(65_536)
+        assert more, said
+        said += more
+    return said
+
+
+def let_the_time_pass(api: Api) -> None:
+    """Waits as long as a connection may say nothing."""
+    with connected(api) as idle:
+        all_of(idle)
+
+
+def ask(api: Api, request: bytes) -> bytes:
+    with connected(api) as client:
+        send(client, request)
+        return all_of(client)
+
+
+def send(client: socket.socket, request: bytes) -> None:
+    """Sends it, as far as the server takes it."""
+    with suppress(ConnectionError):
+        client.sendall(request)
+
+
+def assert_refused(said: bytes, status: int, code: str) -> None:
+    head, _, body = said.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 %d " % status), said[:200]
+    assert b"\r\ncontent-type: application/problem+json\r\n" in head + b"\r\n"
+    assert b"\r\nconnection: close" in head
+    assert b"\r\nx-request-id: " in head
+    assert b'"code": "%b"' % code.encode() in body
+    assert b"\r\ncontent-length: %d\r\n" % len(body) in head + b"\r\n"
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        get(b"X-Long: " + b"x" * MAX),
+        get(*(b"X-%d: %b" % (number, b"x" * 1000) for number in range(70))),
+        get(path=b"/" + b"x" * MAX),
+        get(b"X-Long: " + b"x" * MAX)[:-4],
+        get(b"Content-Length: 70000", b"X-Long: " + b"x" * MAX).replace(b"GET", b"POST"),
+    ],
+    ids=["one header", "many headers", "the path", "headers without end", "before a body"],
+)
+def test_a_head_of_more_than_64_kb_is_431(api: Api, request_: bytes) -> None:
+    assert_refused(ask(api, request_), 431, "HEADERS_TOO_LARGE")
+
+
+def test_a_head_that_never_ends_is_not_kept_in_memory(api: Api) -> None:
+    with connected(api) as client:
+        client.sendall(b"GET /health HTTP/1.1\r\nX: ")
+        sent = 0
+        with pytest.raises((ConnectionResetError, BrokenPipeError)):
+            while sent < 64 * 1024**2:
+                sent += client.send(b"x" * 4096)
+    assert sent < 16 * 1024**2  # what the sockets buffer
+
+
+def test_a_head_of_nearly_64_kb_is_read(api: Api) -> None:
+    said = ask(api, get(b"X-Long: " + b"x" * (MAX - 200), b"Connection: close"))
+    assert said.startswith(b"HTTP/1.1 200 ")
+
+
+def test_many_requests_on_one_connection_each_have_64_kb(api: Api) -> None:
+    with connected(api) as client:
+        for _ in range(5):
+            client.sendall(get(b"X-Long: " + b"x" * (MAX // 2)))
+            assert one_answer(client, b'{"status":"ok"}').startswith(b"HTTP/1.1 200 ")
+
+
+def test_requests_that_are_sent_together_are_all_answered(api: Api) -> None:
+    with connected(api) as client:
+        client.sendall(get(b"X-Long: " + b"x" * 1000) * 199 + get(b"Connection: close"))
+        assert all_of(client).count(b"HTTP/1.1 200 ") == 200
+
+
+def test_trailers_of_a_body_have_the_same_bound(api: Api) -> None:
+    alice = api.tenant()
+    head = b"POST /index HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nAuthorization: "
+    head += f"Bearer {alice.key}\r\n\r\n".encode()
+    trailers = b"".join(b"X-%d: %b\r\n" % (number, b"x" * 1000) for number in range(300))
+    with connected(api) as client:
+        send(client, head + b"2\r\n{}\r\n0\r\n" + trailers[:-2])
+        assert_refused(all_of(client), 431, "HEADERS_TOO_LARGE")
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"\x16\x03\x01 hello, TLS?\r\n\r\n",
+        b"GET http://host HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"CONNECT host:443 HTTP/1.1\r\nHost: x\r\n\r\n",
+        get(path=b"/\xff"),
+        get(b"Content-Length: x"),
+    ],
+    ids=["TLS", "no path", "CONNECT", "a path that is not ASCII", "a length that is no number"],
+)
+@pytest.mark.parametrize("before", [0, 1], ids=["first", "later"])
+def test_what_is_no_http_is_400(api: Api, request_: bytes, before: int) -> None:
+    with connected(api) as client:
+        for _ in range(before):
+            client.sendall(get())
+            one_answer(client, b'{"status":"ok"}')
+        send(client, request_)
+        assert_refused(all_of(client), 400, "INVALID_HTTP")
+
+
+def test_a_head_that_does_not_arrive_in_time_is_408_and_the_others_are_answered(
+    api: Api, impatient: None
+) -> None:
+    with connected(api) as slow:
+        slow.sendall(get()[:-2])
+        assert api.client.get("/health").status_code == 200
+        assert_refused(all_of(slow), 408, "REQUEST_TIMEOUT")
+
+
+def test_a_later_request_on_a_connection_has_the_same_time(api: Api, impatient: None) -> None:
+    with connected(api) as client:
+        client.sendall(get())
+        one_answer(client, b'{"status":"ok"}')
+        client.sendall(get()[:-2])
+        assert_refused(all_of(client), 408, "REQUEST_TIMEOUT")
+
+
+def test_a_connection_on_which_nothing_comes_is_closed_without_an_answer(
+    api: Api, impatient: None
+) -> None:
+    with connected(api) as client:
+        assert all_of(client) == b""
+
+
+@pytest.mark.parametrize("rest", [b"\r\n", b"x" * 10], ids=["empty line", "late body"])
+def test_what_comes_after_an_answer_and_is_no_request_keeps_no_connection(
+    api: Api, impatient: None, rest: bytes
+) -> None:
+    with connected(api) as client:
+        if rest == b"\r\n":
+            client.sendall(get())
+        else:
+            client.sendall(b"POST /index HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n")
+        one_answer(client, b"}")
+        client.sendall(rest)
+        assert all_of(client) == b""
+
+
+@over_the_database
+def test_a_request_that_has_to_wait_for_the_answer_before_it_is_not_too_slow(
+    own_api: Callable[..., Api], impatient: None
+) -> None:
+    api = own_api(statement_timeout_seconds=60)
+    tenant = api.tenant()
+    job_id = api.create(tenant)
+    key = f"Authorization: Bearer {tenant.key}".encode()
+    with (
+        psycopg.connect(api.place.url) as locker,
+        api.sql() as watcher,
+        connected(api) as client,
+    ):
+        locker.execute("lock table public.index_jobs in access exclusive mode")
+        late = get(b"Connection: close")
+        client.sendall(get(key, path=f"/jobs/{job_id}".encode()) + get() + late[:20])
+        until(lambda: is_waiting_for_a_lock(watcher))
+        let_the_time_pass(api)
+        locker.rollback()
+        client.sendall(late[20:])
+        assert all_of(client).count(b"HTTP/1.1 200 ") == 3
+
+
+@over_the_database
+def test_the_time_for_the_head_does_not_end_a_request_that_takes_longer(
+    own_api: Callable[..., Api], impatient: None
+) -> None:
+    api = own_api(statement_timeout_seconds=60)
+    tenant = api.tenant()
+    job_id = api.create(tenant)
+    with (
+        ThreadPoolExecutor(1) as thread,
+        psycopg.connect(api.place.url) as locker,
+        api.sql() as watcher,
+    ):
+        locker.execute("lock table public.index_jobs in access exclusive mode")
+        answer = thread.submit(api.get, f"/jobs/{job_id}", tenant)
+        until(lambda: is_waiting_for_a_lock(watcher))
+        let_the_time_pass(api)
+        locker.rollback()
+        assert answer.result(60).status_code == 200
+
+
+def test_a_body_that_nobody_reads_may_not_come_for_ever(api: Api, impatient: None) -> None:
+    """The request is answered from its head alone; the rest of its body is awaited no longer."""
+
+    def is_closed() -> bool:
+        try:
+            client.send(b"x")
+        except (ConnectionResetError, BrokenPipeError):
+            return True
+        return False
+
+    with connected(api) as client:
+        client.sendall(b"POST /index HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n{")
+        said = one_answer(client, b"}")
+        assert said.startswith(b"HTTP/1.1 401 ")
+        until(is_closed, limit=60)
+
+
+def test_a_body_that_stops_after_the_answer_ends_the_connection_without_another(
+    api: Api, impatient: None
+) -> None:
+    with connected(api) as client:
+        client.sendall(b"POST /index HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{")
+        assert all_of(client).count(b"HTTP/1.1 ") == 1
+
+
+def test_an_upgrade_to_websocket_is_not_taken(api: Api) -> None:
+    upgrade = (b"Connection: Upgrade", b"Upgrade: websocket", b"Sec-WebSocket-Version: 13",
+               b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==")  # fmt: skip
+    with connected(api) as client:
+        client.sendall(get(*upgrade, path=b"/jobs"))
+        said = one_answer(client, b"}")
+    assert said.startswith(b"HTTP/1.1 401 ")
+    assert b"application/problem+json" in said

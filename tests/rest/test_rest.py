@@ -1,0 +1,344 @@
+"""What ours does on /rest/v1 that no comparison with PostgREST shows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from typing import Any
+from urllib.parse import quote
+from uuid import uuid4
+
+import httpx2
+import psycopg
+import pytest
+from psycopg.rows import TupleRow
+
+from tests.api.conftest import Api, serve
+from tests.rest.conftest import token
+from tests.support.waiting import until
+
+
+@pytest.fixture(scope="module")
+def rest(clusters: Callable[[int], Any]) -> Iterator[Api]:
+    with clusters(18).database("ordinary", migrated=True) as place, serve(place) as api:
+        yield api
+
+
+@pytest.fixture
+def own_rest(new_database: Callable[[], Any]) -> Iterator[Callable[..., Api]]:
+    """Starts an API with other settings, or with a database that the test spoils."""
+    with ExitStack() as at_exit:
+
+        def start(**changes: Any) -> Api:
+            return at_exit.enter_context(serve(new_database(), **changes))
+
+        yield start
+
+
+def call(
+    api: Api, path: str, arguments: dict[str, Any] | None = None, **claims: Any
+) -> httpx2.Response:
+    headers = {"Authorization": f"Bearer {token(**claims)}"}
+    return api.client.post(f"/rest/v1/rpc/{path}", json=arguments or {}, headers=headers)
+
+
+def strings(answer: httpx2.Response) -> dict[str, str | None]:
+    """The body of an error: four members, each a string or null."""
+    body: dict[str, str | None] = answer.json()
+    assert list(body) == ["code", "details", "hint", "message"]
+    assert all(isinstance(value, str | None) for value in body.values())
+    assert answer.headers["content-type"] == "application/json; charset=utf-8"
+    return body
+
+
+def test_a_function_is_served_as_soon_as_users_may_execute_it_and_no_longer(rest: Api) -> None:
+    with rest.sql() as connection:
+        assert call(rest, "newcomer").status_code == 404
+        connection.execute(
+            "create function public.newcomer() returns integer language sql stable"
+            " as $$ select 1 $$;"
+            " revoke all on function public.newcomer() from public, anon, authenticated;"
+        )
+        assert strings(call(rest, "newcomer"))["code"] == "42501"
+        connection.execute("grant execute on function public.newcomer() to authenticated")
+        assert call(rest, "newcomer").text == "1"
+        connection.execute("drop function public.newcomer()")
+        assert call(rest, "newcomer").status_code == 404
+
+
+def test_a_call_costs_no_quota(rest: Api) -> None:
+    tenant = rest.tenant(limit=1)
+    for _ in range(3):
+        assert call(rest, "list_api_keys", sub=tenant.id).status_code == 200
+    assert rest.requests_of(tenant) == 0
+
+
+def test_a_call_is_one_statement(rest: Api) -> None:
+    with rest.sql() as connection:
+        connection.execute("create extension if not exists pg_stat_statements")
+        connection.execute("select pg_stat_statements_reset()")
+        for _ in range(20):
+            assert call(rest, "list_api_keys").status_code == 200
+        rows = connection.execute(
+            "select s.calls, s.query from pg_stat_statements as s"
+            " join pg_roles as r on r.oid = s.userid"
+            " join pg_database as d on d.oid = s.dbid and d.datname = current_database()"
+            " where r.rolname = 'index_jobs_api' and s.toplevel"
+        ).fetchall()
+    assert [calls for calls, _ in rows] == [20]
+    assert "api_call_function" in rows[0][1]
+
+
+def test_a_function_has_the_rights_of_users_and_no_more(rest: Api) -> None:
+    with rest.sql() as connection:
+        connection.execute(
+            "create function public.who() returns text language sql stable"
+            " as $$ select current_user::text $$;"
+            "create function public.every_key() returns bigint language sql stable"
+            " as $$ select count(*) from private.api_keys $$;"
+            "create function public.become() returns void language plpgsql volatile"
+            " as $$ begin set local role service_role; end $$;"
+            "create function public.every_job() returns bigint language sql stable"
+            " as $$ select count(*) from public.index_jobs $$;"
+            "grant execute on function public.who(), public.every_key(), public.become(),"
+            " public.every_job() to authenticated"
+        )
+        rest.create(rest.tenant())
+        assert call(rest, "who").json() == "job_tenant"
+        assert strings(call(rest, "every_key"))["message"] == "permission denied for table api_keys"
+        assert strings(call(rest, "become"))["code"] == "42501"
+        assert call(rest, "every_job").json() == 0
+
+
+def test_the_login_may_call_it_and_the_roles_of_supabase_may_not(rest: Api) -> None:
+    with rest.sql() as connection:
+        rows = connection.execute(
+            "select r.rolname from pg_roles as r"
+            " where r.rolname in ('anon', 'authenticated', 'service_role', 'index_jobs_api')"
+            " and has_function_privilege(r.rolname,"
+            " 'public.api_call_function(jsonb, text, text, boolean, jsonb)', 'execute')"
+        ).fetchall()
+    assert rows == [("index_jobs_api",)]
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    ['"', "'", "\\", ";", "--", "/*", "$$", "%", "%I", "x; drop table public.index_jobs",
+     'x" from pg_shadow --', "x' or true --", "\u2019", "\N{PILE OF POO}", "\t", "x" * 60],
+)  # fmt: skip
+def test_no_text_of_the_caller_becomes_sql(rest: Api, hostile: str) -> None:
+    with rest.sql() as connection:
+        connection.execute(
+            'create or replace function public.echo(p_text text, "a\'b""c" text default null)'
+            ' returns table (text text, "x\'y""z" text) language sql stable'
+            " as $$ select p_text, 'z' $$;"
+            "grant execute on function public.echo(text, text) to authenticated"
+        )
+    q = quote(hostile, safe="")
+    assert call(rest, "echo", {"p_text": hostile, "a'b\"c": hostile}).json()[0]["text"] == hostile
+    assert call(rest, f"echo?text=eq.{q}", {"p_text": hostile}).json()[0]["text"] == hostile
+    assert call(rest, f"echo?text=neq.{q}", {"p_text": hostile}).json() == []
+    escaped = hostile.replace("\\", "\\\\").replace('"', '\\"')
+    listed = quote(f'"{escaped}"', safe="")
+    assert len(call(rest, f"echo?text=in.({listed})", {"p_text": hostile}).json()) == 1
+    for path in (
+        f"{q}",
+        f"echo?select={q}",
+        f"echo?select={q}:text",
+        f"echo?order={q}",
+        f"echo?{q}=eq.1",
+        f"echo?text={q}.1",
+        f"echo?text=is.{q}",
+        f"echo?limit={q}",
+        f"echo?offset={q}",
+        f"echo?or=({q})",
+    ):
+        answer = call(rest, path, {"p_text": "a"})
+        if answer.status_code == 200:  # a word that is a column's new name
+            assert path.startswith("echo?select=x") and answer.json() == [{hostile: "a"}]
+            continue
+        assert answer.status_code in {400, 404}, (path, answer.text)
+        known = {"PGRST100", "PGRST202", "PGRST205", "42703"}
+        assert strings(answer)["code"] in known, (path, answer.text)
+    assert call(rest, "echo", {hostile: "a"}).status_code == 404
+
+
+def test_a_nul_is_refused_wherever_it_is(rest: Api) -> None:
+    for path in ("a%00b", "list_api_keys?name=eq.a%00", "list_api_keys?select=a%00"):
+        answer = call(rest, path)
+        assert answer.status_code in {400, 404}, answer.text
+        assert strings(answer)["code"] in {"PGRST100", "PGRST202"}
+    assert strings(call(rest, "create_api_key", {"p_name": "\0"}))["code"] == "22P05"
+
+
+def test_a_token_that_postgrest_would_take_is_refused_with_what_it_lacks(rest: Api) -> None:
+    for claims in ({"exp": None}, {"sub": "x"}, {"role": "nobody"}):
+        answer = call(rest, "list_api_keys", **claims)
+        assert answer.status_code == 401
+        assert "needs exp" in (strings(answer)["hint"] or "")
+
+
+def test_a_function_that_raises_a_whole_answer_cannot_break_it(rest: Api) -> None:
+    with rest.sql() as connection:
+        connection.execute(
+            "create function public.answer_all(p_message text, p_detail text) returns void"
+            " language plpgsql volatile as $$ begin raise exception '%', p_message"
+            " using errcode = 'PGRST', detail = p_detail; end $$;"
+            "grant execute on function public.answer_all(text, text) to authenticated"
+        )
+    message = '{"code": "PGRST202", "message": "m"}'
+    headers = '{"Content-Length": "9999", "X-Note": "fine", "X-Bad": "a\\r\\nb", "a b": "c"}'
+    detail = f'{{"status": 402, "headers": {headers}}}'
+    answer = call(rest, "answer_all", {"p_message": message, "p_detail": detail})
+    assert answer.status_code == 402
+    assert strings(answer)["code"] == "PGRST202"
+    assert answer.headers["x-note"] == "fine"
+    assert {"x-bad", "a b"}.isdisjoint(answer.headers)
+    for detail in ("[]", "{}", '{"status": "x"}', '{"status": 402, "headers": [1]}', "x"):
+        answer = call(rest, "answer_all", {"p_message": message, "p_detail": detail})
+        assert (answer.status_code, strings(answer)["code"]) == (500, "PGRST121")
+    for status in (99, 101, 1000, -1):
+        detail = f'{{"status": {status}, "headers": {{}}}}'
+        answer = call(rest, "answer_all", {"p_message": message, "p_detail": detail})
+        assert answer.status_code == 500
+
+
+def test_an_unknown_function_is_hinted_at_only_when_users_may_execute_it(rest: Api) -> None:
+    assert strings(call(rest, "get_job_statu"))["hint"] == (
+        "Perhaps you meant to call the function public.get_job_status"
+    )
+    hint = strings(call(rest, "claim_index_jobs", {"p_worker_id": "x"}))["hint"]
+    assert "claim_index_job" not in (hint or "")
+
+
+def test_a_table_is_no_function_and_the_answer_says_so(rest: Api) -> None:
+    answer = rest.client.get("/rest/v1/index_jobs?select=*")
+    assert answer.status_code == 404
+    assert "functions only" in (strings(answer)["hint"] or "")
+
+
+def test_a_browser_may_send_and_read_what_supabase_js_needs(rest: Api) -> None:
+    wanted = "apikey,authorization,x-client-info,prefer,accept-profile,content-profile,content-type"
+    preflight = rest.client.options(
+        "/rest/v1/rpc/list_api_keys",
+        headers={
+            "Origin": "https://app.example.com",
+            "Access-Control-Request-Method": "POST",
+            "Access-Control-Request-Headers": wanted,
+        },
+    )
+    assert preflight.status_code == 200
+    assert preflight.headers["access-control-allow-origin"] == "*"
+    assert set(preflight.headers["access-control-allow-headers"].split(",")) >= {*wanted.split(",")}
+    answer = rest.client.post(
+        "/rest/v1/rpc/list_api_keys", json={}, headers={"Origin": "https://app.example.com"}
+    )
+    assert answer.status_code == 401
+    assert answer.headers["access-control-allow-origin"] == "*"
+    assert "Content-Range" in answer.headers["access-control-expose-headers"]
+
+
+def test_without_a_database_the_answer_is_503_in_four_strings(own_rest: Callable[..., Api]) -> None:
+    api = own_rest(api_database_url="postgresql://nobody@127.0.0.1:1/none")
+    answer = call(api, "list_api_keys")
+    assert answer.status_code == 503
+    assert answer.headers["retry-after"] == "1"
+    assert strings(answer)["code"] == "PGRST001"
+
+
+def test_before_the_migration_the_answer_is_503_in_four_strings(
+    own_rest: Callable[..., Api],
+) -> None:
+    api = own_rest()
+    with api.sql() as connection:
+        connection.execute(
+            "drop function public.api_call_function(jsonb, text, text, boolean, jsonb)"
+        )
+    answer = call(api, "list_api_keys")
+    assert answer.status_code == 503
+    assert "not migrated" in (strings(answer)["message"] or "")
+
+
+def test_a_bug_of_ours_is_500_in_four_strings(own_rest: Callable[..., Api]) -> None:
+    api = own_rest()
+    api.expected_errors.append("POST /rest/v1/rpc/list_api_keys")
+    with api.sql() as connection:
+        connection.execute(
+            "drop function public.api_call_function(jsonb, text, text, boolean, jsonb);"
+            "create function public.api_call_function(p_claims jsonb, p_function text,"
+            " p_arguments text, p_read_only boolean, p_query jsonb) returns table (body text)"
+            " language sql as $$ select 'x' $$"
+        )
+    answer = call(api, "list_api_keys")
+    assert answer.status_code == 500
+    assert strings(answer) == {
+        "code": "XX000",
+        "details": None,
+        "hint": None,
+        "message": "Something went wrong on our side.",
+    }
+
+
+def test_a_statement_that_takes_too_long_is_cancelled(own_rest: Callable[..., Api]) -> None:
+    api = own_rest(statement_timeout_seconds=2)
+    with api.sql() as connection:
+        connection.execute(
+            "create function public.sleeper() returns void language sql volatile"
+            " as $$ select pg_sleep(60) $$;"
+            "grant execute on function public.sleeper() to authenticated"
+        )
+    answer = call(api, "sleeper")
+    assert (answer.status_code, strings(answer)["code"]) == (500, "57014")
+
+
+WAITER = """
+    create function public.waiter() returns integer language plpgsql volatile
+      as $$ begin perform pg_advisory_xact_lock_shared(7); return 1; end $$;
+    grant execute on function public.waiter() to authenticated"""
+
+
+def test_the_calls_of_one_user_leave_the_pool_to_the_others(own_rest: Callable[..., Api]) -> None:
+    api = own_rest(statement_timeout_seconds=60)
+    mallory = str(uuid4())
+    with (
+        api.sql() as connection,
+        psycopg.connect(api.place.url) as locker,
+        ThreadPoolExecutor(20) as threads,
+    ):
+        connection.execute(WAITER)
+        locker.execute("select pg_advisory_xact_lock(7)")
+        waiting = [threads.submit(call, api, "waiter", sub=mallory) for _ in range(20)]
+        until(lambda: waiters(connection) == 1)
+        for _ in range(8):  # as many as the pool has, and as many again
+            assert call(api, "list_api_keys").status_code == 200
+            assert api.client.get("/ready").status_code == 200
+        assert waiters(connection) == 1
+        locker.rollback()
+        assert {answer.result().text for answer in waiting} == {"1"}
+
+
+def waiters(connection: psycopg.Connection[TupleRow]) -> int:
+    row = connection.execute(
+        "select count(*) from pg_stat_activity where usename = 'index_jobs_api'"
+        " and datname = current_database() and wait_event = 'advisory'"
+    ).fetchone()
+    assert row
+    return int(row[0])
+
+
+def test_a_call_whose_turn_does_not_come_is_503(own_rest: Callable[..., Api]) -> None:
+    api = own_rest(statement_timeout_seconds=2, database_pool_size=2)
+    with (
+        api.sql() as connection,
+        psycopg.connect(api.place.url) as locker,
+        ThreadPoolExecutor(6) as threads,
+    ):
+        connection.execute(WAITER)
+        locker.execute("select pg_advisory_xact_lock(7)")
+        calls = [threads.submit(call, api, "waiter", sub=str(uuid4())) for _ in range(6)]
+        ended = {answer.status_code: answer for answer in (each.result() for each in calls)}
+    assert set(ended) == {500, 503}  # those who had a turn, and were ended, and those who had none
+    assert ended[503].headers["retry-after"] == "1"
+    assert strings(ended[503])["message"] == "The database was too busy to answer in time."
+    assert call(api, "list_api_keys").status_code == 200

@@ -1,0 +1,77 @@
+"""Whose call comes next, without a server."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from psycopg_pool import TooManyRequests
+
+from api.rest.turns import Turns
+from tests.support.waiting import PATIENCE
+
+
+async def calls(turns: Turns, order: list[str]) -> list[str]:
+    """The users in the order of their turns, when all of them call at once in this order."""
+    served: list[str] = []
+
+    async def call(user: str) -> None:
+        async with turns.of(user, PATIENCE):
+            served.append(user)
+            await asyncio.sleep(0)
+
+    await asyncio.gather(*map(call, order))
+    return served
+
+
+def test_a_user_who_calls_often_delays_another_by_one_call() -> None:
+    served = asyncio.run(calls(Turns(1), ["mallory"] * 100 + ["alice"]))
+    assert served.index("alice") <= 2
+    assert sorted(served) == ["alice"] + ["mallory"] * 100
+
+
+def test_a_user_has_one_call_at_a_time_and_all_have_as_many_as_there_are_places() -> None:
+    async def most() -> tuple[int, int]:
+        turns, own, together, top_own, top = Turns(2), dict[str, int](), 0, 0, 0
+
+        async def call(user: str) -> None:
+            nonlocal together, top_own, top
+            async with turns.of(user, PATIENCE):
+                own[user] = own.get(user, 0) + 1
+                together += 1
+                top_own, top = max(top_own, own[user]), max(top, together)
+                await asyncio.sleep(0)
+                own[user] -= 1
+                together -= 1
+
+        await asyncio.gather(*(call(user) for user in "abc" * 20))
+        return top_own, top
+
+    assert asyncio.run(most()) == (1, 2)
+
+
+def test_who_waits_too_long_is_told_so_and_takes_no_turn_from_others() -> None:
+    async def run() -> None:
+        turns = Turns(1)
+        async with turns.of("alice", PATIENCE):
+            for user in ("alice", "bob"):
+                with pytest.raises(TooManyRequests):
+                    async with turns.of(user, 0.01):
+                        raise AssertionError("there is one place")
+        for user in ("alice", "bob"):
+            async with turns.of(user, PATIENCE):
+                pass
+
+    asyncio.run(run())
+
+
+def test_a_call_that_fails_gives_its_turn_back() -> None:
+    async def run() -> None:
+        turns = Turns(1)
+        with pytest.raises(ZeroDivisionError):
+            async with turns.of("alice", PATIENCE):
+                raise ZeroDivisionError
+        async with turns.of("alice", PATIENCE):
+            pass
+
+    asyncio.run(run())

@@ -1,0 +1,99 @@
+"""The types that clients use, against the database."""
+
+from __future__ import annotations
+
+import types
+from typing import Any, Literal, get_args, get_origin, get_type_hints, is_typeddict
+
+import psycopg
+import pytest
+
+from api import schema
+from db.tools import docs
+
+ANNOTATIONS = {  # type of a column -> of its value in JSON
+    "uuid": str,
+    "text": str,
+    "timestamp with time zone": str,
+    "integer": int,
+    "bigint": int,
+    "public.job_status": schema.JobStatus,
+}
+
+
+def rows(database: Any, query: str) -> list[Any]:
+    with psycopg.connect(database.url) as connection:
+        connection.execute("set local search_path = pg_catalog")
+        return connection.execute(query).fetchall()
+
+
+def test_the_typescript_types_are_what_make_docs_writes(database: Any) -> None:
+    committed = (docs.ROOT / docs.TYPES).read_text()
+    assert docs.typescript(database.migrator_url) == committed, "run: make docs"
+
+
+def test_the_typescript_types_follow_the_schema(database: Any) -> None:
+    with psycopg.connect(database.migrator_url, autocommit=True) as connection:
+        connection.execute("alter table public.index_jobs add column mood text")
+    assert '"mood"?: string | null' in docs.typescript(database.migrator_url)
+
+
+def test_types_that_cannot_be_made_say_why(database: Any) -> None:
+    with pytest.raises(ValueError, match="supabase gen types failed"):
+        docs.typescript(database.server.url("nowhere"))
+
+
+def test_index_job_is_the_table(database: Any) -> None:
+    columns = rows(
+        database,
+        """
+        select a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull
+        from pg_attribute as a
+        where a.attrelid = 'public.index_jobs'::regclass and a.attnum > 0 and not a.attisdropped
+        """,
+    )
+    shape = get_type_hints(schema.IndexJob)
+    assert sorted(shape) == sorted(name for name, _, _ in columns)
+    for name, column, required in columns:
+        annotation, optional = shape[name], False
+        if get_origin(annotation) is types.UnionType or type(None) in get_args(annotation):
+            (annotation,) = set(get_args(annotation)) - {types.NoneType}
+            optional = True
+        assert optional is not required, f"{name} is null where the table says otherwise"
+        if column == "jsonb":
+            assert is_typeddict(annotation), name
+        else:
+            assert annotation == ANNOTATIONS[column], name
+
+
+def test_job_status_is_the_enum(database: Any) -> None:
+    labels = rows(database, "select unnest(enum_range(null::public.job_status))::text")
+    assert get_origin(schema.JobStatus) is Literal
+    assert list(get_args(schema.JobStatus)) == [label for (label,) in labels]
+
+
+METADATA = {  # member -> status and value that go with it
+    "error": ("failed", '"it broke"'),
+    "stats": ("completed", "{}"),
+    "commit_sha": ("completed", '"0123456789012345678901234567890123456789"'),
+}
+
+
+def test_job_metadata_is_what_the_function_takes(database: Any) -> None:
+    assert set(METADATA) == set(schema.JobMetadata.__annotations__)
+    check = """select private.check_job_metadata('{}', '{{"{}": {}}}')"""
+    for member, (status, value) in METADATA.items():
+        rows(database, check.format(status, member, value))
+    with pytest.raises(psycopg.Error) as refused:
+        rows(database, check.format("completed", "mood", "1"))
+    assert (refused.value.sqlstate, refused.value.diag.message_detail) == (
+        "PT422",
+        "unknown_metadata",
+    )
+
+
+def test_the_payload_of_a_queue_names_columns_of_the_job() -> None:
+    job = get_type_hints(schema.IndexJob)
+    payload = get_type_hints(schema.IndexRepoJobPayload)
+    names = {"indexJobId": "id", "repositoryId": "repository_id", "commitSha": "commit_sha"}
+    assert payload == {name: job[column] for name, column in names.items()}

@@ -1,0 +1,92 @@
+"""Writes docs/prove.md from the JUnit file of a run: python -m tests.support.prove_report FILE."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+from xml.etree import ElementTree
+
+DOCUMENT = Path(__file__).parents[2] / "docs/prove.md"
+LONG = ("tests.lifecycle.test_machine", "tests.lifecycle.test_races", "tests.faults.")
+TEXT = """# The long forms of the tests
+
+`make prove` runs every test, and these longer than `make test` does: 400 lives of a job, of 40
+steps each, by hypothesis, and as many with each mutant until it is found; 200 rounds of each race;
+20 kills of the runner, a parser and git each, and freezes; a soak of 105 rounds. After it
+[the late worker](late-worker.md) is played. This page is what the last run wrote.
+
+On {day}: {tests:,} tests passed, none was skipped or failed, in {minutes:.1f} minutes. Python
+{python}, {processors} processors, {machine}.
+
+## The long ones
+
+| test | seconds |
+| --- | --- |
+{long}
+
+## All of them
+
+| folder | tests | seconds |
+| --- | --- | --- |
+{folders}
+"""
+
+
+class Case(NamedTuple):
+    """A test that passed."""
+
+    module: str
+    name: str
+    seconds: float
+
+
+def main() -> None:
+    """Writes the document. Exits with a sentence when a test of the run did not pass."""
+    suite = next(ElementTree.parse(sys.argv[1]).iter("testsuite"))
+    ran = list(cases(suite))
+    DOCUMENT.write_text(
+        TEXT.format(
+            day=suite.attrib["timestamp"][:10],
+            tests=len(ran),
+            minutes=float(suite.attrib["time"]) / 60,
+            python=platform.python_version(),
+            processors=os.cpu_count(),
+            machine=f"{platform.system()} {platform.machine()}",
+            long="\n".join(
+                f"| {case.name.removeprefix('test_').replace('_', ' ')} | {case.seconds:.1f} |"
+                for case in ran
+                if case.module.startswith(LONG)
+            ),
+            folders="\n".join(
+                f"| `{folder}` | {len(seconds):,} | {sum(seconds):.0f} |"
+                for folder, seconds in folders(ran).items()
+            ),
+        )
+    )
+
+
+def cases(suite: ElementTree.Element) -> Iterable[Case]:
+    """The tests of a run, as they were reported."""
+    for case in suite.iter("testcase"):
+        if any(case.find(kind) is not None for kind in ("failure", "error", "skipped")):
+            sys.exit(f"{case.get('name')} did not pass: there is nothing to report")
+        yield Case(case.attrib["classname"], case.attrib["name"], float(case.attrib["time"]))
+
+
+def folders(ran: Iterable[Case]) -> dict[str, list[float]]:
+    """The seconds of the tests of each folder."""
+    found: dict[str, list[float]] = {}
+    for case in ran:
+        parts = case.module.split(".")
+        found.setdefault("/".join(parts[:2] if len(parts) > 2 else parts[:1]), []).append(
+            case.seconds
+        )
+    return dict(sorted(found.items()))
+
+
+if __name__ == "__main__":
+    main()

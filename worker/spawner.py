@@ -1,0 +1,117 @@
+"""Starts the runner's indexers, by a server of theirs, so that the API never waits for one."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+from worker.indexer import git
+
+_INHERITED = {"HOME", "LANG", "LC_ALL", *git.INHERITED}
+_LINE_BYTES = 1024 * 1024
+_BEGIN_SECONDS = 5.0
+
+
+class Indexer:
+    """An indexer at work. `output` has the lines of its protocol."""
+
+    def __init__(self, output: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.output = output
+        self._writer = writer
+        self._group = asyncio.ensure_future(output.readline())
+
+    async def begun(self, seconds: float) -> bool:
+        """Whether it has a process, or died without one, within so many seconds."""
+        return bool((await asyncio.wait({self._group}, timeout=seconds))[0])
+
+    async def kill(self) -> None:
+        """Ends all its processes. When this returns, none of them holds its output any more.
+
+        One that has not begun within a few seconds ends at its first word.
+        """
+        if await self.begun(_BEGIN_SECONDS):
+            if group := self._group.result():
+                with suppress(ProcessLookupError):
+                    os.killpg(int(group), signal.SIGKILL)
+            while await self.output.read(_LINE_BYTES):
+                pass
+        self._group.cancel()
+        self._writer.close()
+
+
+class Indexers:
+    """Starts indexers. Their server starts when it is opened, and anew after its death."""
+
+    def __init__(self) -> None:
+        self._server: asyncio.subprocess.Process | None = None
+        self._jobs: socket.socket | None = None
+        self._starting = asyncio.Lock()
+
+    async def start(self, request: Path, log: Path) -> Indexer:
+        """An indexer for a request, in the folder of its file, with its errors in `log`.
+
+        The caller kills it, however it ended.
+        """
+        # a socket: uvloop closes a pipe twice, and the second time it may be another's
+        ours, theirs = socket.socketpair()
+        with theirs, log.open("wb") as errors:
+            output, writer = await asyncio.open_connection(sock=ours, limit=_LINE_BYTES)
+            try:
+                await self._ask(request, [theirs.fileno(), errors.fileno()])
+            except BaseException:
+                writer.close()
+                raise
+        return Indexer(output, writer)
+
+    async def open(self) -> None:
+        """Starts the server, so that the first indexer need not wait for it to be ready."""
+        async with self._starting:
+            with suppress(OSError):  # as there, which says what is wrong
+                await self._open()
+
+    async def _ask(self, request: Path, descriptors: list[int]) -> None:
+        async with self._starting:
+            try:
+                jobs = self._jobs or await self._open()
+                socket.send_fds(jobs, [os.fsencode(request)], descriptors)
+            except ConnectionError:
+                socket.send_fds(await self._open(), [os.fsencode(request)], descriptors)
+
+    async def _open(self) -> socket.socket:
+        await self.close()
+        ours, theirs = socket.socketpair()
+        try:
+            with theirs:
+                self._server = await asyncio.create_subprocess_exec(
+                    sys.executable,
+                    "-P",
+                    "-m",
+                    "worker.indexer",
+                    "-",
+                    stdin=theirs.fileno(),
+                    stdout=asyncio.subprocess.DEVNULL,
+                    cwd="/",
+                    env={name: os.environ[name] for name in _INHERITED if name in os.environ},
+                    start_new_session=True,
+                )
+        except BaseException:
+            ours.close()
+            raise
+        self._jobs = ours
+        return ours
+
+    async def close(self) -> None:
+        """Ends the server, and with it the indexers that are left."""
+        jobs, server = self._jobs, self._server
+        self._jobs = self._server = None
+        if jobs is not None:
+            jobs.close()
+        if server is not None:
+            with suppress(ProcessLookupError):
+                server.kill()
+            await server.wait()
