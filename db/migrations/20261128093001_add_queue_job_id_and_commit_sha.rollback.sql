@@ -1,8 +1,9 @@
 -- add_queue_job_id_and_commit_sha, undone
 
+drop index public.index_jobs_pending_idx;
 drop index public.index_jobs_queue_job_id_idx;
 alter table public.index_jobs drop column commit_sha;
 alter table public.index_jobs drop column queue_job_id;
 
 notify pgrst, 'reload schema';
-comment on schema private is 'schema version 20261124043322';
+comment on schema private is 'schema version 20261128093000';

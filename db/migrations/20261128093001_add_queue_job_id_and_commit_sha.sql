@@ -1,15 +1,20 @@
 -- add_queue_job_id_and_commit_sha
--- depends: 20261124043322_create_index_jobs
+-- depends: 20261128093000_create_index_jobs
 
 alter table public.index_jobs add column queue_job_id uuid;
 alter table public.index_jobs add column commit_sha text
   constraint index_jobs_commit_sha_is_a_full_object_id
   check (commit_sha ~ '^[0-9a-f]{40}([0-9a-f]{24})?$');
 create index index_jobs_queue_job_id_idx on public.index_jobs (queue_job_id);
+create index index_jobs_pending_idx
+  on public.index_jobs (
+    (case when organization_id is null then owner_user_id else organization_id end),
+    created_at, id)
+  where status = 'pending' and queue_job_id is null;
 comment on column public.index_jobs.queue_job_id is
   'The job in an external queue that runs this one; set once. Null: the built-in runner takes it.';
 comment on column public.index_jobs.commit_sha is
   'The commit asked for, or, once completed, the one that was indexed.';
 
 notify pgrst, 'reload schema';
-comment on schema private is 'schema version 20261124043323';
+comment on schema private is 'schema version 20261128093001';

@@ -1,13 +1,23 @@
 -- functions_and_policies, undone
 
 -- By hand, above the stamped part: what would keep its functions from being dropped.
-
+do $$
+begin
+  if to_regprocedure('cron.unschedule(text)') is not null then
+    perform cron.unschedule(j.jobname)
+    from cron.job as j
+    where j.jobname = 'index_jobs: retry_or_fail_stuck_jobs';
+  end if;
+end;
+$$;
+alter table public.repositories drop constraint repositories_git_url_is_without_credentials;
+drop trigger index_jobs_forget_idempotency_key on public.index_jobs;
 drop trigger index_jobs_record_change on public.index_jobs;
 drop trigger index_jobs_record_creation on public.index_jobs;
 
--- begin stamped part (python -m db.stamp again rewrites it)
-grant job_writer, job_gateway to current_user;
-grant create on schema public, private to job_writer, job_gateway;
+-- begin stamped part (python -m db.tools.stamp again rewrites it)
+grant job_writer, job_gateway, job_tenant to current_user;
+grant create on schema public, private to job_writer, job_gateway, job_tenant;
 
 -- stamp deleted: db/functions/update_job_status.sql
 drop function public.update_job_status(uuid, text, jsonb, integer, text);
@@ -17,8 +27,24 @@ drop function public.update_job_status(uuid, text, jsonb, integer, text);
 drop function public.revoke_api_key(text);
 -- end stamp
 
+-- stamp deleted: db/functions/retry_or_fail_stuck_jobs.sql
+drop function public.retry_or_fail_stuck_jobs(interval, integer);
+-- end stamp
+
 -- stamp deleted: db/functions/report_job_progress.sql
 drop function public.report_job_progress(uuid, integer, text, bigint, bigint, interval);
+-- end stamp
+
+-- stamp deleted: db/functions/record_index_run.sql
+drop function public.record_index_run(uuid, text, jsonb, text, text, text);
+-- end stamp
+
+-- stamp deleted: db/functions/purge_finished_jobs.sql
+drop function public.purge_finished_jobs(interval, integer);
+-- end stamp
+
+-- stamp deleted: db/functions/list_index_jobs.sql
+drop function public.list_index_jobs(uuid, uuid, text, timestamptz, text, integer);
 -- end stamp
 
 -- stamp deleted: db/functions/list_api_keys.sql
@@ -31,6 +57,14 @@ drop function public.link_queue_job(uuid, uuid);
 
 -- stamp deleted: db/functions/get_job_status.sql
 drop function public.get_job_status(uuid);
+-- end stamp
+
+-- stamp deleted: db/functions/get_job_history.sql
+drop function public.get_job_history(uuid);
+-- end stamp
+
+-- stamp deleted: db/functions/fail_job_attempt.sql
+drop function public.fail_job_attempt(uuid, integer, text, boolean);
 -- end stamp
 
 -- stamp deleted: db/functions/ensure_repository.sql
@@ -49,16 +83,36 @@ drop function public.create_api_key(text, timestamptz);
 drop function public.claim_index_job(text, interval);
 -- end stamp
 
+-- stamp deleted: db/functions/cancel_index_job.sql
+drop function public.cancel_index_job(uuid);
+-- end stamp
+
 -- stamp deleted: db/functions/api_schema_version.sql
 drop function public.api_schema_version();
+-- end stamp
+
+-- stamp deleted: db/functions/api_list_index_jobs.sql
+drop function public.api_list_index_jobs(text, jsonb, text, text, text, timestamptz, text, integer);
 -- end stamp
 
 -- stamp deleted: db/functions/api_get_job_status.sql
 drop function public.api_get_job_status(text, jsonb, text);
 -- end stamp
 
+-- stamp deleted: db/functions/api_get_job_history.sql
+drop function public.api_get_job_history(text, jsonb, text);
+-- end stamp
+
 -- stamp deleted: db/functions/api_create_index_job.sql
-drop function public.api_create_index_job(text, jsonb, text, text, text, text, text, text);
+drop function public.api_create_index_job(text, jsonb, text, text, text, text, text, text, integer);
+-- end stamp
+
+-- stamp deleted: db/functions/api_cancel_index_job.sql
+drop function public.api_cancel_index_job(text, jsonb, text);
+-- end stamp
+
+-- stamp deleted: db/functions/api_call_function.sql
+drop function public.api_call_function(jsonb, text, text, boolean, jsonb);
 -- end stamp
 
 -- stamp deleted: db/functions/api_admin_get_job_status.sql
@@ -100,10 +154,20 @@ drop policy if exists organization_members_select_job_writer on public.organizat
 revoke all on table public.organization_members from public, anon, authenticated, service_role, job_writer;
 -- end stamp
 
+-- stamp deleted: db/policies/job_totals.sql
+revoke all on table private.job_totals from public, anon, authenticated, service_role, job_writer;
+-- end stamp
+
 -- stamp deleted: db/policies/indexed_files.sql
 drop policy if exists indexed_files_select_authenticated on public.indexed_files;
 drop policy if exists indexed_files_all_service_role on public.indexed_files;
 revoke all on table public.indexed_files from public, anon, authenticated, service_role;
+-- end stamp
+
+-- stamp deleted: db/policies/indexed_commits.sql
+drop policy if exists indexed_commits_select_authenticated on public.indexed_commits;
+drop policy if exists indexed_commits_all_service_role on public.indexed_commits;
+revoke all on table public.indexed_commits from public, anon, authenticated, service_role;
 -- end stamp
 
 -- stamp deleted: db/policies/index_jobs.sql
@@ -137,6 +201,18 @@ revoke all on table private.accounts from public, anon, authenticated, service_r
 drop function private.uuid_v7();
 -- end stamp
 
+-- stamp deleted: db/functions/private/rollout_bucket.sql
+drop function private.rollout_bucket(uuid);
+-- end stamp
+
+-- stamp deleted: db/functions/private/retry_delay.sql
+drop function private.retry_delay(integer);
+-- end stamp
+
+-- stamp deleted: db/functions/private/rest_conditions.sql
+drop function private.rest_conditions(text, jsonb);
+-- end stamp
+
 -- stamp deleted: db/functions/private/request_index_job.sql
 drop function private.request_index_job(uuid, text, text, text);
 -- end stamp
@@ -157,16 +233,36 @@ drop function private.read_api_keys();
 drop function private.parse_uuid(text);
 -- end stamp
 
+-- stamp deleted: db/functions/private/parse_status.sql
+drop function private.parse_status(text);
+-- end stamp
+
+-- stamp deleted: db/functions/private/parse_cursor.sql
+drop function private.parse_cursor(text);
+-- end stamp
+
 -- stamp deleted: db/functions/private/lock_index_job.sql
 drop function private.lock_index_job(uuid);
+-- end stamp
+
+-- stamp deleted: db/functions/private/lock_free_job.sql
+drop function private.lock_free_job();
 -- end stamp
 
 -- stamp deleted: db/functions/private/job_transitions.sql
 drop function private.job_transitions();
 -- end stamp
 
+-- stamp deleted: db/functions/private/job_attempts.sql
+drop function private.job_attempts(uuid);
+-- end stamp
+
 -- stamp deleted: db/functions/private/issue_api_key.sql
 drop function private.issue_api_key(text, timestamptz);
+-- end stamp
+
+-- stamp deleted: db/functions/private/is_git_url.sql
+drop function private.is_git_url(text);
 -- end stamp
 
 -- stamp deleted: db/functions/private/is_git_ref.sql
@@ -183,6 +279,22 @@ drop function private.insert_index_job(uuid, text, text, text, uuid);
 
 -- stamp deleted: db/functions/private/identify_caller.sql
 drop function private.identify_caller(text, jsonb);
+-- end stamp
+
+-- stamp deleted: db/functions/private/forget_idempotency_key.sql
+drop function private.forget_idempotency_key();
+-- end stamp
+
+-- stamp deleted: db/functions/private/find_organization.sql
+drop function private.find_organization(text);
+-- end stamp
+
+-- stamp deleted: db/functions/private/exposed_functions.sql
+drop function private.exposed_functions(text);
+-- end stamp
+
+-- stamp deleted: db/functions/private/end_attempt.sql
+drop function private.end_attempt(public.index_jobs, timestamptz, text, boolean);
 -- end stamp
 
 -- stamp deleted: db/functions/private/disable_api_key.sql
@@ -213,17 +325,25 @@ drop function private.check_lease(interval);
 drop function private.check_job_metadata(public.job_status, jsonb);
 -- end stamp
 
+-- stamp deleted: db/functions/private/check_batch.sql
+drop function private.check_batch(interval, integer);
+-- end stamp
+
 -- stamp deleted: db/functions/private/check_attempt.sql
 drop function private.check_attempt(public.index_jobs, integer);
+-- end stamp
+
+-- stamp deleted: db/functions/private/cancel_job.sql
+drop function private.cancel_job(uuid);
 -- end stamp
 
 -- stamp deleted: db/functions/private/answer.sql
 drop function private.answer(private.api_caller, integer);
 -- end stamp
 
-revoke create on schema public, private from job_writer, job_gateway;
-revoke job_writer, job_gateway from current_user;
+revoke create on schema public, private from job_writer, job_gateway, job_tenant;
+revoke job_writer, job_gateway, job_tenant from current_user;
 -- end stamped part
 
 notify pgrst, 'reload schema';
-comment on schema private is 'schema version 20261124043323';
+comment on schema private is 'schema version 20261128093001';

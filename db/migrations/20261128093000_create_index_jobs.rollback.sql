@@ -2,6 +2,7 @@
 
 drop schema private cascade;
 drop table public.symbols;
+drop table public.indexed_commits;
 drop table public.indexed_files;
 drop table public.index_job_events;
 drop table public.index_jobs;

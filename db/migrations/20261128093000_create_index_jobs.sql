@@ -4,7 +4,7 @@ do $$
 declare
   v_role text;
 begin
-  foreach v_role in array array['job_writer', 'job_gateway', 'job_http'] loop
+  foreach v_role in array array['job_writer', 'job_gateway', 'job_tenant', 'job_http'] loop
     if not exists (select 1 from pg_catalog.pg_roles as r where r.rolname = v_role) then
       begin
         execute format('create role %I nologin nobypassrls', v_role);
@@ -16,7 +16,7 @@ begin
 end;
 $$;
 
-grant authenticated to job_gateway;
+grant authenticated to job_gateway, job_tenant;
 grant usage on schema public to job_writer, job_gateway, job_http;
 
 create schema private;
@@ -66,10 +66,7 @@ create table public.repositories (
   constraint repositories_belong_to_one_owner
     check (num_nonnulls(owner_user_id, organization_id) = 1),
   constraint repositories_full_name_is_a_path
-    check (full_name ~ '^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+){1,7}$' and length(full_name) <= 255),
-  constraint repositories_git_url_is_https_or_a_local_path
-    check (git_url ~ '^(https?://|file:///|/)[^[:cntrl:][:space:]][^[:cntrl:]]*$'
-      and length(git_url) <= 2048)
+    check (full_name ~ '^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+){1,7}$' and length(full_name) <= 255)
 );
 create unique index repositories_owner_user_id_full_name_idx
   on public.repositories (owner_user_id, full_name) where owner_user_id is not null;
@@ -99,6 +96,7 @@ create table public.index_jobs (
   progress jsonb,
   stats jsonb,
   error_message text,
+  last_error text,
   created_at timestamptz not null,
   started_at timestamptz,
   completed_at timestamptz,
@@ -141,8 +139,32 @@ create index index_jobs_owner_user_id_created_at_id_idx
 create index index_jobs_organization_id_created_at_id_idx
   on public.index_jobs (organization_id, created_at, id);
 create index index_jobs_created_by_idx on public.index_jobs (created_by);
-create index index_jobs_unfinished_idx
-  on public.index_jobs (created_at, id) where status in ('pending', 'processing');
+-- A page of a list is read by the status asked for, however the others are spread. Which one a job
+-- has that is not completed, columns tell that are null or not: see list_index_jobs.
+create index index_jobs_tenant_state_created_at_id_not_completed_idx
+  on public.index_jobs (
+    (case when organization_id is null then owner_user_id else organization_id end),
+    (case when completed_at is null then case when started_at is null then 0 else 1 end
+      when error_message is null then 2 else 3 end),
+    created_at, id)
+  where status <> 'completed';
+create index index_jobs_tenant_created_at_id_completed_idx
+  on public.index_jobs (
+    (case when organization_id is null then owner_user_id else organization_id end),
+    created_at, id)
+  where status = 'completed';
+create index index_jobs_repository_id_state_created_at_id_not_completed_idx
+  on public.index_jobs (
+    repository_id,
+    (case when completed_at is null then case when started_at is null then 0 else 1 end
+      when error_message is null then 2 else 3 end),
+    created_at, id)
+  where status <> 'completed';
+create index index_jobs_repository_id_created_at_id_completed_idx
+  on public.index_jobs (repository_id, created_at, id) where status = 'completed';
+create index index_jobs_processing_idx on public.index_jobs (id) where status = 'processing';
+create index index_jobs_completed_at_idx
+  on public.index_jobs (completed_at) where completed_at is not null;
 create unique index index_jobs_idempotency_key_created_by_idx
   on public.index_jobs (idempotency_key, created_by) nulls not distinct
   where idempotency_key is not null;
@@ -167,6 +189,8 @@ comment on column public.index_jobs.progress is
 comment on column public.index_jobs.stats is
   'The result in figures, such as files_indexed and symbols_extracted; at most 16 kB.';
 comment on column public.index_jobs.error_message is 'Why the job failed; set iff it failed.';
+comment on column public.index_jobs.last_error is
+  'Why the last attempt that failed did so, while the job is not completed.';
 comment on column public.index_jobs.created_at is 'When the job was made.';
 comment on column public.index_jobs.started_at is 'When the first attempt began.';
 comment on column public.index_jobs.completed_at is 'When the job became final; set iff it is.';
@@ -205,42 +229,70 @@ comment on column public.index_job_events.attempt is 'The attempt after the chan
 comment on column public.index_job_events.at is 'When it happened.';
 comment on column public.index_job_events.worker_id is 'The worker after the change.';
 comment on column public.index_job_events.detail is
-  'More, by kind: {"error": text}, {"cancel_requested": true}.';
+  'More, by kind: {"error": text}, why the attempt before the event ended; {"retry_at": time}, it '
+  'ended and the next one may begin then; {"cancel_requested": true}.';
 
+create table public.indexed_commits (
+  repository_id uuid primary key references public.repositories on delete cascade,
+  job_id uuid not null,
+  commit_sha text not null,
+  extractor text not null,
+  stats jsonb not null,
+  constraint indexed_commits_stats_are_an_object check (jsonb_typeof(stats) = 'object')
+);
+comment on table public.indexed_commits is
+  'The commit of which each repository''s indexed_files and symbols are.';
+comment on column public.indexed_commits.repository_id is 'The repository.';
+comment on column public.indexed_commits.job_id is
+  'The job that left them so; it may have been purged since.';
+comment on column public.indexed_commits.commit_sha is 'The commit.';
+comment on column public.indexed_commits.extractor is
+  'Fingerprint of the extractor that made them; another one makes all of them anew.';
+comment on column public.indexed_commits.stats is 'The figures of that job.';
+
+-- No key on the job: rows outlive it, and a purge would have to touch each of them.
 create table public.indexed_files (
   id bigint generated always as identity primary key,
   repository_id uuid not null references public.repositories on delete cascade,
-  job_id uuid references public.index_jobs on delete set null,
+  job_id uuid,
   path text not null,
   language text,
   bytes bigint not null,
   blob_sha text not null,
-  unique (repository_id, path)
+  symbol_count integer,
+  unique (repository_id, path),
+  unique (repository_id, id)
 );
-create index indexed_files_job_id_idx on public.indexed_files (job_id);
 comment on table public.indexed_files is
-  'The files of each repository as of its last completed job, replaced in one transaction.';
+  'The files of each repository as of its last completed job, brought up to date in one transaction.';
 comment on column public.indexed_files.id is 'Primary key.';
 comment on column public.indexed_files.repository_id is 'The repository.';
-comment on column public.indexed_files.job_id is 'The job that wrote the row.';
+comment on column public.indexed_files.job_id is
+  'The job that wrote the row: later ones leave it while path and content stay. It may have been '
+  'purged since.';
 comment on column public.indexed_files.path is 'Path inside the repository.';
 comment on column public.indexed_files.language is 'Programming language, or null when unknown.';
 comment on column public.indexed_files.bytes is 'Size in bytes.';
 comment on column public.indexed_files.blob_sha is 'Git''s object id of the content.';
+comment on column public.indexed_files.symbol_count is
+  'How many symbols it has; null when they could not be had, so that the next job tries again.';
 
+-- One key instead of two: a symbol's repository is its file's, and is looked up once.
 create table public.symbols (
   id bigint generated always as identity primary key,
-  repository_id uuid not null references public.repositories on delete cascade,
-  file_id bigint not null references public.indexed_files on delete cascade,
+  repository_id uuid not null,
+  file_id bigint not null,
   name text not null,
   kind text not null,
   start_line integer not null,
   end_line integer not null,
   parent text,
+  foreign key (repository_id, file_id)
+    references public.indexed_files (repository_id, id) on delete cascade,
   constraint symbols_end_line_is_not_before_start_line check (end_line >= start_line)
 );
 create index symbols_repository_id_name_idx on public.symbols (repository_id, name);
-create index symbols_file_id_idx on public.symbols (file_id);
+create index symbols_repository_id_file_id_idx on public.symbols (repository_id, file_id);
 comment on table public.symbols is 'The definitions found in indexed_files.';
 comment on column public.symbols.id is 'Primary key.';
 comment on column public.symbols.repository_id is 'The repository.';
@@ -320,6 +372,25 @@ comment on column private.admin_audit.action is 'What was done.';
 comment on column private.admin_audit.job_id is 'The job id that was asked for, known or not.';
 comment on column private.admin_audit.reason is 'Why, in the caller''s words.';
 
+create table private.job_totals (
+  day date not null,
+  status public.job_status not null,
+  jobs bigint not null,
+  started bigint not null,
+  attempts bigint not null,
+  seconds numeric not null,
+  primary key (day, status)
+);
+comment on table private.job_totals is
+  'What purged jobs add to the counters of metrics, so that those never go back.';
+comment on column private.job_totals.day is 'The day on which the jobs ended, in UTC.';
+comment on column private.job_totals.status is 'How they ended.';
+comment on column private.job_totals.jobs is 'How many.';
+comment on column private.job_totals.started is 'How many of them a worker had begun.';
+comment on column private.job_totals.attempts is 'How often workers had begun them.';
+comment on column private.job_totals.seconds is
+  'The sum of completed_at - started_at over those that had begun.';
+
 -- Closed until the policies open them: Supabase's default privileges grant to the API roles.
 do $$
 declare
@@ -327,7 +398,7 @@ declare
 begin
   foreach v_table in array array[
     'organizations', 'organization_members', 'repositories', 'index_jobs', 'index_job_events',
-    'indexed_files', 'symbols'] loop
+    'indexed_commits', 'indexed_files', 'symbols'] loop
     execute format('alter table public.%I enable row level security', v_table);
     execute format('alter table public.%I force row level security', v_table);
     execute format(
@@ -357,11 +428,13 @@ create type private.api_answer as (
   job_version bigint,
   rate_limit integer,
   rate_remaining integer,
-  rate_reset bigint
+  rate_reset bigint,
+  next_cursor text
 );
 comment on type private.api_answer is
   'What an api_ function answers: ok or the SQLSTATE of a refusal with its code, message, hint and '
-  'field; the body as JSON text; the quota (reset in Unix seconds), null for an unknown caller.';
+  'field; the body as JSON text; the quota (reset in Unix seconds), null for an unknown caller; '
+  'the place of the next page of a list.';
 
 notify pgrst, 'reload schema';
-comment on schema private is 'schema version 20261124043322';
+comment on schema private is 'schema version 20261128093000';

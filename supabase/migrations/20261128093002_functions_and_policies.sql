@@ -1,0 +1,3801 @@
+-- functions_and_policies
+-- depends: 20261128093001_add_queue_job_id_and_commit_sha
+
+-- begin stamped part (python -m db.tools.stamp again rewrites it)
+grant job_writer, job_gateway, job_tenant to current_user;
+grant create on schema public, private to job_writer, job_gateway, job_tenant;
+
+-- stamp: db/functions/private/answer.sql
+-- answer(p_caller, p_requests) -> api_answer
+--
+-- The start of every answer: the state of the caller's quota after p_requests, and the refusal that
+-- follows from it, if any (PT401 unknown caller, PT429 nothing left).
+--
+-- Callers: the api_* functions, as job_gateway.
+
+create or replace function private.answer(
+  p_caller private.api_caller,
+  p_requests integer
+)
+returns private.api_answer
+language plpgsql
+immutable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_answer private.api_answer;
+begin
+  if p_caller.user_id is null then
+    v_answer.verdict := 'PT401';
+    v_answer.code := 'AUTH_INVALID_KEY';
+    v_answer.message := 'the key is not valid';
+    v_answer.hint := 'Use a key that is neither revoked nor expired.';
+    return v_answer;
+  end if;
+  v_answer.rate_limit := p_caller.rate_limit;
+  v_answer.rate_remaining := greatest(
+    p_caller.rate_limit - coalesce(p_requests, p_caller.rate_limit), 0);
+  v_answer.rate_reset := extract(epoch from p_caller.window_start + interval '1 hour')::bigint;
+  if p_requests is null then
+    v_answer.verdict := 'PT429';
+    v_answer.code := 'RATE_LIMITED';
+    v_answer.message := 'the quota of ' || p_caller.rate_limit || ' requests an hour is used up';
+    v_answer.hint := 'Wait until the hour is over, or use a higher tier.';
+  else
+    v_answer.verdict := 'ok';
+  end if;
+  return v_answer;
+end;
+$$;
+
+comment on function private.answer(private.api_caller, integer) is
+  'An answer with the quota filled in.';
+
+revoke all on function private.answer(private.api_caller, integer)
+  from public, anon, authenticated, service_role;
+grant execute on function private.answer(private.api_caller, integer) to job_gateway;
+-- end stamp
+
+-- stamp: db/functions/private/cancel_job.sql
+-- cancel_job(p_job_id) -> setof index_jobs
+--
+-- Cancels a job in the name of the signed-in user: the owner, an owner or admin of the organization
+-- that owns it, or the member of it who made the job.
+--
+-- Why definer: nobody but job_writer may update a job. Identity comes from the claims only.
+-- Locks:   the index_jobs row, for no key update.
+-- Raises:  PT404 when the job is missing or hidden; PT403 not_allowed; PT409 invalid_transition.
+-- Callers: cancel_index_job.
+
+create or replace function private.cancel_job(p_job_id uuid)
+returns setof public.index_jobs
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_user_id uuid := private.current_user_id();
+  v_may boolean;
+  v_job public.index_jobs;
+  v_now timestamptz;
+begin
+  select j.owner_user_id is not null or m.role in ('owner', 'admin') or j.created_by = v_user_id
+  into v_may
+  from public.index_jobs as j
+  left join public.organization_members as m
+    on m.organization_id = j.organization_id and m.user_id = v_user_id
+  where j.id = p_job_id and (j.owner_user_id = v_user_id or m.user_id is not null);
+  if not found then
+    raise exception 'index job not found' using errcode = 'PT404';
+  end if;
+  if v_may is not true then
+    raise exception 'a member may cancel only own jobs'
+      using errcode = 'PT403', detail = 'not_allowed', column = 'job_id',
+        hint = 'Ask an owner or admin of the organization, or the member who made the job.';
+  end if;
+
+  v_job := private.lock_index_job(p_job_id);
+  v_now := greatest(private.clock(), v_job.updated_at);
+  if v_job.status = 'cancelled'
+    or (v_job.status = 'processing' and v_job.cancel_requested_at is not null)
+  then
+    return next v_job;
+    return;
+  end if;
+  perform
+  from private.job_transitions() as t
+  where t.from_status = v_job.status and t.to_status = 'cancelled';
+  if not found then
+    raise exception 'the job is already %', v_job.status
+      using errcode = 'PT409', detail = 'invalid_transition', column = 'job_id',
+        hint = 'A final status stays.';
+  end if;
+
+  return query
+  update public.index_jobs as j
+  set cancel_requested_at = v_now,
+    status = case when j.status = 'pending' or j.retry_at is not null then 'cancelled'
+      else j.status end,
+    completed_at = case when j.status = 'pending' or j.retry_at is not null then v_now end,
+    retry_at = null,
+    updated_at = v_now,
+    version = j.version + 1
+  where j.id = v_job.id
+  returning j.*;
+end;
+$$;
+
+comment on function private.cancel_job(uuid) is
+  'Cancels an index job for the signed-in user, or asks its worker to.';
+
+alter function private.cancel_job(uuid) owner to job_writer;
+revoke all on function private.cancel_job(uuid)
+  from public, anon, authenticated, service_role;
+grant execute on function private.cancel_job(uuid) to authenticated;
+-- end stamp
+
+-- stamp: db/functions/private/check_attempt.sql
+-- check_attempt(p_job, p_attempt) -> void
+--
+-- The fence: a worker that lost its job to another one names an old attempt and is refused,
+-- whatever it wants; so is one whose attempt was ended. From the second attempt on every worker
+-- must name its own.
+--
+-- Raises:  PT409 stale_attempt, attempt_required.
+-- Callers: the definers owned by job_writer, with the row locked.
+
+create or replace function private.check_attempt(
+  p_job public.index_jobs,
+  p_attempt integer
+)
+returns void
+language plpgsql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if p_attempt is not null and p_attempt <> p_job.attempt then
+    raise exception 'attempt % is not the current one', p_attempt
+      using errcode = 'PT409', detail = 'stale_attempt', column = 'attempt',
+        hint = 'Another worker has the job now: drop the work.';
+  end if;
+  if p_job.retry_at is not null then
+    raise exception 'attempt % has ended, and the next one has not begun', p_job.attempt
+      using errcode = 'PT409', detail = 'stale_attempt', column = 'attempt',
+        hint = 'Drop the work; claim_index_job begins the next attempt.';
+  end if;
+  if p_attempt is null and p_job.attempt > 1 then
+    raise exception 'the job was begun more than once, so the attempt must be named'
+      using errcode = 'PT409', detail = 'attempt_required', column = 'attempt',
+        hint = 'Pass p_attempt as it was when the job was claimed.';
+  end if;
+end;
+$$;
+
+comment on function private.check_attempt(public.index_jobs, integer) is
+  'Refuses a worker that does not hold the current attempt.';
+
+revoke all on function private.check_attempt(public.index_jobs, integer)
+  from public, anon, authenticated, service_role;
+grant execute on function private.check_attempt(public.index_jobs, integer) to job_writer;
+-- end stamp
+
+-- stamp: db/functions/private/check_batch.sql
+-- check_batch(p_older_than, p_limit) -> void
+--
+-- Raises:  PT422 invalid_older_than unless the age is 0 to 1000 years; invalid_limit unless it is 1
+--          to 10000.
+-- Callers: the definers owned by job_writer that handle many jobs.
+
+create or replace function private.check_batch(
+  p_older_than interval,
+  p_limit integer
+)
+returns void
+language plpgsql
+immutable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if p_older_than is null or p_older_than not between interval '0' and interval '1000 years' then
+    raise exception 'older_than is not between 0 and 1000 years'
+      using errcode = 'PT422', detail = 'invalid_older_than', column = 'older_than',
+        hint = 'Pass an interval such as 30 days.';
+  end if;
+  if p_limit is null or p_limit not between 1 and 10000 then
+    raise exception 'limit is not between 1 and 10000'
+      using errcode = 'PT422', detail = 'invalid_limit', column = 'limit',
+        hint = 'Call again until nothing is left.';
+  end if;
+end;
+$$;
+
+comment on function private.check_batch(interval, integer) is
+  'Refuses an age or a size that no batch can have.';
+
+revoke all on function private.check_batch(interval, integer)
+  from public, anon, authenticated, service_role;
+grant execute on function private.check_batch(interval, integer) to job_writer;
+-- end stamp
+
+-- stamp: db/functions/private/check_job_metadata.sql
+-- check_job_metadata(p_status, p_metadata) -> void
+--
+-- What may come with a move: error (text, with failed and only there), stats (an object of at most
+-- 16 kB, with a final status), commit_sha (a full commit id).
+--
+-- Raises:  PT422 invalid_metadata, unknown_metadata, error_required, error_not_allowed,
+--          stats_not_allowed, invalid_stats, stats_too_large, invalid_commit_sha.
+-- Callers: update_job_status.
+
+create or replace function private.check_job_metadata(
+  p_status public.job_status,
+  p_metadata jsonb
+)
+returns void
+language plpgsql
+immutable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_code text;
+  v_message text;
+  v_hint text;
+  v_error jsonb := p_metadata -> 'error';
+  v_stats jsonb := p_metadata -> 'stats';
+  v_commit_sha jsonb := p_metadata -> 'commit_sha';
+begin
+  if jsonb_typeof(p_metadata) <> 'object' then
+    v_code := 'invalid_metadata';
+    v_message := 'metadata is not an object';
+    v_hint := 'Pass {"error": …}, {"stats": …} or {}.';
+  elsif p_metadata - array['error', 'stats', 'commit_sha'] <> '{}' then
+    v_code := 'unknown_metadata';
+    v_message := 'metadata has a member other than error, stats and commit_sha';
+    v_hint := 'Put figures into stats.';
+  elsif p_status = 'failed' and (jsonb_typeof(v_error) is distinct from 'string'
+      or btrim(p_metadata ->> 'error', E' \t\r\n') = '') then
+    v_code := 'error_required';
+    v_message := 'failed without an error';
+    v_hint := 'Pass {"error": "a sentence for the user"}.';
+  elsif p_status <> 'failed' and v_error is not null then
+    v_code := 'error_not_allowed';
+    v_message := 'an error goes with failed only';
+    v_hint := 'Leave error out, or pass the status failed.';
+  elsif v_stats is not null and not private.is_final(p_status) then
+    v_code := 'stats_not_allowed';
+    v_message := 'stats go with a final status only';
+    v_hint := 'Report progress by report_job_progress.';
+  elsif jsonb_typeof(v_stats) <> 'object' then
+    v_code := 'invalid_stats';
+    v_message := 'stats is not an object';
+    v_hint := 'Pass {"stats": {"files_indexed": 1, "symbols_extracted": 2}}.';
+  elsif octet_length(v_stats::text) > 16384 then
+    v_code := 'stats_too_large';
+    v_message := 'stats is larger than 16384 bytes';
+    v_hint := 'Keep figures in stats and rows in tables.';
+  elsif v_commit_sha is not null and (jsonb_typeof(v_commit_sha) <> 'string'
+      or lower(p_metadata ->> 'commit_sha') !~ '^[0-9a-f]{40}([0-9a-f]{24})?$') then
+    v_code := 'invalid_commit_sha';
+    v_message := 'commit_sha is not a full commit id';
+    v_hint := 'Pass all 40 hexadecimal digits.';
+  else
+    return;
+  end if;
+  raise exception '%', v_message
+    using errcode = 'PT422', detail = v_code, hint = v_hint, column = 'metadata';
+end;
+$$;
+
+comment on function private.check_job_metadata(public.job_status, jsonb) is
+  'Refuses metadata that does not fit the status.';
+
+revoke all on function private.check_job_metadata(public.job_status, jsonb)
+  from public, anon, authenticated, service_role;
+grant execute on function private.check_job_metadata(public.job_status, jsonb) to job_writer;
+-- end stamp
+
+-- stamp: db/functions/private/check_lease.sql
+-- check_lease(p_lease) -> void
+--
+-- Months and years are refused whatever else there is: Postgres compares them as 30 and 360 days,
+-- but adds them as the calendar has them.
+--
+-- Raises:  PT422 invalid_lease when the lease is negative or longer than a day.
+-- Callers: the definers owned by job_writer.
+
+create or replace function private.check_lease(p_lease interval)
+returns void
+language plpgsql
+immutable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if p_lease < interval '0' or p_lease > interval '1 day'
+    or extract(year from p_lease) <> 0 or extract(month from p_lease) <> 0
+    or extract(day from p_lease) not in (0, 1)
+  then
+    raise exception 'lease is not between 0 and one day'
+      using errcode = 'PT422', detail = 'invalid_lease', column = 'lease',
+        hint = 'Pass an interval such as 30 seconds.';
+  end if;
+end;
+$$;
+
+comment on function private.check_lease(interval) is
+  'Refuses a lease that no worker can mean.';
+
+revoke all on function private.check_lease(interval)
+  from public, anon, authenticated, service_role;
+grant execute on function private.check_lease(interval) to job_writer;
+-- end stamp
+
+-- stamp: db/functions/private/clean_error.sql
+-- clean_error(p_error) -> text
+--
+-- The error as it may be shown: user and password in URLs replaced by ***, and so are tokens and
+-- the like in queries; control characters by U+FFFD (all but tab and line ends: no terminal shall
+-- obey an error); cut at 2,000 characters (and saying so). A password may have slashes; what has a
+-- colon somewhere before an @ counts as one. Only the first 8,000 characters are looked at, so that
+-- the time stays short whatever was sent.
+
+create or replace function private.clean_error(p_error text)
+returns text
+language sql
+immutable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select case
+    when e.length > 2000 then left(e.text, 1980) || ' … (cut, ' || e.length || ')'
+    else e.text
+  end
+  from (select btrim(p_error)) as b (text)
+  cross join lateral (
+    select regexp_replace(
+      regexp_replace(
+        regexp_replace(
+          left(b.text, 8000),
+          '[\u0001-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]', U&'\FFFD', 'g'),
+        '([A-Za-z][A-Za-z0-9+.-]*://)([^/[:space:]]*|[^[:space:]]*:[^[:space:]]*)@', '\1***@', 'g'),
+      '([?&;#][a-z0-9_.-]*(token|secret|passw|api_?key|signature|credential)[a-z0-9_.-]*=)'
+        '[^&;#[:space:]''"<>]*', '\1***', 'gi')
+  ) as r (text)
+  cross join lateral (
+    select r.text, length(r.text) + greatest(length(b.text) - 8000, 0)
+  ) as e (text, length);
+$$;
+
+comment on function private.clean_error(text) is
+  'The error text with credentials redacted, cut at 2,000 characters.';
+
+revoke all on function private.clean_error(text)
+  from public, anon, authenticated, service_role;
+grant execute on function private.clean_error(text) to job_writer;
+-- end stamp
+
+-- stamp: db/functions/private/clock.sql
+-- clock() -> timestamptz
+--
+-- The time that every rule about time reads, always after the row lock. It is the wall clock and
+-- heeds no setting, so that nobody can shift it.
+
+create or replace function private.clock()
+returns timestamptz
+language sql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select clock_timestamp();
+$$;
+
+comment on function private.clock() is
+  'The current time; tests replace it by a clock of their own.';
+
+revoke all on function private.clock() from public, anon, authenticated, service_role;
+grant execute on function private.clock()
+  to authenticated, service_role, job_writer, job_gateway;
+-- end stamp
+
+-- stamp: db/functions/private/count_request.sql
+-- count_request(p_caller) -> integer
+--
+-- Counts one request of the caller and returns how many this hour has seen, or null when none was
+-- left: then nothing is written. One row for each user, reset in place.
+--
+-- Locks:   the caller's row of rate_limit_counters, until the end of the transaction.
+-- Callers: the api_* functions, as job_gateway.
+
+create or replace function private.count_request(p_caller private.api_caller)
+returns integer
+language plpgsql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_requests integer;
+begin
+  insert into private.rate_limit_counters as c (user_id, window_start, requests)
+  values (p_caller.user_id, p_caller.window_start, 1)
+  on conflict (user_id) do update
+  set requests = case when c.window_start < excluded.window_start then 1 else c.requests + 1 end,
+    window_start = greatest(c.window_start, excluded.window_start)
+  where c.window_start < excluded.window_start or c.requests < p_caller.rate_limit
+  returning c.requests into v_requests;
+  return v_requests;
+end;
+$$;
+
+comment on function private.count_request(private.api_caller) is
+  'Counts one request against the quota; null when it is used up.';
+
+revoke all on function private.count_request(private.api_caller)
+  from public, anon, authenticated, service_role;
+grant execute on function private.count_request(private.api_caller) to job_gateway;
+-- end stamp
+
+-- stamp: db/functions/private/current_user_id.sql
+-- current_user_id() -> uuid
+--
+-- The signed-in user: the sub claim of request.jwt.claims, or null when the claims are absent, not
+-- JSON, or have no UUID there. Never an error: bad claims see nothing instead of a failure. STABLE,
+-- not immutable: a cached plan would answer with the last user.
+
+create or replace function private.current_user_id()
+returns uuid
+language plpgsql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_claims text := nullif(current_setting('request.jwt.claims', true), '');
+begin
+  if v_claims is null then
+    return null;
+  end if;
+  return (v_claims::jsonb ->> 'sub')::uuid;
+exception
+  when data_exception or program_limit_exceeded then
+    return null;
+end;
+$$;
+
+comment on function private.current_user_id() is
+  'The user named by the verified claims, or null.';
+
+revoke all on function private.current_user_id()
+  from public, anon, authenticated, service_role;
+grant execute on function private.current_user_id()
+  to anon, authenticated, service_role, job_writer, job_gateway;
+-- end stamp
+
+-- stamp: db/functions/private/disable_api_key.sql
+-- disable_api_key(p_key_id) -> table (key_id, name, enabled, created_at, expires_at, last_used_at)
+--
+-- Disables one key of the signed-in user for good; again is no error.
+--
+-- Why definer: the table of keys is closed to users. Identity comes from the claims only.
+-- Raises:  PT404 when the user has no such key.
+-- Callers: revoke_api_key.
+
+create or replace function private.disable_api_key(p_key_id text)
+returns table (
+  key_id text, name text, enabled boolean, created_at timestamptz, expires_at timestamptz,
+  last_used_at timestamptz
+)
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return query
+  update private.api_keys as k
+  set enabled = false
+  where k.id = p_key_id and k.user_id = private.current_user_id()
+  returning k.id, k.name, k.enabled, k.created_at, k.expires_at, k.last_used_at;
+  if not found then
+    raise exception 'api key not found' using errcode = 'PT404';
+  end if;
+end;
+$$;
+
+comment on function private.disable_api_key(text) is
+  'Disables an API key of the signed-in user.';
+
+alter function private.disable_api_key(text) owner to job_gateway;
+revoke all on function private.disable_api_key(text)
+  from public, anon, authenticated, service_role;
+grant execute on function private.disable_api_key(text) to authenticated;
+-- end stamp
+
+-- stamp: db/functions/private/end_attempt.sql
+-- end_attempt(p_job, p_now, p_error, p_retryable) -> setof index_jobs
+--
+-- Ends the current attempt without a result: the job waits for the next one if it may have one
+-- (retry_at is set, the lease is released), is cancelled if a user asked for that meanwhile, and
+-- failed otherwise. p_error is why, null when the worker was lost without a word.
+--
+-- Callers: the definers owned by job_writer, with the row locked.
+
+create or replace function private.end_attempt(
+  p_job public.index_jobs,
+  p_now timestamptz,
+  p_error text,
+  p_retryable boolean
+)
+returns setof public.index_jobs
+language plpgsql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_status public.job_status := case
+    when not p_retryable then 'failed'
+    when p_job.cancel_requested_at is not null then 'cancelled'
+    when p_job.attempt >= p_job.max_attempts then 'failed'
+    else 'processing'
+  end;
+begin
+  return query
+  update public.index_jobs as j
+  set status = v_status,
+    last_error = coalesce(
+      p_error, case when v_status = 'cancelled' then j.last_error else 'the worker was lost' end),
+    error_message = case
+      when v_status <> 'failed' then null
+      when p_error is null and p_retryable
+        then 'the worker was lost and all ' || j.max_attempts || ' attempts are used up'
+      else coalesce(p_error, 'the worker was lost')
+    end,
+    completed_at = case when private.is_final(v_status) then p_now end,
+    lease_expires_at = null,
+    retry_at = case
+      when v_status = 'processing' then p_now + private.retry_delay(p_attempt => j.attempt)
+    end,
+    updated_at = p_now,
+    version = j.version + 1
+  where j.id = p_job.id
+  returning j.*;
+end;
+$$;
+
+comment on function private.end_attempt(public.index_jobs, timestamptz, text, boolean) is
+  'Ends an attempt: the job waits for the next one, or is failed or cancelled.';
+
+revoke all on function private.end_attempt(public.index_jobs, timestamptz, text, boolean)
+  from public, anon, authenticated, service_role;
+grant execute on function private.end_attempt(public.index_jobs, timestamptz, text, boolean)
+  to job_writer;
+-- end stamp
+
+-- stamp: db/functions/private/exposed_functions.sql
+-- exposed_functions(p_name) -> table (name, is_volatile, returns_set, returns_void, row_name,
+--   argument_names, argument_types, required_arguments, is_granted)
+--
+-- What the catalogue says of the functions in public, or of those of that name. row_name is the
+-- type of a row, record for a row without a type, null for a scalar; is_granted says whether a
+-- signed-in user may execute it. Left out are those that cannot be called by named arguments:
+-- triggers, variadic functions and those with an argument without a name.
+--
+-- Callers: api_call_function, as job_tenant.
+
+create or replace function private.exposed_functions(p_name text default null)
+returns table (
+  name text, is_volatile boolean, returns_set boolean, returns_void boolean, row_name text,
+  argument_names text[], argument_types text[], required_arguments text[], is_granted boolean
+)
+language sql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select
+    p.proname,
+    p.provolatile = 'v',
+    p.proretset,
+    p.prorettype = 'void'::regtype,
+    case
+      when p.proargmodes && '{o,b,t}' or p.prorettype = 'record'::regtype then 'record'
+      when t.typtype = 'c' then t.typname
+    end,
+    a.names,
+    a.types,
+    a.names[:p.pronargs - p.pronargdefaults],
+    has_function_privilege('authenticated', p.oid, 'execute')
+  from pg_proc as p
+  join pg_type as t on t.oid = p.prorettype
+  cross join lateral (
+    select
+      coalesce(array_agg(coalesce(u.name, '') order by u.place), '{}'),
+      coalesce(array_agg(format_type(u.type, null) order by u.place), '{}')
+    from unnest(coalesce(p.proallargtypes, p.proargtypes::oid[]), p.proargmodes, p.proargnames)
+      with ordinality as u (type, mode, name, place)
+    where coalesce(u.mode, 'i') in ('i', 'b')) as a (names, types)
+  where p.pronamespace = 'public'::regnamespace
+    and (p_name is null or p.proname = p_name::name and p.proname::text = p_name)
+    and p.prokind = 'f'
+    and p.provariadic = 0
+    and p.prorettype not in ('trigger'::regtype, 'event_trigger'::regtype)
+    and '' <> all (a.names);
+$$;
+
+comment on function private.exposed_functions(text) is
+  'Lists the functions of the schema public as the catalogue has them.';
+
+revoke all on function private.exposed_functions(text)
+  from public, anon, authenticated, service_role;
+grant execute on function private.exposed_functions(text) to job_tenant;
+-- end stamp
+
+-- stamp: db/functions/private/find_organization.sql
+-- find_organization(p_organization) -> uuid
+--
+-- The id of the organization that a slug or an id names, if the caller may see it.
+--
+-- Raises:  PT422 unknown_organization.
+-- Callers: the api_* functions, as job_gateway.
+
+create or replace function private.find_organization(p_organization text)
+returns uuid
+language plpgsql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_organization_id uuid;
+begin
+  select o.id into v_organization_id
+  from public.organizations as o
+  where o.slug = p_organization or o.id = private.parse_uuid(p_organization);
+  if not found then
+    raise exception 'organization is unknown'
+      using errcode = 'PT422', detail = 'unknown_organization', column = 'organization',
+        hint = 'Name an organization that you are a member of.';
+  end if;
+  return v_organization_id;
+end;
+$$;
+
+comment on function private.find_organization(text) is
+  'The organization that the text names.';
+
+revoke all on function private.find_organization(text)
+  from public, anon, authenticated, service_role;
+grant execute on function private.find_organization(text) to job_gateway;
+-- end stamp
+
+-- stamp: db/functions/private/forget_idempotency_key.sql
+-- forget_idempotency_key() -> trigger
+--
+-- Takes the idempotency key from a job whose user is deleted: without a user the key would be the
+-- service's, who may use the same one, and so may another user who is deleted.
+--
+-- Callers: the trigger on index_jobs.
+
+create or replace function private.forget_idempotency_key()
+returns trigger
+language plpgsql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  new.idempotency_key := null;
+  new.request_hash := null;
+  return new;
+end;
+$$;
+
+comment on function private.forget_idempotency_key() is
+  'Takes the idempotency key from a job whose user is deleted.';
+
+revoke all on function private.forget_idempotency_key()
+  from public, anon, authenticated, service_role;
+
+create or replace trigger index_jobs_forget_idempotency_key
+  before update of created_by on public.index_jobs
+  for each row
+  when (old.created_by is not null and new.created_by is null)
+  execute function private.forget_idempotency_key();
+-- end stamp
+
+-- stamp: db/functions/private/identify_caller.sql
+-- identify_caller(p_api_key, p_claims) -> api_caller
+--
+-- Who calls, by an API key or by claims that the HTTP layer has verified, and what is left of the
+-- quota; user_id is null when the key is unknown, wrong, revoked or expired. Notes once an hour
+-- that a key is in use. From here on the transaction runs under the caller's claims.
+--
+-- Callers: the api_* functions, as job_gateway.
+
+create or replace function private.identify_caller(
+  p_api_key text,
+  p_claims jsonb
+)
+returns private.api_caller
+language plpgsql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_now timestamptz := private.clock();
+  v_secret_hash bytea := sha256(convert_to(split_part(coalesce(p_api_key, ''), '_', 3), 'UTF8'));
+  v_key private.api_keys;
+  v_caller private.api_caller;
+begin
+  v_caller.window_start := date_trunc('hour', v_now, 'UTC');
+  if p_api_key is not null then
+    select k.* into v_key
+    from private.api_keys as k
+    where k.id = split_part(p_api_key, '_', 2)
+      and k.secret_hash = v_secret_hash
+      and split_part(p_api_key, '_', 1) = 'ij'
+      and k.enabled
+      and (k.expires_at is null or k.expires_at > v_now);
+    v_caller.user_id := v_key.user_id;
+  elsif p_claims ->> 'role' = 'authenticated' then
+    v_caller.user_id := private.parse_uuid(p_claims ->> 'sub');
+  end if;
+  if v_caller.user_id is null then
+    return v_caller;
+  end if;
+
+  perform set_config('request.jwt.claims', coalesce(
+    p_claims, jsonb_build_object('sub', v_caller.user_id, 'role', 'authenticated'))::text, true);
+  if v_key.id is not null and v_key.last_used_at is null
+    or v_key.last_used_at < v_now - interval '1 hour'
+  then
+    update private.api_keys as k set last_used_at = v_now where k.id = v_key.id;
+  end if;
+
+  select
+    t.requests_per_hour,
+    coalesce((
+      select c.requests
+      from private.rate_limit_counters as c
+      where c.user_id = v_caller.user_id and c.window_start >= v_caller.window_start), 0)
+  into v_caller.rate_limit, v_caller.requests
+  from private.tiers as t
+  where t.name = coalesce(
+    (select a.tier from private.accounts as a where a.user_id = v_caller.user_id), 'free');
+  return v_caller;
+end;
+$$;
+
+comment on function private.identify_caller(text, jsonb) is
+  'Identifies the caller of an api_ function and takes on the claims.';
+
+revoke all on function private.identify_caller(text, jsonb)
+  from public, anon, authenticated, service_role;
+grant execute on function private.identify_caller(text, jsonb) to job_gateway;
+-- end stamp
+
+-- stamp: db/functions/private/insert_index_job.sql
+-- insert_index_job(p_repository_id, p_ref, p_commit_sha, p_idempotency_key, p_created_by)
+--   -> setof index_jobs
+--
+-- Makes a pending job for the repository, or returns the one that the same caller made before with
+-- the same idempotency key and the same request.
+--
+-- Why definer: nobody but job_writer may insert a job.
+-- Raises:  PT404 when there is no such repository; PT422 invalid_ref, invalid_commit_sha,
+--          invalid_idempotency_key, idempotency_key_reused.
+-- Callers: create_index_job for the service, private.request_index_job for users.
+
+create or replace function private.insert_index_job(
+  p_repository_id uuid,
+  p_ref text,
+  p_commit_sha text,
+  p_idempotency_key text,
+  p_created_by uuid
+)
+returns setof public.index_jobs
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_ref text := coalesce(p_ref, 'HEAD');
+  v_commit_sha text := lower(p_commit_sha);
+  v_request_hash text;
+  v_now timestamptz;
+  v_job public.index_jobs;
+begin
+  if not private.is_git_ref(v_ref) then
+    raise exception 'ref is not the name of a branch, a tag or a commit'
+      using errcode = 'PT422', detail = 'invalid_ref', column = 'ref',
+        hint = 'Pass a name that git check-ref-format accepts, or nothing for the default branch.';
+  end if;
+  if v_commit_sha !~ '^[0-9a-f]{40}([0-9a-f]{24})?$' then
+    raise exception 'commit_sha is not a full commit id'
+      using errcode = 'PT422', detail = 'invalid_commit_sha', column = 'commit_sha',
+        hint = 'Pass all 40 hexadecimal digits, or nothing for the newest commit of the ref.';
+  end if;
+  if p_idempotency_key is not null then
+    if p_idempotency_key !~ '^[\x21-\x7e]{1,255}$' then
+      raise exception 'idempotency_key is not 1 to 255 visible ASCII characters'
+        using errcode = 'PT422', detail = 'invalid_idempotency_key', column = 'idempotency_key',
+          hint = 'Pass a UUID, for example.';
+    end if;
+    v_request_hash := encode(sha256(convert_to(
+      jsonb_build_array(p_repository_id, v_ref, v_commit_sha)::text, 'UTF8')), 'hex');
+  end if;
+
+  loop
+    v_now := private.clock();
+    insert into public.index_jobs (
+      id, repository_id, owner_user_id, organization_id, created_by, ref, commit_sha,
+      created_at, updated_at, idempotency_key, request_hash)
+    select
+      private.uuid_v7(), r.id, r.owner_user_id, r.organization_id, p_created_by, v_ref,
+      v_commit_sha, v_now, v_now, p_idempotency_key, v_request_hash
+    from public.repositories as r
+    where r.id = p_repository_id
+    on conflict (idempotency_key, created_by) where idempotency_key is not null do nothing
+    returning * into v_job;
+    exit when found;
+
+    if p_idempotency_key is not null then
+      select j.* into v_job
+      from public.index_jobs as j
+      where j.idempotency_key = p_idempotency_key
+        and j.created_by is not distinct from p_created_by;
+      if found and v_job.request_hash is distinct from v_request_hash then
+        raise exception 'idempotency_key was used for another request'
+          using errcode = 'PT422', detail = 'idempotency_key_reused', column = 'idempotency_key',
+            hint = 'Use a new key for a new request.';
+      end if;
+      exit when found;
+    end if;
+
+    perform from public.repositories as r where r.id = p_repository_id;
+    if not found then
+      raise exception 'repository not found' using errcode = 'PT404';
+    end if;
+  end loop;
+  return next v_job;
+end;
+$$;
+
+comment on function private.insert_index_job(uuid, text, text, text, uuid) is
+  'Makes a pending index job, once for each idempotency key.';
+
+alter function private.insert_index_job(uuid, text, text, text, uuid) owner to job_writer;
+revoke all on function private.insert_index_job(uuid, text, text, text, uuid)
+  from public, anon, authenticated, service_role;
+grant execute on function private.insert_index_job(uuid, text, text, text, uuid)
+  to service_role, job_writer;
+-- end stamp
+
+-- stamp: db/functions/private/is_final.sql
+-- is_final(p_status) -> boolean
+--
+-- Whether no move leads out of the status.
+
+create or replace function private.is_final(p_status public.job_status)
+returns boolean
+language sql
+immutable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select p_status in ('completed', 'failed', 'cancelled');
+$$;
+
+comment on function private.is_final(public.job_status) is
+  'Whether the status is final.';
+
+revoke all on function private.is_final(public.job_status)
+  from public, anon, authenticated, service_role;
+grant execute on function private.is_final(public.job_status)
+  to authenticated, service_role, job_writer, job_gateway;
+-- end stamp
+
+-- stamp: db/functions/private/is_git_ref.sql
+-- is_git_ref(p_ref) -> boolean
+--
+-- Whether git would take the text as the name of a branch, a tag or a commit. Follows the rules of
+-- git check-ref-format(1), plus: no leading dash, at most 255 characters.
+
+create or replace function private.is_git_ref(p_ref text)
+returns boolean
+language sql
+immutable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select length(p_ref) between 1 and 255
+    and p_ref !~ '[[:cntrl:][:space:]~^:?*\[\\]'
+    and p_ref !~ '(\.\.|@\{|//)'
+    and p_ref !~ '(^|/)[.]'
+    and p_ref !~ '[.]lock(/|$)'
+    and p_ref !~ '^[-/]'
+    and p_ref !~ '[/.]$'
+    and p_ref <> '@';
+$$;
+
+comment on function private.is_git_ref(text) is
+  'Whether the text can name a git branch, tag or commit.';
+
+revoke all on function private.is_git_ref(text)
+  from public, anon, authenticated, service_role;
+grant execute on function private.is_git_ref(text) to job_writer;
+-- end stamp
+
+-- stamp: db/functions/private/is_git_url.sql
+-- is_git_url(p_git_url) -> boolean
+--
+-- Whether a repository may be at that address: an http or https URL, a file URL or an absolute path
+-- of at most 2,048 characters, none of them a control character.
+--
+-- A URL that goes over the net holds no credentials: nothing before an @ in the place of the host,
+-- which no third slash precedes, nor with a colon anywhere before an @ (a password may have
+-- slashes); no query and no fragment. An @ further on, as in /a@b.git, is a name.
+--
+-- Callers: a constraint of repositories; ensure_repository.
+
+create or replace function private.is_git_url(p_git_url text)
+returns boolean
+language sql
+immutable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select length(p_git_url) <= 2048
+    and p_git_url !~ '[[:cntrl:]]'
+    and case when p_git_url ~ '^https?:'
+      then p_git_url ~ '^https?://[^/[:space:]@?#\\][^?#\\]*$'
+        and p_git_url !~ '://([^/]*|.*:.*)@'
+      else p_git_url ~ '^(file://)?/[^[:space:]]'
+    end;
+$$;
+
+comment on function private.is_git_url(text) is
+  'Whether a text is an address to clone from that holds no credentials.';
+
+revoke all on function private.is_git_url(text)
+  from public, anon, authenticated, service_role;
+grant execute on function private.is_git_url(text) to authenticated, service_role;
+-- end stamp
+
+-- stamp: db/functions/private/issue_api_key.sql
+-- issue_api_key(p_name, p_expires_at) -> table (key_id, api_key, name, expires_at, created_at)
+--
+-- Makes a key for the signed-in user: 244 random bits, of which only the SHA-256 is kept.
+--
+-- Why definer: the table of keys is closed to users. Identity comes from the claims only.
+-- Raises:  42501 without a signed-in user; PT422 invalid_name, invalid_expires_at.
+-- Callers: create_api_key.
+
+create or replace function private.issue_api_key(
+  p_name text,
+  p_expires_at timestamptz
+)
+returns table (
+  key_id text, api_key text, name text, expires_at timestamptz, created_at timestamptz
+)
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_user_id uuid := private.current_user_id();
+  v_now timestamptz := private.clock();
+  v_key_id text := left(replace(gen_random_uuid()::text, '-', ''), 12)
+    || right(gen_random_uuid()::text, 4);
+  v_secret text := replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', '');
+begin
+  if v_user_id is null then
+    raise exception 'not signed in'
+      using errcode = '42501', hint = 'Call with the token of a user.';
+  end if;
+  if coalesce(btrim(p_name), '') = '' or length(p_name) > 100 or p_name ~ '[[:cntrl:]]' then
+    raise exception 'name is empty, longer than 100 characters or has a control character'
+      using errcode = 'PT422', detail = 'invalid_name', column = 'name',
+        hint = 'Say what the key is for.';
+  end if;
+  if p_expires_at <= v_now or p_expires_at >= '9999-12-31 00:00Z' then
+    raise exception 'expires_at is not in the future, or beyond the calendar of most programs'
+      using errcode = 'PT422', detail = 'invalid_expires_at', column = 'expires_at',
+        hint = 'Pass a time to come before 9999-12-31, or nothing for a key that stays.';
+  end if;
+  insert into private.api_keys (id, user_id, name, secret_hash, created_at, expires_at)
+  values (
+    v_key_id, v_user_id, btrim(p_name), sha256(convert_to(v_secret, 'UTF8')), v_now, p_expires_at);
+  return query
+  select v_key_id, 'ij_' || v_key_id || '_' || v_secret, btrim(p_name), p_expires_at, v_now;
+end;
+$$;
+
+comment on function private.issue_api_key(text, timestamptz) is
+  'Makes an API key for the signed-in user.';
+
+alter function private.issue_api_key(text, timestamptz) owner to job_gateway;
+revoke all on function private.issue_api_key(text, timestamptz)
+  from public, anon, authenticated, service_role;
+grant execute on function private.issue_api_key(text, timestamptz) to authenticated;
+-- end stamp
+
+-- stamp: db/functions/private/job_attempts.sql
+-- job_attempts(p_job_id) -> table (attempt, worker_id, started_at, ended_at, outcome, error)
+--
+-- The attempts of one job, made from its events. outcome is completed, failed, cancelled, retry (it
+-- ended, and another one may follow), or lost (the next attempt began without a word of this one);
+-- null while the attempt runs.
+--
+-- Callers: api_get_job_history, as job_gateway.
+
+create or replace function private.job_attempts(p_job_id uuid)
+returns table (
+  attempt integer, worker_id text, started_at timestamptz, ended_at timestamptz, outcome text,
+  error text
+)
+language sql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select
+    s.attempt,
+    s.worker_id,
+    s.at,
+    e.at,
+    case
+      when e.to_status <> 'processing' then e.to_status::text
+      when e.attempt = s.attempt then 'retry'
+      when e.attempt > s.attempt then 'lost'
+    end,
+    e.detail ->> 'error'
+  from (
+    select distinct on (b.attempt) b.attempt, b.event_no, b.worker_id, b.at
+    from public.index_job_events as b
+    where b.job_id = p_job_id and b.attempt > 0
+    order by b.attempt, b.event_no
+  ) as s
+  left join lateral (
+    select n.attempt, n.at, n.to_status, n.detail
+    from public.index_job_events as n
+    where n.job_id = p_job_id
+      and n.event_no > s.event_no
+      and (n.to_status <> 'processing' or n.attempt > s.attempt or n.detail ? 'retry_at')
+    order by n.event_no
+    limit 1
+  ) as e on true
+  order by s.attempt;
+$$;
+
+comment on function private.job_attempts(uuid) is
+  'The attempts of one index job: start, end, worker, error.';
+
+revoke all on function private.job_attempts(uuid)
+  from public, anon, authenticated, service_role;
+grant execute on function private.job_attempts(uuid) to job_gateway;
+-- end stamp
+
+-- stamp: db/functions/private/job_transitions.sql
+-- job_transitions() -> table (from_status, to_status)
+--
+-- The transition rule, in this one place: every move that a job may make. Whatever is not listed is
+-- refused; no move leads backward, and nothing leaves a final status.
+
+create or replace function private.job_transitions()
+returns table (from_status public.job_status, to_status public.job_status)
+language sql
+immutable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  values
+    ('pending'::public.job_status, 'processing'::public.job_status),
+    ('pending', 'failed'),
+    ('pending', 'cancelled'),
+    ('processing', 'completed'),
+    ('processing', 'failed'),
+    ('processing', 'cancelled');
+$$;
+
+comment on function private.job_transitions() is
+  'Every move from one status to another that a job may make.';
+
+revoke all on function private.job_transitions()
+  from public, anon, authenticated, service_role;
+grant execute on function private.job_transitions() to job_writer;
+-- end stamp
+
+-- stamp: db/functions/private/lock_free_job.sql
+-- lock_free_job() -> setof index_jobs
+--
+-- Locks and returns the job that is next in turn, or no row: of the tenants with a free job, the
+-- one with the fewest jobs under a lease, then with the oldest free job; of that one, the oldest.
+--
+-- The tenants with pending jobs are found by skipping from one to the next in the index, so that
+-- what a claim costs grows with the number of waiting tenants and not with that of their jobs. The
+-- tenant is spelled by a case, which row-level security lets an index compare, unlike coalesce.
+--
+-- Locks:   one index_jobs row, for no key update; rows locked by others are passed over.
+-- Callers: claim_index_job.
+
+create or replace function private.lock_free_job()
+returns setof public.index_jobs
+language plpgsql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_now timestamptz := private.clock();
+  v_tenant_id uuid;
+  v_status public.job_status;
+  v_job public.index_jobs;
+begin
+  for v_tenant_id, v_status in
+    with recursive waiting (tenant_id) as (
+      (select case when j.organization_id is null then j.owner_user_id else j.organization_id end
+      from public.index_jobs as j
+      where j.status = 'pending' and j.queue_job_id is null
+      order by case when j.organization_id is null then j.owner_user_id else j.organization_id end
+      limit 1)
+      union all
+      select (
+        select case when j.organization_id is null then j.owner_user_id else j.organization_id end
+        from public.index_jobs as j
+        where j.status = 'pending' and j.queue_job_id is null
+          and case when j.organization_id is null then j.owner_user_id else j.organization_id end
+            > w.tenant_id
+        order by case when j.organization_id is null then j.owner_user_id else j.organization_id end
+        limit 1)
+      from waiting as w
+      where w.tenant_id is not null
+    ),
+    begun as materialized (
+      select
+        case when j.organization_id is null then j.owner_user_id else j.organization_id end
+          as tenant_id,
+        j.created_at,
+        j.lease_expires_at > v_now as is_leased,
+        j.lease_expires_at <= v_now or j.retry_at <= v_now as is_free
+      from public.index_jobs as j
+      where j.status = 'processing' and j.queue_job_id is null
+        and num_nonnulls(j.lease_expires_at, j.retry_at) > 0
+    ),
+    free (tenant_id, status, created_at) as (
+      select w.tenant_id, 'pending'::public.job_status, (
+        select j.created_at
+        from public.index_jobs as j
+        where j.status = 'pending' and j.queue_job_id is null
+          and case when j.organization_id is null then j.owner_user_id else j.organization_id end
+            = w.tenant_id
+        order by j.created_at, j.id
+        limit 1)
+      from waiting as w
+      where w.tenant_id is not null
+      union all
+      select b.tenant_id, 'processing', min(b.created_at)
+      from begun as b
+      where b.is_free
+      group by b.tenant_id
+    ),
+    busy as (
+      select b.tenant_id, count(*) as jobs from begun as b where b.is_leased group by b.tenant_id
+    )
+    select f.tenant_id, f.status
+    from free as f
+    left join busy as b on b.tenant_id = f.tenant_id
+    order by coalesce(b.jobs, 0), f.created_at, f.tenant_id
+  loop
+    if v_status = 'pending' then
+      select j.* into v_job
+      from public.index_jobs as j
+      where j.status = 'pending'
+        and j.queue_job_id is null
+        and case when j.organization_id is null then j.owner_user_id else j.organization_id end
+          = v_tenant_id
+      order by j.created_at, j.id
+      limit 1
+      for no key update skip locked;
+    else
+      select j.* into v_job
+      from public.index_jobs as j
+      where j.status = 'processing'
+        and j.queue_job_id is null
+        and case when j.organization_id is null then j.owner_user_id else j.organization_id end
+          = v_tenant_id
+        and (j.lease_expires_at <= v_now or j.retry_at <= v_now)
+      order by j.created_at, j.id
+      limit 1
+      for no key update skip locked;
+    end if;
+    if found then
+      return next v_job;
+      return;
+    end if;
+  end loop;
+end;
+$$;
+
+comment on function private.lock_free_job() is
+  'Locks the free index job that is next in turn.';
+
+revoke all on function private.lock_free_job()
+  from public, anon, authenticated, service_role;
+grant execute on function private.lock_free_job() to job_writer;
+-- end stamp
+
+-- stamp: db/functions/private/lock_index_job.sql
+-- lock_index_job(p_job_id) -> index_jobs
+--
+-- Locks one job until the end of the transaction and returns it as it is then. Callers read the
+-- clock only after it, so that no time is older than the row it goes into.
+--
+-- Locks:   the index_jobs row, for no key update.
+-- Raises:  PT404 when there is no such job.
+-- Callers: the definers owned by job_writer.
+
+create or replace function private.lock_index_job(p_job_id uuid)
+returns public.index_jobs
+language plpgsql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_job public.index_jobs;
+begin
+  select j.* into v_job from public.index_jobs as j where j.id = p_job_id for no key update;
+  if not found then
+    raise exception 'index job not found' using errcode = 'PT404';
+  end if;
+  return v_job;
+end;
+$$;
+
+comment on function private.lock_index_job(uuid) is
+  'Locks and returns one index job.';
+
+revoke all on function private.lock_index_job(uuid)
+  from public, anon, authenticated, service_role;
+grant execute on function private.lock_index_job(uuid) to job_writer;
+-- end stamp
+
+-- stamp: db/functions/private/parse_cursor.sql
+-- parse_cursor(p_cursor) -> table (created_at, id)
+--
+-- The place in a list that a cursor names: created_at and id of the last row seen, as in its JSON,
+-- with a comma between. Without a cursor the place above all rows.
+--
+-- Raises:  PT422 invalid_cursor.
+-- Callers: list_index_jobs.
+
+create or replace function private.parse_cursor(p_cursor text)
+returns table (created_at timestamptz, id uuid)
+language plpgsql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if p_cursor is null then
+    return query
+    select 'infinity'::timestamptz, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid;
+    return;
+  end if;
+  if p_cursor ~ ('^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d([.]\d{1,6})?(Z|[+-]\d\d(:\d\d)?)'
+    ',[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$')
+  then
+    begin
+      return query
+      select split_part(p_cursor, ',', 1)::timestamptz, split_part(p_cursor, ',', 2)::uuid;
+      return;
+    exception when data_exception then
+      null;  -- a 30th of February, raised below
+    end;
+  end if;
+  raise exception 'cursor is not one of ours'
+    using errcode = 'PT422', detail = 'invalid_cursor', column = 'cursor',
+      hint = 'Pass created_at,id of the last job of the page before, or nothing for the first.';
+end;
+$$;
+
+comment on function private.parse_cursor(text) is
+  'The place in a list of jobs that a cursor names.';
+
+revoke all on function private.parse_cursor(text)
+  from public, anon, authenticated, service_role;
+grant execute on function private.parse_cursor(text) to authenticated, service_role;
+-- end stamp
+
+-- stamp: db/functions/private/parse_status.sql
+-- parse_status(p_status) -> job_status
+--
+-- Raises:  PT422 unknown_status.
+
+create or replace function private.parse_status(p_status text)
+returns public.job_status
+language plpgsql
+immutable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if p_status is null or p_status <> all (enum_range(null::public.job_status)::text[]) then
+    raise exception 'status is unknown'
+      using errcode = 'PT422', detail = 'unknown_status', column = 'status',
+        hint = 'Pass pending, processing, completed, failed or cancelled.';
+  end if;
+  return p_status::public.job_status;
+end;
+$$;
+
+comment on function private.parse_status(text) is
+  'The status that the text names.';
+
+revoke all on function private.parse_status(text)
+  from public, anon, authenticated, service_role;
+grant execute on function private.parse_status(text)
+  to authenticated, service_role, job_writer;
+-- end stamp
+
+-- stamp: db/functions/private/parse_uuid.sql
+-- parse_uuid(p_text) -> uuid
+--
+-- The UUID that p_text spells, or null, so that a malformed id and an unknown one are one case.
+
+create or replace function private.parse_uuid(p_text text)
+returns uuid
+language plpgsql
+immutable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if p_text ~ '^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$' then
+    return p_text::uuid;
+  end if;
+  return null;
+end;
+$$;
+
+comment on function private.parse_uuid(text) is
+  'The UUID spelled by the text, or null.';
+
+revoke all on function private.parse_uuid(text)
+  from public, anon, authenticated, service_role;
+grant execute on function private.parse_uuid(text) to job_gateway;
+-- end stamp
+
+-- stamp: db/functions/private/read_api_keys.sql
+-- read_api_keys() -> table (key_id, name, enabled, created_at, expires_at, last_used_at)
+--
+-- The signed-in user's keys, newest first, without secrets.
+--
+-- Why definer: the table of keys is closed to users. Identity comes from the claims only.
+-- Callers: list_api_keys.
+
+create or replace function private.read_api_keys()
+returns table (
+  key_id text, name text, enabled boolean, created_at timestamptz, expires_at timestamptz,
+  last_used_at timestamptz
+)
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return query
+  select k.id, k.name, k.enabled, k.created_at, k.expires_at, k.last_used_at
+  from private.api_keys as k
+  where k.user_id = private.current_user_id()
+  order by k.created_at desc, k.id;
+end;
+$$;
+
+comment on function private.read_api_keys() is
+  'Lists the API keys of the signed-in user.';
+
+alter function private.read_api_keys() owner to job_gateway;
+revoke all on function private.read_api_keys()
+  from public, anon, authenticated, service_role;
+grant execute on function private.read_api_keys() to authenticated;
+-- end stamp
+
+-- stamp: db/functions/private/read_job_for_admin.sql
+-- read_job_for_admin(p_job_id, p_actor, p_reason) -> setof index_jobs
+--
+-- Any tenant's job, for support, or no row; the look is written to the audit either way.
+--
+-- Why definer: it sees past RLS, and nobody else may write the audit.
+-- Callers: api_admin_get_job_status, as job_gateway.
+
+create or replace function private.read_job_for_admin(
+  p_job_id uuid,
+  p_actor text,
+  p_reason text
+)
+returns setof public.index_jobs
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  insert into private.admin_audit (at, actor, action, job_id, reason)
+  values (private.clock(), p_actor, 'get_job_status', p_job_id, p_reason);
+  return query select j.* from public.index_jobs as j where j.id = p_job_id;
+end;
+$$;
+
+comment on function private.read_job_for_admin(uuid, text, text) is
+  'Reads any job for support, and writes the audit.';
+
+alter function private.read_job_for_admin(uuid, text, text) owner to job_writer;
+revoke all on function private.read_job_for_admin(uuid, text, text)
+  from public, anon, authenticated, service_role;
+grant execute on function private.read_job_for_admin(uuid, text, text) to job_gateway;
+-- end stamp
+
+-- stamp: db/functions/private/record_job_event.sql
+-- record_job_event() -> trigger
+--
+-- Appends to index_job_events what happened to the job: made, moved, an attempt ended (with
+-- retry_at) or begun, asked to cancel. An error in the event is why the attempt before it ended.
+-- The numbers have no gap, because the job's row is locked while they are given out.
+--
+-- Why definer: nobody but job_writer may insert an event.
+-- Callers: the trigger on index_jobs.
+
+create or replace function private.record_job_event()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  insert into public.index_job_events
+    (job_id, event_no, from_status, to_status, attempt, at, worker_id, detail)
+  select
+    new.id,
+    coalesce(max(e.event_no), 0) + 1,
+    case when tg_op = 'UPDATE' then old.status end,
+    new.status,
+    new.attempt,
+    new.updated_at,
+    new.worker_id,
+    jsonb_strip_nulls(jsonb_build_object(
+      'error', case
+        when tg_op = 'INSERT' then null
+        when new.status = 'failed' then new.error_message
+        when new.last_error is distinct from old.last_error
+          or new.retry_at is distinct from old.retry_at and new.retry_at > new.updated_at
+          or new.attempt > old.attempt and old.lease_expires_at > old.heartbeat_at
+          then new.last_error
+      end,
+      'retry_at', case
+        when tg_op = 'UPDATE' and new.retry_at is distinct from old.retry_at then new.retry_at
+      end,
+      'cancel_requested', case
+        when tg_op = 'UPDATE' and old.cancel_requested_at is null
+          and new.cancel_requested_at is not null then true
+      end))
+  from public.index_job_events as e
+  where e.job_id = new.id;
+  return null;
+end;
+$$;
+
+comment on function private.record_job_event() is
+  'Writes the event of a change to an index job.';
+
+alter function private.record_job_event() owner to job_writer;
+revoke all on function private.record_job_event()
+  from public, anon, authenticated, service_role;
+
+create or replace trigger index_jobs_record_creation
+  after insert on public.index_jobs
+  for each row execute function private.record_job_event();
+create or replace trigger index_jobs_record_change
+  after update on public.index_jobs
+  for each row
+  when (old.status <> new.status
+    or old.attempt <> new.attempt
+    or old.cancel_requested_at is distinct from new.cancel_requested_at
+    or old.retry_at is distinct from new.retry_at)
+  execute function private.record_job_event();
+-- end stamp
+
+-- stamp: db/functions/private/request_index_job.sql
+-- request_index_job(p_repository_id, p_ref, p_commit_sha, p_idempotency_key) -> setof index_jobs
+--
+-- Makes a job in the name of the signed-in user, for a repository that is the user's own or an
+-- organization's of the user.
+--
+-- Why definer: nobody but job_writer may insert a job. Identity comes from the claims only.
+-- Raises:  PT404 when the repository is missing or not the caller's; else as insert_index_job.
+-- Callers: create_index_job for users.
+
+create or replace function private.request_index_job(
+  p_repository_id uuid,
+  p_ref text,
+  p_commit_sha text,
+  p_idempotency_key text
+)
+returns setof public.index_jobs
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_user_id uuid := private.current_user_id();
+begin
+  perform
+  from public.repositories as r
+  where r.id = p_repository_id
+    and (r.owner_user_id = v_user_id
+      or exists (
+        select from public.organization_members as m
+        where m.organization_id = r.organization_id and m.user_id = v_user_id));
+  if not found then
+    raise exception 'repository not found' using errcode = 'PT404';
+  end if;
+  return query
+  select j.*
+  from private.insert_index_job(
+    p_repository_id => p_repository_id,
+    p_ref => p_ref,
+    p_commit_sha => p_commit_sha,
+    p_idempotency_key => p_idempotency_key,
+    p_created_by => v_user_id) as j;
+end;
+$$;
+
+comment on function private.request_index_job(uuid, text, text, text) is
+  'Makes an index job for the signed-in user.';
+
+alter function private.request_index_job(uuid, text, text, text) owner to job_writer;
+revoke all on function private.request_index_job(uuid, text, text, text)
+  from public, anon, authenticated, service_role;
+grant execute on function private.request_index_job(uuid, text, text, text) to authenticated;
+-- end stamp
+
+-- stamp: db/functions/private/rest_conditions.sql
+-- rest_conditions(p_alias, p_filters) -> text
+--
+-- The WHERE condition of PostgREST's filters: p_filters is an array of [column, negated, operator,
+-- value], the value of `in` an array. Names are quoted as identifiers, values as literals;
+-- operators are those of the list below and no other.
+--
+-- Raises:  22023 for another operator.
+-- Callers: api_call_function, as job_tenant.
+
+create or replace function private.rest_conditions(
+  p_alias text,
+  p_filters jsonb
+)
+returns text
+language plpgsql
+immutable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_filter jsonb;
+  v_operator text;
+  v_condition text;
+  v_conditions text := 'true';
+begin
+  for v_filter in select f.value from jsonb_array_elements(p_filters) as f loop
+    v_operator := case v_filter ->> 2
+      when 'eq' then '='
+      when 'neq' then '<>'
+      when 'gt' then '>'
+      when 'gte' then '>='
+      when 'lt' then '<'
+      when 'lte' then '<='
+      when 'like' then 'like'
+      when 'ilike' then 'ilike'
+      when 'match' then '~'
+      when 'imatch' then '~*'
+      when 'cs' then '@>'
+      when 'cd' then '<@'
+      when 'ov' then '&&'
+    end;
+    v_condition := case
+      when v_filter ->> 2 = 'in' then format('= any (%L)',
+        array(select i.value from jsonb_array_elements_text(v_filter -> 3) as i))
+      when v_filter ->> 2 = 'is' and v_filter ->> 3 in ('null', 'true', 'false', 'unknown')
+        then 'is ' || (v_filter ->> 3)
+      when v_operator is not null then format('%s %L', v_operator, v_filter ->> 3)
+    end;
+    if v_condition is null then
+      raise exception 'the filter % is not known', v_filter ->> 2 using errcode = '22023';
+    end if;
+    v_conditions := v_conditions || format(' and %s %I.%I %s',
+      case when (v_filter ->> 1)::boolean then 'not' else '' end,
+      p_alias, v_filter ->> 0, v_condition);
+  end loop;
+  return v_conditions;
+end;
+$$;
+
+comment on function private.rest_conditions(text, jsonb) is
+  'The WHERE condition of PostgREST''s filters.';
+
+revoke all on function private.rest_conditions(text, jsonb)
+  from public, anon, authenticated, service_role;
+grant execute on function private.rest_conditions(text, jsonb) to job_tenant;
+-- end stamp
+
+-- stamp: db/functions/private/retry_delay.sql
+-- retry_delay(p_attempt) -> interval
+--
+-- How long to wait after a failed attempt: 5 seconds after the first, twice as long after each
+-- further one, at most 10 minutes; of that between half and all, by chance, so that jobs which
+-- failed together do not come back together.
+
+create or replace function private.retry_delay(p_attempt integer)
+returns interval
+language sql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select least(interval '5 seconds' * power(2, least(p_attempt, 30) - 1), interval '10 minutes')
+    * (0.5 + random() / 2);
+$$;
+
+comment on function private.retry_delay(integer) is
+  'The wait before the next attempt: exponential, capped, with jitter.';
+
+revoke all on function private.retry_delay(integer)
+  from public, anon, authenticated, service_role;
+grant execute on function private.retry_delay(integer) to job_writer;
+-- end stamp
+
+-- stamp: db/functions/private/rollout_bucket.sql
+-- rollout_bucket(p_user_id) -> integer
+--
+-- A number from 0 to 99 that is always the same for a user and evenly spread over users: a rollout
+-- to n percent is for those below n.
+--
+-- Callers: the api_* functions, as job_gateway.
+
+create or replace function private.rollout_bucket(p_user_id uuid)
+returns integer
+language sql
+immutable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select (get_byte(h.hash, 0) * 65536 + get_byte(h.hash, 1) * 256 + get_byte(h.hash, 2)) % 100
+  from (select sha256(uuid_send(p_user_id))) as h (hash);
+$$;
+
+comment on function private.rollout_bucket(uuid) is
+  'The place of a user in a rollout, 0 to 99.';
+
+revoke all on function private.rollout_bucket(uuid)
+  from public, anon, authenticated, service_role;
+grant execute on function private.rollout_bucket(uuid) to job_gateway;
+-- end stamp
+
+-- stamp: db/functions/private/uuid_v7.sql
+-- uuid_v7() -> uuid
+--
+-- A version 7 UUID (RFC 9562): 48 bits of Unix milliseconds, then random bits, so that new ids sort
+-- by age. Core has uuidv7() only from Postgres 18 on.
+--
+-- Callers: job_writer.
+
+create or replace function private.uuid_v7()
+returns uuid
+language sql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select (
+    lpad(to_hex((extract(epoch from private.clock()) * 1000)::bigint), 12, '0')
+    || '7' || substr(replace(gen_random_uuid()::text, '-', ''), 14)
+  )::uuid;
+$$;
+
+comment on function private.uuid_v7() is
+  'A version 7 UUID, ordered by time.';
+
+revoke all on function private.uuid_v7() from public, anon, authenticated, service_role;
+grant execute on function private.uuid_v7() to job_writer;
+-- end stamp
+
+-- stamp: db/policies/accounts.sql
+-- private.accounts: the gateway reads; the service manages.
+
+revoke all on table private.accounts from public, anon, authenticated, service_role;
+grant select on table private.accounts to job_gateway;
+grant select, insert, update, delete on table private.accounts to service_role;
+-- end stamp
+
+-- stamp: db/policies/admin_audit.sql
+-- private.admin_audit: job_writer appends; the service reads.
+
+revoke all on table private.admin_audit from public, anon, authenticated, service_role;
+revoke all on sequence private.admin_audit_id_seq from public, anon, authenticated, service_role;
+grant insert on table private.admin_audit to job_writer;
+grant select on table private.admin_audit to service_role;
+-- end stamp
+
+-- stamp: db/policies/api_keys.sql
+-- private.api_keys: only the functions of job_gateway touch it.
+
+revoke all on table private.api_keys from public, anon, authenticated, service_role;
+grant select, insert, update on table private.api_keys to job_gateway;
+-- end stamp
+
+-- stamp: db/policies/index_job_events.sql
+-- public.index_job_events: who sees the job sees its story; only job_writer appends to it.
+
+alter table public.index_job_events enable row level security;
+alter table public.index_job_events force row level security;
+
+drop policy if exists index_job_events_select_authenticated on public.index_job_events;
+create policy index_job_events_select_authenticated on public.index_job_events
+  for select to authenticated
+  using (exists (select from public.index_jobs as j where j.id = index_job_events.job_id));
+comment on policy index_job_events_select_authenticated on public.index_job_events is
+  'A user sees the events of the jobs that the user sees.';
+
+drop policy if exists index_job_events_select_service_role on public.index_job_events;
+create policy index_job_events_select_service_role on public.index_job_events
+  for select to service_role
+  using (true);
+comment on policy index_job_events_select_service_role on public.index_job_events is
+  'The service reads every row.';
+
+drop policy if exists index_job_events_select_job_writer on public.index_job_events;
+create policy index_job_events_select_job_writer on public.index_job_events
+  for select to job_writer
+  using (true);
+comment on policy index_job_events_select_job_writer on public.index_job_events is
+  'The trigger counts the events of a job.';
+
+drop policy if exists index_job_events_insert_job_writer on public.index_job_events;
+create policy index_job_events_insert_job_writer on public.index_job_events
+  for insert to job_writer
+  with check (true);
+comment on policy index_job_events_insert_job_writer on public.index_job_events is
+  'The trigger appends events.';
+
+revoke all on table public.index_job_events from public, anon, authenticated, service_role;
+grant select on table public.index_job_events to authenticated, service_role;
+grant select, insert on table public.index_job_events to job_writer;
+-- end stamp
+
+-- stamp: db/policies/index_jobs.sql
+-- public.index_jobs: owners and members read; only the functions of job_writer write.
+--
+-- The offset keeps the planner from reading all memberships of the user before the first row: a
+-- page of a list costs the same for a member of one and of a thousand organizations.
+
+alter table public.index_jobs enable row level security;
+alter table public.index_jobs force row level security;
+
+drop policy if exists index_jobs_select_authenticated on public.index_jobs;
+create policy index_jobs_select_authenticated on public.index_jobs
+  for select to authenticated
+  using (owner_user_id = (select private.current_user_id())
+    or exists (
+      select from public.organization_members as m
+      where m.organization_id = index_jobs.organization_id
+        and m.user_id = (select private.current_user_id())
+      offset 0));
+comment on policy index_jobs_select_authenticated on public.index_jobs is
+  'A user sees own jobs and those of the user''s organizations.';
+
+drop policy if exists index_jobs_select_service_role on public.index_jobs;
+create policy index_jobs_select_service_role on public.index_jobs
+  for select to service_role
+  using (true);
+comment on policy index_jobs_select_service_role on public.index_jobs is
+  'The service reads every row.';
+
+drop policy if exists index_jobs_all_job_writer on public.index_jobs;
+create policy index_jobs_all_job_writer on public.index_jobs
+  for all to job_writer
+  using (true)
+  with check (true);
+comment on policy index_jobs_all_job_writer on public.index_jobs is
+  'The functions that move jobs see and change every row.';
+
+revoke all on table public.index_jobs from public, anon, authenticated, service_role;
+grant select on table public.index_jobs to authenticated, service_role;
+grant select, insert, update, delete on table public.index_jobs to job_writer;
+-- end stamp
+
+-- stamp: db/policies/indexed_commits.sql
+-- public.indexed_commits: who sees the repository sees its commit; the service replaces it.
+
+alter table public.indexed_commits enable row level security;
+alter table public.indexed_commits force row level security;
+
+drop policy if exists indexed_commits_select_authenticated on public.indexed_commits;
+create policy indexed_commits_select_authenticated on public.indexed_commits
+  for select to authenticated
+  using (exists (select from public.repositories as r where r.id = indexed_commits.repository_id));
+comment on policy indexed_commits_select_authenticated on public.indexed_commits is
+  'A user sees the indexed commit of the repositories that the user sees.';
+
+drop policy if exists indexed_commits_all_service_role on public.indexed_commits;
+create policy indexed_commits_all_service_role on public.indexed_commits
+  for all to service_role
+  using (true)
+  with check (true);
+comment on policy indexed_commits_all_service_role on public.indexed_commits is
+  'The service manages every row.';
+
+revoke all on table public.indexed_commits from public, anon, authenticated, service_role;
+grant select on table public.indexed_commits to authenticated;
+grant select, insert, update, delete on table public.indexed_commits to service_role;
+-- end stamp
+
+-- stamp: db/policies/indexed_files.sql
+-- public.indexed_files: who sees the repository sees its files; the service replaces them.
+
+alter table public.indexed_files enable row level security;
+alter table public.indexed_files force row level security;
+
+drop policy if exists indexed_files_select_authenticated on public.indexed_files;
+create policy indexed_files_select_authenticated on public.indexed_files
+  for select to authenticated
+  using (exists (select from public.repositories as r where r.id = indexed_files.repository_id));
+comment on policy indexed_files_select_authenticated on public.indexed_files is
+  'A user sees the files of the repositories that the user sees.';
+
+drop policy if exists indexed_files_all_service_role on public.indexed_files;
+create policy indexed_files_all_service_role on public.indexed_files
+  for all to service_role
+  using (true)
+  with check (true);
+comment on policy indexed_files_all_service_role on public.indexed_files is
+  'The service manages every row.';
+
+revoke all on table public.indexed_files from public, anon, authenticated, service_role;
+revoke all on sequence public.indexed_files_id_seq from public, anon, authenticated, service_role;
+grant select on table public.indexed_files to authenticated;
+grant select, insert, delete on table public.indexed_files to service_role;
+-- end stamp
+
+-- stamp: db/policies/job_totals.sql
+-- private.job_totals: purge_finished_jobs adds to it; the service reads.
+
+revoke all on table private.job_totals from public, anon, authenticated, service_role;
+grant select on table private.job_totals to service_role;
+grant select, insert, update on table private.job_totals to job_writer;
+-- end stamp
+
+-- stamp: db/policies/organization_members.sql
+-- public.organization_members: users see their own rows, so that no policy needs to read this
+-- table twice.
+
+alter table public.organization_members enable row level security;
+alter table public.organization_members force row level security;
+
+drop policy if exists organization_members_select_authenticated on public.organization_members;
+create policy organization_members_select_authenticated on public.organization_members
+  for select to authenticated
+  using (user_id = (select private.current_user_id()));
+comment on policy organization_members_select_authenticated on public.organization_members is
+  'A user sees the user''s own memberships.';
+
+drop policy if exists organization_members_all_service_role on public.organization_members;
+create policy organization_members_all_service_role on public.organization_members
+  for all to service_role
+  using (true)
+  with check (true);
+comment on policy organization_members_all_service_role on public.organization_members is
+  'The service manages every row.';
+
+drop policy if exists organization_members_select_job_writer on public.organization_members;
+create policy organization_members_select_job_writer on public.organization_members
+  for select to job_writer
+  using (true);
+comment on policy organization_members_select_job_writer on public.organization_members is
+  'The functions that write jobs look here.';
+
+revoke all on table public.organization_members from public, anon, authenticated, service_role;
+grant select on table public.organization_members to authenticated, job_writer;
+grant select, insert, update, delete on table public.organization_members to service_role;
+-- end stamp
+
+-- stamp: db/policies/organizations.sql
+-- public.organizations: members see theirs; the service manages them.
+
+alter table public.organizations enable row level security;
+alter table public.organizations force row level security;
+
+drop policy if exists organizations_select_authenticated on public.organizations;
+create policy organizations_select_authenticated on public.organizations
+  for select to authenticated
+  using (exists (
+      select from public.organization_members as m
+      where m.organization_id = organizations.id
+        and m.user_id = (select private.current_user_id())));
+comment on policy organizations_select_authenticated on public.organizations is
+  'A user sees the organizations that the user is a member of.';
+
+drop policy if exists organizations_all_service_role on public.organizations;
+create policy organizations_all_service_role on public.organizations
+  for all to service_role
+  using (true)
+  with check (true);
+comment on policy organizations_all_service_role on public.organizations is
+  'The service manages every row.';
+
+revoke all on table public.organizations from public, anon, authenticated, service_role;
+grant select on table public.organizations to authenticated;
+grant select, insert, update, delete on table public.organizations to service_role;
+-- end stamp
+
+-- stamp: db/policies/rate_limit_counters.sql
+-- private.rate_limit_counters: only the functions of job_gateway touch it.
+
+revoke all on table private.rate_limit_counters from public, anon, authenticated, service_role;
+grant select, insert, update on table private.rate_limit_counters to job_gateway;
+-- end stamp
+
+-- stamp: db/policies/repositories.sql
+-- public.repositories: owners and members see and add theirs; the service manages them.
+
+alter table public.repositories enable row level security;
+alter table public.repositories force row level security;
+
+drop policy if exists repositories_select_authenticated on public.repositories;
+create policy repositories_select_authenticated on public.repositories
+  for select to authenticated
+  using (owner_user_id = (select private.current_user_id())
+    or exists (
+      select from public.organization_members as m
+      where m.organization_id = repositories.organization_id
+        and m.user_id = (select private.current_user_id())));
+comment on policy repositories_select_authenticated on public.repositories is
+  'A user sees own repositories and those of the user''s organizations.';
+
+drop policy if exists repositories_insert_authenticated on public.repositories;
+create policy repositories_insert_authenticated on public.repositories
+  for insert to authenticated
+  with check (owner_user_id = (select private.current_user_id())
+    or exists (
+      select from public.organization_members as m
+      where m.organization_id = repositories.organization_id
+        and m.user_id = (select private.current_user_id())));
+comment on policy repositories_insert_authenticated on public.repositories is
+  'A user adds repositories for the user or for an organization of the user.';
+
+drop policy if exists repositories_all_service_role on public.repositories;
+create policy repositories_all_service_role on public.repositories
+  for all to service_role
+  using (true)
+  with check (true);
+comment on policy repositories_all_service_role on public.repositories is
+  'The service manages every row.';
+
+drop policy if exists repositories_select_job_writer on public.repositories;
+create policy repositories_select_job_writer on public.repositories
+  for select to job_writer
+  using (true);
+comment on policy repositories_select_job_writer on public.repositories is
+  'The functions that write jobs look here.';
+
+revoke all on table public.repositories from public, anon, authenticated, service_role;
+grant select on table public.repositories to authenticated, job_writer;
+grant insert (full_name, git_url, owner_user_id, organization_id)
+  on table public.repositories to authenticated;
+grant select, insert, update, delete on table public.repositories to service_role;
+-- end stamp
+
+-- stamp: db/policies/symbols.sql
+-- public.symbols: who sees the repository sees its symbols; the service replaces them.
+
+alter table public.symbols enable row level security;
+alter table public.symbols force row level security;
+
+drop policy if exists symbols_select_authenticated on public.symbols;
+create policy symbols_select_authenticated on public.symbols
+  for select to authenticated
+  using (exists (select from public.repositories as r where r.id = symbols.repository_id));
+comment on policy symbols_select_authenticated on public.symbols is
+  'A user sees the symbols of the repositories that the user sees.';
+
+drop policy if exists symbols_all_service_role on public.symbols;
+create policy symbols_all_service_role on public.symbols
+  for all to service_role
+  using (true)
+  with check (true);
+comment on policy symbols_all_service_role on public.symbols is
+  'The service manages every row.';
+
+revoke all on table public.symbols from public, anon, authenticated, service_role;
+revoke all on sequence public.symbols_id_seq from public, anon, authenticated, service_role;
+grant select on table public.symbols to authenticated;
+grant select, insert, delete on table public.symbols to service_role;
+-- end stamp
+
+-- stamp: db/policies/tiers.sql
+-- private.tiers: the gateway reads; the service manages.
+
+revoke all on table private.tiers from public, anon, authenticated, service_role;
+grant select on table private.tiers to job_gateway;
+grant select, insert, update, delete on table private.tiers to service_role;
+-- end stamp
+
+-- stamp: db/functions/api_admin_get_job_status.sql
+-- api_admin_get_job_status(p_claims, p_job_id, p_reason) -> api_answer
+--
+-- GET /admin/jobs/{id}: any tenant's job, for support, and an entry in the audit. The claims are
+-- those of the service, verified by the HTTP layer; no quota is counted.
+--
+-- Why definer: it takes on claims that the HTTP layer has verified.
+-- Callers: job_http, service_role.
+
+create or replace function public.api_admin_get_job_status(
+  p_claims jsonb,
+  p_job_id text,
+  p_reason text default null
+)
+returns private.api_answer
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+as $$
+declare
+  v_answer private.api_answer;
+begin
+  if p_claims ->> 'role' is distinct from 'service_role' then
+    return private.answer(null, null);
+  end if;
+  select 'ok', row_to_json(j)::text, j.id, j.status, j.version
+  into v_answer.verdict, v_answer.body, v_answer.job_id, v_answer.job_status, v_answer.job_version
+  from private.read_job_for_admin(
+    p_job_id => private.parse_uuid(p_job_id),
+    p_actor => coalesce(p_claims ->> 'sub', 'service_role'),
+    p_reason => p_reason) as j;
+  if not found then
+    v_answer.verdict := 'PT404';
+  end if;
+  return v_answer;
+end;
+$$;
+
+comment on function public.api_admin_get_job_status(jsonb, text, text) is
+  'Answers GET /admin/jobs/{id}.';
+
+alter function public.api_admin_get_job_status(jsonb, text, text) owner to job_gateway;
+revoke all on function public.api_admin_get_job_status(jsonb, text, text)
+  from public, anon, authenticated, service_role;
+grant execute on function public.api_admin_get_job_status(jsonb, text, text)
+  to job_http, service_role;
+-- end stamp
+
+-- stamp: db/functions/api_call_function.sql
+-- api_call_function(p_claims, p_function, p_arguments, p_read_only, p_query)
+--   -> table (body, row_count, total, is_void)
+--
+-- /rest/v1/rpc/{function}: any function in public that authenticated may execute, by name and named
+-- arguments (a JSON object), with the answer as JSON text. A function that is not volatile, or any
+-- when p_read_only, runs in a read-only transaction. p_query has filters, order, select, limit and
+-- offset as api/rest.py reads them, count (whether total is wanted), object (one row, without the
+-- array) and strip_nulls. Names reach the statement as quoted identifiers, all else as literals.
+-- The search_path of the call is public, as PostgREST has it: functions and messages depend on it.
+--
+-- Why definer: it takes on claims that the HTTP layer has verified. It runs as job_tenant, which
+-- has the rights of authenticated and no other: RLS and grants hold it like any user.
+-- Raises:  PGRST, as PostgREST reads it, for PGRST116, PGRST202, PGRST203; 42501 for a function
+--          that the caller may not execute; what the function raises.
+-- Callers: job_http.
+
+create or replace function public.api_call_function(
+  p_claims jsonb,
+  p_function text,
+  p_arguments text,
+  p_read_only boolean,
+  p_query jsonb
+)
+returns table (body text, row_count bigint, total bigint, is_void boolean)
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+as $$
+declare
+  v_arguments json := p_arguments;
+  v_names text[] := array(
+    select distinct k.name from json_object_keys(v_arguments) as k (name) order by k.name);
+  v_function record;
+  v_alias text;
+  v_row text;
+  v_call text;
+  v_columns text;
+  v_order text;
+  v_body text;
+begin
+  select f.name, f.is_volatile, f.returns_set, f.returns_void, f.row_name, f.argument_names,
+    f.argument_types, f.is_granted, count(*) over () as candidates
+  into v_function
+  from private.exposed_functions(p_function) as f
+  where v_names @> f.required_arguments and v_names <@ f.argument_names;
+  if not found then
+    raise exception using errcode = 'PGRST', message = json_build_object(
+      'code', 'PGRST202', 'message', p_function, 'names', v_names, 'known', (
+        select json_object_agg(f.name, f.argument_names)
+        from private.exposed_functions() as f where f.is_granted)),
+      detail = '{"status": 404, "headers": {}}';
+  end if;
+  if v_function.candidates > 1 then
+    raise exception using errcode = 'PGRST', message = json_build_object(
+      'code', 'PGRST203',
+      'message', 'Could not choose the best candidate function of the name ' || p_function,
+      'hint', 'Rename all but one of the functions of that name.'),
+      detail = '{"status": 300, "headers": {}}';
+  end if;
+  if p_claims ->> 'role' is distinct from 'authenticated' or not v_function.is_granted then
+    raise exception 'permission denied for function %', p_function using errcode = '42501';
+  end if;
+
+  perform set_config('request.jwt.claims', p_claims::text, true);
+  if p_read_only or not v_function.is_volatile then
+    perform set_config('transaction_read_only', 'on', true);
+  end if;
+
+  v_alias := coalesce(v_function.row_name, v_function.name);
+  v_row := case when v_function.row_name is null then v_function.name else 'pgrst_call' end;
+  select
+    coalesce('json_to_record($1) as pgrst_arguments ('
+      || string_agg(format('%I %s', a.name, a.type), ', ') || '), ', '')
+    || format('lateral public.%I(', v_function.name)
+    || coalesce(string_agg(format('%1$I => pgrst_arguments.%1$I', a.name), ', '), '')
+    || case when v_function.row_name is null
+      then ') as pgrst_result (pgrst_scalar)' else ') as pgrst_result' end
+  into v_call
+  from unnest(v_function.argument_names, v_function.argument_types) as a (name, type)
+  where a.name = any (v_names);
+
+  select coalesce(string_agg(
+    case when c.value ->> 0 = '*' then format('%I.*', v_row)
+      else format('%I.%I as %I', v_row, c.value ->> 0, coalesce(c.value ->> 1, c.value ->> 0)) end,
+    ', '), format('%I.*', v_row))
+  into v_columns
+  from jsonb_array_elements(p_query -> 'select') as c;
+
+  select coalesce('order by ' || string_agg(
+    format('%I.%I', v_alias, o.value ->> 0)
+      || case when (o.value ->> 1)::boolean then ' desc' else '' end
+      || case (o.value ->> 2)::boolean
+        when true then ' nulls first' when false then ' nulls last' else '' end,
+    ', '), '')
+  into v_order
+  from jsonb_array_elements(p_query -> 'order') as o;
+
+  v_body := case when v_function.row_name is null
+    then 'json_agg(pgrst_page.pgrst_scalar)' else 'json_agg(pgrst_page)' end;
+  if (p_query ->> 'strip_nulls')::boolean then
+    v_body := format('json_strip_nulls(%s)', v_body);
+  end if;
+  if (p_query ->> 'object')::boolean or not v_function.returns_set then
+    v_body := format('coalesce((%s -> 0)::text, %L)', v_body, 'null');
+  else
+    v_body := format('coalesce(%s::text, %L)', v_body, '[]');
+  end if;
+
+  perform set_config('search_path', 'public, pg_temp', true);
+  execute concat(
+    'with pgrst_source as materialized (select pgrst_result.* from ', v_call, '),',
+    format('pgrst_chosen as (select %1$I.* from pgrst_source as %1$I where ', v_alias),
+    private.rest_conditions(v_alias, p_query -> 'filters'), '),',
+    'pgrst_page as (select ', v_columns, ' from (',
+    format('select %1$I.* from pgrst_chosen as %1$I ', v_alias), v_order,
+    format(' limit %L offset %L) as %I)', p_query ->> 'limit', p_query ->> 'offset', v_row),
+    'select ', v_body, case when v_function.returns_set then ', count(*), ' else ', 1, ' end,
+    case when (p_query ->> 'count')::boolean
+      then '(select count(*) from pgrst_chosen)' else 'null::bigint' end,
+    ' from pgrst_page')
+  into body, row_count, total
+  using v_arguments;
+
+  if (p_query ->> 'object')::boolean and row_count <> 1 then
+    raise exception using errcode = 'PGRST', message = json_build_object(
+      'code', 'PGRST116', 'message', 'JSON object requested, multiple (or no) rows returned',
+      'details', format('The result contains %s rows', row_count)),
+      detail = '{"status": 406, "headers": {}}';
+  end if;
+  is_void := v_function.returns_void;
+  return next;
+end;
+$$;
+
+comment on function public.api_call_function(jsonb, text, text, boolean, jsonb) is
+  'Answers /rest/v1/rpc/{function}.';
+
+alter function public.api_call_function(jsonb, text, text, boolean, jsonb) owner to job_tenant;
+revoke all on function public.api_call_function(jsonb, text, text, boolean, jsonb)
+  from public, anon, authenticated, service_role;
+grant execute on function public.api_call_function(jsonb, text, text, boolean, jsonb) to job_http;
+-- end stamp
+
+-- stamp: db/functions/api_cancel_index_job.sql
+-- api_cancel_index_job(p_api_key, p_claims, p_job_id) -> api_answer
+--
+-- DELETE /jobs/{id} in one statement: key, quota, claims, and cancel_index_job. A refusal is an
+-- answer, not an error, so that the count of the request stays while nothing else does.
+--
+-- Why definer: it checks API keys and takes on claims that the HTTP layer has verified; it acts as
+-- job_gateway, which RLS holds like any user.
+-- Callers: job_http, service_role.
+
+create or replace function public.api_cancel_index_job(
+  p_api_key text,
+  p_claims jsonb,
+  p_job_id text
+)
+returns private.api_answer
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+as $$
+declare
+  v_caller private.api_caller;
+  v_answer private.api_answer;
+begin
+  v_caller := private.identify_caller(p_api_key, p_claims);
+  if v_caller.user_id is null or v_caller.requests >= v_caller.rate_limit then
+    return private.answer(v_caller, null);
+  end if;
+  v_answer := private.answer(v_caller, private.count_request(v_caller));
+  if v_answer.verdict <> 'ok' then
+    return v_answer;
+  end if;
+
+  begin
+    select row_to_json(j)::text, j.id, j.status, j.version
+    into v_answer.body, v_answer.job_id, v_answer.job_status, v_answer.job_version
+    from public.cancel_index_job(p_job_id => private.parse_uuid(p_job_id)) as j;
+  exception when sqlstate 'PT403' or sqlstate 'PT404' or sqlstate 'PT409' then
+    get stacked diagnostics
+      v_answer.verdict = returned_sqlstate,
+      v_answer.code = pg_exception_detail,
+      v_answer.message = message_text,
+      v_answer.hint = pg_exception_hint,
+      v_answer.field = column_name;
+  end;
+  return v_answer;
+end;
+$$;
+
+comment on function public.api_cancel_index_job(text, jsonb, text) is
+  'Answers DELETE /jobs/{id}.';
+
+alter function public.api_cancel_index_job(text, jsonb, text) owner to job_gateway;
+revoke all on function public.api_cancel_index_job(text, jsonb, text)
+  from public, anon, authenticated, service_role;
+grant execute on function public.api_cancel_index_job(text, jsonb, text)
+  to job_http, service_role;
+-- end stamp
+
+-- stamp: db/functions/api_create_index_job.sql
+-- api_create_index_job(p_api_key, p_claims, p_repository, p_git_url, p_organization, p_ref,
+--   p_commit_sha, p_idempotency_key, p_tracking_percent) -> api_answer
+--
+-- POST /index in one statement: key, quota, claims, then ensure_repository and create_index_job
+-- under RLS. p_organization is a slug or an id. A refusal is an answer, not an error, so that the
+-- count of the request stays while nothing else does. For p_tracking_percent of all users, always
+-- the same ones, the answer tells of the job; the others get {"runId"} as before there was a
+-- status.
+--
+-- Why definer: it checks API keys and takes on claims that the HTTP layer has verified; it writes
+-- as job_gateway, which RLS holds like any user.
+-- Callers: job_http, service_role.
+
+create or replace function public.api_create_index_job(
+  p_api_key text,
+  p_claims jsonb,
+  p_repository text,
+  p_git_url text,
+  p_organization text,
+  p_ref text,
+  p_commit_sha text,
+  p_idempotency_key text,
+  p_tracking_percent integer default 100
+)
+returns private.api_answer
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+as $$
+declare
+  v_caller private.api_caller;
+  v_answer private.api_answer;
+  v_job public.index_jobs;
+  v_organization_id uuid;
+begin
+  v_caller := private.identify_caller(p_api_key, p_claims);
+  if v_caller.user_id is null or v_caller.requests >= v_caller.rate_limit then
+    return private.answer(v_caller, null);
+  end if;
+  v_answer := private.answer(v_caller, private.count_request(v_caller));
+  if v_answer.verdict <> 'ok' then
+    return v_answer;
+  end if;
+
+  begin
+    if p_repository is null then
+      raise exception 'repository is missing'
+        using errcode = 'PT422', detail = 'missing_repository', column = 'repository',
+          hint = 'Pass {"repository": "owner/name"}.';
+    end if;
+    if p_organization is not null then
+      v_organization_id := private.find_organization(p_organization);
+    end if;
+    select j.* into v_job
+    from public.ensure_repository(
+      p_full_name => p_repository,
+      p_git_url => p_git_url,
+      p_organization_id => v_organization_id) as r
+    cross join lateral public.create_index_job(
+      p_repository_id => r.id,
+      p_ref => p_ref,
+      p_commit_sha => p_commit_sha,
+      p_idempotency_key => p_idempotency_key) as j;
+  exception when sqlstate 'PT404' or sqlstate 'PT409' or sqlstate 'PT422' then
+    get stacked diagnostics
+      v_answer.verdict = returned_sqlstate,
+      v_answer.code = pg_exception_detail,
+      v_answer.message = message_text,
+      v_answer.hint = pg_exception_hint,
+      v_answer.field = column_name;
+    v_answer.field := case when v_answer.field in ('full_name', 'git_url') then 'repository'
+      else v_answer.field end;
+    return v_answer;
+  end;
+
+  if private.rollout_bucket(v_caller.user_id) >= p_tracking_percent then
+    v_answer.body := json_build_object('runId', v_job.id)::text;
+    return v_answer;
+  end if;
+  v_answer.body := json_build_object(
+    'jobId', v_job.id, 'runId', v_job.id, 'status', v_job.status)::text;
+  v_answer.job_id := v_job.id;
+  v_answer.job_status := v_job.status;
+  v_answer.job_version := v_job.version;
+  return v_answer;
+end;
+$$;
+
+comment on function
+  public.api_create_index_job(text, jsonb, text, text, text, text, text, text, integer) is
+  'Answers POST /index.';
+
+alter function
+  public.api_create_index_job(text, jsonb, text, text, text, text, text, text, integer)
+  owner to job_gateway;
+revoke all on function
+  public.api_create_index_job(text, jsonb, text, text, text, text, text, text, integer)
+  from public, anon, authenticated, service_role;
+grant execute on function
+  public.api_create_index_job(text, jsonb, text, text, text, text, text, text, integer)
+  to job_http, service_role;
+-- end stamp
+
+-- stamp: db/functions/api_get_job_history.sql
+-- api_get_job_history(p_api_key, p_claims, p_job_id) -> api_answer
+--
+-- GET /jobs/{id}/events in one statement: key, quota, claims, and get_job_history under RLS, with
+-- the attempts made from it. The count is written without waiting for the disk: nothing else is.
+--
+-- Why definer: it checks API keys and takes on claims that the HTTP layer has verified; it reads as
+-- job_gateway, which RLS holds like any user.
+-- Callers: job_http, service_role.
+
+create or replace function public.api_get_job_history(
+  p_api_key text,
+  p_claims jsonb,
+  p_job_id text
+)
+returns private.api_answer
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+as $$
+declare
+  v_caller private.api_caller;
+  v_answer private.api_answer;
+  v_job_id uuid := private.parse_uuid(p_job_id);
+begin
+  perform set_config('synchronous_commit', 'off', true);
+  v_caller := private.identify_caller(p_api_key, p_claims);
+  if v_caller.user_id is null or v_caller.requests >= v_caller.rate_limit then
+    return private.answer(v_caller, null);
+  end if;
+  v_answer := private.answer(v_caller, private.count_request(v_caller));
+  if v_answer.verdict <> 'ok' then
+    return v_answer;
+  end if;
+
+  begin
+    select json_build_object(
+      'events', json_agg(row_to_json(e) order by e.event_no),
+      'attempts', coalesce((
+        select json_agg(row_to_json(a) order by a.attempt)
+        from private.job_attempts(p_job_id => v_job_id) as a), '[]'))::text
+    into v_answer.body
+    from public.get_job_history(p_job_id => v_job_id) as e;
+  exception when sqlstate 'PT404' then
+    v_answer.verdict := 'PT404';
+  end;
+  return v_answer;
+end;
+$$;
+
+comment on function public.api_get_job_history(text, jsonb, text) is
+  'Answers GET /jobs/{id}/events.';
+
+alter function public.api_get_job_history(text, jsonb, text) owner to job_gateway;
+revoke all on function public.api_get_job_history(text, jsonb, text)
+  from public, anon, authenticated, service_role;
+grant execute on function public.api_get_job_history(text, jsonb, text)
+  to job_http, service_role;
+-- end stamp
+
+-- stamp: db/functions/api_get_job_status.sql
+-- api_get_job_status(p_api_key, p_claims, p_job_id) -> api_answer
+--
+-- GET /jobs/{id} in one statement: key, quota, claims, and get_job_status under RLS. A refusal is
+-- an answer, not an error, so that the count of the request stays. The count is written without
+-- waiting for the disk: nothing else is.
+--
+-- Why definer: it checks API keys and takes on claims that the HTTP layer has verified; it reads
+-- jobs as job_gateway, which RLS holds like any user.
+-- Callers: job_http, service_role.
+
+create or replace function public.api_get_job_status(
+  p_api_key text,
+  p_claims jsonb,
+  p_job_id text
+)
+returns private.api_answer
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+as $$
+declare
+  v_caller private.api_caller;
+  v_answer private.api_answer;
+  v_body text;
+  v_job_id uuid;
+  v_status text;
+  v_version bigint;
+begin
+  perform set_config('synchronous_commit', 'off', true);
+  v_caller := private.identify_caller(p_api_key, p_claims);
+  if v_caller.user_id is null or v_caller.requests >= v_caller.rate_limit then
+    return private.answer(v_caller, null);
+  end if;
+  begin
+    select row_to_json(j)::text, j.id, j.status, j.version
+    into v_body, v_job_id, v_status, v_version
+    from public.get_job_status(p_job_id => private.parse_uuid(p_job_id)) as j;
+  exception when sqlstate 'PT404' then
+    null;
+  end;
+  v_answer := private.answer(v_caller, private.count_request(v_caller));
+  if v_answer.verdict = 'ok' then
+    v_answer.verdict := case when v_job_id is null then 'PT404' else 'ok' end;
+    v_answer.body := v_body;
+    v_answer.job_id := v_job_id;
+    v_answer.job_status := v_status;
+    v_answer.job_version := v_version;
+  end if;
+  return v_answer;
+end;
+$$;
+
+comment on function public.api_get_job_status(text, jsonb, text) is
+  'Answers GET /jobs/{id}.';
+
+alter function public.api_get_job_status(text, jsonb, text) owner to job_gateway;
+revoke all on function public.api_get_job_status(text, jsonb, text)
+  from public, anon, authenticated, service_role;
+grant execute on function public.api_get_job_status(text, jsonb, text)
+  to job_http, service_role;
+-- end stamp
+
+-- stamp: db/functions/api_list_index_jobs.sql
+-- api_list_index_jobs(p_api_key, p_claims, p_organization, p_repository, p_status, p_since,
+--   p_cursor, p_limit) -> api_answer
+--
+-- GET /jobs in one statement: key, quota, claims, and list_index_jobs under RLS. p_organization is
+-- a slug or an id, p_repository a full name or an id. next_cursor is null on the last page. The
+-- count is written without waiting for the disk: nothing else is.
+--
+-- Why definer: it checks API keys and takes on claims that the HTTP layer has verified; it reads as
+-- job_gateway, which RLS holds like any user.
+-- Callers: job_http, service_role.
+
+create or replace function public.api_list_index_jobs(
+  p_api_key text,
+  p_claims jsonb,
+  p_organization text default null,
+  p_repository text default null,
+  p_status text default null,
+  p_since timestamptz default null,
+  p_cursor text default null,
+  p_limit integer default 20
+)
+returns private.api_answer
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+as $$
+declare
+  v_caller private.api_caller;
+  v_answer private.api_answer;
+  v_organization_id uuid;
+  v_repository_id uuid;
+  v_jobs json;
+begin
+  perform set_config('synchronous_commit', 'off', true);
+  v_caller := private.identify_caller(p_api_key, p_claims);
+  if v_caller.user_id is null or v_caller.requests >= v_caller.rate_limit then
+    return private.answer(v_caller, null);
+  end if;
+  v_answer := private.answer(v_caller, private.count_request(v_caller));
+  if v_answer.verdict <> 'ok' then
+    return v_answer;
+  end if;
+
+  begin
+    if p_organization is not null then
+      v_organization_id := private.find_organization(p_organization);
+    end if;
+    if p_repository is not null then
+      select r.id into v_repository_id
+      from public.repositories as r
+      where (r.full_name = p_repository or r.id = private.parse_uuid(p_repository))
+        and case when v_organization_id is null then r.owner_user_id = v_caller.user_id
+          else r.organization_id = v_organization_id end;
+      if not found then
+        raise exception 'repository is unknown'
+          using errcode = 'PT422', detail = 'unknown_repository', column = 'repository',
+            hint = 'Name a repository of yours, or of the organization that you name.';
+      end if;
+    end if;
+    select
+      coalesce(json_agg(row_to_json(j) order by j.created_at desc, j.id desc), '[]'),
+      case when count(*) = p_limit then
+        (array_agg(to_json(j.created_at) #>> '{}' || ',' || j.id order by j.created_at, j.id))[1]
+      end
+    into v_jobs, v_answer.next_cursor
+    from public.list_index_jobs(
+      p_organization_id => v_organization_id,
+      p_repository_id => v_repository_id,
+      p_status => p_status,
+      p_since => p_since,
+      p_cursor => p_cursor,
+      p_limit => p_limit) as j;
+  exception when sqlstate 'PT422' then
+    get stacked diagnostics
+      v_answer.verdict = returned_sqlstate,
+      v_answer.code = pg_exception_detail,
+      v_answer.message = message_text,
+      v_answer.hint = pg_exception_hint,
+      v_answer.field = column_name;
+    return v_answer;
+  end;
+  v_answer.body := json_build_object('jobs', v_jobs, 'next_cursor', v_answer.next_cursor)::text;
+  return v_answer;
+end;
+$$;
+
+comment on function
+  public.api_list_index_jobs(text, jsonb, text, text, text, timestamptz, text, integer) is
+  'Answers GET /jobs.';
+
+alter function
+  public.api_list_index_jobs(text, jsonb, text, text, text, timestamptz, text, integer)
+  owner to job_gateway;
+revoke all on function
+  public.api_list_index_jobs(text, jsonb, text, text, text, timestamptz, text, integer)
+  from public, anon, authenticated, service_role;
+grant execute on function
+  public.api_list_index_jobs(text, jsonb, text, text, text, timestamptz, text, integer)
+  to job_http, service_role;
+-- end stamp
+
+-- stamp: db/functions/api_schema_version.sql
+-- api_schema_version() -> text
+--
+-- The number of the newest migration, which each migration leaves in the comment on the private
+-- schema, whichever tool applied it.
+--
+-- Callers: job_http, service_role.
+
+create or replace function public.api_schema_version()
+returns text
+language sql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select substring(obj_description('private'::regnamespace, 'pg_namespace') from '[0-9]{14}');
+$$;
+
+comment on function public.api_schema_version() is
+  'The number of the newest migration applied.';
+
+revoke all on function public.api_schema_version()
+  from public, anon, authenticated, service_role;
+grant execute on function public.api_schema_version() to job_http, service_role;
+-- end stamp
+
+-- stamp: db/functions/cancel_index_job.sql
+-- cancel_index_job(p_job_id) -> setof index_jobs
+--
+-- Cancels a job that no worker has at once. A worker that has it learns of the request with its
+-- next heartbeat; when it does not heed it, the job is cancelled one minute after the request. A
+-- repeat returns the row as it is.
+--
+-- Raises:  PT404 when the job is missing or hidden; PT403 not_allowed for a member who neither made
+--          the job nor is owner or admin; PT409 invalid_transition when it is completed or failed.
+-- Callers: authenticated.
+
+create or replace function public.cancel_index_job(p_job_id uuid)
+returns setof public.index_jobs
+language plpgsql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return query select j.* from private.cancel_job(p_job_id => p_job_id) as j;
+end;
+$$;
+
+comment on function public.cancel_index_job(uuid) is
+  'Cancels an index job, or asks its worker to.';
+
+revoke all on function public.cancel_index_job(uuid)
+  from public, anon, authenticated, service_role;
+grant execute on function public.cancel_index_job(uuid) to authenticated;
+-- end stamp
+
+-- stamp: db/functions/claim_index_job.sql
+-- claim_index_job(p_worker_id, p_lease) -> setof index_jobs
+--
+-- Gives the worker a job that is free, as its next attempt, or no row: a pending one, or one whose
+-- worker let the lease run out or whose retry_at has come. Tenants take turns: the one with the
+-- fewest jobs under a lease comes first, then the oldest job. Jobs that an external queue runs are
+-- left to it. A job that has used up its attempts is failed on the way, one whose user asked to
+-- cancel is cancelled.
+--
+-- Why definer: nobody but job_writer may update a job.
+-- Locks:   one index_jobs row, for no key update; rows locked by others are passed over.
+-- Raises:  PT422 missing_worker_id, invalid_lease.
+-- Callers: service_role.
+
+create or replace function public.claim_index_job(
+  p_worker_id text,
+  p_lease interval default interval '30 seconds'
+)
+returns setof public.index_jobs
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_job public.index_jobs;
+  v_now timestamptz;
+begin
+  if coalesce(btrim(p_worker_id), '') = '' then
+    raise exception 'worker_id is missing'
+      using errcode = 'PT422', detail = 'missing_worker_id', column = 'worker_id',
+        hint = 'Pass a text that no other worker uses, such as host:pid.';
+  end if;
+  if p_lease is null then
+    raise exception 'lease is missing'
+      using errcode = 'PT422', detail = 'invalid_lease', column = 'lease',
+        hint = 'Pass an interval such as 30 seconds.';
+  end if;
+  perform private.check_lease(p_lease);
+
+  loop
+    select j.* into v_job from private.lock_free_job() as j;
+    exit when not found;
+
+    v_now := greatest(private.clock(), v_job.updated_at);
+    if v_job.cancel_requested_at is not null or v_job.attempt >= v_job.max_attempts then
+      perform from private.end_attempt(v_job, v_now, null, true);
+    else
+      return query
+      update public.index_jobs as j
+      set status = 'processing',
+        attempt = j.attempt + 1,
+        worker_id = p_worker_id,
+        progress = null,
+        last_error = case when j.lease_expires_at > j.heartbeat_at then 'the worker was lost'
+          else j.last_error end,
+        started_at = coalesce(j.started_at, v_now),
+        heartbeat_at = v_now,
+        lease_expires_at = v_now + p_lease,
+        retry_at = null,
+        updated_at = v_now,
+        version = j.version + 1
+      where j.id = v_job.id
+      returning j.*;
+      exit;
+    end if;
+  end loop;
+end;
+$$;
+
+comment on function public.claim_index_job(text, interval) is
+  'Claims the oldest free index job for a worker, tenants in turn.';
+
+alter function public.claim_index_job(text, interval) owner to job_writer;
+revoke all on function public.claim_index_job(text, interval)
+  from public, anon, authenticated, service_role;
+grant execute on function public.claim_index_job(text, interval) to service_role;
+-- end stamp
+
+-- stamp: db/functions/create_api_key.sql
+-- create_api_key(p_name, p_expires_at) -> table (key_id, api_key, name, expires_at, created_at)
+--
+-- Makes an API key for the signed-in user. api_key is shown this once: only its hash is kept.
+--
+-- Raises:  42501 without a signed-in user; PT422 invalid_name, invalid_expires_at.
+-- Callers: authenticated.
+
+create or replace function public.create_api_key(
+  p_name text,
+  p_expires_at timestamptz default null
+)
+returns table (
+  key_id text, api_key text, name text, expires_at timestamptz, created_at timestamptz
+)
+language plpgsql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return query
+  select k.key_id, k.api_key, k.name, k.expires_at, k.created_at
+  from private.issue_api_key(p_name => p_name, p_expires_at => p_expires_at) as k;
+end;
+$$;
+
+comment on function public.create_api_key(text, timestamptz) is
+  'Makes an API key for the caller and shows its secret once.';
+
+revoke all on function public.create_api_key(text, timestamptz)
+  from public, anon, authenticated, service_role;
+grant execute on function public.create_api_key(text, timestamptz) to authenticated;
+-- end stamp
+
+-- stamp: db/functions/create_index_job.sql
+-- create_index_job(p_repository_id, p_ref, p_commit_sha, p_idempotency_key) -> setof index_jobs
+--
+-- Makes a pending job that indexes the repository at a ref (default: its default branch) or at a
+-- commit, and returns it. The same caller, key and request return the same job, however often.
+--
+-- Raises:  PT404 when the repository is missing or hidden; PT422 invalid_ref, invalid_commit_sha,
+--          invalid_idempotency_key, idempotency_key_reused.
+-- Callers: authenticated, service_role.
+
+create or replace function public.create_index_job(
+  p_repository_id uuid,
+  p_ref text default null,
+  p_commit_sha text default null,
+  p_idempotency_key text default null
+)
+returns setof public.index_jobs
+language plpgsql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if pg_has_role(current_user, 'service_role', 'usage') then
+    return query
+    select j.*
+    from private.insert_index_job(
+      p_repository_id => p_repository_id,
+      p_ref => p_ref,
+      p_commit_sha => p_commit_sha,
+      p_idempotency_key => p_idempotency_key,
+      p_created_by => null) as j;
+  else
+    return query
+    select j.*
+    from private.request_index_job(
+      p_repository_id => p_repository_id,
+      p_ref => p_ref,
+      p_commit_sha => p_commit_sha,
+      p_idempotency_key => p_idempotency_key) as j;
+  end if;
+end;
+$$;
+
+comment on function public.create_index_job(uuid, text, text, text) is
+  'Makes a pending index job, once for each idempotency key.';
+
+revoke all on function public.create_index_job(uuid, text, text, text)
+  from public, anon, authenticated, service_role;
+grant execute on function public.create_index_job(uuid, text, text, text)
+  to authenticated, service_role;
+-- end stamp
+
+-- stamp: db/functions/ensure_repository.sql
+-- ensure_repository(p_full_name, p_git_url, p_organization_id) -> setof repositories
+--
+-- Returns the repository of that name that the caller, or the organization, owns; makes it from
+-- p_git_url when there is none. Two callers at once get the same row.
+--
+-- Raises:  PT422 invalid_full_name, invalid_git_url, missing_git_url, unknown_organization;
+--          PT409 repository_url_differs; 42501 without a signed-in user.
+-- Callers: authenticated.
+
+create or replace function public.ensure_repository(
+  p_full_name text,
+  p_git_url text default null,
+  p_organization_id uuid default null
+)
+returns setof public.repositories
+language plpgsql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_user_id uuid := private.current_user_id();
+  v_repository public.repositories;
+begin
+  if p_full_name is null or length(p_full_name) > 255
+    or p_full_name !~ '^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+){1,7}$'
+  then
+    raise exception 'full_name is not of the form owner/name'
+      using errcode = 'PT422', detail = 'invalid_full_name', column = 'full_name',
+        hint = 'Use letters, digits, ., _ and - around one slash at least.';
+  end if;
+  if not private.is_git_url(p_git_url => p_git_url) then
+    raise exception 'git_url is neither an https URL without credentials nor an absolute path'
+      using errcode = 'PT422', detail = 'invalid_git_url', column = 'git_url',
+        hint = 'Pass a URL such as https://example.org/owner/name.git.';
+  end if;
+  if p_organization_id is not null and not exists (
+    select from public.organization_members as m
+    where m.organization_id = p_organization_id and m.user_id = v_user_id)
+  then
+    raise exception 'organization is unknown'
+      using errcode = 'PT422', detail = 'unknown_organization', column = 'organization',
+        hint = 'Name an organization that you are a member of.';
+  end if;
+
+  loop
+    select r.* into v_repository
+    from public.repositories as r
+    where r.full_name = p_full_name
+      and case when p_organization_id is null
+        then r.owner_user_id = v_user_id
+        else r.organization_id = p_organization_id
+      end;
+    exit when found;
+    if p_git_url is null then
+      raise exception 'git_url is missing and there is no such repository'
+        using errcode = 'PT422', detail = 'missing_git_url', column = 'git_url',
+          hint = 'Pass the URL to clone from.';
+    end if;
+    insert into public.repositories (full_name, git_url, owner_user_id, organization_id)
+    values (
+      p_full_name, p_git_url,
+      case when p_organization_id is null then v_user_id end, p_organization_id)
+    on conflict do nothing
+    returning * into v_repository;
+    exit when found;
+  end loop;
+
+  if p_git_url <> v_repository.git_url then
+    raise exception 'the repository of that name has another URL'
+      using errcode = 'PT409', detail = 'repository_url_differs', column = 'git_url',
+        hint = 'Use another name, or leave the URL out.';
+  end if;
+  return next v_repository;
+end;
+$$;
+
+comment on function public.ensure_repository(text, text, uuid) is
+  'Returns the repository of that name, made if there is none.';
+
+revoke all on function public.ensure_repository(text, text, uuid)
+  from public, anon, authenticated, service_role;
+grant execute on function public.ensure_repository(text, text, uuid) to authenticated;
+-- end stamp
+
+-- stamp: db/functions/fail_job_attempt.sql
+-- fail_job_attempt(p_job_id, p_attempt, p_error, p_retryable) -> setof index_jobs
+--
+-- The worker's report that its attempt failed. Retryable, and attempts left: the job stays
+-- processing, without a worker, and may be claimed from retry_at on; last_error says why. Else it
+-- is failed for good, and so is a job that an external queue runs, whose next attempt is not ours
+-- to begin; cancelled instead of tried again when a user has asked for that. A repeat of the same
+-- report (a lost answer) returns the row as it is and writes nothing.
+--
+-- Why definer: nobody but job_writer may update a job.
+-- Locks:   the index_jobs row, for no key update.
+-- Raises:  PT404 when the job does not exist; PT409 stale_attempt, attempt_required,
+--          conflicting_repeat, not_processing; PT422 error_required, invalid_retryable.
+-- Callers: service_role.
+
+create or replace function public.fail_job_attempt(
+  p_job_id uuid,
+  p_attempt integer,
+  p_error text,
+  p_retryable boolean default true
+)
+returns setof public.index_jobs
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_error text := private.clean_error(p_error);
+  v_job public.index_jobs;
+  v_now timestamptz;
+begin
+  if coalesce(btrim(p_error, E' \t\r\n'), '') = '' then
+    raise exception 'error is missing'
+      using errcode = 'PT422', detail = 'error_required', column = 'error',
+        hint = 'Pass a sentence for the user.';
+  end if;
+  if p_retryable is null then
+    raise exception 'retryable is null'
+      using errcode = 'PT422', detail = 'invalid_retryable', column = 'retryable',
+        hint = 'Pass true when another attempt may succeed, else false.';
+  end if;
+
+  v_job := private.lock_index_job(p_job_id);
+  v_now := greatest(private.clock(), v_job.updated_at);
+  if coalesce(p_attempt, 1) = v_job.attempt and v_error = v_job.last_error and (
+    case v_job.status
+      when 'processing' then v_job.retry_at is not null and p_retryable
+      when 'cancelled' then p_retryable
+      when 'failed' then v_error = v_job.error_message
+    end)
+  then
+    return next v_job;
+    return;
+  end if;
+  perform private.check_attempt(v_job, p_attempt);
+  if v_job.status = 'failed' then
+    raise exception 'the job already failed with another error'
+      using errcode = 'PT409', detail = 'conflicting_repeat', column = 'error',
+        hint = 'The first result stands; read it by get_job_status.';
+  end if;
+  if v_job.status <> 'processing' then
+    raise exception 'the job is %', v_job.status
+      using errcode = 'PT409', detail = 'not_processing', column = 'job_id',
+        hint = 'Drop the work.';
+  end if;
+
+  return query
+  select j.*
+  from private.end_attempt(
+    v_job, v_now, v_error,
+    p_retryable and (v_job.cancel_requested_at is not null or v_job.queue_job_id is null)) as j;
+end;
+$$;
+
+comment on function public.fail_job_attempt(uuid, integer, text, boolean) is
+  'Ends a failed attempt of an index job, which is tried again later or failed.';
+
+alter function public.fail_job_attempt(uuid, integer, text, boolean) owner to job_writer;
+revoke all on function public.fail_job_attempt(uuid, integer, text, boolean)
+  from public, anon, authenticated, service_role;
+grant execute on function public.fail_job_attempt(uuid, integer, text, boolean) to service_role;
+-- end stamp
+
+-- stamp: db/functions/get_job_history.sql
+-- get_job_history(p_job_id) -> setof index_job_events
+--
+-- The story of one job, oldest event first. Attempt n begins with the first event that has this
+-- attempt, and ends with the next one that is final, has a retry_at, or has the attempt after it;
+-- that event's error is why.
+--
+-- Raises:  PT404 when the job does not exist or RLS hides it.
+-- Callers: authenticated, service_role.
+
+create or replace function public.get_job_history(p_job_id uuid)
+returns setof public.index_job_events
+language plpgsql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return query
+  select e.* from public.index_job_events as e where e.job_id = p_job_id order by e.event_no;
+  if not found then
+    raise exception 'index job not found' using errcode = 'PT404';
+  end if;
+end;
+$$;
+
+comment on function public.get_job_history(uuid) is
+  'Returns the events of one index job that the caller may see.';
+
+revoke all on function public.get_job_history(uuid)
+  from public, anon, authenticated, service_role;
+grant execute on function public.get_job_history(uuid) to authenticated, service_role;
+-- end stamp
+
+-- stamp: db/functions/get_job_status.sql
+-- get_job_status(p_job_id) -> setof index_jobs
+--
+-- Reads one job. Hidden and missing look the same, on purpose.
+--
+-- Raises:  PT404 when the job does not exist or RLS hides it.
+-- Callers: authenticated, service_role.
+
+create or replace function public.get_job_status(p_job_id uuid)
+returns setof public.index_jobs
+language plpgsql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return query select j.* from public.index_jobs as j where j.id = p_job_id;
+  if not found then
+    raise exception 'index job not found' using errcode = 'PT404';
+  end if;
+end;
+$$;
+
+comment on function public.get_job_status(uuid) is
+  'Returns one index job that the caller may see.';
+
+revoke all on function public.get_job_status(uuid)
+  from public, anon, authenticated, service_role;
+grant execute on function public.get_job_status(uuid) to authenticated, service_role;
+-- end stamp
+
+-- stamp: db/functions/link_queue_job.sql
+-- link_queue_job(p_job_id, p_queue_job_id) -> setof index_jobs
+--
+-- Names the job of an external queue that runs this one; from then on the built-in runner leaves it
+-- alone. Set once: the same link again returns the row as it is.
+--
+-- Why definer: nobody but job_writer may update a job.
+-- Locks:   the index_jobs row, for no key update.
+-- Raises:  PT404 when the job does not exist; PT409 already_linked, invalid_transition (the job has
+--          already begun without the queue); PT422 missing_queue_job_id.
+-- Callers: service_role.
+
+create or replace function public.link_queue_job(
+  p_job_id uuid,
+  p_queue_job_id uuid
+)
+returns setof public.index_jobs
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_job public.index_jobs;
+  v_now timestamptz;
+begin
+  if p_queue_job_id is null then
+    raise exception 'queue_job_id is missing'
+      using errcode = 'PT422', detail = 'missing_queue_job_id', column = 'queue_job_id',
+        hint = 'Pass the id that the queue gave.';
+  end if;
+
+  v_job := private.lock_index_job(p_job_id);
+  v_now := greatest(private.clock(), v_job.updated_at);
+  if v_job.queue_job_id = p_queue_job_id then
+    return next v_job;
+    return;
+  end if;
+  if v_job.queue_job_id is not null then
+    raise exception 'the job is linked to another queue job'
+      using errcode = 'PT409', detail = 'already_linked', column = 'queue_job_id',
+        hint = 'Make a new index job for a new queue job.';
+  end if;
+  if v_job.status <> 'pending' then
+    raise exception 'the job is % without a queue', v_job.status
+      using errcode = 'PT409', detail = 'invalid_transition', column = 'queue_job_id',
+        hint = 'Link the queue job in the transaction that makes the index job.';
+  end if;
+
+  return query
+  update public.index_jobs as j
+  set queue_job_id = p_queue_job_id, updated_at = v_now, version = j.version + 1
+  where j.id = v_job.id
+  returning j.*;
+end;
+$$;
+
+comment on function public.link_queue_job(uuid, uuid) is
+  'Links an index job to the queue job that runs it, once.';
+
+alter function public.link_queue_job(uuid, uuid) owner to job_writer;
+revoke all on function public.link_queue_job(uuid, uuid)
+  from public, anon, authenticated, service_role;
+grant execute on function public.link_queue_job(uuid, uuid) to service_role;
+-- end stamp
+
+-- stamp: db/functions/list_api_keys.sql
+-- list_api_keys() -> table (key_id, name, enabled, created_at, expires_at, last_used_at)
+--
+-- The caller's API keys, newest first, without secrets.
+--
+-- Callers: authenticated.
+
+create or replace function public.list_api_keys()
+returns table (
+  key_id text, name text, enabled boolean, created_at timestamptz, expires_at timestamptz,
+  last_used_at timestamptz
+)
+language plpgsql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return query
+  select k.key_id, k.name, k.enabled, k.created_at, k.expires_at, k.last_used_at
+  from private.read_api_keys() as k;
+end;
+$$;
+
+comment on function public.list_api_keys() is
+  'Lists the caller''s API keys.';
+
+revoke all on function public.list_api_keys() from public, anon, authenticated, service_role;
+grant execute on function public.list_api_keys() to authenticated;
+-- end stamp
+
+-- stamp: db/functions/list_index_jobs.sql
+-- list_index_jobs(p_organization_id, p_repository_id, p_status, p_since, p_cursor, p_limit)
+--   -> setof index_jobs
+--
+-- One page of jobs, newest first, of one scope: an organization, or without one the caller's own.
+-- p_since is the earliest created_at. The next page is the one after the cursor "created_at,id" of
+-- the last row; jobs that arrive meanwhile stand above it and shift nothing. A scope that the
+-- caller may not see is empty.
+--
+-- One query for each index. Under row-level security no index compares an enum, whose = is not
+-- leakproof; what it may compare is an integer that a case makes of columns that are null or not.
+-- Among jobs that are not completed these tell the status: 0 pending, 1 processing, 2 cancelled,
+-- 3 failed. The tenant, user or organization, is spelled by a case for the same reason. Each index
+-- gives the order, and the planner, which has no statistics of partial indexes, may take no other
+-- way: it would rather sort all that a filter leaves when it believes that to be little.
+--
+-- Raises:  PT422 unknown_status, invalid_cursor, invalid_limit (1 to 100).
+-- Callers: authenticated, service_role.
+
+create or replace function public.list_index_jobs(
+  p_organization_id uuid default null,
+  p_repository_id uuid default null,
+  p_status text default null,
+  p_since timestamptz default null,
+  p_cursor text default null,
+  p_limit integer default 20
+)
+returns setof public.index_jobs
+language plpgsql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+set enable_bitmapscan = off
+set enable_sort = off
+as $$
+declare
+  v_user_id uuid := private.current_user_id();
+  v_since timestamptz := coalesce(p_since, '-infinity');
+  v_tenant_id uuid := coalesce(p_organization_id, v_user_id);
+  v_status public.job_status;
+  v_state integer;
+  v_before timestamptz;
+  v_before_id uuid;
+begin
+  if p_limit is null or p_limit not between 1 and 100 then
+    raise exception 'limit is not between 1 and 100'
+      using errcode = 'PT422', detail = 'invalid_limit', column = 'limit',
+        hint = 'Ask for a smaller page and follow the cursor.';
+  end if;
+  if p_status is not null then
+    v_status := private.parse_status(p_status);
+    v_state := case v_status
+      when 'pending' then 0 when 'processing' then 1 when 'cancelled' then 2 when 'failed' then 3
+    end;
+  end if;
+  select c.created_at, c.id into v_before, v_before_id from private.parse_cursor(p_cursor) as c;
+
+  if p_repository_id is not null and v_status is null then
+    return query
+    select j.*
+    from public.index_jobs as j
+    where j.repository_id = p_repository_id
+      and case when j.organization_id is null then j.owner_user_id = v_tenant_id
+        else j.organization_id = v_tenant_id end
+      and j.created_at >= v_since
+      and (j.created_at, j.id) < (v_before, v_before_id)
+    order by j.created_at desc, j.id desc
+    limit p_limit;
+  elsif p_repository_id is not null and v_status = 'completed' then
+    return query
+    select j.*
+    from public.index_jobs as j
+    where j.repository_id = p_repository_id
+      and j.status = 'completed'
+      and case when j.organization_id is null then j.owner_user_id = v_tenant_id
+        else j.organization_id = v_tenant_id end
+      and j.created_at >= v_since
+      and (j.created_at, j.id) < (v_before, v_before_id)
+    order by j.created_at desc, j.id desc
+    limit p_limit;
+  elsif p_repository_id is not null then
+    return query
+    select j.*
+    from public.index_jobs as j
+    where j.repository_id = p_repository_id
+      and j.status <> 'completed'
+      and case when j.completed_at is null then case when j.started_at is null then 0 else 1 end
+        when j.error_message is null then 2 else 3 end = v_state
+      and case when j.organization_id is null then j.owner_user_id = v_tenant_id
+        else j.organization_id = v_tenant_id end
+      and j.created_at >= v_since
+      and (j.created_at, j.id) < (v_before, v_before_id)
+    order by j.created_at desc, j.id desc
+    limit p_limit;
+  elsif v_status = 'completed' then
+    return query
+    select j.*
+    from public.index_jobs as j
+    where case when j.organization_id is null then j.owner_user_id else j.organization_id end
+        = v_tenant_id
+      and j.status = 'completed'
+      and j.created_at >= v_since
+      and (j.created_at, j.id) < (v_before, v_before_id)
+    order by j.created_at desc, j.id desc
+    limit p_limit;
+  elsif v_status is not null then
+    return query
+    select j.*
+    from public.index_jobs as j
+    where case when j.organization_id is null then j.owner_user_id else j.organization_id end
+        = v_tenant_id
+      and j.status <> 'completed'
+      and case when j.completed_at is null then case when j.started_at is null then 0 else 1 end
+        when j.error_message is null then 2 else 3 end = v_state
+      and j.created_at >= v_since
+      and (j.created_at, j.id) < (v_before, v_before_id)
+    order by j.created_at desc, j.id desc
+    limit p_limit;
+  elsif p_organization_id is not null then
+    return query
+    select j.*
+    from public.index_jobs as j
+    where j.organization_id = p_organization_id
+      and j.created_at >= v_since
+      and (j.created_at, j.id) < (v_before, v_before_id)
+    order by j.created_at desc, j.id desc
+    limit p_limit;
+  else
+    return query
+    select j.*
+    from public.index_jobs as j
+    where j.owner_user_id = v_user_id
+      and j.created_at >= v_since
+      and (j.created_at, j.id) < (v_before, v_before_id)
+    order by j.created_at desc, j.id desc
+    limit p_limit;
+  end if;
+end;
+$$;
+
+comment on function public.list_index_jobs(uuid, uuid, text, timestamptz, text, integer) is
+  'Lists the index jobs of one scope, newest first, page by page.';
+
+revoke all on function public.list_index_jobs(uuid, uuid, text, timestamptz, text, integer)
+  from public, anon, authenticated, service_role;
+grant execute on function public.list_index_jobs(uuid, uuid, text, timestamptz, text, integer)
+  to authenticated, service_role;
+-- end stamp
+
+-- stamp: db/functions/purge_finished_jobs.sql
+-- purge_finished_jobs(p_older_than, p_limit) -> table (purged)
+--
+-- Deletes jobs that ended p_older_than ago or longer, with their events, the longest ended first,
+-- at most p_limit; call it again until it says 0. What they add to the counters of metrics goes
+-- into private.job_totals first, so that those never go back. What the job indexed stays. An
+-- idempotency key is forgotten with its job.
+--
+-- Why definer: nobody but job_writer may delete a job.
+-- Locks:   index_jobs rows, for update; rows locked by others are passed over.
+-- Raises:  PT422 invalid_older_than, invalid_limit.
+-- Callers: service_role.
+
+create or replace function public.purge_finished_jobs(
+  p_older_than interval default interval '90 days',
+  p_limit integer default 1000
+)
+returns table (purged integer)
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_ids uuid[];
+begin
+  perform private.check_batch(p_older_than, p_limit);
+  v_ids := array(
+    select j.id
+    from public.index_jobs as j
+    where j.completed_at <= private.clock() - p_older_than
+    order by j.completed_at
+    limit p_limit
+    for update skip locked);
+
+  insert into private.job_totals as t (day, status, jobs, started, attempts, seconds)
+  select
+    (j.completed_at at time zone 'UTC')::date, j.status, count(*), count(j.started_at),
+    sum(j.attempt), coalesce(sum(extract(epoch from j.completed_at - j.started_at)), 0)
+  from public.index_jobs as j
+  where j.id = any (v_ids)
+  group by (j.completed_at at time zone 'UTC')::date, j.status
+  order by (j.completed_at at time zone 'UTC')::date, j.status
+  on conflict (day, status) do update
+  set jobs = t.jobs + excluded.jobs,
+    started = t.started + excluded.started,
+    attempts = t.attempts + excluded.attempts,
+    seconds = t.seconds + excluded.seconds;
+
+  delete from public.index_jobs as j where j.id = any (v_ids);
+  return query select cardinality(v_ids);
+end;
+$$;
+
+comment on function public.purge_finished_jobs(interval, integer) is
+  'Deletes a batch of index jobs that ended long ago; says how many.';
+
+alter function public.purge_finished_jobs(interval, integer) owner to job_writer;
+revoke all on function public.purge_finished_jobs(interval, integer)
+  from public, anon, authenticated, service_role;
+grant execute on function public.purge_finished_jobs(interval, integer) to service_role;
+-- end stamp
+
+-- stamp: db/functions/record_index_run.sql
+-- record_index_run(p_repository_id, p_status, p_stats, p_error, p_ref, p_commit_sha)
+--   -> setof index_jobs
+--
+-- Deprecated: for callers from before there was a status, who tell of a run when it is over. Makes
+-- a job that has begun and ended by then, as the caller. New code calls create_index_job first.
+--
+-- Raises:  PT404 when the repository is missing; PT422 unknown_status unless the status is final,
+--          error_required for failed, and as create_index_job and update_job_status.
+-- Callers: service_role.
+
+create or replace function public.record_index_run(
+  p_repository_id uuid,
+  p_status text default 'completed',
+  p_stats jsonb default null,
+  p_error text default null,
+  p_ref text default null,
+  p_commit_sha text default null
+)
+returns setof public.index_jobs
+language plpgsql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_job_id uuid;
+begin
+  if p_status is null or p_status not in ('completed', 'failed', 'cancelled') then
+    raise exception 'a run that is recorded has ended'
+      using errcode = 'PT422', detail = 'unknown_status', column = 'status',
+        hint = 'Pass completed, failed or cancelled; begin a job by create_index_job.';
+  end if;
+  if p_status = 'failed' and coalesce(btrim(p_error, E' \t\r\n'), '') = '' then
+    raise exception 'failed without an error'
+      using errcode = 'PT422', detail = 'error_required', column = 'error',
+        hint = 'Pass a sentence for the user as p_error.';
+  end if;
+  select j.id into v_job_id
+  from public.create_index_job(
+    p_repository_id => p_repository_id, p_ref => p_ref, p_commit_sha => p_commit_sha) as j;
+  perform from public.update_job_status(p_job_id => v_job_id, p_status => 'processing');
+  return query
+  select j.*
+  from public.update_job_status(
+    p_job_id => v_job_id,
+    p_status => p_status,
+    p_metadata => case when p_error is null then '{}'
+        else jsonb_build_object('error', p_error) end
+      || case when p_stats is null then '{}' else jsonb_build_object('stats', p_stats) end,
+    p_attempt => 1) as j;
+end;
+$$;
+
+comment on function public.record_index_run(uuid, text, jsonb, text, text, text) is
+  'Deprecated: records a run of the indexer that is over.';
+
+revoke all on function public.record_index_run(uuid, text, jsonb, text, text, text)
+  from public, anon, authenticated, service_role;
+grant execute on function public.record_index_run(uuid, text, jsonb, text, text, text)
+  to service_role;
+-- end stamp
+
+-- stamp: db/functions/report_job_progress.sql
+-- report_job_progress(p_job_id, p_attempt, p_phase, p_done, p_total, p_lease)
+--   -> table (cancel_requested, lease_expires_at)
+--
+-- A sign of life of the worker, with or without progress (p_done of p_total things of p_phase;
+-- total null while unknown). With p_lease the lease runs from now; p_lease => '0' ends the attempt
+-- and hands the job back: the next claim takes it at once, and the job may be begun once more than
+-- otherwise. A job of an external queue is not handed back: no claim takes it. The answer says
+-- whether the user has asked to cancel.
+--
+-- Why definer: nobody but job_writer may update a job.
+-- Locks:   the index_jobs row, for no key update.
+-- Raises:  PT404 when the job does not exist; PT409 stale_attempt, attempt_required,
+--          not_processing; PT422 invalid_progress, invalid_lease.
+-- Callers: service_role.
+
+create or replace function public.report_job_progress(
+  p_job_id uuid,
+  p_attempt integer,
+  p_phase text default null,
+  p_done bigint default null,
+  p_total bigint default null,
+  p_lease interval default null
+)
+returns table (cancel_requested boolean, lease_expires_at timestamptz)
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_progress jsonb;
+  v_hand_back boolean := coalesce(p_lease = interval '0', false);
+  v_job public.index_jobs;
+  v_moves boolean;
+  v_now timestamptz;
+begin
+  if num_nonnulls(p_phase, p_done, p_total) > 0 and (
+    coalesce(btrim(p_phase), '') = '' or length(p_phase) > 100
+    or p_done is null or p_done < 0 or p_total < p_done)
+  then
+    raise exception 'progress is not a phase with done, at most total'
+      using errcode = 'PT422', detail = 'invalid_progress', column = 'phase',
+        hint = 'Pass p_phase and 0 <= p_done <= p_total, or none of them for a heartbeat.';
+  end if;
+  perform private.check_lease(p_lease);
+  if p_phase is not null then
+    v_progress := jsonb_build_object('phase', p_phase, 'done', p_done, 'total', p_total);
+  end if;
+
+  v_job := private.lock_index_job(p_job_id);
+  v_now := greatest(private.clock(), v_job.updated_at);
+  perform private.check_attempt(v_job, p_attempt);
+  if v_job.status <> 'processing' then
+    raise exception 'the job is %', v_job.status
+      using errcode = 'PT409', detail = 'not_processing', column = 'job_id',
+        hint = 'Drop the work.';
+  end if;
+
+  if v_hand_back and v_job.queue_job_id is not null then
+    raise exception 'lease cannot be 0: the queue of the job begins its attempts'
+      using errcode = 'PT422', detail = 'invalid_lease', column = 'lease',
+        hint = 'Complete or fail the job, or leave its attempt to the queue.';
+  end if;
+
+  v_moves := v_hand_back or (v_progress is not null and v_progress is distinct from v_job.progress);
+  return query
+  update public.index_jobs as j
+  set heartbeat_at = v_now,
+    lease_expires_at = case
+      when not v_hand_back then coalesce(v_now + p_lease, j.lease_expires_at)
+    end,
+    retry_at = case when v_hand_back then v_now end,
+    max_attempts = least(j.max_attempts + v_hand_back::integer, 100),
+    progress = coalesce(v_progress, j.progress),
+    updated_at = case when v_moves then v_now else j.updated_at end,
+    version = j.version + v_moves::integer
+  where j.id = v_job.id
+  returning j.cancel_requested_at is not null, j.lease_expires_at;
+end;
+$$;
+
+comment on function public.report_job_progress(uuid, integer, text, bigint, bigint, interval) is
+  'Records a heartbeat and the progress of an index job.';
+
+alter function public.report_job_progress(uuid, integer, text, bigint, bigint, interval)
+  owner to job_writer;
+revoke all on function public.report_job_progress(uuid, integer, text, bigint, bigint, interval)
+  from public, anon, authenticated, service_role;
+grant execute on function public.report_job_progress(uuid, integer, text, bigint, bigint, interval)
+  to service_role;
+-- end stamp
+
+-- stamp: db/functions/retry_or_fail_stuck_jobs.sql
+-- retry_or_fail_stuck_jobs(p_older_than, p_limit) -> table (retried, failed, cancelled)
+--
+-- Ends the attempts of workers that are gone, at most p_limit: those whose lease ran out, and
+-- those without a lease that gave no sign of life for p_older_than. Such a job waits for its next
+-- attempt or is failed; one that an external queue runs is failed, for its next attempt is not
+-- ours to begin, also where its worker handed it back before that was refused. A job whose user
+-- asked to cancel one minute ago or longer is cancelled, whatever its worker does. Safe to call at
+-- any time, from many places at once: what was handled is not stuck.
+--
+-- Why definer: nobody but job_writer may update a job.
+-- Locks:   index_jobs rows, for no key update, by id; rows locked by others are passed over.
+-- Raises:  PT422 invalid_older_than, invalid_limit.
+-- Callers: service_role: the runner, pg_cron where there is one.
+
+create or replace function public.retry_or_fail_stuck_jobs(
+  p_older_than interval default interval '1 hour',
+  p_limit integer default 100
+)
+returns table (retried integer, failed integer, cancelled integer)
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_asked timestamptz := private.clock();
+  v_job public.index_jobs;
+  v_now timestamptz;
+  v_status public.job_status;
+begin
+  perform private.check_batch(p_older_than, p_limit);
+  retried := 0;
+  failed := 0;
+  cancelled := 0;
+  for v_job in
+    select j.*
+    from public.index_jobs as j
+    where j.status = 'processing'
+      and (j.lease_expires_at <= v_asked
+        or j.cancel_requested_at <= v_asked - interval '1 minute'
+        or (j.lease_expires_at is null and j.retry_at is null
+          and j.heartbeat_at <= v_asked - p_older_than)
+        or (j.queue_job_id is not null and j.retry_at <= v_asked))
+    order by j.id
+    limit p_limit
+    for no key update skip locked
+  loop
+    v_now := greatest(private.clock(), v_job.updated_at);
+    select e.status into v_status
+    from private.end_attempt(
+      v_job, v_now, null,
+      v_job.cancel_requested_at is not null or v_job.queue_job_id is null) as e;
+    retried := retried + (v_status = 'processing')::integer;
+    failed := failed + (v_status = 'failed')::integer;
+    cancelled := cancelled + (v_status = 'cancelled')::integer;
+  end loop;
+  return next;
+end;
+$$;
+
+comment on function public.retry_or_fail_stuck_jobs(interval, integer) is
+  'Ends the attempts of index jobs whose worker is gone; says how many.';
+
+alter function public.retry_or_fail_stuck_jobs(interval, integer) owner to job_writer;
+revoke all on function public.retry_or_fail_stuck_jobs(interval, integer)
+  from public, anon, authenticated, service_role;
+grant execute on function public.retry_or_fail_stuck_jobs(interval, integer) to service_role;
+-- end stamp
+
+-- stamp: db/functions/revoke_api_key.sql
+-- revoke_api_key(p_key_id) -> table (key_id, name, enabled, created_at, expires_at, last_used_at)
+--
+-- Disables one of the caller's API keys for good; its next call is refused. Again is no error.
+--
+-- Raises:  PT404 when the caller has no such key.
+-- Callers: authenticated.
+
+create or replace function public.revoke_api_key(p_key_id text)
+returns table (
+  key_id text, name text, enabled boolean, created_at timestamptz, expires_at timestamptz,
+  last_used_at timestamptz
+)
+language plpgsql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return query
+  select k.key_id, k.name, k.enabled, k.created_at, k.expires_at, k.last_used_at
+  from private.disable_api_key(p_key_id => p_key_id) as k;
+end;
+$$;
+
+comment on function public.revoke_api_key(text) is
+  'Disables one of the caller''s API keys.';
+
+revoke all on function public.revoke_api_key(text)
+  from public, anon, authenticated, service_role;
+grant execute on function public.revoke_api_key(text) to authenticated;
+-- end stamp
+
+-- stamp: db/functions/update_job_status.sql
+-- update_job_status(p_job_id, p_status, p_metadata, p_attempt, p_worker_id) -> setof index_jobs
+--
+-- Moves a job forward and returns it: started_at is set on processing, completed_at on a final
+-- status, error_message from metadata.error, stats from metadata.stats, commit_sha from
+-- metadata.commit_sha where the caller left it open. A repeat of the move that was already made
+-- (a lost answer) returns the row as it is and writes nothing.
+--
+-- Why definer: nobody but job_writer may update a job.
+-- Locks:   the index_jobs row, for no key update.
+-- Raises:  PT404 when the job does not exist; PT409 stale_attempt, attempt_required,
+--          already_processing, conflicting_repeat, invalid_transition; PT422 unknown_status,
+--          commit_mismatch and those of private.check_job_metadata.
+-- Callers: service_role.
+
+create or replace function public.update_job_status(
+  p_job_id uuid,
+  p_status text,
+  p_metadata jsonb default '{}',
+  p_attempt integer default null,
+  p_worker_id text default null
+)
+returns setof public.index_jobs
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_status public.job_status := private.parse_status(p_status);
+  v_metadata jsonb := coalesce(p_metadata, '{}');
+  v_error text;
+  v_stats jsonb := v_metadata -> 'stats';
+  v_commit_sha text := lower(v_metadata ->> 'commit_sha');
+  v_job public.index_jobs;
+  v_now timestamptz;
+begin
+  perform private.check_job_metadata(v_status, v_metadata);
+  v_error := private.clean_error(v_metadata ->> 'error');
+
+  v_job := private.lock_index_job(p_job_id);
+  v_now := greatest(private.clock(), v_job.updated_at);
+  perform private.check_attempt(v_job, p_attempt);
+
+  if v_status = v_job.status and v_status = 'processing' then
+    if p_worker_id is distinct from v_job.worker_id then
+      raise exception 'another worker has begun the job'
+        using errcode = 'PT409', detail = 'already_processing', column = 'worker_id',
+          hint = 'Drop the work.';
+    end if;
+    return next v_job;
+    return;
+  end if;
+
+  if v_status = v_job.status and private.is_final(v_status) then
+    if v_error is distinct from v_job.error_message
+      or v_stats is distinct from v_job.stats
+      or (v_commit_sha is not null and v_commit_sha is distinct from v_job.commit_sha)
+    then
+      raise exception 'the job already ended with another result'
+        using errcode = 'PT409', detail = 'conflicting_repeat', column = 'metadata',
+          hint = 'The first result stands; read it by get_job_status.';
+    end if;
+    return next v_job;
+    return;
+  end if;
+
+  perform
+  from private.job_transitions() as t
+  where t.from_status = v_job.status and t.to_status = v_status;
+  if not found then
+    raise exception 'a job does not go from % to %', v_job.status, v_status
+      using errcode = 'PT409', detail = 'invalid_transition', column = 'status',
+        hint = 'Read the job by get_job_status; a final status stays.';
+  end if;
+
+  if v_commit_sha <> v_job.commit_sha then
+    raise exception 'commit_sha is not the commit that the job asks for'
+      using errcode = 'PT422', detail = 'commit_mismatch', column = 'metadata',
+        hint = 'Index the commit in commit_sha, or fail the job.';
+  end if;
+
+  return query
+  update public.index_jobs as j
+  set status = v_status,
+    attempt = case when v_status = 'processing' then 1 else j.attempt end,
+    worker_id = coalesce(p_worker_id, j.worker_id),
+    stats = v_stats,
+    error_message = v_error,
+    last_error = case v_status when 'cancelled' then j.last_error else v_error end,
+    commit_sha = coalesce(j.commit_sha, v_commit_sha),
+    started_at = case when v_status = 'processing' then v_now else j.started_at end,
+    heartbeat_at = case when j.status = 'pending' and v_status <> 'processing'
+      then j.heartbeat_at else v_now end,
+    completed_at = case when private.is_final(v_status) then v_now end,
+    lease_expires_at = null,
+    retry_at = null,
+    updated_at = v_now,
+    version = j.version + 1
+  where j.id = v_job.id
+  returning j.*;
+end;
+$$;
+
+comment on function public.update_job_status(uuid, text, jsonb, integer, text) is
+  'Moves an index job forward; refuses every other move.';
+
+alter function public.update_job_status(uuid, text, jsonb, integer, text) owner to job_writer;
+revoke all on function public.update_job_status(uuid, text, jsonb, integer, text)
+  from public, anon, authenticated, service_role;
+grant execute on function public.update_job_status(uuid, text, jsonb, integer, text)
+  to service_role;
+-- end stamp
+
+revoke create on schema public, private from job_writer, job_gateway, job_tenant;
+revoke job_writer, job_gateway, job_tenant from current_user;
+-- end stamped part
+
+-- By hand, below it: what needs its functions.
+
+alter table public.repositories
+  add constraint repositories_git_url_is_without_credentials check (private.is_git_url(git_url));
+
+do $$
+begin
+  if to_regprocedure('cron.schedule(text, text, text)') is not null then
+    perform cron.schedule(
+      'index_jobs: retry_or_fail_stuck_jobs', '* * * * *',
+      'set role service_role; select * from public.retry_or_fail_stuck_jobs()');
+  end if;
+end;
+$$;
+
+notify pgrst, 'reload schema';
+comment on schema private is 'schema version 20261128093002';
