@@ -189,6 +189,23 @@ def test_git_reads_the_folder_that_was_checked_and_no_other(
     assert index(repository.path).paths == ["a.py"]
 
 
+def test_a_fifo_in_a_repository_holds_no_job(repository: Git, tmp_path: Path, index: Index) -> None:
+    repository.commit({"a.py": "a = 1", "b/a.py": ""})
+    # Files of the work tree are nothing that git may read, wherever the configuration says it is.
+    repository("config", "core.worktree", "..")
+    for folder in (repository.path, repository.path / "b"):
+        os.mkfifo(folder / ".gitattributes")
+    assert index(repository.path).paths == ["a.py", "b/a.py"]
+    os.mkfifo(tmp_path / "fifo")
+    repository("config", "core.attributesFile", str(tmp_path / "fifo"))
+    outcome = index(repository.path)
+    assert outcome.error == "special_file"
+    assert outcome.last["message"].endswith("Remove it.")
+    repository("config", "--unset", "core.attributesFile")
+    os.mkfifo(repository.path / ".git/refs/heads/fifo")
+    assert index(repository.path).error == "special_file"
+
+
 def test_a_repository_of_another_user_is_read(repository: Git, index: Index) -> None:
     repository.commit({"a.py": "a = 1"})
     if os.geteuid() == 0:

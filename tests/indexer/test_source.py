@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import socket
 import subprocess
 from pathlib import Path
 
@@ -283,6 +285,89 @@ def test_a_pointer_is_read_as_git_reads_it(tmp_path: Path) -> None:
     work.mkdir()
     (work / ".git").symlink_to(elsewhere)
     assert code_of(str(work), root) == "local_path_not_allowed"
+
+
+def put(kind: str, path: Path) -> None:
+    """Something at `path` that is neither a file nor a folder, or a link to such a thing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_dir():
+        shutil.rmtree(path)
+    path.unlink(missing_ok=True)
+    if kind == "fifo":
+        os.mkfifo(path)
+    elif kind == "socket":
+        here = Path.cwd()
+        os.chdir(path.parent)  # its whole path may be too long for a socket
+        with socket.socket(socket.AF_UNIX) as bound:
+            bound.bind(path.name)
+        os.chdir(here)
+    else:
+        fifo = path.with_name("a-fifo-elsewhere")
+        os.mkfifo(fifo)
+        path.symlink_to(fifo)
+
+
+@pytest.mark.parametrize("kind", ["fifo", "socket", "link"])
+@pytest.mark.parametrize(
+    "name",
+    [*READ.split(), "index", "config.worktree", "worktrees/a/gitdir", "info/attributes", "x"],
+)
+def test_what_is_neither_file_nor_folder_is_refused_wherever_git_would_open_it(
+    name: str, kind: str, tmp_path: Path
+) -> None:
+    repository = bare(tmp_path / "a")
+    put(kind, repository / name)
+    assert code_of(str(repository), tmp_path) == "special_file"
+
+
+@pytest.mark.parametrize("name", ["a/.git", "a"])
+def test_a_work_tree_whose_git_folder_is_no_folder_is_refused(name: str, tmp_path: Path) -> None:
+    put("fifo", tmp_path / name)
+    assert code_of(f"{tmp_path}/a", tmp_path) == "special_file"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[include]\n\tpath = {}/fifo\n",
+        '[include]\n\tpath = "{}/fi\\\nfo" # a comment\n',
+        '[includeIf "onbranch:none"]\n\tpath = ../b/fifo\n',
+        "[INCLUDE]\n\tPath = ../b/one\n",
+        "[include]\n\tpath = {}/fifo\n\tbroken broken\n",
+        "[core]\n\tattributesFile = {}/fifo\n",
+        "[core]\n\texcludesFile = /dev/zero\n",
+        "[include]\n\tpath = /proc/self/mountinfo\n",
+    ],
+)
+def test_no_configuration_leads_git_to_a_special_file(text: str, tmp_path: Path) -> None:
+    repository = bare(tmp_path / "a")
+    put("fifo", tmp_path / "b/fifo")
+    (tmp_path / "b/one").write_text("[include]\n\tpath = fifo\n")
+    (repository / "config").write_text(text.format(tmp_path / "b"))
+    assert code_of(str(repository), tmp_path) == "special_file"
+
+
+def test_borrowed_objects_that_are_special_are_refused(tmp_path: Path) -> None:
+    repository, lender = bare(tmp_path / "a"), bare(tmp_path / "b")
+    (repository / "objects/info/alternates").write_text(f"{lender}/objects\n")
+    source.parse(str(repository), [tmp_path])
+    put("fifo", lender / "objects/pack/pack-1.idx")
+    assert code_of(str(repository), tmp_path) == "special_file"
+
+
+def test_plain_values_and_what_git_itself_leaves_are_no_obstacle(tmp_path: Path) -> None:
+    repository = bare(tmp_path / "a")
+    put("socket", repository / "fsmonitor--daemon.ipc")
+    put("fifo", repository / "hooks/a")
+    for key, value in {
+        "core.hooksPath": "/dev/null",
+        "core.worktree": "..",
+        "core.pager": "x" * 300,
+        "user.name": "Ä B",
+        "include.path": str(repository / "config"),
+    }.items():
+        subprocess.run(["git", "-C", repository, "config", key, value], check=True)
+    source.parse(str(repository), [tmp_path])
 
 
 @pytest.mark.parametrize("name", ["missing", "folder", "file", "folder/below"])

@@ -61,7 +61,7 @@ _CONFIG = """\
 	allowFilter = true
 	allowAnySHA1InWant = true
 [remote "origin"]
-	uploadpack = GIT_ALLOW_PROTOCOL=none git upload-pack --strict
+	uploadpack = GIT_WORK_TREE=. GIT_ALLOW_PROTOCOL=none git upload-pack --strict
 """
 # What git gets of the environment: where it is, and whose certificates it trusts.
 INHERITED = ("PATH", "GIT_SSL_CAINFO")

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import re
+import stat
+import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
@@ -27,6 +29,12 @@ _REF_BYTES = 1024
 _BAD_REF = re.compile(
     r"""^-|^@$|^[/.]|[/.]$|/\.|//|\.\.|@\{|\.lock(?:/|$)|[\x00-\x20\x7f~^:?*\[\\]""", re.ASCII
 )
+
+_CONFIGS = ("config", "config.worktree")
+_CONFIG_FILES = 100
+_NOTHING = Path(os.devnull)
+# Where files are as plain as any other by their mode, and may still wait without end.
+_KERNELS = {("proc",), ("sys",), ("dev",)}
 
 
 @dataclass(frozen=True)
@@ -145,11 +153,17 @@ def _local(path: str, local_roots: Sequence[Path]) -> Source:
     try:
         # Each before what it leads to: nothing is told about folders outside the roots, not even
         # that they exist.
-        if not all(_allowed(each, local_roots) for each in (folder, folder / ".git")):
-            raise _outside("The path")
+        for each in (folder, folder / ".git"):
+            if not _allowed(each, local_roots):
+                raise _outside("The path")
+            _refuse_special(each)
         git_dir = _git_dir(folder.resolve())
-        if not all(_allowed(each, local_roots) for each in _led_to(git_dir)):
-            raise _outside("A folder or file that the repository refers to")
+        for each in _led_to(git_dir):
+            if not _allowed(each, local_roots):
+                raise _outside("A folder or file that the repository refers to")
+            _refuse_special(each)
+        for each in _configured(git_dir):
+            _refuse_special(each)
         return Source(str(git_dir), "file")
     # A loop of symlinks is a RuntimeError, a path with a NUL a ValueError.
     except (OSError, RuntimeError, ValueError):
@@ -174,6 +188,25 @@ def _outside(what: str) -> IndexingError:
     )
 
 
+def _refuse_special(path: Path) -> None:
+    """Raises IndexingError special_file where opening or reading `path` could wait without end.
+
+    That is a FIFO, a socket, a device and whatever the kernel writes; a missing file is none.
+    """
+    try:
+        real = path.resolve()
+        mode = real.stat().st_mode
+    except (OSError, RuntimeError):  # nothing there, or nothing that git could open
+        return
+    plain = stat.S_ISREG(mode) or stat.S_ISDIR(mode)
+    if real != _NOTHING and (not plain or real.parts[1:2] in _KERNELS):
+        raise IndexingError(
+            "special_file",
+            "The repository holds, or its configuration names, something that is neither a file"
+            " nor a folder, such as a FIFO or a device. Remove it.",
+        )
+
+
 def _git_dir(path: Path) -> Path:
     """The git folder at `path`: a bare repository or a work tree, never a folder below one."""
     dot_git = path / ".git"
@@ -188,7 +221,7 @@ def _git_dir(path: Path) -> Path:
 
 
 def _led_to(git_dir: Path) -> Iterator[Path]:
-    """Where git may be led that reads a repository: each folder below, and the end of each symlink.
+    """Where git may be led that reads a repository: all below that is no plain file.
 
     Nothing is read of a path before the next one is asked for. Raises IndexingError
     repository_not_found when this is none.
@@ -199,7 +232,11 @@ def _led_to(git_dir: Path) -> Iterator[Path]:
     yield from (common, head, objects)
     if not (head.is_file() and objects.is_dir()):
         raise _not_found()
-    hooks = {git_dir / "hooks", common.resolve() / "hooks"}  # which nobody reads or runs
+    unread = {  # what nobody opens
+        git_dir / "hooks",
+        common.resolve() / "hooks",
+        git_dir / "fsmonitor--daemon.ipc",
+    }
     waiting, seen = [common, git_dir], set[Path]()
     while waiting:
         path = waiting.pop().resolve()
@@ -210,8 +247,8 @@ def _led_to(git_dir: Path) -> Iterator[Path]:
         if path.is_dir():
             waiting += _alternates(path)
             with os.scandir(path) as entries:
-                found = {Path(entry) for entry in entries if entry.is_symlink() or entry.is_dir()}
-            waiting += found - hooks
+                found = {Path(each) for each in entries if not each.is_file(follow_symlinks=False)}
+            waiting += found - unread
 
 
 def _alternates(objects: Path) -> Iterator[Path]:
@@ -225,6 +262,46 @@ def _alternates(objects: Path) -> Iterator[Path]:
         if line and not line.startswith("#"):
             # As git does: .. takes the name before it away, even of a symlink.
             yield Path(os.path.normpath(objects / line))
+
+
+def _configured(git_dir: Path) -> Iterator[Path]:
+    """Each path that the configuration may name, and each file it includes.
+
+    No file is opened before the next path is asked for.
+    """
+    common = git_dir / _pointer(git_dir / "commondir")
+    waiting = [folder / name for folder in (common, git_dir) for name in _CONFIGS]
+    seen = set[Path]()
+    while waiting:
+        config = waiting.pop().resolve()
+        if config in seen or not config.is_file():
+            continue
+        seen.add(config)
+        if len(seen) > _CONFIG_FILES:
+            raise _not_found()
+        for key, value in _settings(config):
+            named = Path(os.path.expanduser(value))  # noqa: PTH111
+            paths = [folder / named for folder in (config.parent, git_dir)]
+            yield from paths
+            if key.startswith("include") and key.endswith(".path"):
+                waiting += paths
+
+
+def _settings(config: Path) -> Iterator[tuple[str, str]]:
+    """The keys and values of a file of git's configuration, up to its first error."""
+    done = subprocess.run(
+        ["git", "config", "--file", str(config), "--no-includes", "--null", "--list"],
+        env={name: os.environ[name] for name in ("PATH",) if name in os.environ}
+        | {"GIT_DIR": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        check=False,
+    )
+    for setting in map(os.fsdecode, done.stdout.split(b"\0")):
+        key, separator, value = setting.partition("\n")
+        if separator and value and len(value) < os.pathconf("/", "PC_PATH_MAX"):
+            yield key, value
 
 
 def _pointer(path: Path) -> str:
