@@ -85,6 +85,13 @@ class Outcome:
         return _rows(self.last["symbols"])
 
     @property
+    def skipped(self) -> dict[str | None, str | None]:
+        """The reasons by path."""
+        rows = _rows(self.last["skipped"])
+        assert len({path for path, _ in rows}) == len(rows)
+        return dict((path, reason) for path, reason in rows)  # noqa: C402
+
+    @property
     def paths(self) -> list[str | None]:
         return [row[1] for row in self.files]
 

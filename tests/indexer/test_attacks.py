@@ -253,6 +253,7 @@ def test_the_host_leaves_no_file_outside_the_scratch_folder(
         "repository.git",
         "files.copy",
         "gone.copy",
+        "skipped.copy",
         "symbols.copy",
     }
 

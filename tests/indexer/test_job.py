@@ -252,7 +252,26 @@ def test_what_is_left_out_is_counted_by_reason(
         "symlink": 1,
         "vendored": 2,
     }
+    assert outcome.skipped == {
+        "binary.py": "binary",
+        "d.min.js": "minified",
+        "dist/c.js": "generated",
+        "large.py": "oversized",
+        "link.py": "symlink",
+        "node_modules/a.js": "vendored",
+        "sub": "submodule",
+        "vendor/b.go": "vendored",
+    }
     assert "root:" not in Path(outcome.last["files"]).read_text()
+
+
+def test_the_first_ten_thousand_skipped_files_are_listed_and_all_are_counted(
+    repository: Git, index: Index
+) -> None:
+    repository.commit({f"node_modules/{n // 1000}/{n}.js": "" for n in range(10_010)})
+    outcome = index(repository.path)
+    assert outcome.stats["skipped"] == {"vendored": 10_010}
+    assert len(outcome.skipped) == 10_000
 
 
 def test_odd_paths_and_names_reach_postgres_whole(
@@ -298,6 +317,7 @@ def test_odd_paths_and_names_reach_postgres_whole(
         "quoted.js",
     }
     assert outcome.stats["skipped"] == {"duplicate_path": 1}
+    assert outcome.skipped == {"caf\\xe9.py": "duplicate_path"}
     assert counts == (outcome.stats["files_indexed"], outcome.stats["symbols_extracted"])
 
 
@@ -316,7 +336,10 @@ def test_a_path_that_no_index_holds_is_left_out(repository: Git, index: Index) -
         folder = tree(repository, ("040000", folder, b"x" * 250))
     commit = repository("commit-tree", "-m", "deep", folder)
     repository("update-ref", "refs/heads/main", commit)
-    assert index(repository.path).stats["skipped"] == {"path_too_long": 1}
+    outcome = index(repository.path)
+    assert outcome.stats["skipped"] == {"path_too_long": 1}
+    [path] = outcome.skipped
+    assert len(str(path)) == 2000
 
 
 def test_a_tree_that_unfolds_without_end_is_stopped(repository: Git, index: Index) -> None:

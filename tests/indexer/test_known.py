@@ -74,6 +74,12 @@ def test_only_what_changed_is_told_and_the_figures_are_of_the_whole(
     changed = ("changed.py", "removed.py", "moved.py", "linked.py", "generated.py")
     assert gone(second) == {numbers[path] for path in changed}
     assert second.stats == whole.stats | {"files_unchanged": 3}
+    assert second.skipped == whole.skipped
+    assert whole.skipped == {
+        "generated.py": "generated",
+        "linked.py": "symlink",
+        "node_modules/a.js": "vendored",
+    }
     assert gone(whole) == set()
 
 

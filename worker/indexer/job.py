@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing, contextmanager
 from itertools import islice
+from pathlib import Path
 from typing import NamedTuple
 
 from worker.indexer import address, copy_text, languages, source
@@ -29,6 +30,8 @@ _BATCH_FILES = 64
 _BATCH_BYTES = 512 * 1024
 # Postgres refuses an index entry of more than a third of a page, and paths are indexed.
 _PATH_BYTES = 2000
+# How many skipped files are listed; all are counted.
+_SKIPPED_LISTED = 10_000
 _PROGRESS_SECONDS = 0.5
 
 
@@ -52,14 +55,12 @@ def run(request: Request, emit: Callable[[Progress], None]) -> Result | Unchange
         total = phase.total = phase.done
     with (
         _Phase("symbols", emit, total) as phase,
-        Writer(request.scratch / "files.copy") as files,
-        Writer(request.scratch / "symbols.copy") as symbols,
-        Writer(request.scratch / "gone.copy") as gone,
+        _Tables.open(request.scratch) as tables,
         closing(Parsers(limits)) as parsers,
         closing(repository.blobs()) as blobs,
     ):
         tree = repository.tree(commit, sizes=True)
-        rows = _Rows(request, files, symbols, gone, parsers)
+        rows = _Rows(request, tables, parsers)
         for entry, content in _contents(rows, tree, blobs):
             rows.add(entry, content)
             phase.reached(rows.done)
@@ -69,9 +70,10 @@ def run(request: Request, emit: Callable[[Progress], None]) -> Result | Unchange
         "event": "result",
         "commit_sha": commit,
         "stats": stats,
-        "files": str(files.path),
-        "symbols": str(symbols.path),
-        "gone": str(gone.path),
+        "files": str(tables.files.path),
+        "symbols": str(tables.symbols.path),
+        "gone": str(tables.gone.path),
+        "skipped": str(tables.skipped.path),
     }
 
 
@@ -128,20 +130,32 @@ def _known(known: Known | None) -> dict[str, _Known]:
     }
 
 
+class _Tables(NamedTuple):
+    """The rows that a job leaves."""
+
+    files: Writer
+    symbols: Writer
+    gone: Writer
+    skipped: Writer
+
+    @classmethod
+    @contextmanager
+    def open(cls, folder: Path) -> Iterator[_Tables]:
+        with ExitStack() as stack:
+            yield cls(*(stack.enter_context(Writer(folder / f"{n}.copy")) for n in cls._fields))
+
+
 class _Rows:
     """Decides on each file and writes its rows."""
 
-    def __init__(
-        self, request: Request, files: Writer, symbols: Writer, gone: Writer, parsers: Parsers
-    ) -> None:
+    def __init__(self, request: Request, tables: _Tables, parsers: Parsers) -> None:
         self._seen = 0
         self._limits = request.limits
         self._known = _known(request.known)
-        self._files = files
-        self._symbols = symbols
-        self._gone = gone
+        self._tables = tables
         self._parsers = parsers
         self._skipped: Counter[str] = Counter()
+        self._skipped_paths: set[int] = set()
         self._languages: Counter[str] = Counter()
         self._bytes = 0
         self._numbered = 0
@@ -177,10 +191,18 @@ class _Rows:
         if reason is None and hash(path) in self._paths:
             reason = "duplicate_path"
         if reason:
-            self._skipped[reason] += 1
+            self._skip(path, reason)
             return False
         self._paths.add(hash(path))
         return not self._keep(path, entry.oid)
+
+    def _skip(self, path: str, reason: languages.Reason) -> None:
+        """Counts a file that is left out, and lists it unless its name stands there."""
+        self._skipped[reason] += 1
+        listed = path.encode()[:_PATH_BYTES].decode(errors="ignore")
+        if len(self._skipped_paths) < _SKIPPED_LISTED and hash(listed) not in self._skipped_paths:
+            self._skipped_paths.add(hash(listed))
+            self._tables.skipped.write(listed, reason)
 
     def _keep(self, path: str, oid: str) -> bool:
         known = self._known.get(path)
@@ -198,13 +220,13 @@ class _Rows:
         path = _text(entry.path)
         language = languages.language_of(path, content)
         if reason := languages.skip_by_content(language, content):
-            self._skipped[reason] += 1
+            self._skip(path, reason)
             return
         self._count(language, len(content))
         self._numbered += 1
         row = _Row(self._numbered, path, language, len(content), entry.oid)
         if language not in languages.GRAMMARS:
-            self._files.write(*row, 0)
+            self._tables.files.write(*row, 0)
             return
         self._batch.append((row, Source(row.file_no, language, content)))
         self._batch_bytes += len(content)
@@ -226,11 +248,11 @@ class _Rows:
         while not self._parsers.empty:
             self._take()
         for known in self._known.values():
-            self._gone.write(known.id)
+            self._tables.gone.write(known.id)
         return {
-            "files_indexed": self._kept + self._files.rows,
+            "files_indexed": self._kept + self._tables.files.rows,
             "files_unchanged": self._kept,
-            "symbols_extracted": self._kept_symbols + self._symbols.rows,
+            "symbols_extracted": self._kept_symbols + self._tables.symbols.rows,
             "files_skipped": self._skipped.total(),
             "bytes": self._bytes,
             "languages": dict(sorted(self._languages.items())),
@@ -255,16 +277,16 @@ class _Rows:
         while self._given and self._given[0].file_no in self._parsed:
             row = self._given.popleft()
             rows = self._parsed.pop(row.file_no)
-            self._files.write(*row, rows and rows.number)
+            self._tables.files.write(*row, rows and rows.number)
             if rows is None:
                 self._unparsed += 1
             else:
                 found.append(rows)
-        self._files.flush()
+        self._tables.files.flush()
         for rows in found:
-            self._symbols.add(rows.lines, rows.number)
-        self._symbols.flush()
-        if self._kept_symbols + self._symbols.rows > self._limits.symbols:
+            self._tables.symbols.add(rows.lines, rows.number)
+        self._tables.symbols.flush()
+        if self._kept_symbols + self._tables.symbols.rows > self._limits.symbols:
             raise IndexingError(
                 "too_many_symbols",
                 f"The repository has more than {self._limits.symbols} symbols.",

@@ -142,7 +142,11 @@ class Progress(TypedDict):
 
 
 class Result(TypedDict):
-    """`files` and `symbols` hold new rows, `gone` the ids of known rows that hold no longer."""
+    """`files` and `symbols` hold new rows, `gone` the ids of known rows that hold no longer.
+
+    `skipped` has the path and the reason of each file left out, the first 10,000 of them: those of
+    the whole tree, which replace what an earlier index left.
+    """
 
     event: Literal["result"]
     commit_sha: str
@@ -150,6 +154,7 @@ class Result(TypedDict):
     files: str
     symbols: str
     gone: str
+    skipped: str
 
 
 class Unchanged(TypedDict):
