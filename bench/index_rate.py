@@ -36,6 +36,8 @@ import psycopg
 from tree_sitter import QueryCursor
 
 from cli.dev import stack
+from cli.dev.options import Options
+from cli.dev.people import ALICE
 from tests.support import trees
 from tests.support.repositories import commit
 from worker import runner
@@ -61,7 +63,7 @@ def main() -> None:
         folder.chmod(0o755)
         tree = trees.repository(folder / "tree", trees.large(), arguments.files)
         commit(folder / "tiny", {"a.py": "def f(): ...\n"})
-        with stack.up(stack.Options(run_dir=folder / "run")) as up:
+        with stack.up(Options(run_dir=folder / "run")) as up:
             figures = asyncio.run(measure(tree, folder, up, arguments.rounds))
     print(json.dumps(figures, indent=2))
     if arguments.files is None and (
@@ -139,7 +141,7 @@ async def index(tree: Path, connection: psycopg.Connection[Any]) -> dict[str, An
     connection.execute(
         "insert into public.repositories (full_name, git_url, owner_user_id)"
         " values (%s, %s, %s) on conflict do nothing",
-        (f"bench/{tree.name}", str(tree), stack.ALICE.id),
+        (f"bench/{tree.name}", str(tree), ALICE.id),
     )
     [(job_id,)] = connection.execute(
         "select j.id from public.repositories as r,"

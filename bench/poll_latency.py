@@ -62,7 +62,7 @@ def served(folder: Path, jobs: int) -> Iterator[tuple[str, str]]:
     environment = {"PATH": os.environ["PATH"], "RUN_DIR": str(run_dir), "PORT": "0"}
     environment |= {"RUNNER_CONCURRENCY": str(jobs)}
     process = subprocess.Popen(
-        [sys.executable, "-c", "from api.cli import main; main()", "serve"],
+        [sys.executable, "-c", "from cli.main import main; main()", "serve"],
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

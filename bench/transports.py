@@ -23,6 +23,7 @@ from api.rpc.database import DatabaseRpc
 from api.rpc.supabase import SupabaseRpc
 from api.settings import Settings
 from cli.dev import stack
+from cli.dev.logins import ensure_login
 from db.local.postgres import temporary
 from tests.support import postgrest
 
@@ -40,7 +41,7 @@ def places() -> Iterator[tuple[str, str, str, str]]:
         stack.prepare(stack.Database(server.url(), server))
         user = str(uuid4())
         with psycopg.connect(server.url(), autocommit=True) as connection:
-            login = stack.ensure_login(
+            login = ensure_login(
                 connection, server.url(), "index_jobs_api", "job_http", "a password"
             )
             connection.execute("insert into auth.users (id) values (%s)", (user,))

@@ -17,10 +17,16 @@ import httpx
 
 from api.schema import UNFINISHED, IndexJob, IndexResponse
 from api.settings import is_loopback
+from cli.exits import Exit
 
-FAILED, USAGE, NOT_FOUND, NO_ACCESS, UNREACHABLE, QUOTA = 1, 2, 3, 4, 5, 6
-
-_EXIT_CODES = {400: USAGE, 401: NO_ACCESS, 403: NO_ACCESS, 404: NOT_FOUND, 422: USAGE, 429: QUOTA}
+_EXIT_CODES = {
+    400: Exit.USAGE,
+    401: Exit.NO_ACCESS,
+    403: Exit.NO_ACCESS,
+    404: Exit.NOT_FOUND,
+    422: Exit.USAGE,
+    429: Exit.QUOTA,
+}
 _OUTAGE_SECONDS = 60.0
 _SHORT_WAIT = 30.0
 _SCARCE_REQUESTS = 20
@@ -37,7 +43,7 @@ class ApiError(Exception):
         self,
         message: str,
         *,
-        exit_code: int,
+        exit_code: Exit,
         code: str = "",
         field: str = "",
         retry_after: float = 0.0,
@@ -94,8 +100,8 @@ class Client:
         except (httpx.InvalidURL, UnicodeEncodeError):
             raise ApiError(
                 f"API_URL or API_KEY is not usable: {self._url!r} must be like "
-                "http://127.0.0.1:54321, the key plain ASCII",
-                exit_code=USAGE,
+                "http://127.0.0.1:8321, the key plain ASCII",
+                exit_code=Exit.USAGE,
             ) from None
 
     def __enter__(self) -> Self:
@@ -150,7 +156,7 @@ class Client:
         if not isinstance(record, dict) or member not in record:
             raise ApiError(
                 f"What answers at {self._url} is not this API: is API_URL right?",
-                exit_code=FAILED,
+                exit_code=Exit.FAILED,
             )
         return record
 
@@ -173,12 +179,12 @@ class Client:
                 return response
             except ApiError as error:
                 seconds = max(1.0, error.retry_after)
-                if error.exit_code == QUOTA:
+                if error.exit_code == Exit.QUOTA:
                     worth_it = for_ever or error.retry_after <= _SHORT_WAIT
                     going_on = f"Going on in {_span(seconds)}."
                 else:
                     left = gives_up - time.monotonic()
-                    worth_it = error.exit_code == UNREACHABLE and for_ever and left > 0
+                    worth_it = error.exit_code == Exit.UNREACHABLE and for_ever and left > 0
                     going_on = f"Trying on for up to {_span(left)}."
                 if not worth_it:
                     raise
@@ -192,21 +198,21 @@ class Client:
             response = self._http.request(method, path, **arguments)
         except (httpx.UnsupportedProtocol, httpx.InvalidURL):
             raise ApiError(
-                f"API_URL is no address: {self._url!r} must be like http://127.0.0.1:54321",
-                exit_code=USAGE,
+                f"API_URL is no address: {self._url!r} must be like http://127.0.0.1:8321",
+                exit_code=Exit.USAGE,
             ) from None
         except (httpx.LocalProtocolError, UnicodeEncodeError):
             raise ApiError(
                 "The API key or an argument has a character that cannot be sent: "
                 "keys are of visible ASCII characters, all else is UTF-8.",
-                exit_code=USAGE,
+                exit_code=Exit.USAGE,
             ) from None
         except httpx.TransportError as error:
             reason = "does not answer in time" if isinstance(error, httpx.TimeoutException) else ""
             raise ApiError(
                 f"The API at {self._url} {reason or 'cannot be reached'}: is it running "
                 "(make serve), and is API_URL right?",
-                exit_code=UNREACHABLE,
+                exit_code=Exit.UNREACHABLE,
             ) from None
         if response.is_success:
             return response
@@ -227,7 +233,7 @@ def _refusal(response: httpx.Response) -> ApiError:
     status = response.status_code
     return ApiError(
         " ".join(str(word) for word in words if word),
-        exit_code=_EXIT_CODES.get(status, UNREACHABLE if status >= 500 else FAILED),
+        exit_code=_EXIT_CODES.get(status, Exit.UNREACHABLE if status >= 500 else Exit.FAILED),
         code=str(code),
         field=str(field or ""),
         retry_after=_number(response, "Retry-After"),

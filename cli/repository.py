@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from cli.dev.stack import StackError
+from cli.errors import CommandError
 
 
-def folder(text: str) -> Path | None:
+def folder_of(text: str) -> Path | None:
     """The real path of a folder that is typed, or None for what is no folder here.
 
-    Raises StackError for a file, and for a folder inside of a repository, which is none itself.
+    Raises CommandError for a file, and for a folder inside of a repository, which is none itself.
     """
     try:
         path = Path(text).expanduser()
@@ -21,13 +21,13 @@ def folder(text: str) -> Path | None:
     except (OSError, RuntimeError):  # a name too long, links in a circle, no such user's home
         return None
     if is_file:
-        raise StackError(f"{text} is a file: name the folder of its repository")
+        raise CommandError(f"{text} is a file: name the folder of its repository")
     if not is_folder:
         return None
     if not _is_repository(real):
         for above in real.parents:
             if _is_repository(above):
-                raise StackError(
+                raise CommandError(
                     f"{real} is a folder inside of the repository {above}: name that one, "
                     "for repositories are indexed as a whole"
                 )

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.text import Text
 
 from api.schema import IndexJob
-from cli.dev.stack import near
 
 _LINE_SECONDS = 1.0
 
@@ -55,13 +52,6 @@ class Terminal:
         )
         with Progress(*columns, console=self._console, transient=True) as bar:
             yield JobView(self, bar)
-
-
-def program() -> str:
-    """What to type here to get this command line: its name, or its path when PATH lacks it."""
-    script = Path(sys.executable).with_name("index-jobs")
-    found = shutil.which(script.name)
-    return script.name if found and Path(found) == script else near(script)
 
 
 class JobView:

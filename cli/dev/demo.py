@@ -16,13 +16,16 @@ from rich.console import Console
 
 from api.schema import UNFINISHED, IndexJob
 from api.settings import Settings
-from cli import repository as repositories
 from cli.client import ApiError, Client, Created
-from cli.dev import stack
-from cli.dev.serve import NAME as SERVE
-from cli.dev.serve import in_background, listen, make_app, on_stack
-from cli.dev.stack import BOB, CAROL, OccupiedError, Options, StackError
-from cli.terminal import Terminal, program, summary
+from cli.connection import Connection, as_role, connect
+from cli.dev import serve, stack
+from cli.dev.occupation import OccupiedError, occupy
+from cli.dev.options import Options
+from cli.dev.people import BOB, CAROL
+from cli.errors import CommandError
+from cli.paths import program
+from cli.repository import folder_of, is_path, local_name
+from cli.terminal import Terminal, summary
 
 NAME = "make demo"
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -45,7 +48,7 @@ class Place:
 def demo(repository: str | None, settings: Settings, options: Options, terminal: Terminal) -> None:
     """Indexes `repository`, or this checkout; prints the job's record on stdout when it is done.
 
-    Raises StackError (or ApiError, PostgresError, MigrationError) when anything is not as it
+    Raises CommandError (or ApiError, PostgresError, MigrationError) when anything is not as it
     should be; each is a sentence.
     """
     request = request_for(repository)
@@ -57,25 +60,25 @@ def demo(repository: str | None, settings: Settings, options: Options, terminal:
         terminal.say(f"  {summary(record)}", "bold")
         Console(highlight=False, soft_wrap=True).print_json(json.dumps(record), highlight=True)
         if record["status"] != "completed":
-            raise StackError(f"the job {record['status']}: {record['error_message']}")
+            raise CommandError(f"the job {record['status']}: {record['error_message']}")
         _check_rows(place, record, terminal)
         _check_isolation(place, record, terminal)
         terminal.say(f"  next: {place.note}{program()} --help · docs/http.md")
 
 
 def request_for(repository: str | None) -> dict[str, str]:
-    """The body of POST /index. Raises StackError when there is nothing to index."""
+    """The body of POST /index. Raises CommandError when there is nothing to index."""
     if repository is None:
         if not (CHECKOUT / ".git").exists():
-            raise StackError(f"{CHECKOUT} is not a git checkout (it has no .git): {_ADVICE}")
+            raise CommandError(f"{CHECKOUT} is not a git checkout (it has no .git): {_ADVICE}")
         return _local_request(CHECKOUT, "local/this-project")
-    folder = repositories.folder(repository)
+    folder = folder_of(repository)
     if folder is not None:
-        return _local_request(folder, repositories.local_name(folder))
+        return _local_request(folder, local_name(folder))
     is_name = re.fullmatch(r"[\w.-]+/[\w.-]+", repository, re.ASCII)
-    if repository.startswith("https://") or (is_name and not repositories.is_path(repository)):
+    if repository.startswith("https://") or (is_name and not is_path(repository)):
         return {"repository": repository}
-    raise StackError(
+    raise CommandError(
         f"REPO={_shown(repository)} is neither a folder nor a repository's address: {_ADVICE}"
     )
 
@@ -87,10 +90,10 @@ def _shown(repository: str) -> str:
 
 def _local_request(path: Path, name: str) -> dict[str, str]:
     if _git(path, "rev-parse", "--git-dir") is None:
-        raise StackError(f"{path} is no git repository (there is no .git): {_ADVICE}")
+        raise CommandError(f"{path} is no git repository (there is no .git): {_ADVICE}")
     commit = _git(path, "rev-parse", "--verify", "--quiet", "HEAD^{commit}")
     if commit is None:
-        raise StackError(f"{path} has no commit yet: commit something, or {_ADVICE}")
+        raise CommandError(f"{path} has no commit yet: commit something, or {_ADVICE}")
     request = {"repository": name, "localPath": str(path)}
     branch = _git(path, "symbolic-ref", "--quiet", "--short", "HEAD")
     return request | ({"ref": branch} if branch else {"commit_sha": commit})
@@ -102,7 +105,7 @@ def _git(path: Path, *arguments: str) -> str | None:
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     except FileNotFoundError:
-        raise StackError("git is not installed; install it (apt install git, say)") from None
+        raise CommandError("git is not installed; install it (apt install git, say)") from None
     return done.stdout.strip() if done.returncode == 0 else None
 
 
@@ -113,22 +116,22 @@ def _place(settings: Settings, options: Options, terminal: Terminal) -> Iterator
     if running is not None:
         with stack.database(options, step=terminal.step) as base:
             parts = stack.furnish(base, options, step=terminal.step)
-            terminal.step(f"API of {SERVE} at {running}")
+            terminal.step(f"API of {serve.NAME} at {running}")
             keys = parts.api_keys
             yield Place(running, base.url, keys[CAROL.name], keys[BOB.name], "")
         return
+    settings = settings.model_copy(update={"host": "127.0.0.1", "runner_grace_seconds": 0})
     with (
-        stack.occupy(options, NAME) as ready,
-        listen("127.0.0.1", settings.port, fixed=False) as listener,
+        occupy(options, NAME) as ready,
+        serve.listen_as_set(settings, terminal) as listener,
         stack.up(options, step=terminal.step) as parts,
+        serve.in_background(serve.make_app(serve.on_stack(settings, parts)), listener) as url,
     ):
-        settings = settings.model_copy(update={"host": "127.0.0.1", "runner_grace_seconds": 0})
-        with in_background(make_app(on_stack(settings, parts)), listener) as url:
-            ready(url)
-            terminal.step(f"API at {url}")
-            keys = parts.api_keys
-            note = f"{SERVE} · "
-            yield Place(url, parts.database.url, keys[CAROL.name], keys[BOB.name], note)
+        ready(url)
+        terminal.step(f"API at {url}")
+        keys = parts.api_keys
+        note = f"{serve.NAME} · "
+        yield Place(url, parts.database.url, keys[CAROL.name], keys[BOB.name], note)
 
 
 def _running(options: Options) -> str | None:
@@ -136,13 +139,13 @@ def _running(options: Options) -> str | None:
     deadline = time.monotonic() + stack.PATIENCE
     while True:
         try:
-            with stack.occupy(options, NAME):
+            with occupy(options, NAME):
                 return None
         except OccupiedError as error:
             occupant = error.occupant
-            if occupant.what == SERVE and occupant.api_url:
+            if occupant.what == serve.NAME and occupant.api_url:
                 return occupant.api_url
-            if occupant.what != SERVE or time.monotonic() > deadline:
+            if occupant.what != serve.NAME or time.monotonic() > deadline:
                 raise
             time.sleep(0.1)
 
@@ -177,15 +180,45 @@ def _follow(carol: Client, job_id: str, terminal: Terminal) -> IndexJob:
     return job
 
 
+@dataclass(frozen=True)
+class _IndexRows:
+    """What the tables hold of a repository, and what its last completed job said of that."""
+
+    files: int
+    symbols: int
+    said_files: int
+    said_symbols: int
+    job_id: str
+
+
+_INDEX_ROWS = """
+select
+  (select count(*) from public.indexed_files as f where f.repository_id = %(repository)s),
+  (select count(*) from public.symbols as s where s.repository_id = %(repository)s),
+  (j.stats ->> 'files_indexed')::bigint, (j.stats ->> 'symbols_extracted')::bigint, j.id::text
+from public.index_jobs as j
+where j.repository_id = %(repository)s and j.status = 'completed'
+order by j.completed_at desc
+limit 1
+"""
+
+
+def _count_index_rows(connection: Connection, repository_id: str) -> _IndexRows | None:
+    """In one snapshot; None when no job of the repository has completed."""
+    with as_role(connection, "service_role"):
+        row = connection.execute(_INDEX_ROWS, {"repository": repository_id}).fetchone()
+    return None if row is None else _IndexRows(*row)
+
+
 def _check_rows(place: Place, job: IndexJob, terminal: Terminal) -> None:
     """The figures of the record against the rows of the tables."""
-    with stack.connect(place.database_url) as connection:
-        rows = stack.count_index_rows(connection, job["repository_id"])
+    with connect(place.database_url) as connection:
+        rows = _count_index_rows(connection, job["repository_id"])
     if rows is None:
-        raise StackError(f"the tables know nothing of job {job['id']}")
+        raise CommandError(f"the tables know nothing of job {job['id']}")
     last, counted = rows.job_id, f"{rows.files:,} indexed_files, {rows.symbols:,} symbols"
     if (rows.files, rows.symbols) != (rows.said_files, rows.said_symbols):
-        raise StackError(
+        raise CommandError(
             f"the tables have {counted}, but job {last} says"
             f" {rows.said_files:,} and {rows.said_symbols:,}"
         )
@@ -203,4 +236,4 @@ def _check_isolation(place: Place, job: IndexJob, terminal: Terminal) -> None:
                 terminal.step("bob asks for the same job: 404 Not Found")
                 return
             raise
-    raise StackError("bob sees carol's job: row-level security is broken")
+    raise CommandError("bob sees carol's job: row-level security is broken")

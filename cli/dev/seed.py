@@ -19,21 +19,11 @@ from uuid import NAMESPACE_URL, uuid5
 
 from psycopg.types.json import Jsonb
 
-from cli.dev.stack import (
-    Connection,
-    Database,
-    Options,
-    Person,
-    Secrets,
-    as_role,
-    as_user,
-    connect,
-    ensure_person,
-)
-
-DORA = Person("dora", "d04a0000-0000-4000-8000-000000000011", "free")
-EMIL = Person("emil", "e3110000-0000-4000-8000-000000000012", "solo")
-FAY = Person("fay", "fa900000-0000-4000-8000-000000000013", "team")
+from cli.connection import Connection, as_role, as_user, connect
+from cli.dev.options import Options
+from cli.dev.people import DORA, EMIL, FAY, Person, ensure_person
+from cli.dev.secrets import Secrets
+from cli.dev.stack import Database
 
 COMPLETED = (  # owner, repository, hours ago
     (DORA, "dora/notes", 200),
@@ -131,7 +121,7 @@ class Seeded:
 
 
 def seed(base: Database, options: Options) -> Seeded:
-    """Puts the data into a database that is migrated. Raises StackError."""
+    """Puts the data into a database that is migrated. Raises CommandError."""
     kept = Secrets(options.run_dir)
     now = datetime.now(UTC)
     new = 0

@@ -21,9 +21,14 @@ from starlette.applications import Starlette
 from api.app import create_app
 from api.protocol import BoundedProtocol
 from api.settings import SettingError, Settings, is_loopback, or_exit, read
+from cli.connection import connect
 from cli.dev import stack
-from cli.dev.stack import Options, Stack, StackError
-from cli.terminal import Terminal, program
+from cli.dev.occupation import occupy, occupy_run_dir
+from cli.dev.options import Options
+from cli.dev.stack import Stack
+from cli.errors import CommandError
+from cli.paths import near, program
+from cli.terminal import Terminal
 from db.tools import doctor
 from worker.indexer.protocol import Limits
 from worker.runner import Runner
@@ -40,15 +45,14 @@ def serve(settings: Settings, options: Options, terminal: Terminal) -> None:
 
     A SIGINT before it answers is a KeyboardInterrupt, a SIGTERM always a SystemExit 0.
 
-    Raises StackError, PostgresError or MigrationError; each is a sentence.
+    Raises CommandError, PostgresError or MigrationError; each is a sentence.
     """
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
-    fixed = "port" in settings.model_fields_set
     with (
-        stack.occupy_run_dir(options, NAME) as announce,
-        stack.occupy(options, NAME) as ready,
+        occupy_run_dir(options, NAME) as announce,
+        occupy(options, NAME) as ready,
     ):
-        listener = listen(settings.host, settings.port, fixed=fixed)
+        listener = listen_as_set(settings, terminal)
         with listener, stack.up(options, step=terminal.step) as parts:
             if settings.api_database_url:
                 _warn_of_powers(settings.api_database_url, terminal)
@@ -68,7 +72,7 @@ def serve(settings: Settings, options: Options, terminal: Terminal) -> None:
 
 
 def _warn_of_powers(url: str, terminal: Terminal) -> None:
-    with stack.connect(url, "API_DATABASE_URL") as connection:
+    with connect(url, "API_DATABASE_URL") as connection:
         found = doctor.excess(connection)
     if found:
         terminal.say(f"  warning: the login {found.object} {found.problem}", "yellow")
@@ -76,12 +80,9 @@ def _warn_of_powers(url: str, terminal: Terminal) -> None:
 
 
 def _tell(terminal: Terminal, settings: Settings, url: str, dev_env: Path) -> None:
-    wanted, port = settings.port, int(url.rpartition(":")[2])
-    taken = wanted not in {0, port}
-    other = f"   (port {wanted} is taken; PORT= names another)" if taken else ""
-    terminal.step(f"API at {url}{other}")
+    terminal.step(f"API at {url}")
     terminal.say("")
-    terminal.say(f"  keys and addresses   source {stack.near(dev_env)}")
+    terminal.say(f"  keys and addresses   source {near(dev_env)}")
     terminal.say(f"  local paths          {_roots(settings)}")
     terminal.say("  docs                 docs/http.md")
     terminal.say(f"  next                 {program()} index . --watch · make demo · make psql")
@@ -187,10 +188,10 @@ class Server(uvicorn.Server):
 
 
 def run(server: Server, listener: socket.socket) -> None:
-    """Serves until a signal comes. Raises StackError when it does not get that far."""
+    """Serves until a signal comes. Raises CommandError when it does not get that far."""
     server.run(sockets=[listener])
     if not server.started:
-        raise StackError(_NOT_STARTED)
+        raise CommandError(_NOT_STARTED)
 
 
 @contextmanager
@@ -210,15 +211,28 @@ def in_background(app: Starlette, listener: socket.socket) -> Iterator[str]:
     try:
         answers.wait()
         if not server.started:
-            raise StackError(_NOT_STARTED)
+            raise CommandError(_NOT_STARTED)
         yield address(listener)
     finally:
         server.should_exit = True
         thread.join()
 
 
+def listen_as_set(settings: Settings, terminal: Terminal) -> socket.socket:
+    """A listening socket on PORT; when that is not set, on the usual port or the next free one.
+
+    Raises CommandError.
+    """
+    fixed = "port" in settings.model_fields_set
+    listener = listen(settings.host, settings.port, fixed=fixed)
+    port = listener.getsockname()[1]
+    if port != settings.port and not fixed:
+        terminal.say(f"  port {settings.port} is taken: using {port}")
+    return listener
+
+
 def listen(host: str, port: int, *, fixed: bool) -> socket.socket:
-    """A listening socket; the next free port when the port is not `fixed`. Raises StackError."""
+    """A listening socket; the next free port when the port is not `fixed`. Raises CommandError."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     last = port if fixed or port == 0 else min(port + _PORTS_TO_TRY, 65535)
     for candidate in range(port, last + 1):
@@ -228,11 +242,13 @@ def listen(host: str, port: int, *, fixed: bool) -> socket.socket:
             if error.errno == errno.EADDRINUSE:
                 continue
             if error.errno == errno.EACCES:
-                raise StackError(f"only root may use port {port}: give another by PORT=") from None
-            raise StackError(f"HOST={host} is no address of this machine") from None
+                raise CommandError(
+                    f"only root may use port {port}; name another by PORT="
+                ) from None
+            raise CommandError(f"HOST={host} is no address of this machine") from None
     if fixed:
-        raise StackError(f"port {port} is taken: stop what uses it, or give another by PORT=")
-    raise StackError(f"ports {port} to {last} are all taken: give a free one by PORT=")
+        raise CommandError(f"port {port} is taken: stop what uses it, or give another by PORT=")
+    raise CommandError(f"ports {port} to {last} are all taken: give a free one by PORT=")
 
 
 def address(listener: socket.socket) -> str:

@@ -24,10 +24,9 @@ from typing import Any, LiteralString
 import psycopg
 from psycopg.rows import TupleRow, dict_row
 
-from cli.dev import stack
 from db.local import postgres
-from db.tools import catalogue
-from db.tools.migrate import MigrationError
+from db.local.bootstrap import bootstrap
+from db.tools import catalogue, migrate
 from tests.support.fetch import FetchError, supabase_cli
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -357,17 +356,17 @@ def _code(text: str) -> str:
 def main() -> int:
     """Writes the files; returns the exit code."""
     try:
-        with postgres.temporary() as server, stack.connect(server.url()) as connection:
-            stack.prepare(stack.Database(server.url(), server))
+        with postgres.temporary() as server, migrate.connect(server.url()) as connection:
+            bootstrap(connection)
+            migrate.apply(server.url())
             written = documents(connection)
             facts = catalogue.facts(connection)
             written["db/catalogue.json"] = catalogue.snapshot(facts)
             written[TYPES] = typescript(server.url())
     except (
         FetchError,
-        stack.StackError,
         postgres.PostgresError,
-        MigrationError,
+        migrate.MigrationError,
         ValueError,
     ) as error:
         print(f"error: {error}", file=sys.stderr)

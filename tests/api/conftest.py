@@ -26,6 +26,8 @@ from api.app import Background, create_app
 from api.protocol import BoundedProtocol
 from api.settings import Settings
 from cli.dev import stack
+from cli.dev.logins import ensure_login
+from cli.users import create_api_key
 from db.local.postgres import Server, run
 from tests.support import postgrest
 from tests.support.ports import kept_port
@@ -100,7 +102,7 @@ class Api:
 
     def new_key(self, user: str) -> str:
         with self.sql() as connection:
-            return str(stack.create_api_key(connection, user, "test")["api_key"])
+            return str(create_api_key(connection, user, "test")["api_key"])
 
     def organization(self, *members: Tenant) -> str:
         """The slug of a new organization with these members."""
@@ -243,7 +245,7 @@ def machine() -> Iterator[Machine]:
                 assert server.port == port
                 stack.prepare(stack.Database(server.url(), server))
                 with psycopg.connect(server.url(), autocommit=True) as connection:
-                    api_url = stack.ensure_login(
+                    api_url = ensure_login(
                         connection, server.url(), "index_jobs_api", "job_http", "a password"
                     )
                 place = OwnServer(server, "postgres", server.url(), api_url)

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 from jwt.utils import base64url_encode
 
-from cli.dev import stack
+from cli.users import revoke_api_key
 
 from .conftest import JWT_SECRET, SERVICE_KEY, Api, Tenant, over_the_database
 
@@ -76,7 +76,7 @@ def wrong_keys(api: Api) -> dict[str, str]:
     assert ask(api, f"Bearer {tenant.key}").status_code == 404
     expired, disabled = (api.new_key(tenant.id) for _ in range(2))
     with api.sql() as connection:
-        stack.revoke_api_key(connection, tenant.id, disabled.split("_")[1])
+        revoke_api_key(connection, tenant.id, disabled.split("_")[1])
         connection.execute(
             "update private.api_keys set expires_at = now() - interval '1 s' where id = %s",
             (expired.split("_")[1],),
@@ -110,7 +110,7 @@ def test_a_disabled_key_fails_on_its_next_call_and_the_users_other_key_does_not(
     second = api.new_key(tenant.id)
     assert ask(api, f"Bearer {tenant.key}").status_code == 404
     with api.sql() as connection:
-        stack.revoke_api_key(connection, tenant.id, tenant.key.split("_")[1])
+        revoke_api_key(connection, tenant.id, tenant.key.split("_")[1])
     assert_401(ask(api, f"Bearer {tenant.key}"), "AUTH_INVALID_KEY")
     assert ask(api, f"Bearer {second}").status_code == 404
 

@@ -10,13 +10,14 @@ import psycopg
 import pytest
 
 from cli.dev import seed, stack
+from cli.dev.options import Options
 from worker.indexer import languages
 from worker.indexer.protocol import Stats
 
 
 @pytest.fixture
 def seeded(database: Any, tmp_path: Path) -> Any:
-    seed.seed(stack.Database(database.url, None), stack.Options(tmp_path))
+    seed.seed(stack.Database(database.url, None), Options(tmp_path))
     return database
 
 

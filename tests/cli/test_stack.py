@@ -9,8 +9,13 @@ import jwt
 import psycopg
 import pytest
 
+from cli.connection import connect
 from cli.dev import seed, stack
-from cli.dev.stack import ALICE, Options, StackError
+from cli.dev.logins import ensure_login
+from cli.dev.options import Options
+from cli.dev.people import ALICE
+from cli.errors import CommandError
+from cli.users import create_api_key, revoke_api_key
 from tests.conftest import Database
 
 
@@ -33,9 +38,9 @@ def test_keys_and_secrets_stay_the_same(options: Options) -> None:
 
 
 def test_a_revoked_key_is_replaced(options: Options) -> None:
-    with stack.up(options) as one, stack.connect(one.database.url) as connection:
+    with stack.up(options) as one, connect(one.database.url) as connection:
         key_id = one.api_keys["alice"].split("_")[1]
-        stack.revoke_api_key(connection, ALICE.id, key_id)
+        revoke_api_key(connection, ALICE.id, key_id)
         with stack.up(options) as two:
             assert two.api_keys["alice"] != one.api_keys["alice"]
             assert two.api_keys["bob"] == one.api_keys["bob"]
@@ -48,9 +53,9 @@ def test_the_tokens_are_supabase_s_kind(options: Options) -> None:
 
 
 def test_a_login_is_in_one_group_and_has_no_power_of_its_own(database: Database) -> None:
-    with stack.connect(database.migrator_url) as connection:
+    with connect(database.migrator_url) as connection:
         for password in ("one", "two"):
-            url = stack.ensure_login(
+            url = ensure_login(
                 connection, database.migrator_url, "login_of_a_test", "job_http", password
             )
         try:
@@ -66,8 +71,8 @@ def test_a_login_is_in_one_group_and_has_no_power_of_its_own(database: Database)
 
 
 def test_a_key_made_for_a_user_leaves_the_connection_as_it_was(options: Options) -> None:
-    with stack.up(options) as parts, stack.connect(parts.database.url) as connection:
-        stack.create_api_key(connection, ALICE.id, "x")
+    with stack.up(options) as parts, connect(parts.database.url) as connection:
+        create_api_key(connection, ALICE.id, "x")
         row = connection.execute(
             "select current_user = session_user,"
             " coalesce(current_setting('request.jwt.claims', true), '')"
@@ -78,7 +83,7 @@ def test_a_key_made_for_a_user_leaves_the_connection_as_it_was(options: Options)
 def test_damaged_secrets_are_named(options: Options) -> None:
     options.run_dir.mkdir()
     (options.run_dir / "secrets.json").write_text("{")
-    with pytest.raises(StackError, match="is damaged"), stack.up(options):
+    with pytest.raises(CommandError, match="is damaged"), stack.up(options):
         pass
 
 
@@ -86,7 +91,7 @@ def test_an_ordinary_owner_can_seed_and_rls_stays_forced(options: Options) -> No
     with stack.up(options) as parts:
         assert seed.seed(parts.database, options).new_jobs == 13
         assert seed.seed(parts.database, options).new_jobs == 0
-        with stack.connect(parts.database.url) as connection:
+        with connect(parts.database.url) as connection:
             loose = connection.execute(
                 "select relname from pg_class where relrowsecurity and not relforcerowsecurity"
             ).fetchall()

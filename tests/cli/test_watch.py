@@ -22,7 +22,7 @@ from tests.support.waiting import until
 
 from .conftest import PROGRAM, Desk, all_shown
 
-IMPATIENT = "from api import cli, client; client._OUTAGE_SECONDS = 0; cli.main()"
+IMPATIENT = "from cli import client, main; client._OUTAGE_SECONDS = 0; main.main()"
 
 
 @contextmanager

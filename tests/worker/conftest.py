@@ -17,8 +17,8 @@ from psycopg.rows import TupleRow
 
 from api.settings import Settings
 from cli.client import Client
-from cli.dev import stack
 from cli.dev.serve import in_background, make_app
+from cli.users import create_api_key
 from db.local.postgres import Server
 from tests.support.githost import Host
 from tests.support.processes import working_in
@@ -208,7 +208,7 @@ def tenant_key(database: Database) -> str:
         connection.execute("insert into auth.users (id) values (%s)", (user,))
         connection.execute("insert into private.tiers values ('unlimited', 10000000)")
         connection.execute("insert into private.accounts values (%s, 'unlimited')", (user,))
-        return str(stack.create_api_key(connection, user, "test")["api_key"])
+        return str(create_api_key(connection, user, "test")["api_key"])
 
 
 @pytest.fixture

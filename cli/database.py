@@ -1,0 +1,110 @@
+"""`index-jobs migrate`, `rollback`, `doctor` and `psql`: what is done to the database."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+from dataclasses import asdict
+from typing import Annotated
+
+import psycopg
+import typer
+from psycopg.conninfo import conninfo_to_dict
+
+from cli.dev import stack
+from cli.exits import COMMON_CODES, Exit
+from cli.options import OPERATING_PANEL, DatabaseUrl, DataDir, Json, stack_options
+from cli.terminal import Terminal
+from db.local.binaries import postgres_binaries
+from db.tools import doctor, migrate, stamp
+
+app = typer.Typer()
+
+
+@app.command("migrate", rich_help_panel=OPERATING_PANEL, epilog=COMMON_CODES)
+def apply_migrations(database_url: DatabaseUrl = None, data_dir: DataDir = None) -> None:
+    """Apply the migrations that are pending; prints their names."""
+    options, terminal = stack_options(database_url, data_dir), Terminal()
+    with stack.borrow(options, "make migrate", create=True, step=terminal.step) as base:
+        for migration in stack.prepare(base, step=terminal.step):
+            print(migration)
+
+
+@app.command("rollback", rich_help_panel=OPERATING_PANEL, epilog=COMMON_CODES)
+def take_back_migrations(
+    count: Annotated[int, typer.Option(help="How many.", min=1, envvar="COUNT")] = 1,
+    database_url: DatabaseUrl = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Take the newest migrations back; prints their names."""
+    options, terminal = stack_options(database_url, data_dir), Terminal()
+    with stack.borrow(options, "make rollback", create=False, step=terminal.step) as base:
+        undone = migrate.rollback(base.url, count)
+    for migration in undone:
+        print(migration)
+    terminal.hint("make migrate applies what was rolled back again")
+
+
+@app.command(
+    "doctor",
+    rich_help_panel=OPERATING_PANEL,
+    epilog=f"Exit codes: 0 all is as it should be · {Exit.FAILED} something is to be mended, or "
+    f"it cannot connect · {Exit.USAGE} wrong usage · 130 interrupted by Ctrl-C",
+)
+def examine(
+    as_json: Json = False,
+    as_sql: Annotated[
+        bool, typer.Option("--sql", help="Print all functions and policies, to write them again.")
+    ] = False,
+    database_url: DatabaseUrl = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Compare the database with this release, and API_DATABASE_URL's login with what it needs."""
+    if as_sql:
+        print(f"begin;\n\n{stamp.declared_sql()}\ncommit;")
+        return
+    options = stack_options(database_url, data_dir)
+    with stack.borrow(options, "index-jobs doctor", create=False) as base:
+        diagnosis = doctor.examine(base.url, options.api_database_url)
+    if as_json:
+        print(json.dumps({"ok": not diagnosis.findings, **asdict(diagnosis)}))
+    else:
+        _print_diagnosis(diagnosis)
+    raise typer.Exit(Exit.FAILED if diagnosis.findings else 0)
+
+
+def _print_diagnosis(diagnosis: doctor.Diagnosis) -> None:
+    for finding in diagnosis.findings:
+        print(f"{finding.check} {finding.object}: {finding.problem}\n  mend: {finding.remedy}")
+    count = len(diagnosis.findings)
+    verdict = f"{count} to mend" if count else "all as it should be"
+    Terminal().say(
+        f"  Postgres {diagnosis.server}, schema {diagnosis.version or 'empty'}: {verdict}"
+    )
+
+
+@app.command(
+    rich_help_panel=OPERATING_PANEL,
+    epilog="Exit codes: those of psql (0 done · 1, 2, 3 not), and "
+    f"{Exit.FAILED} when there is no database",
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+)
+def psql(
+    context: typer.Context, database_url: DatabaseUrl = None, data_dir: DataDir = None
+) -> None:
+    """Open psql on the database, as its owner; more arguments go to psql."""
+    options = stack_options(database_url, data_dir)
+    with stack.borrow(options, "make psql", create=False) as base:
+        program = base.server.bin("psql") if base.server else postgres_binaries() / "bin/psql"
+        parameters = {k: str(v) for k, v in conninfo_to_dict(base.url).items() if v is not None}
+        password = parameters.pop("password", None)  # not for all to see in the process list
+        environment = os.environ | ({"PGPASSWORD": password} if password else {})
+        command = [str(program), psycopg.conninfo.make_conninfo(**parameters), *context.args]
+        before = signal.signal(signal.SIGINT, lambda number, frame: None)  # Ctrl-C is psql's
+        try:
+            code = subprocess.run(command, env=environment, check=False).returncode
+        finally:
+            signal.signal(signal.SIGINT, before)
+    raise typer.Exit(code)

@@ -1,0 +1,84 @@
+"""`index-jobs serve`, `demo` and `seed`: the commands of development."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from cli.client import ApiError
+from cli.dev import demo, seed, serve, stack
+from cli.errors import CommandError
+from cli.exits import COMMON_CODES, SERVER_CODES, Exit
+from cli.options import (
+    DEVELOPMENT_PANEL,
+    DatabaseUrl,
+    DataDir,
+    Json,
+    settings_with,
+    stack_options,
+)
+from cli.terminal import Terminal
+
+_WORDS = {"repository": "REPO", "localPath": "REPO", "git_url": "REPO"}
+
+app = typer.Typer()
+
+
+@app.command("serve", rich_help_panel=DEVELOPMENT_PANEL, epilog=SERVER_CODES)
+def serve_stack(
+    port: Annotated[
+        int | None, typer.Option(envvar="PORT", show_default="8321 or the next free one")
+    ] = None,
+    host: Annotated[str | None, typer.Option(envvar="HOST", show_default="127.0.0.1")] = None,
+    database_url: DatabaseUrl = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Run Postgres, the API and its runner in the foreground until Ctrl-C."""
+    settings = settings_with(port=port, host=host)
+    serve.serve(settings, stack_options(database_url, data_dir), Terminal())
+
+
+@app.command(
+    "demo",
+    rich_help_panel=DEVELOPMENT_PANEL,
+    epilog=f"Exit codes: 0 the job completed, and all is as it should be · {Exit.FAILED} not so · "
+    f"{Exit.USAGE} wrong usage · 130 interrupted by Ctrl-C",
+)
+def show_demo(
+    repository: Annotated[
+        str | None,
+        typer.Argument(
+            envvar="REPO",
+            help="A folder, owner/name or an https URL.",
+            show_default="this checkout",
+        ),
+    ] = None,
+    database_url: DatabaseUrl = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Index a repository over HTTP and show each step; prints the job's record."""
+    options = stack_options(database_url, data_dir)
+    try:
+        demo.demo(repository, settings_with(), options, Terminal())
+    except ApiError as error:
+        raise CommandError(str(error.in_words(_WORDS))) from None
+
+
+@app.command("seed", rich_help_panel=DEVELOPMENT_PANEL, epilog=COMMON_CODES)
+def seed_database(
+    as_json: Json = False, database_url: DatabaseUrl = None, data_dir: DataDir = None
+) -> None:
+    """Fill the database with users, repositories and jobs to look at; prints the users' keys."""
+    options, terminal = stack_options(database_url, data_dir), Terminal()
+    with stack.borrow(options, "make seed", create=True, step=terminal.step) as base:
+        stack.prepare(base, step=terminal.step)
+        seeded = seed.seed(base, options)
+    news = f"{seeded.new_jobs} new jobs" if seeded.new_jobs else "nothing new"
+    terminal.step(f"13 jobs of {', '.join(seeded.api_keys)}", None, news)
+    if as_json:
+        print(json.dumps(seeded.api_keys))
+        return
+    for name, key in seeded.api_keys.items():
+        print(f"{name.upper()}_KEY={key}")

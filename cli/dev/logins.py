@@ -1,0 +1,43 @@
+"""Logins of the database for the API and the runner of the development stack."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+
+from psycopg import sql
+
+from cli.connection import Connection
+
+API_LOGIN, WORKER_LOGIN = "index_jobs_api", "index_jobs_worker"
+
+
+def ensure_login(connection: Connection, url: str, login: str, group: str, password: str) -> str:
+    """A login that is a member of one group and nothing else; returns its URL."""
+    cipher = connection.pgconn.encrypt_password(
+        password.encode(), login.encode(), b"scram-sha-256"
+    ).decode()
+    with connection.transaction():
+        connection.execute("select pg_advisory_xact_lock(hashtextextended('index_jobs:login', 0))")
+        row = connection.execute("select from pg_roles where rolname = %s", (login,)).fetchone()
+        verb = sql.SQL("create" if row is None else "alter")
+        connection.execute(
+            sql.SQL("{} role {} login password {}").format(
+                verb, sql.Identifier(login), sql.Literal(cipher)
+            )
+        )
+        member = connection.execute("select pg_has_role(%s, %s, 'member')", (login, group))
+        if member.fetchone() != (True,):
+            connection.execute(
+                sql.SQL("grant {} to {}").format(sql.Identifier(group), sql.Identifier(login))
+            )
+    return _url_as(url, login, password)
+
+
+def _url_as(url: str, user: str, password: str) -> str:
+    """The same database by another login."""
+    parts = urlsplit(url)
+    place = parts.netloc.rpartition("@")[2]
+    others = [(k, v) for k, v in parse_qsl(parts.query) if k not in {"user", "password"}]
+    return parts._replace(
+        netloc=f"{quote(user)}:{quote(password, safe='')}@{place}", query=urlencode(others)
+    ).geturl()

@@ -1,0 +1,52 @@
+"""The users of the development stack, each with an API key that is kept between runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cli.connection import Connection
+from cli.dev.options import Options
+from cli.dev.secrets import Secrets
+from cli.users import create_api_key, list_api_keys
+
+
+@dataclass(frozen=True)
+class Person:
+    """A user for development."""
+
+    name: str
+    id: str
+    tier: str
+
+
+ALICE = Person("alice", "a11ce000-0000-4000-8000-000000000001", "free")
+BOB = Person("bob", "b0b00000-0000-4000-8000-000000000002", "solo")
+CAROL = Person("carol", "ca401000-0000-4000-8000-000000000003", "team")
+"""Whom `make serve` and `make demo` make."""
+
+DORA = Person("dora", "d04a0000-0000-4000-8000-000000000011", "free")
+EMIL = Person("emil", "e3110000-0000-4000-8000-000000000012", "solo")
+FAY = Person("fay", "fa900000-0000-4000-8000-000000000013", "team")
+"""Whom `make seed` makes."""
+
+ALL = (ALICE, BOB, CAROL, DORA, EMIL, FAY)
+
+
+def ensure_person(connection: Connection, person: Person, kept: Secrets, options: Options) -> str:
+    """The user, its tier and an API key that works; returns the key."""
+    with connection.transaction():
+        connection.execute(
+            "insert into auth.users (id, email) values (%s, %s) on conflict (id) do nothing",
+            (person.id, f"{person.name}@example.com"),
+        )
+        connection.execute(
+            "insert into private.accounts (user_id, tier) values (%s, %s)"
+            " on conflict (user_id) do update set tier = excluded.tier",
+            (person.id, person.tier),
+        )
+    key = kept.api_key(options.database_name, person.name)
+    usable = {row["key_id"] for row in list_api_keys(connection, person.id) if row["enabled"]}
+    if key is None or key.split("_")[1] not in usable:
+        key = str(create_api_key(connection, person.id, "development")["api_key"])
+        kept.keep_api_key(options.database_name, person.name, key)
+    return key

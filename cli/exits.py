@@ -1,0 +1,33 @@
+"""The exit codes of `index-jobs`, and how --help lists them."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class Exit(IntEnum):
+    """What a command's end says to a script, besides 0 and 130."""
+
+    FAILED = 1
+    USAGE = 2
+    NOT_FOUND = 3
+    NO_ACCESS = 4
+    UNREACHABLE = 5
+    QUOTA = 6
+
+
+API_CODES = f"""Exit codes:
+0 done (watch: the job completed; serve: stopped) ·
+{Exit.FAILED} it did not work (watch: the job failed or was cancelled) ·
+{Exit.USAGE} wrong usage, or a request that the API refuses as invalid ·
+{Exit.NOT_FOUND} no such job, or not yours ·
+{Exit.NO_ACCESS} no key, or one that is not valid ·
+{Exit.UNREACHABLE} the API does not answer ·
+{Exit.QUOTA} the hour's requests are used up ·
+130 interrupted by Ctrl-C"""
+
+COMMON_CODES = f"""Exit codes: 0 done · {Exit.FAILED} it did not work · {Exit.USAGE} wrong usage ·
+130 interrupted by Ctrl-C"""
+
+SERVER_CODES = f"""Exit codes: 0 stopped by Ctrl-C or SIGTERM · {Exit.FAILED} it could not start ·
+{Exit.USAGE} wrong usage · 130 interrupted before it was ready"""

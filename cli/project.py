@@ -1,0 +1,57 @@
+"""`index-jobs supabase`: the migrations in a Supabase project of somebody's own."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.exits import Exit
+from cli.options import OPERATING_PANEL
+from cli.terminal import Terminal
+from db.tools import project
+
+_CODES = f"""Exit codes: 0 copied, nothing to copy, or --dry-run ·
+{Exit.FAILED} not copied: it did not work, you said no, or nobody could be asked (say --yes) ·
+{Exit.USAGE} wrong usage · 130 interrupted by Ctrl-C"""
+
+app = typer.Typer()
+supabase = typer.Typer(
+    help="Install the migrations in a Supabase project.",
+    epilog=_CODES,
+    no_args_is_help=True,
+)
+app.add_typer(supabase, name="supabase", rich_help_panel=OPERATING_PANEL)
+
+
+@supabase.command(epilog=_CODES)
+def install(
+    directory: Annotated[Path, typer.Argument(help="The folder that holds supabase/.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what it would do.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Copy the migrations that a Supabase project lacks, after its own; prints the new files."""
+    terminal = Terminal()
+    plan = project.plan(directory.resolve())
+    for copy in plan.there:
+        edited = "; edited since, left as it is" if copy in plan.edited else ""
+        terminal.say(f"  there  {copy.path.name}{edited}")
+    for copy in plan.new:
+        terminal.say(f"  new    {copy.path.name}")
+    for clash in plan.clashes:
+        terminal.say(f"  beware {clash}: db push will fail unless it is renamed before", "red")
+    if not plan.new:
+        terminal.say("  nothing to copy")
+        return
+    if not (dry_run or yes):
+        if not sys.stdin.isatty():
+            terminal.say("  nothing was copied, for nobody could be asked: say --yes", "red")
+            raise typer.Exit(Exit.FAILED)
+        typer.confirm(f"Copy {len(plan.new)} files into {directory}?", abort=True, err=True)
+    if not dry_run:
+        project.carry_out(plan)
+        terminal.say("  next: supabase db push, then index-jobs doctor --database-url …")
+    for copy in plan.new:
+        print(copy.path)
