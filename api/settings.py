@@ -66,7 +66,7 @@ class Settings(BaseSettings):
     """How long the body of a request may take to arrive before it is answered 408."""
 
     host: str = "127.0.0.1"
-    port: int = Field(default=54321, ge=0, le=65535)
+    port: int = Field(default=8321, ge=0, le=65535)
     cors_origins: Annotated[tuple[str, ...], NoDecode, _split(",")] = ("*",)
     """Comma separated origins of browsers that may call; * is any."""
 

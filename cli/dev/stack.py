@@ -88,7 +88,8 @@ def database(options: Options, *, step: Step = quiet) -> Iterator[Database]:
         url = server.url()
         with connect(url) as connection:
             version = connection.info.server_version
-        detail = f"{near(options.home)}, port {server.port}"
+        taken = "" if server.port == postgres.PORT else f" ({postgres.PORT} was taken)"
+        detail = f"{near(options.home)}, port {server.port}{taken}"
         step(f"Postgres {_version(version)} embedded", time.monotonic() - started, detail)
         yield Database(url, server)
 

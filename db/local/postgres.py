@@ -30,7 +30,9 @@ from urllib.parse import quote
 from db.local.account import Account, executable_binaries, home_of, server_account
 from db.local.binaries import BinariesError, postgres_binaries
 
+PORT = 8329  # below those that systems hand out to clients
 HOST = "127.0.0.1"
+_PORTS_TO_TRY = 100
 PATIENCE = 60.0  # seconds, for a start (crash recovery included), a stop, another process's start
 SOCKETS = "/tmp"  # noqa: S108 (the folder of sockets' folders: a socket's path is short)
 PASSWORD_FILE = "superuser.password"  # noqa: S105 (a name), inside the data directory
@@ -69,11 +71,11 @@ class Server:
 def run(
     data_dir: Path,
     *,
-    port: int = 54329,
+    port: int = PORT,
     settings: Mapping[str, str] = MappingProxyType({}),
     binaries: Path | None = None,
 ) -> Iterator[Server]:
-    """The server on `data_dir`, which is made if it is missing; on another port if `port` is taken.
+    """The server on `data_dir`, made if it is missing; on the next free port if `port` is taken.
 
     When another process runs a server there, that one is used as it is and not stopped at the end.
     Call it from a thread that lasts: the server goes down with the thread that started it.
@@ -224,7 +226,7 @@ def _launch(
         log.rename(_beside(log, "1"))
     log.touch(0o600)
     while True:
-        port = _free_port(port) or _free_port(0)
+        port = _first_free_port(port)
         with log.open("ab") as output:
             begin = output.tell()
             process = subprocess.Popen(
@@ -348,6 +350,12 @@ def die_with_parent() -> Callable[[], None] | None:
             os._exit(1)
 
     return prepare
+
+
+def _first_free_port(port: int) -> int:
+    """The port, or the first one above it that can be had; for 0, any that can."""
+    candidates = range(port, min(port + _PORTS_TO_TRY, 65_536)) if port else ()
+    return next((free for free in map(_free_port, candidates) if free), _free_port(0))
 
 
 def _free_port(port: int) -> int:

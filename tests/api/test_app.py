@@ -270,7 +270,7 @@ def test_settings_are_environment_variables_and_an_empty_one_is_unset(
     assert settings.git_base_url == "https://git.example/"
     assert settings.git_trusted_hosts == ("git.internal", "10.0.0.1:8080")
     assert settings.runner_job_memory == 512 * 1024**2
-    assert (settings.jwt_secret, settings.port) == (None, 54321)
+    assert (settings.jwt_secret, settings.port) == (None, 8321)
 
 
 def test_secrets_are_not_in_the_settings_text() -> None:

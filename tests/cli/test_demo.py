@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
+import socket
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from tests.support.ports import taken
 from tests.support.repositories import commit, modules
 
 from .conftest import PROGRAM, Desk, all_shown
@@ -136,6 +139,31 @@ def test_it_follows_the_job_where_status_tracking_is_off(
     assert done.returncode == 0, done.stderr
     assert "202  runId" in done.stderr
     assert json.loads(done.stdout)["status"] == "completed"
+
+
+def test_a_usual_port_that_is_taken_is_replaced_by_the_next(
+    desk: Desk, small_repository: Path
+) -> None:
+    while True:
+        with taken(8321) as by_us:
+            done = desk.run("demo", small_repository)
+        if by_us or "8321 is taken" in done.stderr:
+            break  # else whoever had it has left meanwhile
+    assert done.returncode == 0, done.stderr
+    used = re.search(r"^  port 8321 is taken: using (\d+)$", done.stderr, re.M)
+    assert used, done.stderr
+    assert f"API at http://127.0.0.1:{used[1]}\n" in done.stderr
+
+
+def test_a_port_that_was_asked_for_and_is_taken_is_an_error(
+    desk: Desk, small_repository: Path
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = str(other.getsockname()[1])
+        done = desk.run("demo", small_repository, PORT=port)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert f"port {port} is taken" in done.stderr
+    assert "PORT=" in done.stderr
 
 
 def test_it_uses_the_api_of_a_running_serve(desk: Desk, small_repository: Path) -> None:

@@ -8,9 +8,7 @@ import signal
 import socket
 import stat
 import subprocess
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +17,13 @@ import psycopg
 import pytest
 
 from tests.conftest import Database
+from tests.support.ports import taken
 from tests.support.processes import working_in
 from tests.support.waiting import until
 
 from .conftest import PROGRAM, Desk, Served
+
+USUAL_PORT = 8321
 
 
 def start_job(desk: Desk, repository: Path) -> str:
@@ -229,33 +230,21 @@ def test_a_port_that_was_asked_for_and_is_taken_is_an_error(fresh_desk: Desk) ->
     assert "PORT=" in done.stderr
 
 
-@contextmanager
-def taken(port: int) -> Iterator[bool]:
-    """Somebody listens on the port: this test (True), or another program already."""
-    try:
-        listener = socket.create_server(("127.0.0.1", port))
-    except OSError:
-        yield False
-    else:
-        with listener:
-            yield True
-
-
 def test_a_usual_port_that_is_taken_is_replaced_by_the_next(
     desk: Desk, fresh_desk: Desk, occupied: Served
 ) -> None:
     with fresh_desk.serving() as one:
         first = int(fresh_desk.dev_env["API_URL"].rpartition(":")[2])
-        assert first >= 54321
-        assert ("is taken" in one.said) == (first != 54321)
+        assert first >= USUAL_PORT
+        assert (f"port {USUAL_PORT} is taken: using {first}\n" in one.said) == (first != USUAL_PORT)
         assert one.end(signal.SIGTERM) == 0
     while True:
-        with taken(54321) as by_us, fresh_desk.serving() as two:
+        with taken(USUAL_PORT) as by_us, fresh_desk.serving() as two:
             second = int(fresh_desk.dev_env["API_URL"].rpartition(":")[2])
-            if second == 54321 and not by_us:
+            if second == USUAL_PORT and not by_us:
                 continue  # whoever had it left meanwhile
-            assert second > 54321
-            assert "is taken; PORT=" in two.said
+            assert second > USUAL_PORT
+            assert f"  port {USUAL_PORT} is taken: using {second}\n" in two.said
             break
 
 

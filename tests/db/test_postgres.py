@@ -169,7 +169,7 @@ def test_another_port_is_found_when_the_wanted_one_is_taken(data_dir: Path) -> N
     with socket.create_server(("127.0.0.1", 0)) as other:
         taken = other.getsockname()[1]
         with run(data_dir, port=taken) as server:
-            assert server.port != taken
+            assert taken < server.port <= taken + 100 or taken > 65_435
             write(server.url())
     with run(data_dir, port=taken) as server:
         assert server.port == taken

@@ -8,6 +8,18 @@ from contextlib import contextmanager
 
 
 @contextmanager
+def taken(port: int) -> Iterator[bool]:
+    """Somebody listens on the port: this test (True), or another program already."""
+    try:
+        listener = socket.create_server(("127.0.0.1", port))
+    except OSError:
+        yield False
+    else:
+        with listener:
+            yield True
+
+
+@contextmanager
 def kept_port() -> Iterator[int]:
     """A port that the system gives to nobody else meanwhile.
 
