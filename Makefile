@@ -3,7 +3,7 @@ BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve seed psql migrate rollback migration test prove bench check lint types format build \
+.PHONY: help demo serve seed psql migrate rollback migration release test prove bench check lint types format build \
   docs hooks clean
 
 help:  ## List the targets
@@ -31,8 +31,11 @@ migrate: .venv/app  ## Apply what is pending
 rollback: .venv/app  ## Take the newest COUNT migrations back (1)
 	@$(BIN)/index-jobs rollback
 
-migration: .venv/app  ## Stamp what changed in db/ into the next migration, name=…
-	@$(BIN)/python -m db.tools.stamp new "$(or $(name),$(error say name=what_it_does))"
+migration: .venv/app  ## Stamp what changed in db/ into the unreleased migration, or a new one: name=…
+	@$(BIN)/python -m db.tools.stamp migration "$(name)" $(if $(EMPTY),--empty) $(if $(BREAKING),--breaking)
+
+release: check  ## Freeze the migrations, date the changelog, set the version: VERSION=1.2.3
+	@$(BIN)/python -m db.tools.stamp release "$(or $(VERSION),$(error say VERSION=1.2.3))"
 
 # --- change it ---
 

@@ -15,7 +15,7 @@ drop trigger index_jobs_forget_idempotency_key on public.index_jobs;
 drop trigger index_jobs_record_change on public.index_jobs;
 drop trigger index_jobs_record_creation on public.index_jobs;
 
--- begin stamped part (python -m db.tools.stamp again rewrites it)
+-- begin stamped part (make migration rewrites it)
 grant job_writer, job_gateway, job_tenant to current_user;
 grant create on schema public, private to job_writer, job_gateway, job_tenant;
 
@@ -346,4 +346,4 @@ revoke job_writer, job_gateway, job_tenant from current_user;
 -- end stamped part
 
 notify pgrst, 'reload schema';
-comment on schema private is 'schema version 20261128093001';
+comment on schema private is 'schema version 20261128093001, text b0c5fa1cd87d, serves 20261128093000';

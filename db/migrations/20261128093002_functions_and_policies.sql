@@ -1,7 +1,8 @@
 -- functions_and_policies
 -- depends: 20261128093001_add_queue_job_id_and_commit_sha
+-- previous text: b0c5fa1cd87d
 
--- begin stamped part (python -m db.tools.stamp again rewrites it)
+-- begin stamped part (make migration rewrites it)
 grant job_writer, job_gateway, job_tenant to current_user;
 grant create on schema public, private to job_writer, job_gateway, job_tenant;
 
@@ -3798,4 +3799,4 @@ end;
 $$;
 
 notify pgrst, 'reload schema';
-comment on schema private is 'schema version 20261128093002';
+comment on schema private is 'schema version 20261128093002, text 2e62e83386cf, serves 20261128093002';

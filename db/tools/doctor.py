@@ -14,8 +14,9 @@ from typing import Any, LiteralString
 import psycopg
 from psycopg.rows import TupleRow, dict_row
 
-from db.tools import catalogue, migrate
+from db.tools import catalogue, migrate, versions
 from db.tools.catalogue import Fact, Facts
+from db.tools.versions import SchemaVersion
 
 REWRITE = (
     "write all functions and policies as this release has them: "
@@ -50,16 +51,18 @@ def examine(url: str, api_url: str | None = None) -> Diagnosis:
     Raises MigrationError when the database cannot be reached.
     """
     with migrate.connect(url) as connection:
-        version = migrate.version_of(connection)
+        found = migrate.version_of(connection)
         info = connection.info
         server = info.parameter_status("server_version") or str(info.server_version)
-        findings = tuple(_findings(connection, version))
+        findings = tuple(_findings(connection, found))
     if api_url is not None:
         findings += _api_login(api_url)
-    return Diagnosis(server.split()[0], version, findings)
+    return Diagnosis(server.split()[0], found.number if found else None, findings)
 
 
-def _findings(connection: psycopg.Connection[TupleRow], version: str | None) -> Iterator[Finding]:
+def _findings(
+    connection: psycopg.Connection[TupleRow], version: SchemaVersion | None
+) -> Iterator[Finding]:
     yield from _server(connection.info.server_version // 10_000)
     found = catalogue.facts(connection)
     there = any(fact.object == "public.index_jobs" for fact in found.values())
@@ -82,27 +85,28 @@ def _server(major: int) -> Iterator[Finding]:
         )
 
 
-def _version(version: str | None, there: bool) -> Finding | None:
-    newest = migrate.newest_version()
-    if version is None and there:
+def _version(found: SchemaVersion | None, there: bool) -> Finding | None:
+    """Whether it is the schema of this release; `there` when the database has our tables."""
+    newest = versions.of_migrations(migrate.forward_files())[migrate.names()[-1]]
+    version = found.number if found else "none"
+    if found is None and there:
         problem = "schema private has lost the comment that says which migration was the newest"
-        remedy = f"comment on schema private is 'schema version {newest}';"
-    elif version is None:
+        remedy = newest.line
+    elif found is None:
         problem = "no migration is applied"
         remedy = "index-jobs migrate, or on Supabase: supabase db push"
-    elif version < newest:
+    elif obstacle := migrate.obstacle(found):
+        problem, remedy = obstacle.problem, obstacle.remedy
+    elif version < newest.number:
         names = ", ".join(name for name in migrate.names() if name[:14] > version)
-        problem = f"is behind this release, which goes on to {newest}; missing: {names}"
+        problem = f"is behind this release, which goes on to {newest.number}; missing: {names}"
         remedy = (
             "index-jobs migrate, or on Supabase: index-jobs supabase install DIR, then "
             "supabase db push. The rest is compared once it is there"
         )
-    elif version > newest:
-        problem = f"is newer than this release, which ends at {newest}"
-        remedy = "use the newer release of index-jobs"
     else:
         return None
-    return Finding("schema version", version or "none", problem, remedy)
+    return Finding("schema version", version, problem, remedy)
 
 
 def _differences(expected: Facts, found: Facts) -> Iterator[Finding]:

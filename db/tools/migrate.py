@@ -1,18 +1,11 @@
 """Applies the migrations in db/migrations and takes them back, with yoyo underneath.
 
-    python -m db.tools.migrate apply [--database URL]
-    python -m db.tools.migrate rollback [--count N] [--database URL]
-    python -m db.tools.migrate status [--database URL]
-
-The URL is that of a login which owns the database (DATABASE_URL by default), at Postgres itself or
-a session pooler. Several migrators may run at once: one applies, the others wait and find it done.
-Exit code 0: done (also when nothing was pending); 1: a problem, named on stderr with its remedy;
-status: 1 when migrations are pending.
+A URL here is that of a login which owns the database, at Postgres itself or a session pooler.
+Several migrators may run at once: one applies, the others wait and find it done.
 """
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import getpass
 import os
@@ -20,6 +13,7 @@ import re
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, LiteralString
@@ -30,6 +24,9 @@ from yoyo import exceptions, read_migrations
 from yoyo.backends.core.postgresql import PostgresqlPsycopgBackend
 from yoyo.connections import DatabaseURI
 from yoyo.migrations import default_migration_table
+
+from db.tools import versions
+from db.tools.versions import Obstacle, SchemaVersion
 
 MIGRATIONS = Path(__file__).resolve().parents[1] / "migrations"
 
@@ -61,10 +58,38 @@ def names(migrations: Path = MIGRATIONS) -> list[str]:
 
     Raises MigrationError when the installation has lost its migrations.
     """
-    ids = sorted(path.stem for path in migrations.glob("*.sql") if ".rollback." not in path.name)
-    if not ids:
+    return [path.stem for path in forward_files(migrations)]
+
+
+def forward_files(migrations: Path = MIGRATIONS) -> list[Path]:
+    """The file of each of `names`. Raises as that does."""
+    files = sorted(p for p in migrations.glob("*.sql") if ".rollback." not in p.name)
+    if not files:
         raise MigrationError(f"no migrations in {migrations}; install the package again")
-    return ids
+    return files
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The 14 digits that the database is at, None when it is empty, and what is not applied yet."""
+
+    version: str | None
+    pending: list[str]
+
+
+def status(url: str, *, migrations: Path = MIGRATIONS) -> Status:
+    """How far the database is. Raises MigrationError when these migrations cannot go on from it."""
+    with connect(url) as connection:
+        found = version_of(connection)
+    if problem := obstacle(found, migrations=migrations):
+        raise MigrationError(str(problem))
+    version = found.number if found else None
+    return Status(version, [n for n in names(migrations) if version is None or n[:14] > version])
+
+
+def obstacle(found: SchemaVersion | None, *, migrations: Path = MIGRATIONS) -> Obstacle | None:
+    """Why these migrations cannot go on from what a database says of itself, and what to do."""
+    return versions.obstacle(found, versions.of_migrations(forward_files(migrations)))
 
 
 def current_version(url: str) -> str | None:
@@ -73,7 +98,8 @@ def current_version(url: str) -> str | None:
     Raises MigrationError when the database cannot be reached.
     """
     with connect(url) as connection:
-        return version_of(connection)
+        found = version_of(connection)
+    return found.number if found else None
 
 
 def apply(url: str, *, migrations: Path = MIGRATIONS, report: Report | None = None) -> list[str]:
@@ -181,9 +207,10 @@ def _unreachable(given: dict[str, Any], error: psycopg.OperationalError) -> str:
 @contextlib.contextmanager
 def _migrator(url: str, folder: Path) -> Iterator[tuple[Any, Any]]:
     """yoyo's backend and the migrations of a folder, by the only migrator of this database."""
-    newest_version(folder)
     with connect(url) as guard:
         _lock(guard)
+        if problem := obstacle(version_of(guard), migrations=folder):
+            raise MigrationError(str(problem))
         try:
             if not _value(guard, "select to_regnamespace('yoyo') is not null"):
                 guard.execute("create schema yoyo")
@@ -199,7 +226,7 @@ def _migrator(url: str, folder: Path) -> Iterator[tuple[Any, Any]]:
         except exceptions.LockTimeout as error:
             raise MigrationError(f"{error}; or wait until it has ended") from None
         except exceptions.BadMigration as error:
-            raise MigrationError(f"{error}; run: python -m db.tools.stamp check") from None
+            raise MigrationError(f"{error}; run: make check") from None
 
 
 def _backend(given: dict[str, Any]) -> Any:
@@ -263,22 +290,17 @@ def _reconcile(guard: psycopg.Connection[tuple[Any, ...]], backend: Any, known: 
     """Makes yoyo's marks agree with the version that the database itself says it is at.
 
     A migration and its version are one transaction, yoyo's mark another: a run killed between the
-    two, or a database migrated by Supabase's tools, would be migrated twice. Raises MigrationError
-    when the database is newer than this code.
+    two, or a database migrated by Supabase's tools, would be migrated twice.
     """
-    version = version_of(guard)
-    if version is not None and version > max(m.id for m in known)[:14]:
-        raise MigrationError(
-            f"the database is at {version}, newer than this code; use the newer release"
-        )
+    found = version_of(guard)
     marked = set(backend.get_applied_migration_hashes())
-    if version is None and marked and _value(guard, "select to_regnamespace('private')"):
+    if found is None and marked and _value(guard, "select to_regnamespace('private')"):
         raise MigrationError(
-            "schema private has lost its comment 'schema version <14 digits>'; put it back, "
-            "with the number of the newest migration that yoyo lists as applied"
+            "schema private has lost its comment 'schema version <14 digits>, …'; put it back: it "
+            "is the last line of the newest migration that yoyo lists as applied"
         )
     for migration in known:
-        applied = version is not None and migration.id[:14] <= version
+        applied = found is not None and migration.id[:14] <= found.number
         if applied and migration.hash not in marked:
             backend.mark_migrations([migration])
         elif not applied and migration.hash in marked:
@@ -333,84 +355,13 @@ def _remedy(error: psycopg.Error) -> str:
             return "remedy: if the migration is not shared yet, correct it and run this again"
 
 
-def version_of(connection: psycopg.Connection[tuple[Any, ...]]) -> str | None:
-    """What `current_version` returns, on a connection."""
-    comment = _value(
-        connection, "select obj_description(to_regnamespace('private'), 'pg_namespace')"
+def version_of(connection: psycopg.Connection[tuple[Any, ...]]) -> SchemaVersion | None:
+    """What the database says of its schema; None when nothing is applied."""
+    return versions.from_comment(
+        _value(connection, "select obj_description(to_regnamespace('private'), 'pg_namespace')")
     )
-    found = re.fullmatch(r"schema version (\d{14})", comment or "")
-    return found[1] if found else None
 
 
 def _value(connection: psycopg.Connection[tuple[Any, ...]], query: LiteralString) -> Any:
     row = connection.execute(query).fetchone()
     return row[0] if row else None
-
-
-# --- command line -------------------------------------------------------------------------------
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Runs the command line; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m db.tools.migrate",
-        description="Apply the migrations, or take them back.",
-        epilog="exit code 0: done, also when nothing was pending; 1: a problem (status: pending)",
-    )
-    parser.add_argument("command", choices=["apply", "rollback", "status"])
-    parser.add_argument(
-        "--count", type=_positive, default=1, help="how many to roll back (default: 1)"
-    )
-    parser.add_argument("--database", metavar="URL", help="default: DATABASE_URL")
-    parser.add_argument("--migrations", type=Path, default=MIGRATIONS, help=argparse.SUPPRESS)
-    options = parser.parse_args(arguments)
-    url = options.database or os.environ.get("DATABASE_URL", "")
-    try:
-        if not url:
-            raise MigrationError(
-                "no database given: set DATABASE_URL or --database to "
-                "postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
-            )
-        if options.command == "status":
-            return _status(url, options.migrations)
-        return _move(url, options.command, options.count, options.migrations)
-    except MigrationError as error:
-        print(error, file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("interrupted; the migration under way left nothing behind", file=sys.stderr)
-        return 130
-
-
-def _positive(text: str) -> int:
-    if not re.fullmatch(r"[0-9]{1,9}", text) or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
-    return int(text)
-
-
-def _move(url: str, command: str, count: int, migrations: Path) -> int:
-    def report(migration: str, seconds: float) -> None:
-        print(f"{migration}  {seconds:.2f} s")
-
-    started = time.monotonic()
-    up = command == "apply"
-    if up:
-        done = apply(url, migrations=migrations, report=report)
-    else:
-        done = rollback(url, count, migrations=migrations, report=report)
-    if not done:
-        print("nothing pending")
-        return 0
-    plural, undone = "s" if len(done) > 1 else "", "" if up else " rolled back"
-    print(f"{len(done)} migration{plural}{undone} {time.monotonic() - started:.1f} s")
-    return 0
-
-
-def _status(url: str, migrations: Path) -> int:
-    current, newest = current_version(url), newest_version(migrations)
-    print(f"database {current or 'empty'}, newest {newest}")
-    return 0 if current is not None and current >= newest else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())

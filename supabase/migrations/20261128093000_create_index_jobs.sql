@@ -437,4 +437,4 @@ comment on type private.api_answer is
   'the place of the next page of a list.';
 
 notify pgrst, 'reload schema';
-comment on schema private is 'schema version 20261128093000';
+comment on schema private is 'schema version 20261128093000, text 47898a45374d, serves 20261128093000';

@@ -153,13 +153,14 @@ class House:
         self.write(path, text.replace(old, new))
 
     def stamp(self, name: str, *, ddl: str = "", undo: str = "") -> tuple[str, str]:
-        """A new migration with DDL by hand; the texts of both its files."""
-        forward, _ = stamp.new(name, root=self.root, empty=True)
+        """A new migration with DDL by hand, the earlier ones released; the texts of its files."""
+        stamp.freeze(self.root)
+        forward = stamp.write(name, root=self.root, empty=True).forward
         if ddl:
             self.edit(f"db/migrations/{forward.name}", stamp.ABOVE, f"{stamp.ABOVE}\n{ddl}")
             back = stamp.rollback_file(forward).name
             self.edit(f"db/migrations/{back}", stamp.BELOW_ROLLBACK, undo)
-            stamp.again(root=self.root)
+            stamp.write(root=self.root)
         return forward.read_text(), stamp.rollback_file(forward).read_text()
 
     def check(self) -> list[str]:

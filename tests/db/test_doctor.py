@@ -13,7 +13,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from db.tools import catalogue, doctor, migrate, stamp
+from db.tools import catalogue, doctor, migrate, stamp, versions
 
 INDEX_JOBS = Path(sys.executable).with_name("index-jobs")
 JOB = "00000000-0000-4000-8000-0000000000c1"
@@ -356,6 +356,32 @@ def test_an_empty_database_is_told_how_to_begin(new_database: Any) -> None:
     done = run(new_database(17, "supabase", migrated=False))
     assert done.returncode == 1
     assert "no migration is applied\n  mend: index-jobs migrate" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("comment", "said"),
+    [
+        ("schema version 20261125044947", "was made before 0.1.0, which cannot be upgraded"),
+        (
+            "schema version {}, text 000000000000, serves {}",
+            "was made by an earlier form of the unreleased migration {}",
+        ),
+    ],
+)
+def test_a_database_that_cannot_be_upgraded_is_told_what_migrate_says(
+    patient: Any, comment: str, said: str
+) -> None:
+    newest = migrate.names()[-1]
+    comment = comment.format(newest[:14], newest[:14])
+    execute(patient.migrator_url, f"comment on schema private is '{comment}'")
+    try:
+        findings = doctor.examine(patient.migrator_url).findings
+        with pytest.raises(migrate.MigrationError) as refused:
+            migrate.apply(patient.migrator_url)
+    finally:
+        execute(patient.migrator_url, versions.of_migrations(migrate.forward_files())[newest].line)
+    assert [finding.problem for finding in findings] == [said.format(newest)]
+    assert str(refused.value) == f"the database {findings[0].problem}: {findings[0].remedy}"
 
 
 def test_a_newer_database_and_a_lost_version_are_named(patient: Any) -> None:

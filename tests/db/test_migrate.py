@@ -58,16 +58,14 @@ def dump(database: Any) -> str:
     return "\n".join(itertools.chain(*(sorted(run) if grants else run for grants, run in runs)))
 
 
-def command(database: Any, *arguments: str, migrations: Path = migrate.MIGRATIONS) -> list[str]:
-    command = [
-        sys.executable,
-        "-m",
-        "db.tools.migrate",
-        *arguments,
-        "--migrations",
-        str(migrations),
-    ]
-    return [*command, "--database", database.migrator_url]
+def migrator(database: Any, folder: Path = migrate.MIGRATIONS, **streams: Any) -> Any:
+    """A process of its own that applies what is pending, and prints the names."""
+    code = (
+        "import pathlib, sys; from db.tools import migrate; "
+        "print(*migrate.apply(sys.argv[1], migrations=pathlib.Path(sys.argv[2])))"
+    )
+    arguments = [sys.executable, "-c", code, database.migrator_url, str(folder)]
+    return subprocess.Popen(arguments, text=True, **streams)
 
 
 def waiters(database: Any) -> int:
@@ -139,21 +137,18 @@ def test_apply_names_what_it_did_and_then_has_nothing_to_do(empty: Any) -> None:
     assert migrate.apply(empty.migrator_url) == []
 
 
-def test_the_command_line_says_what_it_does(empty: Any, monkeypatch: Any, capsys: Any) -> None:
-    monkeypatch.setenv("DATABASE_URL", empty.migrator_url)
-    assert migrate.main(["status"]) == 1
-    assert migrate.main(["apply"]) == 0
-    *each, total = capsys.readouterr().out.splitlines()[1:]
-    names = [file.stem for file in stamp.migration_files()]
-    assert [line.split()[0] for line in each] == names
-    assert total.startswith(f"{len(names)} migrations ")
-    assert migrate.main(["apply"]) == 0
-    assert capsys.readouterr().out == "nothing pending\n"
-    assert migrate.main(["status"]) == 0
-    assert migrate.main(["rollback", "--count", str(ALL)]) == 0
-    assert f"{ALL} migrations rolled back" in capsys.readouterr().out
-    assert migrate.main(["rollback"]) == 1
-    assert capsys.readouterr().err == "no migration is applied: there is nothing to roll back\n"
+def test_the_status_says_how_far_it_is(empty: Any) -> None:
+    every = [file.stem for file in stamp.migration_files()]
+    assert migrate.status(empty.migrator_url) == migrate.Status(None, every)
+    migrate.apply(empty.migrator_url)
+    assert migrate.status(empty.migrator_url) == migrate.Status(migrate.newest_version(), [])
+    migrate.rollback(empty.migrator_url)
+    assert migrate.status(empty.migrator_url) == migrate.Status(every[-2][:14], every[-1:])
+
+
+def test_a_rollback_of_nothing_says_so(empty: Any) -> None:
+    with pytest.raises(migrate.MigrationError, match=r"^no migration is applied: there is nothing"):
+        migrate.rollback(empty.migrator_url)
 
 
 @pytest.mark.parametrize("count", [-1, 0, ALL + 1])
@@ -167,21 +162,10 @@ def test_a_rollback_of_more_or_less_than_there_is_takes_nothing_back(
     assert dump(database) == before
 
 
-@pytest.mark.parametrize("count", ["0", "-1", "two", "1.5", ""])
-def test_a_count_that_is_no_number_from_1_on_is_wrong_usage(capsys: Any, count: str) -> None:
-    with pytest.raises(SystemExit) as ended:
-        migrate.main(["rollback", f"--count={count}"])
-    assert ended.value.code == 2
-    assert f"--count: {count!r} is not a whole number from 1 on" in capsys.readouterr().err
-
-
 def test_migrations_are_found_from_any_folder(empty: Any, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "db.tools.migrate", "apply"]
+    command = [Path(sys.executable).with_name("index-jobs"), "migrate"]
     environment = {**os.environ, "DATABASE_URL": empty.migrator_url}
-    done = subprocess.run(
-        command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
-    )
-    assert (done.returncode, done.stderr) == (0, "")
+    subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, check=True)
     assert migrate.current_version(empty.url) == migrate.newest_version()
 
 
@@ -200,17 +184,12 @@ def test_yoyo_itself_works_by_its_configuration(empty: Any) -> None:
 def test_of_two_migrators_one_applies_and_the_other_finds_it_done(empty: Any) -> None:
     with psycopg.connect(empty.url, autocommit=True) as first:
         first.execute("select pg_advisory_lock(%s)", [migrate.LOCK_KEY])
-        migrators = [
-            subprocess.Popen(
-                command(empty, "apply"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-            )
-            for _ in range(2)
-        ]
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        migrators = [migrator(empty, **pipes) for _ in range(2)]
         until(lambda: waiters(empty) == 2)
-    said = sorted(migrator.communicate(timeout=PATIENCE) for migrator in migrators)
-    assert [migrator.returncode for migrator in migrators] == [0, 0]
-    assert [errors for _, errors in said] == ["", ""]
-    assert sorted(out.splitlines()[-1].split()[0] for out, _ in said) == [str(ALL), "nothing"]
+    said = sorted(each.communicate(timeout=PATIENCE) for each in migrators)
+    assert [each.returncode for each in migrators] == [0, 0]
+    assert said == [("\n", ""), (f"{' '.join(migrate.names())}\n", "")]
 
 
 def test_a_migrator_that_waits_too_long_says_so(empty: Any, monkeypatch: Any) -> None:
@@ -229,7 +208,7 @@ def test_after_a_killed_run_the_next_one_goes_on(empty: Any, stamped: Any) -> No
     )
     with psycopg.connect(empty.url, autocommit=True) as gate:
         gate.execute("select pg_advisory_lock(1)")
-        process = subprocess.Popen(command(empty, "apply", migrations=stamped.migrations))
+        process = migrator(empty, stamped.migrations)
         until(lambda: waiters(empty) == 1)
         process.kill()
         process.wait()
@@ -272,6 +251,39 @@ def test_a_newer_database_is_left_alone(database: Any) -> None:
             move(database.migrator_url)
 
 
+def test_a_database_made_by_another_text_of_an_unreleased_migration_is_left_alone(
+    empty: Any, stamped: Any
+) -> None:
+    migrate.apply(empty.migrator_url, migrations=stamped.migrations)
+    before = dump(empty)
+    stamped.edit(IS_OPEN, "select false", "select true")
+    (init,) = [stamp.write(root=stamped.root).forward]
+    said = (
+        f"^the database was made by an earlier form of the unreleased migration {init.stem}: "
+        "make reset, or take it back with the checkout that made it$"
+    )
+    for move in (migrate.apply, migrate.rollback, migrate.status):
+        with pytest.raises(migrate.MigrationError, match=said):
+            move(empty.migrator_url, migrations=stamped.migrations)
+    assert dump(empty) == before
+    stamped.edit(IS_OPEN, "select true", "select false")
+    stamp.write(root=stamped.root)
+    assert migrate.apply(empty.migrator_url, migrations=stamped.migrations) == []
+
+
+def test_a_database_made_before_the_first_release_is_left_alone(database: Any) -> None:
+    run_sql(database.url, "comment on schema private is 'schema version 20261125044947'")
+    before = dump(database)
+    said = (
+        r"^the database was made before 0\.1\.0, which cannot be upgraded: make reset \(a "
+        r"development database\), or dump what you need and migrate an empty one$"
+    )
+    for move in (migrate.apply, migrate.rollback, migrate.status):
+        with pytest.raises(migrate.MigrationError, match=said):
+            move(database.migrator_url)
+    assert dump(database) == before
+
+
 def test_a_lost_version_comment_is_named_and_no_mark_is_lost(database: Any) -> None:
     run_sql(database.url, "comment on schema private is null")
     with pytest.raises(migrate.MigrationError, match="put it back"):
@@ -282,18 +294,14 @@ def test_a_lost_version_comment_is_named_and_no_mark_is_lost(database: Any) -> N
 # --- what goes wrong ------------------------------------------------------------------------------
 
 
-def test_a_failing_migration_leaves_nothing_behind(empty: Any, stamped: Any, capsys: Any) -> None:
+def test_a_failing_migration_leaves_nothing_behind(empty: Any, stamped: Any) -> None:
     stamped.stamp(
         "bad", ddl="create table public.half ();\nselect 1 / 0;", undo="drop table public.half;"
     )
     good, bad = stamp.migration_files(stamped.root)
-    arguments = ["--migrations", str(stamped.migrations), "--database", empty.migrator_url]
-    assert migrate.main(["apply", *arguments]) == 1
-    said = capsys.readouterr()
-    assert said.out.startswith(good.stem)
-    assert said.err.startswith(f"{bad.name} failed and left nothing behind: division by zero")
-    assert "remedy: " in said.err
-    assert "Traceback" not in said.err
+    said = rf"(?s)^{bad.name} failed and left nothing behind: division by zero.*\nremedy: "
+    with pytest.raises(migrate.MigrationError, match=said):
+        migrate.apply(empty.migrator_url, migrations=stamped.migrations)
     assert query(empty.url, "select to_regclass('public.half')") is None
     assert migrate.current_version(empty.url) == good.name[:14]
 
@@ -345,12 +353,6 @@ def test_a_wrong_url_says_what_is_wrong_and_never_the_password(
         migrate.apply(url.replace(old, new))
     assert server.password not in str(caught.value)
     assert "s3cret" not in str(caught.value)
-
-
-def test_no_url_says_where_to_put_one(monkeypatch: Any, capsys: Any) -> None:
-    monkeypatch.delenv("DATABASE_URL", raising=False)
-    assert migrate.main(["apply"]) == 1
-    assert "set DATABASE_URL or --database" in capsys.readouterr().err
 
 
 # --- stamped migrations on a real server ----------------------------------------------------------

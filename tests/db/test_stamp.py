@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 import sqlparse
 
-from db.tools import stamp
+from db.tools import stamp, versions
+from db.tools.stamp.__main__ import main
 
 CAN_SEE = "db/functions/private/can_see.sql"
 IS_OPEN = "db/functions/private/is_open.sql"
@@ -66,11 +67,15 @@ def test_the_first_migration_depends_on_nothing_and_the_next_on_it(stamped: Any)
 def test_a_migration_ends_with_its_version_and_its_rollback_with_the_one_before(
     stamped: Any,
 ) -> None:
-    first = newest(stamped)[:14]
+    first = stamp.migration_files(stamped.root)[0]
     stamped.edit(IS_OPEN, "select false", "select true")
     forward, rollback = stamped.stamp("open_up")
-    assert forward.endswith(f"\n{stamp.VERSION.format(newest(stamped)[:14])}\n")
-    assert rollback.endswith(f"\n{stamp.VERSION.format(first)}\n")
+    above, said = versions.split(forward)
+    assert said is not None
+    text = hashlib.sha256(above.encode()).hexdigest()[:12]
+    line = f"'schema version {newest(stamped)[:14]}, text {text}, serves {first.name[:14]}'"
+    assert forward == f"{above}comment on schema private is {line};\n"
+    assert rollback.splitlines()[-1] == first.read_text().splitlines()[-1]
 
 
 def test_the_name_becomes_a_snake_and_the_number_the_time_in_utc(house: Any) -> None:
@@ -82,29 +87,32 @@ def test_the_name_becomes_a_snake_and_the_number_the_time_in_utc(house: Any) -> 
 
 def test_numbers_grow_even_when_the_newest_is_in_the_future(house: Any) -> None:
     house.write("db/migrations/29991231235959_far.sql", "select 1;\n")
+    house.write("db/migrations/29991231235959_far.rollback.sql", "select 1;\n")
     house.stamp("init")
     assert newest(house).startswith("30000101000000_")
 
 
 def test_nothing_changed_makes_no_migration(stamped: Any, capsys: Any) -> None:
+    stamp.freeze(stamped.root)
     before = sorted(stamped.migrations.iterdir())
-    assert stamp.main(["new", "idle", "--root", str(stamped.root)]) == 1
+    assert main(["migration", "idle", "--root", str(stamped.root)]) == 1
     assert "nothing changed" in capsys.readouterr().err
     assert sorted(stamped.migrations.iterdir()) == before
 
 
 def test_an_empty_migration_can_be_asked_for_and_holds_no_handover(stamped: Any) -> None:
-    assert stamp.main(["new", "by_hand", "--empty", "--root", str(stamped.root)]) == 0
+    stamp.freeze(stamped.root)
+    assert main(["migration", "by_hand", "--empty", "--root", str(stamped.root)]) == 0
     forward = (stamped.migrations / newest(stamped)).read_text()
     assert "job_writer" not in forward
     assert list(stamp.stamps(forward)) == []
 
 
-def test_new_says_what_it_stamped(stamped: Any, capsys: Any) -> None:
+def test_what_was_stamped_is_said(stamped: Any, capsys: Any) -> None:
     stamped.edit(IS_OPEN, "select false", "select true")
     stamped.write("db/functions/private/is_shut.sql", is_shut(stamped))
     stamped.path(WRITE_NOTE).unlink()
-    assert stamp.main(["new", "mixed", "--root", str(stamped.root)]) == 0
+    assert main(["migration", "mixed", "--root", str(stamped.root)]) == 0
     said = capsys.readouterr()
     assert said.out == f"db/migrations/{newest(stamped)}\n"
     assert {tuple(line.split()) for line in said.err.splitlines()} == {
@@ -245,14 +253,14 @@ def test_a_file_that_a_stamp_cannot_carry_is_refused(house: Any, ending: str) ->
     text = house.path(IS_OPEN).read_text().rstrip("\n")
     house.path(IS_OPEN).write_bytes((text + ending).encode())
     with pytest.raises(stamp.StampError, match="one newline"):
-        stamp.new("init", root=house.root)
+        stamp.write("init", root=house.root)
     assert not house.migrations.exists()
 
 
 def test_a_file_that_looks_like_a_marker_is_refused(house: Any) -> None:
     house.edit(IS_OPEN, "  select false", f"{stamp.END_STAMP}\n  select false")
     with pytest.raises(stamp.StampError, match="marker"):
-        stamp.new("init", root=house.root)
+        stamp.write("init", root=house.root)
 
 
 def test_yoyo_cuts_a_migration_where_postgres_does(house: Any) -> None:
@@ -262,19 +270,23 @@ def test_yoyo_cuts_a_migration_where_postgres_does(house: Any) -> None:
     assert all(s.endswith("$$;") for s in whole)
 
 
-# --- again ------------------------------------------------------------------------------------
+# --- until a release freezes it -------------------------------------------------------------------
 
 
-def test_again_keeps_what_is_by_hand_and_stamps_what_is_declared_now(stamped: Any) -> None:
+def test_the_unreleased_migration_keeps_what_is_by_hand_and_gets_what_is_declared_now(
+    stamped: Any,
+) -> None:
     stamped.edit(IS_OPEN, "select false", "select true")
     stamped.stamp(
         "open_up",
         ddl="alter table public.notes add at date;",
         undo="alter table public.notes drop at;",
     )
+    before = sorted(stamped.migrations.iterdir())
     stamped.edit(IS_OPEN, "select true", "select null::boolean")
     assert stamped.check() != []
-    assert stamp.main(["again", "--root", str(stamped.root)]) == 0
+    assert main(["migration", "another_name", "--root", str(stamped.root)]) == 0
+    assert sorted(stamped.migrations.iterdir()) == before
     forward = (stamped.migrations / newest(stamped)).read_text()
     rollback = (stamped.migrations / newest(stamped).replace(".sql", ".rollback.sql")).read_text()
     assert in_this_order(forward, "add at date;", "select null::boolean", stamp.RELOAD)
@@ -282,13 +294,103 @@ def test_again_keeps_what_is_by_hand_and_stamps_what_is_declared_now(stamped: An
     assert stamped.check() == []
 
 
-def test_again_leaves_the_part_empty_when_all_is_as_before(stamped: Any) -> None:
+def test_the_stamped_part_is_empty_when_all_is_as_before(stamped: Any) -> None:
     stamped.edit(IS_OPEN, "select false", "select true")
     stamped.stamp("open_up")
     stamped.edit(IS_OPEN, "select true", "select false")
-    forward, summary = stamp.again(root=stamped.root)
-    assert list(stamp.stamps(forward.read_text())) == []
-    assert summary == []
+    done = stamp.write(root=stamped.root)
+    assert list(stamp.stamps(done.forward.read_text())) == []
+    assert (done.is_new, done.summary) == (False, [f"changed {IS_OPEN}"])
+
+
+def test_stamping_twice_changes_no_byte(stamped: Any) -> None:
+    def everything() -> dict[Any, bytes]:
+        return {p: p.read_bytes() for p in stamped.root.rglob("*") if p.is_file()}
+
+    before = everything()
+    assert stamp.write(root=stamped.root).summary == []
+    assert everything() == before
+
+
+def test_a_change_after_a_release_needs_a_new_migration_and_that_a_name(
+    stamped: Any, capsys: Any
+) -> None:
+    stamp.freeze(stamped.root)
+    stamped.edit(IS_OPEN, "select false", "select true")
+    assert "run: make migration name=what_it_does" in stamped.check()[0]
+    before = sorted(stamped.migrations.iterdir())
+    assert main(["migration", "--root", str(stamped.root)]) == 1
+    assert "make migration name=what_it_does" in capsys.readouterr().err
+    assert sorted(stamped.migrations.iterdir()) == before
+    assert main(["migration", "open_up", "--root", str(stamped.root)]) == 0
+    assert newest(stamped)[14:] == "_open_up.sql"
+    assert stamped.check() == []
+
+
+def test_ddl_by_hand_goes_into_the_unreleased_migration(stamped: Any, capsys: Any) -> None:
+    before = sorted(stamped.migrations.iterdir())
+    assert main(["migration", "more", "--empty", "--root", str(stamped.root)]) == 0
+    said = capsys.readouterr()
+    assert said.out == f"db/migrations/{newest(stamped)}\n"
+    assert "it is not released yet: write the DDL into it and its rollback" in said.err
+    assert sorted(stamped.migrations.iterdir()) == before
+
+
+def serves(house: Any) -> str:
+    """What the newest migration still serves."""
+    said = versions.split(stamp.migration_files(house.root)[-1].read_text())[1]
+    assert said is not None
+    return said.serves
+
+
+def test_a_schema_serves_what_the_one_before_serves_until_it_breaks_with_it(stamped: Any) -> None:
+    first = newest(stamped)[:14]
+    stamped.stamp("second")
+    assert serves(stamped) == first
+    stamped.stamp("third")
+    assert main(["migration", "--breaking", "--root", str(stamped.root)]) == 0
+    third = newest(stamped)[:14]
+    assert serves(stamped) == third != first
+    stamp.write(root=stamped.root)
+    assert serves(stamped) == third
+    stamped.stamp("fourth")
+    assert serves(stamped) == third
+
+
+@pytest.mark.parametrize("other", ["20000101000000", "first"])
+def test_a_schema_serves_no_number_that_the_one_before_does_not(stamped: Any, other: str) -> None:
+    first = newest(stamped)[:14]
+    stamped.stamp("second")
+    stamp.write(root=stamped.root, breaking=True)
+    stamped.stamp("third")
+    stamped.edit(f"db/migrations/{newest(stamped)}", f"serves {serves(stamped)}",
+                 f"serves {first if other == 'first' else other}")  # fmt: skip
+    stamp.write(root=stamped.root)
+    assert f"{newest(stamped)}: serves" in "\n".join(stamped.check())
+
+
+def test_the_text_of_the_newest_stands_for_those_before_it(stamped: Any) -> None:
+    stamped.stamp("second", ddl="create table public.more ();", undo="drop table public.more;")
+    stamped.path("db/migrations/CHECKSUMS").unlink()
+    first, second = stamp.migration_files(stamped.root)
+    before = versions.of_migrations([first, second])
+    first.write_text(first.read_text().replace("body text not null", "body text"))
+    assert f"{first.name}: edited since its last line" in "\n".join(stamped.check())
+    stamp.write(root=stamped.root)
+    assert stamped.check() == []
+    after = versions.of_migrations([first, second])
+    assert [before[f.stem].text == after[f.stem].text for f in (first, second)] == [False, False]
+
+
+def test_the_code_knows_its_version_by_a_constant(stamped: Any) -> None:
+    stamped.stamp("second", ddl="create table public.more ();", undo="drop table public.more;")
+    file = stamped.path("db/version.py")
+    assert f'\nVERSION = "{newest(stamped)[:14]}"\n' in file.read_text()
+    for change in (lambda: file.write_text(file.read_text() + "\n"), file.unlink):
+        change()
+        assert "db/version.py: not that of the newest migration" in "\n".join(stamped.check())
+        stamp.write(root=stamped.root)
+        assert stamped.check() == []
 
 
 # --- the mirror -------------------------------------------------------------------------------
@@ -307,7 +409,7 @@ def test_the_mirror_is_a_byte_copy_of_the_forward_files_alone(stamped: Any) -> N
 
 
 def test_a_house_as_stamped_has_no_problem(stamped: Any, capsys: Any) -> None:
-    assert stamp.main(["check", "--root", str(stamped.root)]) == 0
+    assert main(["check", "--root", str(stamped.root)]) == 0
     assert capsys.readouterr() == ("", "")
 
 
@@ -315,9 +417,9 @@ def test_an_edited_function_without_a_migration_fails_and_the_remedy_is_named(
     stamped: Any, capsys: Any
 ) -> None:
     stamped.edit(WRITE_NOTE, "% 2", "% 3")
-    assert stamp.main(["check", "--root", str(stamped.root)]) == 1
+    assert main(["check", "--root", str(stamped.root)]) == 1
     said = capsys.readouterr().err
-    assert said == f"{WRITE_NOTE}: changed since the last migration; run: make migration name=…\n"
+    assert said == f"{WRITE_NOTE}: changed since it was stamped; run: make migration\n"
 
 
 def break_and_check(house: Any, path: str, old: str, new: str) -> str:
@@ -346,7 +448,7 @@ def break_and_check(house: Any, path: str, old: str, new: str) -> str:
          "private.can_see(text)", "grants name private.can_see"),
         (IS_OPEN, "-- private", f"-- {'x' * 98}\n-- private", f"{IS_OPEN}:1: 101 characters"),
         (NOTES, "-- notes", f"-- {'x' * 98}\n-- notes", f"{NOTES}:1: 101 characters"),
-        (NOTES, "alter table public.notes", "-- ", "changed since the last migration"),
+        (NOTES, "alter table public.notes", "-- ", "changed since it was stamped"),
     ],
 )  # fmt: skip
 def test_a_function_file_follows_the_house_rules(
@@ -403,24 +505,29 @@ def test_two_migrations_cannot_have_one_number(stamped: Any) -> None:
 def test_a_migration_that_does_not_end_with_its_version_is_a_problem(stamped: Any) -> None:
     stamped.stamp("second")
     forward = stamp.migration_files(stamped.root)[-1]
-    for file in (forward, stamp.rollback_file(forward)):
+    for file, problem in (
+        (forward, "edited since its last line"),
+        (stamp.rollback_file(forward), "leaves another version"),
+    ):
         file.write_text(file.read_text() + "select 1;\n")
-        assert f"{file.name}: end it with: comment on schema" in "\n".join(stamped.check())
+        assert f"{file.name}: {problem}" in "\n".join(stamped.check())
 
 
 def test_an_edited_migration_is_noticed(stamped: Any) -> None:
     stamped.stamp("second", ddl="create table public.more ();", undo="drop table public.more;")
     first, second = stamp.migration_files(stamped.root)
-    for file, remedy in ((first, "write a new one"), (second, "python -m db.tools.stamp again")):
+    for file, remedy in (
+        (first, "edited after its release; restore it from git, make the change in db/functions"),
+        (second, "edited since its last line was written; run: make migration"),
+    ):
         text = file.read_text()
         file.write_text("-- a word more\n" + text)
-        stamp.mirror(stamped.root)
-        said = stamped.check()
-        assert len(said) == 1
-        assert f"{file.name}: edited" in said[0]
-        assert said[0].count(remedy) == 1
-        assert ("again" in said[0]) == (file == second)
+        copy = stamped.path("supabase/migrations") / file.name
+        copy.write_bytes(file.read_bytes())
+        (said,) = stamped.check()
+        assert said.startswith(f"db/migrations/{file.name}: {remedy}")
         file.write_text(text)
+        copy.write_text(text)
 
 
 def test_a_rollback_may_be_mended_by_writing_its_sum(stamped: Any) -> None:
@@ -437,13 +544,14 @@ def test_a_rollback_may_be_mended_by_writing_its_sum(stamped: Any) -> None:
     assert set(stamped.check()) == others
 
 
-def test_a_lost_migration_and_one_not_written_down_are_noticed(stamped: Any) -> None:
+def test_a_lost_migration_and_one_before_a_released_one_are_noticed(stamped: Any) -> None:
     stamped.stamp("second")
+    stamp.freeze(stamped.root)
     second = stamp.migration_files(stamped.root)[-1]
-    second.rename(second.with_name("20990101000000_moved.sql"))
+    second.rename(second.with_name("20000101000000_moved.sql"))
     said = "\n".join(stamped.check())
     assert f"{second.name}: listed in CHECKSUMS but gone" in said
-    assert "20990101000000_moved.sql: not in CHECKSUMS" in said
+    assert "20000101000000_moved.sql: comes before a released one" in said
 
 
 def test_a_mirror_with_more_with_less_or_with_other_bytes_is_a_problem(stamped: Any) -> None:
@@ -454,7 +562,7 @@ def test_a_mirror_with_more_with_less_or_with_other_bytes_is_a_problem(stamped: 
     said = "\n".join(stamped.check())
     assert f"{copy.name}: missing" in said
     assert "20000101000000_stray.sql: not in db/migrations" in said
-    assert stamp.main(["mirror", "--root", str(stamped.root)]) == 0
+    assert main(["migration", "--root", str(stamped.root)]) == 0
     assert stamped.check() == []
 
 

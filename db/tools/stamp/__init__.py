@@ -1,0 +1,55 @@
+"""Writes the migrations from the declared functions and policies, and checks for drift.
+
+``db/functions/**.sql`` (one function a file) and ``db/policies/*.sql`` (one table a file) are the
+declared truth. A migration embeds the full text of every file that changed since the one before,
+between ``-- stamp: PATH`` and ``-- end stamp``; the rollback embeds the earlier text. Until a
+release freezes it, the newest migration is amended. Forward files are copied to
+``supabase/migrations``. No database is needed for any of this.
+"""
+
+from __future__ import annotations
+
+from db.tools.stamp.checks import check
+from db.tools.stamp.files import (
+    DEPENDS,
+    END_STAMP,
+    RELOAD,
+    ROOT,
+    STAMP,
+    StampError,
+    declared_files,
+    freeze,
+    migration_files,
+    rollback_file,
+    stamps,
+)
+from db.tools.stamp.release import release
+from db.tools.stamp.sql import API_ROLES, outline
+from db.tools.stamp.transition import HANDBACK, HANDOVER, declared_sql, transition
+from db.tools.stamp.write import ABOVE, BELOW_ROLLBACK, Stamped, write
+
+__all__ = [
+    "ABOVE",
+    "API_ROLES",
+    "BELOW_ROLLBACK",
+    "DEPENDS",
+    "END_STAMP",
+    "HANDBACK",
+    "HANDOVER",
+    "RELOAD",
+    "ROOT",
+    "STAMP",
+    "StampError",
+    "Stamped",
+    "check",
+    "declared_files",
+    "declared_sql",
+    "freeze",
+    "migration_files",
+    "outline",
+    "release",
+    "rollback_file",
+    "stamps",
+    "transition",
+    "write",
+]

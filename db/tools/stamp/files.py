@@ -1,0 +1,121 @@
+"""The declared files, the migrations and what is stamped into them."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[3]
+
+BEGIN_PART = "-- begin stamped part (make migration rewrites it)"
+END_PART = "-- end stamped part"
+STAMP = "-- stamp: "
+STAMP_DELETED = "-- stamp deleted: "
+END_STAMP = "-- end stamp"
+DEPENDS = "-- depends:"
+PREVIOUS_TEXT = "-- previous text:"
+RELOAD = "notify pgrst, 'reload schema';"
+
+MIGRATION_NAME = re.compile(r"[0-9]{14}_[a-z0-9_]+(\.rollback)?\.sql")
+
+
+class StampError(Exception):
+    """A request that cannot be met; the text says why and what to do."""
+
+
+def declared_files(root: Path = ROOT) -> dict[str, str]:
+    """Text of every function and policy file, by path from the root. Raises StampError."""
+    files = [*root.glob("db/functions/**/*.sql"), *root.glob("db/policies/*.sql")]
+    texts: dict[str, str] = {}
+    for file in sorted(files):
+        path = file.relative_to(root).as_posix()
+        try:
+            texts[path] = file.read_bytes().decode()
+        except UnicodeDecodeError:
+            raise StampError(f"{path}: save it as UTF-8") from None
+    return texts
+
+
+def migration_files(root: Path = ROOT) -> list[Path]:
+    """The forward files, oldest first."""
+    files = (root / "db/migrations").glob("*.sql")
+    return sorted(f for f in files if not f.name.endswith(".rollback.sql"))
+
+
+def rollback_file(forward: Path) -> Path:
+    return forward.with_suffix(".rollback.sql")
+
+
+def mirrored(root: Path) -> list[str]:
+    """The names of the files in supabase/migrations."""
+    return sorted(f.name for f in (root / "supabase/migrations").glob("[!.]*"))
+
+
+def stamps(text: str) -> Iterator[tuple[str, str | None]]:
+    """(path, text) of each stamped file in a migration, None for a deleted one.
+
+    Raises StampError for a marker without its end.
+    """
+    path: str | None = None
+    lines: list[str] | None = None
+    for line in text.splitlines(keepends=True):
+        bare = line.rstrip("\n")
+        if bare.startswith((STAMP, STAMP_DELETED)):
+            if path is not None:
+                raise StampError(f"the stamp of {path} has no '{END_STAMP}' line")
+            deleted = bare.startswith(STAMP_DELETED)
+            path = bare.removeprefix(STAMP_DELETED if deleted else STAMP)
+            lines = None if deleted else []
+        elif bare == END_STAMP and path is not None:
+            yield path, None if lines is None else "".join(lines)
+            path = None
+        elif path is not None and lines is not None:
+            lines.append(line)
+    if path is not None:
+        raise StampError(f"the stamp of {path} has no '{END_STAMP}' line")
+
+
+def stamped_files(texts: Iterable[str]) -> dict[str, str]:
+    """The last stamped text of each file that is not deleted, over migrations in order."""
+    last: dict[str, str] = {}
+    for text in texts:
+        for path, stamped in stamps(text):
+            if stamped is None:
+                last.pop(path, None)
+            else:
+                last[path] = stamped
+    return last
+
+
+# CHECKSUMS (as of `sha256sum`) lists the files of every migration that a release has frozen.
+
+
+def checksums(root: Path) -> dict[str, str]:
+    """The sum of each released file, by its name."""
+    file = root / "db/migrations/CHECKSUMS"
+    lines = file.read_text().splitlines() if file.exists() else []
+    return {name: digest for digest, name in (line.split(maxsplit=1) for line in lines)}
+
+
+def unreleased(root: Path) -> list[Path]:
+    """The forward files that no release has frozen, oldest first."""
+    frozen = checksums(root)
+    return [file for file in migration_files(root) if file.name not in frozen]
+
+
+def freeze(root: Path = ROOT) -> list[str]:
+    """Lists the unreleased migrations in CHECKSUMS; returns their names."""
+    files = unreleased(root)
+    sums = checksums(root)
+    for file in (part for forward in files for part in (forward, rollback_file(forward))):
+        sums[file.name] = sha256(file)
+    if files:
+        text = "".join(f"{sums[name]}  {name}\n" for name in sorted(sums))
+        (root / "db/migrations/CHECKSUMS").write_text(text)
+    return [file.stem for file in files]
+
+
+def sha256(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()

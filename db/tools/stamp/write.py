@@ -1,0 +1,195 @@
+"""Writes migrations: what changed goes into the newest one until a release has frozen it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from db.tools import versions
+from db.tools.stamp.files import (
+    BEGIN_PART,
+    DEPENDS,
+    END_PART,
+    PREVIOUS_TEXT,
+    RELOAD,
+    ROOT,
+    StampError,
+    declared_files,
+    migration_files,
+    mirrored,
+    rollback_file,
+    stamped_files,
+    unreleased,
+)
+from db.tools.stamp.rules import shape_problems
+from db.tools.stamp.sql import rank
+from db.tools.stamp.transition import transition
+from db.tools.versions import SchemaVersion
+
+ABOVE = "-- By hand, above the stamped part: what its functions and policies need."
+BELOW = "-- By hand, below it: what needs its functions (triggers, defaults); drops of tables."
+ABOVE_ROLLBACK = (
+    "-- By hand, above the stamped part: what would keep its functions from being dropped."
+)
+BELOW_ROLLBACK = "-- By hand, below it: drops of what the migration made."
+
+VERSION_FILE = '''\
+"""The schema version of this code. Written by make migration."""
+
+VERSION = "{}"
+'''
+
+
+@dataclass(frozen=True, slots=True)
+class Stamped:
+    """The newest migration, and a line for each file whose text in it changed."""
+
+    forward: Path
+    is_new: bool
+    summary: list[str]
+
+
+def write(
+    name: str = "", *, root: Path = ROOT, empty: bool = False, breaking: bool = False
+) -> Stamped:
+    """Stamps what changed into the newest migration, or into a new one when that is released.
+
+    What stands by hand in an unreleased migration is kept. Its rollback, the last lines of all
+    unreleased migrations, the mirror and db/version.py are written as well. `breaking`: older code
+    cannot run on this schema. Raises StampError when a new migration is needed but has no `name`,
+    or nothing changed and `empty` (a migration by hand) was not asked for.
+    """
+    files = declared_files(root)
+    if problems := [p for path, text in files.items() for p in shape_problems(path, text)]:
+        raise StampError("\n".join(problems))
+    is_new = not unreleased(root)
+    before = stamped_files(f.read_text() for f in migration_files(root))
+    old = _stamped_before(migration_files(root), is_new=is_new)
+    forward_part, rollback_part = transition(old, files), transition(files, old)
+    if is_new:
+        if not forward_part and not empty:
+            _copy(root)
+            raise StampError(
+                "nothing changed since the last release (EMPTY=1 for a migration by hand)"
+            )
+        _add(root, name)
+    forward = migration_files(root)[-1]
+    _restamp(forward, forward_part)
+    _restamp(rollback_file(forward), rollback_part)
+    _seal(root, breaking=breaking)
+    _copy(root)
+    return Stamped(forward, is_new, summary(before, files))
+
+
+def summary(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
+    """A line for each declared file that differs: what happened to it, and its path."""
+
+    def kind(path: str) -> str:
+        return "new" if path not in old else "deleted" if path not in new else "changed"
+
+    return [
+        f"{kind(path):8}{path}"
+        for path in sorted({*old, *new}, key=rank)
+        if old.get(path) != new.get(path)
+    ]
+
+
+def _copy(root: Path) -> None:
+    """Makes supabase/migrations a byte copy of the forward files; writes db/version.py."""
+    folder = root / "supabase/migrations"
+    folder.mkdir(parents=True, exist_ok=True)
+    forward = migration_files(root)
+    for stray in set(mirrored(root)) - {f.name for f in forward}:
+        (folder / stray).unlink()
+    for file in forward:
+        (folder / file.name).write_bytes(file.read_bytes())
+    if forward:
+        version_file(root).write_text(VERSION_FILE.format(forward[-1].name[:14]))
+
+
+def version_file(root: Path = ROOT) -> Path:
+    """Where the code finds its schema version without reading a migration."""
+    return root / "db/version.py"
+
+
+def _stamped_before(migrations: list[Path], *, is_new: bool) -> dict[str, str]:
+    """What is stamped in all migrations, but for the stamped part of the newest unless `is_new`."""
+    texts = [file.read_text() for file in migrations]
+    if not is_new:
+        above, _, rest = texts.pop().partition(f"{BEGIN_PART}\n")
+        texts += [above, rest.partition(f"{END_PART}\n")[2]]
+    return stamped_files(texts)
+
+
+def _add(root: Path, name: str) -> None:
+    """Writes the frame of a new migration and of its rollback."""
+    snake = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
+    if not snake:
+        raise StampError(
+            "a new migration is needed, and it needs a name: make migration name=what_it_does"
+        )
+    earlier = migration_files(root)
+    forward = root / "db/migrations" / f"{_next_number(earlier)}_{snake}.sql"
+    depends = f"{DEPENDS} {earlier[-1].stem}\n" if earlier else ""
+    part = f"{BEGIN_PART}\n{END_PART}\n"
+    forward.parent.mkdir(parents=True, exist_ok=True)
+    forward.write_text(f"-- {snake}\n{depends}\n{ABOVE}\n\n{part}\n{BELOW}\n\n{RELOAD}\n")
+    rollback_file(forward).write_text(
+        f"-- {snake}, undone\n\n{ABOVE_ROLLBACK}\n\n{part}\n{BELOW_ROLLBACK}\n\n{RELOAD}\n"
+    )
+
+
+def _next_number(files: list[Path]) -> str:
+    now = datetime.now(UTC)
+    if files:
+        try:
+            newest = datetime.strptime(f"{files[-1].name[:14]}+0000", "%Y%m%d%H%M%S%z")
+        except ValueError:
+            raise StampError(f"{files[-1].name} has no UTC time for a number; rename it") from None
+        now = max(now, newest + timedelta(seconds=1))
+    return now.strftime("%Y%m%d%H%M%S")
+
+
+def _restamp(file: Path, part: str) -> None:
+    """Replaces the stamped part of a migration; what stands by hand around it is kept."""
+    above, begin, rest = file.read_text().partition(f"{BEGIN_PART}\n")
+    _, end, below = rest.partition(f"{END_PART}\n")
+    if begin and end:
+        file.write_text(f"{above}{begin}{part}{end}{below}")
+    elif part:
+        raise StampError(f"{file.name}: the lines '{BEGIN_PART}' and '{END_PART}' are needed in it")
+
+
+def _seal(root: Path, *, breaking: bool) -> None:
+    """Writes the last lines of all unreleased migrations, and the text that each goes on from."""
+    previous: SchemaVersion | None = None
+    open_files = unreleased(root)
+    for file in migration_files(root):
+        body, said = versions.split(file.read_text())
+        if file in open_files:
+            number = file.name[:14]
+            serves = (said and said.serves) or (previous.serves if previous else number)
+            if breaking and file == open_files[-1]:
+                serves = number
+            body = with_previous_text(body, previous)
+            said = SchemaVersion(number, versions.digest(body), serves)
+            file.write_text(f"{body}{said.line}\n")
+            back = rollback_file(file)
+            undo, _ = versions.split(back.read_text())
+            back.write_text(undo + (f"{previous.line}\n" if previous else ""))
+        previous = said
+
+
+def with_previous_text(body: str, previous: SchemaVersion | None) -> str:
+    """A migration that names, below what it depends on, the text of the one before it.
+
+    So the text of the newest stands for that of them all.
+    """
+    lines = [ln for ln in body.splitlines(keepends=True) if not ln.startswith(PREVIOUS_TEXT)]
+    at = [number for number, line in enumerate(lines) if line.startswith(DEPENDS)]
+    if previous and at:
+        lines.insert(at[0] + 1, f"{PREVIOUS_TEXT} {previous.text}\n")
+    return "".join(lines)
