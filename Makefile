@@ -3,8 +3,8 @@ BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve seed psql migrate rollback migration release test prove bench check lint types format build \
-  docs hooks clean
+.PHONY: help demo serve seed psql migrate rollback reset migration release test prove bench check lint types \
+  format build docs hooks clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -30,6 +30,9 @@ migrate: .venv/app  ## Apply what is pending
 
 rollback: .venv/app  ## Take the newest COUNT migrations back (1)
 	@$(BIN)/index-jobs rollback
+
+reset: .venv/app  ## Remove the embedded database, and make a new one
+	@$(BIN)/index-jobs reset
 
 migration: .venv/app  ## Stamp what changed in db/ into the unreleased migration, or a new one: name=…
 	@$(BIN)/python -m db.tools.stamp migration "$(name)" $(if $(EMPTY),--empty) $(if $(BREAKING),--breaking)

@@ -30,6 +30,7 @@ _MODULES = {
     "serve": "cli.dev.commands",
     "demo": "cli.dev.commands",
     "seed": "cli.dev.commands",
+    "reset": "cli.dev.commands",
 }
 """Where each command is: the module's `app` has it. Listed by --help in this order."""
 

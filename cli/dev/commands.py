@@ -1,4 +1,4 @@
-"""`index-jobs serve`, `demo` and `seed`: the commands of development."""
+"""`index-jobs serve`, `demo`, `seed` and `reset`: the commands of development."""
 
 from __future__ import annotations
 
@@ -64,6 +64,14 @@ def show_demo(
         demo.demo(repository, settings_with(), options, Terminal())
     except ApiError as error:
         raise CommandError(str(error.in_words(_WORDS))) from None
+
+
+@app.command("reset", rich_help_panel=DEVELOPMENT_PANEL, epilog=COMMON_CODES)
+def reset_database(database_url: DatabaseUrl = None, data_dir: DataDir = None) -> None:
+    """Remove the embedded database with all its data, and make a new one; prints its migrations."""
+    options, terminal = stack_options(database_url, data_dir), Terminal()
+    for migration in stack.reset(options, "make reset", step=terminal.step):
+        print(migration)
 
 
 @app.command("seed", rich_help_panel=DEVELOPMENT_PANEL, epilog=COMMON_CODES)

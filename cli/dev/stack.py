@@ -160,6 +160,25 @@ def write_dev_env(path: Path, api_url: str, stack: Stack) -> None:
     write_private(path, "".join(f"{k}={shlex.quote(v)}\n" for k, v in values.items()))
 
 
+def reset(options: Options, what: str, *, step: Step = quiet) -> list[str]:
+    """Removes the embedded database and makes a new one. Returns the migrations applied.
+
+    Raises CommandError and removes nothing where DATABASE_URL names the database, or while another
+    command uses it.
+    """
+    if options.database_url is not None:
+        raise CommandError(
+            "DATABASE_URL names a database that is not ours to remove: unset it to reset the "
+            "embedded one, or drop that database, create it again and run make migrate"
+        )
+    _require_data(options)
+    with occupy(options, what):
+        postgres.remove(options.home)
+        step(f"removed {near(options.home)}", None, "")
+        with database(options, step=step) as base:
+            return prepare(base, step=step)
+
+
 @contextmanager
 def borrow(options: Options, what: str, *, create: bool, step: Step = quiet) -> Iterator[Database]:
     """The database for a command of a moment: the server of whoever runs one, or one of its own.

@@ -100,6 +100,29 @@ def run(
         os.close(lock)
 
 
+def remove(data_dir: Path) -> None:
+    """Removes the data of a server that was made here, wherever it really lies.
+
+    Raises PostgresError and removes nothing when a server runs there, or the data is not ours.
+    """
+    data_dir = data_dir.absolute()
+    with (
+        _explained(),
+        os.fdopen(os.open(_beside(data_dir, "lock"), os.O_RDWR | os.O_CREAT)) as lock,
+    ):
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise PostgresError(f"a process runs the server of {data_dir}: stop it first") from None
+        home = data_dir.resolve()
+        if not (home / PASSWORD_FILE).exists():
+            raise PostgresError(f"{data_dir} was not made by the embedded Postgres; it stays")
+        _await_predecessor(home)
+        _forget(data_dir)
+        shutil.rmtree(home)
+        data_dir.unlink(missing_ok=True)
+
+
 @contextmanager
 def temporary(
     *, settings: Mapping[str, str] = MappingProxyType({}), binaries: Path | None = None

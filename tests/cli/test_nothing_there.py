@@ -15,6 +15,7 @@ LOOKING = [
     "doctor",
     "psql",
     "rollback",
+    "reset",
 ]
 
 

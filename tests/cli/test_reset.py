@@ -1,0 +1,58 @@
+"""`index-jobs reset`: an empty database instead of the embedded one, and of no other."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import psycopg
+
+from tests.conftest import Database
+
+from .conftest import Desk
+
+
+def rows(desk: Desk) -> str:
+    return desk.run("psql", "-Atc", "select count(*) from public.index_jobs").stdout
+
+
+def test_the_data_is_gone_and_the_database_is_migrated(fresh_desk: Desk) -> None:
+    applied = fresh_desk.run("migrate").stdout
+    fresh_desk.run("seed")
+    assert rows(fresh_desk) == "13\n"
+    done = fresh_desk.run("reset")
+    assert (done.returncode, done.stdout) == (0, applied)
+    assert rows(fresh_desk) == "0\n"
+
+
+def test_the_keys_that_were_kept_are_replaced(fresh_desk: Desk) -> None:
+    before = json.loads(fresh_desk.run("seed", "--json").stdout)
+    assert fresh_desk.run("reset").returncode == 0
+    after = json.loads(fresh_desk.run("seed", "--json").stdout)
+    assert before.keys() == after.keys()
+    assert not {*before.values()} & {*after.values()}
+
+
+def test_it_is_refused_while_a_server_runs(fresh_desk: Desk) -> None:
+    with fresh_desk.serving("--port", "0"):
+        done = fresh_desk.run("reset")
+        assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+        assert "make serve (process " in done.stderr
+        assert fresh_desk.sql("select count(*) > 0 from auth.users") == [(True,)]
+
+
+def test_a_database_of_ones_own_is_left_alone(fresh_desk: Desk, database: Database) -> None:
+    done = fresh_desk.run("reset", DATABASE_URL=database.migrator_url)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert done.stderr.startswith("error: DATABASE_URL names a database that is not ours")
+    with psycopg.connect(database.url) as connection:
+        assert connection.execute("select to_regclass('public.index_jobs')").fetchone() != (None,)
+
+
+def test_data_of_another_postgres_is_left_alone(fresh_desk: Desk, tmp_path: Path) -> None:
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "theirs/PG_VERSION").write_text("18\n")
+    done = fresh_desk.run("reset", DATA_DIR=str(tmp_path / "theirs"))
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert "was not made by the embedded Postgres" in done.stderr
+    assert (tmp_path / "theirs/PG_VERSION").exists()
