@@ -24,12 +24,20 @@ app = typer.Typer()
 
 
 @app.command("migrate", rich_help_panel=OPERATING_PANEL, epilog=COMMON_CODES)
-def apply_migrations(database_url: DatabaseUrl = None, data_dir: DataDir = None) -> None:
+def apply_migrations(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print what is pending.")] = False,
+    database_url: DatabaseUrl = None,
+    data_dir: DataDir = None,
+) -> None:
     """Apply the migrations that are pending; prints their names."""
     options, terminal = stack_options(database_url, data_dir), Terminal()
-    with stack.borrow(options, "make migrate", create=True, step=terminal.step) as base:
-        for migration in stack.prepare(base, step=terminal.step):
-            print(migration)
+    with stack.borrow(options, "make migrate", create=not dry_run, step=terminal.step) as base:
+        if dry_run:
+            migrations = migrate.status(base.url).pending
+        else:
+            migrations = stack.prepare(base, step=terminal.step)
+    for migration in migrations:
+        print(migration)
 
 
 @app.command("rollback", rich_help_panel=OPERATING_PANEL, epilog=COMMON_CODES)

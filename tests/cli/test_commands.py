@@ -236,6 +236,14 @@ def test_psql_migrate_and_rollback_work_on_the_running_server(desk: Desk) -> Non
     assert desk.run("migrate").stdout == newest
 
 
+def test_a_dry_run_prints_what_is_pending_and_applies_nothing(desk: Desk) -> None:
+    assert desk.run("migrate", "--dry-run").stdout == ""
+    newest = desk.run("rollback").stdout
+    for _ in range(2):
+        assert desk.run("migrate", "--dry-run").stdout == newest
+    assert desk.run("migrate").stdout == newest
+
+
 def test_a_folder_is_indexed_under_its_own_name(desk: Desk, tmp_path: Path) -> None:
     commit(tmp_path / "a project, no 2", {"a.py": "def f(): ...\n"})
     job_id = desk.run("index", tmp_path / "a project, no 2").stdout.strip()

@@ -28,7 +28,7 @@ def test_help_lists_every_target() -> None:
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_every_target_has_commands_that_a_shell_can_read(target: str) -> None:
-    planned = make("--dry-run", "--always-make", target, "name=x")
+    planned = make("--dry-run", "--always-make", target, "name=x", "VERSION=1.2.3")
     assert planned.returncode == 0, planned.stderr
     shell = subprocess.run(
         ["sh", "-n"], input=planned.stdout, capture_output=True, text=True, check=False

@@ -14,6 +14,7 @@ LOOKING = [
     "keys revoke ij_0 --user alice",
     "doctor",
     "psql",
+    "migrate --dry-run",
     "rollback",
     "reset",
 ]
