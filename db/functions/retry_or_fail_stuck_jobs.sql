@@ -5,7 +5,8 @@
 -- attempt or is failed; one that an external queue runs is failed, for its next attempt is not
 -- ours to begin, also where its worker handed it back before that was refused. A job whose user
 -- asked to cancel one minute ago or longer is cancelled, whatever its worker does. Safe to call at
--- any time, from many places at once: what was handled is not stuck.
+-- any time, from many places at once: what was handled is not stuck. Rows of an index that a worker
+-- has sent and will not store are deleted.
 --
 -- Why definer: nobody but job_writer may update a job.
 -- Locks:   index_jobs rows, for no key update, by id; rows locked by others are passed over.
@@ -29,6 +30,7 @@ declare
   v_status public.job_status;
 begin
   perform private.check_batch(p_older_than, p_limit);
+  perform private.delete_orphaned_rows();
   retried := 0;
   failed := 0;
   cancelled := 0;

@@ -4,7 +4,8 @@ do $$
 declare
   v_role text;
 begin
-  foreach v_role in array array['job_writer', 'job_gateway', 'job_tenant', 'job_http'] loop
+  foreach v_role in array array[
+    'job_writer', 'job_gateway', 'job_tenant', 'job_http', 'job_worker'] loop
     if not exists (select 1 from pg_catalog.pg_roles as r where r.rolname = v_role) then
       begin
         execute format('create role %I nologin nobypassrls', v_role);
@@ -17,11 +18,12 @@ end;
 $$;
 
 grant authenticated to job_gateway, job_tenant;
-grant usage on schema public to job_writer, job_gateway, job_http;
+grant usage on schema public to job_writer, job_gateway, job_http, job_worker;
 
 create schema private;
 revoke all on schema private from public;
-grant usage on schema private to authenticated, service_role, job_writer, job_gateway, job_http;
+grant usage on schema private
+  to authenticated, service_role, job_writer, job_gateway, job_http, job_worker;
 
 create type public.job_status as enum ('pending', 'processing', 'completed', 'failed', 'cancelled');
 comment on type public.job_status is
@@ -261,7 +263,8 @@ create table public.indexed_files (
   blob_sha text not null,
   symbol_count integer,
   unique (repository_id, path),
-  unique (repository_id, id)
+  constraint indexed_files_bytes_are_not_negative check (bytes >= 0),
+  constraint indexed_files_symbol_count_is_not_negative check (symbol_count >= 0)
 );
 comment on table public.indexed_files is
   'The files of each repository as of its last completed job, brought up to date in one transaction.';
@@ -277,7 +280,7 @@ comment on column public.indexed_files.blob_sha is 'Git''s object id of the cont
 comment on column public.indexed_files.symbol_count is
   'How many symbols it has; null when they could not be had, so that the next job tries again.';
 
--- One key instead of two: a symbol's repository is its file's, and is looked up once.
+-- No foreign key: see private.delete_symbols_of_files.
 create table public.symbols (
   id bigint generated always as identity primary key,
   repository_id uuid not null,
@@ -287,8 +290,7 @@ create table public.symbols (
   start_line integer not null,
   end_line integer not null,
   parent text,
-  foreign key (repository_id, file_id)
-    references public.indexed_files (repository_id, id) on delete cascade,
+  constraint symbols_kind_is_a_word_in_lower_case check (kind ~ '^[a-z_]{1,40}$'),
   constraint symbols_end_line_is_not_before_start_line check (end_line >= start_line)
 );
 create index symbols_repository_id_name_idx on public.symbols (repository_id, name);
@@ -298,10 +300,124 @@ comment on column public.symbols.id is 'Primary key.';
 comment on column public.symbols.repository_id is 'The repository.';
 comment on column public.symbols.file_id is 'The file.';
 comment on column public.symbols.name is 'The symbol''s name.';
-comment on column public.symbols.kind is 'function, method, class, interface, type, enum, constant …';
+comment on column public.symbols.kind is
+  'function, method, class, interface, type, enum, constant …: one word in lower case.';
 comment on column public.symbols.start_line is 'First line, from 1.';
 comment on column public.symbols.end_line is 'Last line, from 1.';
 comment on column public.symbols.parent is 'The enclosing definition, or null.';
+
+create table public.skipped_files (
+  id bigint generated always as identity primary key,
+  repository_id uuid not null references public.repositories on delete cascade,
+  job_id uuid not null,
+  path text not null,
+  reason text not null,
+  constraint skipped_files_reason_is_a_word_in_lower_case check (reason ~ '^[a-z_]{1,40}$')
+);
+create index skipped_files_repository_id_id_idx on public.skipped_files (repository_id, id);
+comment on table public.skipped_files is
+  'The files that the last completed job of each repository did not index: the first 10,000.';
+comment on column public.skipped_files.id is 'Primary key, in the order in which they were met.';
+comment on column public.skipped_files.repository_id is 'The repository.';
+comment on column public.skipped_files.job_id is 'The job; it may have been purged since.';
+comment on column public.skipped_files.path is
+  'Path inside the repository, the first 2,000 characters.';
+comment on column public.skipped_files.reason is
+  'binary, generated, vendored, oversized …: one word in lower case. The job''s stats count them.';
+
+-- Where workers COPY the rows of an index to. A row belongs to the transaction that sent it, and
+-- complete_index of that transaction takes it: so nobody has to name it, and nothing that a dead
+-- worker has sent is ever read. Unlogged, without row-level security (COPY FROM refuses it), and
+-- never analyzed by hand: that would make other workers wait. Vacuum looks at dead rows alone.
+create unlogged table private.incoming_files (
+  transaction xid8 not null default pg_current_xact_id(),
+  file_no integer not null,
+  path text not null,
+  language text,
+  bytes bigint not null,
+  blob_sha text not null,
+  symbol_count integer
+)
+  with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000,
+    autovacuum_vacuum_insert_threshold = -1);
+comment on table private.incoming_files is
+  'Files that a worker is about to store.';
+comment on column private.incoming_files.transaction is 'The transaction that sent the row.';
+comment on column private.incoming_files.file_no is
+  'A number of the worker''s own, which the symbols of the file name.';
+comment on column private.incoming_files.path is 'As in indexed_files.';
+comment on column private.incoming_files.language is 'As in indexed_files.';
+comment on column private.incoming_files.bytes is 'As in indexed_files.';
+comment on column private.incoming_files.blob_sha is 'As in indexed_files.';
+comment on column private.incoming_files.symbol_count is 'As in indexed_files.';
+
+create unlogged table private.incoming_symbols (
+  transaction xid8 not null default pg_current_xact_id(),
+  file_no integer not null,
+  name text not null,
+  kind text not null,
+  start_line integer not null,
+  end_line integer not null,
+  parent text
+)
+  with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000,
+    autovacuum_vacuum_insert_threshold = -1);
+comment on table private.incoming_symbols is
+  'Symbols that a worker is about to store.';
+comment on column private.incoming_symbols.transaction is 'The transaction that sent the row.';
+comment on column private.incoming_symbols.file_no is 'The file, by its number in incoming_files.';
+comment on column private.incoming_symbols.name is 'As in symbols.';
+comment on column private.incoming_symbols.kind is 'As in symbols.';
+comment on column private.incoming_symbols.start_line is 'As in symbols.';
+comment on column private.incoming_symbols.end_line is 'As in symbols.';
+comment on column private.incoming_symbols.parent is 'As in symbols.';
+
+create unlogged table private.incoming_skipped (
+  transaction xid8 not null default pg_current_xact_id(),
+  path text not null,
+  reason text not null
+)
+  with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000,
+    autovacuum_vacuum_insert_threshold = -1);
+comment on table private.incoming_skipped is
+  'Skipped files that a worker is about to store, at most 10,000.';
+comment on column private.incoming_skipped.transaction is 'The transaction that sent the row.';
+comment on column private.incoming_skipped.path is 'As in skipped_files.';
+comment on column private.incoming_skipped.reason is 'As in skipped_files.';
+
+create unlogged table private.gone_files (
+  transaction xid8 not null default pg_current_xact_id(),
+  id bigint not null
+)
+  with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000,
+    autovacuum_vacuum_insert_threshold = -1);
+comment on table private.gone_files is
+  'Files that a worker has found gone or changed since the last index.';
+comment on column private.gone_files.transaction is 'The transaction that sent the row.';
+comment on column private.gone_files.id is 'Of indexed_files.';
+
+create table private.index_durations (
+  id bigint generated always as identity primary key,
+  repository_id uuid not null references public.repositories on delete cascade,
+  commit_sha text not null,
+  bytes bigint not null,
+  bytes_unchanged bigint not null,
+  seconds double precision not null,
+  ended_at timestamptz not null
+);
+create index index_durations_repository_id_id_idx
+  on private.index_durations (repository_id, id);
+comment on table private.index_durations is
+  'How long the last 20 completed jobs of each repository took, for estimates.';
+comment on column private.index_durations.id is 'Primary key.';
+comment on column private.index_durations.repository_id is 'The repository.';
+comment on column private.index_durations.commit_sha is 'The commit.';
+comment on column private.index_durations.bytes is 'The size of its indexed files.';
+comment on column private.index_durations.bytes_unchanged is
+  'How much of that was stored before, and did not have to be read.';
+comment on column private.index_durations.seconds is
+  'From the start of the attempt that completed the job to its end.';
+comment on column private.index_durations.ended_at is 'When the job was completed.';
 
 create table private.tiers (
   name text primary key,
@@ -398,7 +514,7 @@ declare
 begin
   foreach v_table in array array[
     'organizations', 'organization_members', 'repositories', 'index_jobs', 'index_job_events',
-    'indexed_commits', 'indexed_files', 'symbols'] loop
+    'indexed_commits', 'indexed_files', 'skipped_files', 'symbols'] loop
     execute format('alter table public.%I enable row level security', v_table);
     execute format('alter table public.%I force row level security', v_table);
     execute format(
@@ -437,4 +553,4 @@ comment on type private.api_answer is
   'the place of the next page of a list.';
 
 notify pgrst, 'reload schema';
-comment on schema private is 'schema version 20261128093000, text 47898a45374d, serves 20261128093000';
+comment on schema private is 'schema version 20261128093000, text 72dca6e29c92, serves 20261128093000';

@@ -14,6 +14,8 @@ alter table public.repositories drop constraint repositories_git_url_is_without_
 drop trigger index_jobs_forget_idempotency_key on public.index_jobs;
 drop trigger index_jobs_record_change on public.index_jobs;
 drop trigger index_jobs_record_creation on public.index_jobs;
+drop trigger indexed_commits_refuse_partial_index on public.indexed_commits;
+drop trigger indexed_files_delete_symbols on public.indexed_files;
 
 -- begin stamped part (make migration rewrites it)
 grant job_writer, job_gateway, job_tenant to current_user;
@@ -21,6 +23,10 @@ grant create on schema public, private to job_writer, job_gateway, job_tenant;
 
 -- stamp deleted: db/functions/update_job_status.sql
 drop function public.update_job_status(uuid, text, jsonb, integer, text);
+-- end stamp
+
+-- stamp deleted: db/functions/store_index_rows.sql
+drop function public.store_index_rows(uuid, integer);
 -- end stamp
 
 -- stamp deleted: db/functions/revoke_api_key.sql
@@ -79,12 +85,20 @@ drop function public.create_index_job(uuid, text, text, text);
 drop function public.create_api_key(text, timestamptz);
 -- end stamp
 
+-- stamp deleted: db/functions/complete_index.sql
+drop function public.complete_index(uuid, integer, text, text, uuid, text, jsonb, text, bigint, bigint);
+-- end stamp
+
 -- stamp deleted: db/functions/claim_index_job.sql
 drop function public.claim_index_job(text, interval);
 -- end stamp
 
 -- stamp deleted: db/functions/cancel_index_job.sql
 drop function public.cancel_index_job(uuid);
+-- end stamp
+
+-- stamp deleted: db/functions/begin_index.sql
+drop function public.begin_index(uuid, integer, text);
 -- end stamp
 
 -- stamp deleted: db/functions/api_schema_version.sql
@@ -126,7 +140,16 @@ revoke all on table private.tiers from public, anon, authenticated, service_role
 -- stamp deleted: db/policies/symbols.sql
 drop policy if exists symbols_select_authenticated on public.symbols;
 drop policy if exists symbols_all_service_role on public.symbols;
-revoke all on table public.symbols from public, anon, authenticated, service_role;
+drop policy if exists symbols_select_job_worker on public.symbols;
+drop policy if exists symbols_all_job_writer on public.symbols;
+revoke all on table public.symbols from public, anon, authenticated, service_role, job_worker, job_writer;
+-- end stamp
+
+-- stamp deleted: db/policies/skipped_files.sql
+drop policy if exists skipped_files_select_authenticated on public.skipped_files;
+drop policy if exists skipped_files_select_workers on public.skipped_files;
+drop policy if exists skipped_files_all_job_writer on public.skipped_files;
+revoke all on table public.skipped_files from public, anon, authenticated, service_role, job_worker, job_writer;
 -- end stamp
 
 -- stamp deleted: db/policies/repositories.sql
@@ -134,6 +157,7 @@ drop policy if exists repositories_select_authenticated on public.repositories;
 drop policy if exists repositories_insert_authenticated on public.repositories;
 drop policy if exists repositories_all_service_role on public.repositories;
 drop policy if exists repositories_select_job_writer on public.repositories;
+drop policy if exists repositories_update_job_writer on public.repositories;
 revoke all on table public.repositories from public, anon, authenticated, service_role, job_writer;
 -- end stamp
 
@@ -161,13 +185,17 @@ revoke all on table private.job_totals from public, anon, authenticated, service
 -- stamp deleted: db/policies/indexed_files.sql
 drop policy if exists indexed_files_select_authenticated on public.indexed_files;
 drop policy if exists indexed_files_all_service_role on public.indexed_files;
-revoke all on table public.indexed_files from public, anon, authenticated, service_role;
+drop policy if exists indexed_files_select_job_worker on public.indexed_files;
+drop policy if exists indexed_files_all_job_writer on public.indexed_files;
+revoke all on table public.indexed_files from public, anon, authenticated, service_role, job_worker, job_writer;
 -- end stamp
 
 -- stamp deleted: db/policies/indexed_commits.sql
 drop policy if exists indexed_commits_select_authenticated on public.indexed_commits;
 drop policy if exists indexed_commits_all_service_role on public.indexed_commits;
-revoke all on table public.indexed_commits from public, anon, authenticated, service_role;
+drop policy if exists indexed_commits_select_job_worker on public.indexed_commits;
+drop policy if exists indexed_commits_all_job_writer on public.indexed_commits;
+revoke all on table public.indexed_commits from public, anon, authenticated, service_role, job_worker, job_writer;
 -- end stamp
 
 -- stamp deleted: db/policies/index_jobs.sql
@@ -183,6 +211,26 @@ drop policy if exists index_job_events_select_service_role on public.index_job_e
 drop policy if exists index_job_events_select_job_writer on public.index_job_events;
 drop policy if exists index_job_events_insert_job_writer on public.index_job_events;
 revoke all on table public.index_job_events from public, anon, authenticated, service_role, job_writer;
+-- end stamp
+
+-- stamp deleted: db/policies/index_durations.sql
+revoke all on table private.index_durations from public, anon, authenticated, service_role, job_writer;
+-- end stamp
+
+-- stamp deleted: db/policies/incoming_symbols.sql
+revoke all on table private.incoming_symbols from public, anon, authenticated, service_role, job_worker, job_writer;
+-- end stamp
+
+-- stamp deleted: db/policies/incoming_skipped.sql
+revoke all on table private.incoming_skipped from public, anon, authenticated, service_role, job_worker, job_writer;
+-- end stamp
+
+-- stamp deleted: db/policies/incoming_files.sql
+revoke all on table private.incoming_files from public, anon, authenticated, service_role, job_worker, job_writer;
+-- end stamp
+
+-- stamp deleted: db/policies/gone_files.sql
+revoke all on table private.gone_files from public, anon, authenticated, service_role, job_worker, job_writer;
 -- end stamp
 
 -- stamp deleted: db/policies/api_keys.sql
@@ -201,6 +249,14 @@ revoke all on table private.accounts from public, anon, authenticated, service_r
 drop function private.uuid_v7();
 -- end stamp
 
+-- stamp deleted: db/functions/private/store_index.sql
+drop function private.store_index(public.index_jobs, boolean, jsonb);
+-- end stamp
+
+-- stamp deleted: db/functions/private/store_incoming_rows.sql
+drop function private.store_incoming_rows(public.index_jobs);
+-- end stamp
+
 -- stamp deleted: db/functions/private/rollout_bucket.sql
 drop function private.rollout_bucket(uuid);
 -- end stamp
@@ -217,12 +273,24 @@ drop function private.rest_conditions(text, jsonb);
 drop function private.request_index_job(uuid, text, text, text);
 -- end stamp
 
+-- stamp deleted: db/functions/private/refuse_partial_index.sql
+drop function private.refuse_partial_index();
+-- end stamp
+
 -- stamp deleted: db/functions/private/record_job_event.sql
 drop function private.record_job_event();
 -- end stamp
 
+-- stamp deleted: db/functions/private/record_index_duration.sql
+drop function private.record_index_duration(public.index_jobs);
+-- end stamp
+
 -- stamp deleted: db/functions/private/read_job_for_admin.sql
 drop function private.read_job_for_admin(uuid, text, text);
+-- end stamp
+
+-- stamp deleted: db/functions/private/read_indexed_commit.sql
+drop function private.read_indexed_commit(uuid, text);
 -- end stamp
 
 -- stamp deleted: db/functions/private/read_api_keys.sql
@@ -239,6 +307,10 @@ drop function private.parse_status(text);
 
 -- stamp deleted: db/functions/private/parse_cursor.sql
 drop function private.parse_cursor(text);
+-- end stamp
+
+-- stamp deleted: db/functions/private/lock_repository_of_job.sql
+drop function private.lock_repository_of_job(uuid, integer);
 -- end stamp
 
 -- stamp deleted: db/functions/private/lock_index_job.sql
@@ -301,6 +373,26 @@ drop function private.end_attempt(public.index_jobs, timestamptz, text, boolean)
 drop function private.disable_api_key(text);
 -- end stamp
 
+-- stamp deleted: db/functions/private/delete_symbols_of_files.sql
+drop function private.delete_symbols_of_files();
+-- end stamp
+
+-- stamp deleted: db/functions/private/delete_orphaned_rows.sql
+drop function private.delete_orphaned_rows();
+-- end stamp
+
+-- stamp deleted: db/functions/private/delete_incoming_rows.sql
+drop function private.delete_incoming_rows();
+-- end stamp
+
+-- stamp deleted: db/functions/private/delete_gone_files.sql
+drop function private.delete_gone_files(public.index_jobs);
+-- end stamp
+
+-- stamp deleted: db/functions/private/delete_files_of_other_jobs.sql
+drop function private.delete_files_of_other_jobs(public.index_jobs);
+-- end stamp
+
 -- stamp deleted: db/functions/private/current_user_id.sql
 drop function private.current_user_id();
 -- end stamp
@@ -346,4 +438,4 @@ revoke job_writer, job_gateway, job_tenant from current_user;
 -- end stamped part
 
 notify pgrst, 'reload schema';
-comment on schema private is 'schema version 20261128093001, text b0c5fa1cd87d, serves 20261128093000';
+comment on schema private is 'schema version 20261128093001, text e85b4858e228, serves 20261128093000';

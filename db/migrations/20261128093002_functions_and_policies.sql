@@ -1,6 +1,6 @@
 -- functions_and_policies
 -- depends: 20261128093001_add_queue_job_id_and_commit_sha
--- previous text: b0c5fa1cd87d
+-- previous text: e85b4858e228
 
 -- begin stamped part (make migration rewrites it)
 grant job_writer, job_gateway, job_tenant to current_user;
@@ -477,6 +477,174 @@ revoke all on function private.current_user_id()
   from public, anon, authenticated, service_role;
 grant execute on function private.current_user_id()
   to anon, authenticated, service_role, job_writer, job_gateway;
+-- end stamp
+
+-- stamp: db/functions/private/delete_files_of_other_jobs.sql
+-- delete_files_of_other_jobs(p_job) -> void
+--
+-- Deletes the rows of a repository that its job has not stored itself, before it replaces them.
+--
+-- Callers: store_index_rows, private.store_index, as job_writer, with the repository locked.
+
+create or replace function private.delete_files_of_other_jobs(p_job public.index_jobs)
+returns void
+language sql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  delete from public.indexed_files as f
+  where f.repository_id = p_job.repository_id and f.job_id is distinct from p_job.id;
+  delete from public.skipped_files as k
+  where k.repository_id = p_job.repository_id and k.job_id is distinct from p_job.id;
+$$;
+
+comment on function private.delete_files_of_other_jobs(public.index_jobs) is
+  'Deletes what other jobs have stored of a repository.';
+
+revoke all on function private.delete_files_of_other_jobs(public.index_jobs)
+  from public, anon, authenticated, service_role;
+grant execute on function private.delete_files_of_other_jobs(public.index_jobs) to job_writer;
+-- end stamp
+
+-- stamp: db/functions/private/delete_gone_files.sql
+-- delete_gone_files(p_job) -> void
+--
+-- Deletes the files of a repository that this transaction named in private.gone_files, those whose
+-- symbols could not be had, since each job sends them again, and all skipped files.
+--
+-- Callers: private.store_index, as job_writer, with the repository locked.
+
+create or replace function private.delete_gone_files(p_job public.index_jobs)
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  -- an array is looked up by the primary key, whatever the statistics of a staging table say
+  v_gone bigint[] := array(
+    select g.id from private.gone_files as g where g.transaction = pg_current_xact_id());
+begin
+  delete from public.indexed_files as f
+  where f.repository_id = p_job.repository_id and f.id = any (v_gone);
+  delete from public.indexed_files as f
+  where f.repository_id = p_job.repository_id and f.symbol_count is null;
+  delete from public.skipped_files as k where k.repository_id = p_job.repository_id;
+end;
+$$;
+
+comment on function private.delete_gone_files(public.index_jobs) is
+  'Deletes the files that a job found changed or gone.';
+
+revoke all on function private.delete_gone_files(public.index_jobs)
+  from public, anon, authenticated, service_role;
+grant execute on function private.delete_gone_files(public.index_jobs) to job_writer;
+-- end stamp
+
+-- stamp: db/functions/private/delete_incoming_rows.sql
+-- delete_incoming_rows() -> void
+--
+-- Deletes what this transaction has copied into the staging tables.
+--
+-- Callers: store_index_rows, complete_index, as job_writer.
+
+create or replace function private.delete_incoming_rows()
+returns void
+language sql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  delete from private.incoming_files where transaction = pg_current_xact_id();
+  delete from private.incoming_symbols where transaction = pg_current_xact_id();
+  delete from private.incoming_skipped where transaction = pg_current_xact_id();
+  delete from private.gone_files where transaction = pg_current_xact_id();
+$$;
+
+comment on function private.delete_incoming_rows() is
+  'Empties the staging tables of this transaction''s rows.';
+
+revoke all on function private.delete_incoming_rows()
+  from public, anon, authenticated, service_role;
+grant execute on function private.delete_incoming_rows() to job_writer;
+-- end stamp
+
+-- stamp: db/functions/private/delete_orphaned_rows.sql
+-- delete_orphaned_rows() -> void
+--
+-- Deletes what was copied into the staging tables and committed without complete_index. Rows of
+-- other transactions can be seen here only once those have ended, and nobody reads them then.
+--
+-- Callers: retry_or_fail_stuck_jobs, as job_writer.
+
+create or replace function private.delete_orphaned_rows()
+returns void
+language sql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  delete from private.incoming_files
+  where transaction is distinct from pg_current_xact_id_if_assigned();
+  delete from private.incoming_symbols
+  where transaction is distinct from pg_current_xact_id_if_assigned();
+  delete from private.incoming_skipped
+  where transaction is distinct from pg_current_xact_id_if_assigned();
+  delete from private.gone_files
+  where transaction is distinct from pg_current_xact_id_if_assigned();
+$$;
+
+comment on function private.delete_orphaned_rows() is
+  'Empties the staging tables of the rows that no transaction will store.';
+
+revoke all on function private.delete_orphaned_rows()
+  from public, anon, authenticated, service_role;
+grant execute on function private.delete_orphaned_rows() to job_writer;
+-- end stamp
+
+-- stamp: db/functions/private/delete_symbols_of_files.sql
+-- delete_symbols_of_files() -> trigger
+--
+-- Deletes the symbols of the files that a statement has deleted. symbols has no foreign key for
+-- that: checking it takes half of the time of storing, and only functions write both tables.
+--
+-- Why definer: files are deleted with their repository by those who may delete no symbol.
+-- Callers: the trigger of indexed_files.
+
+create or replace function private.delete_symbols_of_files()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_repository_id uuid;
+  v_file_ids bigint[];
+begin
+  for v_repository_id, v_file_ids in
+    select g.repository_id, array_agg(g.id) from gone as g group by g.repository_id
+  loop
+    delete from public.symbols as s
+    where s.repository_id = v_repository_id and s.file_id = any (v_file_ids);
+  end loop;
+  return null;
+end;
+$$;
+
+comment on function private.delete_symbols_of_files() is
+  'Deletes symbols with their files.';
+
+alter function private.delete_symbols_of_files() owner to job_writer;
+revoke all on function private.delete_symbols_of_files()
+  from public, anon, authenticated, service_role;
+
+create or replace trigger indexed_files_delete_symbols
+  after delete on public.indexed_files
+  referencing old table as gone
+  for each statement execute function private.delete_symbols_of_files();
 -- end stamp
 
 -- stamp: db/functions/private/disable_api_key.sql
@@ -1273,6 +1441,68 @@ revoke all on function private.lock_index_job(uuid)
 grant execute on function private.lock_index_job(uuid) to job_writer;
 -- end stamp
 
+-- stamp: db/functions/private/lock_repository_of_job.sql
+-- lock_repository_of_job(p_job_id, p_attempt) -> index_jobs
+--
+-- Locks the repository of a job until the end of the transaction, so that one job at a time
+-- changes its rows, and returns the job as it is then. From here on Postgres ends the transaction
+-- when its client is silent for as long as the job's lease (at least 5 seconds; one minute where
+-- there is no lease), or 25 seconds after the client's machine has gone.
+--
+-- Locks:   the repositories row, for no key update.
+-- Raises:  PT404 when the job does not exist; PT409 stale_attempt, attempt_required,
+--          not_processing unless the job is processing or completed.
+-- Callers: store_index_rows, complete_index, as job_writer.
+
+create or replace function private.lock_repository_of_job(p_job_id uuid, p_attempt integer)
+returns public.index_jobs
+language plpgsql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_job public.index_jobs;
+  v_silence interval;
+begin
+  perform
+  from public.repositories as r
+  join public.index_jobs as j on j.repository_id = r.id
+  where j.id = p_job_id
+  for no key update of r;
+  -- by a statement of its own, which sees what was committed while the first one waited
+  select j.* into v_job from public.index_jobs as j where j.id = p_job_id;
+  if not found then
+    raise exception 'index job not found' using errcode = 'PT404';
+  end if;
+  perform private.check_attempt(v_job, p_attempt);
+  if v_job.status not in ('processing', 'completed') then
+    raise exception 'the job is %', v_job.status
+      using errcode = 'PT409', detail = 'not_processing', column = 'job_id',
+        hint = 'Drop the work.';
+  end if;
+
+  v_silence := greatest(
+    interval '5 seconds',
+    coalesce(v_job.lease_expires_at - v_job.heartbeat_at, interval '1 minute'));
+  perform
+    set_config('idle_in_transaction_session_timeout',
+      (1000 * extract(epoch from v_silence))::bigint::text, true),
+    set_config('tcp_keepalives_idle', '10', true),
+    set_config('tcp_keepalives_interval', '5', true),
+    set_config('tcp_keepalives_count', '3', true);
+  return v_job;
+end;
+$$;
+
+comment on function private.lock_repository_of_job(uuid, integer) is
+  'Locks the repository of a job, for a worker whose silence is bounded.';
+
+revoke all on function private.lock_repository_of_job(uuid, integer)
+  from public, anon, authenticated, service_role;
+grant execute on function private.lock_repository_of_job(uuid, integer) to job_writer;
+-- end stamp
+
 -- stamp: db/functions/private/parse_cursor.sql
 -- parse_cursor(p_cursor) -> table (created_at, id)
 --
@@ -1415,6 +1645,37 @@ revoke all on function private.read_api_keys()
 grant execute on function private.read_api_keys() to authenticated;
 -- end stamp
 
+-- stamp: db/functions/private/read_indexed_commit.sql
+-- read_indexed_commit(p_repository_id, p_extractor) -> setof indexed_commits
+--
+-- What is stored of a repository, or no row unless that extractor made it and as many files are
+-- there as its job has stored.
+--
+-- Callers: begin_index, complete_index, as job_writer.
+
+create or replace function private.read_indexed_commit(p_repository_id uuid, p_extractor text)
+returns setof public.indexed_commits
+language sql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select c.*
+  from public.indexed_commits as c
+  where c.repository_id = p_repository_id
+    and c.extractor = p_extractor
+    and c.stats -> 'files_indexed' = to_jsonb((
+      select count(*) from public.indexed_files as f where f.repository_id = p_repository_id));
+$$;
+
+comment on function private.read_indexed_commit(uuid, text) is
+  'The stored commit of a repository, if that extractor made its rows.';
+
+revoke all on function private.read_indexed_commit(uuid, text)
+  from public, anon, authenticated, service_role;
+grant execute on function private.read_indexed_commit(uuid, text) to job_writer;
+-- end stamp
+
 -- stamp: db/functions/private/read_job_for_admin.sql
 -- read_job_for_admin(p_job_id, p_actor, p_reason) -> setof index_jobs
 --
@@ -1448,6 +1709,55 @@ alter function private.read_job_for_admin(uuid, text, text) owner to job_writer;
 revoke all on function private.read_job_for_admin(uuid, text, text)
   from public, anon, authenticated, service_role;
 grant execute on function private.read_job_for_admin(uuid, text, text) to job_gateway;
+-- end stamp
+
+-- stamp: db/functions/private/record_index_duration.sql
+-- record_index_duration(p_job) -> void
+--
+-- Notes how long the attempt that completed a job took and how many bytes it had to read, and
+-- forgets all but the last 20 of the repository.
+--
+-- Callers: complete_index, as job_writer, with the repository locked.
+
+create or replace function private.record_index_duration(p_job public.index_jobs)
+returns void
+language sql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  insert into private.index_durations
+    (repository_id, commit_sha, bytes, bytes_unchanged, seconds, ended_at)
+  select
+    p_job.repository_id,
+    p_job.commit_sha,
+    coalesce(sum(f.bytes), 0),
+    coalesce(sum(f.bytes) filter (where f.job_id is distinct from p_job.id), 0),
+    extract(epoch from p_job.completed_at - (
+      select min(e.at)
+      from public.index_job_events as e
+      where e.job_id = p_job.id and e.attempt = p_job.attempt)),
+    p_job.completed_at
+  from public.indexed_files as f
+  where f.repository_id = p_job.repository_id;
+
+  delete from private.index_durations as d
+  where d.repository_id = p_job.repository_id
+    and d.id <= (
+      select o.id
+      from private.index_durations as o
+      where o.repository_id = p_job.repository_id
+      order by o.id desc
+      offset 20
+      limit 1);
+$$;
+
+comment on function private.record_index_duration(public.index_jobs) is
+  'Notes how long a repository took to index.';
+
+revoke all on function private.record_index_duration(public.index_jobs)
+  from public, anon, authenticated, service_role;
+grant execute on function private.record_index_duration(public.index_jobs) to job_writer;
 -- end stamp
 
 -- stamp: db/functions/private/record_job_event.sql
@@ -1518,6 +1828,54 @@ create or replace trigger index_jobs_record_change
     or old.cancel_requested_at is distinct from new.cancel_requested_at
     or old.retry_at is distinct from new.retry_at)
   execute function private.record_job_event();
+-- end stamp
+
+-- stamp: db/functions/private/refuse_partial_index.sql
+-- refuse_partial_index() -> trigger
+--
+-- Refuses, at COMMIT, rows that were stored without completing their job: what store_index_rows
+-- stored is nobody's before complete_index.
+--
+-- Why definer: it reads every job, whoever commits.
+-- Raises:  PT409 index_not_completed.
+-- Callers: the deferred trigger of indexed_commits.
+
+create or replace function private.refuse_partial_index()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform
+  from public.indexed_commits as c
+  where c.repository_id = new.repository_id
+    and c.job_id = new.job_id
+    and not exists (
+      select from public.index_jobs as j where j.id = c.job_id and j.status = 'completed');
+  if found then
+    raise exception 'rows are stored and their job is not completed'
+      using errcode = 'PT409', detail = 'index_not_completed', column = 'job_id',
+        hint = 'Call complete_index in the transaction that stores the rows.';
+  end if;
+  return null;
+end;
+$$;
+
+comment on function private.refuse_partial_index() is
+  'Refuses a transaction that stores rows and does not complete their job.';
+
+alter function private.refuse_partial_index() owner to job_writer;
+revoke all on function private.refuse_partial_index()
+  from public, anon, authenticated, service_role;
+
+-- a constraint trigger cannot be replaced
+drop trigger if exists indexed_commits_refuse_partial_index on public.indexed_commits;
+create constraint trigger indexed_commits_refuse_partial_index
+  after insert or update on public.indexed_commits
+  deferrable initially deferred
+  for each row execute function private.refuse_partial_index();
 -- end stamp
 
 -- stamp: db/functions/private/request_index_job.sql
@@ -1696,6 +2054,165 @@ revoke all on function private.rollout_bucket(uuid)
 grant execute on function private.rollout_bucket(uuid) to job_gateway;
 -- end stamp
 
+-- stamp: db/functions/private/store_incoming_rows.sql
+-- store_incoming_rows(p_job) -> table (files, symbols)
+--
+-- Stores what this transaction has copied into the staging tables, and how many files and symbols
+-- that were. Rows of files stay in staging for symbols that are still to come.
+--
+-- Without nested loops: the statistics of staging tables say nothing of this transaction's rows,
+-- and with those of an empty table storing 200,000 symbols would take minutes.
+--
+-- Raises:  PT422 invalid_rows for a row that does not fit, symbols of a file that was not copied,
+--          more than 10,000 skipped files.
+-- Callers: store_index_rows, private.store_index, as job_writer, with the repository locked.
+
+create or replace function private.store_incoming_rows(p_job public.index_jobs)
+returns table (files bigint, symbols bigint)
+language plpgsql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+set enable_nestloop = off
+as $$
+declare
+  v_transaction xid8 := pg_current_xact_id();
+  v_copied bigint;
+  v_skipped bigint;
+  v_rule text;
+begin
+  begin
+    insert into public.indexed_files
+      (repository_id, job_id, path, language, bytes, blob_sha, symbol_count)
+    select p_job.repository_id, p_job.id, i.path, i.language, i.bytes, i.blob_sha, i.symbol_count
+    from private.incoming_files as i
+    where i.transaction = v_transaction
+      and not exists (
+        select from public.indexed_files as f
+        where f.repository_id = p_job.repository_id and f.path = i.path);
+    get diagnostics files = row_count;
+
+    insert into public.symbols (repository_id, file_id, name, kind, start_line, end_line, parent)
+    select f.repository_id, f.id, s.name, s.kind, s.start_line, s.end_line, s.parent
+    from private.incoming_symbols as s
+    join private.incoming_files as i
+      on i.transaction = v_transaction and i.file_no = s.file_no
+    join public.indexed_files as f
+      on f.repository_id = p_job.repository_id and f.path = i.path
+    where s.transaction = v_transaction;
+    get diagnostics symbols = row_count;
+
+    insert into public.skipped_files (repository_id, job_id, path, reason)
+    select p_job.repository_id, p_job.id, left(k.path, 2000), k.reason
+    from private.incoming_skipped as k
+    where k.transaction = v_transaction;
+  exception
+    when check_violation or not_null_violation or unique_violation or program_limit_exceeded then
+      get stacked diagnostics v_rule = constraint_name;
+      raise exception 'a row does not fit: %', coalesce(nullif(v_rule, ''), sqlerrm)
+        using errcode = 'PT422', detail = 'invalid_rows', column = 'rows',
+          hint = 'Send rows that keep the constraints of the tables, each file once.';
+  end;
+
+  delete from private.incoming_symbols as s where s.transaction = v_transaction;
+  get diagnostics v_copied = row_count;
+  if v_copied <> symbols then
+    raise exception 'symbols name a file_no that no file has, or that two have'
+      using errcode = 'PT422', detail = 'invalid_rows', column = 'file_no',
+        hint = 'COPY the row of a file no later than its symbols, with a number of its own.';
+  end if;
+  delete from private.incoming_skipped as k where k.transaction = v_transaction;
+  select count(*) into v_skipped
+  from public.skipped_files as k
+  where k.repository_id = p_job.repository_id and k.job_id = p_job.id;
+  if v_skipped > 10000 then
+    raise exception 'more than 10000 skipped files'
+      using errcode = 'PT422', detail = 'invalid_rows', column = 'skipped',
+        hint = 'COPY the first 10000; the stats count them all.';
+  end if;
+  return next;
+end;
+$$;
+
+comment on function private.store_incoming_rows(public.index_jobs) is
+  'Stores the rows that this transaction has copied.';
+
+revoke all on function private.store_incoming_rows(public.index_jobs)
+  from public, anon, authenticated, service_role;
+grant execute on function private.store_incoming_rows(public.index_jobs) to job_writer;
+-- end stamp
+
+-- stamp: db/functions/private/store_index.sql
+-- store_index(p_job, p_is_change, p_stats) -> void
+--
+-- Brings the rows of a repository up to date with what this transaction has copied and stored
+-- before: the whole of it, or a change (p_is_change) to the rows that are there.
+--
+-- Raises:  PT409 rows_missing when the rows are not those that the stats count; PT422 invalid_rows.
+-- Callers: complete_index, as job_writer, with the repository locked.
+
+create or replace function private.store_index(
+  p_job public.index_jobs,
+  p_is_change boolean,
+  p_stats jsonb
+)
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_before bigint;
+  v_moved bigint;
+  v_sent_files bigint;
+  v_sent_symbols bigint;
+  v_files bigint;
+  v_symbols bigint;
+  v_own_files bigint;
+begin
+  if p_is_change then
+    perform private.delete_gone_files(p_job);
+  else
+    perform private.delete_files_of_other_jobs(p_job);
+  end if;
+  select (c.stats ->> 'symbols')::bigint into v_before -- stored by store_index_rows
+  from public.indexed_commits as c
+  where c.repository_id = p_job.repository_id and c.job_id = p_job.id;
+  select m.symbols into v_moved from private.store_incoming_rows(p_job) as m;
+
+  select count(*), coalesce(sum(i.symbol_count), 0) into v_sent_files, v_sent_symbols
+  from private.incoming_files as i
+  where i.transaction = pg_current_xact_id();
+  select count(*), coalesce(sum(f.symbol_count), 0), count(*) filter (where f.job_id = p_job.id)
+  into v_files, v_symbols, v_own_files
+  from public.indexed_files as f
+  where f.repository_id = p_job.repository_id;
+  if p_stats -> 'files_indexed' is distinct from to_jsonb(v_files)
+    or p_stats -> 'symbols_extracted' is distinct from to_jsonb(v_symbols)
+    or v_sent_files <> v_own_files
+    or v_sent_symbols <> v_moved + coalesce(v_before, 0)
+  then
+    raise exception
+      'stats count % files and % symbols; the rows are % files and % symbols, of which this '
+      'transaction sent % files, announcing % symbols, and % symbols',
+      p_stats -> 'files_indexed', p_stats -> 'symbols_extracted', v_files, v_symbols,
+      v_sent_files, v_sent_symbols, v_moved + coalesce(v_before, 0)
+      using errcode = 'PT409', detail = 'rows_missing', column = 'stats',
+        hint = 'COPY every row and call complete_index in one transaction; files_indexed and '
+          'symbols_extracted count all rows of the repository.';
+  end if;
+end;
+$$;
+
+comment on function private.store_index(public.index_jobs, boolean, jsonb) is
+  'Stores the rows of an index, and refuses those that its stats do not count.';
+
+revoke all on function private.store_index(public.index_jobs, boolean, jsonb)
+  from public, anon, authenticated, service_role;
+grant execute on function private.store_index(public.index_jobs, boolean, jsonb) to job_writer;
+-- end stamp
+
 -- stamp: db/functions/private/uuid_v7.sql
 -- uuid_v7() -> uuid
 --
@@ -1746,6 +2263,53 @@ grant select on table private.admin_audit to service_role;
 
 revoke all on table private.api_keys from public, anon, authenticated, service_role;
 grant select, insert, update on table private.api_keys to job_gateway;
+-- end stamp
+
+-- stamp: db/policies/gone_files.sql
+-- private.gone_files: workers send rows, and the functions that store an index take them.
+-- The column transaction is left to its default: nobody sends rows for another transaction.
+
+revoke all on table private.gone_files from public, anon, authenticated, service_role;
+grant insert (id)
+  on table private.gone_files to job_worker, service_role;
+grant select, delete on table private.gone_files to job_writer;
+-- end stamp
+
+-- stamp: db/policies/incoming_files.sql
+-- private.incoming_files: workers send rows, and the functions that store an index take them.
+-- The column transaction is left to its default: nobody sends rows for another transaction.
+
+revoke all on table private.incoming_files from public, anon, authenticated, service_role;
+grant insert (file_no, path, language, bytes, blob_sha, symbol_count)
+  on table private.incoming_files to job_worker, service_role;
+grant select, delete on table private.incoming_files to job_writer;
+-- end stamp
+
+-- stamp: db/policies/incoming_skipped.sql
+-- private.incoming_skipped: workers send rows, and the functions that store an index take them.
+-- The column transaction is left to its default: nobody sends rows for another transaction.
+
+revoke all on table private.incoming_skipped from public, anon, authenticated, service_role;
+grant insert (path, reason)
+  on table private.incoming_skipped to job_worker, service_role;
+grant select, delete on table private.incoming_skipped to job_writer;
+-- end stamp
+
+-- stamp: db/policies/incoming_symbols.sql
+-- private.incoming_symbols: workers send rows, and the functions that store an index take them.
+-- The column transaction is left to its default: nobody sends rows for another transaction.
+
+revoke all on table private.incoming_symbols from public, anon, authenticated, service_role;
+grant insert (file_no, name, kind, start_line, end_line, parent)
+  on table private.incoming_symbols to job_worker, service_role;
+grant select, delete on table private.incoming_symbols to job_writer;
+-- end stamp
+
+-- stamp: db/policies/index_durations.sql
+-- private.index_durations: complete_index writes it.
+
+revoke all on table private.index_durations from public, anon, authenticated, service_role;
+grant select, insert, delete on table private.index_durations to job_writer;
 -- end stamp
 
 -- stamp: db/policies/index_job_events.sql
@@ -1829,7 +2393,7 @@ grant select, insert, update, delete on table public.index_jobs to job_writer;
 -- end stamp
 
 -- stamp: db/policies/indexed_commits.sql
--- public.indexed_commits: who sees the repository sees its commit; the service replaces it.
+-- public.indexed_commits: who sees the repository sees its commit; only functions write it.
 
 alter table public.indexed_commits enable row level security;
 alter table public.indexed_commits force row level security;
@@ -1849,13 +2413,28 @@ create policy indexed_commits_all_service_role on public.indexed_commits
 comment on policy indexed_commits_all_service_role on public.indexed_commits is
   'The service manages every row.';
 
+drop policy if exists indexed_commits_select_job_worker on public.indexed_commits;
+create policy indexed_commits_select_job_worker on public.indexed_commits
+  for select to job_worker
+  using (true);
+comment on policy indexed_commits_select_job_worker on public.indexed_commits is
+  'Workers read every row.';
+
+drop policy if exists indexed_commits_all_job_writer on public.indexed_commits;
+create policy indexed_commits_all_job_writer on public.indexed_commits
+  for all to job_writer
+  using (true)
+  with check (true);
+comment on policy indexed_commits_all_job_writer on public.indexed_commits is
+  'The functions that store an index see and change every row.';
+
 revoke all on table public.indexed_commits from public, anon, authenticated, service_role;
-grant select on table public.indexed_commits to authenticated;
-grant select, insert, update, delete on table public.indexed_commits to service_role;
+grant select on table public.indexed_commits to authenticated, job_worker;
+grant select, insert, update, delete on table public.indexed_commits to job_writer, service_role;
 -- end stamp
 
 -- stamp: db/policies/indexed_files.sql
--- public.indexed_files: who sees the repository sees its files; the service replaces them.
+-- public.indexed_files: who sees the repository sees its files; only functions write them.
 
 alter table public.indexed_files enable row level security;
 alter table public.indexed_files force row level security;
@@ -1875,10 +2454,25 @@ create policy indexed_files_all_service_role on public.indexed_files
 comment on policy indexed_files_all_service_role on public.indexed_files is
   'The service manages every row.';
 
+drop policy if exists indexed_files_select_job_worker on public.indexed_files;
+create policy indexed_files_select_job_worker on public.indexed_files
+  for select to job_worker
+  using (true);
+comment on policy indexed_files_select_job_worker on public.indexed_files is
+  'Workers read every row.';
+
+drop policy if exists indexed_files_all_job_writer on public.indexed_files;
+create policy indexed_files_all_job_writer on public.indexed_files
+  for all to job_writer
+  using (true)
+  with check (true);
+comment on policy indexed_files_all_job_writer on public.indexed_files is
+  'The functions that store an index see and change every row.';
+
 revoke all on table public.indexed_files from public, anon, authenticated, service_role;
 revoke all on sequence public.indexed_files_id_seq from public, anon, authenticated, service_role;
-grant select on table public.indexed_files to authenticated;
-grant select, insert, delete on table public.indexed_files to service_role;
+grant select on table public.indexed_files to authenticated, job_worker;
+grant select, insert, delete on table public.indexed_files to job_writer, service_role;
 -- end stamp
 
 -- stamp: db/policies/job_totals.sql
@@ -2002,15 +2596,58 @@ create policy repositories_select_job_writer on public.repositories
 comment on policy repositories_select_job_writer on public.repositories is
   'The functions that write jobs look here.';
 
+drop policy if exists repositories_update_job_writer on public.repositories;
+create policy repositories_update_job_writer on public.repositories
+  for update to job_writer
+  using (true)
+  with check (false);
+comment on policy repositories_update_job_writer on public.repositories is
+  'The functions that store an index lock the row, which takes this; they cannot change it.';
+
 revoke all on table public.repositories from public, anon, authenticated, service_role;
 grant select on table public.repositories to authenticated, job_writer;
 grant insert (full_name, git_url, owner_user_id, organization_id)
   on table public.repositories to authenticated;
+grant update (id) on table public.repositories to job_writer;
 grant select, insert, update, delete on table public.repositories to service_role;
 -- end stamp
 
+-- stamp: db/policies/skipped_files.sql
+-- public.skipped_files: who sees the repository sees them; only functions write them.
+
+alter table public.skipped_files enable row level security;
+alter table public.skipped_files force row level security;
+
+drop policy if exists skipped_files_select_authenticated on public.skipped_files;
+create policy skipped_files_select_authenticated on public.skipped_files
+  for select to authenticated
+  using (exists (select from public.repositories as r where r.id = skipped_files.repository_id));
+comment on policy skipped_files_select_authenticated on public.skipped_files is
+  'A user sees the skipped files of the repositories that the user sees.';
+
+drop policy if exists skipped_files_select_workers on public.skipped_files;
+create policy skipped_files_select_workers on public.skipped_files
+  for select to job_worker, service_role
+  using (true);
+comment on policy skipped_files_select_workers on public.skipped_files is
+  'Workers and the service read every row.';
+
+drop policy if exists skipped_files_all_job_writer on public.skipped_files;
+create policy skipped_files_all_job_writer on public.skipped_files
+  for all to job_writer
+  using (true)
+  with check (true);
+comment on policy skipped_files_all_job_writer on public.skipped_files is
+  'The functions that store an index see and change every row.';
+
+revoke all on table public.skipped_files from public, anon, authenticated, service_role;
+revoke all on sequence public.skipped_files_id_seq from public, anon, authenticated, service_role;
+grant select on table public.skipped_files to authenticated, job_worker, service_role;
+grant select, insert, delete on table public.skipped_files to job_writer;
+-- end stamp
+
 -- stamp: db/policies/symbols.sql
--- public.symbols: who sees the repository sees its symbols; the service replaces them.
+-- public.symbols: who sees the repository sees its symbols; only functions write them.
 
 alter table public.symbols enable row level security;
 alter table public.symbols force row level security;
@@ -2030,10 +2667,25 @@ create policy symbols_all_service_role on public.symbols
 comment on policy symbols_all_service_role on public.symbols is
   'The service manages every row.';
 
+drop policy if exists symbols_select_job_worker on public.symbols;
+create policy symbols_select_job_worker on public.symbols
+  for select to job_worker
+  using (true);
+comment on policy symbols_select_job_worker on public.symbols is
+  'Workers read every row.';
+
+drop policy if exists symbols_all_job_writer on public.symbols;
+create policy symbols_all_job_writer on public.symbols
+  for all to job_writer
+  using (true)
+  with check (true);
+comment on policy symbols_all_job_writer on public.symbols is
+  'The functions that store an index see and change every row.';
+
 revoke all on table public.symbols from public, anon, authenticated, service_role;
 revoke all on sequence public.symbols_id_seq from public, anon, authenticated, service_role;
-grant select on table public.symbols to authenticated;
-grant select, insert, delete on table public.symbols to service_role;
+grant select on table public.symbols to authenticated, job_worker;
+grant select, insert, delete on table public.symbols to job_writer, service_role;
 -- end stamp
 
 -- stamp: db/policies/tiers.sql
@@ -2664,6 +3316,63 @@ revoke all on function public.api_schema_version()
 grant execute on function public.api_schema_version() to job_http, service_role;
 -- end stamp
 
+-- stamp: db/functions/begin_index.sql
+-- begin_index(p_job_id, p_attempt, p_extractor)
+--   -> table (git_url, base_job_id, base_commit_sha, base_stats)
+--
+-- What a worker needs to know before it indexes: where the repository is cloned from, and what is
+-- stored of it already. The base_ columns are null unless the rows that are stored were made by
+-- the same extractor; otherwise the worker may send only what has changed since base_commit_sha,
+-- and pass base_job_id to complete_index. Read the known rows after this call: should another job
+-- replace them in between, complete_index says base_changed.
+--
+-- Why definer: the checks that it makes are those of the functions that write.
+-- Raises:  PT404 when the job does not exist; PT409 stale_attempt, attempt_required,
+--          not_processing.
+-- Callers: job_worker, service_role.
+
+create or replace function public.begin_index(
+  p_job_id uuid,
+  p_attempt integer,
+  p_extractor text
+)
+returns table (git_url text, base_job_id uuid, base_commit_sha text, base_stats jsonb)
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_job public.index_jobs;
+begin
+  select j.* into v_job from public.index_jobs as j where j.id = p_job_id;
+  if not found then
+    raise exception 'index job not found' using errcode = 'PT404';
+  end if;
+  perform private.check_attempt(v_job, p_attempt);
+  if v_job.status <> 'processing' then
+    raise exception 'the job is %', v_job.status
+      using errcode = 'PT409', detail = 'not_processing', column = 'job_id',
+        hint = 'Drop the work.';
+  end if;
+
+  return query
+  select r.git_url, c.job_id, c.commit_sha, c.stats
+  from public.repositories as r
+  left join private.read_indexed_commit(v_job.repository_id, p_extractor) as c on true
+  where r.id = v_job.repository_id;
+end;
+$$;
+
+comment on function public.begin_index(uuid, integer, text) is
+  'Where the repository of a job is cloned from, and what is stored of it already.';
+
+alter function public.begin_index(uuid, integer, text) owner to job_writer;
+revoke all on function public.begin_index(uuid, integer, text)
+  from public, anon, authenticated, service_role;
+grant execute on function public.begin_index(uuid, integer, text) to job_worker, service_role;
+-- end stamp
+
 -- stamp: db/functions/cancel_index_job.sql
 -- cancel_index_job(p_job_id) -> setof index_jobs
 --
@@ -2772,6 +3481,134 @@ alter function public.claim_index_job(text, interval) owner to job_writer;
 revoke all on function public.claim_index_job(text, interval)
   from public, anon, authenticated, service_role;
 grant execute on function public.claim_index_job(text, interval) to service_role;
+-- end stamp
+
+-- stamp: db/functions/complete_index.sql
+-- complete_index(p_job_id, p_attempt, p_worker_id, p_extractor, p_base_job_id, p_commit_sha,
+--   p_stats, p_phase, p_done, p_total) -> text
+--
+-- Stores the rows that this transaction has copied into the staging tables, and completes the job
+-- with p_stats and its last progress: both or neither. Without p_base_job_id they replace all rows
+-- of the repository; with it they are what changed since the rows that begin_index named.
+-- Returns:
+--   stored        the rows are there, and the job is completed.
+--   reused        the commit was stored already by the same extractor: those rows stay, and the
+--                 stats say so. Pass p_stats null to ask for no more than this.
+--   base_changed  the base is not what is stored any more. Nothing was changed: send everything.
+-- A repeat after a lost answer changes nothing and gives the same answer.
+--
+-- Why definer: nobody but job_writer may change the rows of an index.
+-- Locks:   the repository, then the index_jobs row, for no key update.
+-- Raises:  PT404 when the job does not exist; PT409 stale_attempt, attempt_required,
+--          not_processing, conflicting_repeat, rows_missing; PT422 invalid_extractor,
+--          invalid_rows, commit_mismatch, invalid_progress and those of
+--          private.check_job_metadata.
+-- Callers: job_worker, service_role.
+
+create or replace function public.complete_index(
+  p_job_id uuid,
+  p_attempt integer,
+  p_worker_id text,
+  p_extractor text,
+  p_base_job_id uuid default null,
+  p_commit_sha text default null,
+  p_stats jsonb default null,
+  p_phase text default null,
+  p_done bigint default null,
+  p_total bigint default null
+)
+returns text
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_commit_sha text := lower(p_commit_sha);
+  v_stats jsonb := p_stats;
+  v_phase text := p_phase;
+  v_done bigint := p_done;
+  v_total bigint := p_total;
+  v_result text := 'stored';
+  v_job public.index_jobs;
+  v_base public.indexed_commits;
+begin
+  if coalesce(btrim(p_extractor), '') = '' or length(p_extractor) > 200 then
+    raise exception 'extractor is empty or longer than 200 characters'
+      using errcode = 'PT422', detail = 'invalid_extractor', column = 'extractor',
+        hint = 'Pass a name and a version that change with the rows it makes.';
+  end if;
+  perform private.check_job_metadata('completed',
+    jsonb_build_object('commit_sha', p_commit_sha, 'stats', coalesce(p_stats, '{}')));
+
+  v_job := private.lock_repository_of_job(p_job_id, p_attempt);
+  if v_job.status = 'completed' then
+    v_result := case when v_job.stats ? 'reused_job_id' then 'reused' else 'stored' end;
+    if v_job.commit_sha is distinct from v_commit_sha
+      or v_result = 'stored' and v_job.stats is distinct from p_stats
+    then
+      raise exception 'the job already ended with another result'
+        using errcode = 'PT409', detail = 'conflicting_repeat', column = 'stats',
+          hint = 'The first result stands; read it by get_job_status.';
+    end if;
+    perform private.delete_incoming_rows();
+    return v_result;
+  end if;
+
+  select c.* into v_base
+  from private.read_indexed_commit(v_job.repository_id, p_extractor) as c;
+  if v_base.commit_sha = v_commit_sha then
+    v_result := 'reused';
+    v_stats := v_base.stats || jsonb_build_object(
+      'files_unchanged', v_base.stats -> 'files_indexed',
+      'reused', true,
+      'reused_job_id', v_base.job_id);
+    v_phase := 'symbols';
+    v_done := (v_base.stats ->> 'files_indexed')::bigint
+      + coalesce((v_base.stats ->> 'files_skipped')::bigint, 0);
+    v_total := v_done;
+  elsif p_stats is null
+    or p_base_job_id is not null and p_base_job_id is distinct from v_base.job_id
+  then
+    perform private.delete_incoming_rows();
+    return 'base_changed';
+  else
+    perform private.store_index(v_job, p_base_job_id is not null, p_stats);
+    insert into public.indexed_commits (repository_id, job_id, commit_sha, extractor, stats)
+    values (v_job.repository_id, v_job.id, v_commit_sha, p_extractor, p_stats)
+    on conflict (repository_id) do update
+    set job_id = excluded.job_id,
+      commit_sha = excluded.commit_sha,
+      extractor = excluded.extractor,
+      stats = excluded.stats;
+  end if;
+  perform private.delete_incoming_rows();
+
+  -- The job comes last: other calls for it wait for a moment only.
+  perform from public.report_job_progress(
+    p_job_id => p_job_id, p_attempt => p_attempt,
+    p_phase => v_phase, p_done => v_done, p_total => v_total);
+  select j.* into v_job
+  from public.update_job_status(
+    p_job_id => p_job_id, p_status => 'completed', p_attempt => p_attempt,
+    p_worker_id => p_worker_id,
+    p_metadata => jsonb_build_object('stats', v_stats, 'commit_sha', v_commit_sha)) as j;
+  perform private.record_index_duration(v_job);
+  return v_result;
+end;
+$$;
+
+comment on function public.complete_index(
+  uuid, integer, text, text, uuid, text, jsonb, text, bigint, bigint) is
+  'Stores the rows of an index and completes its job, both or neither.';
+
+alter function public.complete_index(
+  uuid, integer, text, text, uuid, text, jsonb, text, bigint, bigint) owner to job_writer;
+revoke all on function public.complete_index(
+  uuid, integer, text, text, uuid, text, jsonb, text, bigint, bigint)
+  from public, anon, authenticated, service_role;
+grant execute on function public.complete_index(
+  uuid, integer, text, text, uuid, text, jsonb, text, bigint, bigint) to job_worker, service_role;
 -- end stamp
 
 -- stamp: db/functions/create_api_key.sql
@@ -3570,7 +4407,8 @@ grant execute on function public.report_job_progress(uuid, integer, text, bigint
 -- attempt or is failed; one that an external queue runs is failed, for its next attempt is not
 -- ours to begin, also where its worker handed it back before that was refused. A job whose user
 -- asked to cancel one minute ago or longer is cancelled, whatever its worker does. Safe to call at
--- any time, from many places at once: what was handled is not stuck.
+-- any time, from many places at once: what was handled is not stuck. Rows of an index that a worker
+-- has sent and will not store are deleted.
 --
 -- Why definer: nobody but job_writer may update a job.
 -- Locks:   index_jobs rows, for no key update, by id; rows locked by others are passed over.
@@ -3594,6 +4432,7 @@ declare
   v_status public.job_status;
 begin
   perform private.check_batch(p_older_than, p_limit);
+  perform private.delete_orphaned_rows();
   retried := 0;
   failed := 0;
   cancelled := 0;
@@ -3663,6 +4502,71 @@ comment on function public.revoke_api_key(text) is
 revoke all on function public.revoke_api_key(text)
   from public, anon, authenticated, service_role;
 grant execute on function public.revoke_api_key(text) to authenticated;
+-- end stamp
+
+-- stamp: db/functions/store_index_rows.sql
+-- store_index_rows(p_job_id, p_attempt) -> bigint
+--
+-- Stores what has been copied into the staging tables so far, and returns how many rows of files
+-- and symbols this transaction has stored with it. May be called any number of times before
+-- complete_index, so that storing overlaps the last parsing; only where the whole repository is
+-- sent, since its other rows are deleted. The files of all symbols must have been copied. A
+-- transaction that does not complete the job in the end is refused at its COMMIT.
+--
+-- Why definer: nobody but job_writer may change the rows of an index.
+-- Locks:   the repository, for no key update, until the end of the transaction.
+-- Raises:  PT404 when the job does not exist; PT409 stale_attempt, attempt_required,
+--          not_processing; PT422 invalid_rows.
+-- Callers: job_worker, service_role.
+
+create or replace function public.store_index_rows(p_job_id uuid, p_attempt integer)
+returns bigint
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_job public.index_jobs := private.lock_repository_of_job(p_job_id, p_attempt);
+  v_files bigint;
+  v_symbols bigint;
+begin
+  if v_job.status = 'completed' then -- and the answer was lost: complete_index gives it again
+    perform private.delete_incoming_rows();
+    return 0;
+  end if;
+
+  perform private.delete_files_of_other_jobs(v_job);
+  select m.files, m.symbols into v_files, v_symbols
+  from private.store_incoming_rows(v_job) as m;
+
+  -- Nobody else sees this row: complete_index overwrites it, or COMMIT is refused.
+  insert into public.indexed_commits as c (repository_id, job_id, commit_sha, extractor, stats)
+  values (v_job.repository_id, v_job.id, '', '',
+    jsonb_build_object('files', v_files, 'symbols', v_symbols))
+  on conflict (repository_id) do update
+  set job_id = excluded.job_id,
+    commit_sha = excluded.commit_sha,
+    extractor = excluded.extractor,
+    stats = case
+      when c.job_id = excluded.job_id then jsonb_build_object(
+        'files', (c.stats ->> 'files')::bigint + v_files,
+        'symbols', (c.stats ->> 'symbols')::bigint + v_symbols)
+      else excluded.stats
+    end
+  returning (c.stats ->> 'files')::bigint, (c.stats ->> 'symbols')::bigint
+  into v_files, v_symbols;
+  return v_files + v_symbols;
+end;
+$$;
+
+comment on function public.store_index_rows(uuid, integer) is
+  'Stores what has been copied of an index that is still being made.';
+
+alter function public.store_index_rows(uuid, integer) owner to job_writer;
+revoke all on function public.store_index_rows(uuid, integer)
+  from public, anon, authenticated, service_role;
+grant execute on function public.store_index_rows(uuid, integer) to job_worker, service_role;
 -- end stamp
 
 -- stamp: db/functions/update_job_status.sql
@@ -3799,4 +4703,4 @@ end;
 $$;
 
 notify pgrst, 'reload schema';
-comment on schema private is 'schema version 20261128093002, text 2e62e83386cf, serves 20261128093002';
+comment on schema private is 'schema version 20261128093002, text 73f303b53fa6, serves 20261128093002';

@@ -1,4 +1,4 @@
--- public.indexed_commits: who sees the repository sees its commit; the service replaces it.
+-- public.indexed_commits: who sees the repository sees its commit; only functions write it.
 
 alter table public.indexed_commits enable row level security;
 alter table public.indexed_commits force row level security;
@@ -18,6 +18,21 @@ create policy indexed_commits_all_service_role on public.indexed_commits
 comment on policy indexed_commits_all_service_role on public.indexed_commits is
   'The service manages every row.';
 
+drop policy if exists indexed_commits_select_job_worker on public.indexed_commits;
+create policy indexed_commits_select_job_worker on public.indexed_commits
+  for select to job_worker
+  using (true);
+comment on policy indexed_commits_select_job_worker on public.indexed_commits is
+  'Workers read every row.';
+
+drop policy if exists indexed_commits_all_job_writer on public.indexed_commits;
+create policy indexed_commits_all_job_writer on public.indexed_commits
+  for all to job_writer
+  using (true)
+  with check (true);
+comment on policy indexed_commits_all_job_writer on public.indexed_commits is
+  'The functions that store an index see and change every row.';
+
 revoke all on table public.indexed_commits from public, anon, authenticated, service_role;
-grant select on table public.indexed_commits to authenticated;
-grant select, insert, update, delete on table public.indexed_commits to service_role;
+grant select on table public.indexed_commits to authenticated, job_worker;
+grant select, insert, update, delete on table public.indexed_commits to job_writer, service_role;

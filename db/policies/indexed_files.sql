@@ -1,4 +1,4 @@
--- public.indexed_files: who sees the repository sees its files; the service replaces them.
+-- public.indexed_files: who sees the repository sees its files; only functions write them.
 
 alter table public.indexed_files enable row level security;
 alter table public.indexed_files force row level security;
@@ -18,7 +18,22 @@ create policy indexed_files_all_service_role on public.indexed_files
 comment on policy indexed_files_all_service_role on public.indexed_files is
   'The service manages every row.';
 
+drop policy if exists indexed_files_select_job_worker on public.indexed_files;
+create policy indexed_files_select_job_worker on public.indexed_files
+  for select to job_worker
+  using (true);
+comment on policy indexed_files_select_job_worker on public.indexed_files is
+  'Workers read every row.';
+
+drop policy if exists indexed_files_all_job_writer on public.indexed_files;
+create policy indexed_files_all_job_writer on public.indexed_files
+  for all to job_writer
+  using (true)
+  with check (true);
+comment on policy indexed_files_all_job_writer on public.indexed_files is
+  'The functions that store an index see and change every row.';
+
 revoke all on table public.indexed_files from public, anon, authenticated, service_role;
 revoke all on sequence public.indexed_files_id_seq from public, anon, authenticated, service_role;
-grant select on table public.indexed_files to authenticated;
-grant select, insert, delete on table public.indexed_files to service_role;
+grant select on table public.indexed_files to authenticated, job_worker;
+grant select, insert, delete on table public.indexed_files to job_writer, service_role;

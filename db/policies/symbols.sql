@@ -1,4 +1,4 @@
--- public.symbols: who sees the repository sees its symbols; the service replaces them.
+-- public.symbols: who sees the repository sees its symbols; only functions write them.
 
 alter table public.symbols enable row level security;
 alter table public.symbols force row level security;
@@ -18,7 +18,22 @@ create policy symbols_all_service_role on public.symbols
 comment on policy symbols_all_service_role on public.symbols is
   'The service manages every row.';
 
+drop policy if exists symbols_select_job_worker on public.symbols;
+create policy symbols_select_job_worker on public.symbols
+  for select to job_worker
+  using (true);
+comment on policy symbols_select_job_worker on public.symbols is
+  'Workers read every row.';
+
+drop policy if exists symbols_all_job_writer on public.symbols;
+create policy symbols_all_job_writer on public.symbols
+  for all to job_writer
+  using (true)
+  with check (true);
+comment on policy symbols_all_job_writer on public.symbols is
+  'The functions that store an index see and change every row.';
+
 revoke all on table public.symbols from public, anon, authenticated, service_role;
 revoke all on sequence public.symbols_id_seq from public, anon, authenticated, service_role;
-grant select on table public.symbols to authenticated;
-grant select, insert, delete on table public.symbols to service_role;
+grant select on table public.symbols to authenticated, job_worker;
+grant select, insert, delete on table public.symbols to job_writer, service_role;

@@ -16,13 +16,16 @@ insert into declared values
   ('public.list_index_jobs', 'stable', null, 'authenticated, service_role'),
   ('public.revoke_api_key', 'volatile', null, 'authenticated'),
   -- for workers
+  ('public.begin_index', 'stable', 'job_writer', 'job_worker, service_role'),
   ('public.claim_index_job', 'volatile', 'job_writer', 'service_role'),
+  ('public.complete_index', 'volatile', 'job_writer', 'job_worker, service_role'),
   ('public.fail_job_attempt', 'volatile', 'job_writer', 'service_role'),
   ('public.link_queue_job', 'volatile', 'job_writer', 'service_role'),
   ('public.purge_finished_jobs', 'volatile', 'job_writer', 'service_role'),
   ('public.record_index_run', 'volatile', null, 'service_role'),
   ('public.report_job_progress', 'volatile', 'job_writer', 'service_role'),
   ('public.retry_or_fail_stuck_jobs', 'volatile', 'job_writer', 'service_role'),
+  ('public.store_index_rows', 'volatile', 'job_writer', 'job_worker, service_role'),
   ('public.update_job_status', 'volatile', 'job_writer', 'service_role'),
   -- for the HTTP layer
   ('public.api_admin_get_job_status', 'volatile', 'job_gateway', 'job_http, service_role'),
@@ -53,6 +56,11 @@ insert into declared values
   ('private.count_request', 'volatile', null, 'job_gateway'),
   ('private.current_user_id', 'stable', null,
     'anon, authenticated, job_gateway, job_writer, service_role'),
+  ('private.delete_files_of_other_jobs', 'volatile', null, 'job_writer'),
+  ('private.delete_gone_files', 'volatile', null, 'job_writer'),
+  ('private.delete_incoming_rows', 'volatile', null, 'job_writer'),
+  ('private.delete_orphaned_rows', 'volatile', null, 'job_writer'),
+  ('private.delete_symbols_of_files', 'volatile', 'job_writer', ''),
   ('private.exposed_functions', 'stable', null, 'job_tenant'),
   ('private.end_attempt', 'volatile', null, 'job_writer'),
   ('private.forget_idempotency_key', 'volatile', null, ''),
@@ -66,12 +74,18 @@ insert into declared values
   ('private.job_transitions', 'immutable', null, 'job_writer'),
   ('private.lock_free_job', 'volatile', null, 'job_writer'),
   ('private.lock_index_job', 'volatile', null, 'job_writer'),
+  ('private.lock_repository_of_job', 'volatile', null, 'job_writer'),
   ('private.parse_cursor', 'stable', null, 'authenticated, service_role'),
   ('private.parse_status', 'immutable', null, 'authenticated, job_writer, service_role'),
   ('private.parse_uuid', 'immutable', null, 'job_gateway'),
+  ('private.read_indexed_commit', 'stable', null, 'job_writer'),
+  ('private.record_index_duration', 'volatile', null, 'job_writer'),
+  ('private.refuse_partial_index', 'volatile', 'job_writer', ''),
   ('private.rest_conditions', 'immutable', null, 'job_tenant'),
   ('private.retry_delay', 'volatile', null, 'job_writer'),
   ('private.rollout_bucket', 'immutable', null, 'job_gateway'),
+  ('private.store_incoming_rows', 'volatile', null, 'job_writer'),
+  ('private.store_index', 'volatile', null, 'job_writer'),
   ('private.uuid_v7', 'volatile', null, 'job_writer');
 
 create temp table functions as
@@ -118,8 +132,9 @@ select is_empty(
      where c <> 'search_path=pg_catalog, pg_temp'
        and not (f.name like 'public.api\_%' and c = 'TimeZone=UTC')
        and not (f.name = 'public.list_index_jobs' and c in ('enable_sort=off',
-         'enable_bitmapscan=off')) $$,
-  'and no other setting, but for the answers in UTC and lists in the order of an index');
+         'enable_bitmapscan=off'))
+       and not (f.name = 'private.store_incoming_rows' and c = 'enable_nestloop=off') $$,
+  'and no other setting, but for answers in UTC and where the planner would be misled');
 select is_empty(
   $$ select f.name from functions as f
      where coalesce(obj_description(f.oid, 'pg_proc'), '') !~ '^[A-Z].*[.]$' $$,

@@ -18,11 +18,11 @@ select set_eq(
      cross join pg_roles as r
      where n.nspname in ('public', 'private') and r.rolname in
          ('anon', 'authenticated', 'service_role', 'job_writer', 'job_gateway', 'job_http',
-          'job_tenant')
+          'job_tenant', 'job_worker')
        and has_schema_privilege(r.rolname, n.nspname, 'usage') $$,
   $$ select n, r from unnest(array['public', 'private']) as n
      cross join unnest(array['authenticated', 'service_role', 'job_writer', 'job_gateway',
-       'job_http', 'job_tenant']) as r
+       'job_http', 'job_tenant', 'job_worker']) as r
      union all values ('public', 'anon') $$,
   'anon does not reach the schema private');
 select is_empty(

@@ -12,10 +12,20 @@ insert into declared values
   ('public.index_job_events', 'job_writer', 'INSERT, SELECT'),
   ('public.index_job_events', 'service_role', 'SELECT'),
   ('public.indexed_commits', 'authenticated', 'SELECT'),
+  ('public.indexed_commits', 'job_worker', 'SELECT'),
+  ('public.indexed_commits', 'job_writer', 'DELETE, INSERT, SELECT, UPDATE'),
   ('public.indexed_commits', 'service_role', 'DELETE, INSERT, SELECT, UPDATE'),
   ('public.indexed_files', 'authenticated', 'SELECT'),
+  ('public.indexed_files', 'job_worker', 'SELECT'),
+  ('public.indexed_files', 'job_writer', 'DELETE, INSERT, SELECT'),
   ('public.indexed_files', 'service_role', 'DELETE, INSERT, SELECT'),
+  ('public.skipped_files', 'authenticated', 'SELECT'),
+  ('public.skipped_files', 'job_worker', 'SELECT'),
+  ('public.skipped_files', 'job_writer', 'DELETE, INSERT, SELECT'),
+  ('public.skipped_files', 'service_role', 'SELECT'),
   ('public.symbols', 'authenticated', 'SELECT'),
+  ('public.symbols', 'job_worker', 'SELECT'),
+  ('public.symbols', 'job_writer', 'DELETE, INSERT, SELECT'),
   ('public.symbols', 'service_role', 'DELETE, INSERT, SELECT'),
   ('public.organizations', 'authenticated', 'SELECT'),
   ('public.organizations', 'service_role', 'DELETE, INSERT, SELECT, UPDATE'),
@@ -25,6 +35,7 @@ insert into declared values
   ('public.repositories', 'authenticated', 'SELECT'),
   ('public.repositories', 'job_writer', 'SELECT'),
   ('public.repositories', 'service_role', 'DELETE, INSERT, SELECT, UPDATE'),
+  ('public.repositories.id', 'job_writer', 'UPDATE'),
   ('public.repositories.full_name', 'authenticated', 'INSERT'),
   ('public.repositories.git_url', 'authenticated', 'INSERT'),
   ('public.repositories.organization_id', 'authenticated', 'INSERT'),
@@ -34,11 +45,27 @@ insert into declared values
   ('private.admin_audit', 'job_writer', 'INSERT'),
   ('private.admin_audit', 'service_role', 'SELECT'),
   ('private.api_keys', 'job_gateway', 'INSERT, SELECT, UPDATE'),
+  ('private.gone_files', 'job_writer', 'DELETE, SELECT'),
+  ('private.incoming_files', 'job_writer', 'DELETE, SELECT'),
+  ('private.incoming_skipped', 'job_writer', 'DELETE, SELECT'),
+  ('private.incoming_symbols', 'job_writer', 'DELETE, SELECT'),
+  ('private.index_durations', 'job_writer', 'DELETE, INSERT, SELECT'),
   ('private.job_totals', 'job_writer', 'INSERT, SELECT, UPDATE'),
   ('private.job_totals', 'service_role', 'SELECT'),
   ('private.rate_limit_counters', 'job_gateway', 'INSERT, SELECT, UPDATE'),
   ('private.tiers', 'job_gateway', 'SELECT'),
   ('private.tiers', 'service_role', 'DELETE, INSERT, SELECT, UPDATE');
+
+-- workers send these columns
+insert into declared
+select 'private.' || c, w, 'INSERT'
+from unnest(array[
+  'gone_files.id', 'incoming_files.file_no', 'incoming_files.path', 'incoming_files.language',
+  'incoming_files.bytes', 'incoming_files.blob_sha', 'incoming_files.symbol_count',
+  'incoming_skipped.path', 'incoming_skipped.reason', 'incoming_symbols.file_no',
+  'incoming_symbols.name', 'incoming_symbols.kind', 'incoming_symbols.start_line',
+  'incoming_symbols.end_line', 'incoming_symbols.parent']) as c
+cross join unnest(array['job_worker', 'service_role']) as w;
 
 create temp table relations as
 select n.nspname || '.' || c.relname as name, n.nspname as schema, c.*

@@ -3,6 +3,8 @@ select plan(12);
 
 select policies_are('public', 'indexed_commits', array[
   'indexed_commits_select_authenticated',
+  'indexed_commits_select_job_worker',
+  'indexed_commits_all_job_writer',
   'indexed_commits_all_service_role'
 ], 'these are the policies, and no others');
 

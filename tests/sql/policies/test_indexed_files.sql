@@ -3,6 +3,8 @@ select plan(13);
 
 select policies_are('public', 'indexed_files', array[
   'indexed_files_select_authenticated',
+  'indexed_files_select_job_worker',
+  'indexed_files_all_job_writer',
   'indexed_files_all_service_role'
 ], 'these are the policies, and no others');
 

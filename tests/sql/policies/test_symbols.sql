@@ -3,6 +3,8 @@ select plan(13);
 
 select policies_are('public', 'symbols', array[
   'symbols_select_authenticated',
+  'symbols_select_job_worker',
+  'symbols_all_job_writer',
   'symbols_all_service_role'
 ], 'these are the policies, and no others');
 

@@ -1,0 +1,45 @@
+-- refuse_partial_index() -> trigger
+--
+-- Refuses, at COMMIT, rows that were stored without completing their job: what store_index_rows
+-- stored is nobody's before complete_index.
+--
+-- Why definer: it reads every job, whoever commits.
+-- Raises:  PT409 index_not_completed.
+-- Callers: the deferred trigger of indexed_commits.
+
+create or replace function private.refuse_partial_index()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform
+  from public.indexed_commits as c
+  where c.repository_id = new.repository_id
+    and c.job_id = new.job_id
+    and not exists (
+      select from public.index_jobs as j where j.id = c.job_id and j.status = 'completed');
+  if found then
+    raise exception 'rows are stored and their job is not completed'
+      using errcode = 'PT409', detail = 'index_not_completed', column = 'job_id',
+        hint = 'Call complete_index in the transaction that stores the rows.';
+  end if;
+  return null;
+end;
+$$;
+
+comment on function private.refuse_partial_index() is
+  'Refuses a transaction that stores rows and does not complete their job.';
+
+alter function private.refuse_partial_index() owner to job_writer;
+revoke all on function private.refuse_partial_index()
+  from public, anon, authenticated, service_role;
+
+-- a constraint trigger cannot be replaced
+drop trigger if exists indexed_commits_refuse_partial_index on public.indexed_commits;
+create constraint trigger indexed_commits_refuse_partial_index
+  after insert or update on public.indexed_commits
+  deferrable initially deferred
+  for each row execute function private.refuse_partial_index();

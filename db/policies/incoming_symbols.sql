@@ -1,0 +1,7 @@
+-- private.incoming_symbols: workers send rows, and the functions that store an index take them.
+-- The column transaction is left to its default: nobody sends rows for another transaction.
+
+revoke all on table private.incoming_symbols from public, anon, authenticated, service_role;
+grant insert (file_no, name, kind, start_line, end_line, parent)
+  on table private.incoming_symbols to job_worker, service_role;
+grant select, delete on table private.incoming_symbols to job_writer;

@@ -1,0 +1,31 @@
+-- public.skipped_files: who sees the repository sees them; only functions write them.
+
+alter table public.skipped_files enable row level security;
+alter table public.skipped_files force row level security;
+
+drop policy if exists skipped_files_select_authenticated on public.skipped_files;
+create policy skipped_files_select_authenticated on public.skipped_files
+  for select to authenticated
+  using (exists (select from public.repositories as r where r.id = skipped_files.repository_id));
+comment on policy skipped_files_select_authenticated on public.skipped_files is
+  'A user sees the skipped files of the repositories that the user sees.';
+
+drop policy if exists skipped_files_select_workers on public.skipped_files;
+create policy skipped_files_select_workers on public.skipped_files
+  for select to job_worker, service_role
+  using (true);
+comment on policy skipped_files_select_workers on public.skipped_files is
+  'Workers and the service read every row.';
+
+drop policy if exists skipped_files_all_job_writer on public.skipped_files;
+create policy skipped_files_all_job_writer on public.skipped_files
+  for all to job_writer
+  using (true)
+  with check (true);
+comment on policy skipped_files_all_job_writer on public.skipped_files is
+  'The functions that store an index see and change every row.';
+
+revoke all on table public.skipped_files from public, anon, authenticated, service_role;
+revoke all on sequence public.skipped_files_id_seq from public, anon, authenticated, service_role;
+grant select on table public.skipped_files to authenticated, job_worker, service_role;
+grant select, insert, delete on table public.skipped_files to job_writer;
