@@ -145,6 +145,26 @@ isOneToOne: false
       referencedColumns: ["id"]
     }
                   ]
+                },"skipped_files": {
+                  Row: {
+                    "id": number,"job_id": string,"path": string,"reason": string,"repository_id": string
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "id"?: never,"job_id": string,"path": string,"reason": string,"repository_id": string
+                  }
+                  Update: {
+                    "id"?: never,"job_id"?: string,"path"?: string,"reason"?: string,"repository_id"?: string
+                  }
+                  Relationships: [
+                    {
+      foreignKeyName: "skipped_files_repository_id_fkey"
+      columns: ["repository_id"]
+isOneToOne: false
+      referencedRelation: "repositories"
+      referencedColumns: ["id"]
+    }
+                  ]
                 },"symbols": {
                   Row: {
                     "end_line": number,"file_id": number,"id": number,"kind": string,"name": string,"parent": string | null,"repository_id": string,"start_line": number
@@ -157,13 +177,7 @@ isOneToOne: false
                     "end_line"?: number,"file_id"?: number,"id"?: never,"kind"?: string,"name"?: string,"parent"?: string | null,"repository_id"?: string,"start_line"?: number
                   }
                   Relationships: [
-                    {
-      foreignKeyName: "symbols_repository_id_file_id_fkey"
-      columns: ["repository_id","file_id"]
-isOneToOne: false
-      referencedRelation: "indexed_files"
-      referencedColumns: ["repository_id","id"]
-    }
+                    
                   ]
                 }
           }
@@ -226,6 +240,11 @@ isOneToOne: false
       } },
 "api_schema_version":
 { Args: Record<PropertyKey, never>; Returns: string
+                           },
+"begin_index":
+{ Args: { "p_attempt": number,"p_extractor": string,"p_job_id": string }; Returns: {
+              "base_commit_sha": string,"base_job_id": string,"base_stats": Json,"git_url": string
+            }[]
                            },
 "cancel_index_job":
 { Args: { "p_job_id": string }; Returns: {
@@ -299,6 +318,9 @@ isOneToOne: false
         isOneToOne: false
         isSetofReturn: true
       } },
+"complete_index":
+{ Args: { "p_attempt": number,"p_base_job_id"?: string,"p_commit_sha"?: string,"p_done"?: number,"p_extractor": string,"p_job_id": string,"p_phase"?: string,"p_stats"?: Json,"p_total"?: number,"p_worker_id": string }; Returns: string
+                           },
 "create_api_key":
 { Args: { "p_expires_at"?: string,"p_name": string }; Returns: {
               "api_key": string,"created_at": string,"expires_at": string,"key_id": string,"name": string
@@ -576,6 +598,9 @@ isOneToOne: false
 { Args: { "p_key_id": string }; Returns: {
               "created_at": string,"enabled": boolean,"expires_at": string,"key_id": string,"last_used_at": string,"name": string
             }[]
+                           },
+"store_index_rows":
+{ Args: { "p_attempt": number,"p_job_id": string }; Returns: number
                            },
 "update_job_status":
 { Args: { "p_attempt"?: number,"p_job_id": string,"p_metadata"?: Json,"p_status": string,"p_worker_id"?: string }; Returns: {

@@ -112,7 +112,8 @@ order by i.indrelid, c.relname collate "C"
 
 _TRIGGERS: LiteralString = """
 select t.tgrelid as "table", t.tgname as name,
-  substring(pg_get_triggerdef(t.oid, true) from '^CREATE TRIGGER [^ ]+ (.*)$') as definition
+  substring(pg_get_triggerdef(t.oid, true)
+    from '^CREATE (?:CONSTRAINT )?TRIGGER [^ ]+ (.*)$') as definition
 from pg_trigger as t
 where not t.tgisinternal
 order by t.tgrelid, t.tgname collate "C"

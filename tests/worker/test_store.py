@@ -83,7 +83,11 @@ def paths(sql: SQL) -> list[str]:
 
 def everything(sql: SQL) -> list[list[tuple[Any, ...]]]:
     """All that storing changes: the rows of indexes and of jobs, and what happened to these."""
-    tables = (*(f"public.{name}" for name in TABLES), "public.index_jobs", "public.index_job_events")
+    tables = (
+        *(f"public.{name}" for name in TABLES),
+        "public.index_jobs",
+        "public.index_job_events",
+    )
     return [sql.execute(f"table {name} order by 1, 2".encode()).fetchall() for name in tables]
 
 
@@ -276,7 +280,10 @@ MISFITS = {
         "invalid_rows",
     ),
     "fewer files than said": (replace(A, stats=A.stats | {"files_indexed": 2}), "rows_missing"),
-    "more symbols than said": (replace(A, stats=A.stats | {"symbols_extracted": 1}), "rows_missing"),
+    "more symbols than said": (
+        replace(A, stats=A.stats | {"symbols_extracted": 1}),
+        "rows_missing",
+    ),
     "a symbol less than its file has": (replace(A, symbols=A.symbols[:1]), "rows_missing"),
     "a symbol more than its file has": (replace(A, symbols=[*A.symbols] * 2), "rows_missing"),
     "no file": (replace(A, files=[], symbols=[]), "rows_missing"),
@@ -326,7 +333,9 @@ def test_arguments_that_mean_nothing_are_refused(
 def test_another_commit_than_the_job_asks_for_is_refused(
     sql: SQL, worker: Worker, repository: UUID
 ) -> None:
-    sql.execute("select from public.create_index_job(%s, p_commit_sha => %s)", (repository, "d" * 40))
+    sql.execute(
+        "select from public.create_index_job(%s, p_commit_sha => %s)", (repository, "d" * 40)
+    )
     job = worker.claim()
     before = everything(sql)
     with pytest.raises(psycopg.Error) as error:
