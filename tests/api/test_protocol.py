@@ -91,14 +91,34 @@ def assert_refused(said: bytes, status: int, code: str) -> None:
     [
         get(b"X-Long: " + b"x" * MAX),
         get(*(b"X-%d: %b" % (number, b"x" * 1000) for number in range(70))),
-        get(path=b"/" + b"x" * MAX),
+        get(*(b"X-%d: y" % number for number in range(100))),
         get(b"X-Long: " + b"x" * MAX)[:-4],
         get(b"Content-Length: 70000", b"X-Long: " + b"x" * MAX).replace(b"GET", b"POST"),
     ],
-    ids=["one header", "many headers", "the path", "headers without end", "before a body"],
+    ids=["one header", "long headers", "101 headers", "headers without end", "before a body"],
 )
 def test_a_head_of_more_than_64_kb_is_431(api: Api, request_: bytes) -> None:
     assert_refused(ask(api, request_), 431, "HEADERS_TOO_LARGE")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        b"/" + b"x" * MAX,
+        b"/jobs?cursor=" + b"x" * 8180,
+        b"/jobs?" + b"&" * 100,
+        b"/rest/v1/rpc/f?" + b"&a=b" * 100,
+    ],
+    ids=["64 kB", "8 kB", "101 parameters", "101 arguments"],
+)
+def test_a_target_of_more_than_8_kb_or_100_parameters_is_414(api: Api, path: bytes) -> None:
+    assert_refused(ask(api, get(path=path)), 414, "URI_TOO_LONG")
+
+
+def test_a_target_of_8_kb_with_100_parameters_is_read(api: Api) -> None:
+    path = (b"/health?" + b"a=b&" * 99).ljust(8_192, b"x")
+    said = ask(api, get(b"Connection: close", path=path))
+    assert said.startswith(b"HTTP/1.1 200 ")
 
 
 def test_a_head_that_never_ends_is_not_kept_in_memory(api: Api) -> None:
@@ -158,6 +178,94 @@ def test_what_is_no_http_is_400(api: Api, request_: bytes, before: int) -> None:
             one_answer(client, b'{"status":"ok"}')
         send(client, request_)
         assert_refused(all_of(client), 400, "INVALID_HTTP")
+
+
+POST = b"POST /index HTTP/1.1\r\nHost: x\r\n"
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        POST + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        POST + b"Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n",
+        POST + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}",
+        POST + b"Content-Length: 2\r\nContent-Length: 2\r\n\r\n{}",
+        POST + b"Content-Length: 2, 2\r\n\r\n{}",
+        POST + b"Content-Length: +2\r\n\r\n{}",
+        POST + b"Content-Length: -1\r\n\r\n{}",
+        POST + b"Content-Length: 0x2\r\n\r\n{}",
+        POST + b"Content-Length: 99999999999999999999\r\n\r\n{}",
+        POST + b"Content-Length : 2\r\n\r\n{}",
+        POST + b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+        POST + b"Transfer-Encoding: chunked, gzip\r\n\r\n0\r\n\r\n",
+        POST + b"Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
+        POST + b"Transfer-Encoding:\x0bchunked\r\n\r\n0\r\n\r\n",
+        POST + b"Transfer-Encoding: identity\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        POST.replace(b"1.1", b"1.0") + b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        get(b"Host: y"),
+        b"GET /health HTTP/1.1\r\n\r\n",
+        b"GET /health HTTP/1.0\r\nHost: x\r\nHost: y\r\n\r\n",
+        b"GET /health HTTP/2.0\r\nHost: x\r\n\r\n",
+        b"GET /health HTTP/0.9\r\nHost: x\r\n\r\n",
+        b"GET /health\r\nHost: x\r\n\r\n",
+        get(path=b"/health#x"),
+        get(path=b"/health\tx"),
+        get(b"A: b\r\n c"),
+        get(b" A: b"),
+        get(b"A: b\0c"),
+        get(b"A: b\rc"),
+        get(b"A: b\nc"),
+        get(b"A\0: b"),
+        get(b"A b: c"),
+        get(b": c"),
+        get().replace(b"\r\n", b"\n"),
+    ],
+)
+def test_what_a_proxy_could_read_otherwise_is_400(api: Api, request_: bytes) -> None:
+    """The shapes of request smuggling, with a request behind each that must not be answered."""
+    said = ask(api, request_ + get(path=b"/jobs"))
+    assert_refused(said, 400, "INVALID_HTTP")
+    assert said.count(b"HTTP/1.1 ") == 1
+
+
+@pytest.mark.parametrize(
+    "chunks",
+    [b"0x2\r\n{}\r\n", b"2 \r\n{}\r\n", b"2\n{}\r\n", b"2\r\n{}x", b"-2\r\n",
+     b"fffffffffffffffff\r\n", b'2;a="\n"\r\n{}\r\n', b"0\r\nContent-Length: 5\r\n\r\n", b"0\r\nA\0: b\r\n\r\n"],
+)  # fmt: skip
+def test_chunks_that_a_proxy_could_read_otherwise_are_400(api: Api, chunks: bytes) -> None:
+    alice = api.tenant()
+    head = POST + f"Authorization: Bearer {alice.key}\r\n".encode()
+    said = ask(api, head + b"Transfer-Encoding: chunked\r\n\r\n" + chunks)
+    assert_refused(said, 400, "INVALID_HTTP")
+
+
+def test_an_absolute_target_is_read_by_its_path(api: Api) -> None:
+    said = ask(api, get(b"Connection: close", path=b"http://elsewhere/health"))
+    assert said.startswith(b"HTTP/1.1 200 ")
+    said = ask(api, get(b"Connection: close", path=b"*").replace(b"GET", b"OPTIONS"))
+    assert said.startswith(b"HTTP/1.1 404 ")
+
+
+def test_a_trailer_is_no_header(api: Api) -> None:
+    head = b"POST /rest/v1/rpc/list_api_keys HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+    head += b"Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n"
+    said = ask(api, head + b"X-Request-Id: of-a-trailer\r\n\r\n")
+    assert b"of-a-trailer" not in said
+    assert said.startswith(b"HTTP/1.1 4")
+
+
+def test_what_follows_a_last_request_is_not_answered(api: Api) -> None:
+    for last in (get(b"Connection: close"), get().replace(b"1.1", b"1.0")):
+        said = ask(api, last + get() * 3)
+        assert said.count(b"HTTP/1.1 200 ") == 1
+        assert said.count(b"HTTP/1.1 ") == 1
+
+
+def test_a_request_that_asks_for_an_upgrade_is_followed_by_others(api: Api) -> None:
+    upgrade = get(b"Connection: Upgrade", b"Upgrade: h2c")
+    said = ask(api, upgrade + upgrade + get(b"Connection: close"))
+    assert said.count(b"HTTP/1.1 200 ") == 3
 
 
 def test_a_head_that_does_not_arrive_in_time_is_408_and_the_others_are_answered(
