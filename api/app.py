@@ -81,12 +81,14 @@ def create_app(
     async def lifespan(_: Starlette) -> AsyncIterator[Mapping[str, Any]]:
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(rpc)
+            authenticate = Authenticator(settings)
+            stack.push_async_callback(authenticate.aclose)
             for part in background:
                 await stack.enter_async_context(part())
             yield {
                 "settings": settings,
                 "rpc": rpc,
-                "authenticate": Authenticator(settings),
+                "authenticate": authenticate,
                 "kick": kick,
             }
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import hmac
 import json
-import logging
 import re
 import time
 from dataclasses import dataclass
@@ -16,15 +14,13 @@ import jwt
 from starlette.requests import Request
 
 from api.errors import Problem, invalid_key, unauthenticated
+from api.jwks import ALGORITHMS, IssuerKeys, IssuerUnavailable
 from api.settings import Settings
-
-logger = logging.getLogger(__name__)
 
 _API_KEY: Final = re.compile(r"ij_[0-9a-f]{16}_[0-9a-f]{64}")
 _BEARER: Final = re.compile(r"bearer +([A-Za-z0-9._~+/=-]+)", re.IGNORECASE)
-_ASYMMETRIC: Final = ("ES256", "RS256", "EdDSA")
 _LONGEST_TOKEN: Final = 8_192
-_CLOCK_SKEW: Final = 10  # seconds that an issuer's clock may be ahead of ours
+_CLOCK_SKEW: Final = 30  # seconds that an issuer's clock may be ahead of ours, as at Supabase
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +61,12 @@ class Authenticator:
         )
         self._audience = settings.jwt_audience
         self._max_lifetime = settings.jwt_max_lifetime_seconds
-        self._jwks = jwt.PyJWKClient(settings.jwks_url, timeout=3) if settings.jwks_url else None
+        self._issuer = IssuerKeys(settings.jwks_url) if settings.jwks_url else None
+
+    async def aclose(self) -> None:
+        """Stops fetching the issuer's keys."""
+        if self._issuer:
+            await self._issuer.aclose()
 
     async def __call__(self, request: Request[Any]) -> Caller:
         """The caller. Raises Problem 400 (two headers), 401, 503 (the JWKS cannot be fetched)."""
@@ -93,13 +94,13 @@ class Authenticator:
             raise jwt.DecodeError("not a token of three parts")
         try:
             return self._caller(await self._claims(token))
-        except jwt.PyJWKClientConnectionError as error:
-            logger.warning("503: JWKS_URL: %s", error)
+        except IssuerUnavailable as error:
             raise Problem(
                 503,
                 "AUTH_UNAVAILABLE",
                 "The keys that check tokens cannot be fetched right now.",
-                headers={"Retry-After": "5"},
+                hint="Send the request again after the time in Retry-After; keep the token.",
+                headers={"Retry-After": str(error.retry_after)},
             ) from error
         except (ValueError, OverflowError, RecursionError) as error:  # of what is in the token
             raise jwt.DecodeError(str(error)) from error
@@ -109,9 +110,11 @@ class Authenticator:
         header = jwt.get_unverified_header(token)
         if header.get("alg") == "HS256" and self._secret:
             key, algorithm = self._secret, "HS256"
-        elif header.get("alg") in _ASYMMETRIC and self._jwks and header.get("kid"):
-            key = await asyncio.to_thread(self._jwks.get_signing_key, header["kid"])
-            algorithm = key.algorithm_name  # decode() refuses a token that names another
+        elif header.get("alg") in ALGORITHMS and self._issuer and header.get("kid"):
+            known = await self._issuer.key(header["kid"])
+            if known is None:
+                raise jwt.InvalidTokenError("no key has this id")
+            key, algorithm = known, known.algorithm_name  # decode() refuses a token of another
         else:
             raise jwt.InvalidAlgorithmError
         claims: dict[str, Any] = jwt.decode(

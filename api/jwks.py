@@ -1,0 +1,162 @@
+"""The public keys of one issuer of tokens, fetched apart from the requests that need them.
+
+An issuer may hang, break or answer nonsense. Its known keys then go on serving, nobody waits for
+more than one fetch, and no caller is told that a token is wrong because the issuer is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from typing import Any, Final
+
+import httpx
+import jwt
+
+logger = logging.getLogger(__name__)
+
+FETCH_SECONDS: Final = 3.0
+"""How long one fetch may take, from the name's lookup to the last byte."""
+FRESH_SECONDS: Final = 300.0
+"""How often the keys are fetched again: so long a key is taken after its issuer withdrew it."""
+KEPT_SECONDS: Final = 86_400.0
+"""How long keys serve that cannot be fetched again. No token that a user got before lives longer,
+by JWT_MAX_LIFETIME_SECONDS."""
+PAUSE_SECONDS: Final = 10.0
+"""From the end of one fetch to the next that an unknown key id may cause."""
+ALGORITHMS: Final = frozenset({"ES256", "RS256", "EdDSA"})
+"""Of tokens that an issuer's keys check."""
+MAX_BYTES: Final = 65_536
+MAX_KEYS: Final = 32
+
+# Between fetches while they fail: doubled each time, from the first to the second.
+_RETRY_SECONDS: Final = (1.0, 30.0)
+
+
+class IssuerUnavailable(Exception):
+    """The issuer's keys cannot be had right now, so nothing is known of the token."""
+
+    def __init__(self, retry_after: float) -> None:
+        super().__init__("the issuer's keys cannot be fetched")
+        self.retry_after = max(1, round(retry_after + 0.5))
+        """Whole seconds until the next try."""
+
+
+class _Fault(Exception):
+    """What is wrong with the issuer's answer."""
+
+
+class IssuerKeys:
+    """The keys at a JWKS URL, by key id. Close it at the end: it fetches by itself.
+
+    The first fetch begins when the first key is asked for.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._client = httpx.AsyncClient(follow_redirects=True, max_redirects=3)
+        self._keys: dict[str, jwt.PyJWK] = {}
+        self._fetched_at = float("-inf")  # the last time that it worked
+        self._next_at = float("-inf")  # when an unknown key id may cause a fetch again
+        self._failures = 0  # since it last worked
+        self._fetch: asyncio.Task[None] | None = None
+        self._refresh: asyncio.TimerHandle | None = None
+
+    async def key(self, kid: str) -> jwt.PyJWK | None:
+        """The key of that id; None when the issuer has none. A key that is known is had at once.
+
+        Raises: IssuerUnavailable after FETCH_SECONDS at most.
+        """
+        if key := self._known(kid):
+            return key
+        if self._fetch is None and time.monotonic() >= self._next_at:
+            self._start()
+        if self._fetch:
+            await asyncio.wait({self._fetch})  # many may wait for it, and any of them give up
+        if key := self._known(kid):
+            return key
+        if self._failures:
+            raise IssuerUnavailable(self._next_at - time.monotonic())
+        return None
+
+    async def aclose(self) -> None:
+        """Ends the fetch that is under way, and those to come."""
+        self._next_at = float("inf")
+        if self._refresh:
+            self._refresh.cancel()
+        if self._fetch:
+            self._fetch.cancel()
+            await asyncio.wait({self._fetch})
+        await self._client.aclose()
+
+    def _known(self, kid: str) -> jwt.PyJWK | None:
+        is_kept = time.monotonic() - self._fetched_at < KEPT_SECONDS
+        return self._keys.get(kid) if is_kept else None
+
+    def _start(self) -> None:
+        if self._refresh:
+            self._refresh.cancel()
+        self._fetch = asyncio.create_task(self._run())
+
+    async def _run(self) -> None:
+        try:
+            async with asyncio.timeout(FETCH_SECONDS):
+                self._keys = await self._read()
+        except Exception as error:  # whatever it is, the keys are not there
+            self._failures += 1
+            shortest, longest = _RETRY_SECONDS
+            pause = min(longest, shortest * 2.0 ** (self._failures - 1))
+            again = pause
+            reason = str(error) or type(error).__name__
+            logger.warning("JWKS_URL: %s; next try in %g seconds", reason, pause)
+        else:
+            self._failures = 0
+            self._fetched_at = time.monotonic()
+            pause, again = PAUSE_SECONDS, FRESH_SECONDS
+        finally:
+            self._fetch = None
+        self._next_at = time.monotonic() + pause
+        self._refresh = asyncio.get_running_loop().call_later(again, self._start)
+
+    async def _read(self) -> dict[str, jwt.PyJWK]:
+        """The keys that the issuer has. Raises: _Fault, and what httpx does."""
+        body = bytearray()
+        plain = {"Accept-Encoding": "identity"}  # a small encoded answer can become a large one
+        async with self._client.stream("GET", self._url, headers=plain) as answer:
+            if answer.status_code != 200:
+                raise _Fault(f"the issuer answers {answer.status_code}")
+            async for chunk in answer.aiter_raw():
+                body += chunk
+                if len(body) > MAX_BYTES:
+                    raise _Fault(f"the issuer's answer has more than {MAX_BYTES} bytes")
+        try:
+            document = json.loads(body)
+        except (ValueError, RecursionError):
+            raise _Fault("the issuer's answer is not JSON") from None
+        entries = document.get("keys") if isinstance(document, dict) else None
+        if not isinstance(entries, list) or len(entries) > MAX_KEYS:
+            raise _Fault(f"the issuer's answer is not a set of at most {MAX_KEYS} keys")
+        keys: dict[str, jwt.PyJWK] = {}
+        for entry in entries:
+            key = _usable(entry)
+            if key and key.key_id:
+                keys[key.key_id] = key
+            await asyncio.sleep(0)  # to read a key takes time, which the others should not wait for
+        if not keys:
+            raise _Fault("the issuer's answer has no key that checks tokens")
+        return keys
+
+
+def _usable(entry: Any) -> jwt.PyJWK | None:
+    """A public key that checks signatures and has an id; None for any other entry."""
+    if not isinstance(entry, dict) or not isinstance(entry.get("kid"), str):
+        return None
+    if entry.get("use", "sig") != "sig" or "d" in entry:  # d: a private key, slow to read
+        return None
+    try:
+        key = jwt.PyJWK(entry)
+    except (jwt.PyJWTError, ValueError, TypeError, KeyError, AttributeError, OverflowError):
+        return None
+    return key if key.algorithm_name in ALGORITHMS else None

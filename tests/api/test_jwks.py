@@ -1,0 +1,236 @@
+"""An issuer of tokens that fails in every way: it is never blamed on the callers."""
+
+from __future__ import annotations
+
+import gzip
+import socket
+import struct
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler
+
+import httpx2
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from api import jwks
+from tests.support.waiting import until
+
+from .conftest import Api, Tenant
+from .issuer import SYMMETRIC, Issuer, Misbehaviour, claims_of, issuing, say
+
+pytestmark = pytest.mark.parametrize("transport", ["database"], indirect=True)
+
+WAY = b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"
+
+
+@pytest.fixture
+def issuer_and_url() -> Iterator[tuple[Issuer, str]]:
+    with issuing() as made:
+        yield made
+
+
+@pytest.fixture
+def issuer(issuer_and_url: tuple[Issuer, str]) -> Issuer:
+    return issuer_and_url[0]
+
+
+@pytest.fixture
+def api(own_api: Callable[..., Api], issuer_and_url: tuple[Issuer, str]) -> Api:
+    return own_api(jwks_url=issuer_and_url[1])
+
+
+@pytest.fixture
+def tenant(api: Api) -> Tenant:
+    return api.tenant()
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same waits, as short as a test wants them."""
+    monkeypatch.setattr(jwks, "FETCH_SECONDS", 0.5)
+    monkeypatch.setattr(jwks, "FRESH_SECONDS", 0.2)
+    monkeypatch.setattr(jwks, "PAUSE_SECONDS", 0.1)
+    monkeypatch.setattr(jwks, "_RETRY_SECONDS", (0.1, 0.2))
+
+
+def ask(api: Api, token: str) -> httpx2.Response:
+    """A valid caller gets 404 here, as there is no such job."""
+    return api.client.get("/jobs/x", headers={"Authorization": f"Bearer {token}"})
+
+
+def of_stranger(tenant: Tenant, kid: str) -> str:
+    key = ec.generate_private_key(ec.SECP256R1())
+    return jwt.encode(claims_of(tenant), key, "ES256", headers={"kid": kid})
+
+
+def assert_unavailable(answer: httpx2.Response) -> None:
+    assert (answer.status_code, answer.json()["code"]) == (503, "AUTH_UNAVAILABLE")
+    assert 1 <= int(answer.headers["retry-after"]) <= 31
+
+
+def hang(issuer: Issuer) -> Misbehaviour:
+    return lambda _: issuer.is_over.wait() and None
+
+
+def drip(issuer: Issuer) -> Misbehaviour:
+    def misbehave(request: BaseHTTPRequestHandler) -> None:
+        request.wfile.write(WAY)
+        while not issuer.is_over.wait(0.05):
+            request.wfile.write(b" ")
+
+    return misbehave
+
+
+def reset(request: BaseHTTPRequestHandler) -> None:
+    request.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    request.connection.close()
+
+
+def reset_in_the_body(request: BaseHTTPRequestHandler) -> None:
+    request.wfile.write(WAY + b'{"keys": [')
+    request.wfile.flush()
+    time.sleep(0.1)
+    reset(request)
+
+
+def packed(issuer: Issuer) -> Misbehaviour:
+    body = gzip.compress(issuer.document() + b" " * 50_000_000)
+    return lambda request: say(request, body, Content_Encoding="gzip")
+
+
+def answering(body: bytes, status: int = 200, **headers: str) -> Callable[[Issuer], Misbehaviour]:
+    return lambda _: lambda request: say(request, body, status, **headers)
+
+
+FAULTS: dict[str, Callable[[Issuer], Misbehaviour]] = {
+    "hangs": hang,
+    "drips": drip,
+    "resets": lambda _: reset,
+    "resets in the body": lambda _: reset_in_the_body,
+    "answers less than it said": lambda _: lambda request: request.wfile.write(WAY + b"{}"),
+    "is no HTTP": lambda _: lambda request: request.wfile.write(b"\x16\x03\x01\r\n\r\n"),
+    "answers HTML": answering(b"<html>maintenance</html>"),
+    "answers nothing": answering(b""),
+    "answers null": answering(b"null"),
+    "answers a list": answering(b"[]"),
+    "answers a string": answering(b'"keys"'),
+    "has keys that are null": answering(b'{"keys": null}'),
+    "has no keys": answering(b'{"keys": []}'),
+    "has keys that are none": answering(
+        b'{"keys": [1, null, {}, {"kid": 1, "kty": "RSA"}, {"kid": "a", "kty": "RSA", "n": 1},'
+        b' {"kid": "b", "kty": "EC", "crv": "P-256", "x": "", "y": ""}, {"kid": "c", "kty": [],'
+        b' "alg": {}}]}'
+    ),
+    "has only a secret": answering(
+        b'{"keys": [{"kid": "ec", "kty": "oct", "k": "%b"}]}' % SYMMETRIC.hex().encode()
+    ),
+    "has too many keys": answering(b'{"keys": [' + b"{}," * 100 + b"{}]}"),
+    "is nested deeply": answering(b"[" * 50_000),
+    "is huge": answering(b" " * 10_000_000),
+    "is packed": packed,
+    "answers 500": lambda i: answering(i.document(), 500)(i),
+    "answers 404": lambda i: answering(i.document(), 404)(i),
+    "redirects without end": answering(b"", 302, Location="/jwks.json"),
+    "redirects to nowhere": answering(b"", 302, Location="http://[::/"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
+def test_while_the_issuer_fails_its_tokens_are_503_and_afterwards_they_are_taken(
+    api: Api, issuer: Issuer, tenant: Tenant, quick: None, fault: Callable[[Issuer], Misbehaviour]
+) -> None:
+    token = issuer.token("ec", tenant)
+    issuer.misbehave = fault(issuer)
+    assert_unavailable(ask(api, token))
+    at_rest = api.client.post(
+        "/rest/v1/rpc/list_index_jobs", json={}, headers={"Authorization": f"Bearer {token}"}
+    )
+    assert at_rest.status_code == 503
+    assert at_rest.headers["retry-after"]
+    assert ask(api, tenant.key).status_code == 404
+    issuer.misbehave = None
+    until(lambda: ask(api, token).status_code == 404)
+
+
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
+def test_known_keys_serve_while_the_issuer_fails(
+    api: Api, issuer: Issuer, tenant: Tenant, quick: None, fault: Callable[[Issuer], Misbehaviour]
+) -> None:
+    assert ask(api, issuer.token("ec", tenant)).status_code == 404
+    issuer.misbehave = fault(issuer)
+    failures = len(warnings(api))
+    until(lambda: len(warnings(api)) >= failures + 3)
+    assert ask(api, issuer.token("ec", tenant)).status_code == 404
+    assert ask(api, issuer.token("rsa", tenant)).status_code == 404
+    assert ask(api, Issuer().token("ec", tenant)).status_code == 401
+    assert ask(api, issuer.token("ec", tenant, exp=1)).status_code == 401
+
+
+def warnings(api: Api) -> list[str]:
+    found = [record.getMessage() for record in api.log]
+    return [message for message in found if message.startswith("JWKS_URL: ")]
+
+
+def test_nobody_whose_key_is_known_waits_for_those_whose_is_not(
+    api: Api, issuer: Issuer, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jwks, "PAUSE_SECONDS", 0.0)
+    assert ask(api, issuer.token("ec", tenant)).status_code == 404
+    monkeypatch.setattr(jwks, "FETCH_SECONDS", 60.0)
+    issuer.misbehave = hang(issuer)
+    with ThreadPoolExecutor(30) as threads:
+        tokens = [of_stranger(tenant, f"kid {number}") for number in range(30)]
+        strangers = [threads.submit(ask, api, token) for token in tokens]
+        until(lambda: issuer.fetches == 2)
+        for _ in range(10):
+            assert ask(api, issuer.token("ec", tenant)).status_code == 404
+            assert ask(api, tenant.key).status_code == 404
+        assert not any(stranger.done() for stranger in strangers)
+        assert issuer.fetches == 2  # one for all of them
+        issuer.is_over.set()
+        for stranger in strangers:
+            assert_unavailable(stranger.result())
+
+
+def test_an_unknown_key_id_makes_the_issuer_be_asked_once_in_a_while(
+    api: Api, issuer: Issuer, tenant: Tenant
+) -> None:
+    assert ask(api, issuer.token("ec", tenant)).status_code == 404
+    began = time.monotonic()
+    for number in range(20):
+        assert ask(api, of_stranger(tenant, f"kid {number}")).status_code == 401
+    assert issuer.fetches <= 2 + (time.monotonic() - began) / jwks.PAUSE_SECONDS
+
+
+def test_a_key_that_the_issuer_adds_is_taken_and_one_that_it_withdraws_is_not(
+    api: Api, issuer: Issuer, tenant: Tenant, quick: None
+) -> None:
+    issuer.published = ["rsa"]
+    assert ask(api, issuer.token("rsa", tenant)).status_code == 404
+    assert ask(api, issuer.token("ec", tenant)).status_code == 401
+    issuer.published = ["ec"]
+    until(lambda: ask(api, issuer.token("ec", tenant)).status_code == 404)
+    assert ask(api, issuer.token("rsa", tenant)).status_code == 401
+
+
+def test_the_keys_are_fetched_again_without_a_request(
+    api: Api, issuer: Issuer, tenant: Tenant, quick: None
+) -> None:
+    ask(api, issuer.token("ec", tenant))
+    until(lambda: issuer.fetches >= 4)
+
+
+def test_keys_that_could_not_be_fetched_for_too_long_serve_no_longer(
+    api: Api, issuer: Issuer, tenant: Tenant, quick: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = issuer.token("ec", tenant)
+    assert ask(api, token).status_code == 404
+    issuer.misbehave = hang(issuer)
+    monkeypatch.setattr(jwks, "KEPT_SECONDS", 1.0)
+    until(lambda: ask(api, token).status_code == 503)
+    assert_unavailable(ask(api, token))
+    issuer.misbehave = None
+    until(lambda: ask(api, token).status_code == 404)
