@@ -231,7 +231,8 @@ def test_what_a_proxy_could_read_otherwise_is_400(api: Api, request_: bytes) -> 
 @pytest.mark.parametrize(
     "chunks",
     [b"0x2\r\n{}\r\n", b"2 \r\n{}\r\n", b"2\n{}\r\n", b"2\r\n{}x", b"-2\r\n",
-     b"fffffffffffffffff\r\n", b'2;a="\n"\r\n{}\r\n', b"0\r\nContent-Length: 5\r\n\r\n", b"0\r\nA\0: b\r\n\r\n"],
+     b"fffffffffffffffff\r\n", b'2;a="\n"\r\n{}\r\n', b"0\r\nContent-Length: 5\r\n\r\n",
+     b"0\r\nA\0: b\r\n\r\n"],
 )  # fmt: skip
 def test_chunks_that_a_proxy_could_read_otherwise_are_400(api: Api, chunks: bytes) -> None:
     alice = api.tenant()
