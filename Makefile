@@ -4,7 +4,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help demo serve seed psql migrate rollback reset migration release test prove bench check lint types \
-  format build docs hooks clean
+  imports format build docs hooks clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -53,7 +53,7 @@ prove: check .venv/prove  ## The long forms of the tests; writes docs/prove.md
 bench: .venv/test  ## Measure rates and latencies, by each file in bench/
 	@for file in bench/*.py; do $(BIN)/python -m "bench.$$(basename $$file .py)" || exit; done
 
-check: lint types  ## What needs no database: drift of the migrations, lint, types
+check: lint types imports  ## What needs no database: drift of the migrations, lint, types, imports
 	@$(BIN)/python -m db.tools.stamp check
 
 lint: .venv/test  ## Lint, and check the format
@@ -62,6 +62,9 @@ lint: .venv/test  ## Lint, and check the format
 
 types: .venv/test  ## Check the types
 	@$(BIN)/mypy --no-error-summary
+
+imports: .venv/test  ## Check which packages import which
+	@said=$$($(BIN)/lint-imports --no-logo --no-cache) || { echo "$$said"; exit 1; }
 
 format: .venv/test  ## Format the Python files
 	@$(BIN)/ruff check --quiet --fix . ; $(BIN)/ruff format --quiet .

@@ -15,7 +15,7 @@ from starlette.requests import Request
 
 from api.errors import Problem, invalid_key, unauthenticated
 from api.jwks import ALGORITHMS, IssuerKeys, IssuerUnavailable
-from api.settings import Settings
+from api.settings import ApiSettings
 
 _API_KEY: Final = re.compile(r"ij_[0-9a-f]{16}_[0-9a-f]{64}")
 _BEARER: Final = re.compile(r"bearer +([A-Za-z0-9._~+/=-]+)", re.IGNORECASE)
@@ -54,7 +54,7 @@ class Authenticator:
     JWT_MAX_LIFETIME_SECONDS; tokens of service_role and anon are free of the last three.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: ApiSettings) -> None:
         self._secret = settings.jwt_secret and settings.jwt_secret.get_secret_value()
         self._service_key = (
             settings.service_key.get_secret_value().encode() if settings.service_key else None

@@ -21,13 +21,13 @@ from api.body import read_object
 from api.errors import STATUS_BY_SQLSTATE, Problem, invalid, invalid_key, not_found
 from api.rpc.contract import Answer, Function, Rpc
 from api.schema import UNFINISHED, IndexRequest, index_request, list_request
-from api.settings import Settings
+from api.settings import ApiSettings
 
 
 class AppState(State):
     """What the lifespan gives to every request."""
 
-    settings: Settings
+    settings: ApiSettings
     rpc: Rpc
     authenticate: Authenticator
     kick: Callable[[], None]
@@ -185,7 +185,7 @@ def _refuse(refusal: Problem, answer: Answer) -> NoReturn:
     raise refusal
 
 
-def _tracking_percent(settings: Settings) -> int:
+def _tracking_percent(settings: ApiSettings) -> int:
     return settings.job_status_tracking_percent if settings.job_status_tracking_enabled else 0
 
 

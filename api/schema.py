@@ -11,7 +11,7 @@ from typing import Any, Final, Literal, NotRequired, TypedDict
 from urllib.parse import urlsplit
 
 from api.errors import Problem, invalid
-from api.settings import Settings
+from api.settings import ApiSettings
 
 JobStatus = Literal["pending", "processing", "completed", "failed", "cancelled"]
 """public.job_status; the last three are final."""
@@ -247,7 +247,7 @@ _BAD_REF: Final = re.compile(
 )
 
 
-def index_request(body: Mapping[str, Any], settings: Settings) -> IndexRequest:
+def index_request(body: Mapping[str, Any], settings: ApiSettings) -> IndexRequest:
     """The validated body of POST /index; null means absent.
 
     Raises: Problem 422 that names the first wrong field and the remedy.
@@ -276,7 +276,7 @@ def index_request(body: Mapping[str, Any], settings: Settings) -> IndexRequest:
 _REPOSITORY_HINT: Final = "Send owner/name, or the https URL of a git repository."
 
 
-def _repository(repository: str, local_path: str | None, settings: Settings) -> tuple[str, str]:
+def _repository(repository: str, local_path: str | None, settings: ApiSettings) -> tuple[str, str]:
     """(full name, git URL)."""
     if local_path is not None:
         if not _is_owner_name(repository):
@@ -333,7 +333,7 @@ def _bad_repository(detail: str) -> Problem:
     return invalid("repository", "invalid_repository", f"{detail}.", _REPOSITORY_HINT)
 
 
-def _local_path(text: str, settings: Settings) -> str:
+def _local_path(text: str, settings: ApiSettings) -> str:
     """file: URL of the folder that `text` really is, links resolved, inside an allowed root."""
     roots = settings.local_repository_roots
     if not roots:

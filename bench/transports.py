@@ -21,7 +21,7 @@ import psycopg
 from api.rpc.contract import Rpc
 from api.rpc.database import DatabaseRpc
 from api.rpc.supabase import SupabaseRpc
-from api.settings import Settings
+from api.settings import ApiSettings
 from cli.dev import stack
 from cli.dev.logins import ensure_login
 from db.local.postgres import temporary
@@ -90,7 +90,7 @@ async def measure(rpc: Rpc, user: str, job_id: str, clients: int) -> tuple[float
 
 async def compare(login: str, address: str, user: str, job_id: str) -> None:
     key = jwt.encode({"role": "service_role", "exp": 9_999_999_999}, JWT_SECRET, "HS256")
-    settings = Settings(supabase_url=address, service_key=key)  # type: ignore[arg-type]
+    settings = ApiSettings(supabase_url=address, service_key=key)  # type: ignore[arg-type]
     supabase = SupabaseRpc(settings)
     supabase._http.event_hooks = {"request": [without_prefix]}
     print(f"{'transport':<12}{'clients':>8}{'median ms':>11}{'polls/s':>9}{'CPU ms':>8}")

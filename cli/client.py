@@ -16,8 +16,8 @@ from urllib.parse import quote
 import httpx
 
 from api.schema import UNFINISHED, IndexJob, IndexResponse
-from api.settings import is_loopback
 from cli.exits import Exit
+from db.tools.settings import is_loopback
 
 _EXIT_CODES = {
     400: Exit.USAGE,

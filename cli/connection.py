@@ -11,7 +11,7 @@ from psycopg import sql
 from psycopg.rows import TupleRow
 
 from cli.errors import CommandError
-from db.tools import migrate
+from db.tools import connection
 
 Connection = psycopg.Connection[TupleRow]
 
@@ -19,8 +19,8 @@ Connection = psycopg.Connection[TupleRow]
 def connect(url: str, name: str = "DATABASE_URL") -> Connection:
     """An autocommit connection. Raises CommandError that names the setting, never the password."""
     try:
-        return migrate.connect(url)
-    except migrate.MigrationError as error:
+        return connection.connect(url)
+    except connection.ConnectError as error:
         raise CommandError(f"{name}: {error}") from None
 
 

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import psycopg
 
-from api.settings import SettingError
 from cli.client import ApiError
 from cli.errors import CommandError
 from cli.exits import Exit
 from cli.terminal import Terminal
 from db.local.postgres import PostgresError
+from db.tools.connection import ConnectError
 from db.tools.migrate import MigrationError
 from db.tools.project import ProjectError
+from db.tools.settings import SettingError
 
 
 def report(error: Exception) -> int:
@@ -28,7 +29,9 @@ def _explain(error: Exception) -> tuple[str, Exit]:
     match error:
         case ApiError():
             return str(error), error.exit_code
-        case SettingError() | CommandError() | PostgresError() | MigrationError() | ProjectError():
+        case SettingError() | CommandError() | PostgresError() | ConnectError():
+            return str(error), Exit.FAILED
+        case MigrationError() | ProjectError():
             return str(error), Exit.FAILED
         case psycopg.Error():
             return f"the database says: {str(error).strip()}", Exit.FAILED

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from api.settings import Settings, read
 from cli.dev.options import Options
+from cli.dev.settings import StackSettings
 
 CLIENT_PANEL = "The API"
 OPERATING_PANEL = "Operating"
@@ -29,9 +29,9 @@ DataDir = Annotated[
 ]
 
 
-def settings_with(**flags: Any) -> Settings:
+def settings_with(**flags: Any) -> StackSettings:
     """The settings of the environment, but for the flags that were given. Raises SettingError."""
-    return read(**{k: v for k, v in flags.items() if v is not None})
+    return StackSettings.read(**{k: v for k, v in flags.items() if v is not None})
 
 
 def stack_options(database_url: str | None, data_dir: Path | None) -> Options:

@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from api import schema
 from api.app import create_app
-from api.settings import Settings
+from cli.dev.settings import StackSettings
 from db.tools import migrate
 
 ROOT = Path(__file__).parent.parent
@@ -29,7 +29,7 @@ _CODE_AT = {"Problem": 1, "invalid": 1, "unauthenticated": 0}
 
 def routes() -> set[str]:
     """`GET /jobs/{job_id}` for each route and method of the application."""
-    app = create_app(Settings(api_database_url="postgresql://nobody@127.0.0.1:1/none"))
+    app = create_app(StackSettings(api_database_url="postgresql://nobody@127.0.0.1:1/none"))
     found = [route for route in app.routes if isinstance(route, Route)]
     assert len(found) == len(app.routes), "a kind of route that these tests do not see"
     return {
@@ -102,7 +102,7 @@ def test_every_setting_is_listed_with_its_default() -> None:
     rows = re.findall(r"^\| `([A-Z_]+)` \| (.*?) \|", section(OPERATIONS, "Settings"), re.M)
     defaults = {
         name.upper(): f"`{_text(field.default)}`" if field.default not in (None, ()) else "none"
-        for name, field in Settings.model_fields.items()
+        for name, field in StackSettings.model_fields.items()
     }
     assert dict(rows) == defaults
     assert len(rows) == len(defaults)

@@ -29,7 +29,7 @@ import psycopg
 from psycopg.errors import IdleInTransactionSessionTimeout
 from psycopg_pool import AsyncConnectionPool
 
-from api.rpc.database import keep_trying
+from db.tools.connection import keep_trying
 from worker import rpc
 from worker.indexer.extractor import fingerprint
 from worker.indexer.guard import exceeded

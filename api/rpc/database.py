@@ -13,7 +13,7 @@ from asyncio import timeout
 from collections.abc import Mapping
 from time import monotonic
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Final, Self
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
@@ -23,7 +23,8 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 from api.errors import Problem, from_database
 from api.rest.turns import Turns
 from api.rpc.contract import Answer, Called, Function
-from api.settings import Settings
+from api.settings import ApiSettings
+from db.tools.connection import keep_trying
 
 logger = logging.getLogger(__name__)
 
@@ -77,7 +78,7 @@ class DatabaseRpc:
     itself, within about a second of the database being back); 500 for errors that are bugs.
     """
 
-    def __init__(self, url: str, settings: Settings) -> None:
+    def __init__(self, url: str, settings: ApiSettings) -> None:
         self._patience = _POOL_TIMEOUT
         self._deadline = _POOL_TIMEOUT + 2 * settings.statement_timeout_seconds + 1
         self._statement_timeout = settings.statement_timeout_seconds
@@ -230,8 +231,3 @@ def _hung_up(connection: psycopg.AsyncConnection[TupleRow]) -> bool:
     poll = select.poll()
     poll.register(connection.pgconn.socket, select.POLLIN)
     return bool(poll.poll(0))
-
-
-async def keep_trying(pool: AsyncConnectionPool[psycopg.AsyncConnection[Any]]) -> None:
-    """The pool gave up reconnecting: begin the next round, for ever, also without requests."""
-    await pool.check()

@@ -23,7 +23,8 @@ from supabase import AsyncClient, AsyncClientOptions, acreate_client
 
 from api.errors import from_supabase
 from api.rpc.contract import Answer, Function
-from api.settings import SettingError, Settings
+from api.settings import ApiSettings
+from db.tools.settings import SettingError
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +45,7 @@ class SupabaseRpc:
 
     _client: AsyncClient
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: ApiSettings) -> None:
         if not settings.supabase_url or not settings.service_key:
             raise SettingError(
                 "neither API_DATABASE_URL nor both of SUPABASE_URL and SUPABASE_SERVICE_ROLE_KEY"

@@ -15,13 +15,13 @@ from pathlib import Path
 from rich.console import Console
 
 from api.schema import UNFINISHED, IndexJob
-from api.settings import Settings
 from cli.client import ApiError, Client, Created
 from cli.connection import Connection, as_role, connect
 from cli.dev import serve, stack
 from cli.dev.occupation import OccupiedError, occupy
 from cli.dev.options import Options
 from cli.dev.people import BOB, CAROL
+from cli.dev.settings import StackSettings
 from cli.errors import CommandError
 from cli.paths import program
 from cli.repository import folder_of, is_path, local_name
@@ -45,7 +45,9 @@ class Place:
     note: str
 
 
-def demo(repository: str | None, settings: Settings, options: Options, terminal: Terminal) -> None:
+def demo(
+    repository: str | None, settings: StackSettings, options: Options, terminal: Terminal
+) -> None:
     """Indexes `repository`, or this checkout; prints the job's record on stdout when it is done.
 
     Raises CommandError (or ApiError, PostgresError, MigrationError) when anything is not as it
@@ -110,7 +112,7 @@ def _git(path: Path, *arguments: str) -> str | None:
 
 
 @contextmanager
-def _place(settings: Settings, options: Options, terminal: Terminal) -> Iterator[Place]:
+def _place(settings: StackSettings, options: Options, terminal: Terminal) -> Iterator[Place]:
     """The API of a running `make serve` on the same data, or one of our own for a moment."""
     running = _running(options)
     if running is not None:

@@ -20,16 +20,17 @@ from starlette.applications import Starlette
 
 from api.app import create_app
 from api.protocol import BoundedProtocol
-from api.settings import SettingError, Settings, is_loopback, or_exit, read
 from cli.connection import connect
 from cli.dev import stack
 from cli.dev.occupation import occupy, occupy_run_dir
 from cli.dev.options import Options
+from cli.dev.settings import StackSettings
 from cli.dev.stack import Stack
 from cli.errors import CommandError
 from cli.paths import near, program
 from cli.terminal import Terminal
 from db.tools import doctor
+from db.tools.settings import SettingError, is_loopback, or_exit
 from worker.indexer.protocol import Limits
 from worker.runner import Runner
 
@@ -40,7 +41,7 @@ _DRAIN_SECONDS = 10
 _NOT_STARTED = "the API could not be started; the lines above say why"
 
 
-def serve(settings: Settings, options: Options, terminal: Terminal) -> None:
+def serve(settings: StackSettings, options: Options, terminal: Terminal) -> None:
     """Runs the stack until SIGINT or SIGTERM: what it is told to do, and no failure.
 
     A SIGINT before it answers is a KeyboardInterrupt, a SIGTERM always a SystemExit 0.
@@ -79,7 +80,7 @@ def _warn_of_powers(url: str, terminal: Terminal) -> None:
         terminal.say(f"  mend: {found.remedy}")
 
 
-def _tell(terminal: Terminal, settings: Settings, url: str, dev_env: Path) -> None:
+def _tell(terminal: Terminal, settings: StackSettings, url: str, dev_env: Path) -> None:
     terminal.step(f"API at {url}")
     terminal.say("")
     terminal.say(f"  keys and addresses   source {near(dev_env)}")
@@ -89,21 +90,21 @@ def _tell(terminal: Terminal, settings: Settings, url: str, dev_env: Path) -> No
     terminal.say("  stop                 Ctrl-C")
 
 
-def _roots(settings: Settings) -> str:
+def _roots(settings: StackSettings) -> str:
     roots = ":".join(str(root) for root in settings.local_repository_roots)
     if not roots:
         return "refused; LOCAL_REPOSITORY_ROOTS=/folder:/other allows some"
     return f"allowed in {roots} (LOCAL_REPOSITORY_ROOTS)"
 
 
-def with_local_paths(settings: Settings) -> Settings:
+def with_local_paths(settings: StackSettings) -> StackSettings:
     """In development, on loopback, any local repository may be indexed unless a setting says."""
     if "local_repository_roots" in settings.model_fields_set or not is_loopback(settings.host):
         return settings
     return settings.model_copy(update={"local_repository_roots": (Path("/"),)})
 
 
-def on_stack(settings: Settings, parts: Stack) -> Settings:
+def on_stack(settings: StackSettings, parts: Stack) -> StackSettings:
     """The settings of an API on that stack."""
     return with_local_paths(settings).model_copy(
         update={
@@ -115,7 +116,7 @@ def on_stack(settings: Settings, parts: Stack) -> Settings:
     )
 
 
-def make_app(settings: Settings | None = None) -> Starlette:
+def make_app(settings: StackSettings | None = None) -> Starlette:
     """The API with its runner, unless RUNNER_CONCURRENCY is 0 or there is no login for it.
 
     Without `settings`, of the environment: what `uvicorn --factory cli.dev.serve:make_app` runs.
@@ -123,7 +124,7 @@ def make_app(settings: Settings | None = None) -> Starlette:
     """
     if settings is None:
         with or_exit():
-            return make_app(read())
+            return make_app(StackSettings.read())
     if settings.runner_concurrency == 0 or settings.worker_database_url is None:
         return create_app(settings)
     _check_run_dir(settings.run_dir)
@@ -218,7 +219,7 @@ def in_background(app: Starlette, listener: socket.socket) -> Iterator[str]:
         thread.join()
 
 
-def listen_as_set(settings: Settings, terminal: Terminal) -> socket.socket:
+def listen_as_set(settings: StackSettings, terminal: Terminal) -> socket.socket:
     """A listening socket on PORT; when that is not set, on the usual port or the next free one.
 
     Raises CommandError.

@@ -27,6 +27,7 @@ from psycopg.rows import TupleRow, dict_row
 from db.local import postgres
 from db.local.bootstrap import bootstrap
 from db.tools import catalogue, migrate
+from db.tools.connection import ConnectError, connect
 from tests.support.fetch import FetchError, supabase_cli
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -357,7 +358,7 @@ def _code(text: str) -> str:
 def main() -> int:
     """Writes the files; returns the exit code."""
     try:
-        with postgres.temporary() as server, migrate.connect(server.url()) as connection:
+        with postgres.temporary() as server, connect(server.url()) as connection:
             bootstrap(connection)
             migrate.apply(server.url())
             written = documents(connection)
@@ -367,6 +368,7 @@ def main() -> int:
     except (
         FetchError,
         postgres.PostgresError,
+        ConnectError,
         migrate.MigrationError,
         ValueError,
     ) as error:

@@ -16,6 +16,7 @@ from psycopg.rows import TupleRow, dict_row
 
 from db.tools import catalogue, migrate, versions
 from db.tools.catalogue import Fact, Facts
+from db.tools.connection import ConnectError, connect
 from db.tools.versions import SchemaVersion
 
 REWRITE = (
@@ -48,9 +49,9 @@ class Diagnosis:
 def examine(url: str, api_url: str | None = None) -> Diagnosis:
     """Looks at the database, and at the login of the HTTP layer when there is an `api_url`.
 
-    Raises MigrationError when the database cannot be reached.
+    Raises ConnectError when the database cannot be reached.
     """
-    with migrate.connect(url) as connection:
+    with connect(url) as connection:
         found = migrate.version_of(connection)
         info = connection.info
         server = info.parameter_status("server_version") or str(info.server_version)
@@ -201,11 +202,11 @@ def _login(connection: psycopg.Connection[TupleRow]) -> tuple[str, list[str], bo
 
 def _api_login(url: str) -> tuple[Finding, ...]:
     try:
-        with migrate.connect(url) as connection:
+        with connect(url) as connection:
             if found := excess(connection):
                 return (found,)
             name, _, serves = _login(connection)
-    except migrate.MigrationError as error:
+    except ConnectError as error:
         return (Finding("login", "API_DATABASE_URL", f"is of no use: {error}", "correct it"),)
     if serves:
         return ()

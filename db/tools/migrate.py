@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import getpass
 import os
-import re
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -19,13 +18,13 @@ from pathlib import Path
 from typing import Any, LiteralString
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict
 from yoyo import exceptions, read_migrations
 from yoyo.backends.core.postgresql import PostgresqlPsycopgBackend
 from yoyo.connections import DatabaseURI
 from yoyo.migrations import default_migration_table
 
 from db.tools import versions
+from db.tools.connection import connect, parameters
 from db.tools.versions import Obstacle, SchemaVersion
 
 MIGRATIONS = Path(__file__).resolve().parents[1] / "migrations"
@@ -35,7 +34,6 @@ LOCK_WAIT = timedelta(minutes=2)  # how long a second migrator waits for the fir
 STALE_LOCK_ROW = timedelta(
     hours=1
 )  # a yoyo lock row older than this is left over from a killed run
-CONNECT_TIMEOUT = 10  # seconds
 OLDEST_SERVER = 15  # the oldest major version of Postgres that is tested
 
 Report = Callable[[str, float], None]
@@ -78,7 +76,10 @@ class Status:
 
 
 def status(url: str, *, migrations: Path = MIGRATIONS) -> Status:
-    """How far the database is. Raises MigrationError when these migrations cannot go on from it."""
+    """How far the database is.
+
+    Raises ConnectError, or MigrationError when these migrations cannot go on from it.
+    """
     with connect(url) as connection:
         found = version_of(connection)
     if problem := obstacle(found, migrations=migrations):
@@ -95,7 +96,7 @@ def obstacle(found: SchemaVersion | None, *, migrations: Path = MIGRATIONS) -> O
 def current_version(url: str) -> str | None:
     """The 14 digits that the database says it is at; None when nothing is applied.
 
-    Raises MigrationError when the database cannot be reached.
+    Raises ConnectError when the database cannot be reached.
     """
     with connect(url) as connection:
         found = version_of(connection)
@@ -105,8 +106,8 @@ def current_version(url: str) -> str | None:
 def apply(url: str, *, migrations: Path = MIGRATIONS, report: Report | None = None) -> list[str]:
     """Applies what is pending, each migration in one transaction, and returns their ids.
 
-    `report` gets each id and its seconds as it is done. Raises MigrationError; migrations before
-    a failing one stay applied, the failing one leaves nothing behind.
+    `report` gets each id and its seconds as it is done. Raises ConnectError or MigrationError;
+    migrations before a failing one stay applied, the failing one leaves nothing behind.
     """
     done: list[str] = []
     with _migrator(url, migrations) as (backend, known):
@@ -121,8 +122,8 @@ def rollback(
 ) -> list[str]:
     """Takes back the newest `count` applied migrations, newest first, and returns their ids.
 
-    Raises MigrationError, also when the database is newer than this code, or when `count` is less
-    than 1 or more than are applied; then nothing is taken back.
+    Raises ConnectError, or MigrationError, also when the database is newer than this code, or when
+    `count` is less than 1 or more than are applied; then nothing is taken back.
     """
     done: list[str] = []
     with _migrator(url, migrations) as (backend, known):
@@ -138,67 +139,6 @@ def rollback(
             _run(backend.rollback_one, migration, report)
             done.append(migration.id)
     return done
-
-
-def connect(url: str) -> psycopg.Connection[tuple[Any, ...]]:
-    """An autocommit connection. Raises MigrationError that says what is wrong with the URL."""
-    given = parameters(url)
-    try:
-        return psycopg.connect(**given, autocommit=True)
-    except psycopg.OperationalError as error:
-        raise MigrationError(_unreachable(given, error)) from None
-
-
-# --- the URL ------------------------------------------------------------------------------------
-
-
-def parameters(url: str) -> dict[str, Any]:
-    """libpq's parameters for a plain postgresql:// URL.
-
-    Raises MigrationError that says what is wrong with the URL, and never the password.
-    """
-    if not re.match(r"postgres(ql)?://", url):
-        found = re.match(r"[A-Za-z][A-Za-z0-9+.-]*(?=://)", url)
-        scheme = found[0] if found else "no scheme"
-        raise MigrationError(
-            f"the database URL has {scheme!r} where postgresql:// is needed: "
-            "postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
-        )
-    try:
-        given = dict(conninfo_to_dict(url))
-    except psycopg.ProgrammingError:
-        given = {}
-    port = re.fullmatch(r"[\d,]*", str(given.get("port", "")))
-    if not given or not port or url.partition("?")[0].count("@") > 1:
-        raise MigrationError(
-            "the database URL cannot be read: percent-encode special characters in user and "
-            "password (@ as %40, / as %2F, # as %23), give the port as a number, and after ? only "
-            "what libpq knows, such as sslmode"
-        )
-    return {"connect_timeout": CONNECT_TIMEOUT, **given}
-
-
-def _unreachable(given: dict[str, Any], error: psycopg.OperationalError) -> str:
-    text = str(error)
-    if password := given.get("password"):
-        text = text.replace(str(password), "***")
-    host, port = given.get("host", "the local socket"), given.get("port", 5432)
-    user, database = given.get("user", "the system user"), given.get("dbname")
-    remedies = (
-        ("password authentication failed", f"the password of {user} is not the right one"),
-        ("no password supplied", f"the URL needs a password for {user}"),
-        (r'role ".*" does not exist', f"there is no login {user}; create it or name another"),
-        (r'database ".*" does not exist', f"there is no database {database}; createdb {database}"),
-        ("resolve host|name or service|translate host", f"there is no host {host}; check its name"),
-        (
-            "refused|timeout|timed out|unreachable|No such file",
-            f"nothing answers at {host} port {port}; start Postgres there or correct the address",
-        ),
-    )
-    for pattern, remedy in remedies:
-        if re.search(pattern, text, re.I):
-            return f"cannot connect to the database: {remedy}"
-    return f"cannot connect to the database at {host} port {port}: {text.strip()}"
 
 
 # --- yoyo ---------------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ from psycopg.rows import TupleRow
 
 from api.app import Background, create_app
 from api.protocol import BoundedProtocol
-from api.settings import Settings
+from api.settings import ApiSettings
 from cli.dev import stack
 from cli.dev.logins import ensure_login
 from cli.users import create_api_key
@@ -160,7 +160,7 @@ class _Collector(logging.Handler):
 @contextmanager
 def serve(place: Place, background: Sequence[Background] = (), **changes: Any) -> Iterator[Api]:
     """The API with these settings, by uvicorn as in production, in a thread of its own."""
-    settings = Settings(
+    settings = ApiSettings(
         **{
             "api_database_url": place.api_url,
             "jwt_secret": JWT_SECRET,

@@ -10,8 +10,10 @@ import pytest
 from pydantic import SecretStr
 
 from api.app import EXPOSED_HEADERS, create_app
-from api.settings import SettingError, Settings, read
+from api.settings import ApiSettings
+from cli.dev.settings import StackSettings
 from db.tools.migrate import newest_version
+from db.tools.settings import SettingError
 
 from .conftest import Api, Place, Tenant, Transport, serve
 
@@ -221,7 +223,7 @@ def test_what_runs_beside_the_api_starts_after_the_pool_and_ends_before_it(
 
 @pytest.fixture
 def without_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    for name in (*Settings.model_fields, "supabase_service_role_key"):
+    for name in (*StackSettings.model_fields, "supabase_service_role_key"):
         monkeypatch.delenv(name.upper(), raising=False)
     yield
 
@@ -229,11 +231,11 @@ def without_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.mark.usefixtures("without_environment")
 def test_settings_that_cannot_work_are_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SettingError, match="API_DATABASE_URL"):
-        create_app(read())
+        create_app(ApiSettings.read())
     for alone in ("SUPABASE_URL", "SUPABASE_SERVICE_ROLE_KEY"):
         with monkeypatch.context() as patch, pytest.raises(SettingError, match="SUPABASE_SERVICE"):
             patch.setenv(alone, "https://project.supabase.co")
-            create_app(read())
+            create_app(ApiSettings.read())
     for name, value in {
         "SUPABASE_URL": "x.supabase.co",
         "JWT_SECRET": "short",
@@ -245,7 +247,7 @@ def test_settings_that_cannot_work_are_refused_by_name(monkeypatch: pytest.Monke
     }.items():
         with monkeypatch.context() as patch, pytest.raises(SettingError, match=f"^{name}[:=]"):
             patch.setenv(name, value)
-            read()
+            StackSettings.read()
 
 
 @pytest.mark.usefixtures("without_environment")
@@ -263,7 +265,7 @@ def test_settings_are_environment_variables_and_an_empty_one_is_unset(
         "PORT": "",
     }.items():
         monkeypatch.setenv(name, value)
-    settings = Settings()
+    settings = StackSettings()
     assert settings.service_key and settings.service_key.get_secret_value() == "k"
     assert [str(root) for root in settings.local_repository_roots] == ["/usr", "/tmp"]
     assert settings.cors_origins == ("https://a.example", "https://b.example")
@@ -276,7 +278,7 @@ def test_settings_are_environment_variables_and_an_empty_one_is_unset(
 def test_secrets_are_not_in_the_settings_text() -> None:
     secret = str(uuid4()) * 2
     url = f"postgresql://u:{secret}@h/d"
-    settings = Settings(
+    settings = StackSettings(
         jwt_secret=SecretStr(secret),
         service_key=SecretStr(secret),
         api_database_url=url,

@@ -12,15 +12,15 @@ from hypothesis import strategies as st
 
 from api.errors import Problem
 from api.schema import index_request
-from api.settings import Settings
+from api.settings import ApiSettings
 
 SHA = "0123456789abcdef0123456789abcdef01234567"
 GITHUB = "https://github.com/"
-PLAIN = Settings(git_base_url=GITHUB, local_repository_roots=())
+PLAIN = ApiSettings(git_base_url=GITHUB, local_repository_roots=())
 
 
 @pytest.fixture(scope="module")
-def configured(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+def configured(tmp_path_factory: pytest.TempPathFactory) -> ApiSettings:
     root = tmp_path_factory.mktemp("roots")
     (root / "allowed" / "project with blank").mkdir(parents=True)
     (root / "outside").mkdir()
@@ -29,10 +29,10 @@ def configured(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     (root / "allowed" / "circle").symlink_to(root / "allowed" / "circle")
     (root / "allowed-not").mkdir()
     (root / "allowed" / "file").touch()
-    return Settings(git_base_url=GITHUB, local_repository_roots=(root / "allowed",))
+    return ApiSettings(git_base_url=GITHUB, local_repository_roots=(root / "allowed",))
 
 
-def refused(body: dict[str, Any], configured: Settings) -> tuple[str | None, str]:
+def refused(body: dict[str, Any], configured: ApiSettings) -> tuple[str | None, str]:
     with pytest.raises(Problem) as problem:
         index_request(body, configured)
     assert problem.value.status == 422
@@ -58,7 +58,7 @@ def refused(body: dict[str, Any], configured: Settings) -> tuple[str | None, str
     ],
 )
 def test_a_repository_has_one_name_and_one_url_in_every_spelling(
-    configured: Settings, repository: str, full_name: str, git_url: str
+    configured: ApiSettings, repository: str, full_name: str, git_url: str
 ) -> None:
     wanted = index_request({"repository": repository}, configured)
     assert (wanted.repository, wanted.git_url) == (full_name, git_url)
@@ -115,14 +115,14 @@ def test_a_repository_has_one_name_and_one_url_in_every_spelling(
         " https://host/a/b",
     ],
 )
-def test_a_bad_repository_is_named(configured: Settings, repository: str) -> None:
+def test_a_bad_repository_is_named(configured: ApiSettings, repository: str) -> None:
     assert refused({"repository": repository}, configured) == ("repository", "invalid_repository")
 
 
 @pytest.mark.parametrize("field", ["repository", "ref", "commit_sha", "organization", "localPath"])
 @pytest.mark.parametrize("value", [1, 1.5, True, [], {}, ["a/b"]])
 def test_a_field_that_is_no_string_is_named(
-    configured: Settings, field: str, value: object
+    configured: ApiSettings, field: str, value: object
 ) -> None:
     named, code = refused({"repository": "a/b", field: value}, configured)
     assert named == field
@@ -130,34 +130,34 @@ def test_a_field_that_is_no_string_is_named(
 
 
 @pytest.mark.parametrize("body", [{}, {"repository": None}, {"ref": "main"}])
-def test_a_missing_repository_is_named(configured: Settings, body: dict[str, Any]) -> None:
+def test_a_missing_repository_is_named(configured: ApiSettings, body: dict[str, Any]) -> None:
     assert refused(body, configured) == ("repository", "missing_repository")
 
 
 @pytest.mark.parametrize("name", ["Repository", "local_path", "", "__proto__", "x" * 5000, "\0"])
-def test_an_unknown_field_is_named(configured: Settings, name: str) -> None:
+def test_an_unknown_field_is_named(configured: ApiSettings, name: str) -> None:
     assert refused({"repository": "a/b", name: None}, configured) == (name[:100], "unknown_field")
 
 
-def test_null_means_absent(configured: Settings) -> None:
+def test_null_means_absent(configured: ApiSettings) -> None:
     body = {"repository": "a/b", "ref": None, "commit_sha": None, "organization": None}
     wanted = index_request({**body, "localPath": None}, configured)
     assert (wanted.ref, wanted.commit_sha, wanted.organization) == (None, None, None)
 
 
-def test_a_commit_sha_is_kept_in_lower_case(configured: Settings) -> None:
+def test_a_commit_sha_is_kept_in_lower_case(configured: ApiSettings) -> None:
     wanted = index_request({"repository": "a/b", "commit_sha": SHA.upper()}, configured)
     assert wanted.commit_sha == SHA
 
 
 @pytest.mark.parametrize("sha", ["", "main", SHA[:-1], SHA + "0", SHA[:-1] + "g", SHA + "\n"])
-def test_a_bad_commit_sha_is_named(configured: Settings, sha: str) -> None:
+def test_a_bad_commit_sha_is_named(configured: ApiSettings, sha: str) -> None:
     body = {"repository": "a/b", "commit_sha": sha}
     assert refused(body, configured) == ("commit_sha", "invalid_commit_sha")
 
 
 @pytest.mark.parametrize("organization", ["", "a b", "a/b", "a" * 64, "\0", "a\n"])
-def test_a_bad_organization_is_named(configured: Settings, organization: str) -> None:
+def test_a_bad_organization_is_named(configured: ApiSettings, organization: str) -> None:
     body = {"repository": "a/b", "organization": organization}
     assert refused(body, configured) == ("organization", "invalid_organization")
 
@@ -167,7 +167,7 @@ def git_accepts(ref: str) -> bool:
     return subprocess.run(command, check=False).returncode == 0
 
 
-def we_accept(ref: str, configured: Settings) -> bool:
+def we_accept(ref: str, configured: ApiSettings) -> bool:
     try:
         return index_request({"repository": "a/b", "ref": ref}, configured).ref == ref
     except Problem as problem:
@@ -184,7 +184,9 @@ REFS = [
 
 
 @pytest.mark.parametrize("ref", REFS)
-def test_a_ref_is_what_git_accepts_without_a_leading_dash(configured: Settings, ref: str) -> None:
+def test_a_ref_is_what_git_accepts_without_a_leading_dash(
+    configured: ApiSettings, ref: str
+) -> None:
     assert we_accept(ref, configured) == (git_accepts(ref) and not ref.startswith("-"))
 
 
@@ -194,15 +196,15 @@ def test_no_text_is_judged_otherwise_than_by_git(ref: str) -> None:
 
 
 @pytest.mark.parametrize("ref", ["a\0b", "a" * 256])
-def test_a_ref_with_nul_or_of_256_characters_is_refused(configured: Settings, ref: str) -> None:
+def test_a_ref_with_nul_or_of_256_characters_is_refused(configured: ApiSettings, ref: str) -> None:
     assert not we_accept(ref, configured)
 
 
-def local(path: object, configured: Settings) -> str:
+def local(path: object, configured: ApiSettings) -> str:
     return index_request({"repository": "local/x", "localPath": str(path)}, configured).git_url
 
 
-def test_a_local_path_becomes_the_url_of_the_real_folder(configured: Settings) -> None:
+def test_a_local_path_becomes_the_url_of_the_real_folder(configured: ApiSettings) -> None:
     (root,) = configured.local_repository_roots
     real = root / "project with blank"
     assert local(real, configured) == real.as_uri()
@@ -220,7 +222,7 @@ def test_a_local_path_becomes_the_url_of_the_real_folder(configured: Settings) -
     ],
 )  # fmt: skip
 def test_a_local_path_that_is_not_a_folder_inside_the_roots_is_named(
-    configured: Settings, path: str
+    configured: ApiSettings, path: str
 ) -> None:
     (root,) = configured.local_repository_roots
     body = {"repository": "local/x", "localPath": path.replace("{root}", str(root))}
@@ -234,7 +236,7 @@ def test_without_roots_no_local_path_is_taken_and_the_setting_is_named(tmp_path:
     assert "LOCAL_REPOSITORY_ROOTS" in (problem.value.hint or "")
 
 
-def test_a_local_path_wants_a_name_as_repository(configured: Settings) -> None:
+def test_a_local_path_wants_a_name_as_repository(configured: ApiSettings) -> None:
     (root,) = configured.local_repository_roots
     body = {"repository": "https://host/a/b", "localPath": str(root)}
     assert refused(body, configured) == ("repository", "invalid_repository")

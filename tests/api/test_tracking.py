@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 from pydantic import ValidationError
 
-from api.settings import Settings
+from api.settings import ApiSettings
 
 from .conftest import Api, Place, Tenant
 
@@ -45,4 +45,4 @@ def test_a_rollout_reaches_its_share_of_users_and_always_the_same_ones(
 @pytest.mark.parametrize("percent", [-1, 101])
 def test_a_share_is_a_percentage(percent: int) -> None:
     with pytest.raises(ValidationError):
-        Settings(job_status_tracking_percent=percent)
+        ApiSettings(job_status_tracking_percent=percent)

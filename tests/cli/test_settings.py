@@ -55,7 +55,7 @@ def test_a_command_says_what_is_wrong_with_a_setting(fresh_desk: Desk, name: str
 
 
 @pytest.mark.parametrize("factory", ["cli.dev.serve:make_app", "api.app:create_app"])
-@pytest.mark.parametrize("name", ["RUNNER_CONCURRENCY", "JWT_SECRET", "API_DATABASE_URL"])
+@pytest.mark.parametrize("name", ["DATABASE_POOL_SIZE", "JWT_SECRET", "API_DATABASE_URL"])
 def test_uvicorn_says_what_is_wrong_with_a_setting(
     fresh_desk: Desk, factory: str, name: str
 ) -> None:

@@ -14,6 +14,7 @@ import psycopg
 import pytest
 
 from db.tools import migrate, stamp
+from db.tools.connection import ConnectError
 from tests.support.fetch import postgres_binaries
 from tests.support.waiting import PATIENCE, until
 
@@ -349,7 +350,7 @@ def test_a_wrong_url_says_what_is_wrong_and_never_the_password(
     old, new = (part.format(**names) for part in change)
     url = empty.migrator_url
     assert old in url
-    with pytest.raises(migrate.MigrationError, match=said) as caught:
+    with pytest.raises(ConnectError, match=said) as caught:
         migrate.apply(url.replace(old, new))
     assert server.password not in str(caught.value)
     assert "s3cret" not in str(caught.value)

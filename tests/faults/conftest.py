@@ -24,10 +24,11 @@ SERVE = """
 import sys
 from worker import runner
 from cli.dev.serve import Server, address, listen, make_app, run
-from api.settings import Settings
+from cli.dev.settings import StackSettings
 runner._AHEAD_SECONDS = float(sys.argv[1])
 listener = listen("127.0.0.1", 0, fixed=True)
-run(Server(make_app(Settings()), on_ready=lambda: print(address(listener), flush=True)), listener)
+app = make_app(StackSettings())
+run(Server(app, on_ready=lambda: print(address(listener), flush=True)), listener)
 """
 SYMBOLS = """
 select f.path, f.language, f.bytes, f.blob_sha, s.name, s.kind, s.start_line, s.end_line, s.parent

@@ -15,9 +15,9 @@ import psycopg
 import pytest
 from psycopg.rows import TupleRow
 
-from api.settings import Settings
 from cli.client import Client
 from cli.dev.serve import in_background, make_app
+from cli.dev.settings import StackSettings
 from cli.users import create_api_key
 from db.local.postgres import Server
 from tests.support.githost import Host
@@ -220,7 +220,7 @@ def start(database: Database, tenant_key: str, tmp_path: Path) -> Start:
 
     @contextmanager
     def running(run_dir: str = "run", *expected: str, **changes: Any) -> Iterator[Api]:
-        settings = Settings(
+        settings = StackSettings(
             **{
                 "api_database_url": database.api_url,
                 "worker_database_url": database.worker_url,

@@ -1,0 +1,101 @@
+"""How settings are read from environment variables, and those that API and worker share."""
+
+from __future__ import annotations
+
+import ipaddress
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import AfterValidator, BeforeValidator, ValidationError, field_validator
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from db.tools.connection import ConnectError, parameters
+
+
+class SettingError(ValueError):
+    """A sentence that names the variable, what is wrong with it and what to do."""
+
+
+class EnvironmentSettings(BaseSettings):
+    """Each field is an environment variable of the same name in capitals; empty means unset."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="ignore", env_ignore_empty=True, populate_by_name=True
+    )
+
+    @classmethod
+    def read(cls, **given: Any) -> Self:
+        """The settings of the environment, but for those `given`. Raises SettingError."""
+        try:
+            return cls(**given)
+        except ValidationError as error:
+            raise SettingError("; ".join(map(_sentence, error.errors()))) from None
+
+
+def separated_by(separator: str) -> BeforeValidator:
+    """Splits the text of a variable into its parts, without the blanks around them."""
+
+    def split(value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        return tuple(part.strip() for part in value.split(separator) if part.strip())
+
+    return BeforeValidator(split)
+
+
+def _database_url(value: str) -> str:
+    try:
+        parameters(value)
+    except ConnectError as error:
+        raise ValueError(str(error)) from None
+    return value
+
+
+DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
+
+
+class LocalRepositorySettings(EnvironmentSettings):
+    """Which local folders may be indexed: the API refuses the others early, the worker always."""
+
+    local_repository_roots: Annotated[tuple[Path, ...], NoDecode, separated_by(":")] = ()
+    """Colon separated absolute folders that localPath may be in; none = local paths are refused."""
+
+    @field_validator("local_repository_roots")
+    @classmethod
+    def _roots_are_real(cls, value: tuple[Path, ...]) -> tuple[Path, ...]:
+        for root in value:
+            if not root.is_absolute():
+                raise ValueError(f"it must be absolute folders, not {root}")
+        try:
+            return tuple(root.resolve() for root in value)
+        except (OSError, RuntimeError):  # a name too long, links in a circle
+            raise ValueError("one of the folders cannot be followed; name another") from None
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a name or address, as settings and URLs have it, is this machine's own."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+@contextmanager
+def or_exit() -> Iterator[None]:
+    """For the start of a process: a SettingError ends it with its sentence alone."""
+    try:
+        yield
+    except SettingError as error:
+        sys.exit(f"error: {error}")
+
+
+def _sentence(error: ErrorDetails) -> str:
+    name = str(error["loc"][0]).upper()
+    if error["type"] == "value_error":  # by one of the validators of settings
+        return f"{name}: {error['ctx']['error']}"
+    rule = f"{error['msg'][:1].lower()}{error['msg'][1:]}"
+    return f"{name}={error['input']}: {rule}; correct it, or unset it for the default"

@@ -1,0 +1,40 @@
+"""What a process that runs jobs is told from outside: environment variables, and nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import ByteSize, Field
+from pydantic_settings import NoDecode
+
+from db.tools.settings import DatabaseUrl, LocalRepositorySettings, separated_by
+
+
+class WorkerSettings(LocalRepositorySettings):
+    """Settings of the runner and of the indexers it starts."""
+
+    worker_database_url: DatabaseUrl | None = Field(default=None, repr=False)
+    """The login of the runner: a member of service_role."""
+    run_dir: Path = Path(".run")
+
+    git_trusted_hosts: Annotated[tuple[str, ...], NoDecode, separated_by(",")] = ()
+    """Comma separated hosts, name or name:port, that may be at a private address. GIT_BASE_URL may
+    name one over http://; from all others repositories come by https and the public internet."""
+    git_proxy: str | None = Field(default=None, repr=False)
+    """URL of an HTTP proxy that clones go through. It looks names up, so it must refuse private
+    addresses itself; the proxies of the environment are not used."""
+
+    runner_concurrency: int = Field(default=2, ge=0, le=64)
+    """Jobs that this process indexes at once; 0 = none, another process does it."""
+    runner_lease_seconds: float = Field(default=15, gt=0)
+    runner_grace_seconds: float = Field(default=5, ge=0)
+    """How long running jobs may go on at shutdown before they are handed back."""
+    runner_job_seconds: float = Field(default=900, gt=0)
+    """How long one job may take; the limits that follow are of all its processes together."""
+    runner_job_cpu_seconds: float = Field(default=1800, gt=0)
+    runner_job_memory: ByteSize = Field(default=ByteSize(1024**3), ge=128 * 1024**2)
+    runner_job_disk: ByteSize = Field(default=ByteSize(4 * 1024**3), gt=0)
+    """What its scratch folder may hold: the pack of one commit, and the rows."""
+    runner_job_files: int = Field(default=500_000, gt=0)
+    """How many files a repository may have; and as many folders."""
