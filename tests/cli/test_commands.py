@@ -17,9 +17,8 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from cli.commands import app
+from tests.support.desk import Desk
 from tests.support.repositories import commit
-
-from .conftest import Desk
 
 
 @contextmanager

@@ -12,10 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.desk import PROGRAM, Desk, all_shown
 from tests.support.ports import taken
 from tests.support.repositories import commit, modules
-
-from .conftest import PROGRAM, Desk, all_shown
 
 
 def test_it_indexes_this_checkout_and_does_so_again(desk: Desk) -> None:

@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from .conftest import Desk
+from tests.support.desk import Desk
 
 LOOKING = [
     "keys list --user alice",

@@ -10,11 +10,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.conftest import Database
+from tests.support.databases import Database
+from tests.support.desk import PROGRAM, Desk
 from tests.support.ports import kept_port
 from tests.support.waiting import until
-
-from .conftest import PROGRAM, Desk
 
 ROOT = Path(__file__).parents[2]
 PASSWORD = "…"  # of all logins, as it is written there

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import psycopg
 
-from tests.conftest import Database
-
-from .conftest import Desk
+from tests.support.databases import Database
+from tests.support.desk import Desk
 
 
 def rows(desk: Desk) -> str:

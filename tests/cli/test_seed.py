@@ -8,7 +8,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from .conftest import Desk
+from tests.support.desk import Desk
 
 TABLES = (
     "auth.users",

@@ -16,12 +16,11 @@ import httpx2
 import psycopg
 import pytest
 
-from tests.conftest import Database
+from tests.support.databases import Database
+from tests.support.desk import PROGRAM, Desk, Served
 from tests.support.ports import taken
 from tests.support.processes import working_in
 from tests.support.waiting import until
-
-from .conftest import PROGRAM, Desk, Served
 
 USUAL_PORT = 8321
 

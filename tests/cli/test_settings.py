@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import Desk
+from tests.support.desk import Desk
 
 UVICORN = Path(sys.executable).with_name("uvicorn")
 NOWHERE = "postgresql://nobody@127.0.0.1:1/none"

@@ -16,7 +16,7 @@ from cli.dev.options import Options
 from cli.dev.people import ALICE
 from cli.errors import CommandError
 from cli.users import create_api_key, revoke_api_key
-from tests.conftest import Database
+from tests.support.databases import Database
 
 
 @pytest.fixture

@@ -17,10 +17,9 @@ from uuid import uuid4
 
 import pytest
 
+from tests.support.desk import PROGRAM, Desk, all_shown
 from tests.support.ports import kept_port
 from tests.support.waiting import until
-
-from .conftest import PROGRAM, Desk, all_shown
 
 IMPATIENT = "from cli import client, main; client._OUTAGE_SECONDS = 0; main.main()"
 

@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.conftest import VARIANTS
+from tests.support.databases import VARIANTS
 
 from .conftest import Arena, opened
 

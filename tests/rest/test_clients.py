@@ -20,9 +20,9 @@ import psycopg
 import pytest
 
 from tests.api.conftest import JWT_SECRET, serve
-from tests.cli.conftest import new_desk
 from tests.rest.conftest import token
 from tests.support import postgrest
+from tests.support.desk import new_desk
 from tests.support.fetch import node_modules
 
 SCRIPTS = Path(__file__).with_name("clients")

@@ -12,7 +12,7 @@ from pytest_pgtap.pgtap import Runner
 from pytest_pgtap.plugin import PgTapFile, PgTapItem
 from pytest_pgtap.plugin.core import report_tap
 
-from tests.conftest import VARIANTS
+from tests.support.databases import VARIANTS
 
 OPTIONS = '-csearch_path="$user",public,pgtap,tests -cstatement_timeout=60s'
 

@@ -1,0 +1,191 @@
+"""Databases of the tests: migrated or empty, on servers of several majors, of several owners."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Literal
+
+import psycopg
+from psycopg import sql
+
+import db.tools.migrate
+from db.local.postgres import Server
+from tests.support.fetch import pgtap_sql
+
+Owner = Literal["superuser", "ordinary", "supabase"]
+VARIANTS: list[tuple[int, Owner]] = [
+    (18, "superuser"), (18, "ordinary"), (15, "ordinary"), (17, "supabase")
+]  # fmt: skip
+"""What row-level security and privileges are promised for: majors, and owners of the tables."""
+
+ROOT = Path(__file__).parents[2]
+SETTINGS = {"fsync": "off", "full_page_writes": "off", "max_connections": "200"}
+MEMBERS = {  # login -> the one role that it is a member of
+    "index_jobs_api": "job_http",
+    "index_jobs_worker": "service_role",
+    "test_authenticated": "authenticated",
+    "test_anon": "anon",
+    "test_service_role": "service_role",
+}
+
+
+@dataclass(frozen=True)
+class Database:
+    """A database with the migrations, pgTAP (schema pgtap) and the helpers of schema tests.
+
+    `owner` says who owns the tables: a superuser, the ordinary role `migrator`, or, on a server
+    prepared as Supabase prepares its own, `postgres`, who is no superuser there.
+    """
+
+    server: Server
+    name: str
+    owner: Owner
+
+    def url_of(self, login: str) -> str:
+        return self.server.url(self.name, login)
+
+    @property
+    def url(self) -> str:
+        """The superuser's."""
+        return self.url_of("supabase_admin" if self.owner == "supabase" else "postgres")
+
+    @property
+    def migrator_url(self) -> str:
+        """The owner's."""
+        return self.url_of("migrator" if self.owner == "ordinary" else "postgres")
+
+    @property
+    def api_url(self) -> str:
+        return self.url_of("index_jobs_api")
+
+    @property
+    def worker_url(self) -> str:
+        return self.url_of("index_jobs_worker")
+
+    @property
+    def authenticated_url(self) -> str:
+        return self.url_of("test_authenticated")
+
+    @property
+    def anon_url(self) -> str:
+        return self.url_of("test_anon")
+
+    @property
+    def service_role_url(self) -> str:
+        return self.url_of("test_service_role")
+
+
+class Cluster:
+    """A server of the tests: makes databases of its owners, by copying a template of each."""
+
+    def __init__(self, server: Server, *, hosted: bool) -> None:
+        self.server = server
+        self._superuser = "supabase_admin" if hosted else "postgres"
+        self._templates: dict[Owner, Database | Exception] = {}
+        self._numbers = count(1)
+        if hosted:
+            self._prepare_as_supabase()
+        # all logins have the superuser's password, so that Server.url serves them all
+        with self._connect() as connection:
+            for login in ("migrator", *MEMBERS):
+                connection.execute(
+                    sql.SQL("create role {} login nosuperuser nobypassrls password {}").format(
+                        sql.Identifier(login), server.password
+                    )
+                )
+            connection.execute("alter role migrator createrole")
+
+    def _prepare_as_supabase(self) -> None:
+        """Renames the superuser, whom nobody can rename himself, and makes Supabase's roles."""
+        password = sql.Literal(self.server.password)
+        with psycopg.connect(self.server.url(), autocommit=True) as connection:
+            connection.execute(
+                sql.SQL("create role renamer superuser login password {}").format(password)
+            )
+        with psycopg.connect(self.server.url(user="renamer"), autocommit=True) as connection:
+            connection.execute("alter role postgres rename to supabase_admin")
+        with self._connect() as connection:
+            connection.execute("drop role renamer")
+            connection.execute((ROOT / "tests/supabase/roles.sql").read_text())
+            for login in ("postgres", "authenticator", "supabase_auth_admin"):
+                connection.execute(
+                    sql.SQL("alter role {} password {}").format(sql.Identifier(login), password)
+                )
+
+    @contextmanager
+    def database(self, owner: Owner, *, migrated: bool) -> Iterator[Database]:
+        """A new database, dropped at the end; without `migrated`, only what Supabase would have."""
+        name = f"test_{next(self._numbers)}"
+        if migrated:
+            database = self._create(name, owner, self._template(owner).name)
+        else:
+            database = self._bootstrapped(name, owner)
+        try:
+            yield database
+        finally:
+            self._execute("drop database {} with (force)", name)
+
+    def _template(self, owner: Owner) -> Database:
+        if owner not in self._templates:
+            if owner == "superuser":
+                # a superuser may use roles that an ordinary role made; not the other way round
+                self._template("ordinary")
+            try:
+                self._templates[owner] = self._migrated(f"template_{owner}", owner)
+            except Exception as error:  # remembered, so that it is met once and not in every test
+                self._templates[owner] = error
+        template = self._templates[owner]
+        if isinstance(template, Exception):
+            raise RuntimeError(f"no database could be made for the tests: {template}") from template
+        return template
+
+    def _migrated(self, name: str, owner: Owner) -> Database:
+        database = self._bootstrapped(name, owner)
+        if owner == "supabase":
+            for file in sorted((ROOT / "supabase/migrations").iterdir()):
+                with psycopg.connect(database.migrator_url) as connection:
+                    connection.execute(file.read_text())
+        else:
+            db.tools.migrate.apply(database.migrator_url)
+        with psycopg.connect(database.url) as connection:
+            for login, role in MEMBERS.items():
+                connection.execute(f"grant {role} to {login}")
+            connection.execute("create schema pgtap; grant usage on schema pgtap to public")
+            connection.execute("set local search_path = pgtap")
+            connection.execute(pgtap_sql())
+            connection.execute("set local search_path to default")
+            connection.execute((ROOT / "tests/sql/bootstrap.sql").read_text())
+        return database
+
+    def _bootstrapped(self, name: str, owner: Owner) -> Database:
+        database = self._create(name, owner, "template1")
+        if owner == "supabase":
+            with psycopg.connect(database.url) as connection:
+                connection.execute((ROOT / "tests/supabase/database.sql").read_text())
+            return database
+        with psycopg.connect(database.migrator_url) as connection:
+            connection.execute((ROOT / "db/local/bootstrap.sql").read_text())
+        with psycopg.connect(database.url) as connection:
+            connection.execute(
+                "grant anon, authenticated, service_role to migrator with admin option"
+            )
+        return database
+
+    def _create(self, name: str, owner: Owner, template: str) -> Database:
+        role = "migrator" if owner == "ordinary" else "postgres"
+        self._execute("create database {} template {} owner {}", name, template, role)
+        return Database(self.server, name, owner)
+
+    def _execute(self, command: str, *names: str) -> None:
+        with self._connect() as connection:
+            connection.execute(sql.SQL(command).format(*map(sql.Identifier, names)))
+
+    def _connect(self) -> psycopg.Connection:
+        return psycopg.connect(self.server.url(user=self._superuser), autocommit=True)
+
+
+NewDatabase = Callable[..., Database]

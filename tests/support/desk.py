@@ -1,0 +1,124 @@
+"""The console script as a person runs it: a process, its exit code, stdout and stderr."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from dotenv import dotenv_values
+
+from tests.support.waiting import until
+
+PROGRAM = Path(sys.executable).with_name("index-jobs")
+
+# what a developer's shell may have set, and no test may see
+_FOREIGN = ("API_", "CORS_", "DATA", "GIT_", "HOST", "JW", "LOCAL_", "PORT", "REPO", "RUN", "SERV")
+
+
+def all_shown(terminal: int) -> bytes:
+    """What is written to a terminal until its last writer ends; closes this end of it."""
+    shown = b""
+    with suppress(OSError):  # how a terminal ends
+        while block := os.read(terminal, 4096):
+            shown += block
+    os.close(terminal)
+    return shown
+
+
+@dataclass
+class Served:
+    """A running `index-jobs serve`."""
+
+    process: subprocess.Popen[str]
+    lines: list[str] = field(default_factory=list)
+
+    @property
+    def said(self) -> str:
+        return "".join(self.lines)
+
+    def end(self, number: signal.Signals) -> int:
+        """Its exit code after this signal."""
+        self.process.send_signal(number)
+        return self.process.wait(30)
+
+
+@dataclass(frozen=True)
+class Desk:
+    """A run directory of its own, and the commands run there."""
+
+    run_dir: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(_FOREIGN)}
+        return kept | {"RUN_DIR": str(self.run_dir), "TERM": "xterm"}
+
+    @property
+    def dev_env(self) -> dict[str, str]:
+        return {k: v or "" for k, v in dotenv_values(self.run_dir / "dev.env").items()}
+
+    def run(self, *arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [PROGRAM, *arguments],
+            env=self.environment | environment,
+            cwd=self.run_dir,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert "Traceback" not in done.stderr
+        assert "\x1b" not in done.stdout + done.stderr, "colours in a pipe"
+        return done
+
+    @contextmanager
+    def serving(self, *arguments: str, **environment: str) -> Iterator[Served]:
+        """`index-jobs serve`, once it answers; killed at the end unless it has ended."""
+        process = subprocess.Popen(
+            [PROGRAM, "serve", *arguments],
+            env=self.environment | environment,
+            cwd=self.run_dir,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        served = Served(process)
+        assert process.stderr is not None
+        reader = threading.Thread(target=lambda: served.lines.extend(process.stderr or ()))
+        reader.start()
+        try:
+            until(lambda: "Ctrl-C" in served.said or process.poll() is not None, 60)
+            assert process.poll() is None, served.said
+            yield served
+        finally:
+            process.kill()
+            process.wait()
+            reader.join()
+            process.stderr.close()
+
+    def sql(self, query: str, *arguments: Any) -> list[tuple[Any, ...]]:
+        """Rows of the running database, as its superuser."""
+        with psycopg.connect(self.dev_env["DEV_DATABASE_URL"], autocommit=True) as connection:
+            return connection.execute(query.encode(), arguments).fetchall()
+
+
+@contextmanager
+def new_desk() -> Iterator[Desk]:
+    """A run directory with nothing in it, removed at the end."""
+    folder = Path(tempfile.mkdtemp(prefix="index-jobs-cli-", dir="/tmp"))
+    folder.chmod(0o711)  # root's Postgres runs as another user
+    try:
+        yield Desk(folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
