@@ -6,8 +6,6 @@ import logging
 import re
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from functools import cache
-from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
 
@@ -16,8 +14,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response
+from starlette.requests import ClientDisconnect
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -33,6 +30,7 @@ from api.errors import (
     on_rest_error,
     rest_internal,
 )
+from api.health import health, ready
 from api.rest import routes
 from api.rpc.contract import Rpc
 from api.rpc.database import DatabaseRpc
@@ -41,7 +39,6 @@ from db.tools.settings import or_exit
 
 logger = logging.getLogger(__name__)
 
-_MIGRATIONS: Final = Path(__file__).resolve().parents[1] / "db/migrations"
 
 Background = Callable[[], AbstractAsyncContextManager[object]]
 
@@ -139,31 +136,6 @@ def _rpc(settings: ApiSettings) -> Rpc:
     from api.rpc.supabase import SupabaseRpc  # noqa: PLC0415  (doubles the time to start)
 
     return SupabaseRpc(settings)
-
-
-async def health(_: Request) -> Response:
-    """GET /health: the process answers; the database is not asked."""
-    return JSONResponse({"status": "ok"})
-
-
-async def ready(request: Request) -> Response:
-    """GET /ready: 200 when the database answers and has the schema of this version, else 503."""
-    version = await request.state.rpc.schema_version()
-    expected = _expected_version()
-    if version != expected:
-        raise Problem(
-            503,
-            "SCHEMA_MISMATCH",
-            f"The database is at schema version {version}, this API needs {expected}.",
-            hint="Run `make migrate` with the code that is deployed here.",
-            headers={"Retry-After": "5"},
-        )
-    return JSONResponse({"status": "ready", "schema_version": version})
-
-
-@cache
-def _expected_version() -> str:
-    return max(path.name[:14] for path in _MIGRATIONS.glob("*.sql"))
 
 
 class Guard:

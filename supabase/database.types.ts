@@ -239,7 +239,9 @@ isOneToOne: false
         isSetofReturn: false
       } },
 "api_schema_version":
-{ Args: Record<PropertyKey, never>; Returns: string
+{ Args: Record<PropertyKey, never>; Returns: {
+              "is_writable": boolean,"serves": string,"version": string
+            }[]
                            },
 "begin_index":
 { Args: { "p_attempt": number,"p_extractor": string,"p_job_id": string }; Returns: {

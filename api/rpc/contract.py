@@ -57,6 +57,17 @@ class Called:
     is_void: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """The row that api_schema_version returns."""
+
+    version: str | None
+    """The newest migration that the database has: 14 digits."""
+    serves: str | None
+    """The oldest code that this schema still serves: the version of its own newest migration."""
+    is_writable: bool
+
+
 class Rpc(Protocol):
     """Calls over either transport. An async context manager; opening it waits for nothing.
 
@@ -76,5 +87,5 @@ class Rpc(Protocol):
     async def call(self, function: Function, **arguments: str | int | None) -> Answer:
         """The one row that an api_* function returns; `arguments` are all of its arguments."""
 
-    async def schema_version(self) -> str:
-        """The version of the newest migration that the database has: 14 digits."""
+    async def schema(self) -> Schema:
+        """What the database says of its schema."""

@@ -22,7 +22,7 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 
 from api.errors import Problem, from_database
 from api.rest.turns import Turns
-from api.rpc.contract import Answer, Called, Function
+from api.rpc.contract import Answer, Called, Function, Schema
 from api.settings import ApiSettings
 from db.tools.connection import keep_trying
 
@@ -62,7 +62,8 @@ select c.body, c.row_count, c.total, c.is_void
 from public.api_call_function(
   p_claims => %(p_claims)s, p_function => %(p_function)s, p_arguments => %(p_arguments)s,
   p_read_only => %(p_read_only)s, p_query => %(p_query)s) as c"""
-_SCHEMA_VERSION: Final = b"select public.api_schema_version()"
+_SCHEMA_VERSION: Final = b"""
+select v.version, v.serves, v.is_writable from public.api_schema_version() as v"""
 
 # Seconds that a request waits while the pool has no connection; less once one waited in vain.
 _POOL_TIMEOUT: Final = 2.0
@@ -144,10 +145,9 @@ class DatabaseRpc:
         except TimeoutError as error:
             raise _problem(error) from error
 
-    async def schema_version(self) -> str:
-        """The version of the newest migration that the database has: 14 digits."""
-        (version,) = await self._row(_SCHEMA_VERSION, {})
-        return str(version)
+    async def schema(self) -> Schema:
+        """What the database says of its schema."""
+        return Schema(*await self._row(_SCHEMA_VERSION, {}))
 
     async def _row(self, statement: bytes, arguments: Mapping[str, str | int | None]) -> TupleRow:
         try:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 from asyncio import timeout
 from collections.abc import Callable
 from dataclasses import fields
@@ -22,7 +21,7 @@ from postgrest import APIError
 from supabase import AsyncClient, AsyncClientOptions, acreate_client
 
 from api.errors import from_supabase
-from api.rpc.contract import Answer, Function
+from api.rpc.contract import Answer, Function, Schema
 from api.settings import ApiSettings
 from db.tools.settings import SettingError
 
@@ -92,10 +91,10 @@ class SupabaseRpc:
         values = {name: row[name] for name in _MEMBERS}
         return Answer(**values | {"job_id": row["job_id"] and UUID(row["job_id"])})
 
-    async def schema_version(self) -> str:
-        """The version of the newest migration that the database has: 14 digits."""
-        version: str = await self._execute("api_schema_version", {}, _is_version)
-        return version
+    async def schema(self) -> Schema:
+        """What the database says of its schema."""
+        (row,) = await self._execute("api_schema_version", {}, _is_one_row)
+        return Schema(**row)
 
     async def _execute(
         self, function: str, parameters: dict[str, Any], expected: Callable[[object], bool]
@@ -118,5 +117,5 @@ class SupabaseRpc:
             raise problem from error
 
 
-def _is_version(data: object) -> bool:
-    return isinstance(data, str) and re.fullmatch("[0-9]{14}", data) is not None
+def _is_one_row(data: object) -> bool:
+    return isinstance(data, list) and len(data) == 1 and isinstance(data[0], dict)

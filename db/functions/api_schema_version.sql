@@ -1,22 +1,29 @@
--- api_schema_version() -> text
+-- api_schema_version() -> (version, serves, is_writable)
 --
--- The number of the newest migration, which each migration leaves in the comment on the private
--- schema, whichever tool applied it.
+-- Which migration the database is at, the oldest code that this schema still serves, as the last
+-- line of each migration leaves them in the comment on the private schema, and whether a session
+-- can write. Volatile, since PostgREST runs everything else read-only.
 --
 -- Callers: job_http, service_role.
 
 create or replace function public.api_schema_version()
-returns text
+returns table (version text, serves text, is_writable boolean)
 language sql
-stable
+volatile
 security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-  select substring(obj_description('private'::regnamespace, 'pg_namespace') from '[0-9]{14}');
+  select
+    substring(c.comment from 'schema version ([0-9]{14})'),
+    substring(c.comment from 'serves ([0-9]{14})'),
+    not pg_is_in_recovery()
+      and current_setting('transaction_read_only') = 'off'
+      and current_setting('default_transaction_read_only') = 'off'
+  from (select obj_description('private'::regnamespace, 'pg_namespace')) as c (comment);
 $$;
 
 comment on function public.api_schema_version() is
-  'The number of the newest migration applied.';
+  'The newest migration applied, the oldest code it serves, and whether a session can write.';
 
 revoke all on function public.api_schema_version()
   from public, anon, authenticated, service_role;

@@ -12,7 +12,6 @@ from pydantic import SecretStr
 from api.app import EXPOSED_HEADERS, create_app
 from api.settings import ApiSettings
 from cli.dev.settings import StackSettings
-from db.tools.migrate import newest_version
 from db.tools.settings import SettingError
 
 from .conftest import Api, Place, Tenant, Transport, serve
@@ -26,24 +25,6 @@ def alice(api: Api) -> Tenant:
 def test_health_asks_nobody(api: Api) -> None:
     answer = api.client.get("/health")
     assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
-
-
-def test_ready_names_the_schema_version(api: Api) -> None:
-    answer = api.client.get("/ready")
-    assert answer.status_code == 200
-    assert answer.json() == {"status": "ready", "schema_version": newest_version()}
-
-
-def test_an_older_schema_is_not_ready_and_the_answer_says_what_to_do(
-    own_api: Callable[..., Api],
-) -> None:
-    api = own_api()
-    with api.sql() as connection:
-        connection.execute("comment on schema private is 'schema version 20200101000000'")
-    answer = api.client.get("/ready")
-    assert (answer.status_code, answer.json()["code"]) == (503, "SCHEMA_MISMATCH")
-    assert "20200101000000" in answer.json()["error"]
-    assert "make migrate" in answer.json()["hint"]
 
 
 def test_a_database_that_is_not_migrated_is_503_everywhere(

@@ -36,8 +36,9 @@ def test_no_statement_is_prepared_for_a_pooler_may_stand_between(
     api = own_api(database_pool_size=1)
     with api.sql() as connection:
         connection.execute(
-            "create or replace function public.api_schema_version() returns text language sql as"
-            " $$ select 'prepared: ' || count(*) from pg_prepared_statements $$"
+            "create or replace function public.api_schema_version()"
+            " returns table (version text, serves text, is_writable boolean) language sql as"
+            " $$ select 'prepared: ' || count(*), null, true from pg_prepared_statements $$"
         )
     answers = [api.client.get("/ready").json()["error"] for _ in range(20)]
     assert ["prepared: 0" in answer for answer in answers] == [True] * 20
@@ -54,8 +55,9 @@ def test_settings_of_the_session_cost_no_statement(own_api: Callable[..., Api]) 
         ).fetchall()
         assert names == [("index-jobs-api",)]
         connection.execute(
-            "create or replace function public.api_schema_version() returns text language sql as"
+            "create or replace function public.api_schema_version()"
+            " returns table (version text, serves text, is_writable boolean) language sql as"
             " $$ select concat_ws(' ', current_setting('statement_timeout'),"
-            "   current_setting('TimeZone')) $$"
+            "   current_setting('TimeZone')), null, true $$"
         )
     assert "3500ms UTC" in api.client.get("/ready").json()["error"]

@@ -1,21 +1,48 @@
 begin;
-select plan(5);
+select plan(9);
 
 select tests.act_as_http();
-select matches(api_schema_version(), '^[0-9]{14}$', 'the HTTP layer can ask for the version');
+select matches(version, '^[0-9]{14}$', 'the HTTP layer can ask for the version')
+from api_schema_version();
+select matches(serves, '^[0-9]{14}$', 'and for the oldest code that it serves')
+from api_schema_version();
 select tests.act_as_admin();
-comment on schema private is 'schema version 20990101000000';
+comment on schema private is
+  'schema version 20990101000000, text 0123456789ab, serves 20980101000000';
 select tests.act_as_worker();
-select is(api_schema_version(), '20990101000000', 'it is what the newest migration has left');
+select results_eq(
+  'select * from api_schema_version()',
+  $$ values ('20990101000000', '20980101000000', true) $$,
+  'both are what the newest migration has left, in a database that can be written');
+select tests.act_as_admin();
+comment on schema private is 'schema version 20261125044947';
+select tests.act_as_http();
+select results_eq(
+  'select version, serves from api_schema_version()',
+  $$ values ('20261125044947', null::text) $$,
+  'a schema made before 0.1.0 does not say what it serves');
 select tests.act_as_admin();
 comment on schema private is null;
 select tests.act_as_http();
-select is(api_schema_version(), null, 'without a migration there is none');
+select results_eq(
+  'select version, serves from api_schema_version()',
+  'select null::text, null::text',
+  'without a migration there is none');
 
 select tests.act_as(tests.alice());
 select is(tests.refusal('select api_schema_version()'), '42501', 'users may not ask');
 select tests.act_as_anon();
 select is(tests.refusal('select api_schema_version()'), '42501', 'nor may anon');
+
+select tests.act_as_http();
+set local default_transaction_read_only = on;
+select is(is_writable, false, 'sessions that begin to be read-only cannot write')
+from api_schema_version();
+set local default_transaction_read_only = off;
+create temporary table before on commit drop as select 1 as one;
+set local transaction_read_only = on;
+select is(is_writable, false, 'nor can a read-only transaction')
+from api_schema_version();
 
 select * from finish();
 rollback;

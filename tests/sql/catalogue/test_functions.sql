@@ -35,7 +35,7 @@ insert into declared values
   ('public.api_get_job_history', 'volatile', 'job_gateway', 'job_http, service_role'),
   ('public.api_get_job_status', 'volatile', 'job_gateway', 'job_http, service_role'),
   ('public.api_list_index_jobs', 'volatile', 'job_gateway', 'job_http, service_role'),
-  ('public.api_schema_version', 'stable', null, 'job_http, service_role'),
+  ('public.api_schema_version', 'volatile', null, 'job_http, service_role'),
   -- behind the shells that users call
   ('private.cancel_job', 'volatile', 'job_writer', 'authenticated'),
   ('private.disable_api_key', 'volatile', 'job_gateway', 'authenticated'),

@@ -1,0 +1,143 @@
+"""GET /ready: by the version of the schema, by what it serves, and by whether it can be written."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from cli.dev import stack
+from cli.dev.logins import ensure_login
+from db.local.account import home_of, server_account
+from db.local.postgres import run
+from db.tools import migrate
+from db.tools.versions import SchemaVersion
+from db.version import VERSION
+from tests.support.ports import kept_port
+from tests.support.waiting import until
+
+from .conftest import Api, OwnServer, serve
+
+OLDER, NEWER, NEWEST = "20200101000000", "29990101000000", "29990102000000"
+
+
+def become(api: Api, version: str, serves: str) -> None:
+    """Makes the database say what a migration of that version would leave."""
+    with api.sql() as connection:
+        connection.execute(SchemaVersion(version, "0" * 12, serves).line.encode())
+
+
+def test_the_constant_is_the_version_of_the_newest_migration() -> None:
+    assert migrate.newest_version() == VERSION
+
+
+def test_ready_names_the_schema_version(api: Api) -> None:
+    answer = api.client.get("/ready")
+    assert answer.status_code == 200
+    assert answer.json() == {"status": "ready", "schema_version": VERSION}
+
+
+def test_an_older_schema_is_not_ready_and_the_answer_says_what_to_do(
+    own_api: Callable[..., Api],
+) -> None:
+    api = own_api()
+    become(api, OLDER, OLDER)
+    answer = api.client.get("/ready")
+    assert (answer.status_code, answer.json()["code"]) == (503, "SCHEMA_MISMATCH")
+    assert f"{OLDER}; this API needs {VERSION}" in answer.json()["error"]
+    assert "make migrate" in answer.json()["hint"]
+    assert answer.headers["retry-after"]
+
+
+@pytest.mark.parametrize("serves", [OLDER, VERSION])
+def test_a_newer_schema_that_serves_this_code_is_ready(
+    own_api: Callable[..., Api], serves: str
+) -> None:
+    api = own_api()
+    become(api, NEWER, serves)
+    answer = api.client.get("/ready")
+    assert answer.json() == {"status": "ready", "schema_version": NEWER}
+    assert answer.status_code == 200
+
+
+def test_a_newer_schema_that_no_longer_serves_this_code_is_not_ready_until_it_is_taken_back(
+    own_api: Callable[..., Api],
+) -> None:
+    api = own_api()
+    become(api, NEWEST, NEWER)
+    answer = api.client.get("/ready")
+    assert (answer.status_code, answer.json()["code"]) == (503, "SCHEMA_MISMATCH")
+    assert f"{NEWEST}, which serves code of {NEWER} and newer" in answer.json()["error"]
+    assert "Deploy the release" in answer.json()["hint"]
+    become(api, VERSION, VERSION)
+    assert api.client.get("/ready").status_code == 200
+
+
+@pytest.mark.parametrize("comment", ["null", f"'schema version {NEWER}'"])
+def test_a_schema_that_does_not_say_what_it_serves_is_not_ready(
+    own_api: Callable[..., Api], comment: str
+) -> None:
+    api = own_api()
+    with api.sql() as connection:
+        connection.execute(f"comment on schema private is {comment}".encode())
+    answer = api.client.get("/ready")
+    assert (answer.status_code, answer.json()["code"]) == (503, "SCHEMA_MISMATCH")
+
+
+def says(api: Api, status: int, code: str | None = None) -> Callable[[], bool]:
+    def check() -> bool:
+        answer = api.client.get("/ready")
+        return (answer.status_code, answer.json().get("code")) == (status, code)
+
+    return check
+
+
+def test_a_database_that_cannot_be_written_is_not_ready_until_it_can(
+    own_api: Callable[..., Api],
+) -> None:
+    api = own_api()
+    for setting, outcome in (("on", (503, "DATABASE_READ_ONLY")), ("off", (200, None))):
+        with api.sql() as connection:
+            connection.execute("set default_transaction_read_only = off")
+            connection.execute(
+                f"alter database {api.place.name}"
+                f" set default_transaction_read_only = {setting}".encode()
+            )
+            # what is connected keeps the setting it began with
+            connection.execute(
+                "select pg_terminate_backend(a.pid) from pg_stat_activity as a"
+                " where a.datname = current_database() and a.pid <> pg_backend_pid()"
+            )
+        until(says(api, *outcome))
+        api.expected_errors.append("terminating connection")
+
+
+def test_a_standby_is_not_ready_until_it_is_promoted() -> None:
+    folder = Path(tempfile.mkdtemp(prefix="index-jobs-standby-", dir="/tmp"))
+    folder.chmod(0o711)
+    try:
+        with kept_port() as port:
+            settings = {"wal_level": "replica"}
+            with run(folder / "pgdata", port=port, settings=settings) as server:
+                stack.prepare(stack.Database(server.url(), server))
+                with psycopg.connect(server.url(), autocommit=True) as connection:
+                    url = ensure_login(
+                        connection, server.url(), "index_jobs_api", "job_http", "a password"
+                    )
+            account = server_account(folder / "pgdata")
+            signal = home_of(folder / "pgdata", account) / "standby.signal"
+            signal.touch()
+            account.own(signal)
+            with run(folder / "pgdata", port=port, settings=settings) as server:
+                place = OwnServer(server, "postgres", server.url(), url)
+                with serve(place) as api:
+                    until(says(api, 503, "DATABASE_READ_ONLY"))
+                    with api.sql() as connection:
+                        connection.execute("select pg_promote()")
+                    until(says(api, 200))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
