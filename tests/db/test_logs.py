@@ -1,0 +1,79 @@
+"""What is logged: fields in JSON, and no secret."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import Any
+
+import pytest
+from structlog.contextvars import bound_contextvars
+
+from db.tools.logs import Formatter, get_logger, without_secrets
+
+API_KEY = f"ij_{'a' * 16}_{'b' * 64}"
+JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"
+
+
+def logged(caplog: pytest.LogCaptureFixture) -> dict[str, Any]:
+    """The one line that was logged."""
+    (record,) = caplog.records
+    line: dict[str, Any] = json.loads(Formatter().format(record))
+    return line
+
+
+def test_a_field_is_a_member_of_the_line(caplog: pytest.LogCaptureFixture) -> None:
+    with bound_contextvars(request_id="r1"):
+        get_logger("api.tests").warning("refused", status=503, job_id=None)
+        line = logged(caplog)
+    assert line.pop("timestamp").endswith("Z")
+    assert line == {
+        "event": "refused",
+        "level": "warning",
+        "logger": "api.tests",
+        "request_id": "r1",
+        "status": 503,
+        "job_id": None,
+    }
+
+
+def test_a_line_of_the_standard_library_has_the_same_form(caplog: pytest.LogCaptureFixture) -> None:
+    logging.getLogger("psycopg.pool").error("no connection to %s", "h")
+    line = logged(caplog)
+    assert (line["event"], line["level"]) == ("no connection to h", "error")
+    assert line["logger"] == "psycopg.pool"
+
+
+def test_an_exception_is_one_line_with_its_traceback(caplog: pytest.LogCaptureFixture) -> None:
+    try:
+        raise ValueError("postgresql://u:pass@h/d")
+    except ValueError:
+        get_logger("api.tests").exception("failed")
+    (record,) = caplog.records
+    assert "\n" not in Formatter().format(record)
+    assert "ValueError: postgresql://u:***@h/d" in logged(caplog)["exception"]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("postgresql://u:s3cret@h/d", "postgresql://u:***@h/d"),
+        ("https://token:s3cret@host/a.git", "https://token:***@host/a.git"),
+        ("host=h password=s3cret user=u", "host=h password=*** user=u"),
+        (f"key {API_KEY}.", f"key ij_{'a' * 16}_***."),
+        ("Authorization: Bearer s3cret", "Authorization: Bearer ***"),
+        (f"token {JWT}", "token ***"),
+        ("sb_secret_s3cret", "sb_secret_***"),
+        ("postgresql://u@h:5432/d at 10:20", "postgresql://u@h:5432/d at 10:20"),
+    ],
+)
+def test_secrets_are_not_shown(text: str, shown: str) -> None:
+    assert without_secrets(text) == shown
+
+
+def test_a_terminal_gets_text(caplog: pytest.LogCaptureFixture) -> None:
+    get_logger("api.tests").warning("refused", status=503)
+    line = Formatter(is_terminal=True).format(caplog.records[0])
+    assert "refused" in line
+    with pytest.raises(json.JSONDecodeError):
+        json.loads(line)
