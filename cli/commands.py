@@ -9,6 +9,7 @@ import io
 import sys
 from collections.abc import Iterator, Mapping
 from importlib import import_module
+from itertools import chain
 from typing import Any, cast
 
 import typer
@@ -17,39 +18,53 @@ from typer.main import get_group
 
 from cli.exits import API_CODES
 
-_MODULES = {
-    "index": "cli.jobs",
-    "status": "cli.jobs",
-    "watch": "cli.jobs",
-    "keys": "cli.keys",
-    "migrate": "cli.database",
-    "rollback": "cli.database",
-    "doctor": "cli.database",
-    "psql": "cli.database",
-    "supabase": "cli.project",
-    "serve": "cli.dev.commands",
-    "demo": "cli.dev.commands",
-    "seed": "cli.dev.commands",
-    "reset": "cli.dev.commands",
+_PANELS = {
+    "The API": {
+        "index": "cli.jobs",
+        "status": "cli.jobs",
+        "watch": "cli.jobs",
+        "keys": "cli.keys",
+    },
+    "Operating": {
+        "migrate": "cli.database",
+        "rollback": "cli.database",
+        "doctor": "cli.database",
+        "psql": "cli.database",
+        "supabase": "cli.project",
+    },
+    "Development": {
+        "serve": "cli.dev.commands",
+        "demo": "cli.dev.commands",
+        "seed": "cli.dev.commands",
+        "reset": "cli.dev.commands",
+    },
 }
-"""Where each command is: the module's `app` has it. Listed by --help in this order."""
+"""The commands as --help lists them, each with the module whose `app` has it."""
 
 
 class _LazyCommands(Mapping[str, Any]):
     """The commands by name; a module is imported when one of its commands is asked for."""
 
     def __getitem__(self, name: str) -> Any:
-        return get_group(import_module(_MODULES[name]).app).commands[name]
+        for panel, modules in _PANELS.items():
+            if name in modules:
+                command: Any = get_group(import_module(modules[name]).app).commands[name]
+                command.rich_help_panel = panel
+                return command
+        raise KeyError(name)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(_MODULES)
+        return chain.from_iterable(_PANELS.values())
 
     def __len__(self) -> int:
-        return len(_MODULES)
+        return sum(map(len, _PANELS.values()))
 
 
 class _LazyGroup(TyperGroup):
-    """So that `index-jobs work` loads nothing of the API, nor `index-jobs api` of development."""
+    """A group whose commands are loaded one by one.
+
+    So `index-jobs work` loads nothing of the API, and neither loads the development stack.
+    """
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)

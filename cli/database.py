@@ -15,7 +15,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from cli.dev import stack
 from cli.exits import COMMON_CODES, Exit
-from cli.options import OPERATING_PANEL, DatabaseUrl, DataDir, Json, stack_options
+from cli.options import DatabaseUrl, DataDir, Json, stack_options
 from cli.terminal import Terminal
 from db.local.binaries import postgres_binaries
 from db.tools import doctor, migrate, stamp
@@ -23,7 +23,7 @@ from db.tools import doctor, migrate, stamp
 app = typer.Typer()
 
 
-@app.command("migrate", rich_help_panel=OPERATING_PANEL, epilog=COMMON_CODES)
+@app.command("migrate", epilog=COMMON_CODES)
 def apply_migrations(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print what is pending.")] = False,
     database_url: DatabaseUrl = None,
@@ -40,7 +40,7 @@ def apply_migrations(
         print(migration)
 
 
-@app.command("rollback", rich_help_panel=OPERATING_PANEL, epilog=COMMON_CODES)
+@app.command("rollback", epilog=COMMON_CODES)
 def take_back_migrations(
     count: Annotated[int, typer.Option(help="How many.", min=1, envvar="COUNT")] = 1,
     database_url: DatabaseUrl = None,
@@ -57,7 +57,6 @@ def take_back_migrations(
 
 @app.command(
     "doctor",
-    rich_help_panel=OPERATING_PANEL,
     epilog=f"Exit codes: 0 all is as it should be · {Exit.FAILED} something is to be mended, or "
     f"it cannot connect · {Exit.USAGE} wrong usage · 130 interrupted by Ctrl-C",
 )
@@ -94,7 +93,6 @@ def _print_diagnosis(diagnosis: doctor.Diagnosis) -> None:
 
 
 @app.command(
-    rich_help_panel=OPERATING_PANEL,
     epilog="Exit codes: those of psql (0 done · 1, 2, 3 not), and "
     f"{Exit.FAILED} when there is no database",
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True},

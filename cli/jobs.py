@@ -15,7 +15,7 @@ from api.schema import UNFINISHED, IndexJob
 from cli.client import ApiError, Client
 from cli.errors import CommandError
 from cli.exits import API_CODES, Exit
-from cli.options import CLIENT_PANEL, Json, settings_with
+from cli.options import Json, settings_with
 from cli.paths import program
 from cli.repository import folder_of, is_path, local_name
 from cli.terminal import Terminal, summary
@@ -46,7 +46,7 @@ AsUser = Annotated[
 JobId = Annotated[str, typer.Argument(help="The id that POST /index gave.", show_default=False)]
 
 
-@app.command(rich_help_panel=CLIENT_PANEL, epilog=API_CODES)
+@app.command(epilog=API_CODES)
 def index(
     context: typer.Context,
     repository: Annotated[
@@ -90,7 +90,7 @@ def index(
         terminal.hint(again)
 
 
-@app.command(rich_help_panel=CLIENT_PANEL, epilog=API_CODES)
+@app.command(epilog=API_CODES)
 def status(
     context: typer.Context,
     job_id: JobId,
@@ -108,7 +108,7 @@ def status(
         Terminal().hint(_watch_command(context, job_id))
 
 
-@app.command(rich_help_panel=CLIENT_PANEL, epilog=API_CODES)
+@app.command(epilog=API_CODES)
 def watch(
     context: typer.Context,
     job_id: JobId,

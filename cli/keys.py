@@ -18,7 +18,7 @@ from cli.connection import Connection, connect
 from cli.dev import people, stack
 from cli.errors import CommandError
 from cli.exits import Exit
-from cli.options import CLIENT_PANEL, DatabaseUrl, DataDir, Json, stack_options
+from cli.options import DatabaseUrl, DataDir, Json, stack_options
 from cli.paths import program
 from cli.terminal import Terminal
 from cli.users import create_api_key, list_api_keys, revoke_api_key, user_exists
@@ -35,7 +35,7 @@ keys = typer.Typer(
     epilog=_CODES,
     no_args_is_help=True,
 )
-app.add_typer(keys, name="keys", rich_help_panel=CLIENT_PANEL)
+app.add_typer(keys, name="keys")
 
 KeyOwner = Annotated[
     str,

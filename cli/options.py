@@ -10,10 +10,6 @@ import typer
 from cli.dev.options import Options
 from cli.dev.settings import StackSettings
 
-CLIENT_PANEL = "The API"
-OPERATING_PANEL = "Operating"
-DEVELOPMENT_PANEL = "Development"
-
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 DatabaseUrl = Annotated[
     str | None,

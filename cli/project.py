@@ -9,7 +9,6 @@ from typing import Annotated
 import typer
 
 from cli.exits import Exit
-from cli.options import OPERATING_PANEL
 from cli.terminal import Terminal
 from db.tools import project
 
@@ -23,7 +22,7 @@ supabase = typer.Typer(
     epilog=_CODES,
     no_args_is_help=True,
 )
-app.add_typer(supabase, name="supabase", rich_help_panel=OPERATING_PANEL)
+app.add_typer(supabase, name="supabase")
 
 
 @supabase.command(epilog=_CODES)

@@ -12,7 +12,6 @@ from cli.dev import demo, seed, serve, stack
 from cli.errors import CommandError
 from cli.exits import COMMON_CODES, SERVER_CODES, Exit
 from cli.options import (
-    DEVELOPMENT_PANEL,
     DatabaseUrl,
     DataDir,
     Json,
@@ -26,7 +25,7 @@ _WORDS = {"repository": "REPO", "localPath": "REPO", "git_url": "REPO"}
 app = typer.Typer()
 
 
-@app.command("serve", rich_help_panel=DEVELOPMENT_PANEL, epilog=SERVER_CODES)
+@app.command("serve", epilog=SERVER_CODES)
 def serve_stack(
     port: Annotated[
         int | None, typer.Option(envvar="PORT", show_default="8321 or the next free one")
@@ -42,7 +41,6 @@ def serve_stack(
 
 @app.command(
     "demo",
-    rich_help_panel=DEVELOPMENT_PANEL,
     epilog=f"Exit codes: 0 the job completed, and all is as it should be · {Exit.FAILED} not so · "
     f"{Exit.USAGE} wrong usage · 130 interrupted by Ctrl-C",
 )
@@ -66,7 +64,7 @@ def show_demo(
         raise CommandError(str(error.in_words(_WORDS))) from None
 
 
-@app.command("reset", rich_help_panel=DEVELOPMENT_PANEL, epilog=COMMON_CODES)
+@app.command("reset", epilog=COMMON_CODES)
 def reset_database(database_url: DatabaseUrl = None, data_dir: DataDir = None) -> None:
     """Remove the embedded database with all its data, and make a new one; prints its migrations."""
     options, terminal = stack_options(database_url, data_dir), Terminal()
@@ -74,7 +72,7 @@ def reset_database(database_url: DatabaseUrl = None, data_dir: DataDir = None) -
         print(migration)
 
 
-@app.command("seed", rich_help_panel=DEVELOPMENT_PANEL, epilog=COMMON_CODES)
+@app.command("seed", epilog=COMMON_CODES)
 def seed_database(
     as_json: Json = False, database_url: DatabaseUrl = None, data_dir: DataDir = None
 ) -> None:
