@@ -5,7 +5,6 @@
 -- begin stamped part (make migration rewrites it)
 grant job_writer, job_gateway, job_tenant to current_user;
 grant create on schema public, private to job_writer, job_gateway, job_tenant;
-
 -- stamp: db/functions/private/answer.sql
 -- answer(p_caller, p_requests) -> api_answer
 --
@@ -57,7 +56,6 @@ revoke all on function private.answer(private.api_caller, integer)
   from public, anon, authenticated, service_role;
 grant execute on function private.answer(private.api_caller, integer) to job_gateway;
 -- end stamp
-
 -- stamp: db/functions/private/cancel_job.sql
 -- cancel_job(p_job_id) -> setof index_jobs
 --
@@ -136,7 +134,6 @@ revoke all on function private.cancel_job(uuid)
   from public, anon, authenticated, service_role;
 grant execute on function private.cancel_job(uuid) to authenticated;
 -- end stamp
-
 -- stamp: db/functions/private/check_attempt.sql
 -- check_attempt(p_job, p_attempt) -> void
 --
@@ -183,7 +180,6 @@ revoke all on function private.check_attempt(public.index_jobs, integer)
   from public, anon, authenticated, service_role;
 grant execute on function private.check_attempt(public.index_jobs, integer) to job_writer;
 -- end stamp
-
 -- stamp: db/functions/private/check_batch.sql
 -- check_batch(p_older_than, p_limit) -> void
 --
@@ -222,7 +218,6 @@ revoke all on function private.check_batch(interval, integer)
   from public, anon, authenticated, service_role;
 grant execute on function private.check_batch(interval, integer) to job_writer;
 -- end stamp
-
 -- stamp: db/functions/private/check_job_metadata.sql
 -- check_job_metadata(p_status, p_metadata) -> void
 --
@@ -300,7 +295,6 @@ revoke all on function private.check_job_metadata(public.job_status, jsonb)
   from public, anon, authenticated, service_role;
 grant execute on function private.check_job_metadata(public.job_status, jsonb) to job_writer;
 -- end stamp
-
 -- stamp: db/functions/private/check_lease.sql
 -- check_lease(p_lease) -> void
 --
@@ -336,7 +330,6 @@ revoke all on function private.check_lease(interval)
   from public, anon, authenticated, service_role;
 grant execute on function private.check_lease(interval) to job_writer;
 -- end stamp
-
 -- stamp: db/functions/private/clean_error.sql
 -- clean_error(p_error) -> text
 --
@@ -380,7 +373,6 @@ revoke all on function private.clean_error(text)
   from public, anon, authenticated, service_role;
 grant execute on function private.clean_error(text) to job_writer;
 -- end stamp
-
 -- stamp: db/functions/private/clock.sql
 -- clock() -> timestamptz
 --
@@ -404,7 +396,6 @@ revoke all on function private.clock() from public, anon, authenticated, service
 grant execute on function private.clock()
   to authenticated, service_role, job_writer, job_gateway;
 -- end stamp
-
 -- stamp: db/functions/private/count_request.sql
 -- count_request(p_caller) -> integer
 --
@@ -442,7 +433,6 @@ revoke all on function private.count_request(private.api_caller)
   from public, anon, authenticated, service_role;
 grant execute on function private.count_request(private.api_caller) to job_gateway;
 -- end stamp
-
 -- stamp: db/functions/private/current_user_id.sql
 -- current_user_id() -> uuid
 --
@@ -478,7 +468,6 @@ revoke all on function private.current_user_id()
 grant execute on function private.current_user_id()
   to anon, authenticated, service_role, job_writer, job_gateway;
 -- end stamp
-
 -- stamp: db/functions/private/delete_files_of_other_jobs.sql
 -- delete_files_of_other_jobs(p_job) -> void
 --
@@ -506,7 +495,6 @@ revoke all on function private.delete_files_of_other_jobs(public.index_jobs)
   from public, anon, authenticated, service_role;
 grant execute on function private.delete_files_of_other_jobs(public.index_jobs) to job_writer;
 -- end stamp
-
 -- stamp: db/functions/private/delete_gone_files.sql
 -- delete_gone_files(p_job) -> void
 --
@@ -542,7 +530,6 @@ revoke all on function private.delete_gone_files(public.index_jobs)
   from public, anon, authenticated, service_role;
 grant execute on function private.delete_gone_files(public.index_jobs) to job_writer;
 -- end stamp
-
 -- stamp: db/functions/private/delete_incoming_rows.sql
 -- delete_incoming_rows() -> void
 --
@@ -570,7 +557,6 @@ revoke all on function private.delete_incoming_rows()
   from public, anon, authenticated, service_role;
 grant execute on function private.delete_incoming_rows() to job_writer;
 -- end stamp
-
 -- stamp: db/functions/private/delete_orphaned_rows.sql
 -- delete_orphaned_rows() -> void
 --
@@ -603,7 +589,6 @@ revoke all on function private.delete_orphaned_rows()
   from public, anon, authenticated, service_role;
 grant execute on function private.delete_orphaned_rows() to job_writer;
 -- end stamp
-
 -- stamp: db/functions/private/delete_symbols_of_files.sql
 -- delete_symbols_of_files() -> trigger
 --
@@ -646,7 +631,6 @@ create or replace trigger indexed_files_delete_symbols
   referencing old table as gone
   for each statement execute function private.delete_symbols_of_files();
 -- end stamp
-
 -- stamp: db/functions/private/disable_api_key.sql
 -- disable_api_key(p_key_id) -> table (key_id, name, enabled, created_at, expires_at, last_used_at)
 --
@@ -686,7 +670,6 @@ revoke all on function private.disable_api_key(text)
   from public, anon, authenticated, service_role;
 grant execute on function private.disable_api_key(text) to authenticated;
 -- end stamp
-
 -- stamp: db/functions/private/end_attempt.sql
 -- end_attempt(p_job, p_now, p_error, p_retryable) -> setof index_jobs
 --
@@ -747,7 +730,6 @@ revoke all on function private.end_attempt(public.index_jobs, timestamptz, text,
 grant execute on function private.end_attempt(public.index_jobs, timestamptz, text, boolean)
   to job_writer;
 -- end stamp
-
 -- stamp: db/functions/private/exposed_functions.sql
 -- exposed_functions(p_name) -> table (name, is_volatile, returns_set, returns_void, row_name,
 --   argument_names, argument_types, required_arguments, is_granted)
@@ -806,7 +788,6 @@ revoke all on function private.exposed_functions(text)
   from public, anon, authenticated, service_role;
 grant execute on function private.exposed_functions(text) to job_tenant;
 -- end stamp
-
 -- stamp: db/functions/private/find_organization.sql
 -- find_organization(p_organization) -> uuid
 --
@@ -844,7 +825,6 @@ revoke all on function private.find_organization(text)
   from public, anon, authenticated, service_role;
 grant execute on function private.find_organization(text) to job_gateway;
 -- end stamp
-
 -- stamp: db/functions/private/forget_idempotency_key.sql
 -- forget_idempotency_key() -> trigger
 --
@@ -879,7 +859,6 @@ create or replace trigger index_jobs_forget_idempotency_key
   when (old.created_by is not null and new.created_by is null)
   execute function private.forget_idempotency_key();
 -- end stamp
-
 -- stamp: db/functions/private/identify_caller.sql
 -- identify_caller(p_api_key, p_claims) -> api_caller
 --
@@ -951,7 +930,6 @@ revoke all on function private.identify_caller(text, jsonb)
   from public, anon, authenticated, service_role;
 grant execute on function private.identify_caller(text, jsonb) to job_gateway;
 -- end stamp
-
 -- stamp: db/functions/private/insert_index_job.sql
 -- insert_index_job(p_repository_id, p_ref, p_commit_sha, p_idempotency_key, p_created_by)
 --   -> setof index_jobs
@@ -1049,7 +1027,6 @@ revoke all on function private.insert_index_job(uuid, text, text, text, uuid)
 grant execute on function private.insert_index_job(uuid, text, text, text, uuid)
   to service_role, job_writer;
 -- end stamp
-
 -- stamp: db/functions/private/is_final.sql
 -- is_final(p_status) -> boolean
 --
@@ -1073,7 +1050,6 @@ revoke all on function private.is_final(public.job_status)
 grant execute on function private.is_final(public.job_status)
   to authenticated, service_role, job_writer, job_gateway;
 -- end stamp
-
 -- stamp: db/functions/private/is_git_ref.sql
 -- is_git_ref(p_ref) -> boolean
 --
@@ -1104,7 +1080,6 @@ revoke all on function private.is_git_ref(text)
   from public, anon, authenticated, service_role;
 grant execute on function private.is_git_ref(text) to job_writer;
 -- end stamp
-
 -- stamp: db/functions/private/is_git_url.sql
 -- is_git_url(p_git_url) -> boolean
 --
@@ -1140,7 +1115,6 @@ revoke all on function private.is_git_url(text)
   from public, anon, authenticated, service_role;
 grant execute on function private.is_git_url(text) to authenticated, service_role;
 -- end stamp
-
 -- stamp: db/functions/private/issue_api_key.sql
 -- issue_api_key(p_name, p_expires_at) -> table (key_id, api_key, name, expires_at, created_at)
 --
@@ -1199,7 +1173,6 @@ revoke all on function private.issue_api_key(text, timestamptz)
   from public, anon, authenticated, service_role;
 grant execute on function private.issue_api_key(text, timestamptz) to authenticated;
 -- end stamp
-
 -- stamp: db/functions/private/job_attempts.sql
 -- job_attempts(p_job_id) -> table (attempt, worker_id, started_at, ended_at, outcome, error)
 --
@@ -1255,7 +1228,6 @@ revoke all on function private.job_attempts(uuid)
   from public, anon, authenticated, service_role;
 grant execute on function private.job_attempts(uuid) to job_gateway;
 -- end stamp
-
 -- stamp: db/functions/private/job_transitions.sql
 -- job_transitions() -> table (from_status, to_status)
 --
@@ -1285,7 +1257,6 @@ revoke all on function private.job_transitions()
   from public, anon, authenticated, service_role;
 grant execute on function private.job_transitions() to job_writer;
 -- end stamp
-
 -- stamp: db/functions/private/lock_free_job.sql
 -- lock_free_job() -> setof index_jobs
 --
@@ -1404,7 +1375,6 @@ revoke all on function private.lock_free_job()
   from public, anon, authenticated, service_role;
 grant execute on function private.lock_free_job() to job_writer;
 -- end stamp
-
 -- stamp: db/functions/private/lock_index_job.sql
 -- lock_index_job(p_job_id) -> index_jobs
 --
@@ -1440,7 +1410,6 @@ revoke all on function private.lock_index_job(uuid)
   from public, anon, authenticated, service_role;
 grant execute on function private.lock_index_job(uuid) to job_writer;
 -- end stamp
-
 -- stamp: db/functions/private/lock_repository_of_job.sql
 -- lock_repository_of_job(p_job_id, p_attempt) -> index_jobs
 --
@@ -1502,7 +1471,6 @@ revoke all on function private.lock_repository_of_job(uuid, integer)
   from public, anon, authenticated, service_role;
 grant execute on function private.lock_repository_of_job(uuid, integer) to job_writer;
 -- end stamp
-
 -- stamp: db/functions/private/parse_cursor.sql
 -- parse_cursor(p_cursor) -> table (created_at, id)
 --
@@ -1549,7 +1517,6 @@ revoke all on function private.parse_cursor(text)
   from public, anon, authenticated, service_role;
 grant execute on function private.parse_cursor(text) to authenticated, service_role;
 -- end stamp
-
 -- stamp: db/functions/private/parse_status.sql
 -- parse_status(p_status) -> job_status
 --
@@ -1580,7 +1547,6 @@ revoke all on function private.parse_status(text)
 grant execute on function private.parse_status(text)
   to authenticated, service_role, job_writer;
 -- end stamp
-
 -- stamp: db/functions/private/parse_uuid.sql
 -- parse_uuid(p_text) -> uuid
 --
@@ -1608,7 +1574,6 @@ revoke all on function private.parse_uuid(text)
   from public, anon, authenticated, service_role;
 grant execute on function private.parse_uuid(text) to job_gateway;
 -- end stamp
-
 -- stamp: db/functions/private/read_api_keys.sql
 -- read_api_keys() -> table (key_id, name, enabled, created_at, expires_at, last_used_at)
 --
@@ -1644,7 +1609,6 @@ revoke all on function private.read_api_keys()
   from public, anon, authenticated, service_role;
 grant execute on function private.read_api_keys() to authenticated;
 -- end stamp
-
 -- stamp: db/functions/private/read_indexed_commit.sql
 -- read_indexed_commit(p_repository_id, p_extractor) -> setof indexed_commits
 --
@@ -1675,7 +1639,6 @@ revoke all on function private.read_indexed_commit(uuid, text)
   from public, anon, authenticated, service_role;
 grant execute on function private.read_indexed_commit(uuid, text) to job_writer;
 -- end stamp
-
 -- stamp: db/functions/private/read_job_for_admin.sql
 -- read_job_for_admin(p_job_id, p_actor, p_reason) -> setof index_jobs
 --
@@ -1710,7 +1673,6 @@ revoke all on function private.read_job_for_admin(uuid, text, text)
   from public, anon, authenticated, service_role;
 grant execute on function private.read_job_for_admin(uuid, text, text) to job_gateway;
 -- end stamp
-
 -- stamp: db/functions/private/record_index_duration.sql
 -- record_index_duration(p_job) -> void
 --
@@ -1759,7 +1721,6 @@ revoke all on function private.record_index_duration(public.index_jobs)
   from public, anon, authenticated, service_role;
 grant execute on function private.record_index_duration(public.index_jobs) to job_writer;
 -- end stamp
-
 -- stamp: db/functions/private/record_job_event.sql
 -- record_job_event() -> trigger
 --
@@ -1829,7 +1790,6 @@ create or replace trigger index_jobs_record_change
     or old.retry_at is distinct from new.retry_at)
   execute function private.record_job_event();
 -- end stamp
-
 -- stamp: db/functions/private/refuse_partial_index.sql
 -- refuse_partial_index() -> trigger
 --
@@ -1877,7 +1837,6 @@ create constraint trigger indexed_commits_refuse_partial_index
   deferrable initially deferred
   for each row execute function private.refuse_partial_index();
 -- end stamp
-
 -- stamp: db/functions/private/request_index_job.sql
 -- request_index_job(p_repository_id, p_ref, p_commit_sha, p_idempotency_key) -> setof index_jobs
 --
@@ -1932,7 +1891,6 @@ revoke all on function private.request_index_job(uuid, text, text, text)
   from public, anon, authenticated, service_role;
 grant execute on function private.request_index_job(uuid, text, text, text) to authenticated;
 -- end stamp
-
 -- stamp: db/functions/private/rest_conditions.sql
 -- rest_conditions(p_alias, p_filters) -> text
 --
@@ -2000,7 +1958,6 @@ revoke all on function private.rest_conditions(text, jsonb)
   from public, anon, authenticated, service_role;
 grant execute on function private.rest_conditions(text, jsonb) to job_tenant;
 -- end stamp
-
 -- stamp: db/functions/private/retry_delay.sql
 -- retry_delay(p_attempt) -> interval
 --
@@ -2026,7 +1983,6 @@ revoke all on function private.retry_delay(integer)
   from public, anon, authenticated, service_role;
 grant execute on function private.retry_delay(integer) to job_writer;
 -- end stamp
-
 -- stamp: db/functions/private/rollout_bucket.sql
 -- rollout_bucket(p_user_id) -> integer
 --
@@ -2053,7 +2009,6 @@ revoke all on function private.rollout_bucket(uuid)
   from public, anon, authenticated, service_role;
 grant execute on function private.rollout_bucket(uuid) to job_gateway;
 -- end stamp
-
 -- stamp: db/functions/private/store_incoming_rows.sql
 -- store_incoming_rows(p_job) -> table (files, symbols)
 --
@@ -2141,7 +2096,6 @@ revoke all on function private.store_incoming_rows(public.index_jobs)
   from public, anon, authenticated, service_role;
 grant execute on function private.store_incoming_rows(public.index_jobs) to job_writer;
 -- end stamp
-
 -- stamp: db/functions/private/store_index.sql
 -- store_index(p_job, p_is_change, p_stats) -> void
 --
@@ -2212,7 +2166,6 @@ revoke all on function private.store_index(public.index_jobs, boolean, jsonb)
   from public, anon, authenticated, service_role;
 grant execute on function private.store_index(public.index_jobs, boolean, jsonb) to job_writer;
 -- end stamp
-
 -- stamp: db/functions/private/uuid_v7.sql
 -- uuid_v7() -> uuid
 --
@@ -2240,7 +2193,6 @@ comment on function private.uuid_v7() is
 revoke all on function private.uuid_v7() from public, anon, authenticated, service_role;
 grant execute on function private.uuid_v7() to job_writer;
 -- end stamp
-
 -- stamp: db/policies/accounts.sql
 -- private.accounts: the gateway reads; the service manages.
 
@@ -2248,7 +2200,6 @@ revoke all on table private.accounts from public, anon, authenticated, service_r
 grant select on table private.accounts to job_gateway;
 grant select, insert, update, delete on table private.accounts to service_role;
 -- end stamp
-
 -- stamp: db/policies/admin_audit.sql
 -- private.admin_audit: job_writer appends; the service reads.
 
@@ -2257,14 +2208,12 @@ revoke all on sequence private.admin_audit_id_seq from public, anon, authenticat
 grant insert on table private.admin_audit to job_writer;
 grant select on table private.admin_audit to service_role;
 -- end stamp
-
 -- stamp: db/policies/api_keys.sql
 -- private.api_keys: only the functions of job_gateway touch it.
 
 revoke all on table private.api_keys from public, anon, authenticated, service_role;
 grant select, insert, update on table private.api_keys to job_gateway;
 -- end stamp
-
 -- stamp: db/policies/gone_files.sql
 -- private.gone_files: workers send rows, and the functions that store an index take them.
 -- The column transaction is left to its default: nobody sends rows for another transaction.
@@ -2274,7 +2223,6 @@ grant insert (id)
   on table private.gone_files to job_worker, service_role;
 grant select, delete on table private.gone_files to job_writer;
 -- end stamp
-
 -- stamp: db/policies/incoming_files.sql
 -- private.incoming_files: workers send rows, and the functions that store an index take them.
 -- The column transaction is left to its default: nobody sends rows for another transaction.
@@ -2284,7 +2232,6 @@ grant insert (file_no, path, language, bytes, blob_sha, symbol_count)
   on table private.incoming_files to job_worker, service_role;
 grant select, delete on table private.incoming_files to job_writer;
 -- end stamp
-
 -- stamp: db/policies/incoming_skipped.sql
 -- private.incoming_skipped: workers send rows, and the functions that store an index take them.
 -- The column transaction is left to its default: nobody sends rows for another transaction.
@@ -2294,7 +2241,6 @@ grant insert (path, reason)
   on table private.incoming_skipped to job_worker, service_role;
 grant select, delete on table private.incoming_skipped to job_writer;
 -- end stamp
-
 -- stamp: db/policies/incoming_symbols.sql
 -- private.incoming_symbols: workers send rows, and the functions that store an index take them.
 -- The column transaction is left to its default: nobody sends rows for another transaction.
@@ -2304,14 +2250,12 @@ grant insert (file_no, name, kind, start_line, end_line, parent)
   on table private.incoming_symbols to job_worker, service_role;
 grant select, delete on table private.incoming_symbols to job_writer;
 -- end stamp
-
 -- stamp: db/policies/index_durations.sql
 -- private.index_durations: complete_index writes it.
 
 revoke all on table private.index_durations from public, anon, authenticated, service_role;
 grant select, insert, delete on table private.index_durations to job_writer;
 -- end stamp
-
 -- stamp: db/policies/index_job_events.sql
 -- public.index_job_events: who sees the job sees its story; only job_writer appends to it.
 
@@ -2350,7 +2294,6 @@ revoke all on table public.index_job_events from public, anon, authenticated, se
 grant select on table public.index_job_events to authenticated, service_role;
 grant select, insert on table public.index_job_events to job_writer;
 -- end stamp
-
 -- stamp: db/policies/index_jobs.sql
 -- public.index_jobs: owners and members read; only the functions of job_writer write.
 --
@@ -2391,7 +2334,6 @@ revoke all on table public.index_jobs from public, anon, authenticated, service_
 grant select on table public.index_jobs to authenticated, service_role;
 grant select, insert, update, delete on table public.index_jobs to job_writer;
 -- end stamp
-
 -- stamp: db/policies/indexed_commits.sql
 -- public.indexed_commits: who sees the repository sees its commit; only functions write it.
 
@@ -2432,7 +2374,6 @@ revoke all on table public.indexed_commits from public, anon, authenticated, ser
 grant select on table public.indexed_commits to authenticated, job_worker;
 grant select, insert, update, delete on table public.indexed_commits to job_writer, service_role;
 -- end stamp
-
 -- stamp: db/policies/indexed_files.sql
 -- public.indexed_files: who sees the repository sees its files; only functions write them.
 
@@ -2474,7 +2415,6 @@ revoke all on sequence public.indexed_files_id_seq from public, anon, authentica
 grant select on table public.indexed_files to authenticated, job_worker;
 grant select, insert, delete on table public.indexed_files to job_writer, service_role;
 -- end stamp
-
 -- stamp: db/policies/job_totals.sql
 -- private.job_totals: purge_finished_jobs adds to it; the service reads.
 
@@ -2482,7 +2422,6 @@ revoke all on table private.job_totals from public, anon, authenticated, service
 grant select on table private.job_totals to service_role;
 grant select, insert, update on table private.job_totals to job_writer;
 -- end stamp
-
 -- stamp: db/policies/organization_members.sql
 -- public.organization_members: users see their own rows, so that no policy needs to read this
 -- table twice.
@@ -2516,7 +2455,6 @@ revoke all on table public.organization_members from public, anon, authenticated
 grant select on table public.organization_members to authenticated, job_writer;
 grant select, insert, update, delete on table public.organization_members to service_role;
 -- end stamp
-
 -- stamp: db/policies/organizations.sql
 -- public.organizations: members see theirs; the service manages them.
 
@@ -2545,14 +2483,12 @@ revoke all on table public.organizations from public, anon, authenticated, servi
 grant select on table public.organizations to authenticated;
 grant select, insert, update, delete on table public.organizations to service_role;
 -- end stamp
-
 -- stamp: db/policies/rate_limit_counters.sql
 -- private.rate_limit_counters: only the functions of job_gateway touch it.
 
 revoke all on table private.rate_limit_counters from public, anon, authenticated, service_role;
 grant select, insert, update on table private.rate_limit_counters to job_gateway;
 -- end stamp
-
 -- stamp: db/policies/repositories.sql
 -- public.repositories: owners and members see and add theirs; the service manages them.
 
@@ -2611,7 +2547,6 @@ grant insert (full_name, git_url, owner_user_id, organization_id)
 grant update (id) on table public.repositories to job_writer;
 grant select, insert, update, delete on table public.repositories to service_role;
 -- end stamp
-
 -- stamp: db/policies/skipped_files.sql
 -- public.skipped_files: who sees the repository sees them; only functions write them.
 
@@ -2645,7 +2580,6 @@ revoke all on sequence public.skipped_files_id_seq from public, anon, authentica
 grant select on table public.skipped_files to authenticated, job_worker, service_role;
 grant select, insert, delete on table public.skipped_files to job_writer;
 -- end stamp
-
 -- stamp: db/policies/symbols.sql
 -- public.symbols: who sees the repository sees its symbols; only functions write them.
 
@@ -2687,7 +2621,6 @@ revoke all on sequence public.symbols_id_seq from public, anon, authenticated, s
 grant select on table public.symbols to authenticated, job_worker;
 grant select, insert, delete on table public.symbols to job_writer, service_role;
 -- end stamp
-
 -- stamp: db/policies/tiers.sql
 -- private.tiers: the gateway reads; the service manages.
 
@@ -2695,7 +2628,6 @@ revoke all on table private.tiers from public, anon, authenticated, service_role
 grant select on table private.tiers to job_gateway;
 grant select, insert, update, delete on table private.tiers to service_role;
 -- end stamp
-
 -- stamp: db/functions/api_admin_get_job_status.sql
 -- api_admin_get_job_status(p_claims, p_job_id, p_reason) -> api_answer
 --
@@ -2745,7 +2677,6 @@ revoke all on function public.api_admin_get_job_status(jsonb, text, text)
 grant execute on function public.api_admin_get_job_status(jsonb, text, text)
   to job_http, service_role;
 -- end stamp
-
 -- stamp: db/functions/api_call_function.sql
 -- api_call_function(p_claims, p_function, p_arguments, p_read_only, p_query)
 --   -> table (body, row_count, total, is_void)
@@ -2891,7 +2822,6 @@ revoke all on function public.api_call_function(jsonb, text, text, boolean, json
   from public, anon, authenticated, service_role;
 grant execute on function public.api_call_function(jsonb, text, text, boolean, jsonb) to job_http;
 -- end stamp
-
 -- stamp: db/functions/api_cancel_index_job.sql
 -- api_cancel_index_job(p_api_key, p_claims, p_job_id) -> api_answer
 --
@@ -2952,7 +2882,6 @@ revoke all on function public.api_cancel_index_job(text, jsonb, text)
 grant execute on function public.api_cancel_index_job(text, jsonb, text)
   to job_http, service_role;
 -- end stamp
-
 -- stamp: db/functions/api_create_index_job.sql
 -- api_create_index_job(p_api_key, p_claims, p_repository, p_git_url, p_organization, p_ref,
 --   p_commit_sha, p_idempotency_key, p_tracking_percent) -> api_answer
@@ -3058,7 +2987,6 @@ grant execute on function
   public.api_create_index_job(text, jsonb, text, text, text, text, text, text, integer)
   to job_http, service_role;
 -- end stamp
-
 -- stamp: db/functions/api_get_job_history.sql
 -- api_get_job_history(p_api_key, p_claims, p_job_id) -> api_answer
 --
@@ -3120,7 +3048,6 @@ revoke all on function public.api_get_job_history(text, jsonb, text)
 grant execute on function public.api_get_job_history(text, jsonb, text)
   to job_http, service_role;
 -- end stamp
-
 -- stamp: db/functions/api_get_job_status.sql
 -- api_get_job_status(p_api_key, p_claims, p_job_id) -> api_answer
 --
@@ -3185,7 +3112,6 @@ revoke all on function public.api_get_job_status(text, jsonb, text)
 grant execute on function public.api_get_job_status(text, jsonb, text)
   to job_http, service_role;
 -- end stamp
-
 -- stamp: db/functions/api_list_index_jobs.sql
 -- api_list_index_jobs(p_api_key, p_claims, p_organization, p_repository, p_status, p_since,
 --   p_cursor, p_limit) -> api_answer
@@ -3289,7 +3215,6 @@ grant execute on function
   public.api_list_index_jobs(text, jsonb, text, text, text, timestamptz, text, integer)
   to job_http, service_role;
 -- end stamp
-
 -- stamp: db/functions/api_schema_version.sql
 -- api_schema_version() -> (version, serves, is_writable)
 --
@@ -3322,7 +3247,6 @@ revoke all on function public.api_schema_version()
   from public, anon, authenticated, service_role;
 grant execute on function public.api_schema_version() to job_http, service_role;
 -- end stamp
-
 -- stamp: db/functions/begin_index.sql
 -- begin_index(p_job_id, p_attempt, p_extractor)
 --   -> table (git_url, base_job_id, base_commit_sha, base_stats)
@@ -3379,7 +3303,6 @@ revoke all on function public.begin_index(uuid, integer, text)
   from public, anon, authenticated, service_role;
 grant execute on function public.begin_index(uuid, integer, text) to job_worker, service_role;
 -- end stamp
-
 -- stamp: db/functions/cancel_index_job.sql
 -- cancel_index_job(p_job_id) -> setof index_jobs
 --
@@ -3410,7 +3333,6 @@ revoke all on function public.cancel_index_job(uuid)
   from public, anon, authenticated, service_role;
 grant execute on function public.cancel_index_job(uuid) to authenticated;
 -- end stamp
-
 -- stamp: db/functions/claim_index_job.sql
 -- claim_index_job(p_worker_id, p_lease) -> setof index_jobs
 --
@@ -3489,7 +3411,6 @@ revoke all on function public.claim_index_job(text, interval)
   from public, anon, authenticated, service_role;
 grant execute on function public.claim_index_job(text, interval) to service_role;
 -- end stamp
-
 -- stamp: db/functions/complete_index.sql
 -- complete_index(p_job_id, p_attempt, p_worker_id, p_extractor, p_base_job_id, p_commit_sha,
 --   p_stats, p_phase, p_done, p_total) -> text
@@ -3617,7 +3538,6 @@ revoke all on function public.complete_index(
 grant execute on function public.complete_index(
   uuid, integer, text, text, uuid, text, jsonb, text, bigint, bigint) to job_worker, service_role;
 -- end stamp
-
 -- stamp: db/functions/create_api_key.sql
 -- create_api_key(p_name, p_expires_at) -> table (key_id, api_key, name, expires_at, created_at)
 --
@@ -3652,7 +3572,6 @@ revoke all on function public.create_api_key(text, timestamptz)
   from public, anon, authenticated, service_role;
 grant execute on function public.create_api_key(text, timestamptz) to authenticated;
 -- end stamp
-
 -- stamp: db/functions/create_index_job.sql
 -- create_index_job(p_repository_id, p_ref, p_commit_sha, p_idempotency_key) -> setof index_jobs
 --
@@ -3705,7 +3624,6 @@ revoke all on function public.create_index_job(uuid, text, text, text)
 grant execute on function public.create_index_job(uuid, text, text, text)
   to authenticated, service_role;
 -- end stamp
-
 -- stamp: db/functions/ensure_repository.sql
 -- ensure_repository(p_full_name, p_git_url, p_organization_id) -> setof repositories
 --
@@ -3791,7 +3709,6 @@ revoke all on function public.ensure_repository(text, text, uuid)
   from public, anon, authenticated, service_role;
 grant execute on function public.ensure_repository(text, text, uuid) to authenticated;
 -- end stamp
-
 -- stamp: db/functions/fail_job_attempt.sql
 -- fail_job_attempt(p_job_id, p_attempt, p_error, p_retryable) -> setof index_jobs
 --
@@ -3875,7 +3792,6 @@ revoke all on function public.fail_job_attempt(uuid, integer, text, boolean)
   from public, anon, authenticated, service_role;
 grant execute on function public.fail_job_attempt(uuid, integer, text, boolean) to service_role;
 -- end stamp
-
 -- stamp: db/functions/get_job_history.sql
 -- get_job_history(p_job_id) -> setof index_job_events
 --
@@ -3909,7 +3825,6 @@ revoke all on function public.get_job_history(uuid)
   from public, anon, authenticated, service_role;
 grant execute on function public.get_job_history(uuid) to authenticated, service_role;
 -- end stamp
-
 -- stamp: db/functions/get_job_status.sql
 -- get_job_status(p_job_id) -> setof index_jobs
 --
@@ -3940,7 +3855,6 @@ revoke all on function public.get_job_status(uuid)
   from public, anon, authenticated, service_role;
 grant execute on function public.get_job_status(uuid) to authenticated, service_role;
 -- end stamp
-
 -- stamp: db/functions/link_queue_job.sql
 -- link_queue_job(p_job_id, p_queue_job_id) -> setof index_jobs
 --
@@ -4006,7 +3920,6 @@ revoke all on function public.link_queue_job(uuid, uuid)
   from public, anon, authenticated, service_role;
 grant execute on function public.link_queue_job(uuid, uuid) to service_role;
 -- end stamp
-
 -- stamp: db/functions/list_api_keys.sql
 -- list_api_keys() -> table (key_id, name, enabled, created_at, expires_at, last_used_at)
 --
@@ -4037,7 +3950,6 @@ comment on function public.list_api_keys() is
 revoke all on function public.list_api_keys() from public, anon, authenticated, service_role;
 grant execute on function public.list_api_keys() to authenticated;
 -- end stamp
-
 -- stamp: db/functions/list_index_jobs.sql
 -- list_index_jobs(p_organization_id, p_repository_id, p_status, p_since, p_cursor, p_limit)
 --   -> setof index_jobs
@@ -4186,7 +4098,6 @@ revoke all on function public.list_index_jobs(uuid, uuid, text, timestamptz, tex
 grant execute on function public.list_index_jobs(uuid, uuid, text, timestamptz, text, integer)
   to authenticated, service_role;
 -- end stamp
-
 -- stamp: db/functions/purge_finished_jobs.sql
 -- purge_finished_jobs(p_older_than, p_limit) -> table (purged)
 --
@@ -4249,7 +4160,6 @@ revoke all on function public.purge_finished_jobs(interval, integer)
   from public, anon, authenticated, service_role;
 grant execute on function public.purge_finished_jobs(interval, integer) to service_role;
 -- end stamp
-
 -- stamp: db/functions/record_index_run.sql
 -- record_index_run(p_repository_id, p_status, p_stats, p_error, p_ref, p_commit_sha)
 --   -> setof index_jobs
@@ -4312,7 +4222,6 @@ revoke all on function public.record_index_run(uuid, text, jsonb, text, text, te
 grant execute on function public.record_index_run(uuid, text, jsonb, text, text, text)
   to service_role;
 -- end stamp
-
 -- stamp: db/functions/report_job_progress.sql
 -- report_job_progress(p_job_id, p_attempt, p_phase, p_done, p_total, p_lease)
 --   -> table (cancel_requested, lease_expires_at)
@@ -4405,7 +4314,6 @@ revoke all on function public.report_job_progress(uuid, integer, text, bigint, b
 grant execute on function public.report_job_progress(uuid, integer, text, bigint, bigint, interval)
   to service_role;
 -- end stamp
-
 -- stamp: db/functions/retry_or_fail_stuck_jobs.sql
 -- retry_or_fail_stuck_jobs(p_older_than, p_limit) -> table (retried, failed, cancelled)
 --
@@ -4477,7 +4385,6 @@ revoke all on function public.retry_or_fail_stuck_jobs(interval, integer)
   from public, anon, authenticated, service_role;
 grant execute on function public.retry_or_fail_stuck_jobs(interval, integer) to service_role;
 -- end stamp
-
 -- stamp: db/functions/revoke_api_key.sql
 -- revoke_api_key(p_key_id) -> table (key_id, name, enabled, created_at, expires_at, last_used_at)
 --
@@ -4510,7 +4417,6 @@ revoke all on function public.revoke_api_key(text)
   from public, anon, authenticated, service_role;
 grant execute on function public.revoke_api_key(text) to authenticated;
 -- end stamp
-
 -- stamp: db/functions/store_index_rows.sql
 -- store_index_rows(p_job_id, p_attempt) -> bigint
 --
@@ -4575,7 +4481,6 @@ revoke all on function public.store_index_rows(uuid, integer)
   from public, anon, authenticated, service_role;
 grant execute on function public.store_index_rows(uuid, integer) to job_worker, service_role;
 -- end stamp
-
 -- stamp: db/functions/update_job_status.sql
 -- update_job_status(p_job_id, p_status, p_metadata, p_attempt, p_worker_id) -> setof index_jobs
 --
@@ -4689,7 +4594,6 @@ revoke all on function public.update_job_status(uuid, text, jsonb, integer, text
 grant execute on function public.update_job_status(uuid, text, jsonb, integer, text)
   to service_role;
 -- end stamp
-
 revoke create on schema public, private from job_writer, job_gateway, job_tenant;
 revoke job_writer, job_gateway, job_tenant from current_user;
 -- end stamped part
@@ -4710,4 +4614,4 @@ end;
 $$;
 
 notify pgrst, 'reload schema';
-comment on schema private is 'schema version 20261128093002, text 158aabf257d5, serves 20261128093002';
+comment on schema private is 'schema version 20261128093002, text c326e6af9b08, serves 20261128093002';

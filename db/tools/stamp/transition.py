@@ -103,11 +103,12 @@ def _drop_policies(text: str) -> str:
     return "".join(f"drop policy if exists {n} on {t};\n" for n, t in policies_of(text))
 
 
-def transition(old: Mapping[str, str], new: Mapping[str, str]) -> str:
+def transition(old: Mapping[str, str], new: Mapping[str, str], *, back: bool = False) -> str:
     """The stamped part that turns the old state of the declared files into the new one.
 
     Empty when they are equal. A policy that names a function which must be dropped is dropped
-    before it and stamped again after it.
+    before it and stamped again after it. `back`: for a rollback, in which a file that goes needs
+    no marker, since nobody reads from it what is declared.
     """
     changed = {path for path in {*old, *new} if old.get(path) != new.get(path)}
     dropped = {
@@ -131,9 +132,10 @@ def transition(old: Mapping[str, str], new: Mapping[str, str]) -> str:
             before = _revoke_left_over(path, old[path], new[path])
         parts.append(f"{before}{STAMP}{path}\n{new[path]}{END_STAMP}\n")
     for path in sorted(changed - {*new}, key=rank, reverse=True):
-        parts.append(f"{STAMP_DELETED}{path}\n{_removal(path, old[path])}{END_STAMP}\n")
+        removal = _removal(path, old[path])
+        parts.append(removal if back else f"{STAMP_DELETED}{path}\n{removal}{END_STAMP}\n")
     parts.append(HANDBACK)
-    return "\n".join(parts)
+    return "".join(parts)
 
 
 def declared_sql(root: Path = ROOT) -> str:

@@ -68,7 +68,7 @@ def write(
     is_new = not unreleased(root)
     before = stamped_files(f.read_text() for f in migration_files(root))
     old = _stamped_before(migration_files(root), is_new=is_new)
-    forward_part, rollback_part = transition(old, files), transition(files, old)
+    forward_part, rollback_part = transition(old, files), transition(files, old, back=True)
     if is_new:
         if not forward_part and not empty:
             _copy(root)
