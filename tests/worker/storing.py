@@ -87,13 +87,14 @@ class Worker:
 
     def begin(self, job: Claim, extractor: str = "x") -> tuple[Any, ...]:
         """git_url, base_job_id, base_commit_sha, base_stats."""
-        return self.row(
-            "select b.* from public.begin_index("
-            "p_job_id => %s, p_attempt => %s, p_extractor => %s) as b",
-            job.id,
-            job.attempt,
-            extractor,
-        )
+        with self.connection.transaction():
+            return self.row(
+                "select b.* from public.begin_index("
+                "p_job_id => %s, p_attempt => %s, p_extractor => %s) as b",
+                job.id,
+                job.attempt,
+                extractor,
+            )
 
     def send(self, rows: Rows) -> None:
         """Copies rows into the staging tables."""

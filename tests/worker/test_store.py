@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from hashlib import sha256
@@ -364,3 +365,338 @@ def test_a_job_that_ended_otherwise_is_not_indexed(
             call(job)
         assert refusal(error) == ("PT409", "not_processing")
         worker.connection.rollback()
+
+
+def test_only_what_changed_is_written(sql: SQL, worker: Worker, repository: UUID) -> None:
+    stranger = a_repository(sql, "c/d")
+    worker.work(claimed(sql, worker, stranger), index("other.py"))
+    first = claimed(sql, worker, repository)
+    rows = replace(index("kept.py"), skipped=[("x", "binary")])
+    whole = replace(
+        rows,
+        files=[*rows.files, (2, "old.py", None, 5, "b", 0), (3, "hard.py", "Python", 7, "b", None)],
+        stats={"files_indexed": 3, "symbols_extracted": 2},
+    )
+    worker.work(first, whole)
+    ids = dict(sql.execute("select path, id from public.indexed_files").fetchall())
+    second = claimed(sql, worker, repository)
+    assert worker.begin(second) == ("/a/b", first.id, whole.commit, whole.stats)
+    change = replace(
+        index("hard.py", symbols=3, commit="d", files_indexed=2, symbols_extracted=5),
+        gone=[(ids["old.py"],), (ids["other.py"],)],
+        skipped=[("y", "binary")],
+    )
+    assert worker.work(second, change, base=first.id) == "stored"
+    found = sql.execute(
+        "select path, job_id, (select count(*) from public.symbols as s where s.file_id = f.id)"
+        " from public.indexed_files as f where f.repository_id = %s order by 1",
+        (repository,),
+    ).fetchall()
+    assert found == [("hard.py", second.id, 3), ("kept.py", first.id, 2)]
+    assert (
+        value(sql, "select id from public.indexed_files where path = 'kept.py'") == ids["kept.py"]
+    )
+    assert "other.py" in paths(sql)
+    assert sql.execute("select path, job_id from public.skipped_files").fetchall() == [
+        ("y", second.id)
+    ]
+
+
+def test_a_path_that_stays_is_not_sent_again(sql: SQL, worker: Worker, repository: UUID) -> None:
+    first = claimed(sql, worker, repository)
+    worker.work(first, index("a.py"))
+    second = claimed(sql, worker, repository)
+    before = everything(sql)
+    with pytest.raises(psycopg.Error) as error:
+        worker.work(second, index("a.py", commit="d"), base=first.id)
+    assert refusal(error) == ("PT409", "rows_missing")
+    assert everything(sql) == before
+
+
+def test_a_change_to_what_is_not_there_any_more_changes_nothing(
+    sql: SQL, worker: Worker, new_worker: NewWorker, repository: UUID
+) -> None:
+    first = claimed(sql, worker, repository)
+    worker.work(first, index("a.py"))
+    slow = claimed(sql, worker, repository)
+    change = index("c.py", commit="e", files_indexed=2, symbols_extracted=4)
+    fast = new_worker()
+    fast.work(claimed(sql, fast, repository), index("b.py", commit="d"))
+    before = everything(sql)
+    assert worker.work(slow, change, base=first.id) == "base_changed"
+    assert worker.work(slow, Rows(commit="c" * 40), base=first.id) == "base_changed"
+    assert (everything(sql), staged(sql)) == (before, 0)
+    assert worker.work(slow, index("c.py", commit="e")) == "stored"
+    assert paths(sql) == ["c.py"]
+
+
+def test_the_same_commit_is_completed_from_what_is_there(
+    sql: SQL, worker: Worker, repository: UUID
+) -> None:
+    first = claimed(sql, worker, repository)
+    rows = replace(index("a.py", files_skipped=1, files_unchanged=0), skipped=[("x", "binary")])
+    worker.work(first, rows)
+    stored = everything(sql)[: len(TABLES)]
+    same, raced = claimed(sql, worker, repository), claimed(sql, worker, repository)
+    assert worker.work(same, Rows(commit=rows.commit.upper()), base=first.id) == "reused"
+    assert worker.work(raced, rows) == "reused"  # it began when nothing was stored
+    assert everything(sql)[: len(TABLES)] == stored
+    stats = rows.stats | {"files_unchanged": 1, "reused": True, "reused_job_id": str(first.id)}
+    for job in (same, raced):
+        ended = sql.execute(
+            "select status::text, commit_sha, stats, progress from public.index_jobs where id = %s",
+            (job.id,),
+        ).fetchone()
+        progress = {"phase": "symbols", "done": 2, "total": 2}
+        assert ended == ("completed", rows.commit, stats, progress)
+        assert worker.work(job, Rows(commit=rows.commit), base=first.id) == "reused"
+    assert staged(sql) == 0
+
+
+def test_rows_of_another_extractor_or_changed_by_hand_are_no_base(
+    sql: SQL, worker: Worker, repository: UUID
+) -> None:
+    first = claimed(sql, worker, repository)
+    worker.work(first, index("a.py"))
+    job = claimed(sql, worker, repository)
+    assert worker.begin(job)[1] == first.id
+    assert worker.begin(job, "y") == ("/a/b", None, None, None)
+    assert worker.work(job, index("a.py"), extractor="y") == "stored"
+    again = claimed(sql, worker, repository)
+    assert worker.begin(again, "y")[1] == job.id
+    sql.execute("delete from public.indexed_files")
+    assert worker.begin(again, "y")[1] is None
+    assert worker.work(again, index("a.py"), extractor="y") == "stored"
+
+
+def test_rows_are_stored_as_they_come_and_seen_when_the_job_is_completed(
+    sql: SQL, worker: Worker, repository: UUID
+) -> None:
+    worker.work(claimed(sql, worker, repository), index("old.py"))
+    job = claimed(sql, worker, repository)
+    first, second = index("a.py"), index("b.py", symbols=3, number=2)
+    worker.send(replace(first, symbols=[], skipped=[("x", "binary")]))
+    assert worker.store(job) == 1
+    worker.send(replace(second, symbols=first.symbols))
+    assert worker.store(job) == 4
+    assert worker.store(job) == 4
+    worker.send(replace(second, files=[], skipped=[("y", "binary")]))
+    assert paths(sql) == ["old.py"]
+    total = replace(first, stats={"files_indexed": 2, "symbols_extracted": 5}, commit="d" * 40)
+    assert worker.complete(job, total) == "stored"
+    assert paths(sql) == ["old.py"]
+    worker.connection.commit()
+    assert paths(sql) == ["a.py", "b.py"]
+    assert value(sql, "select count(*) from public.symbols") == 5
+    assert value(sql, "select string_agg(path, '' order by id) from public.skipped_files") == "xy"
+    assert (worker.begin(claimed(sql, worker, repository))[1], staged(sql)) == (job.id, 0)
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_rows_that_were_stored_without_completing_the_job_are_refused_at_commit(
+    sql: SQL, worker: Worker, repository: UUID, is_first: bool
+) -> None:
+    if not is_first:
+        worker.work(claimed(sql, worker, repository), index("old.py", commit="d"))
+    job = claimed(sql, worker, repository)
+    before = everything(sql)
+    worker.send(index("a.py"))
+    worker.store(job)
+    with pytest.raises(psycopg.Error) as error:
+        worker.connection.commit()
+    assert refusal(error) == ("PT409", "index_not_completed")
+    worker.connection.rollback()
+    worker.send(index("a.py"))
+    worker.store(job)
+    assert worker.complete(job, index("a.py"), base=uuid4()) == "base_changed"
+    with pytest.raises(psycopg.Error) as error:
+        worker.connection.commit()
+    assert refusal(error) == ("PT409", "index_not_completed")
+    worker.connection.rollback()
+    assert (everything(sql), staged(sql)) == (before, 0)
+
+
+def test_two_jobs_of_one_repository_at_once_store_one_after_the_other(
+    sql: SQL, worker: Worker, new_worker: NewWorker, repository: UUID
+) -> None:
+    other = new_worker()
+    one, two = claimed(sql, worker, repository), claimed(sql, other, repository)
+    worker.send(index("one.py"))
+    worker.store(one)
+    with ThreadPoolExecutor(1) as pool:
+        later = pool.submit(other.work, two, index("two.py", commit="d"))
+        pid = other.connection.info.backend_pid
+        waits = "select wait_event_type = 'Lock' from pg_stat_activity where pid = %s"
+        until(lambda: value(sql, waits, pid))
+        assert worker.complete(one, index("one.py")) == "stored"
+        worker.connection.commit()
+        assert later.result() == "stored"
+    assert (paths(sql), value(sql, "select count(*) from public.symbols")) == (["two.py"], 2)
+    assert value(sql, "select job_id from public.indexed_commits") == two.id
+    completed = "select count(*) from public.index_jobs where status = 'completed'"
+    assert value(sql, completed) == 2
+
+
+def test_jobs_of_two_repositories_do_not_wait_for_each_other(
+    sql: SQL, worker: Worker, new_worker: NewWorker, repository: UUID
+) -> None:
+    other, second = new_worker(), a_repository(sql, "c/d")
+    job, beside = claimed(sql, worker, repository), claimed(sql, other, second)
+    worker.send(index("a.py"))
+    worker.store(job)
+    other.connection.execute("set lock_timeout = '1s'")
+    other.connection.commit()
+    assert other.work(beside, index("b.py")) == "stored"
+    assert worker.complete(job, index("a.py")) == "stored"
+    worker.connection.commit()
+    assert paths(sql) == ["a.py", "b.py"]
+
+
+def test_a_worker_that_falls_silent_with_the_repository_locked_is_ended_after_its_lease(
+    sql: SQL, worker: Worker, repository: UUID
+) -> None:
+    job = claimed(sql, worker, repository, lease="42 seconds")
+    worker.store(job)
+    settings = (
+        "idle_in_transaction_session_timeout",
+        "tcp_keepalives_idle",
+        "tcp_keepalives_interval",
+        "tcp_keepalives_count",
+    )
+    shown = [worker.row("select current_setting(%s)", name)[0] for name in settings]
+    assert shown == ["42s", "10", "5", "3"]
+    worker.connection.rollback()
+    assert worker.row("select current_setting(%s)", settings[0]) == ("0",)
+    worker.connection.rollback()
+    short = claimed(sql, worker, repository, lease="1 second")
+    worker.store(short)
+    pid = worker.connection.info.backend_pid
+    until(lambda: value(sql, "select count(*) from pg_stat_activity where pid = %s", pid) == 0)
+
+
+def test_what_is_stored_goes_with_its_repository(
+    sql: SQL, worker: Worker, repository: UUID
+) -> None:
+    other = a_repository(sql, "c/d")
+    for each in (repository, other):
+        rows = replace(index("a.py"), skipped=[("x", "binary")])
+        worker.work(claimed(sql, worker, each), rows)
+    sql.execute("delete from public.repositories where id = %s", (repository,))
+    for name in (*(f"public.{table}" for table in TABLES), "private.index_durations"):
+        left = sql.execute(f"select distinct repository_id from {name}".encode()).fetchall()
+        assert left == [(other,)], name
+
+
+def test_the_last_twenty_durations_of_a_repository_are_kept(
+    sql: SQL, worker: Worker, repository: UUID
+) -> None:
+    sql.execute("select tests.set_clock('2026-01-01 12:00:00+00')")
+    first = claimed(sql, worker, repository)
+    worker.hand_back(first)
+    sql.execute("select tests.advance_clock('1 hour')")
+    first = worker.claim()
+    sql.execute("select tests.advance_clock('7 seconds')")
+    worker.work(first, index("a.py"))
+    second = claimed(sql, worker, repository)
+    sql.execute("select tests.advance_clock('2 seconds')")
+    more = index("b.py", commit="d", files_indexed=2, symbols_extracted=4)
+    worker.work(second, more, base=first.id)
+    kept = "select commit_sha, bytes, bytes_unchanged, seconds from private.index_durations"
+    assert sql.execute(f"{kept} order by id").fetchall() == [
+        ("c" * 40, 10, 0, 7),
+        ("d" * 40, 20, 10, 2),
+    ]
+    for _ in range(19):
+        job = claimed(sql, worker, repository)
+        sql.execute("select tests.advance_clock('1 second')")
+        assert worker.work(job, Rows(commit="d" * 40)) == "reused"
+    found = sql.execute(f"{kept} order by id").fetchall()
+    assert found == [("d" * 40, 20, 10, 2), *[("d" * 40, 20, 20, 1)] * 19]
+
+
+@pytest.mark.parametrize("login", ["worker_url", "service_role_url"])
+@pytest.mark.parametrize("table", TABLES)
+def test_no_login_writes_an_index_but_by_the_functions(
+    sql: SQL, database: Database, worker: Worker, repository: UUID, table: str, login: str
+) -> None:
+    worker.work(claimed(sql, worker, repository), replace(index("a.py"), skipped=[("x", "y")]))
+    before = everything(sql)
+    with psycopg.connect(getattr(database, login), autocommit=True) as connection:
+        assert connection.execute(f"table public.{table}".encode()).fetchall() != []
+        for statement in (
+            f"insert into public.{table} default values",
+            f"update public.{table} set job_id = null"
+            if table != "symbols"
+            else "update public.symbols set name = 'x'",
+            f"delete from public.{table}",
+            f"truncate public.{table}",
+            f"copy public.{table} from stdin",
+        ):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                connection.execute(statement.encode())
+    assert everything(sql) == before
+
+
+@pytest.mark.parametrize("login", ["worker_url", "service_role_url"])
+@pytest.mark.parametrize("table", STAGING)
+def test_a_login_sends_rows_of_its_transaction_and_does_nothing_else_with_staging(
+    sql: SQL, database: Database, table: str, login: str
+) -> None:
+    with psycopg.connect(getattr(database, login), autocommit=True) as connection:
+        for statement in (
+            f"table private.{table}",
+            f"delete from private.{table}",
+            f"truncate private.{table}",
+            f"update private.{table} set transaction = '5'",
+            f"insert into private.{table} (transaction) values ('5')",
+            f"copy private.{table} (transaction) from stdin",
+            f"copy private.{table} to stdout",
+            f"analyze private.{table}",
+            f"alter table private.{table} alter column transaction set default '5'",
+            f"create trigger t after insert on private.{table}"
+            " execute function suppress_redundant_updates_trigger()",
+            f"create rule r as on insert to private.{table} do also select 1",
+        ):
+            if statement.startswith("analyze"):
+                connection.execute(statement.encode())  # a warning, and nothing done
+                query = "select last_analyze is null from pg_stat_user_tables where relname = %s"
+                assert value(sql, query, table)
+                continue
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                connection.execute(statement.encode())
+
+
+@pytest.mark.parametrize("login", ["worker_url", "service_role_url"])
+@pytest.mark.parametrize("kind", ["table", "view"])
+def test_a_temporary_object_named_as_a_staging_table_gains_nothing(
+    sql: SQL, database: Database, repository: UUID, kind: str, login: str
+) -> None:
+    with psycopg.connect(getattr(database, login)) as connection:
+        worker = Worker(connection)
+        job = claimed(sql, worker, repository)
+        before = everything(sql)
+        for name, columns in STAND_INS.items():
+            made = f"create temporary {kind} {name} as select {columns}"
+            connection.execute(made.encode())
+        connection.execute("create temporary table indexed_commits (repository_id uuid)")
+        connection.execute("create temporary table repositories as select 'x' as git_url")
+        connection.execute("set search_path = pg_temp, private, public")
+        assert worker.begin(job)[0] == "/a/b"
+        with pytest.raises(psycopg.Error) as error, connection.transaction():
+            worker.complete(job, index("a.py", symbols=1))
+        assert refusal(error) == ("PT409", "rows_missing")
+        assert worker.store(job) == 0
+        with pytest.raises(psycopg.Error) as error:
+            connection.commit()
+        assert refusal(error) == ("PT409", "index_not_completed")
+        assert everything(sql) == before
+
+
+STAND_INS = {
+    "incoming_files": "pg_current_xact_id() as transaction, 1 as file_no, 'a.py' as path,"
+    " 'Python' as language, 10::bigint as bytes, 'b' as blob_sha, 1 as symbol_count",
+    "incoming_symbols": "pg_current_xact_id() as transaction, 1 as file_no, 'f' as name,"
+    " 'function' as kind, 1 as start_line, 1 as end_line, null::text as parent",
+    "incoming_skipped": "pg_current_xact_id() as transaction, 'x' as path, 'y' as reason",
+    "gone_files": "pg_current_xact_id() as transaction, f.id from public.indexed_files as f",
+}
