@@ -2560,12 +2560,19 @@ create policy skipped_files_select_authenticated on public.skipped_files
 comment on policy skipped_files_select_authenticated on public.skipped_files is
   'A user sees the skipped files of the repositories that the user sees.';
 
-drop policy if exists skipped_files_select_workers on public.skipped_files;
-create policy skipped_files_select_workers on public.skipped_files
-  for select to job_worker, service_role
+drop policy if exists skipped_files_select_job_worker on public.skipped_files;
+create policy skipped_files_select_job_worker on public.skipped_files
+  for select to job_worker
   using (true);
-comment on policy skipped_files_select_workers on public.skipped_files is
-  'Workers and the service read every row.';
+comment on policy skipped_files_select_job_worker on public.skipped_files is
+  'Workers read every row.';
+
+drop policy if exists skipped_files_select_service_role on public.skipped_files;
+create policy skipped_files_select_service_role on public.skipped_files
+  for select to service_role
+  using (true);
+comment on policy skipped_files_select_service_role on public.skipped_files is
+  'The service reads every row.';
 
 drop policy if exists skipped_files_all_job_writer on public.skipped_files;
 create policy skipped_files_all_job_writer on public.skipped_files
@@ -4614,4 +4621,4 @@ end;
 $$;
 
 notify pgrst, 'reload schema';
-comment on schema private is 'schema version 20261128093002, text c326e6af9b08, serves 20261128093002';
+comment on schema private is 'schema version 20261128093002, text c032e096d06a, serves 20261128093002';

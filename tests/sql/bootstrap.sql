@@ -319,3 +319,29 @@ end;
 $$;
 comment on function tests.refusal(text) is
   'accepted, or SQLSTATE, detail and column of our own errors, SQLSTATE and constraint of others.';
+
+create function tests.send_file(p_file_no integer, p_path text, p_symbols integer default 1)
+returns void
+language sql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  insert into private.incoming_files (file_no, path, language, bytes, blob_sha, symbol_count)
+  values (p_file_no, p_path, 'Python', 10, repeat('b', 40), p_symbols);
+  insert into private.incoming_symbols (file_no, name, kind, start_line, end_line)
+  select p_file_no, 'f' || n, 'function', n, n from generate_series(1, p_symbols) as n;
+$$;
+comment on function tests.send_file(integer, text, integer) is
+  'Sends a Python file of 10 bytes and its symbols, as a worker does before complete_index.';
+
+create function tests.job_row(p_name text)
+returns public.index_jobs
+language sql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+  select j.* from public.index_jobs as j where j.id = tests.id(p_name);
+$$;
+comment on function tests.job_row(text) is 'The job of that name.';

@@ -1,0 +1,28 @@
+begin;
+select plan(6);
+
+select tests.arrange_cast();
+select tests.arrange_job('job', 'processing');
+select tests.arrange_job('pending');
+select is(
+  (private.lock_repository_of_job(tests.id('job'), 1)).status::text, 'processing',
+  'the job is returned as it is');
+select is(
+  current_setting('idle_in_transaction_session_timeout'), '1min',
+  'a worker without a lease may be silent for a minute');
+select is(
+  tests.refusal($$ select private.lock_repository_of_job(tests.id('job'), 2) $$),
+  'PT409 stale_attempt attempt', 'a worker that does not hold the attempt locks nothing');
+select is(
+  tests.refusal($$ select private.lock_repository_of_job(tests.id('pending'), null) $$),
+  'PT409 not_processing job_id', 'nor does one that has not claimed the job');
+select is(
+  tests.refusal($$ select private.lock_repository_of_job(gen_random_uuid(), 1) $$), 'PT404',
+  'an unknown job is not found, without a detail');
+select tests.act_as_worker();
+select is(
+  tests.refusal($$ select private.lock_repository_of_job(tests.id('job'), 1) $$), '42501',
+  'nobody locks a repository without storing');
+
+select * from finish();
+rollback;
