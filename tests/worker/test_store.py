@@ -615,7 +615,7 @@ def test_the_last_twenty_durations_of_a_repository_are_kept(
 
 
 @pytest.mark.parametrize("login", ["worker_url", "service_role_url"])
-@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.parametrize("table", ("skipped_files",))
 def test_no_login_writes_an_index_but_by_the_functions(
     sql: SQL, database: Database, worker: Worker, repository: UUID, table: str, login: str
 ) -> None:
