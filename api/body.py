@@ -13,6 +13,12 @@ from api.errors import Problem
 
 LIMIT: Final = 65_536
 """Bytes that a body may have."""
+MOST_VALUES: Final = 1_000
+"""Values in a body, about: commas and opening brackets, also those in its strings."""
+LONGEST_NUMBER: Final = 100
+"""Characters. To read a number takes a time that grows with their square."""
+
+_LONGEST_MEDIA_TYPE: Final = 255
 
 # What curl -d sends when it is not told otherwise; GitHub's API reads it as JSON too.
 _UNTYPED: Final = {"", "application/x-www-form-urlencoded"}
@@ -34,7 +40,10 @@ def _check_type(request: Request[Any]) -> None:
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in {"", "identity"}:
         raise _unsupported("The body is encoded.", "Send it without Content-Encoding.")
-    media, _, parameters = request.headers.get("content-type", "").lower().partition(";")
+    content_type = request.headers.get("content-type", "").lower()
+    if len(content_type) > _LONGEST_MEDIA_TYPE:
+        raise _unsupported("The Content-Type is too long.", "Send Content-Type: application/json.")
+    media, _, parameters = content_type.partition(";")
     media = media.strip()
     is_json = media == "application/json" or (
         media.startswith("application/") and media.endswith("+json")
@@ -73,13 +82,16 @@ async def read_bytes(request: Request[Any]) -> bytes:
 
 
 def parse_object(body: bytes) -> dict[str, Any]:
-    """RFC 8259 JSON, without what parsers disagree on. Raises Problem 400."""
+    """RFC 8259 JSON, without what parsers disagree on, of MOST_VALUES. Raises Problem 400."""
+    if body.count(b",") + body.count(b"[") + body.count(b"{") > MOST_VALUES:
+        raise _bad(f"The body has more than {MOST_VALUES:,} values.")
     try:
         value = json.loads(
             body.decode("utf-8"),
             object_pairs_hook=_unique,
             parse_constant=_refuse_constant,
             parse_float=_finite,
+            parse_int=_whole,
         )
         json.dumps(value, ensure_ascii=False).encode("utf-8")
     except UnicodeDecodeError as error:
@@ -116,7 +128,18 @@ def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
 
 
+def _whole(text: str) -> int:
+    _check_length(text)
+    return int(text)
+
+
+def _check_length(number: str) -> None:
+    if len(number) > LONGEST_NUMBER:
+        raise ValueError(f"a number has more than {LONGEST_NUMBER} characters")
+
+
 def _finite(text: str) -> float:
+    _check_length(text)
     number = float(text)
     if not math.isfinite(number):
         raise ValueError("a number is too large")

@@ -338,6 +338,8 @@ def _local_path(text: str, settings: ApiSettings) -> str:
     roots = settings.local_repository_roots
     if not roots:
         raise _bad_local_path("Local paths are not allowed here.")
+    if len(text) > _LONGEST_URL:
+        raise _bad_local_path("localPath is too long.")
     if "\0" in text or not Path(text).is_absolute():
         raise _bad_local_path("localPath must be an absolute path.")
     try:

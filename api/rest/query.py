@@ -35,6 +35,10 @@ _COLUMN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_$ -]*")
 _OPERATOR: Final = re.compile(r"(?:not\.)?(?P<name>[a-z]+)(?P<more>\([^)]*\))?\.")
 _QUOTED_OR_PLAIN: Final = re.compile(r'"((?:[^"\\]|\\.)*)"|([^,"()]*)')
 _NUMBER: Final = re.compile(r"-?[0-9]{1,18}")
+_MOST_VALUES: Final = 1_000
+"""Of one in.(…)."""
+_MOST_COLUMNS: Final = 100
+"""Of select, and of order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +137,10 @@ def _list(text: str, value: str, start: int) -> list[str]:
         quoted, plain = match.groups()
         items.append(plain if quoted is None else re.sub(r"\\(.)", r"\1", quoted))
         place = match.end()
-        if value[place:] == ")":
+        if len(items) > _MOST_VALUES:
+            detail = f"at most {_MOST_VALUES} values are served here"
+            raise _unreadable("filter", start + place, detail)
+        if value[place : place + 2] == ")":
             return items
         if value[place : place + 1] != ",":
             break
@@ -141,7 +148,13 @@ def _list(text: str, value: str, start: int) -> list[str]:
     raise _unreadable(f"filter ({text})", start + place, _unexpected(value[place:], '"," or ")"'))
 
 
+def _check_columns(what: str, text: str) -> None:
+    if text.count(",") >= _MOST_COLUMNS:
+        raise _unreadable(what, 1, f"at most {_MOST_COLUMNS} columns are served here")
+
+
 def _select(text: str) -> list[Column]:
+    _check_columns("select parameter", text)
     columns: list[Column] = []
     for item in text.split(","):
         alias, colon, name = item.strip().rpartition(":")
@@ -154,6 +167,7 @@ def _select(text: str) -> list[Column]:
 
 
 def _order(text: str) -> list[Order]:
+    _check_columns("order", text)
     orders: list[Order] = []
     for item in text.split(","):
         column, *words = item.strip().split(".")

@@ -48,6 +48,9 @@ _COUNT: Final = re.compile(r"count=(exact|planned|estimated)")
 # What a function may not say of its answer, or may not say in it.
 _FRAMING: Final = {"content-length", "transfer-encoding", "connection"}
 _HEADER: Final = re.compile(r"[A-Za-z0-9-]+: [\x20-\x7e]*")
+# Characters of names for which a similar function is looked for: the time grows with their square.
+_LONGEST_GUESS: Final = 256
+_MOST_OFFERS: Final = 20
 
 
 async def call_function(request: JobsRequest) -> Response:
@@ -112,6 +115,9 @@ async def call_function(request: JobsRequest) -> Response:
 
 async def _caller(request: JobsRequest) -> Caller:
     """Who calls. As at Supabase, a key that is no JWT is anon, and apikey alone is enough."""
+    for header in ("authorization", "apikey"):
+        if len(request.headers.getlist(header)) > 1:
+            raise RestError(400, "PGRST301", f"There are two {header} headers")
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     token = token.strip()
     if scheme.lower() != "bearer" or token.startswith("sb_"):
@@ -155,7 +161,7 @@ def _check_profile(request: Request[Any], header: str) -> str | None:
 def _media_type(request: Request[Any]) -> tuple[str, bool]:
     """The first acceptable one; whoever accepts nothing of ours is told what they asked for."""
     accept = request.headers.get("accept") or "*/*"
-    offers = [offer.replace(" ", "") for offer in accept.split(",")]
+    offers = [offer.replace(" ", "") for offer in accept.split(",", _MOST_OFFERS)][:_MOST_OFFERS]
     for offer in offers:
         for name in (offer, offer.partition(";q=")[0]):
             if name in _MEDIA_TYPES:
@@ -275,7 +281,9 @@ def _no_such_function(
     if is_post:
         searched += " or with a single unnamed json/jsonb parameter"
     meant = None
-    if name in known:
+    if len(name) + sum(map(len, arguments)) > _LONGEST_GUESS:
+        pass
+    elif name in known:
         similar = difflib.SequenceMatcher(None, " ".join(arguments), " ".join(known[name]))
         if similar.ratio() > 0.3:
             meant = f"public.{name}({', '.join(known[name])})"
