@@ -49,6 +49,9 @@ _LINGER_SECONDS: Final = 2.0
 _MAX_REFUSED: Final = 100
 _SECONDS_BETWEEN_WARNINGS: Final = 60.0
 
+# Of every answer: a browser takes it for what it says it is.
+_NO_SNIFFING: Final = (b"x-content-type-options", b"nosniff")
+
 _MALFORMED: Final = Problem(
     400, "INVALID_HTTP", "The request is not HTTP/1.1.", hint="Send it as RFC 9112 has it."
 )
@@ -287,6 +290,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if not self._is_sound():
             self._stop(_MALFORMED)
         super().on_headers_complete()  # raises for an address that is none
+        self.cycle.default_headers = [*self.cycle.default_headers, _NO_SNIFFING]
         self._has_head = True
         self._is_last = not self.cycle.keep_alive
         self._drop_deadline()
@@ -352,7 +356,7 @@ class BoundedProtocol(HttpToolsProtocol):
             head = [f"HTTP/1.1 {problem.status} {HTTPStatus(problem.status).phrase}".encode()]
             head += [b"%b: %b" % header for header in answer.raw_headers]
             head += [b"x-request-id: " + uuid4().hex.encode(), b"connection: close"]
-            head += [b"x-content-type-options: nosniff"]
+            head += [b"%b: %b" % _NO_SNIFFING]
             self.transport.write(b"\r\n".join([*head, b"", bytes(answer.body)]))
             # to close now, with bytes unread, would be a reset, which may overtake the answer
             self._linger = _LINGER_BYTES

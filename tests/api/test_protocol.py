@@ -82,6 +82,7 @@ def assert_refused(said: bytes, status: int, code: str) -> None:
     assert b"\r\ncontent-type: application/problem+json\r\n" in head + b"\r\n"
     assert b"\r\nconnection: close" in head
     assert b"\r\nx-request-id: " in head
+    assert b"\r\nx-content-type-options: nosniff" in head
     assert b'"code": "%b"' % code.encode() in body
     assert b"\r\ncontent-length: %d\r\n" % len(body) in head + b"\r\n"
 
@@ -239,6 +240,21 @@ def test_chunks_that_a_proxy_could_read_otherwise_are_400(api: Api, chunks: byte
     head = POST + f"Authorization: Bearer {alice.key}\r\n".encode()
     said = ask(api, head + b"Transfer-Encoding: chunked\r\n\r\n" + chunks)
     assert_refused(said, 400, "INVALID_HTTP")
+
+
+def test_every_answer_tells_browsers_not_to_guess_its_type(api: Api) -> None:
+    preflight = {"Origin": "https://x.example", "Access-Control-Request-Method": "POST"}
+    answers = [
+        api.client.get("/health"),
+        api.client.get("/jobs"),
+        api.client.get("/nowhere"),
+        api.client.post("/health"),
+        api.client.post("/rest/v1/rpc/nothing", json={}),
+        api.client.options("/index", headers=preflight),
+        api.client.get("/jobs/x", headers=api.tenant().headers),
+    ]
+    assert [answer.status_code for answer in answers] == [200, 401, 404, 405, 404, 200, 404]
+    assert {answer.headers.get("x-content-type-options") for answer in answers} == {"nosniff"}
 
 
 def test_an_absolute_target_is_read_by_its_path(api: Api) -> None:
