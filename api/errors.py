@@ -188,8 +188,7 @@ REST_JSON: Final = "application/json; charset=utf-8"
 def rest_status(sqlstate: str) -> int:
     """The HTTP status that PostgREST gives an error of that SQLSTATE."""
     if sqlstate.startswith("PT"):
-        number = sqlstate[2:]
-        return int(number) if number.isdecimal() and 200 <= int(number) <= 599 else 500
+        return int(sqlstate[2:]) if re.fullmatch("PT[2-5][0-9]{2}", sqlstate) else 500
     return REST_STATUS_BY_SQLSTATE.get(sqlstate) or REST_STATUS_BY_SQLSTATE.get(sqlstate[:2]) or 400
 
 

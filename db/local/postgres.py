@@ -327,7 +327,7 @@ def _is_server(pid: int, home: Path) -> bool:
 
 def _check_version(home: Path, binaries: Path, account: Account) -> None:
     said = account.run(binaries / "bin/postgres", "--version").stdout.strip()
-    version = re.search(r"\d+", said)
+    version = re.search(r"[0-9]+", said)
     if not version:
         raise PostgresError(f"{binaries / 'bin/postgres'} does not run here: {said}")
     if (major := (home / "PG_VERSION").read_text().strip()) != version[0]:

@@ -1054,7 +1054,8 @@ grant execute on function private.is_final(public.job_status)
 -- is_git_ref(p_ref) -> boolean
 --
 -- Whether git would take the text as the name of a branch, a tag or a commit. Follows the rules of
--- git check-ref-format(1), plus: no leading dash, at most 255 characters.
+-- git check-ref-format(1), plus: no leading dash, at most 255 characters, and nothing that makes a
+-- line read otherwise than it is (C1 controls, line separators, bidi controls).
 
 create or replace function private.is_git_ref(p_ref text)
 returns boolean
@@ -1065,6 +1066,7 @@ set search_path = pg_catalog, pg_temp
 as $$
   select length(p_ref) between 1 and 255
     and p_ref !~ '[[:cntrl:][:space:]~^:?*\[\\]'
+    and p_ref !~ '[\u0080-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]'
     and p_ref !~ '(\.\.|@\{|//)'
     and p_ref !~ '(^|/)[.]'
     and p_ref !~ '[.]lock(/|$)'
@@ -1493,7 +1495,8 @@ begin
     select 'infinity'::timestamptz, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid;
     return;
   end if;
-  if p_cursor ~ ('^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d([.]\d{1,6})?(Z|[+-]\d\d(:\d\d)?)'
+  if p_cursor ~ ('^[0-9]{4}(-[0-9]{2}){2}T[0-9]{2}(:[0-9]{2}){2}([.][0-9]{1,6})?'
+    '(Z|[+-][0-9]{2}(:[0-9]{2})?)'
     ',[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$')
   then
     begin
@@ -4621,4 +4624,4 @@ end;
 $$;
 
 notify pgrst, 'reload schema';
-comment on schema private is 'schema version 20261128093002, text c032e096d06a, serves 20261128093002';
+comment on schema private is 'schema version 20261128093002, text 1b48896b670e, serves 20261128093002';

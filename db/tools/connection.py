@@ -39,7 +39,7 @@ def parameters(url: str) -> dict[str, Any]:
         given = dict(conninfo_to_dict(url))
     except psycopg.ProgrammingError:
         given = {}
-    port = re.fullmatch(r"[\d,]*", str(given.get("port", "")))
+    port = re.fullmatch(r"[0-9,]*", str(given.get("port", "")))
     if not given or not port or url.partition("?")[0].count("@") > 1:
         raise ConnectError(
             "the database URL cannot be read: percent-encode special characters in user and "

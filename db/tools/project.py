@@ -141,7 +141,7 @@ def _body(text: bytes) -> bytes:
 
 def _number_after(folder: Path) -> datetime:
     """Now, or a second after the newest number there, as Supabase orders them: as text."""
-    found = (re.match(r"(\d+)_.*\.sql$", path.name) for path in folder.glob("*.sql"))
+    found = (re.match(r"([0-9]+)_.*\.sql$", path.name) for path in folder.glob("*.sql"))
     newest = max((match[1] for match in found if match), default="")
     now = datetime.now(UTC)
     if newest < f"{now:{STAMP}}":

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _COMMENT = re.compile(
-    r"schema version (?P<number>\d{14})"
-    r"(?:, text (?P<text>[0-9a-f]{12}), serves (?P<serves>\d{14}))?"
+    r"schema version (?P<number>[0-9]{14})"
+    r"(?:, text (?P<text>[0-9a-f]{12}), serves (?P<serves>[0-9]{14}))?"
 )
 _LINE = re.compile(r"comment on schema private is '([^']*)';\n\Z", re.M)
 

@@ -379,7 +379,7 @@ def test_a_path_without_a_repository_is_not_found(name: str, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    "ref", ["HEAD", "main", "feature/a", "v1.0", "refs/pull/1/head", "ä", "a@b"]
+    "ref", ["HEAD", "main", "feature/a", "v1.0", "refs/pull/1/head", "ä", "a@b", "中/\u0661"]
 )
 def test_names_of_branches_and_tags_are_taken(ref: str) -> None:
     source.check_ref(ref)
@@ -391,8 +391,17 @@ BAD_REFS = """
 """
 
 
+# New lines, line and paragraph separators, bidi controls.
+MISLEADING = "\x80\x85\x9f\u061c\u200e\u200f\u2028\u2029\u202a\u202e\u2066\u2069"
+
+
 @pytest.mark.parametrize(
-    "ref", ["", "a b", "a\n", "\0", "\x7f", "\ud800", "a" * 1025, *BAD_REFS.split()]
+    "ref",
+    ["", "a b", "a\n", "\0", "\x7f", "\ud800", "a" * 1025, *BAD_REFS.split()]
+    # new lines, line and paragraph separators, bidi controls
+    + [
+        f"a{sign}b" for sign in "\x80\x85\x9f\u061c\u200e\u200f\u2028\u2029\u202a\u202e\u2066\u2069"
+    ],
 )
 def test_what_cannot_be_a_ref_is_refused(ref: str) -> None:
     with pytest.raises(IndexingError) as refused:

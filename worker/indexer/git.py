@@ -72,7 +72,7 @@ _PROGRAMS = ("git", "git-remote-http", "git-remote-https", "git-upload-pack")
 _OLDEST_GIT = (2, 37)
 _HEAD = "refs/job/head"
 _COMMIT = re.compile(r"[0-9a-fA-F]{40}")
-_RECEIVING = re.compile(rb"Receiving objects: +\d+% \((\d+)/(\d+)\)")
+_RECEIVING = re.compile(rb"Receiving objects: +[0-9]+% \(([0-9]+)/([0-9]+)\)")
 _RECORD_BYTES = 1024 * 1024
 
 # What git says, and what it means for the owner of the job; the first that fits. Lines that
@@ -90,7 +90,7 @@ _FAILURES = (
         "The repository does not exist, or it is private.",
     ),
     (
-        r"returned error: 3\d\d|unable to update url base from redirection",
+        r"returned error: 3[0-9][0-9]|unable to update url base from redirection",
         "repository_moved",
         "The repository has moved to another address. Use the new one.",
     ),
@@ -106,7 +106,7 @@ _FAILURES = (
         "The repository uses a format that is not supported, such as SHA-256 object names.",
     ),
     (
-        r"returned error: (408|429|5\d\d)",
+        r"returned error: (408|429|5[0-9][0-9])",
         "host_unreachable",
         "The host of the repository is overloaded, or was asked too often. Try again later.",
     ),
@@ -117,7 +117,7 @@ _FAILURES = (
     ),
     (
         # of the host its address is known by now
-        r"could not resolve (host|proxy)|response (407|5\d\d)"
+        r"could not resolve (host|proxy)|response (407|5[0-9][0-9])"
         r"|failed to connect|couldn't connect|connection (refused|timed out|reset)"
         r"|operation (timed out|too slow)|ssl|tls|certificate"
         r"|early eof|hung up|unexpected disconnect|rpc failed",
@@ -268,7 +268,7 @@ class Repository:
                     raise exceeded("too_many_files", self._limits)
                 if kind == b"tree":
                     continue
-                size = int(rest[0]) if rest and rest[0].isdigit() else None
+                size = int(rest[0]) if rest and rest[0] != b"-" else None
                 yield Entry(mode, oid.decode(), size, path)
             if process.wait():
                 raise _broken(process)
@@ -343,7 +343,7 @@ class Repository:
 
     def _check_version(self) -> None:
         said = self._call("version").stdout.decode(errors="replace")
-        numbers = re.search(r"(\d+)\.(\d+)", said)
+        numbers = re.search(r"([0-9]+)\.([0-9]+)", said)
         if not numbers or (int(numbers[1]), int(numbers[2])) < _OLDEST_GIT:
             raise IndexingError("git_too_old", "The git of this server is older than version 2.37.")
 

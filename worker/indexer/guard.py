@@ -26,7 +26,7 @@ _OPEN_FILES = 512
 # Beside the processes that answer polls, the indexer gets what they leave.
 _NICENESS = 15
 _MOST_LIKELY_TO_BE_KILLED = "1000"
-_SHARE = re.compile(rb"^Pss_Anon: +(\d+) kB$", re.MULTILINE)
+_SHARE = re.compile(rb"^Pss_Anon: +([0-9]+) kB$", re.MULTILINE)
 
 
 def die_with_parent(parent_pid: int) -> None:

@@ -25,9 +25,11 @@ _NUMBER = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)")
 _PATH = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,;=:@%-]*)+")
 _URL_BYTES = 2048
 _REF_BYTES = 1024
-# The rules of git-check-ref-format, and no leading dash.
+# The rules of git-check-ref-format, no leading dash, and nothing that makes a line read otherwise
+# than it is: C1 controls, line separators, bidi controls.
 _BAD_REF = re.compile(
-    r"""^-|^@$|^[/.]|[/.]$|/\.|//|\.\.|@\{|\.lock(?:/|$)|[\x00-\x20\x7f~^:?*\[\\]""", re.ASCII
+    r"^-|^@$|^[/.]|[/.]$|/\.|//|\.\.|@\{|\.lock(?:/|$)|[\x00-\x20\x7f~^:?*\[\\]"
+    r"|[\u0080-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]"
 )
 
 _CONFIGS = ("config", "config.worktree")

@@ -1,7 +1,8 @@
 -- is_git_ref(p_ref) -> boolean
 --
 -- Whether git would take the text as the name of a branch, a tag or a commit. Follows the rules of
--- git check-ref-format(1), plus: no leading dash, at most 255 characters.
+-- git check-ref-format(1), plus: no leading dash, at most 255 characters, and nothing that makes a
+-- line read otherwise than it is (C1 controls, line separators, bidi controls).
 
 create or replace function private.is_git_ref(p_ref text)
 returns boolean
@@ -12,6 +13,7 @@ set search_path = pg_catalog, pg_temp
 as $$
   select length(p_ref) between 1 and 255
     and p_ref !~ '[[:cntrl:][:space:]~^:?*\[\\]'
+    and p_ref !~ '[\u0080-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]'
     and p_ref !~ '(\.\.|@\{|//)'
     and p_ref !~ '(^|/)[.]'
     and p_ref !~ '[.]lock(/|$)'

@@ -19,7 +19,8 @@ begin
     select 'infinity'::timestamptz, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid;
     return;
   end if;
-  if p_cursor ~ ('^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d([.]\d{1,6})?(Z|[+-]\d\d(:\d\d)?)'
+  if p_cursor ~ ('^[0-9]{4}(-[0-9]{2}){2}T[0-9]{2}(:[0-9]{2}){2}([.][0-9]{1,6})?'
+    '(Z|[+-][0-9]{2}(:[0-9]{2})?)'
     ',[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$')
   then
     begin

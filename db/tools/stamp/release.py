@@ -11,8 +11,8 @@ from db.tools.stamp.checks import check
 from db.tools.stamp.files import ROOT, StampError, freeze
 
 UNRELEASED = "## Unreleased\n"
-_NUMBER = re.compile(r"\d+\.\d+\.\d+")
-_RELEASED = re.compile(r"^## (\d+\.\d+\.\d+) - ", re.M)
+_NUMBER = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+")
+_RELEASED = re.compile(r"^## ([0-9]+\.[0-9]+\.[0-9]+) - ", re.M)
 _PROJECT_VERSION = re.compile(r'^version = "[^"]*"$', re.M)
 
 
