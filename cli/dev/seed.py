@@ -55,30 +55,21 @@ select from public.update_job_status(
   p_job_id => %s, p_status => %s, p_metadata => %s, p_attempt => %s, p_worker_id => 'seed')
 """
 
-_FILES: LiteralString = """
-insert into public.indexed_files (
-  repository_id, job_id, path, language, bytes, blob_sha, symbol_count)
-select j.repository_id, j.id, f.path, f.language, f.bytes, f.blob_sha, f.symbol_count
-from public.index_jobs as j
-cross join jsonb_to_recordset(%s) as f (
-  path text, language text, bytes bigint, blob_sha text, symbol_count integer)
-where j.id = %s
+_COPY_FILES: LiteralString = """
+copy private.incoming_files (file_no, path, language, bytes, blob_sha, symbol_count) from stdin
 """
 
-_SYMBOLS: LiteralString = """
-insert into public.symbols (repository_id, file_id, name, kind, start_line, end_line, parent)
-select f.repository_id, f.id, s.name, s.kind, s.start_line, s.end_line, s.parent
-from jsonb_to_recordset(%s) as s (
-  path text, name text, kind text, start_line integer, end_line integer, parent text)
-join public.indexed_files as f on f.path = s.path and f.job_id = %s
+_COPY_SYMBOLS: LiteralString = """
+copy private.incoming_symbols (file_no, name, kind, start_line, end_line, parent) from stdin
 """
 
-# No extractor is called so: the next job of the repository makes all of its rows anew.
-_COMMIT: LiteralString = """
-insert into public.indexed_commits (repository_id, job_id, commit_sha, extractor, stats)
-select j.repository_id, j.id, j.commit_sha, 'seed', j.stats
-from public.index_jobs as j
-where j.id = %s
+_COPY_SKIPPED: LiteralString = "copy private.incoming_skipped (path, reason) from stdin"
+
+# No extractor is called so: the next job of the repository makes all of its rows again.
+_COMPLETE: LiteralString = """
+select public.complete_index(
+  p_job_id => %s, p_attempt => 1, p_worker_id => null, p_extractor => 'seed',
+  p_commit_sha => %s, p_stats => %s)
 """
 
 _BACKDATE_JOB: LiteralString = """
@@ -93,6 +84,13 @@ update public.index_job_events as e
 set at = case e.event_no
   when 1 then %(created)s when 2 then %(started)s else %(ended)s end::timestamptz
 where e.job_id = %(job)s
+"""
+
+_BACKDATE_DURATION: LiteralString = """
+update private.index_durations as d
+set ended_at = %(ended)s, seconds = extract(epoch from %(ended)s::timestamptz - %(started)s)
+from public.index_jobs as j
+where j.id = %(job)s and j.status = 'completed' and d.repository_id = j.repository_id
 """
 
 _SOURCES = {"py": "Python", "ts": "TypeScript", "js": "JavaScript", "go": "Go"}
@@ -159,13 +157,19 @@ def _completed(connection: Connection, person: Person, repository: str, start: d
             return False
         with as_role(connection, "service_role"):
             connection.execute(_MOVE, (job, "processing", Jsonb({}), None))
-            connection.execute(_FILES, (Jsonb(files), job))
-            connection.execute(_SYMBOLS, (Jsonb(symbols), job))
-            done = {"stats": stats, "commit_sha": dice.randbytes(20).hex()}
-            connection.execute(_MOVE, (job, "completed", Jsonb(done), 1))
-            connection.execute(_COMMIT, (job,))
+            _copy(connection, _COPY_FILES, [tuple(file.values()) for file in files])
+            _copy(connection, _COPY_SYMBOLS, [tuple(symbol.values()) for symbol in symbols])
+            images = [(f"assets/image_{number}.png", "binary") for number in range(skipped)]
+            _copy(connection, _COPY_SKIPPED, images)
+            connection.execute(_COMPLETE, (job, dice.randbytes(20).hex(), Jsonb(stats)))
         _backdate(connection, job, start, start + timedelta(seconds=dice.randint(20, 150)))
     return True
+
+
+def _copy(connection: Connection, statement: LiteralString, rows: list[tuple[Any, ...]]) -> None:
+    with connection.cursor() as cursor, cursor.copy(statement) as copy:
+        for row in rows:
+            copy.write_row(row)
 
 
 def _failed(
@@ -239,6 +243,7 @@ def _backdate(connection: Connection, job: str, created: datetime, ended: dateti
         connection.execute(f"alter table public.{table} no force row level security")
     connection.execute(_BACKDATE_JOB, times)
     connection.execute(_BACKDATE_EVENTS, times)
+    connection.execute(_BACKDATE_DURATION, times)
     for table in tables:
         connection.execute(f"alter table public.{table} force row level security")
 
@@ -251,12 +256,13 @@ def _sees_all_rows(connection: Connection) -> bool:
 
 
 def _files(dice: random.Random) -> list[dict[str, Any]]:
-    """50 to 200 rows of indexed_files."""
+    """50 to 200 rows of incoming_files."""
     files: dict[str, dict[str, Any]] = {}
     for number in range(dice.randint(50, 200)):
         suffix = dice.choice([*_LANGUAGES])
         path = f"src/{dice.choice(_WORDS)}/{dice.choice(_WORDS)}_{number}.{suffix}"
         files[path] = {
+            "file_no": number,
             "path": path,
             "language": _LANGUAGES[suffix],
             "bytes": dice.randint(200, 20_000),
@@ -267,7 +273,7 @@ def _files(dice: random.Random) -> list[dict[str, Any]]:
 
 
 def _symbols(dice: random.Random, files: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """500 to 2000 rows of symbols, counted in the files that may have some."""
+    """500 to 2000 rows of incoming_symbols, counted in the files that may have some."""
     sources = [file for file in files if file["language"] in _SOURCES.values()]
     symbols = []
     for number in range(dice.randint(500, 2000)):
@@ -278,7 +284,7 @@ def _symbols(dice: random.Random, files: list[dict[str, Any]]) -> list[dict[str,
         file["symbol_count"] += 1
         symbols.append(
             {
-                "path": file["path"],
+                "file_no": file["file_no"],
                 "name": f"{word}_{number}",
                 "kind": kind,
                 "start_line": line,

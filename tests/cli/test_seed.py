@@ -18,7 +18,9 @@ TABLES = (
     "public.index_jobs",
     "public.index_job_events",
     "public.indexed_files",
+    "public.skipped_files",
     "public.symbols",
+    "private.index_durations",
 )
 
 
@@ -62,12 +64,16 @@ def test_the_figures_of_all_ten_completed_jobs_are_their_rows(
         " (select count(*) from public.indexed_files as f where f.job_id = j.id),"
         " (select count(*) from public.symbols as s join public.indexed_files as f"
         "   on f.id = s.file_id where f.job_id = j.id),"
-        " (select sum(f.bytes) from public.indexed_files as f where f.job_id = j.id)"
+        " (select sum(f.bytes) from public.indexed_files as f where f.job_id = j.id),"
+        " (j.stats ->> 'files_skipped')::int"
+        "   - (select count(*) from public.skipped_files as k where k.job_id = j.id),"
+        " (select d.seconds - extract(epoch from j.completed_at - j.started_at)"
+        "   from private.index_durations as d where d.repository_id = j.repository_id)"
         " from public.index_jobs as j where j.status = 'completed'"
     )
     assert len(jobs) == 10
     for files, symbols, size, *counted in jobs:
-        assert counted == [files, symbols, size]
+        assert counted == [files, symbols, size, 0, 0]
         assert 50 <= files <= 200
         assert 500 <= symbols <= 2000
 
