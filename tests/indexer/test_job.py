@@ -370,13 +370,15 @@ def test_source_that_is_not_utf8_gives_what_can_be_had(repository: Git, index: I
         {
             "latin.py": "# größe\ndef größe(): ...\ndef plain(): ...\n".encode("latin-1"),
             "late_nul.py": b"#" * 9000 + b"\ndef before(): ...\n\0\ndef after(): ...\n",
-            "utf16.py": "def a(): ...".encode("utf-16"),
+            "utf16.py": "def wide(): ...".encode("utf-16"),
+            "utf16.cs": "class Größe { }\r\n".encode("utf-16"),
+            "binary.py": b"\xff\xfe\0",
         }
     )
     outcome = index(repository.path)
     assert_stats_equal_rows(outcome)
-    assert {"plain", "before"} <= {row[1] for row in outcome.symbols}
-    assert outcome.stats["skipped"] == {"binary": 1}
+    assert {"plain", "before", "wide", "Größe"} <= {row[1] for row in outcome.symbols}
+    assert outcome.skipped == {"binary.py": "binary"}
 
 
 def test_source_that_crashes_or_stalls_a_parser_costs_only_its_own_symbols(
@@ -385,7 +387,7 @@ def test_source_that_crashes_or_stalls_a_parser_costs_only_its_own_symbols(
     repository.commit(
         {
             "a.py": "def first(): ...",
-            "crash.ts": b"a<b," * 250_000,
+            "crash.ts": b"a<b,\n" * 200_000,
             "stall.py": b"a=>" * 300_000,
             "z.py": "def last(): ...",
         }

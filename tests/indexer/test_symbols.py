@@ -47,6 +47,12 @@ def test_windows_line_ends_and_a_byte_order_mark_change_nothing(name: str) -> No
 
 
 @pytest.mark.parametrize("name", FILES)
+def test_lines_that_end_with_a_carriage_return_alone_count(name: str) -> None:
+    source = (CORPUS / name).read_bytes().replace(b"\n", b"\r")
+    assert found(str(language_of(name, source)), source) == expected(name)
+
+
+@pytest.mark.parametrize("name", FILES)
 def test_bytes_that_are_not_utf8_cost_no_symbol_around_them(name: str) -> None:
     source = (CORPUS / name).read_bytes()
     language = str(language_of(name, source))

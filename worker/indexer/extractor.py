@@ -10,8 +10,9 @@ from pathlib import Path
 from worker.indexer.languages import GRAMMARS
 
 _FOLDER = Path(__file__).parent
-# What decides, beside the queries, which files are indexed and what is found in them.
-_MODULES = ("job.py", "languages.py", "parsers.py", "symbols.py")
+# All modules but these decide which files are indexed and what is found in them.
+_OTHERS = {"__init__", "__main__", "address", "copy_text", "extractor", "git", "guard"}
+_OTHERS |= {"protocol", "server", "source"}
 
 
 @cache
@@ -23,6 +24,7 @@ def fingerprint(file_bytes: int) -> str:
     digest = hashlib.sha256(str(file_bytes).encode())
     for wheel in sorted({"tree_sitter"} | {module for module, _ in GRAMMARS.values()}):
         digest.update(f"{wheel} {version(wheel)}\n".encode())
-    for path in sorted([*(_FOLDER / name for name in _MODULES), *_FOLDER.glob("queries/*.scm")]):
+    modules = (path for path in _FOLDER.glob("*.py") if path.stem not in _OTHERS)
+    for path in sorted([*modules, *_FOLDER.glob("queries/*.scm")]):
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:16]

@@ -24,6 +24,9 @@ from worker.indexer.protocol import (
     Stats,
     Unchanged,
 )
+from worker.indexer.skipping import Reason, skip_by_content
+from worker.indexer.surroundings import Surroundings
+from worker.indexer.text import decoded_text
 
 # What a parser gets at once: enough to hide the way there and back, little enough to hold.
 _BATCH_FILES = 64
@@ -48,9 +51,11 @@ def run(request: Request, emit: Callable[[Progress], None]) -> Result | Unchange
         if request.known and request.known.commit_sha == found.commit:
             return {"event": "unchanged", "commit_sha": found.commit}
         commit = repository.fetch(found, request.commit_sha, phase.reached)
+    around = Surroundings()
     with _Phase("files", emit) as phase:
         for entry in repository.tree(commit, sizes=False):
             if _special(entry) is None:
+                around.add(_text(entry.path), entry.oid)
                 phase.reached(phase.done + 1)
         total = phase.total = phase.done
     with (
@@ -60,7 +65,8 @@ def run(request: Request, emit: Callable[[Progress], None]) -> Result | Unchange
         closing(repository.blobs()) as blobs,
     ):
         tree = repository.tree(commit, sizes=True)
-        rows = _Rows(request, tables, parsers)
+        around.read_attributes(blobs)
+        rows = _Rows(request, tables, parsers, around)
         for entry, content in _contents(rows, tree, blobs):
             rows.add(entry, content)
             phase.reached(rows.done)
@@ -148,12 +154,15 @@ class _Tables(NamedTuple):
 class _Rows:
     """Decides on each file and writes its rows."""
 
-    def __init__(self, request: Request, tables: _Tables, parsers: Parsers) -> None:
+    def __init__(
+        self, request: Request, tables: _Tables, parsers: Parsers, around: Surroundings
+    ) -> None:
         self._seen = 0
         self._limits = request.limits
         self._known = _known(request.known)
         self._tables = tables
         self._parsers = parsers
+        self._around = around
         self._skipped: Counter[str] = Counter()
         self._skipped_paths: set[int] = set()
         self._languages: Counter[str] = Counter()
@@ -181,9 +190,9 @@ class _Rows:
             self._seen += 1
         return wanted
 
-    def _decide(self, entry: Entry, special: languages.Reason | None) -> bool:
+    def _decide(self, entry: Entry, special: Reason | None) -> bool:
         path = _text(entry.path)
-        reason = special or languages.skip_by_path(path)
+        reason = special or self._around.skip_by_path(path)
         if reason is None and (entry.size is None or entry.size > self._limits.file_bytes):
             reason = "oversized"
         if reason is None and len(path.encode()) > _PATH_BYTES:
@@ -196,7 +205,7 @@ class _Rows:
         self._paths.add(hash(path))
         return not self._keep(path, entry.oid)
 
-    def _skip(self, path: str, reason: languages.Reason) -> None:
+    def _skip(self, path: str, reason: Reason) -> None:
         """Counts a file that is left out, and lists it unless its name stands there."""
         self._skipped[reason] += 1
         listed = path.encode()[:_PATH_BYTES].decode(errors="ignore")
@@ -218,13 +227,14 @@ class _Rows:
         """Has an entry that is wanted parsed, if it is in a language for that."""
         self._seen += 1
         path = _text(entry.path)
-        language = languages.language_of(path, content)
-        if reason := languages.skip_by_content(language, content):
+        size, content = len(content), decoded_text(content)
+        language = languages.language_of(path, content, self._around)
+        if reason := skip_by_content(language, content, self._around.said_of(path)):
             self._skip(path, reason)
             return
-        self._count(language, len(content))
+        self._count(language, size)
         self._numbered += 1
-        row = _Row(self._numbered, path, language, len(content), entry.oid)
+        row = _Row(self._numbered, path, language, size, entry.oid)
         if language not in languages.GRAMMARS:
             self._tables.files.write(*row, 0)
             return
@@ -308,7 +318,7 @@ def _contents(rows: _Rows, entries: Iterator[Entry], blobs: Blobs) -> Iterator[t
         yield from zip(chunk, blobs.read([entry.oid for entry in chunk]), strict=True)
 
 
-def _special(entry: Entry) -> languages.Reason | None:
+def _special(entry: Entry) -> Reason | None:
     """What an entry is, if it is no regular file."""
     if entry.mode == b"120000":
         return "symlink"

@@ -1,21 +1,9 @@
-"""What language a file is in, and which files are not worth indexing. Names are GitHub's."""
+"""What language a file is in. Names are GitHub's."""
 
 from __future__ import annotations
 
-import re
-from typing import Literal
-
-Reason = Literal[
-    "symlink",
-    "submodule",
-    "vendored",
-    "generated",
-    "minified",
-    "binary",
-    "oversized",
-    "duplicate_path",
-    "path_too_long",
-]
+from worker.indexer.heads import HEAD_BYTES, by_head, header_language, interpreter_language
+from worker.indexer.surroundings import NO_SURROUNDINGS, Surroundings
 
 # The languages whose symbols are extracted: the wheel that carries the grammar, its function there.
 GRAMMARS = {
@@ -40,8 +28,11 @@ _EXTENSIONS = {
     "Astro": "astro",
     "Batchfile": "bat cmd",
     "C": "c",
-    "C#": "cs csx",
-    "C++": "cc cpp cxx c++ hh hpp hxx h++ ipp tpp inl",
+    "C#": "cs csx cake",
+    "C++": """
+        cc cpp cxx c++ cp hh hpp hxx h++ ipp tpp tcc txx icc inl ino
+        cppm ixx ccm cxxm c++m mpp mxx
+    """,
     "CMake": "cmake",
     "CSS": "css",
     "CSV": "csv",
@@ -68,8 +59,8 @@ _EXTENSIONS = {
     "Haskell": "hs lhs",
     "INI": "ini cfg conf properties",
     "JSON": "json jsonc json5 jsonl geojson webmanifest",
-    "Java": "java",
-    "JavaScript": "js jsx mjs cjs es6",
+    "Java": "java jav jsh",
+    "JavaScript": "js jsx mjs cjs es es6 jsm njs ssjs xsjs",
     "Julia": "jl",
     "Jupyter Notebook": "ipynb",
     "Kotlin": "kt kts",
@@ -82,23 +73,23 @@ _EXTENSIONS = {
     "OCaml": "ml mli",
     "Objective-C": "m",
     "Objective-C++": "mm",
-    "PHP": "php phtml",
+    "PHP": "php php3 php4 php5 php7 php8 phps phpt phtml ctp",
     "Pascal": "pas dpr",
     "Perl": "pl pm t",
     "PowerShell": "ps1 psm1 psd1",
     "Protocol Buffer": "proto",
-    "Python": "py pyi pyw",
+    "Python": "py pyi pyw py3 wsgi gyp gypi smk tac",
     "QML": "qml",
     "R": "r rmd",
     "Racket": "rkt",
-    "Ruby": "rb rake gemspec ru",
+    "Ruby": "rb rake gemspec podspec ru rbi rbw jbuilder rabl thor arb",
     "Rust": "rs",
     "SCSS": "scss sass",
     "SQL": "sql",
     "SVG": "svg",
     "Scala": "scala sbt",
     "Scheme": "scm ss",
-    "Shell": "sh bash zsh ksh bats",
+    "Shell": "sh bash zsh ksh dash ash bats ebuild eclass zsh-theme command",
     "Solidity": "sol",
     "Starlark": "bzl star bazel",
     "Svelte": "svelte",
@@ -125,10 +116,17 @@ _NAMES = {
     "Dockerfile": "dockerfile containerfile",
     "Makefile": "makefile gnumakefile bsdmakefile",
     "CMake": "cmakelists.txt",
-    "Ruby": "rakefile gemfile podfile vagrantfile brewfile",
-    "Starlark": "build workspace",
+    "Ruby": """
+        rakefile gemfile podfile vagrantfile brewfile appraisals berksfile capfile dangerfile
+        fastfile guardfile puppetfile thorfile steepfile .irbrc .pryrc .simplecov
+    """,
+    "Python": "sconstruct sconscript wscript snakefile .pythonrc",
     "Groovy": "jenkinsfile",
-    "Shell": ".bashrc .bash_profile .profile .zshrc .zshenv",
+    "JavaScript": "jakefile",
+    "Shell": """
+        pkgbuild apkbuild .bashrc .bash_profile .bash_aliases .bash_logout .profile .zshrc .zshenv
+        .zprofile .zlogin .zlogout .kshrc .envrc
+    """,
     "Text": "license licence copying notice authors readme changelog",
     "Go Module": "go.mod",
     "JSON": ".babelrc .eslintrc .prettierrc",
@@ -136,22 +134,8 @@ _NAMES = {
     "Ignore List": ".gitignore .dockerignore .npmignore .eslintignore .prettierignore",
     "Git Attributes": ".gitattributes",
 }
-_INTERPRETERS = {
-    "Python": "python pypy",
-    "JavaScript": "node nodejs",
-    "TypeScript": "deno ts-node bun tsx",
-    "Shell": "sh bash dash zsh ksh ash bats",
-    "fish": "fish",
-    "Ruby": "ruby jruby",
-    "Perl": "perl",
-    "PHP": "php",
-    "Lua": "lua luajit",
-    "R": "rscript",
-    "Tcl": "tclsh wish expect",
-    "Awk": "awk gawk mawk",
-    "Makefile": "make",
-    "PowerShell": "pwsh",
-}
+# Words of every day, which are names of files in this spelling only.
+_EXACT_NAMES = {"Starlark": "BUILD WORKSPACE BUCK Tiltfile"}
 
 
 def _by_word(table: dict[str, str]) -> dict[str, str]:
@@ -160,89 +144,31 @@ def _by_word(table: dict[str, str]) -> dict[str, str]:
 
 _BY_EXTENSION = _by_word(_EXTENSIONS)
 _BY_NAME = _by_word(_NAMES)
-_BY_INTERPRETER = _by_word(_INTERPRETERS)
-_SHEBANG = re.compile(rb"#! *(?:\S*/)?(?:env +(?:-S +)?(?:\w+=\S* +)*)?(?:\S*/)?([a-zA-Z-]+)")
-
-_VENDORED = """
-    node_modules bower_components jspm_packages vendor vendors _vendor third_party third-party
-    thirdparty 3rdparty godeps pods carthage .yarn site-packages
-"""
-_GENERATED_FOLDERS = "dist .next .nuxt .svelte-kit __pycache__ .ipynb_checkpoints __snapshots__"
-_GENERATED_NAMES = """
-    package-lock.json npm-shrinkwrap.json yarn.lock pnpm-lock.yaml bun.lock composer.lock
-    cargo.lock poetry.lock pdm.lock uv.lock pipfile.lock gemfile.lock flake.lock go.sum mix.lock
-    podfile.lock
-"""
-_GENERATED_ENDINGS = """
-    .pb.go _pb2.py _pb2.pyi _pb2_grpc.py .pb.cc .pb.h .js.map .css.map .ts.map .mjs.map .cjs.map
-    .g.dart .freezed.dart .designer.cs .g.cs .snap
-"""
-_MINIFIED_ENDINGS = ".min.js .min.mjs .min.cjs .min.css -min.js .bundle.js"
-_SKIP_FOLDERS: dict[str, Reason] = {
-    **dict.fromkeys(_GENERATED_FOLDERS.split(), "generated"),
-    **dict.fromkeys(_VENDORED.split(), "vendored"),
-}
-_SKIP_NAMES = frozenset(_GENERATED_NAMES.split())
-_SKIP_ENDINGS: dict[Reason, tuple[str, ...]] = {
-    "generated": tuple(_GENERATED_ENDINGS.split()),
-    "minified": tuple(_MINIFIED_ENDINGS.split()),
-}
-_GENERATED_MARK = re.compile(
-    rb"^[^\S\n]*(?://|#|/?\*|--|;|<!--).*(?:@generated\b|\bcode generated\b.*\bdo not edit\b)",
-    re.IGNORECASE | re.MULTILINE,
-)
-_MINIFIABLE = frozenset({"JavaScript", "CSS"})
-# What a header of another language than C has, and C has not.
-_HEADERS = {
-    "Objective-C": re.compile(rb"^[ \t]*@(?:interface|protocol|class|import)\b", re.MULTILINE),
-    "C++": re.compile(
-        rb"^[ \t]*(?:class\s+\w+|namespace\b|template\s*<|using\s+\w+"
-        rb"|(?:public|protected|private)\s*:|#\s*include\s*<[a-z_]+>)",
-        re.MULTILINE,
-    ),
-}
-_HEAD_BYTES = 8000
+_BY_EXACT_NAME = _by_word(_EXACT_NAMES)
 
 
-def language_of(path: str, content: bytes) -> str | None:
-    """The language of a file by its name, else by the interpreter its first line names.
+def language_of(path: str, content: bytes, around: Surroundings = NO_SURROUNDINGS) -> str | None:
+    """The language of a file: by its name, by its first line, and by its head where two fit.
 
-    A header of C, C++ or Objective-C is told by its content.
+    A first line that names an interpreter goes before a bare name, and before an extension of
+    scripts; a header whose content does not tell is in the language of the files `around`.
     """
-    name = path.rpartition("/")[2].lower()
-    if language := _BY_NAME.get(name):
-        return language
-    if name.endswith(".h"):
-        return next((other for other, mark in _HEADERS.items() if mark.search(content)), "C")
-    if language := _BY_EXTENSION.get(name.rpartition(".")[2]) if "." in name else None:
-        return language
-    if name.startswith(("dockerfile.", "makefile.")):
-        return _BY_NAME[name.partition(".")[0]]
-    if content.startswith(b"#!") and (interpreter := _SHEBANG.match(content[:200])):
-        return _BY_INTERPRETER.get(interpreter[1].decode().lower())
-    return None
-
-
-def skip_by_path(path: str) -> Reason | None:
-    """Why the file at `path` is left out, as far as its path tells."""
-    *folders, name = path.lower().split("/")
-    for folder in folders:
-        if reason := _SKIP_FOLDERS.get(folder):
-            return reason
-    if name in _SKIP_NAMES:
-        return "generated"
-    return next((why for why, ends in _SKIP_ENDINGS.items() if name.endswith(ends)), None)
-
-
-def skip_by_content(language: str | None, content: bytes) -> Reason | None:
-    """Why a file is left out, as far as its content tells. UTF-16 counts as binary."""
-    head = content[:_HEAD_BYTES]
-    if b"\0" in head:
-        return "binary"
-    top = head[:1000]
-    if b"generated" in top.lower() and _GENERATED_MARK.search(top):
-        return "generated"
-    lines = content.count(b"\n") + 1
-    if language in _MINIFIABLE and len(content) > 4096 and len(content) / lines > 500:
-        return "minified"
-    return None
+    name = path.rpartition("/")[2]
+    head = content[:HEAD_BYTES].removeprefix(b"\xef\xbb\xbf")
+    stem, dot, extension = name.rpartition(".")
+    lower = extension.lower()
+    script = interpreter_language(head) if head.startswith(b"#!") else None
+    if by_name := _BY_EXACT_NAME.get(name) or _BY_NAME.get(name.lower()):
+        return script or by_name
+    if dot and lower == "h":
+        return header_language(path, content, around)
+    language = _BY_EXTENSION.get(lower) if dot else None
+    if extension == "C":
+        return "C++"
+    if language is None and lower in {"in", "tmpl"} and stem:
+        language = _BY_EXTENSION.get(stem.rpartition(".")[2].lower()) if "." in stem else None
+    if script and language in {None, "Shell", "Perl", "Tcl", "Awk", "Text"}:
+        return script
+    if language is None and name.lower().startswith(("dockerfile.", "makefile.")):
+        return _BY_NAME[name.lower().partition(".")[0]]
+    return by_head(lower, language, head)

@@ -17,6 +17,7 @@ from typing import NamedTuple
 from tree_sitter import Language, Node, Parser, Query, QueryCursor
 
 from worker.indexer.languages import GRAMMARS
+from worker.indexer.text import with_line_feeds
 
 _QUERIES = Path(__file__).with_name("queries")
 _NAME_CHARACTERS = 500
@@ -41,6 +42,7 @@ def extract(language: str, source: bytes) -> list[Symbol]:
     `language` is one of GRAMMARS. A function right inside a class is a method. Time and memory
     have no limit here: hostile source can take much of both.
     """
+    source = with_line_feeds(source)
     parser, query = grammar(language)
     definitions: dict[int, _Definition] = {}
     claimed: dict[int, int] = {}

@@ -1,0 +1,79 @@
+"""What the other files of a repository tell of one: its language, and whether to leave it out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+
+from worker.indexer.attributes import NAME, Attributes
+from worker.indexer.git import Blobs
+from worker.indexer.protocol import IndexingError
+from worker.indexer.skipping import MANIFESTS, Reason, skip_by_path
+
+_SOURCES = {
+    "C": "c",
+    "C++": "cc cpp cxx c++ hpp hh hxx C cppm ixx ino",
+    "Objective-C": "m",
+    "Objective-C++": "mm",
+}
+_BY_EXTENSION = {word: language for language, words in _SOURCES.items() for word in words.split()}
+# How many names of sources are kept, and how many files of attributes are read.
+_STEMS = 100_000
+_ATTRIBUTES = 1000
+
+
+class Surroundings:
+    """The files of one commit, as far as they tell of others."""
+
+    def __init__(self, paths: Iterable[str] = ()) -> None:
+        self._stems: dict[str, str] = {}
+        self._folders: dict[str, set[str]] = {}
+        self._manifests: set[str] = set()
+        self._attribute_files: list[tuple[str, str]] = []
+        self._attributes = Attributes()
+        for path in paths:
+            self.add(path, "")
+
+    def add(self, path: str, oid: str) -> None:
+        folder, _, name = path.rpartition("/")
+        lower = name.lower()
+        if lower in MANIFESTS:
+            self._manifests.add(path[: -len(name)] + lower)
+        if name == NAME and len(self._attribute_files) < _ATTRIBUTES:
+            self._attribute_files.append((path, oid))
+        stem, _, extension = name.rpartition(".")
+        language = _BY_EXTENSION.get(extension) or _BY_EXTENSION.get(extension.lower())
+        if language and stem:
+            for each in {"", folder}:
+                self._folders.setdefault(each, set()).add(language)
+            if len(self._stems) < _STEMS:
+                self._stems[path.rpartition(".")[0]] = language
+
+    def read_attributes(self, blobs: Blobs) -> None:
+        """Reads what the .gitattributes say. To be called once, after the last file."""
+        for path, oid in sorted(self._attribute_files, key=lambda file: file[0].count("/")):
+            with suppress(IndexingError):  # one over the limit of a file was not fetched
+                for content in blobs.read([oid]):
+                    self._attributes.add(path, content)
+
+    def said_of(self, path: str) -> Mapping[Reason, bool]:
+        """What the .gitattributes say of a file, for or against each reason to leave it out."""
+        return self._attributes.of(path)
+
+    def skip_by_path(self, path: str) -> Reason | None:
+        return skip_by_path(path, self._manifests, self.said_of(path))
+
+    def header_language(self, path: str) -> str | None:
+        """The language of the source of a header's name, of its folder, or of the repository.
+
+        None where there are none, or of several languages.
+        """
+        if language := self._stems.get(path.rpartition(".")[0]):
+            return language
+        for folder in (path.rpartition("/")[0], ""):
+            if found := self._folders.get(folder):
+                return next(iter(found)) if len(found) == 1 else None
+        return None
+
+
+NO_SURROUNDINGS = Surroundings()
