@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import subprocess
 import sys
@@ -15,7 +14,7 @@ import pytest
 
 from db.tools import migrate, stamp
 from db.tools.connection import ConnectError
-from tests.support.fetch import postgres_binaries
+from tests.support.dumps import dump
 from tests.support.waiting import PATIENCE, until
 
 ROOT = Path(__file__).parent.parent.parent
@@ -45,18 +44,6 @@ def query(url: str, text: str) -> Any:
 def run_sql(url: str, text: str) -> None:
     with psycopg.connect(url) as connection:
         connection.execute(text)
-
-
-def dump(database: Any) -> str:
-    """The schema by pg_dump, without yoyo's, without the dump's random key.
-
-    The grants of one object are sorted: a grant taken back and made again goes to their end.
-    """
-    command = [postgres_binaries(18) / "bin/pg_dump", "--schema-only", "-N", "yoyo", database.url]
-    text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    lines = [line for line in text.splitlines() if "restrict " not in line]
-    runs = itertools.groupby(lines, key=lambda line: line.startswith("GRANT "))
-    return "\n".join(itertools.chain(*(sorted(run) if grants else run for grants, run in runs)))
 
 
 def migrator(database: Any, folder: Path = migrate.MIGRATIONS, **streams: Any) -> Any:

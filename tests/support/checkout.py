@@ -1,0 +1,72 @@
+"""A copy of this project in a git repository of its own, which a test may release and change."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = ("api", "cli", "db", "supabase", "worker")
+FILES = ("CHANGELOG.md", "Makefile", "README.md", "pyproject.toml")
+
+# what another program made is up to date, and of check only the part that knows migrations is run
+_KEPT = [f"--old-file={name}" for name in (".venv/app", ".venv/test", "lint", "types", "imports")]
+
+
+@dataclass(frozen=True)
+class Checkout:
+    """The copy, with everything committed when it was made."""
+
+    root: Path
+
+    @property
+    def migrations(self) -> Path:
+        return self.root / "db/migrations"
+
+    def make(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Runs make there, by the Python of these tests."""
+        command = ["make", f"BIN={Path(sys.executable).parent}", *_KEPT, *arguments]
+        return subprocess.run(command, cwd=self.root, capture_output=True, text=True, check=False)
+
+    def edit(self, path: str, old: str, new: str) -> None:
+        text = (self.root / path).read_text()
+        assert old in text
+        (self.root / path).write_text(text.replace(old, new, 1))
+
+    def commit(self, title: str = "Change something") -> None:
+        for words in (("add", "--all"), ("commit", "--quiet", "--message", title)):
+            self.git(*words)
+
+    def git(self, *arguments: str) -> str:
+        command = ["git", "-c", "user.name=a", "-c", "user.email=a@example.org", *arguments]
+        done = subprocess.run(command, cwd=self.root, capture_output=True, text=True, check=True)
+        return done.stdout
+
+    def add_migration(self, name: str, ddl: str, undo: str) -> Path:
+        """A new migration with that DDL, and with what changed in the declared files."""
+        path = self._make_migration(f"name={name}", "EMPTY=1")
+        self.edit(path, "-- begin stamped part", f"{ddl}\n-- begin stamped part")
+        self.edit(path.replace(".sql", ".rollback.sql"), "notify pgrst", f"{undo}\nnotify pgrst")
+        return self.root / self._make_migration()
+
+    def _make_migration(self, *arguments: str) -> str:
+        done = self.make("migration", *arguments)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+
+def checkout(folder: Path) -> Checkout:
+    """Copies the working tree, as it is, to this folder."""
+    ignored = shutil.ignore_patterns("__pycache__", "*.egg-info", ".*")
+    for name in PACKAGES:
+        shutil.copytree(ROOT / name, folder / name, ignore=ignored)
+    for name in FILES:
+        shutil.copy(ROOT / name, folder / name)
+    (folder / ".gitignore").write_text("__pycache__\n.mypy_cache\n.ruff_cache\n")
+    copy = Checkout(folder)
+    copy.git("init", "--quiet")
+    copy.commit("Begin")
+    return copy
