@@ -156,9 +156,13 @@ class DatabaseRpc:
             raise _problem(error) from error
 
     async def _fetch(self, statement: bytes, arguments: Mapping[str, str | int | None]) -> TupleRow:
-        """Raises: TooManyRequests when others had all connections as long as a statement may take,
+        """A statement that waited while a migration changed its table's columns is sent again: it
+        failed and was rolled back, since its plan had the earlier columns.
+
+        Raises: TooManyRequests when others had all connections as long as a statement may take,
         PoolTimeout when there was none.
         """
+        sent_again = False
         async with timeout(self._deadline):
             while True:
                 began, busy = monotonic(), self._at_work > 0
@@ -171,6 +175,10 @@ class DatabaseRpc:
                             continue
                         self._patience = _POOL_TIMEOUT
                         return await self._execute(connection, statement, arguments)
+                except psycopg.errors.DatatypeMismatch:
+                    if sent_again:
+                        raise
+                    sent_again = True
                 except PoolTimeout as error:
                     if not self._at_work and self._alive_at < began:
                         self._patience = _POOL_TIMEOUT_IN_AN_OUTAGE

@@ -32,6 +32,8 @@ _CONNECTIONS: Final = 32
 _CONNECT_TIMEOUT: Final = 2.0
 _KEEP_ALIVE: Final = 20.0
 _TOO_MANY_CONNECTIONS: Final = "53300"
+# A migration changed the table's columns while the statement waited, which was rolled back.
+_COLUMNS_CHANGED: Final = "42804"
 _MEMBERS: Final = tuple(field.name for field in fields(Answer))
 
 
@@ -39,7 +41,7 @@ class SupabaseRpc:
     """The client, and the calls over it. An async context manager; opening it sends nothing.
 
     Raises: Problem 503 when Supabase cannot be reached, is too busy or refuses the key; 500 for
-    errors that are bugs. No call is sent twice: one that was given up may still be carried out.
+    errors that are bugs. No call is sent twice that may still be carried out, or was.
     """
 
     _client: AsyncClient
@@ -101,7 +103,7 @@ class SupabaseRpc:
     ) -> Any:
         try:
             async with timeout(self._deadline):
-                data: object = (await self._client.rpc(function, parameters).execute()).data
+                data: object = await self._send(function, parameters)
             if not expected(data):
                 raise APIError({"message": f"that is not the function's answer: {data!r:.200}"})
             return data
@@ -115,6 +117,15 @@ class SupabaseRpc:
             reason = error.message if isinstance(error, APIError) else error
             logger.warning("%d: %s: %s %s", problem.status, type(error).__name__, code, reason)
             raise problem from error
+
+    async def _send(self, function: str, parameters: dict[str, Any]) -> object:
+        call = self._client.rpc(function, parameters)
+        try:
+            return (await call.execute()).data
+        except APIError as error:
+            if error.code != _COLUMNS_CHANGED:
+                raise
+            return (await call.execute()).data
 
 
 def _is_one_row(data: object) -> bool:

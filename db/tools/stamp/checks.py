@@ -93,7 +93,7 @@ def _rollback_problems(forward: Path) -> Iterator[str]:
     if not rollback.exists():
         yield f"{where}: missing; write it, or a rollback forgets {forward.name} and undoes nothing"
         return
-    idle = re.compile(r"notify pgrst|comment on schema private", re.I)
+    idle = re.compile(r"notify pgrst|(comment|grant usage) on schema private", re.I)
     if not [s for s in _statements(rollback.read_text()) if not idle.match(s)]:
         yield f"{where}: undoes nothing; write what takes {forward.name} back"
 

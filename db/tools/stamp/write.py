@@ -36,6 +36,13 @@ ABOVE_ROLLBACK = (
 )
 BELOW_ROLLBACK = "-- By hand, below it: drops of what the migration made."
 
+# A session keeps the plans of what it has run, with the columns that a row had then. Any grant on a
+# schema, though it changes nothing, makes every session plan anew (the handover has one too).
+PLAN_ANEW = """\
+-- Open sessions plan their statements anew.
+grant usage on schema private to job_writer;
+"""
+
 VERSION_FILE = '''\
 """The schema version of this code. Written by make migration."""
 
@@ -135,10 +142,11 @@ def _add(root: Path, name: str) -> None:
     forward = root / "db/migrations" / f"{_next_number(earlier)}_{snake}.sql"
     depends = f"{DEPENDS} {earlier[-1].stem}\n" if earlier else ""
     part = f"{BEGIN_PART}\n{END_PART}\n"
+    end = f"{PLAN_ANEW}{RELOAD}" if earlier else RELOAD
     forward.parent.mkdir(parents=True, exist_ok=True)
-    forward.write_text(f"-- {snake}\n{depends}\n{ABOVE}\n\n{part}\n{BELOW}\n\n{RELOAD}\n")
+    forward.write_text(f"-- {snake}\n{depends}\n{ABOVE}\n\n{part}\n{BELOW}\n\n{end}\n")
     rollback_file(forward).write_text(
-        f"-- {snake}, undone\n\n{ABOVE_ROLLBACK}\n\n{part}\n{BELOW_ROLLBACK}\n\n{RELOAD}\n"
+        f"-- {snake}, undone\n\n{ABOVE_ROLLBACK}\n\n{part}\n{BELOW_ROLLBACK}\n\n{end}\n"
     )
 
 
