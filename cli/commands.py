@@ -18,7 +18,7 @@ from typer.main import get_group
 
 from cli.exits import API_CODES
 
-_PANELS = {
+PANELS = {
     "The API": {
         "index": "cli.jobs",
         "status": "cli.jobs",
@@ -46,7 +46,7 @@ class _LazyCommands(Mapping[str, Any]):
     """The commands by name; a module is imported when one of its commands is asked for."""
 
     def __getitem__(self, name: str) -> Any:
-        for panel, modules in _PANELS.items():
+        for panel, modules in PANELS.items():
             if name in modules:
                 command: Any = get_group(import_module(modules[name]).app).commands[name]
                 command.rich_help_panel = panel
@@ -54,10 +54,10 @@ class _LazyCommands(Mapping[str, Any]):
         raise KeyError(name)
 
     def __iter__(self) -> Iterator[str]:
-        return chain.from_iterable(_PANELS.values())
+        return chain.from_iterable(PANELS.values())
 
     def __len__(self) -> int:
-        return sum(map(len, _PANELS.values()))
+        return sum(map(len, PANELS.values()))
 
 
 class _LazyGroup(TyperGroup):
