@@ -103,16 +103,7 @@ def work(connection: psycopg.Connection[Any], job_id: uuid.UUID, attempt: int, r
             "select public.complete_index(p_job_id => %s, p_attempt => %s, p_worker_id => %s,"
             " p_extractor => %s, p_commit_sha => %s, p_stats => %s,"
             " p_phase => 'symbols', p_done => %s, p_total => %s)",
-            (
-                job_id,
-                attempt,
-                WORKER_ID,
-                EXTRACTOR,
-                commit,
-                Jsonb(stats),
-                len(entries),
-                len(entries),
-            ),
+            (job_id, attempt, WORKER_ID, EXTRACTOR, commit, Jsonb(stats), total, total),
         )
     return str(answer)
 
