@@ -6,13 +6,6 @@
 grant job_writer, job_gateway, job_tenant to current_user;
 grant create on schema public, private to job_writer, job_gateway, job_tenant;
 -- stamp: db/functions/private/answer.sql
--- answer(p_caller, p_requests) -> api_answer
---
--- The start of every answer: the state of the caller's quota after p_requests, and the refusal that
--- follows from it, if any (PT401 unknown caller, PT429 nothing left).
---
--- Callers: the api_* functions, as job_gateway.
-
 create or replace function private.answer(
   p_caller private.api_caller,
   p_requests integer
@@ -57,16 +50,6 @@ revoke all on function private.answer(private.api_caller, integer)
 grant execute on function private.answer(private.api_caller, integer) to job_gateway;
 -- end stamp
 -- stamp: db/functions/private/cancel_job.sql
--- cancel_job(p_job_id) -> setof index_jobs
---
--- Cancels a job in the name of the signed-in user: the owner, an owner or admin of the organization
--- that owns it, or the member of it who made the job.
---
--- Why definer: nobody but job_writer may update a job. Identity comes from the claims only.
--- Locks:   the index_jobs row, for no key update.
--- Raises:  PT404 when the job is missing or hidden; PT403 not_allowed; PT409 invalid_transition.
--- Callers: cancel_index_job.
-
 create or replace function private.cancel_job(p_job_id uuid)
 returns setof public.index_jobs
 language plpgsql
@@ -135,15 +118,6 @@ revoke all on function private.cancel_job(uuid)
 grant execute on function private.cancel_job(uuid) to authenticated;
 -- end stamp
 -- stamp: db/functions/private/check_attempt.sql
--- check_attempt(p_job, p_attempt) -> void
---
--- The fence: a worker that lost its job to another one names an old attempt and is refused,
--- whatever it wants; so is one whose attempt was ended. From the second attempt on every worker
--- must name its own.
---
--- Raises:  PT409 stale_attempt, attempt_required.
--- Callers: the definers owned by job_writer, with the row locked.
-
 create or replace function private.check_attempt(
   p_job public.index_jobs,
   p_attempt integer
@@ -181,12 +155,6 @@ revoke all on function private.check_attempt(public.index_jobs, integer)
 grant execute on function private.check_attempt(public.index_jobs, integer) to job_writer;
 -- end stamp
 -- stamp: db/functions/private/check_batch.sql
--- check_batch(p_older_than, p_limit) -> void
---
--- Raises:  PT422 invalid_older_than unless the age is 0 to 1000 years; invalid_limit unless it is 1
---          to 10000.
--- Callers: the definers owned by job_writer that handle many jobs.
-
 create or replace function private.check_batch(
   p_older_than interval,
   p_limit integer
@@ -219,15 +187,6 @@ revoke all on function private.check_batch(interval, integer)
 grant execute on function private.check_batch(interval, integer) to job_writer;
 -- end stamp
 -- stamp: db/functions/private/check_job_metadata.sql
--- check_job_metadata(p_status, p_metadata) -> void
---
--- What may come with a move: error (text, with failed and only there), stats (an object of at most
--- 16 kB, with a final status), commit_sha (a full commit id).
---
--- Raises:  PT422 invalid_metadata, unknown_metadata, error_required, error_not_allowed,
---          stats_not_allowed, invalid_stats, stats_too_large, invalid_commit_sha.
--- Callers: update_job_status.
-
 create or replace function private.check_job_metadata(
   p_status public.job_status,
   p_metadata jsonb
@@ -296,14 +255,6 @@ revoke all on function private.check_job_metadata(public.job_status, jsonb)
 grant execute on function private.check_job_metadata(public.job_status, jsonb) to job_writer;
 -- end stamp
 -- stamp: db/functions/private/check_lease.sql
--- check_lease(p_lease) -> void
---
--- Months and years are refused whatever else there is: Postgres compares them as 30 and 360 days,
--- but adds them as the calendar has them.
---
--- Raises:  PT422 invalid_lease when the lease is negative or longer than a day.
--- Callers: the definers owned by job_writer.
-
 create or replace function private.check_lease(p_lease interval)
 returns void
 language plpgsql
@@ -331,14 +282,6 @@ revoke all on function private.check_lease(interval)
 grant execute on function private.check_lease(interval) to job_writer;
 -- end stamp
 -- stamp: db/functions/private/clean_error.sql
--- clean_error(p_error) -> text
---
--- The error as it may be shown: user and password in URLs replaced by ***, and so are tokens and
--- the like in queries; control characters by U+FFFD (all but tab and line ends: no terminal shall
--- obey an error); cut at 2,000 characters (and saying so). A password may have slashes; what has a
--- colon somewhere before an @ counts as one. Only the first 8,000 characters are looked at, so that
--- the time stays short whatever was sent.
-
 create or replace function private.clean_error(p_error text)
 returns text
 language sql
@@ -374,11 +317,6 @@ revoke all on function private.clean_error(text)
 grant execute on function private.clean_error(text) to job_writer;
 -- end stamp
 -- stamp: db/functions/private/clock.sql
--- clock() -> timestamptz
---
--- The time that every rule about time reads, always after the row lock. It is the wall clock and
--- heeds no setting, so that nobody can shift it.
-
 create or replace function private.clock()
 returns timestamptz
 language sql
@@ -397,14 +335,6 @@ grant execute on function private.clock()
   to authenticated, service_role, job_writer, job_gateway;
 -- end stamp
 -- stamp: db/functions/private/count_request.sql
--- count_request(p_caller) -> integer
---
--- Counts one request of the caller and returns how many this hour has seen, or null when none was
--- left: then nothing is written. One row for each user, reset in place.
---
--- Locks:   the caller's row of rate_limit_counters, until the end of the transaction.
--- Callers: the api_* functions, as job_gateway.
-
 create or replace function private.count_request(p_caller private.api_caller)
 returns integer
 language plpgsql
@@ -434,12 +364,6 @@ revoke all on function private.count_request(private.api_caller)
 grant execute on function private.count_request(private.api_caller) to job_gateway;
 -- end stamp
 -- stamp: db/functions/private/current_user_id.sql
--- current_user_id() -> uuid
---
--- The signed-in user: the sub claim of request.jwt.claims, or null when the claims are absent, not
--- JSON, or have no UUID there. Never an error: bad claims see nothing instead of a failure. STABLE,
--- not immutable: a cached plan would answer with the last user.
-
 create or replace function private.current_user_id()
 returns uuid
 language plpgsql
@@ -469,12 +393,6 @@ grant execute on function private.current_user_id()
   to anon, authenticated, service_role, job_writer, job_gateway;
 -- end stamp
 -- stamp: db/functions/private/delete_files_of_other_jobs.sql
--- delete_files_of_other_jobs(p_job) -> void
---
--- Deletes the rows of a repository that its job has not stored itself, before it replaces them.
---
--- Callers: store_index_rows, private.store_index, as job_writer, with the repository locked.
-
 create or replace function private.delete_files_of_other_jobs(p_job public.index_jobs)
 returns void
 language sql
@@ -496,13 +414,6 @@ revoke all on function private.delete_files_of_other_jobs(public.index_jobs)
 grant execute on function private.delete_files_of_other_jobs(public.index_jobs) to job_writer;
 -- end stamp
 -- stamp: db/functions/private/delete_gone_files.sql
--- delete_gone_files(p_job) -> void
---
--- Deletes the files of a repository that this transaction named in private.gone_files, those whose
--- symbols could not be had, since each job sends them again, and all skipped files.
---
--- Callers: private.store_index, as job_writer, with the repository locked.
-
 create or replace function private.delete_gone_files(p_job public.index_jobs)
 returns void
 language plpgsql
@@ -531,12 +442,6 @@ revoke all on function private.delete_gone_files(public.index_jobs)
 grant execute on function private.delete_gone_files(public.index_jobs) to job_writer;
 -- end stamp
 -- stamp: db/functions/private/delete_incoming_rows.sql
--- delete_incoming_rows() -> void
---
--- Deletes what this transaction has copied into the staging tables.
---
--- Callers: store_index_rows, complete_index, as job_writer.
-
 create or replace function private.delete_incoming_rows()
 returns void
 language sql
@@ -558,13 +463,6 @@ revoke all on function private.delete_incoming_rows()
 grant execute on function private.delete_incoming_rows() to job_writer;
 -- end stamp
 -- stamp: db/functions/private/delete_orphaned_rows.sql
--- delete_orphaned_rows() -> void
---
--- Deletes what was copied into the staging tables and committed without complete_index. Rows of
--- other transactions can be seen here only once those have ended, and nobody reads them then.
---
--- Callers: retry_or_fail_stuck_jobs, as job_writer.
-
 create or replace function private.delete_orphaned_rows()
 returns void
 language sql
@@ -590,14 +488,6 @@ revoke all on function private.delete_orphaned_rows()
 grant execute on function private.delete_orphaned_rows() to job_writer;
 -- end stamp
 -- stamp: db/functions/private/delete_symbols_of_files.sql
--- delete_symbols_of_files() -> trigger
---
--- Deletes the symbols of the files that a statement has deleted. symbols has no foreign key for
--- that: checking it takes half of the time of storing, and only functions write both tables.
---
--- Why definer: files are deleted with their repository by those who may delete no symbol.
--- Callers: the trigger of indexed_files.
-
 create or replace function private.delete_symbols_of_files()
 returns trigger
 language plpgsql
@@ -632,14 +522,6 @@ create or replace trigger indexed_files_delete_symbols
   for each statement execute function private.delete_symbols_of_files();
 -- end stamp
 -- stamp: db/functions/private/disable_api_key.sql
--- disable_api_key(p_key_id) -> table (key_id, name, enabled, created_at, expires_at, last_used_at)
---
--- Disables one key of the signed-in user for good; again is no error.
---
--- Why definer: the table of keys is closed to users. Identity comes from the claims only.
--- Raises:  PT404 when the user has no such key.
--- Callers: revoke_api_key.
-
 create or replace function private.disable_api_key(p_key_id text)
 returns table (
   key_id text, name text, enabled boolean, created_at timestamptz, expires_at timestamptz,
@@ -671,14 +553,6 @@ revoke all on function private.disable_api_key(text)
 grant execute on function private.disable_api_key(text) to authenticated;
 -- end stamp
 -- stamp: db/functions/private/end_attempt.sql
--- end_attempt(p_job, p_now, p_error, p_retryable) -> setof index_jobs
---
--- Ends the current attempt without a result: the job waits for the next one if it may have one
--- (retry_at is set, the lease is released), is cancelled if a user asked for that meanwhile, and
--- failed otherwise. p_error is why, null when the worker was lost without a word.
---
--- Callers: the definers owned by job_writer, with the row locked.
-
 create or replace function private.end_attempt(
   p_job public.index_jobs,
   p_now timestamptz,
@@ -731,16 +605,6 @@ grant execute on function private.end_attempt(public.index_jobs, timestamptz, te
   to job_writer;
 -- end stamp
 -- stamp: db/functions/private/exposed_functions.sql
--- exposed_functions(p_name) -> table (name, is_volatile, returns_set, returns_void, row_name,
---   argument_names, argument_types, required_arguments, is_granted)
---
--- What the catalogue says of the functions in public, or of those of that name. row_name is the
--- type of a row, record for a row without a type, null for a scalar; is_granted says whether a
--- signed-in user may execute it. Left out are those that cannot be called by named arguments:
--- triggers, variadic functions and those with an argument without a name.
---
--- Callers: api_call_function, as job_tenant.
-
 create or replace function private.exposed_functions(p_name text default null)
 returns table (
   name text, is_volatile boolean, returns_set boolean, returns_void boolean, row_name text,
@@ -789,13 +653,6 @@ revoke all on function private.exposed_functions(text)
 grant execute on function private.exposed_functions(text) to job_tenant;
 -- end stamp
 -- stamp: db/functions/private/find_organization.sql
--- find_organization(p_organization) -> uuid
---
--- The id of the organization that a slug or an id names, if the caller may see it.
---
--- Raises:  PT422 unknown_organization.
--- Callers: the api_* functions, as job_gateway.
-
 create or replace function private.find_organization(p_organization text)
 returns uuid
 language plpgsql
@@ -826,13 +683,6 @@ revoke all on function private.find_organization(text)
 grant execute on function private.find_organization(text) to job_gateway;
 -- end stamp
 -- stamp: db/functions/private/forget_idempotency_key.sql
--- forget_idempotency_key() -> trigger
---
--- Takes the idempotency key from a job whose user is deleted: without a user the key would be the
--- service's, who may use the same one, and so may another user who is deleted.
---
--- Callers: the trigger on index_jobs.
-
 create or replace function private.forget_idempotency_key()
 returns trigger
 language plpgsql
@@ -860,14 +710,6 @@ create or replace trigger index_jobs_forget_idempotency_key
   execute function private.forget_idempotency_key();
 -- end stamp
 -- stamp: db/functions/private/identify_caller.sql
--- identify_caller(p_api_key, p_claims) -> api_caller
---
--- Who calls, by an API key or by claims that the HTTP layer has verified, and what is left of the
--- quota; user_id is null when the key is unknown, wrong, revoked or expired. Notes once an hour
--- that a key is in use. From here on the transaction runs under the caller's claims.
---
--- Callers: the api_* functions, as job_gateway.
-
 create or replace function private.identify_caller(
   p_api_key text,
   p_claims jsonb
@@ -931,17 +773,6 @@ revoke all on function private.identify_caller(text, jsonb)
 grant execute on function private.identify_caller(text, jsonb) to job_gateway;
 -- end stamp
 -- stamp: db/functions/private/insert_index_job.sql
--- insert_index_job(p_repository_id, p_ref, p_commit_sha, p_idempotency_key, p_created_by)
---   -> setof index_jobs
---
--- Makes a pending job for the repository, or returns the one that the same caller made before with
--- the same idempotency key and the same request.
---
--- Why definer: nobody but job_writer may insert a job.
--- Raises:  PT404 when there is no such repository; PT422 invalid_ref, invalid_commit_sha,
---          invalid_idempotency_key, idempotency_key_reused.
--- Callers: create_index_job for the service, private.request_index_job for users.
-
 create or replace function private.insert_index_job(
   p_repository_id uuid,
   p_ref text,
@@ -1028,10 +859,6 @@ grant execute on function private.insert_index_job(uuid, text, text, text, uuid)
   to service_role, job_writer;
 -- end stamp
 -- stamp: db/functions/private/is_final.sql
--- is_final(p_status) -> boolean
---
--- Whether no move leads out of the status.
-
 create or replace function private.is_final(p_status public.job_status)
 returns boolean
 language sql
@@ -1051,12 +878,6 @@ grant execute on function private.is_final(public.job_status)
   to authenticated, service_role, job_writer, job_gateway;
 -- end stamp
 -- stamp: db/functions/private/is_git_ref.sql
--- is_git_ref(p_ref) -> boolean
---
--- Whether git would take the text as the name of a branch, a tag or a commit. Follows the rules of
--- git check-ref-format(1), plus: no leading dash, at most 255 characters, and nothing that makes a
--- line read otherwise than it is (C1 controls, line separators, bidi controls).
-
 create or replace function private.is_git_ref(p_ref text)
 returns boolean
 language sql
@@ -1083,17 +904,6 @@ revoke all on function private.is_git_ref(text)
 grant execute on function private.is_git_ref(text) to job_writer;
 -- end stamp
 -- stamp: db/functions/private/is_git_url.sql
--- is_git_url(p_git_url) -> boolean
---
--- Whether a repository may be at that address: an http or https URL, a file URL or an absolute path
--- of at most 2,048 characters, none of them a control character.
---
--- A URL that goes over the net holds no credentials: nothing before an @ in the place of the host,
--- which no third slash precedes, nor with a colon anywhere before an @ (a password may have
--- slashes); no query and no fragment. An @ further on, as in /a@b.git, is a name.
---
--- Callers: a constraint of repositories; ensure_repository.
-
 create or replace function private.is_git_url(p_git_url text)
 returns boolean
 language sql
@@ -1118,14 +928,6 @@ revoke all on function private.is_git_url(text)
 grant execute on function private.is_git_url(text) to authenticated, service_role;
 -- end stamp
 -- stamp: db/functions/private/issue_api_key.sql
--- issue_api_key(p_name, p_expires_at) -> table (key_id, api_key, name, expires_at, created_at)
---
--- Makes a key for the signed-in user: 244 random bits, of which only the SHA-256 is kept.
---
--- Why definer: the table of keys is closed to users. Identity comes from the claims only.
--- Raises:  42501 without a signed-in user; PT422 invalid_name, invalid_expires_at.
--- Callers: create_api_key.
-
 create or replace function private.issue_api_key(
   p_name text,
   p_expires_at timestamptz
@@ -1176,14 +978,6 @@ revoke all on function private.issue_api_key(text, timestamptz)
 grant execute on function private.issue_api_key(text, timestamptz) to authenticated;
 -- end stamp
 -- stamp: db/functions/private/job_attempts.sql
--- job_attempts(p_job_id) -> table (attempt, worker_id, started_at, ended_at, outcome, error)
---
--- The attempts of one job, made from its events. outcome is completed, failed, cancelled, retry (it
--- ended, and another one may follow), or lost (the next attempt began without a word of this one);
--- null while the attempt runs.
---
--- Callers: api_get_job_history, as job_gateway.
-
 create or replace function private.job_attempts(p_job_id uuid)
 returns table (
   attempt integer, worker_id text, started_at timestamptz, ended_at timestamptz, outcome text,
@@ -1231,11 +1025,6 @@ revoke all on function private.job_attempts(uuid)
 grant execute on function private.job_attempts(uuid) to job_gateway;
 -- end stamp
 -- stamp: db/functions/private/job_transitions.sql
--- job_transitions() -> table (from_status, to_status)
---
--- The transition rule, in this one place: every move that a job may make. Whatever is not listed is
--- refused; no move leads backward, and nothing leaves a final status.
-
 create or replace function private.job_transitions()
 returns table (from_status public.job_status, to_status public.job_status)
 language sql
@@ -1260,18 +1049,6 @@ revoke all on function private.job_transitions()
 grant execute on function private.job_transitions() to job_writer;
 -- end stamp
 -- stamp: db/functions/private/lock_free_job.sql
--- lock_free_job() -> setof index_jobs
---
--- Locks and returns the job that is next in turn, or no row: of the tenants with a free job, the
--- one with the fewest jobs under a lease, then with the oldest free job; of that one, the oldest.
---
--- The tenants with pending jobs are found by skipping from one to the next in the index, so that
--- what a claim costs grows with the number of waiting tenants and not with that of their jobs. The
--- tenant is spelled by a case, which row-level security lets an index compare, unlike coalesce.
---
--- Locks:   one index_jobs row, for no key update; rows locked by others are passed over.
--- Callers: claim_index_job.
-
 create or replace function private.lock_free_job()
 returns setof public.index_jobs
 language plpgsql
@@ -1378,15 +1155,6 @@ revoke all on function private.lock_free_job()
 grant execute on function private.lock_free_job() to job_writer;
 -- end stamp
 -- stamp: db/functions/private/lock_index_job.sql
--- lock_index_job(p_job_id) -> index_jobs
---
--- Locks one job until the end of the transaction and returns it as it is then. Callers read the
--- clock only after it, so that no time is older than the row it goes into.
---
--- Locks:   the index_jobs row, for no key update.
--- Raises:  PT404 when there is no such job.
--- Callers: the definers owned by job_writer.
-
 create or replace function private.lock_index_job(p_job_id uuid)
 returns public.index_jobs
 language plpgsql
@@ -1413,18 +1181,6 @@ revoke all on function private.lock_index_job(uuid)
 grant execute on function private.lock_index_job(uuid) to job_writer;
 -- end stamp
 -- stamp: db/functions/private/lock_repository_of_job.sql
--- lock_repository_of_job(p_job_id, p_attempt) -> index_jobs
---
--- Locks the repository of a job until the end of the transaction, so that one job at a time
--- changes its rows, and returns the job as it is then. From here on Postgres ends the transaction
--- when its client is silent for as long as the job's lease (at least 5 seconds; one minute where
--- there is no lease), or 25 seconds after the client's machine has gone.
---
--- Locks:   the repositories row, for no key update.
--- Raises:  PT404 when the job does not exist; PT409 stale_attempt, attempt_required,
---          not_processing unless the job is processing or completed.
--- Callers: store_index_rows, complete_index, as job_writer.
-
 create or replace function private.lock_repository_of_job(p_job_id uuid, p_attempt integer)
 returns public.index_jobs
 language plpgsql
@@ -1474,14 +1230,6 @@ revoke all on function private.lock_repository_of_job(uuid, integer)
 grant execute on function private.lock_repository_of_job(uuid, integer) to job_writer;
 -- end stamp
 -- stamp: db/functions/private/parse_cursor.sql
--- parse_cursor(p_cursor) -> table (created_at, id)
---
--- The place in a list that a cursor names: created_at and id of the last row seen, as in its JSON,
--- with a comma between. Without a cursor the place above all rows.
---
--- Raises:  PT422 invalid_cursor.
--- Callers: list_index_jobs.
-
 create or replace function private.parse_cursor(p_cursor text)
 returns table (created_at timestamptz, id uuid)
 language plpgsql
@@ -1521,10 +1269,6 @@ revoke all on function private.parse_cursor(text)
 grant execute on function private.parse_cursor(text) to authenticated, service_role;
 -- end stamp
 -- stamp: db/functions/private/parse_status.sql
--- parse_status(p_status) -> job_status
---
--- Raises:  PT422 unknown_status.
-
 create or replace function private.parse_status(p_status text)
 returns public.job_status
 language plpgsql
@@ -1551,10 +1295,6 @@ grant execute on function private.parse_status(text)
   to authenticated, service_role, job_writer;
 -- end stamp
 -- stamp: db/functions/private/parse_uuid.sql
--- parse_uuid(p_text) -> uuid
---
--- The UUID that p_text spells, or null, so that a malformed id and an unknown one are one case.
-
 create or replace function private.parse_uuid(p_text text)
 returns uuid
 language plpgsql
@@ -1578,13 +1318,6 @@ revoke all on function private.parse_uuid(text)
 grant execute on function private.parse_uuid(text) to job_gateway;
 -- end stamp
 -- stamp: db/functions/private/read_api_keys.sql
--- read_api_keys() -> table (key_id, name, enabled, created_at, expires_at, last_used_at)
---
--- The signed-in user's keys, newest first, without secrets.
---
--- Why definer: the table of keys is closed to users. Identity comes from the claims only.
--- Callers: list_api_keys.
-
 create or replace function private.read_api_keys()
 returns table (
   key_id text, name text, enabled boolean, created_at timestamptz, expires_at timestamptz,
@@ -1613,13 +1346,6 @@ revoke all on function private.read_api_keys()
 grant execute on function private.read_api_keys() to authenticated;
 -- end stamp
 -- stamp: db/functions/private/read_indexed_commit.sql
--- read_indexed_commit(p_repository_id, p_extractor) -> setof indexed_commits
---
--- What is stored of a repository, or no row unless that extractor made it and as many files are
--- there as its job has stored.
---
--- Callers: begin_index, complete_index, as job_writer.
-
 create or replace function private.read_indexed_commit(p_repository_id uuid, p_extractor text)
 returns setof public.indexed_commits
 language sql
@@ -1643,13 +1369,6 @@ revoke all on function private.read_indexed_commit(uuid, text)
 grant execute on function private.read_indexed_commit(uuid, text) to job_writer;
 -- end stamp
 -- stamp: db/functions/private/read_job_for_admin.sql
--- read_job_for_admin(p_job_id, p_actor, p_reason) -> setof index_jobs
---
--- Any tenant's job, for support, or no row; the look is written to the audit either way.
---
--- Why definer: it sees past RLS, and nobody else may write the audit.
--- Callers: api_admin_get_job_status, as job_gateway.
-
 create or replace function private.read_job_for_admin(
   p_job_id uuid,
   p_actor text,
@@ -1677,13 +1396,6 @@ revoke all on function private.read_job_for_admin(uuid, text, text)
 grant execute on function private.read_job_for_admin(uuid, text, text) to job_gateway;
 -- end stamp
 -- stamp: db/functions/private/record_index_duration.sql
--- record_index_duration(p_job) -> void
---
--- Notes how long the attempt that completed a job took and how many bytes it had to read, and
--- forgets all but the last 20 of the repository.
---
--- Callers: complete_index, as job_writer, with the repository locked.
-
 create or replace function private.record_index_duration(p_job public.index_jobs)
 returns void
 language sql
@@ -1725,15 +1437,6 @@ revoke all on function private.record_index_duration(public.index_jobs)
 grant execute on function private.record_index_duration(public.index_jobs) to job_writer;
 -- end stamp
 -- stamp: db/functions/private/record_job_event.sql
--- record_job_event() -> trigger
---
--- Appends to index_job_events what happened to the job: made, moved, an attempt ended (with
--- retry_at) or begun, asked to cancel. An error in the event is why the attempt before it ended.
--- The numbers have no gap, because the job's row is locked while they are given out.
---
--- Why definer: nobody but job_writer may insert an event.
--- Callers: the trigger on index_jobs.
-
 create or replace function private.record_job_event()
 returns trigger
 language plpgsql
@@ -1794,15 +1497,6 @@ create or replace trigger index_jobs_record_change
   execute function private.record_job_event();
 -- end stamp
 -- stamp: db/functions/private/refuse_partial_index.sql
--- refuse_partial_index() -> trigger
---
--- Refuses, at COMMIT, rows that were stored without completing their job: what store_index_rows
--- stored is nobody's before complete_index.
---
--- Why definer: it reads every job, whoever commits.
--- Raises:  PT409 index_not_completed.
--- Callers: the deferred trigger of indexed_commits.
-
 create or replace function private.refuse_partial_index()
 returns trigger
 language plpgsql
@@ -1841,15 +1535,6 @@ create constraint trigger indexed_commits_refuse_partial_index
   for each row execute function private.refuse_partial_index();
 -- end stamp
 -- stamp: db/functions/private/request_index_job.sql
--- request_index_job(p_repository_id, p_ref, p_commit_sha, p_idempotency_key) -> setof index_jobs
---
--- Makes a job in the name of the signed-in user, for a repository that is the user's own or an
--- organization's of the user.
---
--- Why definer: nobody but job_writer may insert a job. Identity comes from the claims only.
--- Raises:  PT404 when the repository is missing or not the caller's; else as insert_index_job.
--- Callers: create_index_job for users.
-
 create or replace function private.request_index_job(
   p_repository_id uuid,
   p_ref text,
@@ -1895,15 +1580,6 @@ revoke all on function private.request_index_job(uuid, text, text, text)
 grant execute on function private.request_index_job(uuid, text, text, text) to authenticated;
 -- end stamp
 -- stamp: db/functions/private/rest_conditions.sql
--- rest_conditions(p_alias, p_filters) -> text
---
--- The WHERE condition of PostgREST's filters: p_filters is an array of [column, negated, operator,
--- value], the value of `in` an array. Names are quoted as identifiers, values as literals;
--- operators are those of the list below and no other.
---
--- Raises:  22023 for another operator.
--- Callers: api_call_function, as job_tenant.
-
 create or replace function private.rest_conditions(
   p_alias text,
   p_filters jsonb
@@ -1962,12 +1638,6 @@ revoke all on function private.rest_conditions(text, jsonb)
 grant execute on function private.rest_conditions(text, jsonb) to job_tenant;
 -- end stamp
 -- stamp: db/functions/private/retry_delay.sql
--- retry_delay(p_attempt) -> interval
---
--- How long to wait after a failed attempt: 5 seconds after the first, twice as long after each
--- further one, at most 10 minutes; of that between half and all, by chance, so that jobs which
--- failed together do not come back together.
-
 create or replace function private.retry_delay(p_attempt integer)
 returns interval
 language sql
@@ -1987,13 +1657,6 @@ revoke all on function private.retry_delay(integer)
 grant execute on function private.retry_delay(integer) to job_writer;
 -- end stamp
 -- stamp: db/functions/private/rollout_bucket.sql
--- rollout_bucket(p_user_id) -> integer
---
--- A number from 0 to 99 that is always the same for a user and evenly spread over users: a rollout
--- to n percent is for those below n.
---
--- Callers: the api_* functions, as job_gateway.
-
 create or replace function private.rollout_bucket(p_user_id uuid)
 returns integer
 language sql
@@ -2013,18 +1676,6 @@ revoke all on function private.rollout_bucket(uuid)
 grant execute on function private.rollout_bucket(uuid) to job_gateway;
 -- end stamp
 -- stamp: db/functions/private/store_incoming_rows.sql
--- store_incoming_rows(p_job) -> table (files, symbols)
---
--- Stores what this transaction has copied into the staging tables, and how many files and symbols
--- that were. Rows of files stay in staging for symbols that are still to come.
---
--- Without nested loops: the statistics of staging tables say nothing of this transaction's rows,
--- and with those of an empty table storing 200,000 symbols would take minutes.
---
--- Raises:  PT422 invalid_rows for a row that does not fit, symbols of a file that was not copied,
---          more than 10,000 skipped files.
--- Callers: store_index_rows, private.store_index, as job_writer, with the repository locked.
-
 create or replace function private.store_incoming_rows(p_job public.index_jobs)
 returns table (files bigint, symbols bigint)
 language plpgsql
@@ -2100,14 +1751,6 @@ revoke all on function private.store_incoming_rows(public.index_jobs)
 grant execute on function private.store_incoming_rows(public.index_jobs) to job_writer;
 -- end stamp
 -- stamp: db/functions/private/store_index.sql
--- store_index(p_job, p_is_change, p_stats) -> void
---
--- Brings the rows of a repository up to date with what this transaction has copied and stored
--- before: the whole of it, or a change (p_is_change) to the rows that are there.
---
--- Raises:  PT409 rows_missing when the rows are not those that the stats count; PT422 invalid_rows.
--- Callers: complete_index, as job_writer, with the repository locked.
-
 create or replace function private.store_index(
   p_job public.index_jobs,
   p_is_change boolean,
@@ -2170,13 +1813,6 @@ revoke all on function private.store_index(public.index_jobs, boolean, jsonb)
 grant execute on function private.store_index(public.index_jobs, boolean, jsonb) to job_writer;
 -- end stamp
 -- stamp: db/functions/private/uuid_v7.sql
--- uuid_v7() -> uuid
---
--- A version 7 UUID (RFC 9562): 48 bits of Unix milliseconds, then random bits, so that new ids sort
--- by age. Core has uuidv7() only from Postgres 18 on.
---
--- Callers: job_writer.
-
 create or replace function private.uuid_v7()
 returns uuid
 language sql
@@ -2197,71 +1833,49 @@ revoke all on function private.uuid_v7() from public, anon, authenticated, servi
 grant execute on function private.uuid_v7() to job_writer;
 -- end stamp
 -- stamp: db/policies/accounts.sql
--- private.accounts: the gateway reads; the service manages.
-
 revoke all on table private.accounts from public, anon, authenticated, service_role;
 grant select on table private.accounts to job_gateway;
 grant select, insert, update, delete on table private.accounts to service_role;
 -- end stamp
 -- stamp: db/policies/admin_audit.sql
--- private.admin_audit: job_writer appends; the service reads.
-
 revoke all on table private.admin_audit from public, anon, authenticated, service_role;
 revoke all on sequence private.admin_audit_id_seq from public, anon, authenticated, service_role;
 grant insert on table private.admin_audit to job_writer;
 grant select on table private.admin_audit to service_role;
 -- end stamp
 -- stamp: db/policies/api_keys.sql
--- private.api_keys: only the functions of job_gateway touch it.
-
 revoke all on table private.api_keys from public, anon, authenticated, service_role;
 grant select, insert, update on table private.api_keys to job_gateway;
 -- end stamp
 -- stamp: db/policies/gone_files.sql
--- private.gone_files: workers send rows, and the functions that store an index take them.
--- The column transaction is left to its default: nobody sends rows for another transaction.
-
 revoke all on table private.gone_files from public, anon, authenticated, service_role;
 grant insert (id)
   on table private.gone_files to job_worker, service_role;
 grant select, delete on table private.gone_files to job_writer;
 -- end stamp
 -- stamp: db/policies/incoming_files.sql
--- private.incoming_files: workers send rows, and the functions that store an index take them.
--- The column transaction is left to its default: nobody sends rows for another transaction.
-
 revoke all on table private.incoming_files from public, anon, authenticated, service_role;
 grant insert (file_no, path, language, bytes, blob_sha, symbol_count)
   on table private.incoming_files to job_worker, service_role;
 grant select, delete on table private.incoming_files to job_writer;
 -- end stamp
 -- stamp: db/policies/incoming_skipped.sql
--- private.incoming_skipped: workers send rows, and the functions that store an index take them.
--- The column transaction is left to its default: nobody sends rows for another transaction.
-
 revoke all on table private.incoming_skipped from public, anon, authenticated, service_role;
 grant insert (path, reason)
   on table private.incoming_skipped to job_worker, service_role;
 grant select, delete on table private.incoming_skipped to job_writer;
 -- end stamp
 -- stamp: db/policies/incoming_symbols.sql
--- private.incoming_symbols: workers send rows, and the functions that store an index take them.
--- The column transaction is left to its default: nobody sends rows for another transaction.
-
 revoke all on table private.incoming_symbols from public, anon, authenticated, service_role;
 grant insert (file_no, name, kind, start_line, end_line, parent)
   on table private.incoming_symbols to job_worker, service_role;
 grant select, delete on table private.incoming_symbols to job_writer;
 -- end stamp
 -- stamp: db/policies/index_durations.sql
--- private.index_durations: complete_index writes it.
-
 revoke all on table private.index_durations from public, anon, authenticated, service_role;
 grant select, insert, delete on table private.index_durations to job_writer;
 -- end stamp
 -- stamp: db/policies/index_job_events.sql
--- public.index_job_events: who sees the job sees its story; only job_writer appends to it.
-
 alter table public.index_job_events enable row level security;
 alter table public.index_job_events force row level security;
 
@@ -2298,11 +1912,6 @@ grant select on table public.index_job_events to authenticated, service_role;
 grant select, insert on table public.index_job_events to job_writer;
 -- end stamp
 -- stamp: db/policies/index_jobs.sql
--- public.index_jobs: owners and members read; only the functions of job_writer write.
---
--- The offset keeps the planner from reading all memberships of the user before the first row: a
--- page of a list costs the same for a member of one and of a thousand organizations.
-
 alter table public.index_jobs enable row level security;
 alter table public.index_jobs force row level security;
 
@@ -2338,8 +1947,6 @@ grant select on table public.index_jobs to authenticated, service_role;
 grant select, insert, update, delete on table public.index_jobs to job_writer;
 -- end stamp
 -- stamp: db/policies/indexed_commits.sql
--- public.indexed_commits: who sees the repository sees its commit; only functions write it.
-
 alter table public.indexed_commits enable row level security;
 alter table public.indexed_commits force row level security;
 
@@ -2378,8 +1985,6 @@ grant select on table public.indexed_commits to authenticated, job_worker;
 grant select, insert, update, delete on table public.indexed_commits to job_writer, service_role;
 -- end stamp
 -- stamp: db/policies/indexed_files.sql
--- public.indexed_files: who sees the repository sees its files; only functions write them.
-
 alter table public.indexed_files enable row level security;
 alter table public.indexed_files force row level security;
 
@@ -2419,16 +2024,11 @@ grant select on table public.indexed_files to authenticated, job_worker;
 grant select, insert, delete on table public.indexed_files to job_writer, service_role;
 -- end stamp
 -- stamp: db/policies/job_totals.sql
--- private.job_totals: purge_finished_jobs adds to it; the service reads.
-
 revoke all on table private.job_totals from public, anon, authenticated, service_role;
 grant select on table private.job_totals to service_role;
 grant select, insert, update on table private.job_totals to job_writer;
 -- end stamp
 -- stamp: db/policies/organization_members.sql
--- public.organization_members: users see their own rows, so that no policy needs to read this
--- table twice.
-
 alter table public.organization_members enable row level security;
 alter table public.organization_members force row level security;
 
@@ -2459,8 +2059,6 @@ grant select on table public.organization_members to authenticated, job_writer;
 grant select, insert, update, delete on table public.organization_members to service_role;
 -- end stamp
 -- stamp: db/policies/organizations.sql
--- public.organizations: members see theirs; the service manages them.
-
 alter table public.organizations enable row level security;
 alter table public.organizations force row level security;
 
@@ -2487,14 +2085,10 @@ grant select on table public.organizations to authenticated;
 grant select, insert, update, delete on table public.organizations to service_role;
 -- end stamp
 -- stamp: db/policies/rate_limit_counters.sql
--- private.rate_limit_counters: only the functions of job_gateway touch it.
-
 revoke all on table private.rate_limit_counters from public, anon, authenticated, service_role;
 grant select, insert, update on table private.rate_limit_counters to job_gateway;
 -- end stamp
 -- stamp: db/policies/repositories.sql
--- public.repositories: owners and members see and add theirs; the service manages them.
-
 alter table public.repositories enable row level security;
 alter table public.repositories force row level security;
 
@@ -2551,8 +2145,6 @@ grant update (id) on table public.repositories to job_writer;
 grant select, insert, update, delete on table public.repositories to service_role;
 -- end stamp
 -- stamp: db/policies/skipped_files.sql
--- public.skipped_files: who sees the repository sees them; only functions write them.
-
 alter table public.skipped_files enable row level security;
 alter table public.skipped_files force row level security;
 
@@ -2591,8 +2183,6 @@ grant select on table public.skipped_files to authenticated, job_worker, service
 grant select, insert, delete on table public.skipped_files to job_writer;
 -- end stamp
 -- stamp: db/policies/symbols.sql
--- public.symbols: who sees the repository sees its symbols; only functions write them.
-
 alter table public.symbols enable row level security;
 alter table public.symbols force row level security;
 
@@ -2632,21 +2222,11 @@ grant select on table public.symbols to authenticated, job_worker;
 grant select, insert, delete on table public.symbols to job_writer, service_role;
 -- end stamp
 -- stamp: db/policies/tiers.sql
--- private.tiers: the gateway reads; the service manages.
-
 revoke all on table private.tiers from public, anon, authenticated, service_role;
 grant select on table private.tiers to job_gateway;
 grant select, insert, update, delete on table private.tiers to service_role;
 -- end stamp
 -- stamp: db/functions/api_admin_get_job_status.sql
--- api_admin_get_job_status(p_claims, p_job_id, p_reason) -> api_answer
---
--- GET /admin/jobs/{id}: any tenant's job, for support, and an entry in the audit. The claims are
--- those of the service, verified by the HTTP layer; no quota is counted.
---
--- Why definer: it takes on claims that the HTTP layer has verified.
--- Callers: job_http, service_role.
-
 create or replace function public.api_admin_get_job_status(
   p_claims jsonb,
   p_job_id text,
@@ -2688,22 +2268,6 @@ grant execute on function public.api_admin_get_job_status(jsonb, text, text)
   to job_http, service_role;
 -- end stamp
 -- stamp: db/functions/api_call_function.sql
--- api_call_function(p_claims, p_function, p_arguments, p_read_only, p_query)
---   -> table (body, row_count, total, is_void)
---
--- /rest/v1/rpc/{function}: any function in public that authenticated may execute, by name and named
--- arguments (a JSON object), with the answer as JSON text. A function that is not volatile, or any
--- when p_read_only, runs in a read-only transaction. p_query has filters, order, select, limit and
--- offset as api/rest.py reads them, count (whether total is wanted), object (one row, without the
--- array) and strip_nulls. Names reach the statement as quoted identifiers, all else as literals.
--- The search_path of the call is public, as PostgREST has it: functions and messages depend on it.
---
--- Why definer: it takes on claims that the HTTP layer has verified. It runs as job_tenant, which
--- has the rights of authenticated and no other: RLS and grants hold it like any user.
--- Raises:  PGRST, as PostgREST reads it, for PGRST116, PGRST202, PGRST203; 42501 for a function
---          that the caller may not execute; what the function raises.
--- Callers: job_http.
-
 create or replace function public.api_call_function(
   p_claims jsonb,
   p_function text,
@@ -2833,15 +2397,6 @@ revoke all on function public.api_call_function(jsonb, text, text, boolean, json
 grant execute on function public.api_call_function(jsonb, text, text, boolean, jsonb) to job_http;
 -- end stamp
 -- stamp: db/functions/api_cancel_index_job.sql
--- api_cancel_index_job(p_api_key, p_claims, p_job_id) -> api_answer
---
--- DELETE /jobs/{id} in one statement: key, quota, claims, and cancel_index_job. A refusal is an
--- answer, not an error, so that the count of the request stays while nothing else does.
---
--- Why definer: it checks API keys and takes on claims that the HTTP layer has verified; it acts as
--- job_gateway, which RLS holds like any user.
--- Callers: job_http, service_role.
-
 create or replace function public.api_cancel_index_job(
   p_api_key text,
   p_claims jsonb,
@@ -2893,19 +2448,6 @@ grant execute on function public.api_cancel_index_job(text, jsonb, text)
   to job_http, service_role;
 -- end stamp
 -- stamp: db/functions/api_create_index_job.sql
--- api_create_index_job(p_api_key, p_claims, p_repository, p_git_url, p_organization, p_ref,
---   p_commit_sha, p_idempotency_key, p_tracking_percent) -> api_answer
---
--- POST /index in one statement: key, quota, claims, then ensure_repository and create_index_job
--- under RLS. p_organization is a slug or an id. A refusal is an answer, not an error, so that the
--- count of the request stays while nothing else does. For p_tracking_percent of all users, always
--- the same ones, the answer tells of the job; the others get {"runId"} as before there was a
--- status.
---
--- Why definer: it checks API keys and takes on claims that the HTTP layer has verified; it writes
--- as job_gateway, which RLS holds like any user.
--- Callers: job_http, service_role.
-
 create or replace function public.api_create_index_job(
   p_api_key text,
   p_claims jsonb,
@@ -2998,15 +2540,6 @@ grant execute on function
   to job_http, service_role;
 -- end stamp
 -- stamp: db/functions/api_get_job_history.sql
--- api_get_job_history(p_api_key, p_claims, p_job_id) -> api_answer
---
--- GET /jobs/{id}/events in one statement: key, quota, claims, and get_job_history under RLS, with
--- the attempts made from it. The count is written without waiting for the disk: nothing else is.
---
--- Why definer: it checks API keys and takes on claims that the HTTP layer has verified; it reads as
--- job_gateway, which RLS holds like any user.
--- Callers: job_http, service_role.
-
 create or replace function public.api_get_job_history(
   p_api_key text,
   p_claims jsonb,
@@ -3059,16 +2592,6 @@ grant execute on function public.api_get_job_history(text, jsonb, text)
   to job_http, service_role;
 -- end stamp
 -- stamp: db/functions/api_get_job_status.sql
--- api_get_job_status(p_api_key, p_claims, p_job_id) -> api_answer
---
--- GET /jobs/{id} in one statement: key, quota, claims, and get_job_status under RLS. A refusal is
--- an answer, not an error, so that the count of the request stays. The count is written without
--- waiting for the disk: nothing else is.
---
--- Why definer: it checks API keys and takes on claims that the HTTP layer has verified; it reads
--- jobs as job_gateway, which RLS holds like any user.
--- Callers: job_http, service_role.
-
 create or replace function public.api_get_job_status(
   p_api_key text,
   p_claims jsonb,
@@ -3123,17 +2646,6 @@ grant execute on function public.api_get_job_status(text, jsonb, text)
   to job_http, service_role;
 -- end stamp
 -- stamp: db/functions/api_list_index_jobs.sql
--- api_list_index_jobs(p_api_key, p_claims, p_organization, p_repository, p_status, p_since,
---   p_cursor, p_limit) -> api_answer
---
--- GET /jobs in one statement: key, quota, claims, and list_index_jobs under RLS. p_organization is
--- a slug or an id, p_repository a full name or an id. next_cursor is null on the last page. The
--- count is written without waiting for the disk: nothing else is.
---
--- Why definer: it checks API keys and takes on claims that the HTTP layer has verified; it reads as
--- job_gateway, which RLS holds like any user.
--- Callers: job_http, service_role.
-
 create or replace function public.api_list_index_jobs(
   p_api_key text,
   p_claims jsonb,
@@ -3226,14 +2738,6 @@ grant execute on function
   to job_http, service_role;
 -- end stamp
 -- stamp: db/functions/api_schema_version.sql
--- api_schema_version() -> (version, serves, is_writable)
---
--- Which migration the database is at, the oldest code that this schema still serves, as the last
--- line of each migration leaves them in the comment on the private schema, and whether a session
--- can write. Volatile, since PostgREST runs everything else read-only.
---
--- Callers: job_http, service_role.
-
 create or replace function public.api_schema_version()
 returns table (version text, serves text, is_writable boolean)
 language sql
@@ -3258,20 +2762,6 @@ revoke all on function public.api_schema_version()
 grant execute on function public.api_schema_version() to job_http, service_role;
 -- end stamp
 -- stamp: db/functions/begin_index.sql
--- begin_index(p_job_id, p_attempt, p_extractor)
---   -> table (git_url, base_job_id, base_commit_sha, base_stats)
---
--- What a worker needs to know before it indexes: where the repository is cloned from, and what is
--- stored of it already. The base_ columns are null unless the rows that are stored were made by
--- the same extractor; otherwise the worker may send only what has changed since base_commit_sha,
--- and pass base_job_id to complete_index. Read the known rows after this call: should another job
--- replace them in between, complete_index says base_changed.
---
--- Why definer: the checks that it makes are those of the functions that write.
--- Raises:  PT404 when the job does not exist; PT409 stale_attempt, attempt_required,
---          not_processing.
--- Callers: job_worker, service_role.
-
 create or replace function public.begin_index(
   p_job_id uuid,
   p_attempt integer,
@@ -3314,16 +2804,6 @@ revoke all on function public.begin_index(uuid, integer, text)
 grant execute on function public.begin_index(uuid, integer, text) to job_worker, service_role;
 -- end stamp
 -- stamp: db/functions/cancel_index_job.sql
--- cancel_index_job(p_job_id) -> setof index_jobs
---
--- Cancels a job that no worker has at once. A worker that has it learns of the request with its
--- next heartbeat; when it does not heed it, the job is cancelled one minute after the request. A
--- repeat returns the row as it is.
---
--- Raises:  PT404 when the job is missing or hidden; PT403 not_allowed for a member who neither made
---          the job nor is owner or admin; PT409 invalid_transition when it is completed or failed.
--- Callers: authenticated.
-
 create or replace function public.cancel_index_job(p_job_id uuid)
 returns setof public.index_jobs
 language plpgsql
@@ -3344,19 +2824,6 @@ revoke all on function public.cancel_index_job(uuid)
 grant execute on function public.cancel_index_job(uuid) to authenticated;
 -- end stamp
 -- stamp: db/functions/claim_index_job.sql
--- claim_index_job(p_worker_id, p_lease) -> setof index_jobs
---
--- Gives the worker a job that is free, as its next attempt, or no row: a pending one, or one whose
--- worker let the lease run out or whose retry_at has come. Tenants take turns: the one with the
--- fewest jobs under a lease comes first, then the oldest job. Jobs that an external queue runs are
--- left to it. A job that has used up its attempts is failed on the way, one whose user asked to
--- cancel is cancelled.
---
--- Why definer: nobody but job_writer may update a job.
--- Locks:   one index_jobs row, for no key update; rows locked by others are passed over.
--- Raises:  PT422 missing_worker_id, invalid_lease.
--- Callers: service_role.
-
 create or replace function public.claim_index_job(
   p_worker_id text,
   p_lease interval default interval '30 seconds'
@@ -3422,27 +2889,6 @@ revoke all on function public.claim_index_job(text, interval)
 grant execute on function public.claim_index_job(text, interval) to service_role;
 -- end stamp
 -- stamp: db/functions/complete_index.sql
--- complete_index(p_job_id, p_attempt, p_worker_id, p_extractor, p_base_job_id, p_commit_sha,
---   p_stats, p_phase, p_done, p_total) -> text
---
--- Stores the rows that this transaction has copied into the staging tables, and completes the job
--- with p_stats and its last progress: both or neither. Without p_base_job_id they replace all rows
--- of the repository; with it they are what changed since the rows that begin_index named.
--- Returns:
---   stored        the rows are there, and the job is completed.
---   reused        the commit was stored already by the same extractor: those rows stay, and the
---                 stats say so. Pass p_stats null to ask for no more than this.
---   base_changed  the base is not what is stored any more. Nothing was changed: send everything.
--- A repeat after a lost answer changes nothing and gives the same answer.
---
--- Why definer: nobody but job_writer may change the rows of an index.
--- Locks:   the repository, then the index_jobs row, for no key update.
--- Raises:  PT404 when the job does not exist; PT409 stale_attempt, attempt_required,
---          not_processing, conflicting_repeat, rows_missing; PT422 invalid_extractor,
---          invalid_rows, commit_mismatch, invalid_progress and those of
---          private.check_job_metadata.
--- Callers: job_worker, service_role.
-
 create or replace function public.complete_index(
   p_job_id uuid,
   p_attempt integer,
@@ -3549,13 +2995,6 @@ grant execute on function public.complete_index(
   uuid, integer, text, text, uuid, text, jsonb, text, bigint, bigint) to job_worker, service_role;
 -- end stamp
 -- stamp: db/functions/create_api_key.sql
--- create_api_key(p_name, p_expires_at) -> table (key_id, api_key, name, expires_at, created_at)
---
--- Makes an API key for the signed-in user. api_key is shown this once: only its hash is kept.
---
--- Raises:  42501 without a signed-in user; PT422 invalid_name, invalid_expires_at.
--- Callers: authenticated.
-
 create or replace function public.create_api_key(
   p_name text,
   p_expires_at timestamptz default null
@@ -3583,15 +3022,6 @@ revoke all on function public.create_api_key(text, timestamptz)
 grant execute on function public.create_api_key(text, timestamptz) to authenticated;
 -- end stamp
 -- stamp: db/functions/create_index_job.sql
--- create_index_job(p_repository_id, p_ref, p_commit_sha, p_idempotency_key) -> setof index_jobs
---
--- Makes a pending job that indexes the repository at a ref (default: its default branch) or at a
--- commit, and returns it. The same caller, key and request return the same job, however often.
---
--- Raises:  PT404 when the repository is missing or hidden; PT422 invalid_ref, invalid_commit_sha,
---          invalid_idempotency_key, idempotency_key_reused.
--- Callers: authenticated, service_role.
-
 create or replace function public.create_index_job(
   p_repository_id uuid,
   p_ref text default null,
@@ -3635,15 +3065,6 @@ grant execute on function public.create_index_job(uuid, text, text, text)
   to authenticated, service_role;
 -- end stamp
 -- stamp: db/functions/ensure_repository.sql
--- ensure_repository(p_full_name, p_git_url, p_organization_id) -> setof repositories
---
--- Returns the repository of that name that the caller, or the organization, owns; makes it from
--- p_git_url when there is none. Two callers at once get the same row.
---
--- Raises:  PT422 invalid_full_name, invalid_git_url, missing_git_url, unknown_organization;
---          PT409 repository_url_differs; 42501 without a signed-in user.
--- Callers: authenticated.
-
 create or replace function public.ensure_repository(
   p_full_name text,
   p_git_url text default null,
@@ -3720,20 +3141,6 @@ revoke all on function public.ensure_repository(text, text, uuid)
 grant execute on function public.ensure_repository(text, text, uuid) to authenticated;
 -- end stamp
 -- stamp: db/functions/fail_job_attempt.sql
--- fail_job_attempt(p_job_id, p_attempt, p_error, p_retryable) -> setof index_jobs
---
--- The worker's report that its attempt failed. Retryable, and attempts left: the job stays
--- processing, without a worker, and may be claimed from retry_at on; last_error says why. Else it
--- is failed for good, and so is a job that an external queue runs, whose next attempt is not ours
--- to begin; cancelled instead of tried again when a user has asked for that. A repeat of the same
--- report (a lost answer) returns the row as it is and writes nothing.
---
--- Why definer: nobody but job_writer may update a job.
--- Locks:   the index_jobs row, for no key update.
--- Raises:  PT404 when the job does not exist; PT409 stale_attempt, attempt_required,
---          conflicting_repeat, not_processing; PT422 error_required, invalid_retryable.
--- Callers: service_role.
-
 create or replace function public.fail_job_attempt(
   p_job_id uuid,
   p_attempt integer,
@@ -3803,15 +3210,6 @@ revoke all on function public.fail_job_attempt(uuid, integer, text, boolean)
 grant execute on function public.fail_job_attempt(uuid, integer, text, boolean) to service_role;
 -- end stamp
 -- stamp: db/functions/get_job_history.sql
--- get_job_history(p_job_id) -> setof index_job_events
---
--- The story of one job, oldest event first. Attempt n begins with the first event that has this
--- attempt, and ends with the next one that is final, has a retry_at, or has the attempt after it;
--- that event's error is why.
---
--- Raises:  PT404 when the job does not exist or RLS hides it.
--- Callers: authenticated, service_role.
-
 create or replace function public.get_job_history(p_job_id uuid)
 returns setof public.index_job_events
 language plpgsql
@@ -3836,13 +3234,6 @@ revoke all on function public.get_job_history(uuid)
 grant execute on function public.get_job_history(uuid) to authenticated, service_role;
 -- end stamp
 -- stamp: db/functions/get_job_status.sql
--- get_job_status(p_job_id) -> setof index_jobs
---
--- Reads one job. Hidden and missing look the same, on purpose.
---
--- Raises:  PT404 when the job does not exist or RLS hides it.
--- Callers: authenticated, service_role.
-
 create or replace function public.get_job_status(p_job_id uuid)
 returns setof public.index_jobs
 language plpgsql
@@ -3866,17 +3257,6 @@ revoke all on function public.get_job_status(uuid)
 grant execute on function public.get_job_status(uuid) to authenticated, service_role;
 -- end stamp
 -- stamp: db/functions/link_queue_job.sql
--- link_queue_job(p_job_id, p_queue_job_id) -> setof index_jobs
---
--- Names the job of an external queue that runs this one; from then on the built-in runner leaves it
--- alone. Set once: the same link again returns the row as it is.
---
--- Why definer: nobody but job_writer may update a job.
--- Locks:   the index_jobs row, for no key update.
--- Raises:  PT404 when the job does not exist; PT409 already_linked, invalid_transition (the job has
---          already begun without the queue); PT422 missing_queue_job_id.
--- Callers: service_role.
-
 create or replace function public.link_queue_job(
   p_job_id uuid,
   p_queue_job_id uuid
@@ -3931,12 +3311,6 @@ revoke all on function public.link_queue_job(uuid, uuid)
 grant execute on function public.link_queue_job(uuid, uuid) to service_role;
 -- end stamp
 -- stamp: db/functions/list_api_keys.sql
--- list_api_keys() -> table (key_id, name, enabled, created_at, expires_at, last_used_at)
---
--- The caller's API keys, newest first, without secrets.
---
--- Callers: authenticated.
-
 create or replace function public.list_api_keys()
 returns table (
   key_id text, name text, enabled boolean, created_at timestamptz, expires_at timestamptz,
@@ -3961,24 +3335,6 @@ revoke all on function public.list_api_keys() from public, anon, authenticated, 
 grant execute on function public.list_api_keys() to authenticated;
 -- end stamp
 -- stamp: db/functions/list_index_jobs.sql
--- list_index_jobs(p_organization_id, p_repository_id, p_status, p_since, p_cursor, p_limit)
---   -> setof index_jobs
---
--- One page of jobs, newest first, of one scope: an organization, or without one the caller's own.
--- p_since is the earliest created_at. The next page is the one after the cursor "created_at,id" of
--- the last row; jobs that arrive meanwhile stand above it and shift nothing. A scope that the
--- caller may not see is empty.
---
--- One query for each index. Under row-level security no index compares an enum, whose = is not
--- leakproof; what it may compare is an integer that a case makes of columns that are null or not.
--- Among jobs that are not completed these tell the status: 0 pending, 1 processing, 2 cancelled,
--- 3 failed. The tenant, user or organization, is spelled by a case for the same reason. Each index
--- gives the order, and the planner, which has no statistics of partial indexes, may take no other
--- way: it would rather sort all that a filter leaves when it believes that to be little.
---
--- Raises:  PT422 unknown_status, invalid_cursor, invalid_limit (1 to 100).
--- Callers: authenticated, service_role.
-
 create or replace function public.list_index_jobs(
   p_organization_id uuid default null,
   p_repository_id uuid default null,
@@ -4109,18 +3465,6 @@ grant execute on function public.list_index_jobs(uuid, uuid, text, timestamptz, 
   to authenticated, service_role;
 -- end stamp
 -- stamp: db/functions/purge_finished_jobs.sql
--- purge_finished_jobs(p_older_than, p_limit) -> table (purged)
---
--- Deletes jobs that ended p_older_than ago or longer, with their events, the longest ended first,
--- at most p_limit; call it again until it says 0. What they add to the counters of metrics goes
--- into private.job_totals first, so that those never go back. What the job indexed stays. An
--- idempotency key is forgotten with its job.
---
--- Why definer: nobody but job_writer may delete a job.
--- Locks:   index_jobs rows, for update; rows locked by others are passed over.
--- Raises:  PT422 invalid_older_than, invalid_limit.
--- Callers: service_role.
-
 create or replace function public.purge_finished_jobs(
   p_older_than interval default interval '90 days',
   p_limit integer default 1000
@@ -4171,16 +3515,6 @@ revoke all on function public.purge_finished_jobs(interval, integer)
 grant execute on function public.purge_finished_jobs(interval, integer) to service_role;
 -- end stamp
 -- stamp: db/functions/record_index_run.sql
--- record_index_run(p_repository_id, p_status, p_stats, p_error, p_ref, p_commit_sha)
---   -> setof index_jobs
---
--- Deprecated: for callers from before there was a status, who tell of a run when it is over. Makes
--- a job that has begun and ended by then, as the caller. New code calls create_index_job first.
---
--- Raises:  PT404 when the repository is missing; PT422 unknown_status unless the status is final,
---          error_required for failed, and as create_index_job and update_job_status.
--- Callers: service_role.
-
 create or replace function public.record_index_run(
   p_repository_id uuid,
   p_status text default 'completed',
@@ -4233,21 +3567,6 @@ grant execute on function public.record_index_run(uuid, text, jsonb, text, text,
   to service_role;
 -- end stamp
 -- stamp: db/functions/report_job_progress.sql
--- report_job_progress(p_job_id, p_attempt, p_phase, p_done, p_total, p_lease)
---   -> table (cancel_requested, lease_expires_at)
---
--- A sign of life of the worker, with or without progress (p_done of p_total things of p_phase;
--- total null while unknown). With p_lease the lease runs from now; p_lease => '0' ends the attempt
--- and hands the job back: the next claim takes it at once, and the job may be begun once more than
--- otherwise. A job of an external queue is not handed back: no claim takes it. The answer says
--- whether the user has asked to cancel.
---
--- Why definer: nobody but job_writer may update a job.
--- Locks:   the index_jobs row, for no key update.
--- Raises:  PT404 when the job does not exist; PT409 stale_attempt, attempt_required,
---          not_processing; PT422 invalid_progress, invalid_lease.
--- Callers: service_role.
-
 create or replace function public.report_job_progress(
   p_job_id uuid,
   p_attempt integer,
@@ -4325,21 +3644,6 @@ grant execute on function public.report_job_progress(uuid, integer, text, bigint
   to service_role;
 -- end stamp
 -- stamp: db/functions/retry_or_fail_stuck_jobs.sql
--- retry_or_fail_stuck_jobs(p_older_than, p_limit) -> table (retried, failed, cancelled)
---
--- Ends the attempts of workers that are gone, at most p_limit: those whose lease ran out, and
--- those without a lease that gave no sign of life for p_older_than. Such a job waits for its next
--- attempt or is failed; one that an external queue runs is failed, for its next attempt is not
--- ours to begin, also where its worker handed it back before that was refused. A job whose user
--- asked to cancel one minute ago or longer is cancelled, whatever its worker does. Safe to call at
--- any time, from many places at once: what was handled is not stuck. Rows of an index that a worker
--- has sent and will not store are deleted.
---
--- Why definer: nobody but job_writer may update a job.
--- Locks:   index_jobs rows, for no key update, by id; rows locked by others are passed over.
--- Raises:  PT422 invalid_older_than, invalid_limit.
--- Callers: service_role: the runner, pg_cron where there is one.
-
 create or replace function public.retry_or_fail_stuck_jobs(
   p_older_than interval default interval '1 hour',
   p_limit integer default 100
@@ -4396,13 +3700,6 @@ revoke all on function public.retry_or_fail_stuck_jobs(interval, integer)
 grant execute on function public.retry_or_fail_stuck_jobs(interval, integer) to service_role;
 -- end stamp
 -- stamp: db/functions/revoke_api_key.sql
--- revoke_api_key(p_key_id) -> table (key_id, name, enabled, created_at, expires_at, last_used_at)
---
--- Disables one of the caller's API keys for good; its next call is refused. Again is no error.
---
--- Raises:  PT404 when the caller has no such key.
--- Callers: authenticated.
-
 create or replace function public.revoke_api_key(p_key_id text)
 returns table (
   key_id text, name text, enabled boolean, created_at timestamptz, expires_at timestamptz,
@@ -4428,20 +3725,6 @@ revoke all on function public.revoke_api_key(text)
 grant execute on function public.revoke_api_key(text) to authenticated;
 -- end stamp
 -- stamp: db/functions/store_index_rows.sql
--- store_index_rows(p_job_id, p_attempt) -> bigint
---
--- Stores what has been copied into the staging tables so far, and returns how many rows of files
--- and symbols this transaction has stored with it. May be called any number of times before
--- complete_index, so that storing overlaps the last parsing; only where the whole repository is
--- sent, since its other rows are deleted. The files of all symbols must have been copied. A
--- transaction that does not complete the job in the end is refused at its COMMIT.
---
--- Why definer: nobody but job_writer may change the rows of an index.
--- Locks:   the repository, for no key update, until the end of the transaction.
--- Raises:  PT404 when the job does not exist; PT409 stale_attempt, attempt_required,
---          not_processing; PT422 invalid_rows.
--- Callers: job_worker, service_role.
-
 create or replace function public.store_index_rows(p_job_id uuid, p_attempt integer)
 returns bigint
 language plpgsql
@@ -4492,20 +3775,6 @@ revoke all on function public.store_index_rows(uuid, integer)
 grant execute on function public.store_index_rows(uuid, integer) to job_worker, service_role;
 -- end stamp
 -- stamp: db/functions/update_job_status.sql
--- update_job_status(p_job_id, p_status, p_metadata, p_attempt, p_worker_id) -> setof index_jobs
---
--- Moves a job forward and returns it: started_at is set on processing, completed_at on a final
--- status, error_message from metadata.error, stats from metadata.stats, commit_sha from
--- metadata.commit_sha where the caller left it open. A repeat of the move that was already made
--- (a lost answer) returns the row as it is and writes nothing.
---
--- Why definer: nobody but job_writer may update a job.
--- Locks:   the index_jobs row, for no key update.
--- Raises:  PT404 when the job does not exist; PT409 stale_attempt, attempt_required,
---          already_processing, conflicting_repeat, invalid_transition; PT422 unknown_status,
---          commit_mismatch and those of private.check_job_metadata.
--- Callers: service_role.
-
 create or replace function public.update_job_status(
   p_job_id uuid,
   p_status text,
@@ -4624,4 +3893,4 @@ end;
 $$;
 
 notify pgrst, 'reload schema';
-comment on schema private is 'schema version 20261128093002, text 1b48896b670e, serves 20261128093002';
+comment on schema private is 'schema version 20261128093002, text f845e9800cb0, serves 20261128093002';

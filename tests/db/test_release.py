@@ -83,7 +83,7 @@ def test_what_cannot_be_released_is_refused_and_nothing_changes(
 
 
 def test_what_is_not_stamped_is_not_released(project: Checkout) -> None:
-    project.edit(FUNCTION, "-- get_job_status", "-- get_job_status, changed")
+    project.edit(FUNCTION, "'index job not found'", "'no such index job'")
     project.commit()
     done = project.make("release", "VERSION=0.1.0")
     assert done.returncode != 0

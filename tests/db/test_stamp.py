@@ -36,12 +36,26 @@ def newest(house: Any) -> str:
 # --- new --------------------------------------------------------------------------------------
 
 
-def test_a_migration_embeds_every_file_in_full(house: Any) -> None:
+def code(text: str) -> str:
+    """The text of a declared file from its first statement on."""
+    return text[min(at for at in map(text.find, ("\ncreate", "\nalter")) if at > 0) + 1 :]
+
+
+def test_a_migration_embeds_every_file_without_its_opening_comment(house: Any) -> None:
     forward, _ = house.stamp("init")
     declared = {
-        path: house.path(path).read_text() for path in (CAN_SEE, IS_OPEN, WRITE_NOTE, NOTES)
+        path: code(house.path(path).read_text()) for path in (CAN_SEE, IS_OPEN, WRITE_NOTE, NOTES)
     }
     assert dict(stamp.stamps(forward)) == declared
+    assert "-- a comment; with a quote's start" in declared[WRITE_NOTE]
+
+
+def test_a_change_of_an_opening_comment_alone_needs_no_migration(stamped: Any) -> None:
+    stamp.freeze(stamped.root)
+    stamped.edit(WRITE_NOTE, "-- Writes one note", "-- Writes a note, no more")
+    assert stamped.check() == []
+    stamped.edit(WRITE_NOTE, "-- a comment", "-- another comment")
+    assert f"{WRITE_NOTE}: changed since it was stamped" in stamped.check()[0]
 
 
 def test_what_a_policy_or_an_sql_function_names_stands_before_it(house: Any) -> None:
@@ -139,8 +153,8 @@ def test_a_changed_body_is_replaced_and_the_rollback_brings_the_earlier_text(sta
     old = stamped.path(IS_OPEN).read_text()
     stamped.edit(IS_OPEN, "select false", "select true")
     forward, rollback = stamped.stamp("open_up")
-    assert dict(stamp.stamps(forward)) == {IS_OPEN: stamped.path(IS_OPEN).read_text()}
-    assert dict(stamp.stamps(rollback)) == {IS_OPEN: old}
+    assert dict(stamp.stamps(forward)) == {IS_OPEN: code(stamped.path(IS_OPEN).read_text())}
+    assert dict(stamp.stamps(rollback)) == {IS_OPEN: code(old)}
     assert "drop" not in stamp.outline(forward + rollback)
 
 
@@ -199,7 +213,7 @@ def test_a_deleted_function_is_dropped_and_the_rollback_makes_it_again(stamped: 
     forward, rollback = stamped.stamp("no_writing")
     assert dict(stamp.stamps(forward)) == {WRITE_NOTE: None}
     assert "drop function public.write_note(bigint, text);" in forward
-    assert dict(stamp.stamps(rollback)) == {WRITE_NOTE: old}
+    assert dict(stamp.stamps(rollback)) == {WRITE_NOTE: code(old)}
     assert stamped.check() == []
 
 

@@ -1,9 +1,9 @@
 """Writes the migrations from the declared functions and policies, and checks for drift.
 
 ``db/functions/**.sql`` (one function a file) and ``db/policies/*.sql`` (one table a file) are the
-declared truth. A migration embeds the full text of every file that changed since the one before,
-between ``-- stamp: PATH`` and ``-- end stamp``; the rollback embeds the earlier text. Until a
-release freezes it, the newest migration is amended. Forward files are copied to
+declared truth. A migration embeds every file that changed since the one before, without its opening
+comment, between ``-- stamp: PATH`` and ``-- end stamp``; the rollback embeds the earlier text.
+Until a release freezes it, the newest migration is amended. Forward files are copied to
 ``supabase/migrations``. No database is needed for any of this.
 """
 
@@ -17,6 +17,7 @@ from db.tools.stamp.files import (
     ROOT,
     STAMP,
     StampError,
+    declared_code,
     declared_files,
     freeze,
     migration_files,
@@ -42,6 +43,7 @@ __all__ = [
     "StampError",
     "Stamped",
     "check",
+    "declared_code",
     "declared_files",
     "declared_sql",
     "freeze",

@@ -38,6 +38,15 @@ def declared_files(root: Path = ROOT) -> dict[str, str]:
     return texts
 
 
+def declared_code(root: Path = ROOT) -> dict[str, str]:
+    """The same without the comment that opens each file: what is stamped. Raises StampError.
+
+    So a change of the words alone needs no migration.
+    """
+    opening = re.compile(r"(?:(?:--[^\n]*)?\n)*")
+    return {path: opening.sub("", text, count=1) for path, text in declared_files(root).items()}
+
+
 def migration_files(root: Path = ROOT) -> list[Path]:
     """The forward files, oldest first."""
     files = (root / "db/migrations").glob("*.sql")

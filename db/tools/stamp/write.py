@@ -17,6 +17,7 @@ from db.tools.stamp.files import (
     RELOAD,
     ROOT,
     StampError,
+    declared_code,
     declared_files,
     migration_files,
     mirrored,
@@ -69,9 +70,10 @@ def write(
     cannot run on this schema. Raises StampError when a new migration is needed but has no `name`,
     or nothing changed and `empty` (a migration by hand) was not asked for.
     """
-    files = declared_files(root)
-    if problems := [p for path, text in files.items() for p in shape_problems(path, text)]:
+    texts = declared_files(root).items()
+    if problems := [p for path, text in texts for p in shape_problems(path, text)]:
         raise StampError("\n".join(problems))
+    files = declared_code(root)
     is_new = not unreleased(root)
     before = stamped_files(f.read_text() for f in migration_files(root))
     old = _stamped_before(migration_files(root), is_new=is_new)
