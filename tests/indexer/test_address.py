@@ -14,8 +14,8 @@ import pytest
 
 from tests.support.githost import Host
 from worker.indexer import address, job, source
-from worker.indexer.git import Repository
 from worker.indexer.protocol import IndexingError, Request
+from worker.indexer.repository import Repository
 
 if TYPE_CHECKING:
     from tests.indexer.conftest import Git, Index

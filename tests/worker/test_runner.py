@@ -235,12 +235,12 @@ def test_the_server_of_the_indexers_takes_them_with_it_and_is_replaced(
     with start("run", "died without a word", **from_site(site)) as api:
         api.stop_clock()
         job_id = api.index_held(site)
-        [server] = children(b"\0-m\0api.indexer\0-\0")
+        [server] = children(b"\0-m\0worker.indexer\0-\0")
         os.kill(server, signal.SIGKILL)
         until(lambda: not api.processes())
         until(lambda: api.job(job_id)["retry_at"])
         assert api.ended(api.index(tmp_path / "small"))["status"] == "completed"
-    assert children(b"\0-m\0api.indexer\0-\0") == []
+    assert children(b"\0-m\0worker.indexer\0-\0") == []
 
 
 def test_two_indexers_that_start_at_once_share_one_server(tmp_path: Path) -> None:
@@ -252,7 +252,7 @@ def test_two_indexers_that_start_at_once_share_one_server(tmp_path: Path) -> Non
             started = await asyncio.gather(*starting)
             for indexer in started:  # until then a server may not have its name yet
                 assert await indexer.begun(PATIENCE)
-            found = len(children(b"\0-m\0api.indexer\0-\0"))
+            found = len(children(b"\0-m\0worker.indexer\0-\0"))
             for indexer in started:
                 await indexer.kill()
             return found
@@ -269,7 +269,7 @@ def test_a_server_that_stands_still_is_replaced(
     commit(tmp_path / "small", {"a.py": PYTHON})
     with start() as api:
         api.stop_clock()
-        [server] = until(lambda: children(b"\0-m\0api.indexer\0-\0"))
+        [server] = until(lambda: children(b"\0-m\0worker.indexer\0-\0"))
         os.kill(server, signal.SIGSTOP)
         job_id = api.index(tmp_path / "small")
         job = until(lambda: waiting_after(api, job_id, 1))

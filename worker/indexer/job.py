@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 from worker.indexer import address, copy_text, languages, source
 from worker.indexer.copy_text import Writer
-from worker.indexer.git import Blobs, Entry, Repository
 from worker.indexer.parsers import Parsers, Rows, Source
 from worker.indexer.protocol import (
     IndexingError,
@@ -24,6 +23,7 @@ from worker.indexer.protocol import (
     Stats,
     Unchanged,
 )
+from worker.indexer.repository import Blobs, Entry, Repository
 from worker.indexer.skipping import Reason, skip_by_content
 from worker.indexer.surroundings import Surroundings
 from worker.indexer.text import decoded_text

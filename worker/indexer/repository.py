@@ -1,0 +1,250 @@
+"""A repository: one commit, fetched bare and shallow into the scratch folder, its tree, its blobs.
+
+There is never a work tree, so no symlink, filter, attribute or hook of the repository comes to
+life. Everything after the fetch runs without any transport.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+from worker.indexer.git import Git, broken, damaged, pipe, stop
+from worker.indexer.guard import exceeded
+from worker.indexer.protocol import IndexingError, Request
+from worker.indexer.source import Source
+
+_HEAD = "refs/job/head"
+_COMMIT = re.compile(r"[0-9a-fA-F]{40}")
+_RECEIVING = re.compile(rb"Receiving objects: +[0-9]+% \(([0-9]+)/([0-9]+)\)")
+_RECORD_BYTES = 1024 * 1024
+
+
+class Entry(NamedTuple):
+    """One entry of a tree. `size` is None where the blob was too large to be fetched."""
+
+    mode: bytes
+    oid: str
+    size: int | None
+    path: bytes
+
+
+class Found(NamedTuple):
+    """A ref as its repository names it, or a commit hash, and the commit that this was."""
+
+    name: str
+    commit: str
+
+
+class Repository:
+    """One commit of a source, fetched into the scratch folder of a request.
+
+    `pin` comes from address.pin.
+    """
+
+    def __init__(self, request: Request, source: Source, pin: str | None) -> None:
+        self._git = Git(request, source, pin)
+        self._source = source
+        self._pin = pin
+        self._limits = request.limits
+
+    def find(self, ref: str, commit_sha: str | None) -> Found:
+        """What to fetch for a ref and perhaps a commit, without fetching it.
+
+        `ref` is HEAD, a branch, a tag (a branch wins over a tag of its name), a full name below
+        refs/ or a full commit hash; a `commit_sha` goes before it. To be called first, once.
+        Raises IndexingError when there is no such repository or ref.
+        """
+        self._git.run("init", "--quiet", "--bare", "--template=", "--object-format=sha1")
+        self._git.run("config", "remote.origin.url", self._source.url)
+        if self._pin:
+            self._git.check_version()
+        if commit_sha or _COMMIT.fullmatch(ref):
+            wanted = commit_sha or ref.lower()
+            return Found(wanted, wanted)
+        return self._find(ref)
+
+    def fetch(
+        self,
+        found: Found,
+        commit_sha: str | None,
+        progress: Callable[[int, int], None],
+    ) -> str:
+        """Fetches one commit without its history and without blobs over the limit of a file.
+
+        `progress` gets the objects received and their total. Returns the hash of the commit: a
+        branch may have moved since it was found.
+        Raises IndexingError when there is no such commit.
+        """
+        self._fetch(found.name, progress)
+        # No promise of more blobs: one that is missing stays missing, instead of being fetched.
+        self._git.run("config", "--remove-section", "remote.origin")
+        fetched = self._commit(f"{_HEAD}^{{commit}}")
+        if fetched is None or (commit_sha and fetched != commit_sha):
+            raise IndexingError("unknown_ref", "The ref does not name a commit.")
+        return fetched
+
+    def tree(self, commit: str, *, sizes: bool) -> Iterator[Entry]:
+        """Every entry below `commit` that is not a folder, in git's order.
+
+        Without `sizes` every size is None, and git need not look at the blobs.
+        Raises IndexingError too_many_files; folders, even empty ones, can unfold without end too.
+        """
+        files = folders = 0
+        arguments = [
+            "ls-tree",
+            "-r",
+            "-t",
+            "-z",
+            "--full-tree",
+            *(["--long"] if sizes else []),
+            commit,
+        ]
+        process = self._git.start(*arguments, stdin=subprocess.DEVNULL)
+        try:
+            for record in _records(pipe(process.stdout)):
+                fields, _, path = record.partition(b"\t")
+                mode, kind, oid, *rest = fields.split()
+                if kind == b"tree":
+                    folders += 1
+                else:
+                    files += 1
+                if max(files, folders) > self._limits.files:
+                    raise exceeded("too_many_files", self._limits)
+                if kind == b"tree":
+                    continue
+                size = int(rest[0]) if rest and rest[0] != b"-" else None
+                yield Entry(mode, oid.decode(), size, path)
+            if process.wait():
+                raise broken(process)
+        finally:
+            stop(process)
+
+    def blobs(self) -> Blobs:
+        return Blobs(self._git.start("cat-file", "--batch", stdin=subprocess.PIPE))
+
+    def _find(self, ref: str) -> Found:
+        candidates = ["HEAD"] if ref == "HEAD" else [f"refs/heads/{ref}", f"refs/tags/{ref}"]
+        if ref.startswith("refs/"):
+            candidates.insert(0, ref)
+        # A tag's object comes under its name, the commit that it names with a mark behind.
+        found = self._list_remote([*candidates, *(f"{name}^{{}}" for name in candidates)])
+        for candidate in candidates:
+            if oid := found.get(f"{candidate}^{{}}") or found.get(candidate):
+                return Found(candidate, oid)
+        if not self._list_remote([]):
+            raise IndexingError("empty_repository", "The repository is empty: it has no commit.")
+        if ref == "HEAD":
+            raise IndexingError("unknown_ref", "The repository has no default branch. Name one.")
+        raise IndexingError(
+            "unknown_ref",
+            f"The repository has no branch or tag named {ref}. (A commit must be given by all 40"
+            " digits of its hash.)",
+        )
+
+    def _list_remote(self, names: list[str]) -> dict[str, str]:
+        """The objects of those `names` that the source has; without names, of any one it has."""
+        process = self._git.start_remote("ls-remote", "--quiet", "--", "origin", *names)
+        try:
+            found: dict[str, str] = {}
+            for line in pipe(process.stdout):
+                oid, _, name = line.decode(errors="replace").rstrip("\n").partition("\t")
+                if not names or name in names:
+                    found[name] = oid
+                if not names:
+                    return found
+            messages = pipe(process.stderr).read()
+            if process.wait():
+                raise self._git.failure(process, messages)
+            return found
+        finally:
+            stop(process)
+
+    def _fetch(self, wanted: str, progress: Callable[[int, int], None]) -> None:
+        process = self._git.start_remote(
+            "fetch",
+            "--progress",
+            "--depth=1",
+            "--no-tags",
+            "--no-recurse-submodules",
+            "--no-auto-maintenance",
+            "--no-write-fetch-head",
+            f"--filter=blob:limit={self._limits.file_bytes + 1}",
+            "--",
+            "origin",
+            f"+{wanted}:{_HEAD}",
+        )
+        try:
+            messages = b""
+            for line in _lines(pipe(process.stderr)):
+                if received := _RECEIVING.match(line):
+                    progress(int(received[1]), int(received[2]))
+                else:
+                    messages = (messages + line + b"\n")[-16384:]
+            if process.wait():
+                raise self._git.failure(process, messages)
+        finally:
+            stop(process)
+
+    def _commit(self, revision: str) -> str | None:
+        done = self._git.call("rev-parse", "--verify", "--quiet", revision)
+        return done.stdout.decode().strip() if done.returncode == 0 else None
+
+
+class Blobs:
+    """Reads blobs by their hashes, in batches."""
+
+    # A batch of requests fits into a pipe, so that writing it never waits for reading.
+    BATCH = 1000
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self._process = process
+
+    def read(self, oids: Sequence[str]) -> Iterator[bytes]:
+        """The contents of at most BATCH blobs, in order."""
+        asked, answered = self._process.stdin, pipe(self._process.stdout)
+        if asked is None or len(oids) > self.BATCH:
+            raise ValueError("too many blobs at once")
+        try:
+            asked.write("".join(f"{oid}\n" for oid in oids).encode())
+            asked.flush()
+        except BrokenPipeError:
+            raise broken(self._process) from None
+        for _ in oids:
+            line = answered.readline()
+            if not line.endswith(b"\n"):
+                raise broken(self._process)
+            header = line.split()
+            if len(header) != 3 or header[1] != b"blob":
+                raise damaged()
+            size = int(header[2])
+            content = answered.read(size + 1)
+            if len(content) != size + 1:
+                raise broken(self._process)
+            yield content[:-1]
+
+    def close(self) -> None:
+        stop(self._process)
+
+
+def _records(stream: io.BufferedReader) -> Iterator[bytes]:
+    """The parts of a stream that NUL ends."""
+    rest = b""
+    while chunk := stream.read1(65536):
+        *whole, rest = (rest + chunk).split(b"\0")
+        yield from whole
+        if len(rest) > _RECORD_BYTES:
+            raise damaged()
+
+
+def _lines(stream: io.BufferedReader) -> Iterator[bytes]:
+    """The lines of git's messages; its progress ends them with a carriage return."""
+    rest = b""
+    while chunk := stream.read1(65536):
+        *whole, rest = re.split(rb"[\r\n]", rest + chunk)
+        yield from whole
+        rest = rest[-16384:]
+    yield rest
