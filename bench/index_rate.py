@@ -40,12 +40,15 @@ from cli.dev.options import Options
 from cli.dev.people import ALICE
 from tests.support import trees
 from tests.support.repositories import commit
-from worker import runner
+from worker import attempt
 from worker.indexer.languages import GRAMMARS
-from worker.indexer.protocol import Limits
+from worker.indexer.protocol import Limits, Request
 from worker.indexer.symbols import grammar
-from worker.rpc import Base, Index, Progress
+from worker.progress import Progress
+from worker.runner import Runner
+from worker.settings import WorkerSettings
 from worker.spawner import Indexers
+from worker.timings import Timings
 
 _FORK = multiprocessing.get_context("fork")
 _SAMPLE_SECONDS = 0.05
@@ -125,13 +128,13 @@ async def started_runner(
     folder: Path, up: stack.Stack, connection: psycopg.Connection[Any]
 ) -> AsyncIterator[dict[str, Any]]:
     """A runner that has started the server of its indexers; yields the job that made it do so."""
-    async with runner.Runner(
-        database_url=up.worker_database_url,
-        concurrency=1,
-        lease_seconds=15,
+    settings = WorkerSettings(
+        worker_database_url=up.worker_database_url,
+        runner_concurrency=1,
         run_dir=folder / "run",
-        local_roots=[folder],
-    ):
+        local_repository_roots=(folder,),
+    )
+    async with Runner(settings):
         yield await index(folder / "tiny", connection)
 
 
@@ -148,11 +151,11 @@ async def index(tree: Path, connection: psycopg.Connection[Any]) -> dict[str, An
         " public.create_index_job(p_repository_id => r.id) as j where r.full_name = %s",
         (f"bench/{tree.name}",),
     )
-    real, runner.run_indexer = runner.run_indexer, cloning.wrap(runner.run_indexer)
+    real, attempt.run_indexer = attempt.run_indexer, cloning.wrap(attempt.run_indexer)
     try:
         job = await ended(connection, job_id)
     finally:
-        runner.run_indexer = real
+        attempt.run_indexer = real
     if job["status"] != "completed":
         raise SystemExit(f"the job ended as {job['status']}: {job['error_message']}")
     stats = job["stats"]
@@ -189,20 +192,20 @@ class CloneTime:
     def wrap(self, run: Callable[..., Any]) -> Callable[..., Any]:
         async def timed(
             indexers: Indexers,
-            request: dict[str, Any],
+            request: Request,
             folder: Path,
-            base: Base | None,
             on_progress: Callable[[Progress], None],
-        ) -> Index | Base:
+            timings: Timings,
+        ) -> dict[str, Any]:
             started = time.monotonic()
 
             def look(progress: Progress) -> None:
-                if progress[0] == "clone":
+                if progress.phase == "clone":
                     self.seconds = time.monotonic() - started
                 on_progress(progress)
 
-            found: Index | Base = await run(indexers, request, folder, base, look)
-            return found
+            last: dict[str, Any] = await run(indexers, request, folder, look, timings)
+            return last
 
         return timed
 

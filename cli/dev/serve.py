@@ -12,7 +12,6 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from tempfile import TemporaryFile
 
 import uvicorn
 from pydantic import SecretStr
@@ -30,8 +29,7 @@ from cli.errors import CommandError
 from cli.paths import near, program
 from cli.terminal import Terminal
 from db.tools import doctor
-from db.tools.settings import SettingError, is_loopback, or_exit
-from worker.indexer.protocol import Limits
+from db.tools.settings import is_loopback, or_exit
 from worker.runner import Runner
 
 NAME = "make serve"
@@ -127,37 +125,8 @@ def make_app(settings: StackSettings | None = None) -> Starlette:
             return make_app(StackSettings.read())
     if settings.runner_concurrency == 0 or settings.worker_database_url is None:
         return create_app(settings)
-    _check_run_dir(settings.run_dir)
-    runner = Runner(
-        database_url=settings.worker_database_url,
-        concurrency=settings.runner_concurrency,
-        lease_seconds=settings.runner_lease_seconds,
-        run_dir=settings.run_dir,
-        local_roots=settings.local_repository_roots,
-        trusted_hosts=settings.git_trusted_hosts,
-        proxy=settings.git_proxy,
-        limits=Limits(
-            seconds=settings.runner_job_seconds,
-            cpu_seconds=settings.runner_job_cpu_seconds,
-            memory=settings.runner_job_memory,
-            scratch_bytes=settings.runner_job_disk,
-            files=settings.runner_job_files,
-        ),
-        grace_seconds=settings.runner_grace_seconds,
-    )
+    runner = Runner(settings)
     return create_app(settings, background=[lambda: runner], kick=runner.kick)
-
-
-def _check_run_dir(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise SettingError(
-            f"RUN_DIR={folder}: nothing can be written there ({error.strerror}); name a folder of "
-            "this user's, for the indexer's scratch folders"
-        ) from None
 
 
 class Server(uvicorn.Server):

@@ -22,12 +22,12 @@ __all__ = ["start", "storing", "tenant_key"]
 
 SERVE = """
 import sys
-from worker import runner
-from cli.dev.serve import Server, address, listen, make_app, run
+from cli.dev.serve import Server, address, listen, run
 from cli.dev.settings import StackSettings
-runner._AHEAD_SECONDS = float(sys.argv[1])
+from tests.worker.conftest import api_with_runner
+from worker.timings import Timings
 listener = listen("127.0.0.1", 0, fixed=True)
-app = make_app(StackSettings())
+app = api_with_runner(StackSettings(), Timings(store_ahead=float(sys.argv[1])))
 run(Server(app, on_ready=lambda: print(address(listener), flush=True)), listener)
 """
 SYMBOLS = """
@@ -64,6 +64,7 @@ class Machine:
             [sys.executable, "-c", SERVE, str(self._ahead)],
             stdout=subprocess.PIPE,
             text=True,
+            cwd=Path(__file__).parents[2],
             env={
                 "PATH": os.environ["PATH"],
                 "API_DATABASE_URL": self.database.api_url,

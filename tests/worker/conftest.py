@@ -14,9 +14,11 @@ from uuid import uuid4
 import psycopg
 import pytest
 from psycopg.rows import TupleRow
+from starlette.applications import Starlette
 
+from api.app import create_app
 from cli.client import Client
-from cli.dev.serve import in_background, make_app
+from cli.dev.serve import in_background
 from cli.dev.settings import StackSettings
 from cli.users import create_api_key
 from db.local.postgres import Server
@@ -24,7 +26,12 @@ from tests.support.githost import Host
 from tests.support.processes import working_in
 from tests.support.repositories import commit, modules
 from tests.support.waiting import PATIENCE
-from worker import runner
+from worker.runner import Runner
+from worker.timings import Timings
+
+USUAL = Timings()
+EARLY = Timings(store_ahead=600)
+"""Rows are stored as soon as a job's pace is known."""
 
 
 class Database(Protocol):
@@ -174,9 +181,8 @@ class Storing:
 
 
 @pytest.fixture
-def storing(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Storing]:
-    """No job ends before this is released; rows are stored as soon as a job's pace is known."""
-    monkeypatch.setattr(runner, "_AHEAD_SECONDS", 600.0)
+def storing(database: Database) -> Iterator[Storing]:
+    """No job ends before this is released."""
     with psycopg.connect(database.url, autocommit=True) as connection:
         connection.execute("""
             create function tests.stand_still() returns trigger language plpgsql as $$
@@ -211,6 +217,13 @@ def tenant_key(database: Database) -> str:
         return str(create_api_key(connection, user, "test")["api_key"])
 
 
+def api_with_runner(settings: StackSettings, timings: Timings) -> Starlette:
+    if settings.runner_concurrency == 0:
+        return create_app(settings)
+    runner = Runner(settings, timings)
+    return create_app(settings, background=[lambda: runner], kick=runner.kick)
+
+
 @pytest.fixture
 def start(database: Database, tenant_key: str, tmp_path: Path) -> Start:
     """Runs an API with these settings for the length of a with block.
@@ -219,7 +232,12 @@ def start(database: Database, tenant_key: str, tmp_path: Path) -> Start:
     """
 
     @contextmanager
-    def running(run_dir: str = "run", *expected: str, **changes: Any) -> Iterator[Api]:
+    def running(
+        run_dir: str = "run",
+        *expected: str,
+        timings: Timings = USUAL,
+        **changes: Any,
+    ) -> Iterator[Api]:
         settings = StackSettings(
             **{
                 "api_database_url": database.api_url,
@@ -239,7 +257,7 @@ def start(database: Database, tenant_key: str, tmp_path: Path) -> Start:
         try:
             with (
                 socket.create_server(("127.0.0.1", 0), backlog=256) as listener,
-                in_background(make_app(settings), listener) as url,
+                in_background(api_with_runner(settings, timings), listener) as url,
                 Client(url, tenant_key) as client,
             ):
                 yield Api(url, settings.run_dir, database, client)

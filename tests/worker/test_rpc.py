@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -14,22 +13,30 @@ import psycopg
 import pytest
 from psycopg.rows import TupleRow
 
-from worker import rpc
-from worker.rpc import Base, Index, Job, Repository
+from worker.progress import Progress
+from worker.records import Job, NewIndex, StoredIndex
+from worker.rpc import LostError, WorkerRpc
+from worker.timings import Timings
 
 from .conftest import Database
 
-Do = Callable[[Callable[[psycopg.AsyncConnection[TupleRow]], Awaitable[Any]]], Any]
+Do = Callable[[Callable[[WorkerRpc], Awaitable[Any]]], Any]
 
 
 @pytest.fixture
 def do(database: Database) -> Do:
-    """Runs a call in a transaction of a worker of its own."""
+    """Makes a call by a worker's connections of its own."""
 
-    def run(call: Callable[[psycopg.AsyncConnection[TupleRow]], Awaitable[Any]]) -> Any:
+    def run(call: Callable[[WorkerRpc], Awaitable[Any]]) -> Any:
         async def work() -> Any:
-            async with await psycopg.AsyncConnection.connect(database.worker_url) as connection:
-                return await call(connection)
+            async with WorkerRpc(
+                database.worker_url,
+                worker_id="me",
+                lease_seconds=60,
+                slots=1,
+                timings=Timings(),
+            ) as rpc:
+                return await call(rpc)
 
         return asyncio.run(work())
 
@@ -59,8 +66,7 @@ def claimed(do: Do, sql: psycopg.Connection[TupleRow], repository: str | None) -
     """A job of this worker's: a new one, or the oldest that is free."""
     if repository:
         sql.execute("select from public.create_index_job(p_repository_id => %s)", (repository,))
-    lease = timedelta(minutes=1)
-    job = do(lambda connection: rpc.claim(connection, worker_id="me", lease=lease))
+    job = do(lambda rpc: rpc.claim())
     assert isinstance(job, Job)
     return job
 
@@ -70,10 +76,10 @@ def found(
     name: str,
     symbols: int = 2,
     *,
-    base: Base | None = None,
+    base: StoredIndex | None = None,
     gone: Sequence[int] = (),
     **stats: int,
-) -> Index:
+) -> NewIndex:
     """An index of one file of that name, in a commit of its own."""
     folder.mkdir(exist_ok=True)
     (folder / "files").write_text(f"1\t{name}\tPython\t10\t{'0' * 40}\t{symbols}\n")
@@ -82,34 +88,25 @@ def found(
     (folder / "gone").write_text("".join(f"{id_}\n" for id_ in gone))
     figures = {"files_indexed": 1, "files_skipped": 0, "symbols_extracted": symbols} | stats
     commit = hashlib.sha1(f"{name} {symbols}".encode()).hexdigest()
-    return Index(folder / "files", folder / "symbols", folder / "gone", base, commit, figures)
+    return NewIndex(folder / "files", folder / "symbols", folder / "gone", base, commit, figures)
 
 
-def complete(do: Do, job: Job, index: Index | Base, extractor: str = "x") -> bool:
+def complete(do: Do, job: Job, index: NewIndex | StoredIndex, extractor: str = "x") -> bool:
+    progress = Progress("symbols", 1, 1)
     done = do(
-        lambda connection: rpc.complete(
-            connection,
-            job,
-            index,
-            extractor=extractor,
-            worker_id="me",
-            lease=timedelta(minutes=1),
-            progress=lambda: ("symbols", 1, 1),
-        )
+        lambda rpc: rpc.complete(job, index, extractor=extractor, last_progress=lambda: progress)
     )
     assert isinstance(done, bool)
     return done
 
 
-def read_base(do: Do, job: Job, folder: Path, extractor: str = "x") -> Base | None:
-    repository = do(
-        lambda connection: rpc.read_repository(
-            connection, job, extractor=extractor, known=folder / "known"
-        )
-    )
-    assert isinstance(repository, Repository)
+def read_stored(do: Do, job: Job, folder: Path, extractor: str = "x") -> StoredIndex | None:
+    known = folder / "known"
+    repository = do(lambda rpc: rpc.read_repository(job, extractor=extractor, known=known))
     assert repository.git_url == "/a/b"
-    return repository.base
+    stored = repository.stored
+    assert stored is None or isinstance(stored, StoredIndex)
+    return stored
 
 
 def file_ids(sql: psycopg.Connection[TupleRow]) -> dict[str, int]:
@@ -141,12 +138,14 @@ def test_a_fenced_worker_leaves_nothing(
     earlier = claimed(do, sql, repository)
     complete(do, earlier, found(tmp_path, "kept.py"))
     late = claimed(do, sql, repository)
-    do(lambda connection: rpc.report(connection, late, lease=timedelta(0)))
+    do(lambda rpc: rpc.hand_back(late))
     owner = claimed(do, sql, None)
     assert (owner.id, owner.attempt) == (late.id, 2)
-    with pytest.raises(psycopg.Error) as refused:
+    with pytest.raises(LostError) as lost:
         complete(do, late, found(tmp_path, "late.py"))
-    assert (refused.value.sqlstate, refused.value.diag.message_detail) == ("PT409", "stale_attempt")
+    refused = lost.value.__cause__
+    assert isinstance(refused, psycopg.Error)
+    assert (refused.sqlstate, refused.diag.message_detail) == ("PT409", "stale_attempt")
     assert state(sql, owner)[2:] == ("kept.py", 2)
     complete(do, owner, found(tmp_path, "new.py"))
     assert state(sql, owner)[2:] == ("new.py", 2)
@@ -189,11 +188,11 @@ def test_only_what_changed_is_written(
     first = claimed(do, sql, repository)
     complete(do, first, found(tmp_path, "kept.py"))
     second = claimed(do, sql, repository)
-    base = read_base(do, second, tmp_path)
+    base = read_stored(do, second, tmp_path)
     complete(do, second, found(tmp_path, "old.py", base=base, files_indexed=2, symbols_extracted=4))
     before = file_ids(sql)
     third = claimed(do, sql, repository)
-    base = read_base(do, third, tmp_path)
+    base = read_stored(do, third, tmp_path)
     assert base is not None
     assert base.job_id == second.id
     kept = f"{before['kept.py']}\tkept.py\tPython\t10\t{'0' * 40}\t2"
@@ -220,7 +219,7 @@ def test_a_change_to_what_is_not_there_any_more_is_refused_and_leaves_nothing(
 ) -> None:
     complete(do, claimed(do, sql, repository), found(tmp_path, "a.py"))
     slow = claimed(do, sql, repository)
-    base = read_base(do, slow, tmp_path)
+    base = read_stored(do, slow, tmp_path)
     fast = claimed(do, sql, repository)
     complete(do, fast, found(tmp_path, "b.py"))
     before = state(sql, slow), file_ids(sql)
@@ -241,7 +240,7 @@ def test_the_same_commit_is_completed_from_what_is_there(
     complete(do, first, index)
     ids = file_ids(sql)
     same, raced = claimed(do, sql, repository), claimed(do, sql, repository)
-    base = read_base(do, same, tmp_path)
+    base = read_stored(do, same, tmp_path)
     assert base is not None
     assert complete(do, same, base)
     assert complete(do, raced, index)  # it read the commit too, when nothing was there
@@ -261,14 +260,14 @@ def test_rows_of_another_extractor_or_changed_by_hand_are_no_base(
     complete(do, claimed(do, sql, repository), found(tmp_path, "a.py"))
     ids = file_ids(sql)
     job = claimed(do, sql, repository)
-    assert read_base(do, job, tmp_path) is not None
-    assert read_base(do, job, tmp_path, extractor="y") is None
+    assert read_stored(do, job, tmp_path) is not None
+    assert read_stored(do, job, tmp_path, extractor="y") is None
     assert complete(do, job, found(tmp_path, "a.py"), extractor="y")
     assert file_ids(sql).keys() == ids.keys()
     assert file_ids(sql) != ids
     again = claimed(do, sql, repository)
     sql.execute("delete from public.indexed_files")
-    assert read_base(do, again, tmp_path, extractor="y") is None
+    assert read_stored(do, again, tmp_path, extractor="y") is None
     assert complete(do, again, found(tmp_path, "a.py"), extractor="y")
     assert state(sql, again)[2:] == ("a.py", 2)
 
@@ -279,7 +278,7 @@ def test_a_file_that_could_not_be_parsed_is_not_known(
     index = found(tmp_path, "a.py", symbols=0)
     index.files.write_text(index.files.read_text().replace("\t0\n", "\t\\N\n"))
     complete(do, claimed(do, sql, repository), index)
-    base = read_base(do, claimed(do, sql, repository), tmp_path)
+    base = read_stored(do, claimed(do, sql, repository), tmp_path)
     assert base is not None
     assert base.known.read_text() == ""
 
@@ -291,10 +290,10 @@ def test_a_file_that_could_not_be_parsed_is_replaced_by_the_next_job(
     index.files.write_text(index.files.read_text().replace("\t0\n", "\t\\N\n"))
     complete(do, claimed(do, sql, repository), index)
     second = claimed(do, sql, repository)
-    base = read_base(do, second, tmp_path)
+    base = read_stored(do, second, tmp_path)
     assert complete(do, second, found(tmp_path / "2", "a.py", symbols=3, base=base))
     assert state(sql, second)[2:] == ("a.py", 3)
     third = claimed(do, sql, repository)
-    base = read_base(do, third, tmp_path)
+    base = read_stored(do, third, tmp_path)
     assert base is not None
     assert base.known.read_text().endswith("\t3\n")

@@ -20,10 +20,11 @@ from tests.support.githost import Host
 from tests.support.processes import kill_all
 from tests.support.repositories import commit
 from tests.support.waiting import PATIENCE, until
-from worker import runner
+from worker import attempt
 from worker.spawner import Indexers
+from worker.timings import Timings
 
-from .conftest import Start, Storing, from_site
+from .conftest import EARLY, Start, Storing, from_site
 
 PYTHON = "class A:\n    def f(self): ...\n\ndef g(): ...\n"
 
@@ -79,12 +80,9 @@ def test_a_job_that_is_made_while_jobs_are_looked_for_runs_like_any_other(
         assert api.ended(job_id)["status"] == "completed"
 
 
-def test_a_new_job_starts_at_once(
-    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(runner, "_IDLE_SECONDS", (600.0, 600.0))
+def test_a_new_job_starts_at_once(start: Start, tmp_path: Path) -> None:
     commit(tmp_path / "small", {"a.py": PYTHON})
-    with start() as api:
+    with start(timings=Timings(idle=(600, 600))) as api:
         assert api.ended(api.index(tmp_path / "small"))["status"] == "completed"
 
 
@@ -144,7 +142,7 @@ def test_another_extractor_indexes_all_anew(
     commit(tmp_path / "small", {"a.py": PYTHON})
     with start() as api:
         api.ended(api.index(tmp_path / "small"))
-        monkeypatch.setattr(runner, "fingerprint", lambda _bytes: "of another release")
+        monkeypatch.setattr(attempt, "fingerprint", lambda _bytes: "of another release")
         job = api.ended(api.index(tmp_path / "small"))
         assert job["stats"]["files_unchanged"] == 0
         assert file_rows(api)["a.py"][1] == job["id"]
@@ -217,7 +215,7 @@ def test_an_indexer_that_dies_ends_its_attempt_and_no_other_job(
     start: Start, site: Host, tmp_path: Path
 ) -> None:
     commit(tmp_path / "small", {"a.py": PYTHON})
-    with start("run", "died without a word", **from_site(site)) as api:
+    with start("run", "died without a last event", **from_site(site)) as api:
         api.stop_clock()
         job_id = api.index_held(site)
         kill_all(api.processes())
@@ -232,7 +230,7 @@ def test_the_server_of_the_indexers_takes_them_with_it_and_is_replaced(
     start: Start, site: Host, tmp_path: Path
 ) -> None:
     commit(tmp_path / "small", {"a.py": PYTHON})
-    with start("run", "died without a word", **from_site(site)) as api:
+    with start("run", "died without a last event", **from_site(site)) as api:
         api.stop_clock()
         job_id = api.index_held(site)
         [server] = children(b"\0-m\0worker.indexer\0-\0")
@@ -262,29 +260,23 @@ def test_two_indexers_that_start_at_once_share_one_server(tmp_path: Path) -> Non
     assert asyncio.run(servers()) == 1
 
 
-def test_a_server_that_stands_still_is_replaced(
-    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(runner, "_START_SECONDS", 1.0)
+def test_a_server_that_stands_still_is_replaced(start: Start, tmp_path: Path) -> None:
     commit(tmp_path / "small", {"a.py": PYTHON})
-    with start() as api:
+    with start(timings=Timings(indexer_start=10)) as api:
         api.stop_clock()
         [server] = until(lambda: children(b"\0-m\0worker.indexer\0-\0"))
         os.kill(server, signal.SIGSTOP)
         job_id = api.index(tmp_path / "small")
         job = until(lambda: waiting_after(api, job_id, 1))
         assert job["last_error"] == "The indexer did not start."
-        monkeypatch.undo()
         with api.sql() as connection:
             connection.execute("select tests.advance_clock('10 seconds')")
         assert api.ended(job_id)["status"] == "completed"
 
 
-def test_an_indexer_whose_watchman_is_gone_ends_all_the_same(
-    start: Start, site: Host, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(runner, "_SLACK_SECONDS", 1.0)
-    with start(runner_job_seconds=10, **from_site(site)) as api:
+def test_an_indexer_whose_watchman_is_gone_ends_all_the_same(start: Start, site: Host) -> None:
+    timings = Timings(indexer_overtime=1)
+    with start(timings=timings, runner_job_seconds=10, **from_site(site)) as api:
         job_id = api.index_held(site)
         until(lambda: watchmen(api))
         kill_all(watchmen(api))
@@ -341,10 +333,7 @@ def waiting_after(api: Any, job_id: str, attempt: int) -> Any:
     return job if job["attempt"] == attempt and job["retry_at"] else None
 
 
-def test_a_job_that_another_runner_left_is_taken_up(
-    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(runner, "_RESCUE_SECONDS", 0.1)
+def test_a_job_that_another_runner_left_is_taken_up(start: Start, tmp_path: Path) -> None:
     commit(tmp_path / "small", {"a.py": PYTHON})
     with start("first", runner_concurrency=0) as api, api.sql() as connection:
         api.stop_clock()
@@ -354,7 +343,7 @@ def test_a_job_that_another_runner_left_is_taken_up(
             "  p_job_id => %s, p_status => 'processing', p_worker_id => 'gone')",
             (job_id,),
         )
-        with start("second"):
+        with start("second", timings=Timings(rescue_every=0.1)):
             connection.execute("select tests.advance_clock('61 minutes')")
             assert until(lambda: waiting_after(api, job_id, 1))["last_error"]
             connection.execute("select tests.advance_clock('10 seconds')")
@@ -402,7 +391,7 @@ def take_over(api: Any, job_id: str) -> None:
 def test_a_user_who_asks_to_cancel_gets_a_cancelled_job(
     start: Start, slow_repository: Path
 ) -> None:
-    with start() as api:
+    with start(timings=EARLY) as api:
         job_id = api.index(slow_repository)
         until(lambda: (api.job(job_id)["progress"] or {}).get("phase") == "symbols")
         api.ask_to_cancel(job_id)
@@ -413,7 +402,7 @@ def test_a_user_who_asks_to_cancel_gets_a_cancelled_job(
 def test_rows_are_stored_beside_the_last_parsing(
     start: Start, stalling_repository: Path, storing: Storing
 ) -> None:
-    with start() as api:
+    with start(timings=EARLY) as api:
         job_id = api.index(stalling_repository)
         until(storing.stands_still)
         job = api.job(job_id)
@@ -431,7 +420,7 @@ def test_rows_are_stored_beside_the_last_parsing(
 def test_no_row_stays_of_an_index_that_is_cancelled_while_its_rows_are_stored(
     start: Start, slow_repository: Path, storing: Storing
 ) -> None:
-    with start() as api:
+    with start(timings=EARLY) as api:
         job_id = api.index(slow_repository)
         until(storing.stands_still)
         api.ask_to_cancel(job_id)
@@ -444,7 +433,7 @@ def test_no_row_stays_of_an_index_that_is_cancelled_while_its_rows_are_stored(
 def test_no_row_stays_of_an_indexer_that_dies_while_its_rows_are_stored(
     start: Start, stalling_repository: Path, storing: Storing
 ) -> None:
-    with start("run", "died without a word") as api:
+    with start("run", "died without a last event", timings=EARLY) as api:
         api.stop_clock()
         job_id = api.index(stalling_repository)
         until(storing.stands_still)
@@ -459,7 +448,7 @@ def test_no_row_stays_of_an_indexer_that_dies_while_its_rows_are_stored(
 def test_an_outage_while_rows_are_stored_delays_a_job_and_nothing_else(
     start: Start, slow_repository: Path, storing: Storing
 ) -> None:
-    with start("run", "503", "cannot claim jobs", "claiming jobs again") as api:
+    with start("run", "503", "cannot claim jobs", "claiming jobs again", timings=EARLY) as api:
         job_id = api.index(slow_repository)
         until(storing.stands_still)
         with api.outage():  # it releases whom `storing` holds
@@ -473,7 +462,7 @@ def test_an_outage_while_rows_are_stored_delays_a_job_and_nothing_else(
 def test_no_row_stays_of_a_job_that_is_taken_over_while_its_rows_are_stored(
     start: Start, slow_repository: Path, storing: Storing
 ) -> None:
-    with start() as api:
+    with start(timings=EARLY) as api:
         job_id = api.index(slow_repository)
         until(storing.stands_still)
         take_over(api, job_id)
@@ -486,14 +475,14 @@ def test_no_row_stays_of_a_job_that_is_taken_over_while_its_rows_are_stored(
 def test_a_shutdown_while_rows_are_stored_hands_the_job_back_without_them(
     start: Start, slow_repository: Path, storing: Storing
 ) -> None:
-    with start() as api:
+    with start(timings=EARLY) as api:
         job_id = api.index(slow_repository)
         until(storing.stands_still)
     before = "select status || ' ' || attempt from public.index_jobs where id = %s"
     assert api.value(before, job_id) == "processing 1"
     assert api.value("select count(*) from public.indexed_files") == 0
     storing.release()
-    with start() as api:
+    with start(timings=EARLY) as api:
         job = api.ended(job_id)
         assert (job["status"], job["attempt"]) == ("completed", 2)
         assert api.rows(job) == (1200, 1200)

@@ -83,6 +83,10 @@ class Request:
         except (ValueError, TypeError, KeyError) as error:
             raise IndexingError("invalid_request", f"The request is not valid: {error}") from error
 
+    def write(self, path: Path) -> None:
+        """Writes the file that `read` reads."""
+        path.write_text(json.dumps(dataclasses.asdict(self), default=str))
+
     @classmethod
     def _from_json(cls, data: dict[str, Any]) -> Request:
         unknown = data.keys() - {f.name for f in dataclasses.fields(cls)}

@@ -1,0 +1,241 @@
+"""`python -m worker`: runners in processes of their own, beside an API that runs no job."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.githost import Host
+from tests.support.repositories import commit
+from tests.support.waiting import PATIENCE, until
+
+from .conftest import Api, Database, Start, from_site
+
+PYTHON = "def f(): ...\n"
+REFUSED_MODULES = (
+    "api", "cli", "db.local", "db.tools.migrate", "rich.console", "starlette", "uvicorn", "yoyo"
+)  # fmt: skip
+DUMP_MODULES = """
+import atexit, os, sys
+atexit.register(lambda: open(os.environ["MODULES"], "w").write("\\n".join(sys.modules)))
+"""
+
+Work = Callable[..., Any]
+
+
+class Worker:
+    """A runner in a process of its own. `output` has what it logged."""
+
+    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
+        self.run_dir = folder / "run"
+        folder.mkdir(exist_ok=True)
+        self._output = folder / "output"
+        with self._output.open("wb") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "worker"],
+                stdout=output,
+                stderr=output,
+                env={"PATH": os.environ["PATH"], "RUN_DIR": str(self.run_dir)} | environment,
+                cwd=folder,
+            )
+
+    @property
+    def output(self) -> str:
+        return self._output.read_text()
+
+    def started(self) -> bool:
+        return "runner started" in self.output
+
+    def stop(self, number: int) -> int:
+        """Its exit code."""
+        self.process.send_signal(number)
+        return self.process.wait(PATIENCE)
+
+
+@pytest.fixture
+def work(database: Database, tmp_path: Path) -> Work:
+    """Starts a worker for the length of a with block; the variables are added to its own."""
+
+    @contextmanager
+    def running(name: str = "worker", **environment: str) -> Iterator[Worker]:
+        urls = {"WORKER_DATABASE_URL": database.worker_url, "LOCAL_REPOSITORY_ROOTS": "/"}
+        worker = Worker(tmp_path / name, urls | environment)
+        try:
+            until(lambda: worker.started() or worker.process.poll() is not None)
+            yield worker
+        finally:
+            if worker.process.poll() is None:
+                worker.stop(signal.SIGKILL)
+            print(worker.output)  # shown when the test fails
+
+    return running
+
+
+def of_site(site: Host) -> dict[str, str]:
+    """The variables that let a worker clone from the site."""
+    return {"GIT_TRUSTED_HOSTS": f"127.0.0.1:{site.port}"}
+
+
+def run(**environment: str) -> subprocess.CompletedProcess[str]:
+    """A worker that ends by itself."""
+    return subprocess.run(
+        [sys.executable, "-m", "worker"],
+        env={"PATH": os.environ["PATH"]} | environment,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("environment", "sentence"),
+    [
+        ({}, "WORKER_DATABASE_URL is not set"),
+        ({"WORKER_DATABASE_URL": "mysql://a:secret@b/c"}, "'mysql' where postgresql://"),
+        ({"WORKER_DATABASE_URL": "postgresql://a:sec@ret@b/c"}, "percent-encode"),
+        (
+            {"WORKER_DATABASE_URL": "postgresql://a@b/c", "RUNNER_CONCURRENCY": "0"},
+            "RUNNER_CONCURRENCY=0",
+        ),
+        ({"WORKER_DATABASE_URL": "postgresql://a@b/c", "RUN_DIR": "/proc/1/no"}, "RUN_DIR=/proc"),
+    ],
+)
+def test_a_setting_that_is_missing_or_wrong_is_one_sentence(
+    environment: dict[str, str], sentence: str
+) -> None:
+    ended = run(**environment)
+    assert (ended.returncode, ended.stdout) == (1, "")
+    [line] = ended.stderr.splitlines()
+    assert line.startswith("error: ")
+    assert sentence in line
+    assert "sec" not in line
+
+
+def test_a_worker_that_starts_says_its_slots_database_and_limits_but_no_password(
+    work: Work, database: Database
+) -> None:
+    with work(RUNNER_CONCURRENCY="3", RUNNER_JOB_SECONDS="77") as worker:
+        [line] = [line for line in worker.output.splitlines() if "runner started" in line]
+        assert re.search(r"slots\W+3\b", line)
+        assert re.search(r"job_seconds\W+77\b", line)
+        assert f":{database.server.port}/{database.name}" in line
+        assert database.server.password not in line
+
+
+def test_a_worker_loads_nothing_of_http_or_development(work: Work, tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(DUMP_MODULES)
+    modules = tmp_path / "modules"
+    with work(PYTHONPATH=str(tmp_path), MODULES=str(modules)) as worker:
+        assert worker.stop(signal.SIGTERM) == 0
+    loaded = modules.read_text().splitlines()
+    assert "worker.runner" in loaded
+    assert [name for name in REFUSED_MODULES if name in loaded] == []
+
+
+def test_a_wrong_password_is_named_and_the_worker_goes_on_trying(
+    work: Work, database: Database
+) -> None:
+    url = database.worker_url.replace(database.server.password, "wrong")
+    with work(WORKER_DATABASE_URL=url) as worker:
+        until(lambda: "password authentication failed" in worker.output)
+        assert worker.process.poll() is None
+        assert worker.stop(signal.SIGINT) == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_worker_that_is_stopped_hands_its_job_back(
+    number: int, start: Start, work: Work, site: Host
+) -> None:
+    with (
+        start("api", runner_concurrency=0, **from_site(site)) as api,
+        work("first", RUNNER_GRACE_SECONDS="0", RUNNER_LEASE_SECONDS="600", **of_site(site)) as one,
+    ):
+        job_id = api.index_held(site)
+        assert one.stop(number) == 0
+        assert not list(one.run_dir.glob("scratch/*/"))
+        site.released.set()
+        with work("second", **of_site(site)):
+            job = api.ended(job_id)
+            assert (job["status"], job["attempt"]) == ("completed", 2)
+
+
+def test_a_worker_that_is_stopped_lets_its_job_end_within_the_grace(
+    start: Start, work: Work, site: Host
+) -> None:
+    with (
+        start("api", runner_concurrency=0, **from_site(site)) as api,
+        work(RUNNER_GRACE_SECONDS=str(PATIENCE), **of_site(site)) as worker,
+    ):
+        held = api.index_held(site)
+        worker.process.send_signal(signal.SIGTERM)
+        until(lambda: "runner stopping" in worker.output)
+        late = api.client.create_index_job({"repository": "git/app"}).job_id
+        site.released.set()
+        assert worker.process.wait(PATIENCE) == 0
+        assert (api.job(held)["status"], api.job(held)["attempt"]) == ("completed", 1)
+        assert api.job(late)["status"] == "pending"
+
+
+def attempts(api: Api, job_ids: list[str]) -> dict[str, tuple[int, int]]:
+    """How many attempts each job had, and how many times it completed."""
+    with api.sql() as connection:
+        rows = connection.execute(
+            "select job_id::text, count(*) filter (where to_status = 'processing'),"
+            " count(*) filter (where to_status = 'completed')"
+            " from public.index_job_events where job_id = any(%s::uuid[]) group by job_id",
+            (job_ids,),
+        ).fetchall()
+    return {job_id: (begun, completed) for job_id, begun, completed in rows}
+
+
+def test_two_workers_end_fifty_jobs_and_none_twice(
+    start: Start, work: Work, tmp_path: Path
+) -> None:
+    folders = [tmp_path / f"r{number}" for number in range(10)]
+    for folder in folders:
+        commit(folder, {"a.py": PYTHON})
+    with start("api", runner_concurrency=0) as api, work("one"), work("two"):
+        job_ids = [api.index(folders[number % 10]) for number in range(50)]
+        jobs = [api.ended(job_id) for job_id in job_ids]
+        assert {(job["status"], job["attempt"]) for job in jobs} == {("completed", 1)}
+        assert attempts(api, job_ids) == dict.fromkeys(job_ids, (1, 1))
+        assert len({job["worker_id"] for job in jobs}) == 2
+
+
+def test_the_jobs_of_a_killed_worker_end_on_the_other(
+    start: Start, work: Work, site: Host, tmp_path: Path
+) -> None:
+    folders = [tmp_path / f"r{number}" for number in range(10)]
+    for folder in folders:
+        commit(folder, {"a.py": PYTHON})
+    variables = {"RUNNER_LEASE_SECONDS": "2"} | of_site(site)
+    with (
+        start("api", runner_concurrency=0, **from_site(site)) as api,
+        work("killed", **variables) as killed,
+    ):
+        held = api.index_held(site)
+        with work("other", **variables):
+            job_ids = [api.index(folders[number % 10]) for number in range(49)]
+            counts = "select count(*) from public.index_jobs where status = 'completed'"
+            until(lambda: api.value(counts) >= 5)
+            lost = api.job(held)["worker_id"]
+            killed.stop(signal.SIGKILL)
+            site.released.set()
+            jobs = [api.ended(job_id) for job_id in [held, *job_ids]]
+    assert {job["status"] for job in jobs} == {"completed"}
+    begun = attempts(api, [held, *job_ids])
+    assert {completed for _, completed in begun.values()} == {1}
+    assert begun[held] == (2, 1)
+    assert jobs[0]["worker_id"] != lost
+    twice = [job for job in jobs if job["attempt"] > 1]
+    assert len(twice) <= 3, "only what the killed worker had"

@@ -1,0 +1,300 @@
+"""One attempt of a job: from its claim to what the database is told of its end.
+
+What becomes of a job is decided by the database alone. When it refuses a call because the job is
+not ours any more, the attempt is dropped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import structlog
+
+from worker.indexer.extractor import fingerprint
+from worker.indexer.guard import exceeded
+from worker.indexer.protocol import Known, Request
+from worker.progress import Progress, ProgressChannel
+from worker.records import Job, NewIndex, StoredIndex, UnfinishedIndex
+from worker.rpc import LostError, UnreachableError, WorkerRpc
+from worker.scratch import remove
+from worker.spawner import Indexers
+from worker.timings import Timings
+
+logger = structlog.get_logger(__name__)
+
+_TAIL_BYTES = 4000
+# codes of the indexer whose reason may pass
+_TRANSIENT = {"host_unreachable", "internal_error", "interrupted"}
+
+Result = TypeVar("Result")
+
+
+class CancelledJobError(Exception):
+    """A user asked to cancel the job."""
+
+
+class FailedJobError(Exception):
+    """The job cannot be done; the message is the sentence that its user reads."""
+
+
+class FailedAttemptError(Exception):
+    """This attempt could not do the job, another one may; the message is the user's sentence."""
+
+
+class Attempt:
+    """Indexes one job and stores the result.
+
+    `template` is the indexer's request for any job: `git_url` and what else belongs to one job is
+    replaced. `folder` is made, and removed at the end.
+    """
+
+    def __init__(
+        self,
+        job: Job,
+        folder: Path,
+        *,
+        template: Request,
+        rpc: WorkerRpc,
+        indexers: Indexers,
+        lease_seconds: float,
+        timings: Timings,
+    ) -> None:
+        self._job = job
+        self._folder = folder
+        self._template = template
+        self._rpc = rpc
+        self._indexers = indexers
+        self._lease = lease_seconds
+        self._timings = timings
+        self._progress = ProgressChannel()
+        self._log = logger.bind(job_id=job.id, attempt=job.attempt)
+
+    async def run(self) -> None:
+        """Sees the attempt through to its end. Cancelled, it hands the job back.
+
+        Raises nothing else: what goes wrong is told to the database, or logged.
+        """
+        try:
+            await self._run()
+        except LostError:
+            self._log.debug("the job is not ours any more")
+        except asyncio.CancelledError:
+            await self._rpc.hand_back(self._job)
+            raise
+        except Exception:
+            self._log.exception("the attempt could not be ended")
+        finally:
+            self._rpc.forget(self._job)
+            await asyncio.to_thread(remove, self._folder)
+
+    async def _run(self) -> None:
+        try:
+            await self._work()
+        except CancelledJobError:
+            await self._rpc.finish(self._job, "cancelled", {})
+        except FailedJobError as failure:
+            await self._rpc.finish(self._job, "failed", {"error": str(failure)})
+        except FailedAttemptError as failure:
+            await self._rpc.fail_attempt(self._job, str(failure))
+        except (LostError, asyncio.CancelledError):
+            raise
+        except Exception:
+            self._log.exception("internal error")
+            sentence = "The runner met an internal error; its log has the details."
+            await self._rpc.fail_attempt(self._job, sentence)
+
+    async def _work(self) -> None:
+        """Indexes and stores while reporting progress; the first error of either ends both."""
+        indexing = asyncio.create_task(self._index_and_store())
+        reporting = asyncio.create_task(self._report())
+        try:
+            await asyncio.wait({indexing, reporting}, return_when=asyncio.FIRST_COMPLETED)
+            if indexing.done():
+                self._progress.close()
+                # a report under way may end: cancelling it would cost its connection
+                await asyncio.wait({reporting})
+                indexing.result()
+            else:
+                reporting.result()
+        finally:
+            for task in (indexing, reporting):
+                task.cancel()
+            await asyncio.gather(indexing, reporting, return_exceptions=True)
+
+    async def _report(self) -> None:
+        """Renews the lease and reports progress until the channel is closed.
+
+        Raises CancelledJobError when a user asks for it, LostError.
+        """
+        timings = self._timings
+        while True:
+            progress = await self._progress.wait(min(self._lease / 3, timings.report_quiet))
+            if self._progress.closed:
+                return
+            try:
+                cancel = await self._rpc.report(self._job, progress)
+            except UnreachableError:
+                if progress:
+                    self._progress.put_back(progress)
+            else:
+                if cancel:
+                    raise CancelledJobError
+            await self._progress.pause(min(self._lease / 6, timings.report_every))
+
+    async def _index_and_store(self) -> None:
+        extractor = fingerprint(self._template.limits.file_bytes)
+        await asyncio.to_thread(self._folder.mkdir, mode=0o700, parents=True)
+        repository = await self._rpc.read_repository(
+            self._job, extractor=extractor, known=self._folder / "known.copy"
+        )
+        base = repository.stored
+        while True:
+            if base and base.commit_sha == self._job.commit_sha:
+                completed = await self._complete(base, extractor)
+            else:
+                async with running(self._index(repository.git_url, base)) as found:
+                    index = await self._found_or_nearly(found, base)
+                    completed = await self._complete(index, extractor)
+            if completed:
+                return
+            base = None  # another job of the repository completed in between: all of it, once
+
+    async def _index(self, git_url: str, base: StoredIndex | None) -> NewIndex | StoredIndex:
+        work = self._folder / "work"
+        await asyncio.to_thread(shutil.rmtree, work, ignore_errors=True)
+        await asyncio.to_thread(work.mkdir, mode=0o700)
+        request = replace(
+            self._template,
+            git_url=git_url,
+            scratch=work,
+            ref=self._job.ref,
+            commit_sha=self._job.commit_sha,
+            known=Known(base.commit_sha, base.known) if base else None,
+        )
+        last = await run_indexer(
+            self._indexers, request, self._folder, self._progress.set, self._timings
+        )
+        if base and last["event"] == "unchanged":
+            return base
+        return NewIndex(
+            files=Path(last["files"]),
+            symbols=Path(last["symbols"]),
+            gone=Path(last["gone"]),
+            base=base,
+            commit_sha=last["commit_sha"],
+            stats=last["stats"],
+        )
+
+    async def _found_or_nearly(
+        self, found: asyncio.Task[NewIndex | StoredIndex], base: StoredIndex | None
+    ) -> NewIndex | StoredIndex | UnfinishedIndex:
+        """What was found; or an index of a whole repository once it is nearly done.
+
+        Storing its rows beside the last parsing saves time, but locks the repository meanwhile.
+        """
+        started, before = 0.0, 0
+        while not found.done():
+            await asyncio.wait({found}, timeout=self._timings.store_check)
+            progress = self._progress.newest
+            if base or not progress or progress.phase != "symbols" or not progress.total:
+                continue
+            if not started:
+                started, before = time.monotonic(), progress.done
+            elif progress.done > before:
+                pace = (time.monotonic() - started) / (progress.done - before)
+                if pace * (progress.total - progress.done) < self._timings.store_ahead:
+                    work = self._folder / "work"
+                    return UnfinishedIndex(work / "files.copy", work / "symbols.copy", found)
+        return found.result()
+
+    async def _complete(
+        self, index: NewIndex | StoredIndex | UnfinishedIndex, extractor: str
+    ) -> bool:
+        last: Progress | None = None
+
+        def last_progress() -> Progress | None:
+            nonlocal last
+            last = last or self._progress.newest
+            self._progress.set(Progress("store", 0, None))
+            return last
+
+        return await self._rpc.complete(
+            self._job, index, extractor=extractor, last_progress=last_progress
+        )
+
+
+@asynccontextmanager
+async def running(work: Coroutine[Any, Any, Result]) -> AsyncIterator[asyncio.Task[Result]]:
+    """The work as a task, which is cancelled at the end of the block."""
+    task = asyncio.create_task(work)
+    try:
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def run_indexer(
+    indexers: Indexers,
+    request: Request,
+    folder: Path,
+    on_progress: Callable[[Progress], None],
+    timings: Timings,
+) -> dict[str, Any]:
+    """Runs one indexer to its end and returns its last event, a Result or Unchanged.
+
+    However this ends, the process group of the indexer is dead then.
+    Raises: FailedJobError with the indexer's own sentence; FailedAttemptError with it when the
+    reason may pass, or with one of ours when it died without a last event.
+    """
+    path = folder / "request.json"
+    log = folder / "indexer.log"
+    await asyncio.to_thread(request.write, path)
+    indexer = await indexers.start(path, log)
+    try:
+        if not await indexer.begun(timings.indexer_start):
+            await indexers.close()  # those of other jobs end with it, and are tried again
+            raise FailedAttemptError("The indexer did not start.")
+        async with asyncio.timeout(request.limits.seconds + timings.indexer_overtime):
+            last = await _follow(indexer.output, on_progress)
+    except TimeoutError:  # its watchman is gone
+        raise FailedJobError(exceeded("time_limit", request.limits).message) from None
+    finally:
+        await indexer.kill()
+    if last is None:
+        output = await asyncio.to_thread(_tail, log)
+        logger.error("an indexer died without a last event", output=output)
+        raise FailedAttemptError("The indexer stopped unexpectedly, without giving a reason.")
+    if last["event"] == "error" and last["code"] in _TRANSIENT:
+        raise FailedAttemptError(last["message"])
+    if last["event"] == "error":
+        raise FailedJobError(last["message"])
+    return last
+
+
+def _tail(log: Path) -> str:
+    with log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - _TAIL_BYTES))
+        return file.read(_TAIL_BYTES).decode(errors="replace")
+
+
+async def _follow(
+    output: asyncio.StreamReader, on_progress: Callable[[Progress], None]
+) -> dict[str, Any] | None:
+    """The last event of an indexer; None when it died before."""
+    async for line in output:
+        if not line.endswith(b"\n"):
+            return None  # it died in the middle of a line
+        event: dict[str, Any] = json.loads(line)
+        if event["event"] != "progress":
+            return event
+        on_progress(Progress(event["phase"], event["done"], event["total"]))
+    return None

@@ -1,0 +1,75 @@
+"""What passes between the runner and the database."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+
+@dataclass(frozen=True)
+class Job:
+    """A claimed job: this attempt of it is ours until the lease runs out."""
+
+    id: str
+    attempt: int
+    ref: str
+    commit_sha: str | None
+    repository_id: str
+
+
+class Rescued(NamedTuple):
+    """How many stuck jobs were retried, failed and cancelled."""
+
+    retried: int
+    failed: int
+    cancelled: int
+
+
+@dataclass(frozen=True)
+class StoredIndex:
+    """What the tables hold of a repository: one commit, as one job stored it.
+
+    `known` is a file of those rows that need not be made again, as the indexer wants them.
+    """
+
+    job_id: str
+    commit_sha: str
+    stats: dict[str, Any]
+    known: Path
+
+
+@dataclass(frozen=True)
+class Repository:
+    """What a job's repository is cloned from, and what the tables hold of it."""
+
+    git_url: str
+    stored: StoredIndex | None
+
+
+@dataclass(frozen=True)
+class NewIndex:
+    """What an indexer found: three files in COPY's text format and the figures about them.
+
+    With a `base` they say what changed since then; without one they are the whole.
+    """
+
+    files: Path
+    symbols: Path
+    gone: Path
+    base: StoredIndex | None
+    commit_sha: str
+    stats: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class UnfinishedIndex:
+    """A new index of a whole repository while its files still grow; `found` gives it at its end.
+
+    At any time `files` has the row of each file whose symbols are in `symbols`.
+    """
+
+    files: Path
+    symbols: Path
+    found: asyncio.Task[NewIndex | StoredIndex]

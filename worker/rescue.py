@@ -1,0 +1,26 @@
+"""Ends the attempts whose workers are gone, and retries or fails their jobs."""
+
+from __future__ import annotations
+
+import asyncio
+
+import structlog
+
+from worker.rpc import WorkerRpc
+
+logger = structlog.get_logger(__name__)
+
+
+class Rescue:
+    """Looks for stuck jobs every few seconds until its task is cancelled."""
+
+    def __init__(self, rpc: WorkerRpc, *, every: float) -> None:
+        self._rpc = rpc
+        self._every = every
+
+    async def run(self) -> None:
+        while True:
+            await asyncio.sleep(self._every)
+            rescued = await self._rpc.rescue()
+            if rescued and any(rescued):
+                logger.info("stuck jobs ended", **rescued._asdict())

@@ -1,0 +1,31 @@
+"""How long a runner waits for what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Timings:
+    """All in seconds. The defaults are those of production; tests give others."""
+
+    idle: tuple[float, float] = (0.25, 1.0)
+    """Between two claims that found nothing: at first, and at most."""
+    rescue_every: float = 10.0
+    """Between two looks for attempts whose worker is gone."""
+    report_every: float = 0.5
+    """Between two reports of progress, and between two tries to store a result."""
+    report_quiet: float = 1.0
+    """Between two reports when there is no progress; a report also asks about cancellation."""
+    call: float = 10.0
+    """How long a claim or a report may take."""
+    hand_back: float = 3.0
+    """How long handing back a job may take, and closing the connections."""
+    indexer_start: float = 60.0
+    """How long an indexer may take to start."""
+    indexer_overtime: float = 30.0
+    """How long past its own time limit an indexer may run before the runner kills it."""
+    store_ahead: float = 4.0
+    """How long before the expected end of an index its rows begin to be stored."""
+    store_check: float = 0.25
+    """How often that end is estimated."""
