@@ -9,26 +9,23 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
-import time
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-import structlog
-
+from db.tools.logs import get_logger
 from worker.indexer.extractor import fingerprint
 from worker.indexer.guard import exceeded
 from worker.indexer.protocol import Known, Request
 from worker.progress import Progress, ProgressChannel
-from worker.records import Job, NewIndex, StoredIndex, UnfinishedIndex
+from worker.records import Job, NewIndex, StoredIndex
 from worker.rpc import LostError, UnreachableError, WorkerRpc
 from worker.scratch import remove
 from worker.spawner import Indexers
 from worker.timings import Timings
 
-logger = structlog.get_logger(__name__)
+logger = get_logger(__name__)
 
 _TAIL_BYTES = 4000
 # codes of the indexer whose reason may pass
@@ -152,18 +149,21 @@ class Attempt:
     async def _index_and_store(self) -> None:
         extractor = fingerprint(self._template.limits.file_bytes)
         await asyncio.to_thread(self._folder.mkdir, mode=0o700, parents=True)
-        repository = await self._rpc.read_repository(
+        repository = await self._rpc.begin_index(
             self._job, extractor=extractor, known=self._folder / "known.copy"
         )
         base = repository.stored
         while True:
+            index: NewIndex | StoredIndex
             if base and base.commit_sha == self._job.commit_sha:
-                completed = await self._complete(base, extractor)
+                index = base
             else:
-                async with running(self._index(repository.git_url, base)) as found:
-                    index = await self._found_or_nearly(found, base)
-                    completed = await self._complete(index, extractor)
-            if completed:
+                index = await self._index(repository.git_url, base)
+            progress = self._progress.newest
+            self._progress.set(Progress("store", 0, None))
+            if await self._rpc.complete_index(
+                self._job, index, extractor=extractor, progress=progress
+            ):
                 return
             base = None  # another job of the repository completed in between: all of it, once
 
@@ -187,59 +187,12 @@ class Attempt:
         return NewIndex(
             files=Path(last["files"]),
             symbols=Path(last["symbols"]),
+            skipped=Path(last["skipped"]),
             gone=Path(last["gone"]),
             base=base,
             commit_sha=last["commit_sha"],
             stats=last["stats"],
         )
-
-    async def _found_or_nearly(
-        self, found: asyncio.Task[NewIndex | StoredIndex], base: StoredIndex | None
-    ) -> NewIndex | StoredIndex | UnfinishedIndex:
-        """What was found; or an index of a whole repository once it is nearly done.
-
-        Storing its rows beside the last parsing saves time, but locks the repository meanwhile.
-        """
-        started, before = 0.0, 0
-        while not found.done():
-            await asyncio.wait({found}, timeout=self._timings.store_check)
-            progress = self._progress.newest
-            if base or not progress or progress.phase != "symbols" or not progress.total:
-                continue
-            if not started:
-                started, before = time.monotonic(), progress.done
-            elif progress.done > before:
-                pace = (time.monotonic() - started) / (progress.done - before)
-                if pace * (progress.total - progress.done) < self._timings.store_ahead:
-                    work = self._folder / "work"
-                    return UnfinishedIndex(work / "files.copy", work / "symbols.copy", found)
-        return found.result()
-
-    async def _complete(
-        self, index: NewIndex | StoredIndex | UnfinishedIndex, extractor: str
-    ) -> bool:
-        last: Progress | None = None
-
-        def last_progress() -> Progress | None:
-            nonlocal last
-            last = last or self._progress.newest
-            self._progress.set(Progress("store", 0, None))
-            return last
-
-        return await self._rpc.complete(
-            self._job, index, extractor=extractor, last_progress=last_progress
-        )
-
-
-@asynccontextmanager
-async def running(work: Coroutine[Any, Any, Result]) -> AsyncIterator[asyncio.Task[Result]]:
-    """The work as a task, which is cancelled at the end of the block."""
-    task = asyncio.create_task(work)
-    try:
-        yield task
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
 
 
 async def run_indexer(

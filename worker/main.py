@@ -9,14 +9,13 @@ import asyncio
 import signal
 import sys
 
-import structlog
-
+from db.tools import logs
 from db.tools.connection import parameters
 from db.tools.settings import SettingError
 from worker.runner import Runner
 from worker.settings import WorkerSettings
 
-logger = structlog.get_logger(__name__)
+logger = logs.get_logger(__name__)
 
 
 def main() -> int:
@@ -28,6 +27,7 @@ def main() -> int:
         settings = WorkerSettings.read()
         if settings.runner_concurrency == 0:
             raise SettingError("RUNNER_CONCURRENCY=0: a worker needs at least one slot")
+        logs.set_up()
         asyncio.run(_work(settings))
     except SettingError as error:
         print(f"error: {error}", file=sys.stderr)

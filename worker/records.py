@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -36,7 +35,6 @@ class StoredIndex:
 
     job_id: str
     commit_sha: str
-    stats: dict[str, Any]
     known: Path
 
 
@@ -50,26 +48,15 @@ class Repository:
 
 @dataclass(frozen=True)
 class NewIndex:
-    """What an indexer found: three files in COPY's text format and the figures about them.
+    """What an indexer found: files in COPY's text format and the figures about them.
 
     With a `base` they say what changed since then; without one they are the whole.
     """
 
     files: Path
     symbols: Path
+    skipped: Path
     gone: Path
     base: StoredIndex | None
     commit_sha: str
     stats: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class UnfinishedIndex:
-    """A new index of a whole repository while its files still grow; `found` gives it at its end.
-
-    At any time `files` has the row of each file whose symbols are in `symbols`.
-    """
-
-    files: Path
-    symbols: Path
-    found: asyncio.Task[NewIndex | StoredIndex]

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
-import structlog
-
+from db.tools.logs import get_logger
 from worker.rpc import WorkerRpc
 
-logger = structlog.get_logger(__name__)
+logger = get_logger(__name__)
 
 
 class Rescue:

@@ -1,7 +1,7 @@
 """The runner's calls to the database: the pool, its transactions, and what is repeated.
 
-The login is a member of service_role, which moves jobs only through functions. The refusals PT404
-(the job is gone) and PT409 (it is no longer ours) become LostError.
+Jobs and the rows of an index change only by SQL functions. Their refusals PT404 (the job is gone)
+and PT409 (it is no longer ours) become LostError.
 """
 
 from __future__ import annotations
@@ -13,22 +13,23 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Literal, Self, TypeVar
+from typing import Any, Final, Literal, LiteralString, Self, TypeVar
 
+import anyio
 import psycopg
-import structlog
+from psycopg import sql
 from psycopg.errors import IdleInTransactionSessionTimeout
 from psycopg.rows import TupleRow, class_row
 from psycopg.types.json import Jsonb
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from db.tools.connection import keep_trying, parameters
-from worker import rows
+from db.tools.logs import get_logger
 from worker.progress import Progress
-from worker.records import Job, NewIndex, Repository, Rescued, StoredIndex, UnfinishedIndex
+from worker.records import Job, NewIndex, Repository, Rescued, StoredIndex
 from worker.timings import Timings
 
-logger = structlog.get_logger(__name__)
+logger = get_logger(__name__)
 
 # Nothing is joined here: the function sees jobs that are newer than the statement's snapshot.
 _CLAIM: Final = """
@@ -47,12 +48,37 @@ _FAIL: Final = """
 select status::text from public.fail_job_attempt(
   p_job_id => %s, p_attempt => %s, p_error => %s, p_retryable => true)
 """
+_BEGIN: Final = """
+select git_url, base_job_id::text, base_commit_sha
+from public.begin_index(p_job_id => %s, p_attempt => %s, p_extractor => %s)
+"""
+_COPY_KNOWN: Final = """
+copy (
+  select f.id, f.path, f.language, f.bytes, f.blob_sha, f.symbol_count
+  from public.indexed_files as f
+  where f.repository_id = {} and f.symbol_count is not null
+) to stdout
+"""
+_COPY_FILES: Final = """
+copy private.incoming_files (file_no, path, language, bytes, blob_sha, symbol_count) from stdin
+"""
+_COPY_SYMBOLS: Final = """
+copy private.incoming_symbols (file_no, name, kind, start_line, end_line, parent) from stdin
+"""
+_COPY_SKIPPED: Final = "copy private.incoming_skipped (path, reason) from stdin"
+_COPY_GONE: Final = "copy private.gone_files (id) from stdin"
+_COMPLETE: Final = """
+select public.complete_index(
+  p_job_id => %s, p_attempt => %s, p_worker_id => %s, p_extractor => %s, p_base_job_id => %s,
+  p_commit_sha => %s, p_stats => %s, p_phase => %s, p_done => %s, p_total => %s)
+"""
 _RESCUE: Final = "select retried, failed, cancelled from public.retry_or_fail_stuck_jobs()"
 
 # How often a transaction is repeated that the database refused for reasons that may pass, such as
 # a deadlock. An outage is waited for without end.
 _TRIES: Final = 10
 _LOST: Final = {"PT404", "PT409"}
+_BLOCK: Final = 64 * 1024
 # It goes on while the machine sleeps, as leases do.
 _CLOCK: Final = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
@@ -168,7 +194,8 @@ class WorkerRpc:
         self, job: Job, status: Literal["failed", "cancelled"], metadata: dict[str, Any]
     ) -> None:
         """Ends the job. Raises LostError."""
-        await self._persist(lambda connection: self._update(connection, job, status, metadata))
+        arguments = (job.id, status, Jsonb(metadata), job.attempt, self._worker_id)
+        await self._persist(lambda connection: connection.execute(_UPDATE, arguments))
 
     async def fail_attempt(self, job: Job, error: str) -> None:
         """Ends this attempt of the job; another follows, unless it was the last. Raises LostError.
@@ -179,65 +206,63 @@ class WorkerRpc:
             lambda connection: connection.execute(_FAIL, (job.id, job.attempt, error))
         )
 
-    async def read_repository(self, job: Job, *, extractor: str, known: Path) -> Repository:
-        """The job's repository, with its rows if that extractor made them.
+    async def begin_index(self, job: Job, *, extractor: str, known: Path) -> Repository:
+        """The job's repository, with what is stored of it if that extractor made it.
 
         Writes the file `known`, unless the job asks for the commit that is stored.
-        Raises LostError when the repository was deleted, and its jobs with it.
-        """
-        repository = await self._persist(
-            lambda connection: rows.read(connection, job, extractor=extractor, known=known)
-        )
-        if repository is None:
-            raise LostError
-        return repository
-
-    async def complete(
-        self,
-        job: Job,
-        index: NewIndex | StoredIndex | UnfinishedIndex,
-        *,
-        extractor: str,
-        last_progress: Callable[[], Progress | None],
-    ) -> bool:
-        """Brings the repository's rows up to date and completes the job, in one transaction.
-
-        A StoredIndex says that its commit is the job's; the rows of an UnfinishedIndex are stored
-        as they come. Where the commit's rows are stored already they stay, and the stats say so.
-        `last_progress` is called once the index is there. Returns False, having changed nothing,
-        when the index has a base that is not stored any more: another job completed in between,
-        and all must be indexed again.
-        Raises LostError. A repeat after a lost answer changes nothing.
+        Raises LostError.
         """
         return await self._persist(
-            lambda connection: self._complete(connection, job, index, extractor, last_progress)
+            lambda connection: _begin_index(connection, job, extractor, known)
         )
 
-    async def _complete(
+    async def complete_index(
+        self,
+        job: Job,
+        index: NewIndex | StoredIndex,
+        *,
+        extractor: str,
+        progress: Progress | None,
+    ) -> bool:
+        """Stores the index and completes the job, both or neither, with its last progress.
+
+        A StoredIndex says that its commit is the job's. Returns False, having changed nothing, when
+        the base of the index is not what is stored any more: another job completed in between, and
+        all must be indexed again. A repeat after a lost answer changes nothing. Raises LostError.
+        """
+        return await self._persist(
+            lambda connection: self._complete_index(connection, job, index, extractor, progress)
+        )
+
+    async def _complete_index(
         self,
         connection: Connection,
         job: Job,
-        index: NewIndex | StoredIndex | UnfinishedIndex,
+        index: NewIndex | StoredIndex,
         extractor: str,
-        last_progress: Callable[[], Progress | None],
+        progress: Progress | None,
     ) -> bool:
-        try:
-            stored = await rows.store(
-                connection,
-                job,
-                index,
-                extractor=extractor,
-                lease_seconds=self._lease.total_seconds(),
-                last_progress=last_progress,
-            )
-        except rows.BaseChangedError:
-            return False
-        if stored is not None:
-            # The job is touched last: its lock is short, and a worker that lost it leaves no row.
-            metadata = {"stats": stored.stats, "commit_sha": stored.commit_sha}
-            await _report(connection, job, stored.progress, None)
-            await self._update(connection, job, "completed", metadata)
-        return True
+        base = index.base if isinstance(index, NewIndex) else index
+        stats = Jsonb(index.stats) if isinstance(index, NewIndex) else None
+        if isinstance(index, NewIndex):
+            await _copy(connection, _COPY_FILES, index.files)
+            await _copy(connection, _COPY_SYMBOLS, index.symbols)
+            await _copy(connection, _COPY_SKIPPED, index.skipped)
+            await _copy(connection, _COPY_GONE, index.gone)
+        cursor = await connection.execute(
+            _COMPLETE,
+            (
+                job.id,
+                job.attempt,
+                self._worker_id,
+                extractor,
+                base and base.job_id,
+                index.commit_sha,
+                stats,
+                *(progress or (None, None, None)),
+            ),
+        )
+        return await cursor.fetchone() != ("base_changed",)
 
     async def _claim(self, connection: Connection) -> Job | None:
         async with connection.cursor(row_factory=class_row(Job)) as cursor:
@@ -247,13 +272,6 @@ class WorkerRpc:
     async def _rescue(self, connection: Connection) -> Rescued:
         row = await (await connection.execute(_RESCUE)).fetchone()
         return Rescued(*row or (0, 0, 0))
-
-    async def _update(
-        self, connection: Connection, job: Job, status: str, metadata: dict[str, Any]
-    ) -> None:
-        await connection.execute(
-            _UPDATE, (job.id, status, Jsonb(metadata), job.attempt, self._worker_id)
-        )
 
     async def _take(self, call: Callable[[Connection], Awaitable[Result]]) -> Result | None:
         """Makes a call that takes jobs which are free; None when it cannot be made now.
@@ -310,13 +328,45 @@ class WorkerRpc:
         return str(error).strip() or "timeout"
 
 
-async def _report(
-    connection: Connection, job: Job, progress: Progress | None, lease: timedelta | None
-) -> bool:
-    """A sign of life. The lease starts again unless it is None; one of zero hands the job back.
+async def _begin_index(connection: Connection, job: Job, extractor: str, known: Path) -> Repository:
+    row = await (await connection.execute(_BEGIN, (job.id, job.attempt, extractor))).fetchone()
+    if row is None:
+        raise LostError
+    git_url, base_job_id, base_commit_sha = row
+    if base_job_id is None:
+        return Repository(git_url, None)
+    if base_commit_sha != job.commit_sha:
+        # another job may complete in between: then complete_index says that the base has changed
+        statement = sql.SQL(_COPY_KNOWN).format(job.repository_id)
+        async with (
+            await anyio.open_file(known, "wb") as file,
+            connection.cursor() as cursor,
+            cursor.copy(statement) as copy,
+        ):
+            rows = bytearray()
+            async for row_text in copy:
+                rows += row_text
+                if len(rows) > _BLOCK:
+                    await file.write(rows)
+                    rows.clear()
+            await file.write(rows)
+    return Repository(git_url, StoredIndex(base_job_id, base_commit_sha, known))
 
-    Returns whether a user asked to cancel the job.
-    """
+
+async def _copy(connection: Connection, statement: LiteralString, path: Path) -> None:
+    async with (
+        await anyio.open_file(path, "rb") as file,
+        connection.cursor() as cursor,
+        cursor.copy(statement) as copy,
+    ):
+        while block := await file.read(_BLOCK):
+            await copy.write(block)
+
+
+async def _report(
+    connection: Connection, job: Job, progress: Progress | None, lease: timedelta
+) -> bool:
+    """Starts the lease again; one of zero hands the job back. Whether a user asked to cancel."""
     phase, done, total = progress or (None, None, None)
     cursor = await connection.execute(_REPORT, (job.id, job.attempt, phase, done, total, lease))
     row = await cursor.fetchone()
@@ -324,5 +374,5 @@ async def _report(
 
 
 def _raise_if_lost(error: psycopg.Error) -> None:
-    if error.sqlstate in _LOST:
+    if error.sqlstate in _LOST and error.diag.message_detail != "rows_missing":
         raise LostError from error

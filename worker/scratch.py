@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import fcntl
-import logging
 import os
 import shutil
 import time
 from pathlib import Path
 
-logger = logging.getLogger(__name__)
+from db.tools.logs import get_logger
+
+logger = get_logger(__name__)
 
 _REMOVALS = 50
 
@@ -65,4 +66,4 @@ def remove(folder: Path) -> None:
         if not folder.exists():
             return
         time.sleep(0.1)
-    logger.warning("the folder %s could not be removed", folder)
+    logger.warning("a folder could not be removed", folder=str(folder))

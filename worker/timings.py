@@ -25,7 +25,3 @@ class Timings:
     """How long an indexer may take to start."""
     indexer_overtime: float = 30.0
     """How long past its own time limit an indexer may run before the runner kills it."""
-    store_ahead: float = 4.0
-    """How long before the expected end of an index its rows begin to be stored."""
-    store_check: float = 0.25
-    """How often that end is estimated."""

@@ -21,13 +21,12 @@ from tests.worker.conftest import Database, start, storing, tenant_key
 __all__ = ["start", "storing", "tenant_key"]
 
 SERVE = """
-import sys
 from cli.dev.serve import Server, address, listen, run
 from cli.dev.settings import StackSettings
 from tests.worker.conftest import api_with_runner
 from worker.timings import Timings
 listener = listen("127.0.0.1", 0, fixed=True)
-app = api_with_runner(StackSettings(), Timings(store_ahead=float(sys.argv[1])))
+app = api_with_runner(StackSettings(), Timings())
 run(Server(app, on_ready=lambda: print(address(listener), flush=True)), listener)
 """
 SYMBOLS = """
@@ -47,21 +46,19 @@ class Machine:
         key: str,
         folder: Path,
         environment: dict[str, str],
-        ahead: float,
     ) -> None:
         self.run_dir = folder / "run"
         self.database = database
         self._key = key
         self.headers = {"Authorization": f"Bearer {key}"}
         self._environment = environment
-        self._ahead = ahead
         self.repository = folder / "repository"
         commit(self.repository, modules(400, lines=60))
         self.start()
 
     def start(self) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-c", SERVE, str(self._ahead)],
+            [sys.executable, "-c", SERVE],
             stdout=subprocess.PIPE,
             text=True,
             cwd=Path(__file__).parents[2],
@@ -129,8 +126,8 @@ def new_machine(
 ) -> Iterator[Callable[..., Machine]]:
     machines: list[Machine] = []
 
-    def new(ahead: float = 4.0, **environment: str) -> Machine:
-        machines.append(Machine(database, tenant_key, tmp_path, environment, ahead))
+    def new(**environment: str) -> Machine:
+        machines.append(Machine(database, tenant_key, tmp_path, environment))
         return machines[-1]
 
     yield new

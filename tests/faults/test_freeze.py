@@ -53,7 +53,7 @@ def sleep_beyond_the_lease(machine: Machine, job_id: str) -> None:
 def test_a_runner_that_stands_still_while_it_stores_holds_nobody_up(
     new_machine: Callable[..., Machine], start: Start, slow_repository: Path, storing: Storing
 ) -> None:
-    machine = new_machine(ahead=600, RUNNER_LEASE_SECONDS="2")
+    machine = new_machine(RUNNER_LEASE_SECONDS="2")
     job_id = machine.index("frozen", slow_repository)
     until(storing.stands_still)
     machine.process.send_signal(signal.SIGSTOP)

@@ -85,24 +85,24 @@ def found(
     (folder / "files").write_text(f"1\t{name}\tPython\t10\t{'0' * 40}\t{symbols}\n")
     lines = [f"1\tf{n}\tfunction\t{n}\t{n}\t\\N\n" for n in range(1, symbols + 1)]
     (folder / "symbols").write_text("".join(lines))
+    (folder / "skipped").write_text("logo.png\tbinary\n")
     (folder / "gone").write_text("".join(f"{id_}\n" for id_ in gone))
     figures = {"files_indexed": 1, "files_skipped": 0, "symbols_extracted": symbols} | stats
     commit = hashlib.sha1(f"{name} {symbols}".encode()).hexdigest()
-    return NewIndex(folder / "files", folder / "symbols", folder / "gone", base, commit, figures)
+    files, symbols_, skipped, gone = (folder / n for n in ("files", "symbols", "skipped", "gone"))
+    return NewIndex(files, symbols_, skipped, gone, base, commit, figures)
 
 
 def complete(do: Do, job: Job, index: NewIndex | StoredIndex, extractor: str = "x") -> bool:
     progress = Progress("symbols", 1, 1)
-    done = do(
-        lambda rpc: rpc.complete(job, index, extractor=extractor, last_progress=lambda: progress)
-    )
+    done = do(lambda rpc: rpc.complete_index(job, index, extractor=extractor, progress=progress))
     assert isinstance(done, bool)
     return done
 
 
 def read_stored(do: Do, job: Job, folder: Path, extractor: str = "x") -> StoredIndex | None:
     known = folder / "known"
-    repository = do(lambda rpc: rpc.read_repository(job, extractor=extractor, known=known))
+    repository = do(lambda rpc: rpc.begin_index(job, extractor=extractor, known=known))
     assert repository.git_url == "/a/b"
     stored = repository.stored
     assert stored is None or isinstance(stored, StoredIndex)
@@ -176,8 +176,9 @@ def test_figures_that_are_not_those_of_the_rows_are_refused(
     do: Do, sql: psycopg.Connection[TupleRow], repository: str, tmp_path: Path
 ) -> None:
     job = claimed(do, sql, repository)
-    with pytest.raises(ValueError, match="stats say"):
+    with pytest.raises(psycopg.Error) as refused:
         complete(do, job, found(tmp_path, "a.py", symbols_extracted=3))
+    assert refused.value.diag.message_detail == "rows_missing"
     assert state(sql, job)[0] == "processing"
     assert state(sql, job)[2:] == (None, 0)
 

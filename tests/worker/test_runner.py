@@ -24,7 +24,7 @@ from worker import attempt
 from worker.spawner import Indexers
 from worker.timings import Timings
 
-from .conftest import EARLY, Start, Storing, from_site
+from .conftest import Start, Storing, from_site
 
 PYTHON = "class A:\n    def f(self): ...\n\ndef g(): ...\n"
 
@@ -391,7 +391,7 @@ def take_over(api: Any, job_id: str) -> None:
 def test_a_user_who_asks_to_cancel_gets_a_cancelled_job(
     start: Start, slow_repository: Path
 ) -> None:
-    with start(timings=EARLY) as api:
+    with start() as api:
         job_id = api.index(slow_repository)
         until(lambda: (api.job(job_id)["progress"] or {}).get("phase") == "symbols")
         api.ask_to_cancel(job_id)
@@ -399,28 +399,10 @@ def test_a_user_who_asks_to_cancel_gets_a_cancelled_job(
         until(lambda: not api.processes() and not api.scratch())
 
 
-def test_rows_are_stored_beside_the_last_parsing(
-    start: Start, stalling_repository: Path, storing: Storing
-) -> None:
-    with start(timings=EARLY) as api:
-        job_id = api.index(stalling_repository)
-        until(storing.stands_still)
-        job = api.job(job_id)
-        assert job["status"] == "processing"
-        assert job["progress"]["done"] < job["progress"]["total"] == 1217
-        assert api.rows(job) == (0, 0)
-        storing.release()
-        job = api.ended(job_id)
-        assert (job["status"], job["attempt"]) == ("completed", 1)
-        assert job["progress"] == {"phase": "symbols", "done": 1217, "total": 1217}
-        assert api.rows(job) == (1217, 1216)
-        assert job["stats"]["symbols_extracted"] == 1216
-
-
 def test_no_row_stays_of_an_index_that_is_cancelled_while_its_rows_are_stored(
     start: Start, slow_repository: Path, storing: Storing
 ) -> None:
-    with start(timings=EARLY) as api:
+    with start() as api:
         job_id = api.index(slow_repository)
         until(storing.stands_still)
         api.ask_to_cancel(job_id)
@@ -430,25 +412,10 @@ def test_no_row_stays_of_an_index_that_is_cancelled_while_its_rows_are_stored(
         assert api.rows(job) == (0, 0)
 
 
-def test_no_row_stays_of_an_indexer_that_dies_while_its_rows_are_stored(
-    start: Start, stalling_repository: Path, storing: Storing
-) -> None:
-    with start("run", "died without a last event", timings=EARLY) as api:
-        api.stop_clock()
-        job_id = api.index(stalling_repository)
-        until(storing.stands_still)
-        kill_all(api.processes())
-        storing.release()
-        job = until(lambda: waiting_after(api, job_id, 1))
-        assert job["status"] == "processing"
-        until(storing.is_over)
-        assert api.rows(job) == (0, 0)
-
-
 def test_an_outage_while_rows_are_stored_delays_a_job_and_nothing_else(
     start: Start, slow_repository: Path, storing: Storing
 ) -> None:
-    with start("run", "503", "cannot claim jobs", "claiming jobs again", timings=EARLY) as api:
+    with start("run", "503", "cannot claim jobs", "claiming jobs again") as api:
         job_id = api.index(slow_repository)
         until(storing.stands_still)
         with api.outage():  # it releases whom `storing` holds
@@ -462,7 +429,7 @@ def test_an_outage_while_rows_are_stored_delays_a_job_and_nothing_else(
 def test_no_row_stays_of_a_job_that_is_taken_over_while_its_rows_are_stored(
     start: Start, slow_repository: Path, storing: Storing
 ) -> None:
-    with start(timings=EARLY) as api:
+    with start() as api:
         job_id = api.index(slow_repository)
         until(storing.stands_still)
         take_over(api, job_id)
@@ -475,14 +442,14 @@ def test_no_row_stays_of_a_job_that_is_taken_over_while_its_rows_are_stored(
 def test_a_shutdown_while_rows_are_stored_hands_the_job_back_without_them(
     start: Start, slow_repository: Path, storing: Storing
 ) -> None:
-    with start(timings=EARLY) as api:
+    with start() as api:
         job_id = api.index(slow_repository)
         until(storing.stands_still)
     before = "select status || ' ' || attempt from public.index_jobs where id = %s"
     assert api.value(before, job_id) == "processing 1"
     assert api.value("select count(*) from public.indexed_files") == 0
     storing.release()
-    with start(timings=EARLY) as api:
+    with start() as api:
         job = api.ended(job_id)
         assert (job["status"], job["attempt"]) == ("completed", 2)
         assert api.rows(job) == (1200, 1200)

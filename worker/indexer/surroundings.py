@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 
 from worker.indexer.attributes import NAME, Attributes
-from worker.indexer.git import Blobs
 from worker.indexer.protocol import IndexingError
+from worker.indexer.repository import Blobs
 from worker.indexer.skipping import MANIFESTS, Reason, skip_by_path
 
 _SOURCES = {
