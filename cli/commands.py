@@ -26,6 +26,7 @@ PANELS = {
         "keys": "cli.keys",
     },
     "Operating": {
+        "work": "cli.work",
         "migrate": "cli.database",
         "rollback": "cli.database",
         "doctor": "cli.database",
