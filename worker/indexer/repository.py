@@ -116,7 +116,8 @@ class Repository:
                     raise exceeded("too_many_files", self._limits)
                 if kind == b"tree":
                     continue
-                size = int(rest[0]) if rest and rest[0] != b"-" else None
+                # "-" for a submodule, BAD for a blob that was not fetched
+                size = int(rest[0]) if rest and rest[0] not in {b"-", b"BAD"} else None
                 yield Entry(mode, oid.decode(), size, path)
             if process.wait():
                 raise broken(process)
