@@ -217,7 +217,7 @@ def _from_database(error: psycopg.Error, caller: Caller, *, is_post: bool) -> Re
     sqlstate = error.sqlstate or ""
     message = error.diag.message_primary or ""
     if sqlstate == "PGRST":
-        return _from_raised(message, error.diag.message_detail or "", is_post=is_post)
+        return _from_raised(message, error.diag.message_detail or "", caller, is_post=is_post)
     status = rest_status(sqlstate)
     headers = {}
     if sqlstate == "42501" and caller.role == "anon":
@@ -238,7 +238,7 @@ def _from_database(error: psycopg.Error, caller: Caller, *, is_post: bool) -> Re
     )
 
 
-def _from_raised(message: str, detail: str, *, is_post: bool) -> RestError:
+def _from_raised(message: str, detail: str, caller: Caller, *, is_post: bool) -> RestError:
     """SQLSTATE PGRST: the message is the body, the detail has the status and headers, both JSON."""
     try:
         body, answer = json.loads(message), json.loads(detail)
@@ -251,7 +251,8 @@ def _from_raised(message: str, detail: str, *, is_post: bool) -> RestError:
             "The message and detail field of RAISE 'PGRST' error expects JSON",
         )
     if code == "PGRST202" and "known" in body:
-        return _no_such_function(words, body["names"], body["known"] or {}, is_post=is_post)
+        known = {} if caller.role == "anon" else body["known"] or {}  # anon may execute none
+        return _no_such_function(words, body["names"], known, is_post=is_post)
     sound = {
         name: str(value)
         for name, value in headers.items()
@@ -282,8 +283,8 @@ def _no_such_function(
         searched += " or with a single unnamed json/jsonb parameter"
     meant = None
     if len(name) + sum(map(len, arguments)) > _LONGEST_GUESS:
-        pass
-    elif name in known:
+        known = {}
+    if name in known:
         similar = difflib.SequenceMatcher(None, " ".join(arguments), " ".join(known[name]))
         if similar.ratio() > 0.3:
             meant = f"public.{name}({', '.join(known[name])})"

@@ -158,7 +158,12 @@ class _Collector(logging.Handler):
 
 
 @contextmanager
-def serve(place: Place, background: Sequence[Background] = (), **changes: Any) -> Iterator[Api]:
+def serve(
+    place: Place,
+    background: Sequence[Background] = (),
+    limit_concurrency: int | None = None,
+    **changes: Any,
+) -> Iterator[Api]:
     """The API with these settings, by uvicorn as in production, in a thread of its own."""
     settings = ApiSettings(
         **{
@@ -178,7 +183,12 @@ def serve(place: Place, background: Sequence[Background] = (), **changes: Any) -
     collector = _Collector()
     listener = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(
-        app, http=BoundedProtocol, ws="none", log_config=None, timeout_graceful_shutdown=5
+        app,
+        http=BoundedProtocol,
+        ws="none",
+        log_config=None,
+        limit_concurrency=limit_concurrency,
+        timeout_graceful_shutdown=5,
     )
     server = _Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})

@@ -30,6 +30,11 @@ REFUSED = {
     "deep nesting of lists": b"[" * 30_000 + b"]" * 30_000,
     "deep nesting of objects": b'{"a":' * 10_000 + b"1" + b"}" * 10_000,
     "nesting that does not end": b'{"repository": ' + b"[" * 60_000,
+    "more than 1,000 values": b'{"a": [' + b"1," * 1_000 + b"1]}",
+    "more than 1,000 empty objects": b'{"a": [' + b"{}," * 500 + b"{}]}",
+    "more than 1,000 members": b"{" + b",".join(b'"%d":1' % n for n in range(1_001)) + b"}",
+    "an integer of 101 digits": b'{"a": ' + b"9" * 101 + b"}",
+    "a fraction of 101 characters": b'{"a": 1.' + b"9" * 99 + b"}",
     "a list": b"[1]",
     "a string": b'"repository"',
     "null": b"null",
@@ -43,6 +48,11 @@ def test_what_is_not_one_strict_json_object_is_400(body: bytes) -> None:
         parse_object(body)
     assert refused.value.status == 400
     assert refused.value.code == "INVALID_JSON"
+
+
+def test_as_many_values_and_digits_as_are_allowed_are_read() -> None:
+    value = {"a": [10**99] * 990, "b": "x" * 50_000}
+    assert parse_object(json.dumps(value).encode()) == value
 
 
 def test_a_surrogate_pair_is_one_character() -> None:

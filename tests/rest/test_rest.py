@@ -342,3 +342,54 @@ def test_a_call_whose_turn_does_not_come_is_503(own_rest: Callable[..., Api]) ->
     assert ended[503].headers["retry-after"] == "1"
     assert strings(ended[503])["message"] == "The database was too busy to answer in time."
     assert call(api, "list_api_keys").status_code == 200
+
+
+def test_a_misspelt_call_is_told_what_it_may_have_meant(rest: Api) -> None:
+    near = strings(call(rest, "list_index_jobz"))
+    assert near["hint"] == "Perhaps you meant to call the function public.list_index_jobs"
+    wrong = strings(call(rest, "list_index_jobs", {"p_statu": "x", "p_limit": 1}))
+    assert (wrong["hint"] or "").startswith("Perhaps you meant to call the function public.list_")
+
+
+@pytest.mark.parametrize("name", ["p_" * 128, "p_" * 30_000], ids=["256", "60,000"])
+def test_no_long_name_is_compared_with_what_there_is(rest: Api, name: str) -> None:
+    """The time that takes grows with the square of the length, on the loop of everybody."""
+    answer = call(rest, "list_index_jobs", {name: 1})
+    assert (answer.status_code, strings(answer)["hint"]) == (404, None)
+    many = {f"p_{number:06}": 1 for number in range(500)}
+    assert strings(call(rest, "list_index_jobs", many))["hint"] is None
+    assert strings(call(rest, "list_index_jobs" * 20))["hint"] is None
+
+
+def test_nobody_is_told_no_names_of_functions(rest: Api) -> None:
+    answer = rest.client.post("/rest/v1/rpc/list_index_jobz", json={})
+    assert (answer.status_code, strings(answer)["hint"]) == (404, None)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "id=in.(" + ",".join(["a"] * 1_001) + ")",
+        "select=" + ",".join(["a"] * 101),
+        "order=" + ",".join(["a"] * 101),
+    ],
+    ids=["values", "columns", "orders"],
+)
+def test_lists_in_a_query_are_bounded(rest: Api, query: str) -> None:
+    headers = {"Authorization": f"Bearer {token()}"}
+    path = "/rest/v1/rpc/list_index_jobs"
+    over = rest.client.post(f"{path}?{query}", json={}, headers=headers)
+    assert (over.status_code, strings(over)["code"]) == (400, "PGRST100")
+    assert "at most" in (strings(over)["details"] or "")
+    allowed = rest.client.post(f"{path}?{query.replace(',a', '', 1)}", json={}, headers=headers)
+    assert "at most" not in allowed.text
+
+
+@pytest.mark.parametrize("header", ["Authorization", "apikey"])
+def test_two_headers_that_say_who_calls_are_400(rest: Api, header: str) -> None:
+    value = f"Bearer {token()}" if header == "Authorization" else token()
+    answer = rest.client.post(
+        "/rest/v1/rpc/list_index_jobs", json={}, headers=[(header, value), (header, "x")]
+    )
+    assert answer.status_code == 400
+    assert strings(answer)["message"] == f"There are two {header.lower()} headers"

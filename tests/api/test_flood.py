@@ -1,0 +1,220 @@
+"""What one client can make the server hold, and how it treats the others meanwhile."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from typing import Any
+
+import httpx2
+import psycopg
+import pytest
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+
+from api import protocol
+from tests.support import measured
+from tests.support.databases import Database
+from tests.support.measured import Measured
+from tests.support.waiting import until
+
+from .conftest import JWT_SECRET, Api, over_the_database
+from .test_outage import is_waiting_for_a_lock
+from .test_protocol import all_of, connected, get, one_answer
+
+MIB = 1024**2
+
+
+@pytest.fixture(scope="module")
+def server(clusters: Callable[[int], Any]) -> Iterator[Measured]:
+    place: Database
+    with (
+        clusters(18).database("ordinary", migrated=True) as place,
+        measured.serving(api_database_url=place.api_url, jwt_secret=JWT_SECRET) as running,
+    ):
+        yield running
+
+
+def held() -> int:
+    """Requests that the servers of this process have taken up and not yet answered."""
+    gc.collect()
+    return sum(
+        type(it) is RequestResponseCycle and not it.response_complete for it in gc.get_objects()
+    )
+
+
+@contextmanager
+def sending(client: socket.socket, what: bytes) -> Iterator[None]:
+    """Sends it as fast as the server takes it, until the end of the block."""
+
+    def send() -> None:
+        with suppress(OSError):
+            client.sendall(what)
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            client.shutdown(socket.SHUT_RDWR)
+        thread.join()
+
+
+@over_the_database
+def test_few_requests_of_a_connection_are_held_while_the_first_is_answered(
+    own_api: Callable[..., Api],
+) -> None:
+    api = own_api(statement_timeout_seconds=60)
+    tenant = api.tenant()
+    job_id = api.create(tenant)
+    key = f"Authorization: Bearer {tenant.key}".encode()
+    with (
+        psycopg.connect(api.place.url) as locker,
+        api.sql() as watcher,
+        connected(api) as client,
+    ):
+        locker.execute("lock table public.index_jobs in access exclusive mode")
+        first = get(key, path=f"/jobs/{job_id}".encode())
+        flood = b"GET / HTTP/1.1\r\nHost:x\r\n\r\n" * 300_000
+        with sending(client, first + flood):
+            until(lambda: is_waiting_for_a_lock(watcher))
+            for _ in range(20):
+                assert api.client.get("/health").status_code == 200
+            assert 1 <= held() <= 8
+
+
+def flood_of(server: Measured, what: bytes, *, reads: bool) -> tuple[int, list[float]]:
+    """By how much the memory grew, and how long /health took, while that was sent at once."""
+    took: list[float] = []
+    with httpx2.Client(base_url=server.url, timeout=60) as other, ExitStack() as at_exit:
+        for _ in range(20):
+            other.get("/health")
+        before = peak = server.memory()
+        client = at_exit.enter_context(socket.create_connection(("127.0.0.1", server.port)))
+        at_exit.enter_context(sending(client, what))
+        client.setblocking(True)
+        for _ in range(100):
+            began = time.perf_counter()
+            assert other.get("/health").status_code == 200
+            took.append(time.perf_counter() - began)
+            peak = max(peak, server.memory())
+            if reads:
+                with suppress(BlockingIOError):
+                    client.recv(MIB, socket.MSG_DONTWAIT)
+    return peak - before, took
+
+
+FLOODS = {
+    "requests": b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" * (8 * MIB // 27),
+    "requests without Host": b"GET / HTTP/1.1\r\n\r\n" * (8 * MIB // 18),
+    "requests with bodies": (
+        b"POST /index HTTP/1.1\r\nHost: x\r\nContent-Length: 60000\r\n\r\n" + b"x" * 60_000
+    )
+    * 139,
+    "chunks": b"POST /index HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    + b"1\r\nx\r\n" * (8 * MIB // 6),
+    "chunk extensions": b"POST /index HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1;"
+    + b"a" * 8 * MIB,
+    "headers": b"GET / HTTP/1.1\r\nHost: x\r\n" + b"a:b\r\n" * (8 * MIB // 5),
+    "one header": b"GET / HTTP/1.1\r\nHost: x\r\nA: " + b"a" * 8 * MIB,
+    "empty lines": b"\r\n" * 4 * MIB,
+}
+
+
+@pytest.mark.parametrize("reads", [True, False], ids=["read", "unread"])
+@pytest.mark.parametrize("what", FLOODS.values(), ids=FLOODS)
+def test_a_flood_of_8_mb_neither_fills_the_memory_nor_delays_others(
+    server: Measured, pytestconfig: pytest.Config, what: bytes, reads: bool
+) -> None:
+    """make prove judges the time."""
+    grown, took = flood_of(server, what, reads=reads)
+    assert grown < 20 * MIB
+    if pytestconfig.getoption("prove"):
+        assert sorted(took)[len(took) * 99 // 100] < 0.1
+
+
+def test_a_client_that_reads_nothing_of_its_answers_is_dropped(
+    own_api: Callable[..., Api], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(protocol, "SECONDS", 0.5)
+    api = own_api()
+    with socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        url = httpx2.URL(api.url)
+        client.connect((url.host, url.port))
+        client.settimeout(60)
+        with pytest.raises(ConnectionError):
+            client.sendall(get() * 300_000)
+
+
+def test_a_client_that_reads_slowly_gets_all_of_its_answers(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(protocol, "SECONDS", 0.5)
+    many = 20_000
+    with connected(api) as client, sending(client, get() * many + get(b"Connection: close")):
+        client.settimeout(60)
+        said, slow_until = b"", time.monotonic() + 3
+        while more := client.recv(256 * 1024):
+            said += more
+            if time.monotonic() < slow_until:
+                time.sleep(0.2)
+    assert said.count(b"HTTP/1.1 200 ") == many + 1
+
+
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten connections are allowed, and what is refused is said each time."""
+    monkeypatch.setattr(protocol, "_MAX_REFUSED", 5)
+    monkeypatch.setattr(protocol, "_SECONDS_BETWEEN_WARNINGS", 0.0)
+
+
+def test_a_connection_over_the_limit_is_told_so_and_the_others_go_on(
+    few_connections: Api, few: None
+) -> None:
+    api = few_connections
+    with ExitStack() as at_exit:
+        clients = [at_exit.enter_context(connected(api)) for _ in range(10)]
+        for client in clients:
+            client.sendall(get())
+            one_answer(client, b'{"status":"ok"}')
+        refused = at_exit.enter_context(connected(api))
+        said = all_of(refused)
+        assert said.startswith(b"HTTP/1.1 503 ")
+        assert b'"code": "TOO_MANY_CONNECTIONS"' in said
+        assert b"\r\nretry-after: " in said
+        for client in clients:
+            client.sendall(get())
+            one_answer(client, b'{"status":"ok"}')
+    messages = [r.getMessage() for r in api.log if r.levelno == logging.WARNING]
+    assert any("there are 10 connections" in message for message in messages)
+
+    def answers() -> bool:
+        with connected(api) as later:
+            later.sendall(get(b"Connection: close"))
+            return all_of(later).startswith(b"HTTP/1.1 200 ")
+
+    until(answers)
+
+
+def test_connections_far_over_the_limit_are_closed_without_a_word(
+    few_connections: Api, few: None
+) -> None:
+    with ExitStack() as at_exit:
+        clients = [at_exit.enter_context(connected(few_connections)) for _ in range(10)]
+        for client in clients:
+            client.sendall(get())
+            one_answer(client, b'{"status":"ok"}')
+        over = [at_exit.enter_context(connected(few_connections)) for _ in range(30)]
+        said = [all_of(client) for client in over]
+        assert said.count(b"") >= 20
+
+
+@pytest.fixture
+def few_connections(own_api: Callable[..., Any], few: None) -> Api:
+    return own_api(limit_concurrency=10)
