@@ -2,43 +2,26 @@
 
 from __future__ import annotations
 
-import logging
-import re
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any, Final
-from uuid import uuid4
 
 from starlette.applications import Starlette
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
-from starlette.requests import ClientDisconnect
 from starlette.routing import Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import jobs
 from api.auth import Authenticator
-from api.errors import (
-    REST,
-    Problem,
-    RestError,
-    internal,
-    on_http_exception,
-    on_problem,
-    on_rest_error,
-    rest_internal,
-)
+from api.errors import Problem, on_problem
 from api.health import health, ready
+from api.middleware import Guard
 from api.rest import routes
+from api.rest.errors import RestError, on_http_exception, on_rest_error
 from api.rpc.contract import Rpc
 from api.rpc.database import DatabaseRpc
 from api.settings import ApiSettings
-from db.tools.settings import or_exit
-
-logger = logging.getLogger(__name__)
-
 
 Background = Callable[[], AbstractAsyncContextManager[object]]
 
@@ -59,22 +42,18 @@ EXPOSED_HEADERS: Final = (
 
 
 def create_app(
-    settings: ApiSettings | None = None,
+    settings: ApiSettings,
     *,
     background: Sequence[Background] = (),
     kick: Callable[[], None] = lambda: None,
 ) -> Starlette:
-    """The application; without `settings`, of the environment, as uvicorn --factory runs it.
+    """The application. Raises SettingError when no settings name a database.
 
-    A wrong setting is a SettingError, or in the environment the end of the process (SystemExit).
     Its lifespan opens the transport, which does not wait for the database, then enters each of
     `background`, and leaves them in reverse before the transport closes. With SUPABASE_URL there is
-    no /rest/v1 here: Supabase has it. `kick` is called on the
-    event loop after each 202 of POST /index; it must neither block nor raise.
+    no /rest/v1 here: Supabase has it. `kick` is called on the event loop after each 202 of
+    POST /index; it must neither block nor raise.
     """
-    if settings is None:
-        with or_exit():
-            return create_app(ApiSettings.read(), background=background, kick=kick)
     rpc = _rpc(settings)
 
     @asynccontextmanager
@@ -116,7 +95,7 @@ def create_app(
                 allow_headers=("*",),
                 expose_headers=EXPOSED_HEADERS,
             ),
-            Middleware(Guard),
+            Middleware(Guard, access_log=settings.access_log),
         ],
         exception_handlers={
             Problem: on_problem,
@@ -136,39 +115,3 @@ def _rpc(settings: ApiSettings) -> Rpc:
     from api.rpc.supabase import SupabaseRpc  # noqa: PLC0415  (doubles the time to start)
 
     return SupabaseRpc(settings)
-
-
-class Guard:
-    """Gives each answer an X-Request-Id, and turns what nobody caught into a bare 500.
-
-    The client's own id is kept when it is a plain word. A client that went away needs no answer.
-    """
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        asked = Headers(scope=scope).get("x-request-id", "")
-        request_id = asked if re.fullmatch(r"[A-Za-z0-9._-]{1,64}", asked) else uuid4().hex
-        started = False
-
-        async def send_with_id(message: Message) -> None:
-            nonlocal started
-            if message["type"] == "http.response.start":
-                started = True
-                MutableHeaders(scope=message)["X-Request-Id"] = request_id
-            await send(message)
-
-        try:
-            await self.app(scope, receive, send_with_id)
-        except ClientDisconnect:
-            logger.debug("request %s: the client went away", request_id)
-        except Exception:
-            logger.exception("request %s: %s %s", request_id, scope["method"], scope["path"])
-            if started:
-                raise
-            failure = rest_internal() if scope["path"].startswith(REST) else internal()
-            await failure.response()(scope, receive, send_with_id)

@@ -16,6 +16,7 @@ from starlette.requests import Request
 from api.errors import Problem, invalid_key, unauthenticated
 from api.jwks import ALGORITHMS, IssuerKeys, IssuerUnavailable
 from api.settings import ApiSettings
+from db.tools.logs import bind
 
 _API_KEY: Final = re.compile(r"ij_[0-9a-f]{16}_[0-9a-f]{64}")
 _BEARER: Final = re.compile(r"bearer +([A-Za-z0-9._~+/=-]+)", re.IGNORECASE)
@@ -144,6 +145,7 @@ class Authenticator:
         if role != "authenticated" or lifetime > self._max_lifetime:
             raise jwt.InvalidTokenError("not a user's token, or one that is valid for too long")
         user = str(UUID(claims.get("sub") or ""))
+        bind(user_id=user)
         verified = json.dumps({"sub": user, "role": "authenticated"})
         return Caller(None, verified, "authenticated")
 

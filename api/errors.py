@@ -1,5 +1,4 @@
-"""Refusals and failures as application/problem+json (RFC 9457), and on /rest/v1 as PostgREST's four
-strings; the only SQLSTATE -> status tables.
+"""Refusals and failures as application/problem+json (RFC 9457), and the SQLSTATE -> status table.
 
 Every problem has type, title, status and detail, and besides `code` (stable, for programs) and
 `error` (the same sentence as detail); `field` names what was wrong, `hint` says what to do.
@@ -41,37 +40,6 @@ STATUS_BY_SQLSTATE: Final[Mapping[str, int]] = {
     "53": 503,  # out of connections, disk or memory
     "55P03": 503,  # lock timeout
     "57": 503,  # statement timeout, shutdown, start-up
-}
-# The same on /rest/v1, where functions raise on purpose, as PostgREST has it; 400 for the rest.
-REST_STATUS_BY_SQLSTATE: Final[Mapping[str, int]] = {
-    "08": 503,
-    "09": 500,
-    "0L": 403,
-    "0P": 403,
-    "23503": 409,
-    "23505": 409,
-    "25": 500,
-    "25006": 405,  # a write by GET, or by a function that is not volatile
-    "28": 403,
-    "2D": 500,
-    "38": 500,
-    "39": 500,
-    "3B": 500,
-    "40": 503,  # PostgREST repeats these by itself, for ever
-    "42501": 403,  # 401 for anon
-    "42883": 404,
-    "42P01": 404,
-    "53": 503,
-    "54": 413,
-    "55": 500,
-    "57": 500,
-    "57P01": 503,
-    "58": 500,
-    "F0": 500,
-    "HV": 500,
-    "P0": 500,
-    "P0001": 400,  # raise exception without a code
-    "XX": 500,
 }
 # What PostgREST says for itself -> what a login of the database would have met.
 _SQLSTATE_BY_POSTGREST_CODE: Final[Mapping[str, str]] = {
@@ -143,53 +111,6 @@ class Problem(Exception):
             {"Cache-Control": "no-store", **self.headers},
             "application/problem+json",
         )
-
-
-class RestError(Exception):
-    """A request to /rest/v1 that is refused, in the words that Supabase's clients read."""
-
-    def __init__(
-        self,
-        status: int,
-        code: str,
-        message: str,
-        *,
-        details: str | None = None,
-        hint: str | None = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> None:
-        super().__init__(message)
-        self.status = status
-        self.code = code
-        self.message = message
-        self.details = details
-        self.hint = hint
-        self.headers = dict(headers or {})
-
-    def response(self) -> Response:
-        """The answer, with members and their order as PostgREST has them."""
-        if self.status in {204, 304}:
-            return Response(None, self.status, self.headers)
-        members = {
-            "code": self.code,
-            "details": self.details,
-            "hint": self.hint,
-            "message": self.message,
-        }
-        body = json.dumps(members, ensure_ascii=False, separators=(",", ":"))
-        return Response(body, self.status, self.headers, REST_JSON)
-
-
-REST: Final = "/rest/v1/"
-"""Where answers are as PostgREST's."""
-REST_JSON: Final = "application/json; charset=utf-8"
-
-
-def rest_status(sqlstate: str) -> int:
-    """The HTTP status that PostgREST gives an error of that SQLSTATE."""
-    if sqlstate.startswith("PT"):
-        return int(sqlstate[2:]) if re.fullmatch("PT[2-5][0-9]{2}", sqlstate) else 500
-    return REST_STATUS_BY_SQLSTATE.get(sqlstate) or REST_STATUS_BY_SQLSTATE.get(sqlstate[:2]) or 400
 
 
 def invalid(field: str, code: str, detail: str, hint: str) -> Problem:
@@ -266,39 +187,15 @@ def internal() -> Problem:
     return Problem(500, "INTERNAL", "Something went wrong on our side.")
 
 
-def rest_internal() -> RestError:
-    """The same on /rest/v1."""
-    return RestError(500, "XX000", internal().detail)
-
-
 async def on_problem(_: Request[Any], error: Exception) -> Response:
     """Starlette's handler for Problem."""
     assert isinstance(error, Problem)  # noqa: S101
     return error.response()
 
 
-async def on_rest_error(_: Request[Any], error: Exception) -> Response:
-    """Starlette's handler for RestError."""
-    assert isinstance(error, RestError)  # noqa: S101
-    return error.response()
-
-
-async def on_http_exception(request: Request[Any], error: Exception) -> Response:
+async def on_http_exception(_: Request[Any], error: Exception) -> Response:
     """Starlette's handler for its own 404 (no such route) and 405 (with Allow)."""
     assert isinstance(error, HTTPException)  # noqa: S101
-    path = request.url.path
-    if path.startswith(REST) and error.status_code == 405:
-        message = f"Cannot use the {request.method} method on RPC"
-        return RestError(405, "PGRST101", message).response()
-    if path.startswith(REST) and error.status_code == 404:
-        return RestError(
-            404,
-            "PGRST205",
-            f"Could not find the table 'public.{path.removeprefix(REST)}' in the schema cache",
-            hint="This server has functions only: call one by rpc(), such as get_job_status."
-            if request.state.settings.api_database_url
-            else "This server stands before a Supabase project: use the project's own URL.",
-        ).response()
     sentences = {404: "There is no such route.", 405: "This route does not have that method."}
     code = "ROUTE_NOT_FOUND" if error.status_code == 404 else HTTPStatus(error.status_code).name
     detail = sentences.get(error.status_code, error.detail)

@@ -9,38 +9,25 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
 from typing import Final, NoReturn
 
-from starlette.datastructures import State
-from starlette.requests import Request
 from starlette.responses import Response
 
-from api.auth import Authenticator, Caller
+from api.auth import Caller
 from api.body import read_object
 from api.errors import STATUS_BY_SQLSTATE, Problem, invalid, invalid_key, not_found
-from api.rpc.contract import Answer, Function, Rpc
+from api.rpc.contract import Answer, Function
 from api.schema import UNFINISHED, IndexRequest, index_request, list_request
 from api.settings import ApiSettings
-
-
-class AppState(State):
-    """What the lifespan gives to every request."""
-
-    settings: ApiSettings
-    rpc: Rpc
-    authenticate: Authenticator
-    kick: Callable[[], None]
-
-
-JobsRequest = Request[AppState]
+from api.state import ApiRequest
+from db.tools.logs import bind
 
 _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _WINDOW: Final = 3_600
 _POLL_AFTER: Final = {"Retry-After": "1"}
 
 
-async def create_index_job(request: JobsRequest) -> Response:
+async def create_index_job(request: ApiRequest) -> Response:
     """POST /index: 202 with jobId, runId (the same, deprecated) and status; the work then runs.
 
     Where status tracking is off for the caller, runId is all that the answer tells.
@@ -70,18 +57,20 @@ async def create_index_job(request: JobsRequest) -> Response:
         _refuse(refusal, answer)
     headers = {"Cache-Control": "no-store"}
     if answer.job_id:
-        headers.update({"Location": f"/jobs/{answer.job_id}", **_POLL_AFTER})
+        bind(job_id=str(answer.job_id))
+        root = request.scope.get("root_path", "")
+        headers.update({"Location": f"{root}/jobs/{answer.job_id}", **_POLL_AFTER})
     response = _respond(answer, 202, headers)
     request.state.kick()
     return response
 
 
-async def get_job_status(request: JobsRequest) -> Response:
+async def get_job_status(request: ApiRequest) -> Response:
     """GET /jobs/{job_id}: the job, or 404 when it is missing or another tenant's."""
     return _respond_job(request, await _call_for_job(request, "api_get_job_status"))
 
 
-async def list_index_jobs(request: JobsRequest) -> Response:
+async def list_index_jobs(request: ApiRequest) -> Response:
     """GET /jobs: one page of the caller's jobs, or of an organization's, newest first.
 
     `Link: <…>; rel="next"` leads to the next page, if there is one.
@@ -109,13 +98,13 @@ async def list_index_jobs(request: JobsRequest) -> Response:
     return _respond(answer, 200, headers)
 
 
-async def get_job_history(request: JobsRequest) -> Response:
+async def get_job_history(request: ApiRequest) -> Response:
     """GET /jobs/{job_id}/events: the events and the attempts of the job."""
     answer = await _call_for_job(request, "api_get_job_history")
     return _respond(answer, 200, {"Cache-Control": "private, no-cache"})
 
 
-async def cancel_index_job(request: JobsRequest) -> Response:
+async def cancel_index_job(request: ApiRequest) -> Response:
     """DELETE /jobs/{job_id}: 200 with the cancelled job, 202 when its worker was asked to."""
     answer = await _call_for_job(request, "api_cancel_index_job")
     headers = {"Cache-Control": "private, no-cache", "ETag": f'W/"{answer.job_version}"'}
@@ -124,7 +113,7 @@ async def cancel_index_job(request: JobsRequest) -> Response:
     return _respond(answer, 200, headers)
 
 
-async def admin_get_job_status(request: JobsRequest) -> Response:
+async def admin_get_job_status(request: ApiRequest) -> Response:
     """GET /admin/jobs/{job_id}?reason=…: any tenant's job, for the service key; audited.
 
     A user's key gets 403; it is checked first, which costs that user one request.
@@ -150,7 +139,7 @@ async def admin_get_job_status(request: JobsRequest) -> Response:
     return _respond_job(request, answer)
 
 
-async def _user(request: JobsRequest) -> Caller:
+async def _user(request: ApiRequest) -> Caller:
     caller = await request.state.authenticate(request)
     if caller.role != "authenticated":
         raise Problem(
@@ -162,7 +151,7 @@ async def _user(request: JobsRequest) -> Caller:
     return caller
 
 
-async def _call_for_job(request: JobsRequest, function: Function) -> Answer:
+async def _call_for_job(request: ApiRequest, function: Function) -> Answer:
     """What a function answers that takes a user and the job in the path."""
     caller = await _user(request)
     return await request.state.rpc.call(
@@ -170,7 +159,7 @@ async def _call_for_job(request: JobsRequest, function: Function) -> Answer:
     )
 
 
-async def _count_only(request: JobsRequest, caller: Caller) -> Answer:
+async def _count_only(request: ApiRequest, caller: Caller) -> Answer:
     """Checks the key and counts one request; the answer is about no job."""
     return await request.state.rpc.call(
         "api_get_job_status", p_api_key=caller.api_key, p_claims=caller.claims, p_job_id=""
@@ -189,13 +178,13 @@ def _tracking_percent(settings: ApiSettings) -> int:
     return settings.job_status_tracking_percent if settings.job_status_tracking_enabled else 0
 
 
-def _job_id(request: JobsRequest) -> str:
+def _job_id(request: ApiRequest) -> str:
     """The id in the path, or '', which is no job's; nothing but a UUID reaches the database."""
     job_id: str = request.path_params["job_id"]
     return job_id if _UUID.fullmatch(job_id) else ""
 
 
-def _idempotency_key(request: JobsRequest) -> str | None:
+def _idempotency_key(request: ApiRequest) -> str | None:
     keys = request.headers.getlist("idempotency-key")
     if not keys:
         return None
@@ -209,7 +198,7 @@ def _idempotency_key(request: JobsRequest) -> str | None:
     return keys[0]
 
 
-def _respond_job(request: JobsRequest, answer: Answer) -> Response:
+def _respond_job(request: ApiRequest, answer: Answer) -> Response:
     """200 with the whole record, or 304 when the client has this version."""
     headers = {"Cache-Control": "private, no-cache", "ETag": f'W/"{answer.job_version}"'}
     if answer.job_status in UNFINISHED:

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import time
 from typing import Any, Final
 
-import httpx
 import jwt
 
-logger = logging.getLogger(__name__)
+from db.tools.logs import get_logger
+
+logger = get_logger(__name__)
 
 FETCH_SECONDS: Final = 3.0
 """How long one fetch may take, from the name's lookup to the last byte."""
@@ -55,6 +55,8 @@ class IssuerKeys:
     """
 
     def __init__(self, url: str) -> None:
+        import httpx  # noqa: PLC0415  (it loads rich; only who sets JWKS_URL needs it)
+
         self._url = url
         self._client = httpx.AsyncClient(follow_redirects=True, max_redirects=3)
         self._keys: dict[str, jwt.PyJWK] = {}
@@ -110,7 +112,9 @@ class IssuerKeys:
             pause = min(longest, shortest * 2.0 ** (self._failures - 1))
             again = pause
             reason = str(error) or type(error).__name__
-            logger.warning("JWKS_URL: %s; next try in %g seconds", reason, pause)
+            logger.warning(
+                "JWKS_URL cannot be fetched", error=reason, retry_seconds=round(pause, 1)
+            )
         else:
             self._failures = 0
             self._fetched_at = time.monotonic()

@@ -7,7 +7,6 @@ a connection without end, or keep the event loop busy. Bodies have their own bou
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections.abc import Callable
 from http import HTTPStatus
@@ -22,8 +21,9 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from uvicorn.server import ServerState
 
 from api.errors import Problem
+from db.tools.logs import get_logger
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 MAX_BYTES: Final = 65_536
 """Of a request without its body: line, headers, framing of chunks, trailers."""
@@ -174,8 +174,9 @@ class BoundedProtocol(HttpToolsProtocol):
         if now - BoundedProtocol._warned_at > _SECONDS_BETWEEN_WARNINGS:
             BoundedProtocol._warned_at = now
             logger.warning(
-                "503: there are %d connections, as many as are allowed; more are refused",
-                self._max_connections,
+                "as many connections as are allowed; more are refused",
+                status=503,
+                max_connections=self._max_connections,
             )
 
     def resume_writing(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from ipaddress import ip_network
 from typing import Annotated
 
 from pydantic import AliasChoices, Field, SecretStr, field_validator
@@ -26,6 +27,16 @@ class ApiSettings(LocalRepositorySettings):
 
     host: str = "127.0.0.1"
     port: int = Field(default=8321, ge=0, le=65535)
+    root_path: str = ""
+    """Where a proxy serves the API, such as /jobs-api, when it keeps that from the requests."""
+    max_connections: int = Field(default=10_000, ge=1)
+    """Of clients at once; fewer when the limit of open files does not allow as many."""
+    keep_alive_seconds: int = Field(default=75, ge=1)
+    """How long a connection is kept without a request."""
+    forwarded_allow_ips: Annotated[tuple[str, ...], NoDecode, separated_by(",")] = ()
+    """Comma separated addresses and networks of proxies whose X-Forwarded-For and -Proto count."""
+    access_log: bool = False
+    """Whether each request is a line in the log."""
     cors_origins: Annotated[tuple[str, ...], NoDecode, separated_by(",")] = ("*",)
     """Comma separated origins of browsers that may call; * is any."""
 
@@ -48,6 +59,25 @@ class ApiSettings(LocalRepositorySettings):
 
     git_base_url: str = "https://github.com/"
     """Where owner/name is cloned from: this, the name, '.git'."""
+
+    @field_validator("root_path")
+    @classmethod
+    def _root_is_a_path(cls, value: str) -> str:
+        if not re.fullmatch(r"(/[A-Za-z0-9._~-]+)*", value):
+            raise ValueError("it must be a path such as /jobs-api, without a slash at its end")
+        return value
+
+    @field_validator("forwarded_allow_ips")
+    @classmethod
+    def _proxies_are_addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for proxy in value:
+            try:
+                ip_network(proxy)
+            except ValueError:
+                raise ValueError(
+                    f"{proxy} is neither an address nor a network such as 10.0.0.0/8"
+                ) from None
+        return value
 
     @field_validator("jwt_secret")
     @classmethod

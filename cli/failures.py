@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import psycopg
 
+from api.main import ListenError
 from cli.client import ApiError
 from cli.errors import CommandError
 from cli.exits import Exit
@@ -29,7 +30,7 @@ def _explain(error: Exception) -> tuple[str, Exit]:
     match error:
         case ApiError():
             return str(error), error.exit_code
-        case SettingError() | CommandError() | PostgresError() | ConnectError():
+        case SettingError() | ListenError() | CommandError() | PostgresError() | ConnectError():
             return str(error), Exit.FAILED
         case MigrationError() | ProjectError():
             return str(error), Exit.FAILED

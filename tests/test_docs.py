@@ -101,7 +101,7 @@ def test_every_code_is_listed_and_every_listed_code_is_used() -> None:
 def test_every_setting_is_listed_with_its_default() -> None:
     rows = re.findall(r"^\| `([A-Z_]+)` \| (.*?) \|", section(OPERATIONS, "Settings"), re.M)
     defaults = {
-        name.upper(): f"`{_text(field.default)}`" if field.default not in (None, ()) else "none"
+        name.upper(): f"`{_text(field.default)}`" if field.default not in (None, (), "") else "none"
         for name, field in StackSettings.model_fields.items()
     }
     assert dict(rows) == defaults

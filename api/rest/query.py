@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from api.errors import RestError
+from api.rest.errors import RestError
 
 Column = tuple[str, str | None]
 """Name, or *, and what the client calls it."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import difflib
 import json
-import logging
 import re
 from collections.abc import Mapping
 from typing import Any, Final
@@ -21,13 +20,15 @@ from starlette.responses import Response
 
 from api.auth import ANON, Caller
 from api.body import parse_object, read_bytes
-from api.errors import REST_JSON, Problem, RestError, rest_status
-from api.jobs import JobsRequest
+from api.errors import Problem
+from api.rest.errors import REST_JSON, RestError, rest_status
 from api.rest.query import RestQuery, as_query, rest_query
 from api.rpc.contract import Called
 from api.rpc.database import DatabaseRpc
+from api.state import ApiRequest
+from db.tools.logs import get_logger
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 _SINGULAR: Final = "application/vnd.pgrst.object+json"
 # What a client may accept -> the media type of the answer, whether nulls are left out.
@@ -53,7 +54,7 @@ _LONGEST_GUESS: Final = 256
 _MOST_OFFERS: Final = 20
 
 
-async def call_function(request: JobsRequest) -> Response:
+async def call_function(request: ApiRequest) -> Response:
     """GET, HEAD and POST /rest/v1/rpc/{function}; by GET and HEAD nothing can be written."""
     function: str = request.path_params["function"]
     reads = request.method != "POST"
@@ -113,7 +114,7 @@ async def call_function(request: JobsRequest) -> Response:
 # --- what the request says -----------------------------------------------------------------------
 
 
-async def _caller(request: JobsRequest) -> Caller:
+async def _caller(request: ApiRequest) -> Caller:
     """Who calls. As at Supabase, a key that is no JWT is anon, and apikey alone is enough."""
     for header in ("authorization", "apikey"):
         if len(request.headers.getlist(header)) > 1:
@@ -227,7 +228,7 @@ def _from_database(error: psycopg.Error, caller: Caller, *, is_post: bool) -> Re
     if status == 503:
         headers["Retry-After"] = "1"
     if status >= 500:
-        logger.warning("%d: %s: %s", status, sqlstate, message)
+        logger.warning("function failed", status=status, sqlstate=sqlstate, error=message)
     return RestError(
         status,
         sqlstate,

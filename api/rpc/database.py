@@ -7,7 +7,6 @@ start-up packet and by looking at the socket.
 
 from __future__ import annotations
 
-import logging
 import select
 from asyncio import timeout
 from collections.abc import Mapping
@@ -25,8 +24,9 @@ from api.rest.turns import Turns
 from api.rpc.contract import Answer, Called, Function, Schema
 from api.settings import ApiSettings
 from db.tools.connection import keep_trying
+from db.tools.logs import get_logger
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 _ANSWER: Final = b"""
 select a.verdict, a.code, a.message, a.hint, a.field, a.body, a.job_id, a.job_status,
@@ -211,7 +211,7 @@ def _problem(error: psycopg.Error | TimeoutError) -> Problem:
     if problem.status == 500:
         raise error
     reason = str(error).partition("\n")[0]
-    logger.warning("%d: %s: %s", problem.status, type(error).__name__, reason)
+    logger.warning("call failed", status=problem.status, kind=type(error).__name__, error=reason)
     return problem
 
 

@@ -8,7 +8,6 @@ once; its member `body` is then the very text that goes to the client.
 from __future__ import annotations
 
 import json
-import logging
 from asyncio import timeout
 from collections.abc import Callable
 from dataclasses import fields
@@ -23,9 +22,10 @@ from supabase import AsyncClient, AsyncClientOptions, acreate_client
 from api.errors import from_supabase
 from api.rpc.contract import Answer, Function, Schema
 from api.settings import ApiSettings
+from db.tools.logs import get_logger
 from db.tools.settings import SettingError
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 _CONNECTIONS: Final = 32
 # Seconds: to connect; that an idle connection is kept.
@@ -115,7 +115,13 @@ class SupabaseRpc:
             if problem.status == 500:
                 raise
             reason = error.message if isinstance(error, APIError) else error
-            logger.warning("%d: %s: %s %s", problem.status, type(error).__name__, code, reason)
+            logger.warning(
+                "call failed",
+                status=problem.status,
+                kind=type(error).__name__,
+                code=code,
+                error=str(reason),
+            )
             raise problem from error
 
     async def _send(self, function: str, parameters: dict[str, Any]) -> object:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import re
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from socket import socket
 
 from rich.console import Console
 
+from api.main import make_app
 from api.schema import UNFINISHED, IndexJob
 from cli.client import ApiError, Client, Created
 from cli.connection import Connection, as_role, connect
@@ -26,6 +29,7 @@ from cli.errors import CommandError
 from cli.paths import program
 from cli.repository import folder_of, is_path, local_name
 from cli.terminal import Terminal, summary
+from db.tools import logs
 
 NAME = "make demo"
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -111,6 +115,10 @@ def _git(path: Path, *arguments: str) -> str | None:
     return done.stdout.strip() if done.returncode == 0 else None
 
 
+def _api(settings: StackSettings, listener: socket) -> AbstractContextManager[str]:
+    return serve.in_background(make_app(settings, settings), listener)
+
+
 @contextmanager
 def _place(settings: StackSettings, options: Options, terminal: Terminal) -> Iterator[Place]:
     """The API of a running `make serve` on the same data, or one of our own for a moment."""
@@ -122,12 +130,13 @@ def _place(settings: StackSettings, options: Options, terminal: Terminal) -> Ite
             keys = parts.api_keys
             yield Place(running, base.url, keys[CAROL.name], keys[BOB.name], "")
         return
+    logs.set_up(logging.WARNING)
     settings = settings.model_copy(update={"host": "127.0.0.1", "runner_grace_seconds": 0})
     with (
         occupy(options, NAME) as ready,
         serve.listen_as_set(settings, terminal) as listener,
         stack.up(options, step=terminal.step) as parts,
-        serve.in_background(serve.make_app(serve.on_stack(settings, parts)), listener) as url,
+        _api(serve.on_stack(settings, parts), listener) as url,
     ):
         ready(url)
         terminal.step(f"API at {url}")

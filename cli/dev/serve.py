@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-import errno
-import ipaddress
 import logging
 import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import uvicorn
 from pydantic import SecretStr
 from starlette.applications import Starlette
 
-from api.app import create_app
-from api.protocol import BoundedProtocol
+from api.main import (
+    NOT_STARTED,
+    ListenError,
+    PortTakenError,
+    Server,
+    address,
+    listen,
+    make_app,
+)
+from api.settings import ApiSettings
 from cli.connection import connect
 from cli.dev import stack
 from cli.dev.occupation import occupy, occupy_run_dir
@@ -28,15 +33,12 @@ from cli.dev.stack import Stack
 from cli.errors import CommandError
 from cli.paths import near, program
 from cli.terminal import Terminal
-from db.tools import doctor
-from db.tools.settings import is_loopback, or_exit
-from worker.runner import Runner
+from db.tools import doctor, logs
+from db.tools.settings import is_loopback
 
 NAME = "make serve"
 
 _PORTS_TO_TRY = 100
-_DRAIN_SECONDS = 10
-_NOT_STARTED = "the API could not be started; the lines above say why"
 
 
 def serve(settings: StackSettings, options: Options, terminal: Terminal) -> None:
@@ -59,15 +61,19 @@ def serve(settings: StackSettings, options: Options, terminal: Terminal) -> None
             dev_env = settings.run_dir / "dev.env"
             stack.write_dev_env(dev_env, url, parts)
             settings = on_stack(settings, parts)
-            app = make_app(settings)
+            logs.set_up(logging.INFO if settings.access_log else logging.WARNING)
+            app = make_app(settings, settings)
 
             def tell() -> None:
                 announce(url)
                 ready(url)
                 _tell(terminal, settings, url, dev_env)
 
+            server = Server(app, settings, on_ready=tell)
             with suppress(KeyboardInterrupt):
-                run(Server(app, on_ready=tell), listener)
+                server.run(sockets=[listener])
+            if not server.has_answered:
+                raise CommandError(NOT_STARTED)
 
 
 def _warn_of_powers(url: str, terminal: Terminal) -> None:
@@ -114,61 +120,11 @@ def on_stack(settings: StackSettings, parts: Stack) -> StackSettings:
     )
 
 
-def make_app(settings: StackSettings | None = None) -> Starlette:
-    """The API with its runner, unless RUNNER_CONCURRENCY is 0 or there is no login for it.
-
-    Without `settings`, of the environment: what `uvicorn --factory cli.dev.serve:make_app` runs.
-    A wrong setting is a SettingError, or in the environment the end of the process (SystemExit).
-    """
-    if settings is None:
-        with or_exit():
-            return make_app(StackSettings.read())
-    if settings.runner_concurrency == 0 or settings.worker_database_url is None:
-        return create_app(settings)
-    runner = Runner(settings)
-    return create_app(settings, background=[lambda: runner], kick=runner.kick)
-
-
-class Server(uvicorn.Server):
-    """uvicorn, which says when it answers requests."""
-
-    def __init__(self, app: Starlette, *, on_ready: Callable[[], None]) -> None:
-        logging.basicConfig(
-            level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-        )
-        logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # those who use pools tell
-        super().__init__(
-            uvicorn.Config(
-                app,
-                http=BoundedProtocol,
-                ws="none",
-                lifespan="on",
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                timeout_graceful_shutdown=_DRAIN_SECONDS,
-            )
-        )
-        self._on_ready = on_ready
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        if self.started:
-            self._on_ready()
-
-
-def run(server: Server, listener: socket.socket) -> None:
-    """Serves until a signal comes. Raises CommandError when it does not get that far."""
-    server.run(sockets=[listener])
-    if not server.started:
-        raise CommandError(_NOT_STARTED)
-
-
 @contextmanager
 def in_background(app: Starlette, listener: socket.socket) -> Iterator[str]:
     """The API in a thread of this process, stopped at the end; yields its address."""
     answers = threading.Event()
-    server = Server(app, on_ready=answers.set)
+    server = Server(app, ApiSettings.read(), on_ready=answers.set)
 
     def work() -> None:
         try:
@@ -180,8 +136,8 @@ def in_background(app: Starlette, listener: socket.socket) -> Iterator[str]:
     thread.start()
     try:
         answers.wait()
-        if not server.started:
-            raise CommandError(_NOT_STARTED)
+        if not server.has_answered:
+            raise CommandError(NOT_STARTED)
         yield address(listener)
     finally:
         server.should_exit = True
@@ -191,39 +147,15 @@ def in_background(app: Starlette, listener: socket.socket) -> Iterator[str]:
 def listen_as_set(settings: StackSettings, terminal: Terminal) -> socket.socket:
     """A listening socket on PORT; when that is not set, on the usual port or the next free one.
 
-    Raises CommandError.
+    Raises ListenError.
     """
-    fixed = "port" in settings.model_fields_set
-    listener = listen(settings.host, settings.port, fixed=fixed)
-    port = listener.getsockname()[1]
-    if port != settings.port and not fixed:
-        terminal.say(f"  port {settings.port} is taken: using {port}")
-    return listener
-
-
-def listen(host: str, port: int, *, fixed: bool) -> socket.socket:
-    """A listening socket; the next free port when the port is not `fixed`. Raises CommandError."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    last = port if fixed or port == 0 else min(port + _PORTS_TO_TRY, 65535)
-    for candidate in range(port, last + 1):
-        try:
-            return socket.create_server((host, candidate), family=family, backlog=2048)
-        except OSError as error:
-            if error.errno == errno.EADDRINUSE:
-                continue
-            if error.errno == errno.EACCES:
-                raise CommandError(
-                    f"only root may use port {port}; name another by PORT="
-                ) from None
-            raise CommandError(f"HOST={host} is no address of this machine") from None
-    if fixed:
-        raise CommandError(f"port {port} is taken: stop what uses it, or give another by PORT=")
-    raise CommandError(f"ports {port} to {last} are all taken: give a free one by PORT=")
-
-
-def address(listener: socket.socket) -> str:
-    """How a client on this machine reaches the socket."""
-    host, port = listener.getsockname()[:2]
-    if ipaddress.ip_address(host).is_unspecified:
-        host = "::1" if ":" in host else "127.0.0.1"
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    if "port" in settings.model_fields_set:
+        return listen(settings.host, settings.port)
+    last = settings.port + _PORTS_TO_TRY
+    for port in range(settings.port, last + 1):
+        with suppress(PortTakenError):
+            listener = listen(settings.host, port)
+            if port != settings.port:
+                terminal.say(f"  port {settings.port} is taken: using {port}")
+            return listener
+    raise ListenError(f"ports {settings.port} to {last} are all taken: give a free one by PORT=")

@@ -49,6 +49,13 @@ def parameters(url: str) -> dict[str, Any]:
     return {"connect_timeout": CONNECT_TIMEOUT, **given}
 
 
+def place(url: str) -> str:
+    """Where the database of a URL is, without the login: host:port/database."""
+    given = parameters(url)
+    host, port = given.get("host", "local socket"), given.get("port", 5432)
+    return f"{host}:{port}/{given.get('dbname', given.get('user', ''))}"
+
+
 async def keep_trying(pool: AsyncConnectionPool[psycopg.AsyncConnection[Any]]) -> None:
     """For a pool's `reconnect_failed`: starts the next round, also when nobody asks for one."""
     await pool.check()

@@ -42,11 +42,17 @@ def get_logger(name: str) -> Logger:
             logging.getLogger(name),
             processors=[
                 structlog.stdlib.filter_by_level,
+                structlog.contextvars.merge_contextvars,
                 structlog.stdlib.render_to_log_kwargs,
             ],
             wrapper_class=Logger,
         ),
     )
+
+
+def bind(**fields: object) -> None:
+    """Adds fields to all that this task, and those that it starts, log from now on."""
+    structlog.contextvars.bind_contextvars(**fields)
 
 
 def set_up(level: int = logging.INFO) -> None:

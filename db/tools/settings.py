@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -82,15 +79,6 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-@contextmanager
-def or_exit() -> Iterator[None]:
-    """For the start of a process: a SettingError ends it with its sentence alone."""
-    try:
-        yield
-    except SettingError as error:
-        sys.exit(f"error: {error}")
 
 
 def _sentence(error: ErrorDetails) -> str:

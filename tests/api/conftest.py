@@ -148,6 +148,11 @@ class _Server(uvicorn.Server):
             self.ready.set()
 
 
+def text_of(record: logging.LogRecord) -> str:
+    """The sentence and all fields of what was logged, as it was given to the logger."""
+    return f"{record.getMessage()} {vars(record)}"
+
+
 class _Collector(logging.Handler):
     def __init__(self) -> None:
         super().__init__()
@@ -206,7 +211,7 @@ def serve(
         listener.close()
         logging.getLogger().removeHandler(collector)
     assert not thread.is_alive()
-    errors = [record.getMessage() for record in api.log if record.levelno >= logging.ERROR]
+    errors = [text_of(record) for record in api.log if record.levelno >= logging.ERROR]
     unexpected = itertools.filterfalse(
         lambda message: any(part in message for part in api.expected_errors), errors
     )

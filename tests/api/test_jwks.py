@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from api import jwks
 from tests.support.waiting import until
 
-from .conftest import Api, Tenant
+from .conftest import Api, Tenant, text_of
 from .issuer import SYMMETRIC, Issuer, Misbehaviour, claims_of, issuing, say
 
 pytestmark = pytest.mark.parametrize("transport", ["database"], indirect=True)
@@ -170,8 +170,8 @@ def test_known_keys_serve_while_the_issuer_fails(
 
 
 def warnings(api: Api) -> list[str]:
-    found = [record.getMessage() for record in api.log]
-    return [message for message in found if message.startswith("JWKS_URL: ")]
+    found = [text_of(record) for record in api.log]
+    return [message for message in found if message.startswith("JWKS_URL ")]
 
 
 def test_nobody_whose_key_is_known_waits_for_those_whose_is_not(

@@ -17,7 +17,15 @@ from tests.support import postgrest
 from tests.support.ports import kept_port
 from tests.support.waiting import until
 
-from .conftest import JWT_SECRET, Machine, Place, assert_503, leave_the_turn_of_the_hour, serve
+from .conftest import (
+    JWT_SECRET,
+    Machine,
+    Place,
+    assert_503,
+    leave_the_turn_of_the_hour,
+    serve,
+    text_of,
+)
 from .test_app import spoil
 
 
@@ -119,7 +127,7 @@ def test_what_is_said_on_the_way_is_503_and_never_taken_for_the_functions_word(
                 tenant = api.tenant()
                 assert_503(api.get("/jobs/x", tenant))
                 assert_503(api.client.get("/ready"))
-                assert all(tenant.key not in record.getMessage() for record in api.log)
+                assert all(tenant.key not in text_of(record) for record in api.log)
         finally:
             server.shutdown()
             thread.join()
@@ -145,7 +153,7 @@ def test_a_key_that_supabase_refuses_is_503_and_the_log_says_why(
     key = jwt.encode(claims, secret, "HS256")
     with serve_by(supabase, database, service_key=key) as api:
         assert_503(api.get("/jobs/x", api.tenant()))
-        (line,) = [record.getMessage() for record in api.log if record.levelname == "WARNING"]
+        (line,) = [text_of(record) for record in api.log if record.levelname == "WARNING"]
         assert reason in line
         assert key not in line
 

@@ -38,7 +38,7 @@ def blocks(database: Database, port: int) -> list[str]:
         "postgresql://app_owner:…@db.example.com/app": database.migrator_url,
         "@db.example.com/app": place,
         ".venv/bin/": f"{PROGRAM.parent}/",
-        "--host 0.0.0.0 --port 8000": f"--host 127.0.0.1 --port {port}",
+        "HOST=0.0.0.0 PORT=8000": f"HOST=127.0.0.1 PORT={port}",
     }
     for old, new in changes.items():
         assert any(old in block for block in code), old

@@ -1,16 +1,14 @@
-"""A setting that cannot work ends each process with one sentence, under uvicorn as well."""
+"""A setting that cannot work ends each process with one sentence."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from tests.support.desk import Desk
 
-UVICORN = Path(sys.executable).with_name("uvicorn")
 NOWHERE = "postgresql://nobody@127.0.0.1:1/none"
 WRONG = {
     "RUNNER_CONCURRENCY": ("two", "should be a valid integer"),
@@ -27,20 +25,18 @@ WRONG = {
 }
 
 
-def said_by_uvicorn(desk: Desk, factory: str, environment: dict[str, str]) -> str:
-    """The one line that it writes, and no traceback, before it fails."""
+def said_by_api(desk: Desk, environment: dict[str, str]) -> str:
+    """The one line that the API's own command writes, and no traceback, before it fails."""
     done = subprocess.run(
-        [UVICORN, "--factory", factory, "--port", "0"],
-        env=desk.environment | environment,
+        [sys.executable, "-m", "api"],
+        env=desk.environment | {"PORT": "0"} | environment,
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
     )
-    assert done.returncode == 1
-    lines = [line for line in done.stderr.splitlines() if not line.startswith("INFO")]
-    assert len(lines) == 1, done.stderr
-    return lines[0]
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    return done.stderr
 
 
 @pytest.mark.parametrize("name", WRONG)
@@ -54,21 +50,17 @@ def test_a_command_says_what_is_wrong_with_a_setting(fresh_desk: Desk, name: str
     assert list(fresh_desk.run_dir.iterdir()) == []
 
 
-@pytest.mark.parametrize("factory", ["cli.dev.serve:make_app", "api.app:create_app"])
-@pytest.mark.parametrize("name", ["DATABASE_POOL_SIZE", "JWT_SECRET", "API_DATABASE_URL"])
-def test_uvicorn_says_what_is_wrong_with_a_setting(
-    fresh_desk: Desk, factory: str, name: str
-) -> None:
+@pytest.mark.parametrize("name", ["RUNNER_CONCURRENCY", "JWT_SECRET", "API_DATABASE_URL"])
+def test_the_api_says_what_is_wrong_with_a_setting(fresh_desk: Desk, name: str) -> None:
     value, words = WRONG[name]
-    said = said_by_uvicorn(fresh_desk, factory, {"API_DATABASE_URL": NOWHERE} | {name: value})
+    said = said_by_api(fresh_desk, {"API_DATABASE_URL": NOWHERE} | {name: value})
     assert said.startswith(f"error: {name}")
     assert words in said
     assert "short-and-secret" not in said
 
 
-@pytest.mark.parametrize("factory", ["cli.dev.serve:make_app", "api.app:create_app"])
-def test_uvicorn_says_which_settings_name_the_database(fresh_desk: Desk, factory: str) -> None:
-    said = said_by_uvicorn(fresh_desk, factory, {})
+def test_the_api_says_which_settings_name_the_database(fresh_desk: Desk) -> None:
+    said = said_by_api(fresh_desk, {})
     assert said.startswith("error: neither API_DATABASE_URL nor both of SUPABASE_URL and ")
 
 
@@ -80,9 +72,9 @@ def test_a_command_says_that_the_run_dir_cannot_be_written_to(fresh_desk: Desk) 
     assert done.stderr.startswith(f"error: RUN_DIR={run_dir}: nothing can be written there")
 
 
-def test_uvicorn_says_that_the_run_dir_cannot_be_written_to(fresh_desk: Desk) -> None:
+def test_the_api_says_that_the_run_dir_cannot_be_written_to(fresh_desk: Desk) -> None:
     (fresh_desk.run_dir / "file").touch()
     urls = {"API_DATABASE_URL": NOWHERE, "WORKER_DATABASE_URL": NOWHERE}
     run_dir = str(fresh_desk.run_dir / "file")
-    said = said_by_uvicorn(fresh_desk, "cli.dev.serve:make_app", urls | {"RUN_DIR": run_dir})
+    said = said_by_api(fresh_desk, urls | {"RUN_DIR": run_dir})
     assert said.startswith(f"error: RUN_DIR={run_dir}: nothing can be written there")

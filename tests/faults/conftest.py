@@ -21,13 +21,14 @@ from tests.worker.conftest import Database, start, storing, tenant_key
 __all__ = ["start", "storing", "tenant_key"]
 
 SERVE = """
-from cli.dev.serve import Server, address, listen, run
+from api.main import Server, address, listen
 from cli.dev.settings import StackSettings
 from tests.worker.conftest import api_with_runner
 from worker.timings import Timings
-listener = listen("127.0.0.1", 0, fixed=True)
-app = api_with_runner(StackSettings(), Timings())
-run(Server(app, on_ready=lambda: print(address(listener), flush=True)), listener)
+listener = listen("127.0.0.1", 0)
+settings = StackSettings()
+app = api_with_runner(settings, Timings())
+Server(app, settings, on_ready=lambda: print(address(listener), flush=True)).run([listener])
 """
 SYMBOLS = """
 select f.path, f.language, f.bytes, f.blob_sha, s.name, s.kind, s.start_line, s.end_line, s.parent

@@ -1,0 +1,179 @@
+"""`index-jobs api`, or `python -m api`: HTTP with its bounds, and a runner beside it.
+
+The runner is left out with RUNNER_CONCURRENCY=0 or without WORKER_DATABASE_URL. This is the only
+module of the API that knows the worker.
+"""
+
+from __future__ import annotations
+
+import errno
+import ipaddress
+import resource
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+import uvicorn
+from starlette.applications import Starlette
+
+from api.app import create_app
+from api.protocol import BoundedProtocol
+from api.settings import ApiSettings
+from db.tools import logs
+from db.tools.connection import place
+from db.tools.settings import SettingError
+
+if TYPE_CHECKING:
+    from worker.settings import WorkerSettings
+
+logger = logs.get_logger(__name__)
+
+NOT_STARTED: Final = "the API could not be started; the lines above say why"
+
+_BACKLOG: Final = 2048
+_DRAIN_SECONDS: Final = 10
+# Open files that are not connections of clients: the pools, the indexers' pipes, the libraries.
+_OTHER_FILES: Final = 256
+
+
+class ListenError(Exception):
+    """Why nothing can listen there and what to do, as a sentence."""
+
+
+class PortTakenError(ListenError):
+    """Something else listens on that port."""
+
+
+def main() -> int:
+    """Serves until SIGTERM or SIGINT: finishes requests, and the runner hands its jobs back.
+
+    Returns the exit code. 0: stopped by a signal; 1: not started, as a sentence on stderr says.
+    """
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
+    try:
+        from worker.settings import WorkerSettings  # noqa: PLC0415  (the worker comes in here only)
+
+        settings, worker = ApiSettings.read(), WorkerSettings.read()
+        app = make_app(settings, worker)
+        listener = listen(settings.host, settings.port)
+    except (SettingError, ListenError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    logs.set_up()
+    server = Server(app, settings, on_ready=lambda: _tell(server, settings, worker, listener))
+    try:
+        with listener:
+            server.run(sockets=[listener])
+    except (KeyboardInterrupt, SystemExit):
+        return 0
+    if not server.has_answered:
+        logger.error(NOT_STARTED)
+    return 0 if server.has_answered else 1
+
+
+def make_app(settings: ApiSettings, worker: WorkerSettings) -> Starlette:
+    """The API, with a runner unless `worker` asks for none or names no database for it.
+
+    Raises SettingError.
+    """
+    if not _has_runner(worker):
+        return create_app(settings)
+    from worker.runner import Runner  # noqa: PLC0415
+
+    runner = Runner(worker)
+    return create_app(settings, background=[lambda: runner], kick=runner.kick)
+
+
+def _has_runner(worker: WorkerSettings) -> bool:
+    return worker.runner_concurrency > 0 and worker.worker_database_url is not None
+
+
+def _tell(
+    server: Server, settings: ApiSettings, worker: WorkerSettings, listener: socket.socket
+) -> None:
+    """The one line of the start."""
+    logger.info(
+        "API started",
+        address=address(listener),
+        database=place(settings.api_database_url)
+        if settings.api_database_url
+        else settings.supabase_url,
+        runner_slots=worker.runner_concurrency if _has_runner(worker) else 0,
+        max_connections=server.max_connections,
+        database_pool_size=settings.database_pool_size,
+        statement_timeout_seconds=settings.statement_timeout_seconds,
+        body_timeout_seconds=settings.body_timeout_seconds,
+        keep_alive_seconds=settings.keep_alive_seconds,
+    )
+
+
+class Server(uvicorn.Server):
+    """uvicorn with the bounds of api/protocol.py; it says when it answers requests.
+
+    Raises the process's limit of open files to what MAX_CONNECTIONS takes, as far as it may.
+    """
+
+    def __init__(
+        self, app: Starlette, settings: ApiSettings, *, on_ready: Callable[[], object]
+    ) -> None:
+        self.max_connections = _allowed_connections(settings.max_connections)
+        self.has_answered = False
+        super().__init__(
+            uvicorn.Config(
+                app,
+                http=BoundedProtocol,
+                ws="none",
+                lifespan="on",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                root_path=settings.root_path,
+                timeout_keep_alive=settings.keep_alive_seconds,
+                limit_concurrency=self.max_connections,
+                proxy_headers=bool(settings.forwarded_allow_ips),
+                forwarded_allow_ips=list(settings.forwarded_allow_ips),
+                timeout_graceful_shutdown=_DRAIN_SECONDS,
+            )
+        )
+        self._on_ready = on_ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self.has_answered = True
+            self._on_ready()
+
+
+def _allowed_connections(wanted: int) -> int:
+    """`wanted`, or as many as the limit of open files has room for once it is raised."""
+    needed = wanted + _OTHER_FILES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < needed:
+        soft = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return wanted if soft == resource.RLIM_INFINITY else max(1, min(wanted, soft - _OTHER_FILES))
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket; port 0 is a free one. Raises ListenError."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise PortTakenError(
+                f"port {port} is taken: stop what uses it, or give another by PORT="
+            ) from None
+        if error.errno == errno.EACCES:
+            raise ListenError(f"only root may use port {port}; name another by PORT=") from None
+        raise ListenError(f"HOST={host} is no address of this machine") from None
+
+
+def address(listener: socket.socket) -> str:
+    """How a client on this machine reaches the socket."""
+    host, port = listener.getsockname()[:2]
+    if ipaddress.ip_address(host).is_unspecified:
+        host = "::1" if ":" in host else "127.0.0.1"
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

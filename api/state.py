@@ -1,0 +1,24 @@
+"""What the lifespan gives to every request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from starlette.datastructures import State
+from starlette.requests import Request
+
+from api.auth import Authenticator
+from api.rpc.contract import Rpc
+from api.settings import ApiSettings
+
+
+class AppState(State):
+    """The members of `request.state`."""
+
+    settings: ApiSettings
+    rpc: Rpc
+    authenticate: Authenticator
+    kick: Callable[[], None]
+
+
+ApiRequest = Request[AppState]

@@ -1,0 +1,289 @@
+"""The command that serves: what it says, loads, allows and leaves behind, read from its process."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx2
+import jwt
+import psycopg
+import pytest
+
+from api.app import create_app
+from api.main import Server
+from api.settings import ApiSettings
+from cli.users import create_api_key
+from tests.support.databases import Database
+from tests.support.loaded import telling
+from tests.support.waiting import PATIENCE, until
+
+from .conftest import JWT_SECRET
+
+COMMAND = [sys.executable, "-P", "-m", "api"]
+NOWHERE = "postgresql://nobody:s3cret@127.0.0.1:1/none"
+NOT_IMPORTED = ("yoyo", "rich", "typer", "sqlparse", "tree_sitter", "supabase", "worker", "cli")
+NEVER_LOADED = ("yoyo", "rich.console", "db.local", "db.tools.migrate", "db.tools.stamp", "cli")
+
+
+@dataclass
+class Served:
+    """A running `python -m api`."""
+
+    process: subprocess.Popen[str]
+    folder: Path
+    lines: list[str] = field(default_factory=list)
+
+    def logged(self, event: str) -> list[dict[str, Any]]:
+        """The lines of its log with this event; every line it wrote must be JSON."""
+        found = [json.loads(line) for line in list(self.lines)]
+        return [line for line in found if line["event"] == event]
+
+    @property
+    def url(self) -> str:
+        return str(self.logged("API started")[0]["address"])
+
+    def modules(self) -> set[str]:
+        """What it has loaded now."""
+        file = self.folder / "modules"
+        file.unlink(missing_ok=True)
+        self.process.send_signal(signal.SIGUSR2)
+        until(file.exists, 60)
+        return set(file.read_text().split())
+
+    def end(self) -> int:
+        """Its exit code after SIGTERM."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(60)
+
+
+Start = Callable[..., Any]
+
+
+def environment(folder: Path, **changes: str) -> dict[str, str]:
+    return {
+        "PATH": os.environ["PATH"],
+        "HOME": str(folder),
+        "PORT": "0",
+        "API_DATABASE_URL": NOWHERE,
+        "JWT_SECRET": JWT_SECRET,
+        "RUN_DIR": str(folder / "run"),
+        **telling(folder),
+        **changes,
+    }
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Start:
+    """Runs `python -m api` with these variables for the length of a with block."""
+
+    @contextmanager
+    def running(*, open_files: int = 0, **changes: str) -> Iterator[Served]:
+        limit = f"ulimit -n {open_files}; " if open_files else ""
+        process = subprocess.Popen(
+            ["sh", "-c", f'{limit}exec "$@"', "sh", *COMMAND],
+            env=environment(tmp_path, **changes),
+            cwd=tmp_path,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        served = Served(process, tmp_path)
+        assert process.stderr is not None
+        reader = threading.Thread(target=lambda: served.lines.extend(process.stderr or ()))
+        reader.start()
+        try:
+            until(lambda: served.lines or process.poll() is not None, PATIENCE)
+            assert process.poll() is None, served.lines
+            yield served
+        finally:
+            process.kill()
+            process.wait()
+            reader.join()
+            process.stderr.close()
+
+    return running
+
+
+def has(modules: set[str], name: str) -> bool:
+    return any(module == name or module.startswith(f"{name}.") for module in modules)
+
+
+def test_the_import_loads_neither_the_worker_nor_what_commands_need(tmp_path: Path) -> None:
+    code = "import api.main, sys; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    modules = set(done.stdout.split())
+    assert "api.main" in modules
+    assert [name for name in (*NOT_IMPORTED, *NEVER_LOADED) if has(modules, name)] == []
+
+
+def test_a_process_with_a_runner_loads_nothing_of_commands_and_migrations(
+    start: Start, database: Database
+) -> None:
+    urls = {
+        "API_DATABASE_URL": database.url_of("index_jobs_api"),
+        "WORKER_DATABASE_URL": database.url_of("index_jobs_worker"),
+    }
+    with start(**urls) as served:
+        assert httpx2.get(f"{served.url}/ready").status_code == 200
+        modules = served.modules()
+        assert has(modules, "worker.runner")
+        assert [name for name in NEVER_LOADED if has(modules, name)] == []
+        assert served.end() == 0
+
+
+def test_a_process_without_a_runner_does_not_load_it(start: Start) -> None:
+    with start(WORKER_DATABASE_URL=NOWHERE, RUNNER_CONCURRENCY="0") as served:
+        assert served.logged("API started")[0]["runner_slots"] == 0
+        assert not has(served.modules(), "worker.runner")
+
+
+def test_the_start_is_one_line_with_the_limits_and_no_password(start: Start) -> None:
+    with start(WORKER_DATABASE_URL=NOWHERE) as served:
+        (line,) = served.logged("API started")
+        assert line["database"] == "127.0.0.1:1/none"
+        assert (line["runner_slots"], line["max_connections"]) == (2, 10_000)
+        assert (line["keep_alive_seconds"], line["database_pool_size"]) == (75, 4)
+        assert httpx2.get(f"{line['address']}/health").status_code == 200
+        assert "s3cret" not in "".join(served.lines)
+
+
+def test_as_many_connections_are_allowed_as_files_may_be_open(start: Start) -> None:
+    with start(open_files=400) as served:
+        assert served.logged("API started")[0]["max_connections"] == 400 - 256
+
+
+def test_a_request_is_a_line_only_when_asked_for(start: Start) -> None:
+    with start() as quiet:
+        httpx2.get(f"{quiet.url}/health")
+        assert quiet.end() == 0
+        assert quiet.logged("request") == []
+
+
+def test_the_line_of_a_request_tells_who_asked_for_which_route_and_no_secret(
+    start: Start, database: Database
+) -> None:
+    user = str(uuid4())
+    with psycopg.connect(database.url, autocommit=True) as connection:
+        connection.execute("insert into auth.users (id) values (%s)", (user,))
+        key = str(create_api_key(connection, user, "test")["api_key"])
+    claims = {"sub": user, "role": "authenticated", "aud": "authenticated", "exp": 2**31}
+    token = jwt.encode(claims, JWT_SECRET, "HS256")
+    job_id = str(uuid4())
+    url = database.url_of("index_jobs_api")
+    limits = {"JWT_MAX_LIFETIME_SECONDS": str(10**9)}
+    with start(API_DATABASE_URL=url, ACCESS_LOG="on", **limits) as served:
+        for secret in (token, key):
+            answer = httpx2.get(
+                f"{served.url}/jobs/{job_id}",
+                headers={"Authorization": f"Bearer {secret}", "X-Request-Id": secret[:3]},
+            )
+            assert answer.status_code == 404
+        httpx2.get(f"{served.url}/nowhere?token={key}")
+        until(lambda: len(served.logged("request")) == 3, 60)
+        by_token, by_key, nowhere = served.logged("request")
+        for line in (by_token, by_key):
+            assert (line["route"], line["status"]) == ("/jobs/{job_id}", 404)
+            assert line["job_id"] == job_id
+            assert line["milliseconds"] > 0
+        assert (by_token["request_id"], by_token["user_id"]) == ("eyJ", user)
+        assert "user_id" not in by_key
+        assert (nowhere["route"], nowhere["status"]) == ("none", 404)
+        said = "".join(served.lines)
+        assert not [secret for secret in (token, key, JWT_SECRET) if secret in said]
+
+
+def test_a_root_path_is_in_the_addresses_that_are_told(start: Start, database: Database) -> None:
+    user = str(uuid4())
+    with psycopg.connect(database.url, autocommit=True) as connection:
+        connection.execute("insert into auth.users (id) values (%s)", (user,))
+        key = str(create_api_key(connection, user, "test")["api_key"])
+    url = database.url_of("index_jobs_api")
+    with (
+        start(API_DATABASE_URL=url, ROOT_PATH="/jobs-api") as served,
+        httpx2.Client(base_url=served.url, headers={"Authorization": f"Bearer {key}"}) as client,
+    ):
+        created = client.post("/index", json={"repository": "owner/name"})
+        job_id = created.json()["jobId"]
+        assert created.headers["location"] == f"/jobs-api/jobs/{job_id}"
+        client.post("/index", json={"repository": "owner/name"})
+        page = client.get("/jobs?limit=1")
+        assert page.headers["link"].startswith("</jobs-api/jobs?limit=1&cursor=")
+        assert client.get("/rest/v1/none").json()["code"] == "PGRST205"
+
+
+def test_a_connection_without_a_request_is_kept_as_long_as_set(start: Start) -> None:
+    with start(KEEP_ALIVE_SECONDS="1") as served:
+        host, port = httpx2.URL(served.url).host, httpx2.URL(served.url).port
+        with socket.create_connection((host, port), timeout=12) as connection:
+            connection.sendall(b"GET /health HTTP/1.1\r\nHost: h\r\n\r\n")
+            answer = b""
+            while block := connection.recv(4096):
+                answer += block
+        assert answer.startswith(b"HTTP/1.1 200")
+
+
+def test_proxies_count_only_when_they_are_named() -> None:
+    for proxies, trusts in (((), False), (("10.0.0.0/8",), True)):
+        settings = ApiSettings(api_database_url=NOWHERE, forwarded_allow_ips=proxies)
+        config = Server(create_app(settings), settings, on_ready=lambda: None).config
+        assert (config.proxy_headers, config.forwarded_allow_ips) == (trusts, list(proxies))
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"API_DATABASE_URL": ""}, "neither API_DATABASE_URL nor both of SUPABASE_URL and "),
+        ({"ROOT_PATH": "jobs/"}, "ROOT_PATH: it must be a path"),
+        ({"FORWARDED_ALLOW_IPS": "proxy"}, "FORWARDED_ALLOW_IPS: proxy is neither an address"),
+        ({"MAX_CONNECTIONS": "0"}, "MAX_CONNECTIONS=0: input should be greater than"),
+        ({"KEEP_ALIVE_SECONDS": "long"}, "KEEP_ALIVE_SECONDS=long: input should be"),
+        ({"ACCESS_LOG": "perhaps"}, "ACCESS_LOG=perhaps: input should be"),
+        ({"HOST": "192.0.2.1"}, "HOST=192.0.2.1 is no address of this machine"),
+    ],
+)
+def test_what_cannot_be_served_is_one_sentence(
+    tmp_path: Path, changes: dict[str, str], said: str
+) -> None:
+    done = subprocess.run(
+        COMMAND,
+        env=environment(tmp_path, **changes),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert done.stderr.startswith(f"error: {said}")
+
+
+def test_a_port_that_is_taken_is_one_sentence(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = subprocess.run(
+            COMMAND,
+            env=environment(tmp_path, PORT=port),
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr == (
+        f"error: port {port} is taken: stop what uses it, or give another by PORT=\n"
+    )
