@@ -82,6 +82,7 @@ def test_a_browser_may_read_every_header_that_it_needs(api: Api, alice: Tenant) 
         "date",
         "server",
         "vary",
+        "x-content-type-options",
     }
     for answer in answers:
         assert answer.headers["access-control-allow-origin"] == "*"

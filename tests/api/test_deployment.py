@@ -61,18 +61,7 @@ def running(code: Path, place: Place) -> Iterator[Process]:
             "HOST": "127.0.0.1",
             "PORT": str(port),
         }
-        command = [
-            sys.executable,
-            "-m",
-            "uvicorn",
-            "--factory",
-            "api.app:create_app",
-            "--port",
-            str(port),
-            "--http",
-            "api.protocol:BoundedProtocol",
-            "--no-access-log",
-        ]
+        command = [sys.executable, "-m", "api"]
         popen = subprocess.Popen(command, cwd=code, env=environment)
         try:
             yield Process(f"http://127.0.0.1:{port}", popen)
