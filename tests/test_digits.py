@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from api.errors import rest_status
+from api.rest.errors import rest_status
 from db.tools.connection import ConnectError, parameters
 
 ROOT = Path(__file__).parent.parent
