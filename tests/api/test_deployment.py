@@ -190,7 +190,7 @@ where datname = current_database() and wait_event_type = 'Lock'
 def test_a_request_that_waits_for_a_migration_that_adds_a_column_is_answered(
     own_api: Callable[..., Api],
 ) -> None:
-    api = own_api()
+    api = own_api(database_pool_size=1)  # the session that waits has planned before
     tenant = api.tenant()
     job = api.create(tenant)
     requests: list[Callable[[], httpx2.Response]] = [

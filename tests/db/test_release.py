@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from db.tools import migrate
+from db.tools import migrate, stamp
 from tests.support.checkout import Checkout, checkout
 from tests.support.databases import Database
 from tests.support.dumps import dump
@@ -87,7 +87,10 @@ def test_what_is_not_stamped_is_not_released(project: Checkout) -> None:
     project.commit()
     done = project.make("release", "VERSION=0.1.0")
     assert done.returncode != 0
-    assert f"{FUNCTION}: changed since it was stamped; run: make migration\n" in done.stderr
+    said = f"{FUNCTION}: changed since it was stamped; run: make migration"
+    assert f"{said}\n" in done.stderr
+    with pytest.raises(stamp.StampError, match=f"^{said}$"):
+        stamp.release("0.1.0", root=project.root)
     assert project.git("status", "--porcelain") == ""
 
 
