@@ -31,7 +31,7 @@ migrate: .venv/app  ## Apply what is pending
 rollback: .venv/app  ## Take the newest COUNT migrations back (1)
 	@$(BIN)/index-jobs rollback
 
-reset: .venv/app  ## Remove the embedded database, and make a new one
+reset: .venv/app  ## Remove a development database's data and schema, and make it anew
 	@$(BIN)/index-jobs reset
 
 migration: .venv/app  ## Stamp what changed in db/ into the unreleased migration, or a new one: name=…

@@ -65,10 +65,16 @@ def show_demo(
 
 
 @app.command("reset", epilog=COMMON_CODES)
-def reset_database(database_url: DatabaseUrl = None, data_dir: DataDir = None) -> None:
-    """Remove the embedded database with all its data, and make a new one; prints its migrations."""
+def reset_database(
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Even a database that is not for development.")
+    ] = False,
+    database_url: DatabaseUrl = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Remove a development database's data and schema, and migrate it; prints the migrations."""
     options, terminal = stack_options(database_url, data_dir), Terminal()
-    for migration in stack.reset(options, "make reset", step=terminal.step):
+    for migration in stack.reset(options, "make reset", yes=yes, step=terminal.step):
         print(migration)
 
 

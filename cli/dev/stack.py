@@ -25,6 +25,7 @@ from cli.paths import near
 from db.local import postgres
 from db.local.bootstrap import bootstrap
 from db.tools import migrate
+from db.tools import reset as schema
 
 Step = Callable[[str, float | None, str], None]
 
@@ -160,23 +161,36 @@ def write_dev_env(path: Path, api_url: str, stack: Stack) -> None:
     write_private(path, "".join(f"{k}={shlex.quote(v)}\n" for k, v in values.items()))
 
 
-def reset(options: Options, what: str, *, step: Step = quiet) -> list[str]:
-    """Removes the embedded database and makes a new one. Returns the migrations applied.
+def reset(options: Options, what: str, *, yes: bool = False, step: Step = quiet) -> list[str]:
+    """Removes the data and makes the schema anew. Returns the migrations applied.
 
-    Raises CommandError and removes nothing where DATABASE_URL names the database, or while another
-    command uses it.
+    The embedded database goes as a whole; of that of DATABASE_URL what the migrations made, and
+    only if it says that it is for development, or with `yes`. Raises CommandError and removes
+    nothing where that is refused, or while another command uses it.
     """
-    if options.database_url is not None:
-        raise CommandError(
-            "DATABASE_URL names a database that is not ours to remove: unset it to reset the "
-            "embedded one, or drop that database, create it again and run make migrate"
-        )
-    _require_data(options)
-    with occupy(options, what):
-        postgres.remove(options.home)
-        step(f"removed {near(options.home)}", None, "")
-        with database(options, step=step) as base:
-            return prepare(base, step=step)
+    if options.database_url is None:
+        _require_data(options)
+    with occupy(options, what), ExitStack() as at_exit:
+        if options.database_url is None:
+            postgres.remove(options.home)
+            step(f"removed {near(options.home)}", None, "")
+        base = at_exit.enter_context(database(options, step=step))
+        with connect(base.url) as connection:
+            if options.database_url is None:
+                return prepare(base, step=step)
+            made_by = schema.made_by(connection)
+            if made_by is None and not yes:
+                raise CommandError(
+                    "nothing says that the database of DATABASE_URL is for development: unset it "
+                    "to reset the embedded one, or say --yes to remove all jobs, keys, "
+                    "repositories and indexes from that database"
+                )
+            schema.remove(connection)
+            step("removed our tables and functions", None, "")
+            applied = prepare(base, step=step)
+            if made_by is not None:
+                schema.develop(connection, made_by)
+            return applied
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""`index-jobs reset`: an empty database instead of the embedded one, and of no other."""
+"""`index-jobs reset`: an empty database instead of one for development, and of no other."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import psycopg
 
+from db.tools import migrate
 from tests.support.databases import Database
 from tests.support.desk import Desk
 
@@ -40,12 +41,30 @@ def test_it_is_refused_while_a_server_runs(fresh_desk: Desk) -> None:
         assert fresh_desk.sql("select count(*) > 0 from auth.users") == [(True,)]
 
 
-def test_a_database_of_ones_own_is_left_alone(fresh_desk: Desk, database: Database) -> None:
-    done = fresh_desk.run("reset", DATABASE_URL=database.migrator_url)
-    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
-    assert done.stderr.startswith("error: DATABASE_URL names a database that is not ours")
+USER = "insert into auth.users (id) values ('00000000-0000-4000-8000-0000000000a1')"
+TIER = "insert into private.accounts values ('00000000-0000-4000-8000-0000000000a1', 'free')"
+
+
+def accounts(database: Database) -> int:
     with psycopg.connect(database.url) as connection:
-        assert connection.execute("select to_regclass('public.index_jobs')").fetchone() != (None,)
+        row = connection.execute("select count(*) from private.accounts").fetchone()
+    assert row
+    return int(row[0])
+
+
+def test_a_database_of_ones_own_is_left_alone_unless_one_says_yes(
+    fresh_desk: Desk, database: Database
+) -> None:
+    with psycopg.connect(database.url) as connection:
+        connection.execute(USER)
+        connection.execute(TIER)
+    done = fresh_desk.run("reset", DATABASE_URL=database.migrator_url)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "nothing says that the database of DATABASE_URL is for development" in done.stderr
+    assert accounts(database) == 1
+    done = fresh_desk.run("reset", "--yes", DATABASE_URL=database.migrator_url)
+    assert (done.returncode, done.stdout.split()) == (0, migrate.names())
+    assert accounts(database) == 0
 
 
 def test_data_of_another_postgres_is_left_alone(fresh_desk: Desk, tmp_path: Path) -> None:
