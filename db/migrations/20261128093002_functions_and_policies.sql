@@ -1957,20 +1957,19 @@ create policy indexed_commits_select_authenticated on public.indexed_commits
 comment on policy indexed_commits_select_authenticated on public.indexed_commits is
   'A user sees the indexed commit of the repositories that the user sees.';
 
-drop policy if exists indexed_commits_all_service_role on public.indexed_commits;
-create policy indexed_commits_all_service_role on public.indexed_commits
-  for all to service_role
-  using (true)
-  with check (true);
-comment on policy indexed_commits_all_service_role on public.indexed_commits is
-  'The service manages every row.';
-
 drop policy if exists indexed_commits_select_job_worker on public.indexed_commits;
 create policy indexed_commits_select_job_worker on public.indexed_commits
   for select to job_worker
   using (true);
 comment on policy indexed_commits_select_job_worker on public.indexed_commits is
   'Workers read every row.';
+
+drop policy if exists indexed_commits_select_service_role on public.indexed_commits;
+create policy indexed_commits_select_service_role on public.indexed_commits
+  for select to service_role
+  using (true);
+comment on policy indexed_commits_select_service_role on public.indexed_commits is
+  'The service reads every row.';
 
 drop policy if exists indexed_commits_all_job_writer on public.indexed_commits;
 create policy indexed_commits_all_job_writer on public.indexed_commits
@@ -1981,8 +1980,8 @@ comment on policy indexed_commits_all_job_writer on public.indexed_commits is
   'The functions that store an index see and change every row.';
 
 revoke all on table public.indexed_commits from public, anon, authenticated, service_role;
-grant select on table public.indexed_commits to authenticated, job_worker;
-grant select, insert, update, delete on table public.indexed_commits to job_writer, service_role;
+grant select on table public.indexed_commits to authenticated, job_worker, service_role;
+grant select, insert, update, delete on table public.indexed_commits to job_writer;
 -- end stamp
 -- stamp: db/policies/indexed_files.sql
 alter table public.indexed_files enable row level security;
@@ -1995,20 +1994,19 @@ create policy indexed_files_select_authenticated on public.indexed_files
 comment on policy indexed_files_select_authenticated on public.indexed_files is
   'A user sees the files of the repositories that the user sees.';
 
-drop policy if exists indexed_files_all_service_role on public.indexed_files;
-create policy indexed_files_all_service_role on public.indexed_files
-  for all to service_role
-  using (true)
-  with check (true);
-comment on policy indexed_files_all_service_role on public.indexed_files is
-  'The service manages every row.';
-
 drop policy if exists indexed_files_select_job_worker on public.indexed_files;
 create policy indexed_files_select_job_worker on public.indexed_files
   for select to job_worker
   using (true);
 comment on policy indexed_files_select_job_worker on public.indexed_files is
   'Workers read every row.';
+
+drop policy if exists indexed_files_select_service_role on public.indexed_files;
+create policy indexed_files_select_service_role on public.indexed_files
+  for select to service_role
+  using (true);
+comment on policy indexed_files_select_service_role on public.indexed_files is
+  'The service reads every row.';
 
 drop policy if exists indexed_files_all_job_writer on public.indexed_files;
 create policy indexed_files_all_job_writer on public.indexed_files
@@ -2020,8 +2018,8 @@ comment on policy indexed_files_all_job_writer on public.indexed_files is
 
 revoke all on table public.indexed_files from public, anon, authenticated, service_role;
 revoke all on sequence public.indexed_files_id_seq from public, anon, authenticated, service_role;
-grant select on table public.indexed_files to authenticated, job_worker;
-grant select, insert, delete on table public.indexed_files to job_writer, service_role;
+grant select on table public.indexed_files to authenticated, job_worker, service_role;
+grant select, insert, delete on table public.indexed_files to job_writer;
 -- end stamp
 -- stamp: db/policies/job_totals.sql
 revoke all on table private.job_totals from public, anon, authenticated, service_role;
@@ -2193,20 +2191,19 @@ create policy symbols_select_authenticated on public.symbols
 comment on policy symbols_select_authenticated on public.symbols is
   'A user sees the symbols of the repositories that the user sees.';
 
-drop policy if exists symbols_all_service_role on public.symbols;
-create policy symbols_all_service_role on public.symbols
-  for all to service_role
-  using (true)
-  with check (true);
-comment on policy symbols_all_service_role on public.symbols is
-  'The service manages every row.';
-
 drop policy if exists symbols_select_job_worker on public.symbols;
 create policy symbols_select_job_worker on public.symbols
   for select to job_worker
   using (true);
 comment on policy symbols_select_job_worker on public.symbols is
   'Workers read every row.';
+
+drop policy if exists symbols_select_service_role on public.symbols;
+create policy symbols_select_service_role on public.symbols
+  for select to service_role
+  using (true);
+comment on policy symbols_select_service_role on public.symbols is
+  'The service reads every row.';
 
 drop policy if exists symbols_all_job_writer on public.symbols;
 create policy symbols_all_job_writer on public.symbols
@@ -2218,8 +2215,8 @@ comment on policy symbols_all_job_writer on public.symbols is
 
 revoke all on table public.symbols from public, anon, authenticated, service_role;
 revoke all on sequence public.symbols_id_seq from public, anon, authenticated, service_role;
-grant select on table public.symbols to authenticated, job_worker;
-grant select, insert, delete on table public.symbols to job_writer, service_role;
+grant select on table public.symbols to authenticated, job_worker, service_role;
+grant select, insert, delete on table public.symbols to job_writer;
 -- end stamp
 -- stamp: db/policies/tiers.sql
 revoke all on table private.tiers from public, anon, authenticated, service_role;
@@ -3893,4 +3890,4 @@ end;
 $$;
 
 notify pgrst, 'reload schema';
-comment on schema private is 'schema version 20261128093002, text f845e9800cb0, serves 20261128093002';
+comment on schema private is 'schema version 20261128093002, text 1d40adf49cab, serves 20261128093002';

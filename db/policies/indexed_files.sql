@@ -10,20 +10,19 @@ create policy indexed_files_select_authenticated on public.indexed_files
 comment on policy indexed_files_select_authenticated on public.indexed_files is
   'A user sees the files of the repositories that the user sees.';
 
-drop policy if exists indexed_files_all_service_role on public.indexed_files;
-create policy indexed_files_all_service_role on public.indexed_files
-  for all to service_role
-  using (true)
-  with check (true);
-comment on policy indexed_files_all_service_role on public.indexed_files is
-  'The service manages every row.';
-
 drop policy if exists indexed_files_select_job_worker on public.indexed_files;
 create policy indexed_files_select_job_worker on public.indexed_files
   for select to job_worker
   using (true);
 comment on policy indexed_files_select_job_worker on public.indexed_files is
   'Workers read every row.';
+
+drop policy if exists indexed_files_select_service_role on public.indexed_files;
+create policy indexed_files_select_service_role on public.indexed_files
+  for select to service_role
+  using (true);
+comment on policy indexed_files_select_service_role on public.indexed_files is
+  'The service reads every row.';
 
 drop policy if exists indexed_files_all_job_writer on public.indexed_files;
 create policy indexed_files_all_job_writer on public.indexed_files
@@ -35,5 +34,5 @@ comment on policy indexed_files_all_job_writer on public.indexed_files is
 
 revoke all on table public.indexed_files from public, anon, authenticated, service_role;
 revoke all on sequence public.indexed_files_id_seq from public, anon, authenticated, service_role;
-grant select on table public.indexed_files to authenticated, job_worker;
-grant select, insert, delete on table public.indexed_files to job_writer, service_role;
+grant select on table public.indexed_files to authenticated, job_worker, service_role;
+grant select, insert, delete on table public.indexed_files to job_writer;

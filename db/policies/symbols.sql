@@ -10,20 +10,19 @@ create policy symbols_select_authenticated on public.symbols
 comment on policy symbols_select_authenticated on public.symbols is
   'A user sees the symbols of the repositories that the user sees.';
 
-drop policy if exists symbols_all_service_role on public.symbols;
-create policy symbols_all_service_role on public.symbols
-  for all to service_role
-  using (true)
-  with check (true);
-comment on policy symbols_all_service_role on public.symbols is
-  'The service manages every row.';
-
 drop policy if exists symbols_select_job_worker on public.symbols;
 create policy symbols_select_job_worker on public.symbols
   for select to job_worker
   using (true);
 comment on policy symbols_select_job_worker on public.symbols is
   'Workers read every row.';
+
+drop policy if exists symbols_select_service_role on public.symbols;
+create policy symbols_select_service_role on public.symbols
+  for select to service_role
+  using (true);
+comment on policy symbols_select_service_role on public.symbols is
+  'The service reads every row.';
 
 drop policy if exists symbols_all_job_writer on public.symbols;
 create policy symbols_all_job_writer on public.symbols
@@ -35,5 +34,5 @@ comment on policy symbols_all_job_writer on public.symbols is
 
 revoke all on table public.symbols from public, anon, authenticated, service_role;
 revoke all on sequence public.symbols_id_seq from public, anon, authenticated, service_role;
-grant select on table public.symbols to authenticated, job_worker;
-grant select, insert, delete on table public.symbols to job_writer, service_role;
+grant select on table public.symbols to authenticated, job_worker, service_role;
+grant select, insert, delete on table public.symbols to job_writer;

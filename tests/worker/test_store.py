@@ -615,7 +615,7 @@ def test_the_last_twenty_durations_of_a_repository_are_kept(
 
 
 @pytest.mark.parametrize("login", ["worker_url", "service_role_url"])
-@pytest.mark.parametrize("table", ("skipped_files",))
+@pytest.mark.parametrize("table", TABLES)
 def test_no_login_writes_an_index_but_by_the_functions(
     sql: SQL, database: Database, worker: Worker, repository: UUID, table: str, login: str
 ) -> None:
@@ -690,6 +690,23 @@ def test_a_temporary_object_named_as_a_staging_table_gains_nothing(
             connection.commit()
         assert refusal(error) == ("PT409", "index_not_completed")
         assert everything(sql) == before
+
+
+def test_a_temporary_table_named_as_the_rows_of_a_trigger_deletes_nothing(
+    sql: SQL, worker: Worker, repository: UUID
+) -> None:
+    stranger = a_repository(sql, "c/d")
+    worker.work(claimed(sql, worker, stranger), index("theirs.py"))
+    worker.work(claimed(sql, worker, repository), index("old.py"))
+    worker.connection.execute(
+        "create temporary table gone as select f.* from public.indexed_files as f"
+        " where f.path = 'theirs.py'"
+    )
+    worker.connection.commit()
+    rows = index("new.py", symbols=0, commit="d")
+    assert worker.work(claimed(sql, worker, repository), rows) == "stored"
+    left = sql.execute("select distinct repository_id from public.symbols").fetchall()
+    assert left == [(stranger,)]
 
 
 STAND_INS = {

@@ -1,11 +1,11 @@
 begin;
-select plan(12);
+select plan(16);
 
 select policies_are('public', 'indexed_commits', array[
   'indexed_commits_select_authenticated',
   'indexed_commits_select_job_worker',
   'indexed_commits_all_job_writer',
-  'indexed_commits_all_service_role'
+  'indexed_commits_select_service_role'
 ], 'these are the policies, and no others');
 
 select tests.arrange_cast();
@@ -40,10 +40,12 @@ select is(
 select is(
   tests.refusal($$ update indexed_commits set commit_sha = 'x' $$), '42501', 'nor change one');
 select tests.act_as_worker();
-update indexed_commits set commit_sha = 'new' where commit_sha = 'alice';
-select set_eq(
-  'select c.commit_sha from indexed_commits as c', array['new', 'acme'],
-  'the service replaces and sees the commits of every tenant');
+select is(tests.refusal('delete from indexed_commits'), '42501', 'the service may not do that either');
+select is(tests.refusal('insert into indexed_commits default values'), '42501', 'nor add any');
+select is(tests.refusal('truncate indexed_commits'), '42501', 'nor empty the table');
+select is(tests.refusal($$ update indexed_commits set repository_id = null $$), '42501', 'nor change it');
+select is(
+  (select count(*)::integer from indexed_commits), 2, 'the service sees those of every tenant');
 
 select * from finish();
 rollback;
