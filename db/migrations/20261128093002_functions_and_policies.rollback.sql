@@ -153,4 +153,4 @@ revoke job_writer, job_gateway, job_tenant from current_user;
 -- end stamped part
 
 notify pgrst, 'reload schema';
-comment on schema private is 'schema version 20261128093001, text e85b4858e228, serves 20261128093000';
+comment on schema private is 'schema version 20261128093001, text 326e18c5abc2, serves 20261128093000';

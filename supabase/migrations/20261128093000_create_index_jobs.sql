@@ -290,7 +290,6 @@ create table public.symbols (
   start_line integer not null,
   end_line integer not null,
   parent text,
-  constraint symbols_kind_is_a_word_in_lower_case check (kind ~ '^[a-z_]{1,40}$'),
   constraint symbols_end_line_is_not_before_start_line check (end_line >= start_line)
 );
 create index symbols_repository_id_name_idx on public.symbols (repository_id, name);
@@ -553,4 +552,4 @@ comment on type private.api_answer is
   'the place of the next page of a list.';
 
 notify pgrst, 'reload schema';
-comment on schema private is 'schema version 20261128093000, text 72dca6e29c92, serves 20261128093000';
+comment on schema private is 'schema version 20261128093000, text 4c2676b58d63, serves 20261128093000';

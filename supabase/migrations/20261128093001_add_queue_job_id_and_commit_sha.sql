@@ -1,6 +1,6 @@
 -- add_queue_job_id_and_commit_sha
 -- depends: 20261128093000_create_index_jobs
--- previous text: 72dca6e29c92
+-- previous text: 4c2676b58d63
 
 alter table public.index_jobs add column queue_job_id uuid;
 alter table public.index_jobs add column commit_sha text
@@ -18,4 +18,4 @@ comment on column public.index_jobs.commit_sha is
   'The commit asked for, or, once completed, the one that was indexed.';
 
 notify pgrst, 'reload schema';
-comment on schema private is 'schema version 20261128093001, text e85b4858e228, serves 20261128093000';
+comment on schema private is 'schema version 20261128093001, text 326e18c5abc2, serves 20261128093000';

@@ -1,5 +1,5 @@
 begin;
-select plan(9);
+select plan(10);
 
 select tests.arrange_cast();
 select tests.arrange_job('job', 'processing');
@@ -29,6 +29,9 @@ insert into bad values
   ($$ insert into private.incoming_symbols (file_no, name, kind, start_line, end_line)
       values (9, 'g', 'function', 1, 1) $$,
     'PT422 invalid_rows file_no', 'a symbol of a file that was not sent'),
+  ($$ insert into private.incoming_symbols (file_no, name, kind, start_line, end_line)
+      values (1, 'g', 'A Kind', 1, 1) $$,
+    'PT422 invalid_rows kind', 'a kind that is no word'),
   ($$ insert into private.incoming_skipped (path, reason) values ('x', 'A Reason') $$,
     'PT422 invalid_rows rows', 'a reason that is no word'),
   ($$ insert into private.incoming_skipped (path, reason)
