@@ -26,6 +26,7 @@ PANELS = {
         "keys": "cli.keys",
     },
     "Operating": {
+        "api": "cli.api",
         "work": "cli.work",
         "migrate": "cli.database",
         "rollback": "cli.database",

@@ -1,22 +1,29 @@
-"""`index-jobs work` and the other commands as processes: what each of them loads."""
+"""`index-jobs api`, `work` and the other commands as processes: what each of them loads."""
 
 from __future__ import annotations
 
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import UUID
 
+import httpx2
 import pytest
 
 from cli.commands import PANELS
+from cli.connection import connect
+from cli.users import create_api_key
 from tests.support.databases import Database
 from tests.support.desk import Desk
+from tests.support.ports import kept_port
 from tests.support.waiting import until
 
+USER = UUID("5a000000-0000-4000-8000-000000000001")
 MODULES = {name: module for panel in PANELS.values() for name, module in panel.items()}
 # the console script, which writes down at its end what it has loaded
 PROGRAM = """
@@ -36,7 +43,6 @@ class Running:
 
     process: subprocess.Popen[bytes]
     loaded: Path
-    log: Path
 
     def end(self) -> set[str]:
         """The modules that it had loaded; it ends by SIGTERM, and well."""
@@ -57,20 +63,44 @@ def running(desk: Desk, command: str, *arguments: str, **environment: str) -> It
             stderr=output,
         )
     try:
-        yield Running(process, loaded, log)
+        yield Running(process, loaded)
     finally:
         process.kill()
         process.wait()
 
 
-def test_a_worker_loads_nothing_of_http_nor_of_development(
-    fresh_desk: Desk, database: Database
+@pytest.fixture
+def key(database: Database) -> str:
+    with connect(database.url) as connection:
+        connection.execute("insert into auth.users (id) values (%s)", (USER,))
+        return str(create_api_key(connection, str(USER), "test")["api_key"])
+
+
+def test_an_api_and_a_worker_run_a_job_and_load_nothing_of_each_other(
+    fresh_desk: Desk, database: Database, key: str, small_repository: Path
 ) -> None:
-    with running(fresh_desk, "work", WORKER_DATABASE_URL=database.worker_url) as work:
-        until(lambda: b"runner started" in work.log.read_bytes() or work.process.poll(), 60)
-        loaded = work.end()
-    assert "worker.runner" in loaded
-    assert loaded & (DEVELOPMENT | {"starlette", "uvicorn", "api"}) == set()
+    paths = {"LOCAL_REPOSITORY_ROOTS": str(small_repository.parent)}
+    with (
+        kept_port() as port,
+        running(
+            fresh_desk,
+            "api",
+            API_DATABASE_URL=database.api_url,
+            RUNNER_CONCURRENCY="0",
+            PORT=str(port),
+            **paths,
+        ) as api,
+        running(fresh_desk, "work", WORKER_DATABASE_URL=database.worker_url, **paths) as work,
+    ):
+        url = f"http://127.0.0.1:{port}"
+        until(lambda: api.process.poll() is not None or answers(url), 60)
+        done = fresh_desk.run("index", small_repository, "--watch", API_URL=url, API_KEY=key)
+        assert done.stdout.startswith("completed  2 files · 2 symbols"), done.stderr
+        by_api, by_work = api.end(), work.end()
+    assert "starlette" in by_api
+    assert by_api & DEVELOPMENT == set()
+    assert "worker.runner" in by_work
+    assert by_work & (DEVELOPMENT | {"starlette", "uvicorn", "api"}) == set()
 
 
 @pytest.mark.parametrize("command", {module: name for name, module in MODULES.items()}.values())
@@ -81,7 +111,16 @@ def test_a_command_loads_the_module_of_no_other(fresh_desk: Desk, command: str) 
     assert loaded & {*MODULES.values()} == {MODULES[command]}
 
 
-@pytest.mark.parametrize(("command", "setting"), [("work", "WORKER_DATABASE_URL")])
+def answers(url: str) -> bool:
+    try:
+        return httpx2.get(f"{url}/ready").status_code == 200
+    except httpx2.TransportError:
+        return False
+
+
+@pytest.mark.parametrize(
+    ("command", "setting"), [("api", "API_DATABASE_URL"), ("work", "WORKER_DATABASE_URL")]
+)
 def test_a_setting_that_is_missing_is_one_sentence(
     fresh_desk: Desk, command: str, setting: str
 ) -> None:
@@ -89,3 +128,12 @@ def test_a_setting_that_is_missing_is_one_sentence(
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
     assert done.stderr.startswith("error: ")
     assert setting in done.stderr
+
+
+def test_a_port_that_is_taken_is_refused(fresh_desk: Desk, database: Database) -> None:
+    urls = {"API_DATABASE_URL": database.api_url}
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        done = fresh_desk.run("api", PORT=str(port), **urls)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert f"{port} is taken" in done.stderr

@@ -49,13 +49,14 @@ def run(*command: str | Path, **environment: str) -> subprocess.CompletedProcess
 def test_every_command_is_there(installed: Path) -> None:
     done = run(installed / "index-jobs", "--help")
     assert done.returncode == 0, done.stderr
-    for command in ("index", "keys", "migrate", "supabase", "serve", "demo"):
+    for command in ("index", "keys", "api", "work", "migrate", "supabase", "serve"):
         assert f" {command} " in done.stdout
 
 
-def test_a_wrong_setting_is_one_sentence(installed: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("command", ["api", "work", "serve"])
+def test_a_wrong_setting_is_one_sentence(installed: Path, tmp_path: Path, command: str) -> None:
     environment = {"RUNNER_CONCURRENCY": "two", "RUN_DIR": str(tmp_path)}
-    done = run(installed / "index-jobs", "serve", **environment)
+    done = run(installed / "index-jobs", command, **environment)
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
     assert done.stderr.startswith("error: RUNNER_CONCURRENCY=two: ")
 
