@@ -1,0 +1,29 @@
+"""A database that cannot be upgraded: each command that migrates says so, and what to do."""
+
+from __future__ import annotations
+
+import psycopg
+import pytest
+
+from tests.support.databases import Database
+from tests.support.desk import Desk
+from tests.support.dumps import dump
+
+SAID = (
+    "error: the database was made before 0.1.0, which cannot be upgraded: make reset (a "
+    "development database), or dump what you need and migrate an empty one\n"
+)
+
+
+@pytest.mark.parametrize("command", ["migrate", "rollback", "serve", "demo", "seed"])
+def test_a_database_made_before_the_first_release_is_refused_in_one_sentence(
+    fresh_desk: Desk, database: Database, command: str
+) -> None:
+    with psycopg.connect(database.url) as connection:
+        connection.execute("comment on schema private is 'schema version 20261125044947'")
+    before = dump(database)
+    done = fresh_desk.run(command, DATABASE_URL=database.migrator_url)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.endswith(SAID)
+    assert "Traceback" not in done.stderr
+    assert dump(database) == before
