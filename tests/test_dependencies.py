@@ -1,0 +1,70 @@
+"""Every package that the code imports is declared, so that no other one has to bring it along."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+import tomllib
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+HOUSES = ("api", "cli", "db", "worker")
+# db/tools/docs.py writes documents in a checkout, with what the tests fetch
+OWN = {*HOUSES, "tests"}
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+
+def imported(house: str) -> set[str]:
+    """The packages that the files of one house import, at whatever place."""
+    found: set[str] = set()
+    for file in (ROOT / house).rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Import):
+                found |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                found.add(node.module.partition(".")[0])
+    return found - OWN - sys.stdlib_module_names
+
+
+def name_of(requirement: str) -> str:
+    """The normalized name in a requirement, as PEP 503 has it."""
+    return re.sub(r"[-_.]+", "-", re.split(r"[\[<>=!;~ ]", requirement)[0]).lower()
+
+
+def declared(*extras: str) -> dict[str, str]:
+    """The requirements of the project and of these extras, by name."""
+    lines = [*PROJECT["dependencies"]]
+    for extra in extras:
+        lines += PROJECT["optional-dependencies"][extra]
+    return {name_of(line): line for line in lines}
+
+
+@pytest.mark.parametrize("house", HOUSES)
+def test_every_import_is_a_declared_dependency(house: str) -> None:
+    brought_by = packages_distributions()
+    known = declared(*(["indexer"] if house == "worker" else []))
+    missing = {
+        package: brought_by[package]
+        for package in imported(house)
+        if not {name_of(name) for name in brought_by[package]} & known.keys()
+    }
+    assert missing == {}
+
+
+def test_every_dependency_has_a_lower_and_an_upper_bound() -> None:
+    loose = [
+        line
+        for line in declared("indexer").values()
+        if not re.search(r">=[^,]+,<", line) and "==" not in line
+    ]
+    assert loose == []
+
+
+def test_uvicorn_whose_internals_are_used_is_pinned_to_a_minor_version() -> None:
+    minor = re.fullmatch(r"uvicorn>=0\.(\d+),<0\.(\d+)", declared()["uvicorn"])
+    assert minor is not None
+    assert int(minor[2]) == int(minor[1]) + 1
