@@ -8,23 +8,22 @@ and count: so an unknown key gets 401 rather than 422, and every authenticated r
 from __future__ import annotations
 
 import re
-import time
-from typing import Final, NoReturn
+from typing import Final
 
 from starlette.responses import Response
 
+from api.answers import POLL_AFTER, rate_headers, refuse, respond, respond_job
 from api.auth import Caller
 from api.body import read_object
-from api.errors import STATUS_BY_SQLSTATE, Problem, invalid, invalid_key, not_found
+from api.errors import Problem, invalid
+from api.records import UNFINISHED
+from api.requests import IndexRequest, index_request, list_request
 from api.rpc.contract import Answer, Function
-from api.schema import UNFINISHED, IndexRequest, index_request, list_request
 from api.settings import ApiSettings
 from api.state import ApiRequest
 from db.tools.logs import bind
 
 _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
-_WINDOW: Final = 3_600
-_POLL_AFTER: Final = {"Retry-After": "1"}
 
 
 async def create_index_job(request: ApiRequest) -> Response:
@@ -54,20 +53,20 @@ async def create_index_job(request: ApiRequest) -> Response:
         p_tracking_percent=_tracking_percent(request.state.settings),
     )
     if refusal:
-        _refuse(refusal, answer)
+        refuse(refusal, answer)
     headers = {"Cache-Control": "no-store"}
     if answer.job_id:
         bind(job_id=str(answer.job_id))
         root = request.scope.get("root_path", "")
-        headers.update({"Location": f"{root}/jobs/{answer.job_id}", **_POLL_AFTER})
-    response = _respond(answer, 202, headers)
+        headers.update({"Location": f"{root}/jobs/{answer.job_id}", **POLL_AFTER})
+    response = respond(answer, 202, headers)
     request.state.kick()
     return response
 
 
 async def get_job_status(request: ApiRequest) -> Response:
     """GET /jobs/{job_id}: the job, or 404 when it is missing or another tenant's."""
-    return _respond_job(request, await _call_for_job(request, "api_get_job_status"))
+    return respond_job(request, await _call_for_job(request, "api_get_job_status"))
 
 
 async def list_index_jobs(request: ApiRequest) -> Response:
@@ -79,7 +78,7 @@ async def list_index_jobs(request: ApiRequest) -> Response:
     try:
         wanted = list_request(request.query_params.multi_items())
     except Problem as refusal:
-        _refuse(refusal, await _count_only(request, caller))
+        refuse(refusal, await _count_only(request, caller))
     answer = await request.state.rpc.call(
         "api_list_index_jobs",
         p_api_key=caller.api_key,
@@ -95,13 +94,13 @@ async def list_index_jobs(request: ApiRequest) -> Response:
     if answer.next_cursor:
         following = request.url.include_query_params(cursor=answer.next_cursor)
         headers["Link"] = f'<{following.path}?{following.query}>; rel="next"'
-    return _respond(answer, 200, headers)
+    return respond(answer, 200, headers)
 
 
 async def get_job_history(request: ApiRequest) -> Response:
     """GET /jobs/{job_id}/events: the events and the attempts of the job."""
     answer = await _call_for_job(request, "api_get_job_history")
-    return _respond(answer, 200, {"Cache-Control": "private, no-cache"})
+    return respond(answer, 200, {"Cache-Control": "private, no-cache"})
 
 
 async def cancel_index_job(request: ApiRequest) -> Response:
@@ -109,8 +108,8 @@ async def cancel_index_job(request: ApiRequest) -> Response:
     answer = await _call_for_job(request, "api_cancel_index_job")
     headers = {"Cache-Control": "private, no-cache", "ETag": f'W/"{answer.job_version}"'}
     if answer.job_status in UNFINISHED:
-        return _respond(answer, 202, {**headers, **_POLL_AFTER})
-    return _respond(answer, 200, headers)
+        return respond(answer, 202, {**headers, **POLL_AFTER})
+    return respond(answer, 200, headers)
 
 
 async def admin_get_job_status(request: ApiRequest) -> Response:
@@ -122,12 +121,12 @@ async def admin_get_job_status(request: ApiRequest) -> Response:
     if caller.role != "service_role":
         answer = await _count_only(request, caller)
         if answer.verdict in {"PT401", "PT429"}:
-            return _respond(answer, 403, {})
+            return respond(answer, 403, {})
         raise Problem(
             403,
             "AUTH_SERVICE_ROLE_REQUIRED",
             "This route is for support: it needs the service key.",
-            headers=_rate_headers(answer),
+            headers=rate_headers(answer),
         )
     reason = request.query_params.get("reason")
     answer = await request.state.rpc.call(
@@ -136,7 +135,7 @@ async def admin_get_job_status(request: ApiRequest) -> Response:
         p_job_id=_job_id(request),
         p_reason=reason and reason.replace("\0", "")[:500],
     )
-    return _respond_job(request, answer)
+    return respond_job(request, answer)
 
 
 async def _user(request: ApiRequest) -> Caller:
@@ -166,14 +165,6 @@ async def _count_only(request: ApiRequest, caller: Caller) -> Answer:
     )
 
 
-def _refuse(refusal: Problem, answer: Answer) -> NoReturn:
-    """Raises the refusal of a request that was counted; of a bad key or an empty quota, those."""
-    if answer.verdict in {"PT401", "PT429"}:
-        _respond(answer, refusal.status, {})
-    refusal.headers.update(_rate_headers(answer))
-    raise refusal
-
-
 def _tracking_percent(settings: ApiSettings) -> int:
     return settings.job_status_tracking_percent if settings.job_status_tracking_enabled else 0
 
@@ -196,76 +187,3 @@ def _idempotency_key(request: ApiRequest) -> str | None:
             "A random UUID is a good key.",
         )
     return keys[0]
-
-
-def _respond_job(request: ApiRequest, answer: Answer) -> Response:
-    """200 with the whole record, or 304 when the client has this version."""
-    headers = {"Cache-Control": "private, no-cache", "ETag": f'W/"{answer.job_version}"'}
-    if answer.job_status in UNFINISHED:
-        headers.update(_POLL_AFTER)
-    response = _respond(answer, 200, headers)
-    if _matches(request.headers.get("if-none-match", ""), f'"{answer.job_version}"'):
-        return Response(None, 304, {**headers, **_rate_headers(answer)})
-    return response
-
-
-def _matches(if_none_match: str, opaque_tag: str) -> bool:
-    """RFC 9110's weak comparison: W/ does not matter; * is any."""
-    tags = {tag.strip().removeprefix("W/") for tag in if_none_match.split(",")}
-    return "*" in tags or opaque_tag in tags
-
-
-def _respond(answer: Answer, status: int, headers: dict[str, str]) -> Response:
-    """The function's body as it is. Raises: Problem for a verdict that is not ok."""
-    if answer.verdict == "ok":
-        return Response(
-            answer.body, status, {**headers, **_rate_headers(answer)}, "application/json"
-        )
-    problem = _problem(answer)
-    problem.headers.update(_rate_headers(answer))
-    raise problem
-
-
-def _problem(answer: Answer) -> Problem:
-    status = STATUS_BY_SQLSTATE[answer.verdict]
-    if status == 401:
-        return invalid_key()
-    if status == 404:
-        return not_found()
-    if status == 429:
-        return Problem(
-            429,
-            "RATE_LIMITED",
-            f"You have used the {answer.rate_limit} requests of this hour.",
-            hint="Send the request again after the time in Retry-After.",
-            headers={"Retry-After": str(max(1, _seconds_left(answer)))},
-        )
-    return Problem(
-        status,
-        answer.code or "INVALID_REQUEST",
-        _sentence(answer.message or "the request was refused"),
-        field=answer.field,
-        hint=answer.hint,
-    )
-
-
-def _sentence(message: str) -> str:
-    return f"{message[:1].upper()}{message[1:]}".rstrip(".") + "."
-
-
-def _rate_headers(answer: Answer) -> dict[str, str]:
-    """X-RateLimit-* as GitHub has them, and draft-ietf-httpapi-ratelimit-headers (08 to 11)."""
-    if answer.rate_limit is None:
-        return {}
-    return {
-        "X-RateLimit-Limit": str(answer.rate_limit),
-        "X-RateLimit-Remaining": str(answer.rate_remaining),
-        "X-RateLimit-Reset": str(answer.rate_reset),
-        "RateLimit-Policy": f'"hour";q={answer.rate_limit};w={_WINDOW}',
-        "RateLimit": f'"hour";r={answer.rate_remaining};t={_seconds_left(answer)}',
-    }
-
-
-def _seconds_left(answer: Answer) -> int:
-    """Until the hour ends, rounded up; never longer than the hour, whatever the clocks say."""
-    return min(max(0, int((answer.rate_reset or 0) - time.time()) + 1), _WINDOW)

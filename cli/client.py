@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 import httpx
 
-from api.schema import UNFINISHED, IndexJob, IndexResponse
+from api.records import UNFINISHED, IndexJob, IndexResponse
 from cli.exits import Exit
 from db.tools.settings import is_loopback
 

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from dotenv import dotenv_values
 
-from api.schema import UNFINISHED, IndexJob
+from api.records import UNFINISHED, IndexJob
 from cli.client import ApiError, Client
 from cli.errors import CommandError
 from cli.exits import API_CODES, Exit

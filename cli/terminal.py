@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.text import Text
 
-from api.schema import IndexJob
+from api.records import IndexJob
 
 _LINE_SECONDS = 1.0
 

@@ -12,7 +12,7 @@ import pytest
 from pydantic import ByteSize
 from starlette.routing import Route
 
-from api import schema
+from api import requests
 from api.app import create_app
 from cli.dev.settings import StackSettings
 from db.tools import migrate
@@ -60,7 +60,7 @@ def first_cells(text: str) -> list[str]:
 
 def codes() -> set[str]:
     """Every `code` that an answer may have: of api/ and of the SQL functions."""
-    found = set(schema._FIELDS.values()) | {HTTPStatus.METHOD_NOT_ALLOWED.name}
+    found = set(requests._FIELDS.values()) | {HTTPStatus.METHOD_NOT_ALLOWED.name}
     for path in (ROOT / "api").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             for value in _code_values(node):

@@ -17,7 +17,7 @@ from socket import socket
 from rich.console import Console
 
 from api.main import make_app
-from api.schema import UNFINISHED, IndexJob
+from api.records import UNFINISHED, IndexJob
 from cli.client import ApiError, Client, Created
 from cli.connection import Connection, as_role, connect
 from cli.dev import serve, stack

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from psycopg import Connection
 
-from api.schema import JobAttempt, JobEvent, JobHistory
+from api.records import JobAttempt, JobEvent, JobHistory
 
 from .conftest import Api
 

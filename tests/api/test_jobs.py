@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from api.schema import IndexJob
+from api.records import IndexJob
 
 from .conftest import Api, Tenant
 

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx2
 import pytest
 
-from api.schema import IndexJob, JobList
+from api.records import IndexJob, JobList
 
 from .conftest import Api, Tenant
 

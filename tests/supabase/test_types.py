@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints, is_typedd
 import psycopg
 import pytest
 
-from api import schema
+from api import records
 from db.tools import docs
 
 ANNOTATIONS = {  # type of a column -> of its value in JSON
@@ -17,7 +17,7 @@ ANNOTATIONS = {  # type of a column -> of its value in JSON
     "timestamp with time zone": str,
     "integer": int,
     "bigint": int,
-    "public.job_status": schema.JobStatus,
+    "public.job_status": records.JobStatus,
 }
 
 
@@ -52,7 +52,7 @@ def test_index_job_is_the_table(database: Any) -> None:
         where a.attrelid = 'public.index_jobs'::regclass and a.attnum > 0 and not a.attisdropped
         """,
     )
-    shape = get_type_hints(schema.IndexJob)
+    shape = get_type_hints(records.IndexJob)
     assert sorted(shape) == sorted(name for name, _, _ in columns)
     for name, column, required in columns:
         annotation, optional = shape[name], False
@@ -68,8 +68,8 @@ def test_index_job_is_the_table(database: Any) -> None:
 
 def test_job_status_is_the_enum(database: Any) -> None:
     labels = rows(database, "select unnest(enum_range(null::public.job_status))::text")
-    assert get_origin(schema.JobStatus) is Literal
-    assert list(get_args(schema.JobStatus)) == [label for (label,) in labels]
+    assert get_origin(records.JobStatus) is Literal
+    assert list(get_args(records.JobStatus)) == [label for (label,) in labels]
 
 
 METADATA = {  # member -> status and value that go with it
@@ -80,7 +80,7 @@ METADATA = {  # member -> status and value that go with it
 
 
 def test_job_metadata_is_what_the_function_takes(database: Any) -> None:
-    assert set(METADATA) == set(schema.JobMetadata.__annotations__)
+    assert set(METADATA) == set(records.JobMetadata.__annotations__)
     check = """select private.check_job_metadata('{}', '{{"{}": {}}}')"""
     for member, (status, value) in METADATA.items():
         rows(database, check.format(status, member, value))
@@ -93,7 +93,7 @@ def test_job_metadata_is_what_the_function_takes(database: Any) -> None:
 
 
 def test_the_payload_of_a_queue_names_columns_of_the_job() -> None:
-    job = get_type_hints(schema.IndexJob)
-    payload = get_type_hints(schema.IndexRepoJobPayload)
+    job = get_type_hints(records.IndexJob)
+    payload = get_type_hints(records.IndexRepoJobPayload)
     names = {"indexJobId": "id", "repositoryId": "repository_id", "commitSha": "commit_sha"}
     assert payload == {name: job[column] for name, column in names.items()}

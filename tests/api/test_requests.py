@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.errors import Problem
-from api.schema import index_request
+from api.requests import index_request
 from api.settings import ApiSettings
 
 SHA = "0123456789abcdef0123456789abcdef01234567"

@@ -1,4 +1,4 @@
-"""The shapes that go in and out, and the validation of what comes in."""
+"""The shapes of what is sent to the routes of jobs, and their validation."""
 
 from __future__ import annotations
 
@@ -7,134 +7,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, Literal, NotRequired, TypedDict
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from api.errors import Problem, invalid
 from api.settings import ApiSettings
-
-JobStatus = Literal["pending", "processing", "completed", "failed", "cancelled"]
-"""public.job_status; the last three are final."""
-
-UNFINISHED: Final = frozenset[str]({"pending", "processing"})
-
-
-class IndexRepoJobPayload(TypedDict):
-    """What a queue hands to a worker."""
-
-    indexJobId: str
-    repositoryId: str
-    commitSha: str | None
-
-
-class JobStats(TypedDict):
-    """What index_jobs.stats has once a job of the built-in indexer is completed."""
-
-    files_indexed: int
-    files_unchanged: int
-    symbols_extracted: int
-    files_skipped: int
-    bytes: int
-    languages: dict[str, int]
-    skipped: dict[str, int]
-    unparsed: int
-    reused: NotRequired[Literal[True]]
-    reused_job_id: NotRequired[str]
-
-
-class JobMetadata(TypedDict, total=False):
-    """p_metadata of update_job_status."""
-
-    error: str
-    stats: Mapping[str, Any]
-    commit_sha: str
-
-
-class JobProgress(TypedDict):
-    """Where the current attempt is; `total` is null while it is unknown."""
-
-    phase: str
-    done: int
-    total: int | None
-
-
-class IndexJob(TypedDict):
-    """GET /jobs/{id}: a row of public.index_jobs. Times are RFC 3339 in UTC."""
-
-    id: str
-    repository_id: str
-    owner_user_id: str | None
-    organization_id: str | None
-    created_by: str | None
-    ref: str
-    commit_sha: str | None
-    queue_job_id: str | None
-    status: JobStatus
-    attempt: int
-    max_attempts: int
-    worker_id: str | None
-    progress: JobProgress | None
-    stats: JobStats | None
-    error_message: str | None
-    last_error: str | None
-    created_at: str
-    started_at: str | None
-    completed_at: str | None
-    heartbeat_at: str | None
-    lease_expires_at: str | None
-    retry_at: str | None
-    cancel_requested_at: str | None
-    updated_at: str
-    version: int
-    idempotency_key: str | None
-    request_hash: str | None
-
-
-class JobEvent(TypedDict):
-    """A row of public.index_job_events; `detail` may have error, retry_at, cancel_requested."""
-
-    job_id: str
-    event_no: int
-    from_status: JobStatus | None
-    to_status: JobStatus
-    attempt: int
-    at: str
-    worker_id: str | None
-    detail: Mapping[str, Any]
-
-
-class JobAttempt(TypedDict):
-    """One attempt of a job; the last three are null while it runs."""
-
-    attempt: int
-    worker_id: str | None
-    started_at: str
-    ended_at: str | None
-    outcome: Literal["completed", "failed", "cancelled", "retry", "lost"] | None
-    error: str | None
-
-
-class JobHistory(TypedDict):
-    """GET /jobs/{id}/events."""
-
-    events: list[JobEvent]
-    attempts: list[JobAttempt]
-
-
-class JobList(TypedDict):
-    """GET /jobs: one page, newest first; `next_cursor` is null on the last one."""
-
-    jobs: list[IndexJob]
-    next_cursor: str | None
-
-
-class IndexResponse(TypedDict):
-    """POST /index: 202. `runId` equals `jobId` and is deprecated; without status tracking it is
-    all there is."""
-
-    jobId: str
-    runId: str
-    status: JobStatus
 
 
 @dataclass(frozen=True, slots=True)
