@@ -38,6 +38,7 @@ from tree_sitter import QueryCursor
 from cli.dev import stack
 from cli.dev.options import Options
 from cli.dev.people import ALICE
+from db.tools.logs import Logger
 from tests.support import trees
 from tests.support.repositories import commit
 from worker import attempt
@@ -194,8 +195,10 @@ class CloneTime:
             indexers: Indexers,
             request: Request,
             folder: Path,
+            *,
             on_progress: Callable[[Progress], None],
             timings: Timings,
+            log: Logger,
         ) -> dict[str, Any]:
             started = time.monotonic()
 
@@ -204,7 +207,9 @@ class CloneTime:
                     self.seconds = time.monotonic() - started
                 on_progress(progress)
 
-            last: dict[str, Any] = await run(indexers, request, folder, look, timings)
+            last: dict[str, Any] = await run(
+                indexers, request, folder, on_progress=look, timings=timings, log=log
+            )
             return last
 
         return timed

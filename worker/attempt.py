@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from db.tools.logs import get_logger
+from db.tools.logs import Logger, get_logger
 from worker.indexer.extractor import fingerprint
 from worker.indexer.guard import exceeded
 from worker.indexer.protocol import Known, Request
@@ -180,7 +180,12 @@ class Attempt:
             known=Known(base.commit_sha, base.known) if base else None,
         )
         last = await run_indexer(
-            self._indexers, request, self._folder, self._progress.set, self._timings
+            self._indexers,
+            request,
+            self._folder,
+            on_progress=self._progress.set,
+            timings=self._timings,
+            log=self._log,
         )
         if base and last["event"] == "unchanged":
             return base
@@ -199,8 +204,10 @@ async def run_indexer(
     indexers: Indexers,
     request: Request,
     folder: Path,
+    *,
     on_progress: Callable[[Progress], None],
     timings: Timings,
+    log: Logger,
 ) -> dict[str, Any]:
     """Runs one indexer to its end and returns its last event, a Result or Unchanged.
 
@@ -209,22 +216,22 @@ async def run_indexer(
     reason may pass, or with one of ours when it died without a last event.
     """
     path = folder / "request.json"
-    log = folder / "indexer.log"
+    errors = folder / "indexer.log"
     await asyncio.to_thread(request.write, path)
-    indexer = await indexers.start(path, log)
+    indexer = await indexers.start(path, errors)
     try:
         if not await indexer.begun(timings.indexer_start):
             await indexers.close()  # those of other jobs end with it, and are tried again
             raise FailedAttemptError("The indexer did not start.")
         async with asyncio.timeout(request.limits.seconds + timings.indexer_overtime):
             last = await _follow(indexer.output, on_progress)
-    except TimeoutError:  # its watchman is gone
+    except TimeoutError:  # the process that watches its limits is gone
         raise FailedJobError(exceeded("time_limit", request.limits).message) from None
     finally:
         await indexer.kill()
     if last is None:
-        output = await asyncio.to_thread(_tail, log)
-        logger.error("an indexer died without a last event", output=output)
+        output = await asyncio.to_thread(_tail, errors)
+        log.error("the indexer died without a last event", output=output)
         raise FailedAttemptError("The indexer stopped unexpectedly, without giving a reason.")
     if last["event"] == "error" and last["code"] in _TRANSIENT:
         raise FailedAttemptError(last["message"])
@@ -233,9 +240,9 @@ async def run_indexer(
     return last
 
 
-def _tail(log: Path) -> str:
-    with log.open("rb") as file:
-        file.seek(max(0, log.stat().st_size - _TAIL_BYTES))
+def _tail(path: Path) -> str:
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - _TAIL_BYTES))
         return file.read(_TAIL_BYTES).decode(errors="replace")
 
 

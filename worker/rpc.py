@@ -105,6 +105,7 @@ class WorkerRpc:
     def __init__(
         self, url: str, *, worker_id: str, lease_seconds: float, slots: int, timings: Timings
     ) -> None:
+        self._log = logger.bind(worker_id=worker_id)
         self._worker_id = worker_id
         self._lease = timedelta(seconds=lease_seconds)
         self._timings = timings
@@ -183,7 +184,7 @@ class WorkerRpc:
                 await _report(connection, job, None, timedelta(0))
         except (psycopg.Error, TimeoutError) as error:
             if getattr(error, "sqlstate", None) not in _LOST:
-                logger.warning(
+                self._log.warning(
                     "job not handed back: its lease has to run out",
                     job_id=job.id,
                     attempt=job.attempt,
@@ -286,13 +287,15 @@ class WorkerRpc:
                     result = await call(connection)
         except (psycopg.Error, TimeoutError) as error:
             if self._reachable:
-                logger.warning("cannot claim jobs, trying again", reason=await self._reason(error))
+                self._log.warning(
+                    "cannot claim jobs, trying again", reason=await self._reason(error)
+                )
             self._reachable = False
         except Exception:
-            logger.exception("cannot claim jobs, trying again")
+            self._log.exception("cannot claim jobs, trying again")
         else:
             if not self._reachable:
-                logger.warning("claiming jobs again")
+                self._log.warning("claiming jobs again")
             self._reachable = True
         return result
 

@@ -253,7 +253,8 @@ def start(database: Database, tenant_key: str, tmp_path: Path) -> Start:
                 yield Api(url, settings.run_dir, database, client)
         finally:
             logging.getLogger().removeHandler(handler)
-        said = [record.getMessage() for record in records]
+        # the pool's own records are not shown by a process either: those who use pools tell
+        said = [record.getMessage() for record in records if record.name != "psycopg.pool"]
         assert [line for line in said if not any(part in line for part in expected)] == []
 
     return running

@@ -1,4 +1,4 @@
-"""`python -m worker`: runners in processes of their own, beside an API that runs no job."""
+"""`index-jobs work`: runners in processes of their own, beside an API that runs no job."""
 
 from __future__ import annotations
 
@@ -29,19 +29,22 @@ import atexit, os, sys
 atexit.register(lambda: open(os.environ["MODULES"], "w").write("\\n".join(sys.modules)))
 """
 
+INDEX_JOBS_WORK = [str(Path(sys.executable).with_name("index-jobs")), "work"]
+PYTHON_M_WORKER = [sys.executable, "-m", "worker"]
+
 Work = Callable[..., Any]
 
 
 class Worker:
     """A runner in a process of its own. `output` has what it logged."""
 
-    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
+    def __init__(self, command: list[str], folder: Path, environment: dict[str, str]) -> None:
         self.run_dir = folder / "run"
         folder.mkdir(exist_ok=True)
         self._output = folder / "output"
         with self._output.open("wb") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "worker"],
+                command,
                 stdout=output,
                 stderr=output,
                 env={"PATH": os.environ["PATH"], "RUN_DIR": str(self.run_dir)} | environment,
@@ -66,9 +69,11 @@ def work(database: Database, tmp_path: Path) -> Work:
     """Starts a worker for the length of a with block; the variables are added to its own."""
 
     @contextmanager
-    def running(name: str = "worker", **environment: str) -> Iterator[Worker]:
+    def running(
+        name: str = "worker", command: list[str] = INDEX_JOBS_WORK, **environment: str
+    ) -> Iterator[Worker]:
         urls = {"WORKER_DATABASE_URL": database.worker_url, "LOCAL_REPOSITORY_ROOTS": "/"}
-        worker = Worker(tmp_path / name, urls | environment)
+        worker = Worker(command, tmp_path / name, urls | environment)
         try:
             until(lambda: worker.started() or worker.process.poll() is not None)
             yield worker
@@ -88,7 +93,7 @@ def of_site(site: Host) -> dict[str, str]:
 def run(**environment: str) -> subprocess.CompletedProcess[str]:
     """A worker that ends by itself."""
     return subprocess.run(
-        [sys.executable, "-m", "worker"],
+        PYTHON_M_WORKER,
         env={"PATH": os.environ["PATH"]} | environment,
         capture_output=True,
         text=True,
@@ -135,7 +140,7 @@ def test_a_worker_that_starts_says_its_slots_database_and_limits_but_no_password
 def test_a_worker_loads_nothing_of_http_or_development(work: Work, tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text(DUMP_MODULES)
     modules = tmp_path / "modules"
-    with work(PYTHONPATH=str(tmp_path), MODULES=str(modules)) as worker:
+    with work(command=PYTHON_M_WORKER, PYTHONPATH=str(tmp_path), MODULES=str(modules)) as worker:
         assert worker.stop(signal.SIGTERM) == 0
     loaded = modules.read_text().splitlines()
     assert "worker.runner" in loaded
