@@ -55,8 +55,10 @@ class IndexJob(TypedDict):
 
     id: str
     repository_id: str
+    repository: str
     owner_user_id: str | None
     organization_id: str | None
+    tenant_id: str
     created_by: str | None
     ref: str
     commit_sha: str | None
@@ -78,12 +80,14 @@ class IndexJob(TypedDict):
     cancel_requested_at: str | None
     updated_at: str
     version: int
-    idempotency_key: str | None
-    request_hash: str | None
+    repeats_job_id: str | None
 
 
 class JobEvent(TypedDict):
-    """A row of public.index_job_events; `detail` may have error, retry_at, cancel_requested."""
+    """A row of public.index_job_events.
+
+    `detail` may have error, retry_at, handed_back, cancel_requested.
+    """
 
     job_id: str
     event_no: int
@@ -92,6 +96,7 @@ class JobEvent(TypedDict):
     attempt: int
     at: str
     worker_id: str | None
+    version: int
     detail: Mapping[str, Any]
 
 
@@ -102,7 +107,7 @@ class JobAttempt(TypedDict):
     worker_id: str | None
     started_at: str
     ended_at: str | None
-    outcome: Literal["completed", "failed", "cancelled", "retry", "lost"] | None
+    outcome: Literal["completed", "failed", "cancelled", "retry", "handed_back", "lost"] | None
     error: str | None
 
 

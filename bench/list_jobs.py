@@ -44,10 +44,10 @@ select o.id, 'a/b', '/x', o.id from public.organizations as o;
 """
 JOBS: LiteralString = """
 insert into public.index_jobs (
-  id, repository_id, owner_user_id, organization_id, status, attempt, created_at, started_at,
-  completed_at, updated_at, error_message)
+  id, repository_id, repository, owner_user_id, organization_id, status, attempt, created_at,
+  started_at, completed_at, updated_at, error_message)
 select
-  private.uuid_v7(), coalesce(%(user)s, %(organization)s)::uuid, %(user)s::uuid,
+  private.uuid_v7(), coalesce(%(user)s, %(organization)s)::uuid, 'a/b', %(user)s::uuid,
   %(organization)s::uuid,
   case when n %% 1000 = 0 then 'failed' else 'completed' end::public.job_status, 1,
   t.at, t.at, t.at + interval '1 second', t.at, case when n %% 1000 = 0 then 'x' end
@@ -55,8 +55,9 @@ from generate_series(1, %(jobs)s) as n
 cross join lateral (select '2030-01-01Z'::timestamptz + n * interval '1 second') as t (at)
 """
 PENDING: LiteralString = """
-insert into public.index_jobs (id, repository_id, owner_user_id, created_at, updated_at)
-select private.uuid_v7(), %(user)s::uuid, %(user)s::uuid, t.at, t.at
+insert into public.index_jobs (
+  id, repository_id, repository, owner_user_id, created_at, updated_at)
+select private.uuid_v7(), %(user)s::uuid, 'a/b', %(user)s::uuid, t.at, t.at
 from generate_series(1, %(jobs)s) as n
 cross join lateral (
   select '2031-01-01Z'::timestamptz + (n + %(later)s) * interval '1 second') as t (at)
@@ -126,7 +127,8 @@ def claims(connection: psycopg.Connection[Any]) -> None:
         for number in range(50):
             begun = time.perf_counter()
             row = connection.execute(
-                "select j.owner_user_id::text, j.id from public.claim_index_job('w', '1 hour') as j"
+                "select j.owner_user_id::text, j.id"
+                " from public.claim_index_job(gen_random_uuid()::text, '1 hour') as j"
             ).fetchone()
             times.append(time.perf_counter() - begun)
             if row is None:

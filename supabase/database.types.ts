@@ -7,14 +7,14 @@ export type Database = {
           Tables: {
             "index_job_events": {
                   Row: {
-                    "at": string,"attempt": number,"detail": NonNullable<Json>,"event_no": number,"from_status": Database["public"]['Enums']["job_status"] | null,"job_id": string,"to_status": Database["public"]['Enums']["job_status"],"worker_id": string | null
+                    "at": string,"attempt": number,"detail": NonNullable<Json>,"event_no": number,"from_status": Database["public"]['Enums']["job_status"] | null,"job_id": string,"to_status": Database["public"]['Enums']["job_status"],"version": number,"worker_id": string | null
                   }
                   ComputedFields: never
                   Insert: {
-                    "at": string,"attempt": number,"detail"?: NonNullable<Json>,"event_no": number,"from_status"?: Database["public"]['Enums']["job_status"] | null,"job_id": string,"to_status": Database["public"]['Enums']["job_status"],"worker_id"?: string | null
+                    "at": string,"attempt": number,"detail"?: NonNullable<Json>,"event_no": number,"from_status"?: Database["public"]['Enums']["job_status"] | null,"job_id": string,"to_status": Database["public"]['Enums']["job_status"],"version": number,"worker_id"?: string | null
                   }
                   Update: {
-                    "at"?: string,"attempt"?: number,"detail"?: NonNullable<Json>,"event_no"?: number,"from_status"?: Database["public"]['Enums']["job_status"] | null,"job_id"?: string,"to_status"?: Database["public"]['Enums']["job_status"],"worker_id"?: string | null
+                    "at"?: string,"attempt"?: number,"detail"?: NonNullable<Json>,"event_no"?: number,"from_status"?: Database["public"]['Enums']["job_status"] | null,"job_id"?: string,"to_status"?: Database["public"]['Enums']["job_status"],"version"?: number,"worker_id"?: string | null
                   }
                   Relationships: [
                     {
@@ -27,14 +27,14 @@ isOneToOne: false
                   ]
                 },"index_jobs": {
                   Row: {
-                    "attempt": number,"cancel_requested_at": string | null,"commit_sha": string | null,"completed_at": string | null,"created_at": string,"created_by": string | null,"error_message": string | null,"heartbeat_at": string | null,"id": string,"idempotency_key": string | null,"last_error": string | null,"lease_expires_at": string | null,"max_attempts": number,"organization_id": string | null,"owner_user_id": string | null,"progress": Json | null,"queue_job_id": string | null,"ref": string,"repository_id": string,"request_hash": string | null,"retry_at": string | null,"started_at": string | null,"stats": Json | null,"status": Database["public"]['Enums']["job_status"],"updated_at": string,"version": number,"worker_id": string | null
+                    "attempt": number,"cancel_requested_at": string | null,"commit_sha": string | null,"completed_at": string | null,"created_at": string,"created_by": string | null,"error_message": string | null,"heartbeat_at": string | null,"id": string,"last_error": string | null,"lease_expires_at": string | null,"max_attempts": number,"organization_id": string | null,"owner_user_id": string | null,"progress": Json | null,"queue_job_id": string | null,"ref": string,"repeats_job_id": string | null,"repository": string,"repository_id": string,"retry_at": string | null,"started_at": string | null,"stats": Json | null,"status": Database["public"]['Enums']["job_status"],"tenant_id": string,"updated_at": string,"version": number,"worker_id": string | null
                   }
                   ComputedFields: never
                   Insert: {
-                    "attempt"?: number,"cancel_requested_at"?: string | null,"commit_sha"?: string | null,"completed_at"?: string | null,"created_at": string,"created_by"?: string | null,"error_message"?: string | null,"heartbeat_at"?: string | null,"id": string,"idempotency_key"?: string | null,"last_error"?: string | null,"lease_expires_at"?: string | null,"max_attempts"?: number,"organization_id"?: string | null,"owner_user_id"?: string | null,"progress"?: Json | null,"queue_job_id"?: string | null,"ref"?: string,"repository_id": string,"request_hash"?: string | null,"retry_at"?: string | null,"started_at"?: string | null,"stats"?: Json | null,"status"?: Database["public"]['Enums']["job_status"],"updated_at": string,"version"?: number,"worker_id"?: string | null
+                    "attempt"?: number,"cancel_requested_at"?: string | null,"commit_sha"?: string | null,"completed_at"?: string | null,"created_at": string,"created_by"?: string | null,"error_message"?: string | null,"heartbeat_at"?: string | null,"id": string,"last_error"?: string | null,"lease_expires_at"?: string | null,"max_attempts"?: number,"organization_id"?: string | null,"owner_user_id"?: string | null,"progress"?: Json | null,"queue_job_id"?: string | null,"ref"?: string,"repeats_job_id"?: string | null,"repository": string,"repository_id": string,"retry_at"?: string | null,"started_at"?: string | null,"stats"?: Json | null,"status"?: Database["public"]['Enums']["job_status"],"tenant_id"?: never,"updated_at": string,"version"?: number,"worker_id"?: string | null
                   }
                   Update: {
-                    "attempt"?: number,"cancel_requested_at"?: string | null,"commit_sha"?: string | null,"completed_at"?: string | null,"created_at"?: string,"created_by"?: string | null,"error_message"?: string | null,"heartbeat_at"?: string | null,"id"?: string,"idempotency_key"?: string | null,"last_error"?: string | null,"lease_expires_at"?: string | null,"max_attempts"?: number,"organization_id"?: string | null,"owner_user_id"?: string | null,"progress"?: Json | null,"queue_job_id"?: string | null,"ref"?: string,"repository_id"?: string,"request_hash"?: string | null,"retry_at"?: string | null,"started_at"?: string | null,"stats"?: Json | null,"status"?: Database["public"]['Enums']["job_status"],"updated_at"?: string,"version"?: number,"worker_id"?: string | null
+                    "attempt"?: number,"cancel_requested_at"?: string | null,"commit_sha"?: string | null,"completed_at"?: string | null,"created_at"?: string,"created_by"?: string | null,"error_message"?: string | null,"heartbeat_at"?: string | null,"id"?: string,"last_error"?: string | null,"lease_expires_at"?: string | null,"max_attempts"?: number,"organization_id"?: string | null,"owner_user_id"?: string | null,"progress"?: Json | null,"queue_job_id"?: string | null,"ref"?: string,"repeats_job_id"?: string | null,"repository"?: string,"repository_id"?: string,"retry_at"?: string | null,"started_at"?: string | null,"stats"?: Json | null,"status"?: Database["public"]['Enums']["job_status"],"tenant_id"?: never,"updated_at"?: string,"version"?: number,"worker_id"?: string | null
                   }
                   Relationships: [
                     {
@@ -259,7 +259,6 @@ isOneToOne: false
 "error_message": string | null,
 "heartbeat_at": string | null,
 "id": string,
-"idempotency_key": string | null,
 "last_error": string | null,
 "lease_expires_at": string | null,
 "max_attempts": number,
@@ -268,12 +267,14 @@ isOneToOne: false
 "progress": Json | null,
 "queue_job_id": string | null,
 "ref": string,
+"repeats_job_id": string | null,
+"repository": string,
 "repository_id": string,
-"request_hash": string | null,
 "retry_at": string | null,
 "started_at": string | null,
 "stats": Json | null,
 "status": Database["public"]['Enums']["job_status"],
+"tenant_id": string,
 "updated_at": string,
 "version": number,
 "worker_id": string | null
@@ -295,7 +296,6 @@ isOneToOne: false
 "error_message": string | null,
 "heartbeat_at": string | null,
 "id": string,
-"idempotency_key": string | null,
 "last_error": string | null,
 "lease_expires_at": string | null,
 "max_attempts": number,
@@ -304,12 +304,14 @@ isOneToOne: false
 "progress": Json | null,
 "queue_job_id": string | null,
 "ref": string,
+"repeats_job_id": string | null,
+"repository": string,
 "repository_id": string,
-"request_hash": string | null,
 "retry_at": string | null,
 "started_at": string | null,
 "stats": Json | null,
 "status": Database["public"]['Enums']["job_status"],
+"tenant_id": string,
 "updated_at": string,
 "version": number,
 "worker_id": string | null
@@ -339,7 +341,6 @@ isOneToOne: false
 "error_message": string | null,
 "heartbeat_at": string | null,
 "id": string,
-"idempotency_key": string | null,
 "last_error": string | null,
 "lease_expires_at": string | null,
 "max_attempts": number,
@@ -348,12 +349,14 @@ isOneToOne: false
 "progress": Json | null,
 "queue_job_id": string | null,
 "ref": string,
+"repeats_job_id": string | null,
+"repository": string,
 "repository_id": string,
-"request_hash": string | null,
 "retry_at": string | null,
 "started_at": string | null,
 "stats": Json | null,
 "status": Database["public"]['Enums']["job_status"],
+"tenant_id": string,
 "updated_at": string,
 "version": number,
 "worker_id": string | null
@@ -390,7 +393,6 @@ isOneToOne: false
 "error_message": string | null,
 "heartbeat_at": string | null,
 "id": string,
-"idempotency_key": string | null,
 "last_error": string | null,
 "lease_expires_at": string | null,
 "max_attempts": number,
@@ -399,12 +401,14 @@ isOneToOne: false
 "progress": Json | null,
 "queue_job_id": string | null,
 "ref": string,
+"repeats_job_id": string | null,
+"repository": string,
 "repository_id": string,
-"request_hash": string | null,
 "retry_at": string | null,
 "started_at": string | null,
 "stats": Json | null,
 "status": Database["public"]['Enums']["job_status"],
+"tenant_id": string,
 "updated_at": string,
 "version": number,
 "worker_id": string | null
@@ -424,6 +428,7 @@ isOneToOne: false
 "from_status": Database["public"]['Enums']["job_status"] | null,
 "job_id": string,
 "to_status": Database["public"]['Enums']["job_status"],
+"version": number,
 "worker_id": string | null
             }[]
                           SetofOptions: {
@@ -443,7 +448,6 @@ isOneToOne: false
 "error_message": string | null,
 "heartbeat_at": string | null,
 "id": string,
-"idempotency_key": string | null,
 "last_error": string | null,
 "lease_expires_at": string | null,
 "max_attempts": number,
@@ -452,12 +456,14 @@ isOneToOne: false
 "progress": Json | null,
 "queue_job_id": string | null,
 "ref": string,
+"repeats_job_id": string | null,
+"repository": string,
 "repository_id": string,
-"request_hash": string | null,
 "retry_at": string | null,
 "started_at": string | null,
 "stats": Json | null,
 "status": Database["public"]['Enums']["job_status"],
+"tenant_id": string,
 "updated_at": string,
 "version": number,
 "worker_id": string | null
@@ -479,7 +485,6 @@ isOneToOne: false
 "error_message": string | null,
 "heartbeat_at": string | null,
 "id": string,
-"idempotency_key": string | null,
 "last_error": string | null,
 "lease_expires_at": string | null,
 "max_attempts": number,
@@ -488,12 +493,14 @@ isOneToOne: false
 "progress": Json | null,
 "queue_job_id": string | null,
 "ref": string,
+"repeats_job_id": string | null,
+"repository": string,
 "repository_id": string,
-"request_hash": string | null,
 "retry_at": string | null,
 "started_at": string | null,
 "stats": Json | null,
 "status": Database["public"]['Enums']["job_status"],
+"tenant_id": string,
 "updated_at": string,
 "version": number,
 "worker_id": string | null
@@ -520,7 +527,6 @@ isOneToOne: false
 "error_message": string | null,
 "heartbeat_at": string | null,
 "id": string,
-"idempotency_key": string | null,
 "last_error": string | null,
 "lease_expires_at": string | null,
 "max_attempts": number,
@@ -529,12 +535,14 @@ isOneToOne: false
 "progress": Json | null,
 "queue_job_id": string | null,
 "ref": string,
+"repeats_job_id": string | null,
+"repository": string,
 "repository_id": string,
-"request_hash": string | null,
 "retry_at": string | null,
 "started_at": string | null,
 "stats": Json | null,
 "status": Database["public"]['Enums']["job_status"],
+"tenant_id": string,
 "updated_at": string,
 "version": number,
 "worker_id": string | null
@@ -561,7 +569,6 @@ isOneToOne: false
 "error_message": string | null,
 "heartbeat_at": string | null,
 "id": string,
-"idempotency_key": string | null,
 "last_error": string | null,
 "lease_expires_at": string | null,
 "max_attempts": number,
@@ -570,12 +577,14 @@ isOneToOne: false
 "progress": Json | null,
 "queue_job_id": string | null,
 "ref": string,
+"repeats_job_id": string | null,
+"repository": string,
 "repository_id": string,
-"request_hash": string | null,
 "retry_at": string | null,
 "started_at": string | null,
 "stats": Json | null,
 "status": Database["public"]['Enums']["job_status"],
+"tenant_id": string,
 "updated_at": string,
 "version": number,
 "worker_id": string | null
@@ -590,6 +599,9 @@ isOneToOne: false
 { Args: { "p_attempt": number,"p_done"?: number,"p_job_id": string,"p_lease"?: string,"p_phase"?: string,"p_total"?: number }; Returns: {
               "cancel_requested": boolean,"lease_expires_at": string
             }[]
+                           },
+"report_runner":
+{ Args: { "p_busy": number,"p_host": string,"p_pid": number,"p_release": string,"p_slots": number,"p_worker_id": string }; Returns: undefined
                            },
 "retry_or_fail_stuck_jobs":
 { Args: { "p_limit"?: number,"p_older_than"?: string }; Returns: {
@@ -615,7 +627,6 @@ isOneToOne: false
 "error_message": string | null,
 "heartbeat_at": string | null,
 "id": string,
-"idempotency_key": string | null,
 "last_error": string | null,
 "lease_expires_at": string | null,
 "max_attempts": number,
@@ -624,12 +635,14 @@ isOneToOne: false
 "progress": Json | null,
 "queue_job_id": string | null,
 "ref": string,
+"repeats_job_id": string | null,
+"repository": string,
 "repository_id": string,
-"request_hash": string | null,
 "retry_at": string | null,
 "started_at": string | null,
 "stats": Json | null,
 "status": Database["public"]['Enums']["job_status"],
+"tenant_id": string,
 "updated_at": string,
 "version": number,
 "worker_id": string | null

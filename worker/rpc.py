@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import math
+import os
+import socket
 import time
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Literal, LiteralString, Self, TypeVar
@@ -72,6 +75,10 @@ select public.complete_index(
   p_job_id => %s, p_attempt => %s, p_worker_id => %s, p_extractor => %s, p_base_job_id => %s,
   p_commit_sha => %s, p_stats => %s, p_phase => %s, p_done => %s, p_total => %s)
 """
+_REPORT_RUNNER: Final = """
+select from public.report_runner(
+  p_worker_id => %s, p_host => %s, p_pid => %s, p_release => %s, p_slots => %s, p_busy => %s)
+"""
 _RESCUE: Final = "select retried, failed, cancelled from public.retry_or_fail_stuck_jobs()"
 
 # How often a transaction is repeated that the database refused for reasons that may pass, such as
@@ -107,6 +114,7 @@ class WorkerRpc:
     ) -> None:
         self._log = logger.bind(worker_id=worker_id)
         self._worker_id = worker_id
+        self._slots = slots
         self._lease = timedelta(seconds=lease_seconds)
         self._timings = timings
         self._confirmed: dict[Job, float] = {}
@@ -151,6 +159,15 @@ class WorkerRpc:
     async def rescue(self) -> Rescued | None:
         """Ends attempts whose worker is gone; None during an outage."""
         return await self._take(self._rescue)
+
+    async def report_runner(self, *, busy: int) -> None:
+        """Tells operators, and no tenant, where this worker runs; left out during an outage."""
+        machine = (socket.gethostname(), os.getpid(), version("index-jobs"))
+
+        async def report(connection: Connection) -> None:
+            await connection.execute(_REPORT_RUNNER, (self._worker_id, *machine, self._slots, busy))
+
+        await self._take(report)
 
     def forget(self, job: Job) -> None:
         """Says that the job's lease does not matter any more."""

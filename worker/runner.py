@@ -6,9 +6,7 @@ It knows no HTTP: it runs inside the API process, or alone (worker.main).
 from __future__ import annotations
 
 import asyncio
-import os
-import secrets
-import socket
+import uuid
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -53,7 +51,7 @@ class Runner:
                 " postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
             )
         _check_run_dir(settings.run_dir)
-        self.worker_id = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+        self.worker_id = str(uuid.uuid4())
         self._settings = settings
         self._timings = timings
         self._template = Request(
@@ -89,6 +87,7 @@ class Runner:
             self._opened = opened.pop_all()
         self._claiming = asyncio.create_task(self._claim_jobs())
         self._rescuing = asyncio.create_task(self._rescue.run())
+        self._reporting = asyncio.create_task(self._report_itself())
         return self
 
     async def __aexit__(
@@ -100,13 +99,16 @@ class Runner:
         async with self._opened:
             self._stopping = True
             self._rescuing.cancel()
+            self._reporting.cancel()
             self.kick()
             await asyncio.wait(
                 {*self._running, self._claiming}, timeout=self._settings.runner_grace_seconds
             )
             for attempt in self._running:
                 attempt.cancel()
-            await asyncio.gather(*self._running, self._rescuing, return_exceptions=True)
+            await asyncio.gather(
+                *self._running, self._rescuing, self._reporting, return_exceptions=True
+            )
             # a claim under way may be committed already: it is waited for, and handed back
             await asyncio.wait({self._claiming}, timeout=self._timings.hand_back)
             self._claiming.cancel()
@@ -151,6 +153,11 @@ class Runner:
         task = asyncio.create_task(attempt.run())
         self._running.add(task)
         task.add_done_callback(self._end)
+
+    async def _report_itself(self) -> None:
+        while True:
+            await self._rpc.report_runner(busy=len(self._running))
+            await asyncio.sleep(self._timings.report_runner)
 
     def _end(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)

@@ -22,7 +22,7 @@ class Scratch:
     """
 
     def __init__(self, root: Path, name: str) -> None:
-        self.folder = root / name.replace(":", "-")
+        self.folder = root / name
         self._root = root
 
     def open(self) -> None:

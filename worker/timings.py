@@ -17,6 +17,8 @@ class Timings:
     """Between two reports of progress, and between two tries to store a result."""
     report_quiet: float = 1.0
     """Between two reports when there is no progress; a report also asks about cancellation."""
+    report_runner: float = 5.0
+    """Between two reports of the runner on itself."""
     call: float = 10.0
     """How long a claim or a report may take."""
     hand_back: float = 3.0

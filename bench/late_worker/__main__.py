@@ -18,6 +18,7 @@ import tempfile
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import procrastinate
 import psycopg
@@ -43,12 +44,13 @@ def ours(url: str) -> str:
             "select from public.repositories as r"
             " cross join lateral public.create_index_job(p_repository_id => r.id) as j"
         )
-        job, first = _claim(connection, "first", "1 millisecond")
+        workers = {"first": str(uuid4()), "second": str(uuid4())}
+        job, first = _claim(connection, workers["first"], "1 millisecond")
         second = None
         while second is None:
-            second = _claim(connection, "second", "1 minute")
-        late = _complete(connection, job, first, "first")
-        owner = _complete(connection, job, second[1], "second")
+            second = _claim(connection, workers["second"], "1 minute")
+        late = _complete(connection, job, first, "first", workers["first"])
+        owner = _complete(connection, job, second[1], "second", workers["second"])
         row = connection.execute(
             "select j.status::text, j.stats ->> 'by' from public.index_jobs as j"
         ).fetchone()
@@ -63,12 +65,14 @@ def _claim(connection: psycopg.Connection[Any], worker: str, lease: str) -> Any:
     ).fetchone()
 
 
-def _complete(connection: psycopg.Connection[Any], job: Any, attempt: int, worker: str) -> str:
+def _complete(
+    connection: psycopg.Connection[Any], job: Any, attempt: int, name: str, worker: str
+) -> str:
     try:
         connection.execute(
             "select from public.update_job_status(p_job_id => %s, p_status => 'completed',"
             " p_metadata => %s, p_attempt => %s, p_worker_id => %s)",
-            (job, json.dumps({"stats": {"by": worker}}), attempt, worker),
+            (job, json.dumps({"stats": {"by": name}}), attempt, worker),
         )
     except psycopg.Error as error:
         return f"refused, {error.sqlstate} {error.diag.message_detail}"

@@ -52,7 +52,8 @@ cross join lateral public.create_index_job(
 
 _MOVE: LiteralString = """
 select from public.update_job_status(
-  p_job_id => %s, p_status => %s, p_metadata => %s, p_attempt => %s, p_worker_id => 'seed')
+  p_job_id => %s, p_status => %s, p_metadata => %s, p_attempt => %s,
+  p_worker_id => '5eed0000-0000-4000-8000-000000000000')
 """
 
 _COPY_FILES: LiteralString = """

@@ -115,7 +115,7 @@ def furnish(base: Database, options: Options, *, step: Step = quiet) -> Stack:
             connection, base.url, API_LOGIN, "job_http", kept.password(API_LOGIN)
         )
         worker_url = options.worker_database_url or ensure_login(
-            connection, base.url, WORKER_LOGIN, "service_role", kept.password(WORKER_LOGIN)
+            connection, base.url, WORKER_LOGIN, "job_worker", kept.password(WORKER_LOGIN)
         )
         people = (ALICE, BOB, CAROL)
         keys = {p.name: ensure_person(connection, p, kept, options) for p in people}

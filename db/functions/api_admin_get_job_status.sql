@@ -26,7 +26,7 @@ begin
   end if;
   select 'ok', row_to_json(j)::text, j.id, j.status, j.version
   into v_answer.verdict, v_answer.body, v_answer.job_id, v_answer.job_status, v_answer.job_version
-  from private.read_job_for_admin(
+  from private.api_admin_get_job_status(
     p_job_id => private.parse_uuid(p_job_id),
     p_actor => coalesce(p_claims ->> 'sub', 'service_role'),
     p_reason => p_reason) as j;

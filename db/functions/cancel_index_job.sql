@@ -16,7 +16,8 @@ security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  return query select j.* from private.cancel_job(p_job_id => p_job_id) as j;
+  perform private.cancel_index_job(p_job_id => p_job_id);
+  return query select j.* from public.get_job_status(p_job_id => p_job_id) as j;
 end;
 $$;
 

@@ -9,7 +9,7 @@
 -- Why definer: nobody but job_writer may update a job.
 -- Locks:   one index_jobs row, for no key update; rows locked by others are passed over.
 -- Raises:  PT422 missing_worker_id, invalid_lease.
--- Callers: service_role.
+-- Callers: job_worker, service_role.
 
 create or replace function public.claim_index_job(
   p_worker_id text,
@@ -22,13 +22,14 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+  v_worker_id uuid := private.parse_worker_id(p_worker_id);
   v_job public.index_jobs;
   v_now timestamptz;
 begin
-  if coalesce(btrim(p_worker_id), '') = '' then
+  if p_worker_id is null then
     raise exception 'worker_id is missing'
       using errcode = 'PT422', detail = 'missing_worker_id', column = 'worker_id',
-        hint = 'Pass a text that no other worker uses, such as host:pid.';
+        hint = 'Pass a random UUID, made when the worker starts.';
   end if;
   if p_lease is null then
     raise exception 'lease is missing'
@@ -36,6 +37,7 @@ begin
         hint = 'Pass an interval such as 30 seconds.';
   end if;
   perform private.check_lease(p_lease);
+  perform private.see_worker(p_worker_id => v_worker_id);
 
   loop
     select j.* into v_job from private.lock_free_job() as j;
@@ -49,7 +51,7 @@ begin
       update public.index_jobs as j
       set status = 'processing',
         attempt = j.attempt + 1,
-        worker_id = p_worker_id,
+        worker_id = v_worker_id,
         progress = null,
         last_error = case when j.lease_expires_at > j.heartbeat_at then 'the worker was lost'
           else j.last_error end,
@@ -73,4 +75,4 @@ comment on function public.claim_index_job(text, interval) is
 alter function public.claim_index_job(text, interval) owner to job_writer;
 revoke all on function public.claim_index_job(text, interval)
   from public, anon, authenticated, service_role;
-grant execute on function public.claim_index_job(text, interval) to service_role;
+grant execute on function public.claim_index_job(text, interval) to job_worker, service_role;

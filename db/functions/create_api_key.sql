@@ -20,7 +20,7 @@ as $$
 begin
   return query
   select k.key_id, k.api_key, k.name, k.expires_at, k.created_at
-  from private.issue_api_key(p_name => p_name, p_expires_at => p_expires_at) as k;
+  from private.create_api_key(p_name => p_name, p_expires_at => p_expires_at) as k;
 end;
 $$;
 

@@ -1,10 +1,12 @@
 -- create_index_job(p_repository_id, p_ref, p_commit_sha, p_idempotency_key) -> setof index_jobs
 --
 -- Makes a pending job that indexes the repository at a ref (default: its default branch) or at a
--- commit, and returns it. The same caller, key and request return the same job, however often.
+-- commit, and returns it. The same caller, key and request return the same job, however often, as
+-- long as the caller may see it.
 --
--- Raises:  PT404 when the repository is missing or hidden; PT422 invalid_ref, invalid_commit_sha,
---          invalid_idempotency_key, idempotency_key_reused.
+-- Raises:  PT404 when the repository, or the job of an earlier request, is missing or hidden;
+--          PT422 invalid_ref, invalid_commit_sha, invalid_idempotency_key,
+--          idempotency_key_reused.
 -- Callers: authenticated, service_role.
 
 create or replace function public.create_index_job(
@@ -19,25 +21,24 @@ volatile
 security invoker
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+  v_job_id uuid;
 begin
   if pg_has_role(current_user, 'service_role', 'usage') then
-    return query
-    select j.*
-    from private.insert_index_job(
+    v_job_id := private.insert_index_job(
       p_repository_id => p_repository_id,
       p_ref => p_ref,
       p_commit_sha => p_commit_sha,
       p_idempotency_key => p_idempotency_key,
-      p_created_by => null) as j;
+      p_created_by => null);
   else
-    return query
-    select j.*
-    from private.request_index_job(
+    v_job_id := private.create_index_job(
       p_repository_id => p_repository_id,
       p_ref => p_ref,
       p_commit_sha => p_commit_sha,
-      p_idempotency_key => p_idempotency_key) as j;
+      p_idempotency_key => p_idempotency_key);
   end if;
+  return query select j.* from public.get_job_status(p_job_id => v_job_id) as j;
 end;
 $$;
 

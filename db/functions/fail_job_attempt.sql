@@ -10,7 +10,7 @@
 -- Locks:   the index_jobs row, for no key update.
 -- Raises:  PT404 when the job does not exist; PT409 stale_attempt, attempt_required,
 --          conflicting_repeat, not_processing; PT422 error_required, invalid_retryable.
--- Callers: service_role.
+-- Callers: job_worker, service_role.
 
 create or replace function public.fail_job_attempt(
   p_job_id uuid,
@@ -78,4 +78,5 @@ comment on function public.fail_job_attempt(uuid, integer, text, boolean) is
 alter function public.fail_job_attempt(uuid, integer, text, boolean) owner to job_writer;
 revoke all on function public.fail_job_attempt(uuid, integer, text, boolean)
   from public, anon, authenticated, service_role;
-grant execute on function public.fail_job_attempt(uuid, integer, text, boolean) to service_role;
+grant execute on function public.fail_job_attempt(uuid, integer, text, boolean)
+  to job_worker, service_role;

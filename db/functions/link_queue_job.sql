@@ -7,7 +7,7 @@
 -- Locks:   the index_jobs row, for no key update.
 -- Raises:  PT404 when the job does not exist; PT409 already_linked, invalid_transition (the job has
 --          already begun without the queue); PT422 missing_queue_job_id.
--- Callers: service_role.
+-- Callers: job_worker, service_role.
 
 create or replace function public.link_queue_job(
   p_job_id uuid,
@@ -60,4 +60,4 @@ comment on function public.link_queue_job(uuid, uuid) is
 alter function public.link_queue_job(uuid, uuid) owner to job_writer;
 revoke all on function public.link_queue_job(uuid, uuid)
   from public, anon, authenticated, service_role;
-grant execute on function public.link_queue_job(uuid, uuid) to service_role;
+grant execute on function public.link_queue_job(uuid, uuid) to job_worker, service_role;

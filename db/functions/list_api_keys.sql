@@ -17,7 +17,7 @@ as $$
 begin
   return query
   select k.key_id, k.name, k.enabled, k.created_at, k.expires_at, k.last_used_at
-  from private.read_api_keys() as k;
+  from private.list_api_keys() as k;
 end;
 $$;
 

@@ -6,12 +6,12 @@
 -- the last row; jobs that arrive meanwhile stand above it and shift nothing. A scope that the
 -- caller may not see is empty.
 --
--- One query for each index. Under row-level security no index compares an enum, whose = is not
--- leakproof; what it may compare is an integer that a case makes of columns that are null or not.
--- Among jobs that are not completed these tell the status: 0 pending, 1 processing, 2 cancelled,
--- 3 failed. The tenant, user or organization, is spelled by a case for the same reason. Each index
--- gives the order, and the planner, which has no statistics of partial indexes, may take no other
--- way: it would rather sort all that a filter leaves when it believes that to be little.
+-- One query for each index, and in it no = that another index could compare. Under row-level
+-- security no index compares an enum, whose = is not leakproof; what it may compare is an integer
+-- that a case makes of columns that are null or not. Among jobs that are not completed these tell
+-- the status: 0 pending, 1 processing, 2 cancelled, 3 failed. Each index gives the order, and the
+-- planner, which has no statistics of partial indexes, may take no other way: it would rather sort
+-- all that a filter leaves when it believes that to be little.
 --
 -- Raises:  PT422 unknown_status, invalid_cursor, invalid_limit (1 to 100).
 -- Callers: authenticated, service_role.
@@ -59,8 +59,7 @@ begin
     select j.*
     from public.index_jobs as j
     where j.repository_id = p_repository_id
-      and case when j.organization_id is null then j.owner_user_id = v_tenant_id
-        else j.organization_id = v_tenant_id end
+      and j.tenant_id is not distinct from v_tenant_id
       and j.created_at >= v_since
       and (j.created_at, j.id) < (v_before, v_before_id)
     order by j.created_at desc, j.id desc
@@ -71,8 +70,7 @@ begin
     from public.index_jobs as j
     where j.repository_id = p_repository_id
       and j.status = 'completed'
-      and case when j.organization_id is null then j.owner_user_id = v_tenant_id
-        else j.organization_id = v_tenant_id end
+      and j.tenant_id is not distinct from v_tenant_id
       and j.created_at >= v_since
       and (j.created_at, j.id) < (v_before, v_before_id)
     order by j.created_at desc, j.id desc
@@ -85,8 +83,7 @@ begin
       and j.status <> 'completed'
       and case when j.completed_at is null then case when j.started_at is null then 0 else 1 end
         when j.error_message is null then 2 else 3 end = v_state
-      and case when j.organization_id is null then j.owner_user_id = v_tenant_id
-        else j.organization_id = v_tenant_id end
+      and j.tenant_id is not distinct from v_tenant_id
       and j.created_at >= v_since
       and (j.created_at, j.id) < (v_before, v_before_id)
     order by j.created_at desc, j.id desc
@@ -95,8 +92,7 @@ begin
     return query
     select j.*
     from public.index_jobs as j
-    where case when j.organization_id is null then j.owner_user_id else j.organization_id end
-        = v_tenant_id
+    where j.tenant_id = v_tenant_id
       and j.status = 'completed'
       and j.created_at >= v_since
       and (j.created_at, j.id) < (v_before, v_before_id)
@@ -106,8 +102,7 @@ begin
     return query
     select j.*
     from public.index_jobs as j
-    where case when j.organization_id is null then j.owner_user_id else j.organization_id end
-        = v_tenant_id
+    where j.tenant_id = v_tenant_id
       and j.status <> 'completed'
       and case when j.completed_at is null then case when j.started_at is null then 0 else 1 end
         when j.error_message is null then 2 else 3 end = v_state

@@ -8,7 +8,7 @@
 -- Why definer: nobody but job_writer may delete a job.
 -- Locks:   index_jobs rows, for update; rows locked by others are passed over.
 -- Raises:  PT422 invalid_older_than, invalid_limit.
--- Callers: service_role.
+-- Callers: job_worker, service_role.
 
 create or replace function public.purge_finished_jobs(
   p_older_than interval default interval '90 days',
@@ -57,4 +57,4 @@ comment on function public.purge_finished_jobs(interval, integer) is
 alter function public.purge_finished_jobs(interval, integer) owner to job_writer;
 revoke all on function public.purge_finished_jobs(interval, integer)
   from public, anon, authenticated, service_role;
-grant execute on function public.purge_finished_jobs(interval, integer) to service_role;
+grant execute on function public.purge_finished_jobs(interval, integer) to job_worker, service_role;

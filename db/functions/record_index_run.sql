@@ -4,9 +4,10 @@
 -- Deprecated: for callers from before there was a status, who tell of a run when it is over. Makes
 -- a job that has begun and ended by then, as the caller. New code calls create_index_job first.
 --
+-- Why definer: nobody but job_writer may insert a job.
 -- Raises:  PT404 when the repository is missing; PT422 unknown_status unless the status is final,
 --          error_required for failed, and as create_index_job and update_job_status.
--- Callers: service_role.
+-- Callers: job_worker, service_role.
 
 create or replace function public.record_index_run(
   p_repository_id uuid,
@@ -19,7 +20,7 @@ create or replace function public.record_index_run(
 returns setof public.index_jobs
 language plpgsql
 volatile
-security invoker
+security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -35,9 +36,12 @@ begin
       using errcode = 'PT422', detail = 'error_required', column = 'error',
         hint = 'Pass a sentence for the user as p_error.';
   end if;
-  select j.id into v_job_id
-  from public.create_index_job(
-    p_repository_id => p_repository_id, p_ref => p_ref, p_commit_sha => p_commit_sha) as j;
+  v_job_id := private.insert_index_job(
+    p_repository_id => p_repository_id,
+    p_ref => p_ref,
+    p_commit_sha => p_commit_sha,
+    p_idempotency_key => null,
+    p_created_by => null);
   perform from public.update_job_status(p_job_id => v_job_id, p_status => 'processing');
   return query
   select j.*
@@ -54,7 +58,8 @@ $$;
 comment on function public.record_index_run(uuid, text, jsonb, text, text, text) is
   'Deprecated: records a run of the indexer that is over.';
 
+alter function public.record_index_run(uuid, text, jsonb, text, text, text) owner to job_writer;
 revoke all on function public.record_index_run(uuid, text, jsonb, text, text, text)
   from public, anon, authenticated, service_role;
 grant execute on function public.record_index_run(uuid, text, jsonb, text, text, text)
-  to service_role;
+  to job_worker, service_role;

@@ -11,7 +11,7 @@
 -- Locks:   the index_jobs row, for no key update.
 -- Raises:  PT404 when the job does not exist; PT409 stale_attempt, attempt_required,
 --          not_processing; PT422 invalid_progress, invalid_lease.
--- Callers: service_role.
+-- Callers: job_worker, service_role.
 
 create or replace function public.report_job_progress(
   p_job_id uuid,
@@ -87,4 +87,4 @@ alter function public.report_job_progress(uuid, integer, text, bigint, bigint, i
 revoke all on function public.report_job_progress(uuid, integer, text, bigint, bigint, interval)
   from public, anon, authenticated, service_role;
 grant execute on function public.report_job_progress(uuid, integer, text, bigint, bigint, interval)
-  to service_role;
+  to job_worker, service_role;

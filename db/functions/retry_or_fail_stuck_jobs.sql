@@ -6,12 +6,12 @@
 -- ours to begin, also where its worker handed it back before that was refused. A job whose user
 -- asked to cancel one minute ago or longer is cancelled, whatever its worker does. Safe to call at
 -- any time, from many places at once: what was handled is not stuck. Rows of an index that a worker
--- has sent and will not store are deleted.
+-- has sent and will not store are deleted, and workers last seen an hour ago are forgotten.
 --
 -- Why definer: nobody but job_writer may update a job.
 -- Locks:   index_jobs rows, for no key update, by id; rows locked by others are passed over.
 -- Raises:  PT422 invalid_older_than, invalid_limit.
--- Callers: service_role: the runner, pg_cron where there is one.
+-- Callers: job_worker, service_role.
 
 create or replace function public.retry_or_fail_stuck_jobs(
   p_older_than interval default interval '1 hour',
@@ -56,6 +56,12 @@ begin
     failed := failed + (v_status = 'failed')::integer;
     cancelled := cancelled + (v_status = 'cancelled')::integer;
   end loop;
+  delete from private.runners as r
+  where r.worker_id in (
+    select s.worker_id
+    from private.runners as s
+    where s.seen_at < v_asked - interval '1 hour'
+    for update skip locked);
   return next;
 end;
 $$;
@@ -66,4 +72,5 @@ comment on function public.retry_or_fail_stuck_jobs(interval, integer) is
 alter function public.retry_or_fail_stuck_jobs(interval, integer) owner to job_writer;
 revoke all on function public.retry_or_fail_stuck_jobs(interval, integer)
   from public, anon, authenticated, service_role;
-grant execute on function public.retry_or_fail_stuck_jobs(interval, integer) to service_role;
+grant execute on function public.retry_or_fail_stuck_jobs(interval, integer)
+  to job_worker, service_role;

@@ -18,7 +18,7 @@ as $$
 begin
   return query
   select k.key_id, k.name, k.enabled, k.created_at, k.expires_at, k.last_used_at
-  from private.disable_api_key(p_key_id => p_key_id) as k;
+  from private.revoke_api_key(p_key_id => p_key_id) as k;
 end;
 $$;
 

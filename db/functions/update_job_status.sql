@@ -10,7 +10,7 @@
 -- Raises:  PT404 when the job does not exist; PT409 stale_attempt, attempt_required,
 --          already_processing, conflicting_repeat, invalid_transition; PT422 unknown_status,
 --          commit_mismatch and those of private.check_job_metadata.
--- Callers: service_role.
+-- Callers: job_worker, service_role.
 
 create or replace function public.update_job_status(
   p_job_id uuid,
@@ -26,6 +26,7 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+  v_worker_id uuid := private.parse_worker_id(p_worker_id);
   v_status public.job_status := private.parse_status(p_status);
   v_metadata jsonb := coalesce(p_metadata, '{}');
   v_error text;
@@ -42,7 +43,7 @@ begin
   perform private.check_attempt(v_job, p_attempt);
 
   if v_status = v_job.status and v_status = 'processing' then
-    if p_worker_id is distinct from v_job.worker_id then
+    if v_worker_id is distinct from v_job.worker_id then
       raise exception 'another worker has begun the job'
         using errcode = 'PT409', detail = 'already_processing', column = 'worker_id',
           hint = 'Drop the work.';
@@ -83,7 +84,7 @@ begin
   update public.index_jobs as j
   set status = v_status,
     attempt = case when v_status = 'processing' then 1 else j.attempt end,
-    worker_id = coalesce(p_worker_id, j.worker_id),
+    worker_id = coalesce(v_worker_id, j.worker_id),
     stats = v_stats,
     error_message = v_error,
     last_error = case v_status when 'cancelled' then j.last_error else v_error end,
@@ -108,4 +109,4 @@ alter function public.update_job_status(uuid, text, jsonb, integer, text) owner 
 revoke all on function public.update_job_status(uuid, text, jsonb, integer, text)
   from public, anon, authenticated, service_role;
 grant execute on function public.update_job_status(uuid, text, jsonb, integer, text)
-  to service_role;
+  to job_worker, service_role;

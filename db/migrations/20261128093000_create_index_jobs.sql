@@ -87,14 +87,17 @@ comment on column public.repositories.created_at is 'When the row was made.';
 create table public.index_jobs (
   id uuid primary key,
   repository_id uuid not null references public.repositories on delete cascade,
+  repository text not null,
   owner_user_id uuid references auth.users on delete cascade,
   organization_id uuid references public.organizations on delete cascade,
+  tenant_id uuid not null
+    generated always as (coalesce(organization_id, owner_user_id)) stored,
   created_by uuid references auth.users on delete set null,
   ref text not null default 'HEAD',
   status public.job_status not null default 'pending',
   attempt integer not null default 0,
   max_attempts integer not null default 3,
-  worker_id text,
+  worker_id uuid,
   progress jsonb,
   stats jsonb,
   error_message text,
@@ -108,8 +111,7 @@ create table public.index_jobs (
   cancel_requested_at timestamptz,
   updated_at timestamptz not null,
   version bigint not null default 1,
-  idempotency_key text,
-  request_hash text,
+  repeats_job_id uuid,
   constraint index_jobs_belong_to_one_owner
     check (num_nonnulls(owner_user_id, organization_id) = 1),
   constraint index_jobs_are_final_iff_they_have_completed_at
@@ -130,9 +132,7 @@ create table public.index_jobs (
     check (status = 'processing' or (lease_expires_at is null and retry_at is null)),
   constraint index_jobs_max_attempts_is_reasonable check (max_attempts between 1 and 100),
   constraint index_jobs_progress_is_an_object check (jsonb_typeof(progress) = 'object'),
-  constraint index_jobs_stats_are_an_object check (jsonb_typeof(stats) = 'object'),
-  constraint index_jobs_idempotency_key_has_a_request_hash
-    check ((idempotency_key is null) = (request_hash is null))
+  constraint index_jobs_stats_are_an_object check (jsonb_typeof(stats) = 'object')
 ) with (fillfactor = 85);
 create index index_jobs_repository_id_created_at_id_idx
   on public.index_jobs (repository_id, created_at, id);
@@ -143,18 +143,15 @@ create index index_jobs_organization_id_created_at_id_idx
 create index index_jobs_created_by_idx on public.index_jobs (created_by);
 -- A page of a list is read by the status asked for, however the others are spread. Which one a job
 -- has that is not completed, columns tell that are null or not: see list_index_jobs.
-create index index_jobs_tenant_state_created_at_id_not_completed_idx
+create index index_jobs_tenant_id_state_created_at_id_not_completed_idx
   on public.index_jobs (
-    (case when organization_id is null then owner_user_id else organization_id end),
+    tenant_id,
     (case when completed_at is null then case when started_at is null then 0 else 1 end
       when error_message is null then 2 else 3 end),
     created_at, id)
   where status <> 'completed';
-create index index_jobs_tenant_created_at_id_completed_idx
-  on public.index_jobs (
-    (case when organization_id is null then owner_user_id else organization_id end),
-    created_at, id)
-  where status = 'completed';
+create index index_jobs_tenant_id_created_at_id_completed_idx
+  on public.index_jobs (tenant_id, created_at, id) where status = 'completed';
 create index index_jobs_repository_id_state_created_at_id_not_completed_idx
   on public.index_jobs (
     repository_id,
@@ -167,17 +164,18 @@ create index index_jobs_repository_id_created_at_id_completed_idx
 create index index_jobs_processing_idx on public.index_jobs (id) where status = 'processing';
 create index index_jobs_completed_at_idx
   on public.index_jobs (completed_at) where completed_at is not null;
-create unique index index_jobs_idempotency_key_created_by_idx
-  on public.index_jobs (idempotency_key, created_by) nulls not distinct
-  where idempotency_key is not null;
 comment on table public.index_jobs is
   'One row for each indexing job: all that anybody may know of its state. Changed by functions only.';
 comment on column public.index_jobs.id is 'Primary key, a version 7 UUID.';
 comment on column public.index_jobs.repository_id is 'The repository that is indexed.';
+comment on column public.index_jobs.repository is
+  'The full name of the repository when the job was made.';
 comment on column public.index_jobs.owner_user_id is
   'The user who owned the repository when the job was made; stays when the repository moves.';
 comment on column public.index_jobs.organization_id is
   'The organization that owned the repository when the job was made; stays when it moves.';
+comment on column public.index_jobs.tenant_id is
+  'Whose job it is: organization_id where there is one, else owner_user_id.';
 comment on column public.index_jobs.created_by is
   'The user who asked; null for a job made by the service or by a user since deleted.';
 comment on column public.index_jobs.ref is 'Branch, tag or commit asked for; HEAD is the default branch.';
@@ -185,7 +183,8 @@ comment on column public.index_jobs.status is 'pending, processing, completed, f
 comment on column public.index_jobs.attempt is
   'How often a worker has begun this job. A worker that names an older one is refused.';
 comment on column public.index_jobs.max_attempts is 'How often a worker may begin it.';
-comment on column public.index_jobs.worker_id is 'The worker of the current or last attempt.';
+comment on column public.index_jobs.worker_id is
+  'The worker of the current or last attempt, by an id that says nothing of the machine.';
 comment on column public.index_jobs.progress is
   'Where the current attempt is: {"phase": text, "done": count, "total": count or null}.';
 comment on column public.index_jobs.stats is
@@ -204,10 +203,8 @@ comment on column public.index_jobs.cancel_requested_at is 'When a user asked to
 comment on column public.index_jobs.updated_at is 'When the row last changed visibly.';
 comment on column public.index_jobs.version is
   'Grows with every visible change, progress included; drives the ETag. A heartbeat leaves it.';
-comment on column public.index_jobs.idempotency_key is
-  'The caller''s key that makes a repeated create return this job.';
-comment on column public.index_jobs.request_hash is
-  'SHA-256 of the request that came with the idempotency key, in hex.';
+comment on column public.index_jobs.repeats_job_id is
+  'The failed job that support repeated by this one, or null; it may have been purged since.';
 
 create table public.index_job_events (
   job_id uuid not null references public.index_jobs on delete cascade,
@@ -216,7 +213,8 @@ create table public.index_job_events (
   to_status public.job_status not null,
   attempt integer not null,
   at timestamptz not null,
-  worker_id text,
+  worker_id uuid,
+  version bigint not null,
   detail jsonb not null default '{}',
   primary key (job_id, event_no),
   constraint index_job_events_are_numbered_from_one check (event_no >= 1)
@@ -230,9 +228,57 @@ comment on column public.index_job_events.to_status is 'The status after.';
 comment on column public.index_job_events.attempt is 'The attempt after the change.';
 comment on column public.index_job_events.at is 'When it happened.';
 comment on column public.index_job_events.worker_id is 'The worker after the change.';
+comment on column public.index_job_events.version is 'The version of the job after the change.';
 comment on column public.index_job_events.detail is
   'More, by kind: {"error": text}, why the attempt before the event ended; {"retry_at": time}, it '
-  'ended and the next one may begin then; {"cancel_requested": true}.';
+  'ended and the next one may begin then; {"handed_back": true}, its worker gave the job back; '
+  '{"cancel_requested": true}.';
+
+create table private.idempotency_keys (
+  key text not null,
+  user_id uuid references auth.users on delete cascade,
+  request_hash text not null,
+  job_id uuid not null
+    references public.index_jobs on delete cascade deferrable initially deferred,
+  unique nulls not distinct (user_id, key)
+);
+create index idempotency_keys_job_id_idx on private.idempotency_keys (job_id);
+comment on table private.idempotency_keys is
+  'The keys that make a repeated create return the job of the first one; gone with that job.';
+comment on column private.idempotency_keys.key is 'The key, as the caller sent it.';
+comment on column private.idempotency_keys.user_id is 'Whose key it is; null for the service.';
+comment on column private.idempotency_keys.request_hash is
+  'SHA-256 of the request that came with the key, in hex.';
+comment on column private.idempotency_keys.job_id is 'The job that was made.';
+
+create unlogged table private.runners (
+  worker_id uuid primary key,
+  host text,
+  pid integer,
+  release text,
+  slots integer,
+  busy integer,
+  seen_at timestamptz not null
+) with (fillfactor = 50);
+comment on table private.runners is
+  'The workers seen of late: those that claim, and what they report of themselves. Empty after a '
+  'crash of the server, until they are seen again.';
+comment on column private.runners.worker_id is 'The worker.';
+comment on column private.runners.host is 'The name of its machine.';
+comment on column private.runners.pid is 'Its process there.';
+comment on column private.runners.release is 'The release that it runs.';
+comment on column private.runners.slots is 'How many jobs it works on at once, at most.';
+comment on column private.runners.busy is 'How many of them it works on.';
+comment on column private.runners.seen_at is 'When it last claimed or reported.';
+
+create table private.development (
+  made_by text not null,
+  at timestamptz not null default clock_timestamp()
+);
+comment on table private.development is
+  'A row says that the database is for development: it may be filled with made-up users, or reset.';
+comment on column private.development.made_by is 'What said so.';
+comment on column private.development.at is 'When.';
 
 create table public.indexed_commits (
   repository_id uuid primary key references public.repositories on delete cascade,
@@ -552,4 +598,4 @@ comment on type private.api_answer is
   'the place of the next page of a list.';
 
 notify pgrst, 'reload schema';
-comment on schema private is 'schema version 20261128093000, text 4c2676b58d63, serves 20261128093000';
+comment on schema private is 'schema version 20261128093000, text 24d42a03db48, serves 20261128093000';

@@ -1,16 +1,13 @@
 -- add_queue_job_id_and_commit_sha
 -- depends: 20261128093000_create_index_jobs
--- previous text: 4c2676b58d63
+-- previous text: 24d42a03db48
 
 alter table public.index_jobs add column queue_job_id uuid;
 alter table public.index_jobs add column commit_sha text
-  constraint index_jobs_commit_sha_is_a_full_object_id
-  check (commit_sha ~ '^[0-9a-f]{40}([0-9a-f]{24})?$');
+  constraint index_jobs_commit_sha_is_a_full_object_id check (commit_sha ~ '^[0-9a-f]{40}$');
 create index index_jobs_queue_job_id_idx on public.index_jobs (queue_job_id);
 create index index_jobs_pending_idx
-  on public.index_jobs (
-    (case when organization_id is null then owner_user_id else organization_id end),
-    created_at, id)
+  on public.index_jobs (tenant_id, created_at, id)
   where status = 'pending' and queue_job_id is null;
 comment on column public.index_jobs.queue_job_id is
   'The job in an external queue that runs this one; set once. Null: the built-in runner takes it.';
@@ -18,4 +15,4 @@ comment on column public.index_jobs.commit_sha is
   'The commit asked for, or, once completed, the one that was indexed.';
 
 notify pgrst, 'reload schema';
-comment on schema private is 'schema version 20261128093001, text 326e18c5abc2, serves 20261128093000';
+comment on schema private is 'schema version 20261128093001, text 31c6cba42cde, serves 20261128093000';

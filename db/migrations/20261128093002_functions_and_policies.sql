@@ -1,6 +1,6 @@
 -- functions_and_policies
 -- depends: 20261128093001_add_queue_job_id_and_commit_sha
--- previous text: 326e18c5abc2
+-- previous text: 31c6cba42cde
 
 -- begin stamped part (make migration rewrites it)
 grant job_writer, job_gateway, job_tenant to current_user;
@@ -49,9 +49,36 @@ revoke all on function private.answer(private.api_caller, integer)
   from public, anon, authenticated, service_role;
 grant execute on function private.answer(private.api_caller, integer) to job_gateway;
 -- end stamp
--- stamp: db/functions/private/cancel_job.sql
-create or replace function private.cancel_job(p_job_id uuid)
+-- stamp: db/functions/private/api_admin_get_job_status.sql
+create or replace function private.api_admin_get_job_status(
+  p_job_id uuid,
+  p_actor text,
+  p_reason text
+)
 returns setof public.index_jobs
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  insert into private.admin_audit (at, actor, action, job_id, reason)
+  values (private.clock(), p_actor, 'get_job_status', p_job_id, p_reason);
+  return query select j.* from public.index_jobs as j where j.id = p_job_id;
+end;
+$$;
+
+comment on function private.api_admin_get_job_status(uuid, text, text) is
+  'Reads any job for support, and writes the audit.';
+
+alter function private.api_admin_get_job_status(uuid, text, text) owner to job_writer;
+revoke all on function private.api_admin_get_job_status(uuid, text, text)
+  from public, anon, authenticated, service_role;
+grant execute on function private.api_admin_get_job_status(uuid, text, text) to job_gateway;
+-- end stamp
+-- stamp: db/functions/private/cancel_index_job.sql
+create or replace function private.cancel_index_job(p_job_id uuid)
+returns void
 language plpgsql
 volatile
 security definer
@@ -83,7 +110,6 @@ begin
   if v_job.status = 'cancelled'
     or (v_job.status = 'processing' and v_job.cancel_requested_at is not null)
   then
-    return next v_job;
     return;
   end if;
   perform
@@ -95,7 +121,6 @@ begin
         hint = 'A final status stays.';
   end if;
 
-  return query
   update public.index_jobs as j
   set cancel_requested_at = v_now,
     status = case when j.status = 'pending' or j.retry_at is not null then 'cancelled'
@@ -104,18 +129,17 @@ begin
     retry_at = null,
     updated_at = v_now,
     version = j.version + 1
-  where j.id = v_job.id
-  returning j.*;
+  where j.id = v_job.id;
 end;
 $$;
 
-comment on function private.cancel_job(uuid) is
+comment on function private.cancel_index_job(uuid) is
   'Cancels an index job for the signed-in user, or asks its worker to.';
 
-alter function private.cancel_job(uuid) owner to job_writer;
-revoke all on function private.cancel_job(uuid)
+alter function private.cancel_index_job(uuid) owner to job_writer;
+revoke all on function private.cancel_index_job(uuid)
   from public, anon, authenticated, service_role;
-grant execute on function private.cancel_job(uuid) to authenticated;
+grant execute on function private.cancel_index_job(uuid) to authenticated;
 -- end stamp
 -- stamp: db/functions/private/check_attempt.sql
 create or replace function private.check_attempt(
@@ -235,7 +259,7 @@ begin
     v_message := 'stats is larger than 16384 bytes';
     v_hint := 'Keep figures in stats and rows in tables.';
   elsif v_commit_sha is not null and (jsonb_typeof(v_commit_sha) <> 'string'
-      or lower(p_metadata ->> 'commit_sha') !~ '^[0-9a-f]{40}([0-9a-f]{24})?$') then
+      or lower(p_metadata ->> 'commit_sha') !~ '^[0-9a-f]{40}$') then
     v_code := 'invalid_commit_sha';
     v_message := 'commit_sha is not a full commit id';
     v_hint := 'Pass all 40 hexadecimal digits.';
@@ -362,6 +386,99 @@ comment on function private.count_request(private.api_caller) is
 revoke all on function private.count_request(private.api_caller)
   from public, anon, authenticated, service_role;
 grant execute on function private.count_request(private.api_caller) to job_gateway;
+-- end stamp
+-- stamp: db/functions/private/create_api_key.sql
+create or replace function private.create_api_key(
+  p_name text,
+  p_expires_at timestamptz
+)
+returns table (
+  key_id text, api_key text, name text, expires_at timestamptz, created_at timestamptz
+)
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_user_id uuid := private.current_user_id();
+  v_now timestamptz := private.clock();
+  v_key_id text := left(replace(gen_random_uuid()::text, '-', ''), 12)
+    || right(gen_random_uuid()::text, 4);
+  v_secret text := replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', '');
+begin
+  if v_user_id is null then
+    raise exception 'not signed in'
+      using errcode = '42501', hint = 'Call with the token of a user.';
+  end if;
+  if coalesce(btrim(p_name), '') = '' or length(p_name) > 100 or p_name ~ '[[:cntrl:]]' then
+    raise exception 'name is empty, longer than 100 characters or has a control character'
+      using errcode = 'PT422', detail = 'invalid_name', column = 'name',
+        hint = 'Say what the key is for.';
+  end if;
+  if p_expires_at <= v_now or p_expires_at >= '9999-12-31 00:00Z' then
+    raise exception 'expires_at is not in the future, or beyond the calendar of most programs'
+      using errcode = 'PT422', detail = 'invalid_expires_at', column = 'expires_at',
+        hint = 'Pass a time to come before 9999-12-31, or nothing for a key that stays.';
+  end if;
+  insert into private.api_keys (id, user_id, name, secret_hash, created_at, expires_at)
+  values (
+    v_key_id, v_user_id, btrim(p_name), sha256(convert_to(v_secret, 'UTF8')), v_now, p_expires_at);
+  return query
+  select v_key_id, 'ij_' || v_key_id || '_' || v_secret, btrim(p_name), p_expires_at, v_now;
+end;
+$$;
+
+comment on function private.create_api_key(text, timestamptz) is
+  'Makes an API key for the signed-in user.';
+
+alter function private.create_api_key(text, timestamptz) owner to job_gateway;
+revoke all on function private.create_api_key(text, timestamptz)
+  from public, anon, authenticated, service_role;
+grant execute on function private.create_api_key(text, timestamptz) to authenticated;
+-- end stamp
+-- stamp: db/functions/private/create_index_job.sql
+create or replace function private.create_index_job(
+  p_repository_id uuid,
+  p_ref text,
+  p_commit_sha text,
+  p_idempotency_key text
+)
+returns uuid
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_user_id uuid := private.current_user_id();
+begin
+  perform
+  from public.repositories as r
+  where r.id = p_repository_id
+    and (r.owner_user_id = v_user_id
+      or exists (
+        select from public.organization_members as m
+        where m.organization_id = r.organization_id and m.user_id = v_user_id));
+  if not found then
+    raise exception 'repository not found' using errcode = 'PT404';
+  end if;
+  return private.insert_index_job(
+    p_repository_id => p_repository_id,
+    p_ref => p_ref,
+    p_commit_sha => p_commit_sha,
+    p_idempotency_key => p_idempotency_key,
+    p_created_by => v_user_id);
+end;
+$$;
+
+comment on function private.create_index_job(uuid, text, text, text) is
+  'Makes an index job for the signed-in user.';
+
+alter function private.create_index_job(uuid, text, text, text) owner to job_writer;
+revoke all on function private.create_index_job(uuid, text, text, text)
+  from public, anon, authenticated, service_role;
+grant execute on function private.create_index_job(uuid, text, text, text) to authenticated;
 -- end stamp
 -- stamp: db/functions/private/current_user_id.sql
 create or replace function private.current_user_id()
@@ -521,37 +638,6 @@ create or replace trigger indexed_files_delete_symbols
   referencing old table as gone
   for each statement execute function private.delete_symbols_of_files();
 -- end stamp
--- stamp: db/functions/private/disable_api_key.sql
-create or replace function private.disable_api_key(p_key_id text)
-returns table (
-  key_id text, name text, enabled boolean, created_at timestamptz, expires_at timestamptz,
-  last_used_at timestamptz
-)
-language plpgsql
-volatile
-security definer
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-  return query
-  update private.api_keys as k
-  set enabled = false
-  where k.id = p_key_id and k.user_id = private.current_user_id()
-  returning k.id, k.name, k.enabled, k.created_at, k.expires_at, k.last_used_at;
-  if not found then
-    raise exception 'api key not found' using errcode = 'PT404';
-  end if;
-end;
-$$;
-
-comment on function private.disable_api_key(text) is
-  'Disables an API key of the signed-in user.';
-
-alter function private.disable_api_key(text) owner to job_gateway;
-revoke all on function private.disable_api_key(text)
-  from public, anon, authenticated, service_role;
-grant execute on function private.disable_api_key(text) to authenticated;
--- end stamp
 -- stamp: db/functions/private/end_attempt.sql
 create or replace function private.end_attempt(
   p_job public.index_jobs,
@@ -682,33 +768,6 @@ revoke all on function private.find_organization(text)
   from public, anon, authenticated, service_role;
 grant execute on function private.find_organization(text) to job_gateway;
 -- end stamp
--- stamp: db/functions/private/forget_idempotency_key.sql
-create or replace function private.forget_idempotency_key()
-returns trigger
-language plpgsql
-volatile
-security invoker
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-  new.idempotency_key := null;
-  new.request_hash := null;
-  return new;
-end;
-$$;
-
-comment on function private.forget_idempotency_key() is
-  'Takes the idempotency key from a job whose user is deleted.';
-
-revoke all on function private.forget_idempotency_key()
-  from public, anon, authenticated, service_role;
-
-create or replace trigger index_jobs_forget_idempotency_key
-  before update of created_by on public.index_jobs
-  for each row
-  when (old.created_by is not null and new.created_by is null)
-  execute function private.forget_idempotency_key();
--- end stamp
 -- stamp: db/functions/private/identify_caller.sql
 create or replace function private.identify_caller(
   p_api_key text,
@@ -780,7 +839,7 @@ create or replace function private.insert_index_job(
   p_idempotency_key text,
   p_created_by uuid
 )
-returns setof public.index_jobs
+returns uuid
 language plpgsql
 volatile
 security definer
@@ -791,14 +850,15 @@ declare
   v_commit_sha text := lower(p_commit_sha);
   v_request_hash text;
   v_now timestamptz;
-  v_job public.index_jobs;
+  v_job_id uuid;
+  v_key private.idempotency_keys;
 begin
   if not private.is_git_ref(v_ref) then
     raise exception 'ref is not the name of a branch, a tag or a commit'
       using errcode = 'PT422', detail = 'invalid_ref', column = 'ref',
         hint = 'Pass a name that git check-ref-format accepts, or nothing for the default branch.';
   end if;
-  if v_commit_sha !~ '^[0-9a-f]{40}([0-9a-f]{24})?$' then
+  if v_commit_sha !~ '^[0-9a-f]{40}$' then
     raise exception 'commit_sha is not a full commit id'
       using errcode = 'PT422', detail = 'invalid_commit_sha', column = 'commit_sha',
         hint = 'Pass all 40 hexadecimal digits, or nothing for the newest commit of the ref.';
@@ -814,38 +874,39 @@ begin
   end if;
 
   loop
-    v_now := private.clock();
-    insert into public.index_jobs (
-      id, repository_id, owner_user_id, organization_id, created_by, ref, commit_sha,
-      created_at, updated_at, idempotency_key, request_hash)
-    select
-      private.uuid_v7(), r.id, r.owner_user_id, r.organization_id, p_created_by, v_ref,
-      v_commit_sha, v_now, v_now, p_idempotency_key, v_request_hash
-    from public.repositories as r
-    where r.id = p_repository_id
-    on conflict (idempotency_key, created_by) where idempotency_key is not null do nothing
-    returning * into v_job;
+    v_job_id := private.uuid_v7();
+    exit when p_idempotency_key is null;
+    insert into private.idempotency_keys (key, user_id, request_hash, job_id)
+    values (p_idempotency_key, p_created_by, v_request_hash, v_job_id)
+    on conflict do nothing;
     exit when found;
 
-    if p_idempotency_key is not null then
-      select j.* into v_job
-      from public.index_jobs as j
-      where j.idempotency_key = p_idempotency_key
-        and j.created_by is not distinct from p_created_by;
-      if found and v_job.request_hash is distinct from v_request_hash then
-        raise exception 'idempotency_key was used for another request'
-          using errcode = 'PT422', detail = 'idempotency_key_reused', column = 'idempotency_key',
-            hint = 'Use a new key for a new request.';
-      end if;
-      exit when found;
+    select k.* into v_key
+    from private.idempotency_keys as k
+    where k.key = p_idempotency_key and k.user_id is not distinct from p_created_by;
+    if found and v_key.request_hash <> v_request_hash then
+      raise exception 'idempotency_key was used for another request'
+        using errcode = 'PT422', detail = 'idempotency_key_reused', column = 'idempotency_key',
+          hint = 'Use a new key for a new request.';
     end if;
-
-    perform from public.repositories as r where r.id = p_repository_id;
-    if not found then
-      raise exception 'repository not found' using errcode = 'PT404';
+    if found then
+      return v_key.job_id;
     end if;
   end loop;
-  return next v_job;
+
+  v_now := private.clock();
+  insert into public.index_jobs (
+    id, repository_id, repository, owner_user_id, organization_id, created_by, ref, commit_sha,
+    created_at, updated_at)
+  select
+    v_job_id, r.id, r.full_name, r.owner_user_id, r.organization_id, p_created_by, v_ref,
+    v_commit_sha, v_now, v_now
+  from public.repositories as r
+  where r.id = p_repository_id;
+  if not found then
+    raise exception 'repository not found' using errcode = 'PT404';
+  end if;
+  return v_job_id;
 end;
 $$;
 
@@ -927,60 +988,10 @@ revoke all on function private.is_git_url(text)
   from public, anon, authenticated, service_role;
 grant execute on function private.is_git_url(text) to authenticated, service_role;
 -- end stamp
--- stamp: db/functions/private/issue_api_key.sql
-create or replace function private.issue_api_key(
-  p_name text,
-  p_expires_at timestamptz
-)
-returns table (
-  key_id text, api_key text, name text, expires_at timestamptz, created_at timestamptz
-)
-language plpgsql
-volatile
-security definer
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  v_user_id uuid := private.current_user_id();
-  v_now timestamptz := private.clock();
-  v_key_id text := left(replace(gen_random_uuid()::text, '-', ''), 12)
-    || right(gen_random_uuid()::text, 4);
-  v_secret text := replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', '');
-begin
-  if v_user_id is null then
-    raise exception 'not signed in'
-      using errcode = '42501', hint = 'Call with the token of a user.';
-  end if;
-  if coalesce(btrim(p_name), '') = '' or length(p_name) > 100 or p_name ~ '[[:cntrl:]]' then
-    raise exception 'name is empty, longer than 100 characters or has a control character'
-      using errcode = 'PT422', detail = 'invalid_name', column = 'name',
-        hint = 'Say what the key is for.';
-  end if;
-  if p_expires_at <= v_now or p_expires_at >= '9999-12-31 00:00Z' then
-    raise exception 'expires_at is not in the future, or beyond the calendar of most programs'
-      using errcode = 'PT422', detail = 'invalid_expires_at', column = 'expires_at',
-        hint = 'Pass a time to come before 9999-12-31, or nothing for a key that stays.';
-  end if;
-  insert into private.api_keys (id, user_id, name, secret_hash, created_at, expires_at)
-  values (
-    v_key_id, v_user_id, btrim(p_name), sha256(convert_to(v_secret, 'UTF8')), v_now, p_expires_at);
-  return query
-  select v_key_id, 'ij_' || v_key_id || '_' || v_secret, btrim(p_name), p_expires_at, v_now;
-end;
-$$;
-
-comment on function private.issue_api_key(text, timestamptz) is
-  'Makes an API key for the signed-in user.';
-
-alter function private.issue_api_key(text, timestamptz) owner to job_gateway;
-revoke all on function private.issue_api_key(text, timestamptz)
-  from public, anon, authenticated, service_role;
-grant execute on function private.issue_api_key(text, timestamptz) to authenticated;
--- end stamp
 -- stamp: db/functions/private/job_attempts.sql
 create or replace function private.job_attempts(p_job_id uuid)
 returns table (
-  attempt integer, worker_id text, started_at timestamptz, ended_at timestamptz, outcome text,
+  attempt integer, worker_id uuid, started_at timestamptz, ended_at timestamptz, outcome text,
   error text
 )
 language sql
@@ -995,6 +1006,7 @@ as $$
     e.at,
     case
       when e.to_status <> 'processing' then e.to_status::text
+      when e.attempt = s.attempt and e.detail ? 'handed_back' then 'handed_back'
       when e.attempt = s.attempt then 'retry'
       when e.attempt > s.attempt then 'lost'
     end,
@@ -1048,6 +1060,34 @@ revoke all on function private.job_transitions()
   from public, anon, authenticated, service_role;
 grant execute on function private.job_transitions() to job_writer;
 -- end stamp
+-- stamp: db/functions/private/list_api_keys.sql
+create or replace function private.list_api_keys()
+returns table (
+  key_id text, name text, enabled boolean, created_at timestamptz, expires_at timestamptz,
+  last_used_at timestamptz
+)
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return query
+  select k.id, k.name, k.enabled, k.created_at, k.expires_at, k.last_used_at
+  from private.api_keys as k
+  where k.user_id = private.current_user_id()
+  order by k.created_at desc, k.id;
+end;
+$$;
+
+comment on function private.list_api_keys() is
+  'Lists the API keys of the signed-in user.';
+
+alter function private.list_api_keys() owner to job_gateway;
+revoke all on function private.list_api_keys()
+  from public, anon, authenticated, service_role;
+grant execute on function private.list_api_keys() to authenticated;
+-- end stamp
 -- stamp: db/functions/private/lock_free_job.sql
 create or replace function private.lock_free_job()
 returns setof public.index_jobs
@@ -1064,27 +1104,25 @@ declare
 begin
   for v_tenant_id, v_status in
     with recursive waiting (tenant_id) as (
-      (select case when j.organization_id is null then j.owner_user_id else j.organization_id end
+      (select j.tenant_id
       from public.index_jobs as j
       where j.status = 'pending' and j.queue_job_id is null
-      order by case when j.organization_id is null then j.owner_user_id else j.organization_id end
+      order by j.tenant_id
       limit 1)
       union all
       select (
-        select case when j.organization_id is null then j.owner_user_id else j.organization_id end
+        select j.tenant_id
         from public.index_jobs as j
         where j.status = 'pending' and j.queue_job_id is null
-          and case when j.organization_id is null then j.owner_user_id else j.organization_id end
-            > w.tenant_id
-        order by case when j.organization_id is null then j.owner_user_id else j.organization_id end
+          and j.tenant_id > w.tenant_id
+        order by j.tenant_id
         limit 1)
       from waiting as w
       where w.tenant_id is not null
     ),
     begun as materialized (
       select
-        case when j.organization_id is null then j.owner_user_id else j.organization_id end
-          as tenant_id,
+        j.tenant_id,
         j.created_at,
         j.lease_expires_at > v_now as is_leased,
         j.lease_expires_at <= v_now or j.retry_at <= v_now as is_free
@@ -1097,8 +1135,7 @@ begin
         select j.created_at
         from public.index_jobs as j
         where j.status = 'pending' and j.queue_job_id is null
-          and case when j.organization_id is null then j.owner_user_id else j.organization_id end
-            = w.tenant_id
+          and j.tenant_id = w.tenant_id
         order by j.created_at, j.id
         limit 1)
       from waiting as w
@@ -1122,8 +1159,7 @@ begin
       from public.index_jobs as j
       where j.status = 'pending'
         and j.queue_job_id is null
-        and case when j.organization_id is null then j.owner_user_id else j.organization_id end
-          = v_tenant_id
+        and j.tenant_id = v_tenant_id
       order by j.created_at, j.id
       limit 1
       for no key update skip locked;
@@ -1132,8 +1168,7 @@ begin
       from public.index_jobs as j
       where j.status = 'processing'
         and j.queue_job_id is null
-        and case when j.organization_id is null then j.owner_user_id else j.organization_id end
-          = v_tenant_id
+        and j.tenant_id = v_tenant_id
         and (j.lease_expires_at <= v_now or j.retry_at <= v_now)
       order by j.created_at, j.id
       limit 1
@@ -1315,35 +1350,34 @@ comment on function private.parse_uuid(text) is
 
 revoke all on function private.parse_uuid(text)
   from public, anon, authenticated, service_role;
-grant execute on function private.parse_uuid(text) to job_gateway;
+grant execute on function private.parse_uuid(text) to job_gateway, job_writer;
 -- end stamp
--- stamp: db/functions/private/read_api_keys.sql
-create or replace function private.read_api_keys()
-returns table (
-  key_id text, name text, enabled boolean, created_at timestamptz, expires_at timestamptz,
-  last_used_at timestamptz
-)
+-- stamp: db/functions/private/parse_worker_id.sql
+create or replace function private.parse_worker_id(p_worker_id text)
+returns uuid
 language plpgsql
-stable
-security definer
+immutable
+security invoker
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+  v_worker_id uuid := private.parse_uuid(p_worker_id);
 begin
-  return query
-  select k.id, k.name, k.enabled, k.created_at, k.expires_at, k.last_used_at
-  from private.api_keys as k
-  where k.user_id = private.current_user_id()
-  order by k.created_at desc, k.id;
+  if p_worker_id is not null and v_worker_id is null then
+    raise exception 'worker_id is not a UUID'
+      using errcode = 'PT422', detail = 'invalid_worker_id', column = 'worker_id',
+        hint = 'Pass a random UUID, made when the worker starts.';
+  end if;
+  return v_worker_id;
 end;
 $$;
 
-comment on function private.read_api_keys() is
-  'Lists the API keys of the signed-in user.';
+comment on function private.parse_worker_id(text) is
+  'The id of a worker that the text spells.';
 
-alter function private.read_api_keys() owner to job_gateway;
-revoke all on function private.read_api_keys()
+revoke all on function private.parse_worker_id(text)
   from public, anon, authenticated, service_role;
-grant execute on function private.read_api_keys() to authenticated;
+grant execute on function private.parse_worker_id(text) to job_writer;
 -- end stamp
 -- stamp: db/functions/private/read_indexed_commit.sql
 create or replace function private.read_indexed_commit(p_repository_id uuid, p_extractor text)
@@ -1367,33 +1401,6 @@ comment on function private.read_indexed_commit(uuid, text) is
 revoke all on function private.read_indexed_commit(uuid, text)
   from public, anon, authenticated, service_role;
 grant execute on function private.read_indexed_commit(uuid, text) to job_writer;
--- end stamp
--- stamp: db/functions/private/read_job_for_admin.sql
-create or replace function private.read_job_for_admin(
-  p_job_id uuid,
-  p_actor text,
-  p_reason text
-)
-returns setof public.index_jobs
-language plpgsql
-volatile
-security definer
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-  insert into private.admin_audit (at, actor, action, job_id, reason)
-  values (private.clock(), p_actor, 'get_job_status', p_job_id, p_reason);
-  return query select j.* from public.index_jobs as j where j.id = p_job_id;
-end;
-$$;
-
-comment on function private.read_job_for_admin(uuid, text, text) is
-  'Reads any job for support, and writes the audit.';
-
-alter function private.read_job_for_admin(uuid, text, text) owner to job_writer;
-revoke all on function private.read_job_for_admin(uuid, text, text)
-  from public, anon, authenticated, service_role;
-grant execute on function private.read_job_for_admin(uuid, text, text) to job_gateway;
 -- end stamp
 -- stamp: db/functions/private/record_index_duration.sql
 create or replace function private.record_index_duration(p_job public.index_jobs)
@@ -1446,7 +1453,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
   insert into public.index_job_events
-    (job_id, event_no, from_status, to_status, attempt, at, worker_id, detail)
+    (job_id, event_no, from_status, to_status, attempt, at, worker_id, version, detail)
   select
     new.id,
     coalesce(max(e.event_no), 0) + 1,
@@ -1455,6 +1462,7 @@ begin
     new.attempt,
     new.updated_at,
     new.worker_id,
+    new.version,
     jsonb_strip_nulls(jsonb_build_object(
       'error', case
         when tg_op = 'INSERT' then null
@@ -1466,6 +1474,9 @@ begin
       end,
       'retry_at', case
         when tg_op = 'UPDATE' and new.retry_at is distinct from old.retry_at then new.retry_at
+      end,
+      'handed_back', case
+        when tg_op = 'UPDATE' and old.retry_at is null and new.retry_at = new.updated_at then true
       end,
       'cancel_requested', case
         when tg_op = 'UPDATE' and old.cancel_requested_at is null
@@ -1533,51 +1544,6 @@ create constraint trigger indexed_commits_refuse_partial_index
   after insert or update on public.indexed_commits
   deferrable initially deferred
   for each row execute function private.refuse_partial_index();
--- end stamp
--- stamp: db/functions/private/request_index_job.sql
-create or replace function private.request_index_job(
-  p_repository_id uuid,
-  p_ref text,
-  p_commit_sha text,
-  p_idempotency_key text
-)
-returns setof public.index_jobs
-language plpgsql
-volatile
-security definer
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  v_user_id uuid := private.current_user_id();
-begin
-  perform
-  from public.repositories as r
-  where r.id = p_repository_id
-    and (r.owner_user_id = v_user_id
-      or exists (
-        select from public.organization_members as m
-        where m.organization_id = r.organization_id and m.user_id = v_user_id));
-  if not found then
-    raise exception 'repository not found' using errcode = 'PT404';
-  end if;
-  return query
-  select j.*
-  from private.insert_index_job(
-    p_repository_id => p_repository_id,
-    p_ref => p_ref,
-    p_commit_sha => p_commit_sha,
-    p_idempotency_key => p_idempotency_key,
-    p_created_by => v_user_id) as j;
-end;
-$$;
-
-comment on function private.request_index_job(uuid, text, text, text) is
-  'Makes an index job for the signed-in user.';
-
-alter function private.request_index_job(uuid, text, text, text) owner to job_writer;
-revoke all on function private.request_index_job(uuid, text, text, text)
-  from public, anon, authenticated, service_role;
-grant execute on function private.request_index_job(uuid, text, text, text) to authenticated;
 -- end stamp
 -- stamp: db/functions/private/rest_conditions.sql
 create or replace function private.rest_conditions(
@@ -1656,6 +1622,37 @@ revoke all on function private.retry_delay(integer)
   from public, anon, authenticated, service_role;
 grant execute on function private.retry_delay(integer) to job_writer;
 -- end stamp
+-- stamp: db/functions/private/revoke_api_key.sql
+create or replace function private.revoke_api_key(p_key_id text)
+returns table (
+  key_id text, name text, enabled boolean, created_at timestamptz, expires_at timestamptz,
+  last_used_at timestamptz
+)
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return query
+  update private.api_keys as k
+  set enabled = false
+  where k.id = p_key_id and k.user_id = private.current_user_id()
+  returning k.id, k.name, k.enabled, k.created_at, k.expires_at, k.last_used_at;
+  if not found then
+    raise exception 'api key not found' using errcode = 'PT404';
+  end if;
+end;
+$$;
+
+comment on function private.revoke_api_key(text) is
+  'Disables an API key of the signed-in user.';
+
+alter function private.revoke_api_key(text) owner to job_gateway;
+revoke all on function private.revoke_api_key(text)
+  from public, anon, authenticated, service_role;
+grant execute on function private.revoke_api_key(text) to authenticated;
+-- end stamp
 -- stamp: db/functions/private/rollout_bucket.sql
 create or replace function private.rollout_bucket(p_user_id uuid)
 returns integer
@@ -1674,6 +1671,35 @@ comment on function private.rollout_bucket(uuid) is
 revoke all on function private.rollout_bucket(uuid)
   from public, anon, authenticated, service_role;
 grant execute on function private.rollout_bucket(uuid) to job_gateway;
+-- end stamp
+-- stamp: db/functions/private/see_worker.sql
+create or replace function private.see_worker(p_worker_id uuid)
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_now timestamptz := private.clock();
+begin
+  perform
+  from private.runners as r
+  where r.worker_id = p_worker_id and r.seen_at > v_now - interval '5 seconds';
+  if not found then
+    insert into private.runners as r (worker_id, seen_at)
+    values (p_worker_id, v_now)
+    on conflict (worker_id) do update set seen_at = greatest(r.seen_at, excluded.seen_at);
+  end if;
+end;
+$$;
+
+comment on function private.see_worker(uuid) is
+  'Notes that a worker was seen.';
+
+revoke all on function private.see_worker(uuid)
+  from public, anon, authenticated, service_role;
+grant execute on function private.see_worker(uuid) to job_writer;
 -- end stamp
 -- stamp: db/functions/private/store_incoming_rows.sql
 create or replace function private.store_incoming_rows(p_job public.index_jobs)
@@ -1862,11 +1888,18 @@ grant select on table private.admin_audit to service_role;
 revoke all on table private.api_keys from public, anon, authenticated, service_role;
 grant select, insert, update on table private.api_keys to job_gateway;
 -- end stamp
+-- stamp: db/policies/development.sql
+revoke all on table private.development from public, anon, authenticated, service_role;
+-- end stamp
 -- stamp: db/policies/gone_files.sql
 revoke all on table private.gone_files from public, anon, authenticated, service_role;
 grant insert (id)
   on table private.gone_files to job_worker, service_role;
 grant select, delete on table private.gone_files to job_writer;
+-- end stamp
+-- stamp: db/policies/idempotency_keys.sql
+revoke all on table private.idempotency_keys from public, anon, authenticated, service_role;
+grant select, insert on table private.idempotency_keys to job_writer;
 -- end stamp
 -- stamp: db/policies/incoming_files.sql
 revoke all on table private.incoming_files from public, anon, authenticated, service_role;
@@ -1901,12 +1934,12 @@ create policy index_job_events_select_authenticated on public.index_job_events
 comment on policy index_job_events_select_authenticated on public.index_job_events is
   'A user sees the events of the jobs that the user sees.';
 
-drop policy if exists index_job_events_select_service_role on public.index_job_events;
-create policy index_job_events_select_service_role on public.index_job_events
-  for select to service_role
+drop policy if exists index_job_events_select_workers on public.index_job_events;
+create policy index_job_events_select_workers on public.index_job_events
+  for select to job_worker, service_role
   using (true);
-comment on policy index_job_events_select_service_role on public.index_job_events is
-  'The service reads every row.';
+comment on policy index_job_events_select_workers on public.index_job_events is
+  'Workers and the service read every row.';
 
 drop policy if exists index_job_events_select_job_writer on public.index_job_events;
 create policy index_job_events_select_job_writer on public.index_job_events
@@ -1923,7 +1956,7 @@ comment on policy index_job_events_insert_job_writer on public.index_job_events 
   'The trigger appends events.';
 
 revoke all on table public.index_job_events from public, anon, authenticated, service_role;
-grant select on table public.index_job_events to authenticated, service_role;
+grant select on table public.index_job_events to authenticated, job_worker, service_role;
 grant select, insert on table public.index_job_events to job_writer;
 -- end stamp
 -- stamp: db/policies/index_jobs.sql
@@ -1942,12 +1975,12 @@ create policy index_jobs_select_authenticated on public.index_jobs
 comment on policy index_jobs_select_authenticated on public.index_jobs is
   'A user sees own jobs and those of the user''s organizations.';
 
-drop policy if exists index_jobs_select_service_role on public.index_jobs;
-create policy index_jobs_select_service_role on public.index_jobs
-  for select to service_role
+drop policy if exists index_jobs_select_workers on public.index_jobs;
+create policy index_jobs_select_workers on public.index_jobs
+  for select to job_worker, service_role
   using (true);
-comment on policy index_jobs_select_service_role on public.index_jobs is
-  'The service reads every row.';
+comment on policy index_jobs_select_workers on public.index_jobs is
+  'Workers and the service read every row.';
 
 drop policy if exists index_jobs_all_job_writer on public.index_jobs;
 create policy index_jobs_all_job_writer on public.index_jobs
@@ -1958,7 +1991,7 @@ comment on policy index_jobs_all_job_writer on public.index_jobs is
   'The functions that move jobs see and change every row.';
 
 revoke all on table public.index_jobs from public, anon, authenticated, service_role;
-grant select on table public.index_jobs to authenticated, service_role;
+grant select on table public.index_jobs to authenticated, job_worker, service_role;
 grant select, insert, update, delete on table public.index_jobs to job_writer;
 -- end stamp
 -- stamp: db/policies/indexed_commits.sql
@@ -2135,12 +2168,12 @@ create policy repositories_all_service_role on public.repositories
 comment on policy repositories_all_service_role on public.repositories is
   'The service manages every row.';
 
-drop policy if exists repositories_select_job_writer on public.repositories;
-create policy repositories_select_job_writer on public.repositories
-  for select to job_writer
+drop policy if exists repositories_select_job_roles on public.repositories;
+create policy repositories_select_job_roles on public.repositories
+  for select to job_worker, job_writer
   using (true);
-comment on policy repositories_select_job_writer on public.repositories is
-  'The functions that write jobs look here.';
+comment on policy repositories_select_job_roles on public.repositories is
+  'Workers, and the functions that write jobs, look here.';
 
 drop policy if exists repositories_update_job_writer on public.repositories;
 create policy repositories_update_job_writer on public.repositories
@@ -2151,11 +2184,16 @@ comment on policy repositories_update_job_writer on public.repositories is
   'The functions that store an index lock the row, which takes this; they cannot change it.';
 
 revoke all on table public.repositories from public, anon, authenticated, service_role;
-grant select on table public.repositories to authenticated, job_writer;
+grant select on table public.repositories to authenticated, job_worker, job_writer;
 grant insert (full_name, git_url, owner_user_id, organization_id)
   on table public.repositories to authenticated;
 grant update (id) on table public.repositories to job_writer;
 grant select, insert, update, delete on table public.repositories to service_role;
+-- end stamp
+-- stamp: db/policies/runners.sql
+revoke all on table private.runners from public, anon, authenticated, service_role;
+grant select on table private.runners to service_role;
+grant select, insert, update, delete on table private.runners to job_writer;
 -- end stamp
 -- stamp: db/policies/skipped_files.sql
 alter table public.skipped_files enable row level security;
@@ -2259,7 +2297,7 @@ begin
   end if;
   select 'ok', row_to_json(j)::text, j.id, j.status, j.version
   into v_answer.verdict, v_answer.body, v_answer.job_id, v_answer.job_status, v_answer.job_version
-  from private.read_job_for_admin(
+  from private.api_admin_get_job_status(
     p_job_id => private.parse_uuid(p_job_id),
     p_actor => coalesce(p_claims ->> 'sub', 'service_role'),
     p_reason => p_reason) as j;
@@ -2824,7 +2862,8 @@ security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  return query select j.* from private.cancel_job(p_job_id => p_job_id) as j;
+  perform private.cancel_index_job(p_job_id => p_job_id);
+  return query select j.* from public.get_job_status(p_job_id => p_job_id) as j;
 end;
 $$;
 
@@ -2847,13 +2886,14 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+  v_worker_id uuid := private.parse_worker_id(p_worker_id);
   v_job public.index_jobs;
   v_now timestamptz;
 begin
-  if coalesce(btrim(p_worker_id), '') = '' then
+  if p_worker_id is null then
     raise exception 'worker_id is missing'
       using errcode = 'PT422', detail = 'missing_worker_id', column = 'worker_id',
-        hint = 'Pass a text that no other worker uses, such as host:pid.';
+        hint = 'Pass a random UUID, made when the worker starts.';
   end if;
   if p_lease is null then
     raise exception 'lease is missing'
@@ -2861,6 +2901,7 @@ begin
         hint = 'Pass an interval such as 30 seconds.';
   end if;
   perform private.check_lease(p_lease);
+  perform private.see_worker(p_worker_id => v_worker_id);
 
   loop
     select j.* into v_job from private.lock_free_job() as j;
@@ -2874,7 +2915,7 @@ begin
       update public.index_jobs as j
       set status = 'processing',
         attempt = j.attempt + 1,
-        worker_id = p_worker_id,
+        worker_id = v_worker_id,
         progress = null,
         last_error = case when j.lease_expires_at > j.heartbeat_at then 'the worker was lost'
           else j.last_error end,
@@ -2898,7 +2939,7 @@ comment on function public.claim_index_job(text, interval) is
 alter function public.claim_index_job(text, interval) owner to job_writer;
 revoke all on function public.claim_index_job(text, interval)
   from public, anon, authenticated, service_role;
-grant execute on function public.claim_index_job(text, interval) to service_role;
+grant execute on function public.claim_index_job(text, interval) to job_worker, service_role;
 -- end stamp
 -- stamp: db/functions/complete_index.sql
 create or replace function public.complete_index(
@@ -3022,7 +3063,7 @@ as $$
 begin
   return query
   select k.key_id, k.api_key, k.name, k.expires_at, k.created_at
-  from private.issue_api_key(p_name => p_name, p_expires_at => p_expires_at) as k;
+  from private.create_api_key(p_name => p_name, p_expires_at => p_expires_at) as k;
 end;
 $$;
 
@@ -3046,25 +3087,24 @@ volatile
 security invoker
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+  v_job_id uuid;
 begin
   if pg_has_role(current_user, 'service_role', 'usage') then
-    return query
-    select j.*
-    from private.insert_index_job(
+    v_job_id := private.insert_index_job(
       p_repository_id => p_repository_id,
       p_ref => p_ref,
       p_commit_sha => p_commit_sha,
       p_idempotency_key => p_idempotency_key,
-      p_created_by => null) as j;
+      p_created_by => null);
   else
-    return query
-    select j.*
-    from private.request_index_job(
+    v_job_id := private.create_index_job(
       p_repository_id => p_repository_id,
       p_ref => p_ref,
       p_commit_sha => p_commit_sha,
-      p_idempotency_key => p_idempotency_key) as j;
+      p_idempotency_key => p_idempotency_key);
   end if;
+  return query select j.* from public.get_job_status(p_job_id => v_job_id) as j;
 end;
 $$;
 
@@ -3219,7 +3259,8 @@ comment on function public.fail_job_attempt(uuid, integer, text, boolean) is
 alter function public.fail_job_attempt(uuid, integer, text, boolean) owner to job_writer;
 revoke all on function public.fail_job_attempt(uuid, integer, text, boolean)
   from public, anon, authenticated, service_role;
-grant execute on function public.fail_job_attempt(uuid, integer, text, boolean) to service_role;
+grant execute on function public.fail_job_attempt(uuid, integer, text, boolean)
+  to job_worker, service_role;
 -- end stamp
 -- stamp: db/functions/get_job_history.sql
 create or replace function public.get_job_history(p_job_id uuid)
@@ -3320,7 +3361,7 @@ comment on function public.link_queue_job(uuid, uuid) is
 alter function public.link_queue_job(uuid, uuid) owner to job_writer;
 revoke all on function public.link_queue_job(uuid, uuid)
   from public, anon, authenticated, service_role;
-grant execute on function public.link_queue_job(uuid, uuid) to service_role;
+grant execute on function public.link_queue_job(uuid, uuid) to job_worker, service_role;
 -- end stamp
 -- stamp: db/functions/list_api_keys.sql
 create or replace function public.list_api_keys()
@@ -3336,7 +3377,7 @@ as $$
 begin
   return query
   select k.key_id, k.name, k.enabled, k.created_at, k.expires_at, k.last_used_at
-  from private.read_api_keys() as k;
+  from private.list_api_keys() as k;
 end;
 $$;
 
@@ -3390,8 +3431,7 @@ begin
     select j.*
     from public.index_jobs as j
     where j.repository_id = p_repository_id
-      and case when j.organization_id is null then j.owner_user_id = v_tenant_id
-        else j.organization_id = v_tenant_id end
+      and j.tenant_id is not distinct from v_tenant_id
       and j.created_at >= v_since
       and (j.created_at, j.id) < (v_before, v_before_id)
     order by j.created_at desc, j.id desc
@@ -3402,8 +3442,7 @@ begin
     from public.index_jobs as j
     where j.repository_id = p_repository_id
       and j.status = 'completed'
-      and case when j.organization_id is null then j.owner_user_id = v_tenant_id
-        else j.organization_id = v_tenant_id end
+      and j.tenant_id is not distinct from v_tenant_id
       and j.created_at >= v_since
       and (j.created_at, j.id) < (v_before, v_before_id)
     order by j.created_at desc, j.id desc
@@ -3416,8 +3455,7 @@ begin
       and j.status <> 'completed'
       and case when j.completed_at is null then case when j.started_at is null then 0 else 1 end
         when j.error_message is null then 2 else 3 end = v_state
-      and case when j.organization_id is null then j.owner_user_id = v_tenant_id
-        else j.organization_id = v_tenant_id end
+      and j.tenant_id is not distinct from v_tenant_id
       and j.created_at >= v_since
       and (j.created_at, j.id) < (v_before, v_before_id)
     order by j.created_at desc, j.id desc
@@ -3426,8 +3464,7 @@ begin
     return query
     select j.*
     from public.index_jobs as j
-    where case when j.organization_id is null then j.owner_user_id else j.organization_id end
-        = v_tenant_id
+    where j.tenant_id = v_tenant_id
       and j.status = 'completed'
       and j.created_at >= v_since
       and (j.created_at, j.id) < (v_before, v_before_id)
@@ -3437,8 +3474,7 @@ begin
     return query
     select j.*
     from public.index_jobs as j
-    where case when j.organization_id is null then j.owner_user_id else j.organization_id end
-        = v_tenant_id
+    where j.tenant_id = v_tenant_id
       and j.status <> 'completed'
       and case when j.completed_at is null then case when j.started_at is null then 0 else 1 end
         when j.error_message is null then 2 else 3 end = v_state
@@ -3524,7 +3560,7 @@ comment on function public.purge_finished_jobs(interval, integer) is
 alter function public.purge_finished_jobs(interval, integer) owner to job_writer;
 revoke all on function public.purge_finished_jobs(interval, integer)
   from public, anon, authenticated, service_role;
-grant execute on function public.purge_finished_jobs(interval, integer) to service_role;
+grant execute on function public.purge_finished_jobs(interval, integer) to job_worker, service_role;
 -- end stamp
 -- stamp: db/functions/record_index_run.sql
 create or replace function public.record_index_run(
@@ -3538,7 +3574,7 @@ create or replace function public.record_index_run(
 returns setof public.index_jobs
 language plpgsql
 volatile
-security invoker
+security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -3554,9 +3590,12 @@ begin
       using errcode = 'PT422', detail = 'error_required', column = 'error',
         hint = 'Pass a sentence for the user as p_error.';
   end if;
-  select j.id into v_job_id
-  from public.create_index_job(
-    p_repository_id => p_repository_id, p_ref => p_ref, p_commit_sha => p_commit_sha) as j;
+  v_job_id := private.insert_index_job(
+    p_repository_id => p_repository_id,
+    p_ref => p_ref,
+    p_commit_sha => p_commit_sha,
+    p_idempotency_key => null,
+    p_created_by => null);
   perform from public.update_job_status(p_job_id => v_job_id, p_status => 'processing');
   return query
   select j.*
@@ -3573,10 +3612,11 @@ $$;
 comment on function public.record_index_run(uuid, text, jsonb, text, text, text) is
   'Deprecated: records a run of the indexer that is over.';
 
+alter function public.record_index_run(uuid, text, jsonb, text, text, text) owner to job_writer;
 revoke all on function public.record_index_run(uuid, text, jsonb, text, text, text)
   from public, anon, authenticated, service_role;
 grant execute on function public.record_index_run(uuid, text, jsonb, text, text, text)
-  to service_role;
+  to job_worker, service_role;
 -- end stamp
 -- stamp: db/functions/report_job_progress.sql
 create or replace function public.report_job_progress(
@@ -3653,7 +3693,56 @@ alter function public.report_job_progress(uuid, integer, text, bigint, bigint, i
 revoke all on function public.report_job_progress(uuid, integer, text, bigint, bigint, interval)
   from public, anon, authenticated, service_role;
 grant execute on function public.report_job_progress(uuid, integer, text, bigint, bigint, interval)
-  to service_role;
+  to job_worker, service_role;
+-- end stamp
+-- stamp: db/functions/report_runner.sql
+create or replace function public.report_runner(
+  p_worker_id text,
+  p_host text,
+  p_pid integer,
+  p_release text,
+  p_slots integer,
+  p_busy integer
+)
+returns void
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_worker_id uuid := private.parse_worker_id(p_worker_id);
+begin
+  if v_worker_id is null then
+    raise exception 'worker_id is missing'
+      using errcode = 'PT422', detail = 'missing_worker_id', column = 'worker_id',
+        hint = 'Pass a random UUID, made when the worker starts.';
+  end if;
+  if greatest(length(p_host), length(p_release)) > 255 or p_pid < 0
+    or p_slots not between 1 and 10000 or p_busy not between 0 and p_slots
+  then
+    raise exception 'the runner is not one that can be'
+      using errcode = 'PT422', detail = 'invalid_runner', column = 'busy',
+        hint = 'Pass 0 <= p_busy <= p_slots <= 10000, and texts of at most 255 characters.';
+  end if;
+  insert into private.runners as r (worker_id, host, pid, release, slots, busy, seen_at)
+  values (v_worker_id, p_host, p_pid, p_release, p_slots, p_busy, private.clock())
+  on conflict (worker_id) do update
+  set host = excluded.host, pid = excluded.pid, release = excluded.release,
+    slots = excluded.slots, busy = excluded.busy,
+    seen_at = greatest(r.seen_at, excluded.seen_at);
+end;
+$$;
+
+comment on function public.report_runner(text, text, integer, text, integer, integer) is
+  'Records what a worker says of itself, for operators.';
+
+alter function public.report_runner(text, text, integer, text, integer, integer)
+  owner to job_writer;
+revoke all on function public.report_runner(text, text, integer, text, integer, integer)
+  from public, anon, authenticated, service_role;
+grant execute on function public.report_runner(text, text, integer, text, integer, integer)
+  to job_worker, service_role;
 -- end stamp
 -- stamp: db/functions/retry_or_fail_stuck_jobs.sql
 create or replace function public.retry_or_fail_stuck_jobs(
@@ -3699,6 +3788,12 @@ begin
     failed := failed + (v_status = 'failed')::integer;
     cancelled := cancelled + (v_status = 'cancelled')::integer;
   end loop;
+  delete from private.runners as r
+  where r.worker_id in (
+    select s.worker_id
+    from private.runners as s
+    where s.seen_at < v_asked - interval '1 hour'
+    for update skip locked);
   return next;
 end;
 $$;
@@ -3709,7 +3804,8 @@ comment on function public.retry_or_fail_stuck_jobs(interval, integer) is
 alter function public.retry_or_fail_stuck_jobs(interval, integer) owner to job_writer;
 revoke all on function public.retry_or_fail_stuck_jobs(interval, integer)
   from public, anon, authenticated, service_role;
-grant execute on function public.retry_or_fail_stuck_jobs(interval, integer) to service_role;
+grant execute on function public.retry_or_fail_stuck_jobs(interval, integer)
+  to job_worker, service_role;
 -- end stamp
 -- stamp: db/functions/revoke_api_key.sql
 create or replace function public.revoke_api_key(p_key_id text)
@@ -3725,7 +3821,7 @@ as $$
 begin
   return query
   select k.key_id, k.name, k.enabled, k.created_at, k.expires_at, k.last_used_at
-  from private.disable_api_key(p_key_id => p_key_id) as k;
+  from private.revoke_api_key(p_key_id => p_key_id) as k;
 end;
 $$;
 
@@ -3801,6 +3897,7 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+  v_worker_id uuid := private.parse_worker_id(p_worker_id);
   v_status public.job_status := private.parse_status(p_status);
   v_metadata jsonb := coalesce(p_metadata, '{}');
   v_error text;
@@ -3817,7 +3914,7 @@ begin
   perform private.check_attempt(v_job, p_attempt);
 
   if v_status = v_job.status and v_status = 'processing' then
-    if p_worker_id is distinct from v_job.worker_id then
+    if v_worker_id is distinct from v_job.worker_id then
       raise exception 'another worker has begun the job'
         using errcode = 'PT409', detail = 'already_processing', column = 'worker_id',
           hint = 'Drop the work.';
@@ -3858,7 +3955,7 @@ begin
   update public.index_jobs as j
   set status = v_status,
     attempt = case when v_status = 'processing' then 1 else j.attempt end,
-    worker_id = coalesce(p_worker_id, j.worker_id),
+    worker_id = coalesce(v_worker_id, j.worker_id),
     stats = v_stats,
     error_message = v_error,
     last_error = case v_status when 'cancelled' then j.last_error else v_error end,
@@ -3883,7 +3980,7 @@ alter function public.update_job_status(uuid, text, jsonb, integer, text) owner 
 revoke all on function public.update_job_status(uuid, text, jsonb, integer, text)
   from public, anon, authenticated, service_role;
 grant execute on function public.update_job_status(uuid, text, jsonb, integer, text)
-  to service_role;
+  to job_worker, service_role;
 -- end stamp
 revoke create on schema public, private from job_writer, job_gateway, job_tenant;
 revoke job_writer, job_gateway, job_tenant from current_user;
@@ -3905,4 +4002,4 @@ end;
 $$;
 
 notify pgrst, 'reload schema';
-comment on schema private is 'schema version 20261128093002, text f26318c0cda6, serves 20261128093002';
+comment on schema private is 'schema version 20261128093002, text 44b7bb9f8ada, serves 20261128093002';

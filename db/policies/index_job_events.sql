@@ -10,12 +10,12 @@ create policy index_job_events_select_authenticated on public.index_job_events
 comment on policy index_job_events_select_authenticated on public.index_job_events is
   'A user sees the events of the jobs that the user sees.';
 
-drop policy if exists index_job_events_select_service_role on public.index_job_events;
-create policy index_job_events_select_service_role on public.index_job_events
-  for select to service_role
+drop policy if exists index_job_events_select_workers on public.index_job_events;
+create policy index_job_events_select_workers on public.index_job_events
+  for select to job_worker, service_role
   using (true);
-comment on policy index_job_events_select_service_role on public.index_job_events is
-  'The service reads every row.';
+comment on policy index_job_events_select_workers on public.index_job_events is
+  'Workers and the service read every row.';
 
 drop policy if exists index_job_events_select_job_writer on public.index_job_events;
 create policy index_job_events_select_job_writer on public.index_job_events
@@ -32,5 +32,5 @@ comment on policy index_job_events_insert_job_writer on public.index_job_events 
   'The trigger appends events.';
 
 revoke all on table public.index_job_events from public, anon, authenticated, service_role;
-grant select on table public.index_job_events to authenticated, service_role;
+grant select on table public.index_job_events to authenticated, job_worker, service_role;
 grant select, insert on table public.index_job_events to job_writer;

@@ -18,12 +18,12 @@ create policy index_jobs_select_authenticated on public.index_jobs
 comment on policy index_jobs_select_authenticated on public.index_jobs is
   'A user sees own jobs and those of the user''s organizations.';
 
-drop policy if exists index_jobs_select_service_role on public.index_jobs;
-create policy index_jobs_select_service_role on public.index_jobs
-  for select to service_role
+drop policy if exists index_jobs_select_workers on public.index_jobs;
+create policy index_jobs_select_workers on public.index_jobs
+  for select to job_worker, service_role
   using (true);
-comment on policy index_jobs_select_service_role on public.index_jobs is
-  'The service reads every row.';
+comment on policy index_jobs_select_workers on public.index_jobs is
+  'Workers and the service read every row.';
 
 drop policy if exists index_jobs_all_job_writer on public.index_jobs;
 create policy index_jobs_all_job_writer on public.index_jobs
@@ -34,5 +34,5 @@ comment on policy index_jobs_all_job_writer on public.index_jobs is
   'The functions that move jobs see and change every row.';
 
 revoke all on table public.index_jobs from public, anon, authenticated, service_role;
-grant select on table public.index_jobs to authenticated, service_role;
+grant select on table public.index_jobs to authenticated, job_worker, service_role;
 grant select, insert, update, delete on table public.index_jobs to job_writer;

@@ -33,12 +33,12 @@ create policy repositories_all_service_role on public.repositories
 comment on policy repositories_all_service_role on public.repositories is
   'The service manages every row.';
 
-drop policy if exists repositories_select_job_writer on public.repositories;
-create policy repositories_select_job_writer on public.repositories
-  for select to job_writer
+drop policy if exists repositories_select_job_roles on public.repositories;
+create policy repositories_select_job_roles on public.repositories
+  for select to job_worker, job_writer
   using (true);
-comment on policy repositories_select_job_writer on public.repositories is
-  'The functions that write jobs look here.';
+comment on policy repositories_select_job_roles on public.repositories is
+  'Workers, and the functions that write jobs, look here.';
 
 drop policy if exists repositories_update_job_writer on public.repositories;
 create policy repositories_update_job_writer on public.repositories
@@ -49,7 +49,7 @@ comment on policy repositories_update_job_writer on public.repositories is
   'The functions that store an index lock the row, which takes this; they cannot change it.';
 
 revoke all on table public.repositories from public, anon, authenticated, service_role;
-grant select on table public.repositories to authenticated, job_writer;
+grant select on table public.repositories to authenticated, job_worker, job_writer;
 grant insert (full_name, git_url, owner_user_id, organization_id)
   on table public.repositories to authenticated;
 grant update (id) on table public.repositories to job_writer;

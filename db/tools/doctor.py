@@ -167,9 +167,9 @@ select quote_ident(r.rolname) as name,
     ) then 'owns the tables, or may become their owner' end,
     case when exists (
       select from pg_roles as g
-      where g.rolname in ('service_role', 'job_writer', 'job_gateway', 'job_tenant')
+      where g.rolname in ('service_role', 'job_worker', 'job_writer', 'job_gateway', 'job_tenant')
         and pg_has_role(r.oid, g.oid, 'member')
-    ) then 'may become service_role, or a role that owns functions' end
+    ) then 'may become service_role or job_worker, or a role that owns functions' end
   ], null) end as powers,
   exists (
     select from pg_roles as g where g.rolname = 'job_http' and pg_has_role(r.oid, g.oid, 'usage')

@@ -11,6 +11,8 @@ from api.records import JobAttempt, JobEvent, JobHistory
 
 from .conftest import Api
 
+FIRST, SECOND = str(uuid4()), str(uuid4())
+
 
 def claim(connection: Connection[Any], worker: str) -> None:
     connection.execute("select from public.claim_index_job(p_worker_id => %s)", (worker,))
@@ -20,14 +22,14 @@ def test_the_story_of_a_job_and_its_attempts(api: Api) -> None:
     tenant = api.tenant()
     job_id = api.create(tenant)
     with api.sql() as connection:
-        claim(connection, "first")
+        claim(connection, FIRST)
         connection.execute(
             "select from public.fail_job_attempt("
             "  p_job_id => %s, p_attempt => 1, p_error => 'down')",
             (job_id,),
         )
         connection.execute("select tests.advance_clock('10 seconds')")
-        claim(connection, "second")
+        claim(connection, SECOND)
     answer = api.get(f"/jobs/{job_id}/events", tenant)
     assert answer.status_code == 200
     history: JobHistory = answer.json()
@@ -38,8 +40,8 @@ def test_the_story_of_a_job_and_its_attempts(api: Api) -> None:
     assert all(set(event) == set(JobEvent.__annotations__) for event in events)
     assert all(set(attempt) == set(JobAttempt.__annotations__) for attempt in attempts)
     assert [(a["attempt"], a["worker_id"], a["outcome"], a["error"]) for a in attempts] == [
-        (1, "first", "retry", "down"),
-        (2, "second", None, None),
+        (1, FIRST, "retry", "down"),
+        (2, SECOND, None, None),
     ]
     assert attempts[0]["started_at"] == events[1]["at"]
     assert attempts[0]["ended_at"] == events[2]["at"]

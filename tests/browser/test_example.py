@@ -41,7 +41,9 @@ def job_of(page: Page) -> str:
 
 
 def take(project: Project, job_id: str) -> None:
-    project.work("update_job_status", p_job_id=job_id, p_status="processing", p_worker_id="worker")
+    project.work(
+        "update_job_status", p_job_id=job_id, p_status="processing", p_worker_id=str(uuid4())
+    )
 
 
 def test_a_job_is_created_and_followed_to_its_completion(

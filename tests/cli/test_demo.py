@@ -10,6 +10,7 @@ import socket
 import subprocess
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from tests.support.desk import PROGRAM, Desk, all_shown
@@ -171,4 +172,8 @@ def test_it_uses_the_api_of_a_running_serve(desk: Desk, small_repository: Path) 
         assert done.returncode == 0, done.stderr
         assert f"API of make serve at {desk.dev_env['API_URL']}" in done.stderr
         worker = json.loads(done.stdout)["worker_id"]
-        assert f":{served.process.pid}:" in worker
+        with psycopg.connect(desk.dev_env["DEV_DATABASE_URL"]) as connection:
+            row = connection.execute(
+                "select r.pid from private.runners as r where r.worker_id = %s", (worker,)
+            ).fetchone()
+        assert row == (served.process.pid,)

@@ -22,9 +22,10 @@ insert into auth.users (id) values ('00000000-0000-4000-8000-0000000000a1');
 insert into public.repositories (id, full_name, git_url, owner_user_id)
 values ('00000000-0000-4000-8000-0000000000b1', 'a/b', 'https://example.org/a/b',
         '00000000-0000-4000-8000-0000000000a1');
-insert into public.index_jobs (id, repository_id, owner_user_id, created_at, updated_at)
-values ('{JOB}', '00000000-0000-4000-8000-0000000000b1', '00000000-0000-4000-8000-0000000000a1',
-        now() - interval '2 days', now())
+insert into public.index_jobs (
+  id, repository_id, repository, owner_user_id, created_at, updated_at)
+values ('{JOB}', '00000000-0000-4000-8000-0000000000b1', 'a/b',
+        '00000000-0000-4000-8000-0000000000a1', now() - interval '2 days', now())
 """
 CLAIMED = f"""
 update public.index_jobs
@@ -234,7 +235,8 @@ def own(new_database: Any) -> Any:
     [
         ("postgres", "it is a superuser"),
         ("migrator", "it may create roles, owns the tables"),
-        ("index_jobs_worker", "it may become service_role"),
+        ("index_jobs_worker", "it may become service_role or job_worker"),
+        ("test_service_role", "it may become service_role or job_worker"),
         ("test_anon", "may not execute the api_ functions"),
     ],
 )
@@ -308,7 +310,7 @@ def test_a_stuck_job_is_named_and_can_be_given_up_or_claimed(
     try:
         (finding,) = doctor.examine(patient.migrator_url).findings
         _, _, give_up = finding.remedy.partition("; or give the job up, as service_role: ")
-        claim = "public.claim_index_job('a runner')"
+        claim = "public.claim_index_job(gen_random_uuid()::text)"
         execute(patient.url, f"set role service_role; select {give_up or claim}")
         assert examine(patient) == []
     finally:

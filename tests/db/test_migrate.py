@@ -104,9 +104,10 @@ def test_down_and_up_keep_the_rows_of_what_remains(database: Any) -> None:
         insert into public.repositories (id, full_name, git_url, owner_user_id)
         values ('00000000-0000-4000-8000-0000000000b1', 'a/b', 'https://example.org/a/b',
                 '00000000-0000-4000-8000-0000000000a1');
-        insert into public.index_jobs (id, repository_id, owner_user_id, created_at, updated_at)
+        insert into public.index_jobs (
+          id, repository_id, repository, owner_user_id, created_at, updated_at)
         values ('00000000-0000-4000-8000-0000000000c1', '00000000-0000-4000-8000-0000000000b1',
-                '00000000-0000-4000-8000-0000000000a1', now(), now());
+                'a/b', '00000000-0000-4000-8000-0000000000a1', now(), now());
         """,
     )
     tables = ("auth.users", "public.repositories", "public.index_jobs")

@@ -28,6 +28,7 @@ TENANTS = {
     "alice": ("00000000-0000-4000-8000-0000000000a1", "00000000-0000-4000-8000-000000000001"),
     "acme": ("00000000-0000-4000-8000-0000000000b0", "00000000-0000-4000-8000-000000000002"),
 }
+WORKERS = [f"00000000-0000-4000-8000-00000000f00{n}" for n in (1, 2)]
 STATUSES = ("pending", "processing", *model.FINAL)
 METADATA: dict[str, list[dict[str, Any]]] = {
     "failed": [{"error": "down"}, {"error": "gone"}],
@@ -35,13 +36,13 @@ METADATA: dict[str, list[dict[str, Any]]] = {
 }
 
 _ROW = """
-select j.status::text, j.attempt, j.max_attempts, j.worker_id, j.stats, j.error_message,
+select j.status::text, j.attempt, j.max_attempts, j.worker_id::text, j.stats, j.error_message,
   j.last_error, j.created_at, j.started_at, j.completed_at, j.heartbeat_at, j.lease_expires_at,
   j.retry_at, j.cancel_requested_at, j.version
 from public.index_jobs as j where j.id = %s
 """
 _EVENTS = """
-select e.event_no, e.from_status::text, e.to_status::text, e.attempt, e.at, e.worker_id,
+select e.event_no, e.from_status::text, e.to_status::text, e.attempt, e.at, e.worker_id::text,
   e.detail ->> 'error' as error, e.detail ? 'retry_at' as retry,
   e.detail ? 'cancel_requested' as cancel_requested
 from public.index_job_events as e where e.job_id = %s order by e.event_no
@@ -109,7 +110,7 @@ def call_strategy(draw: st.DrawFn, job_id: UUID, attempt: int) -> Call:
     common = {"id": job_id, "attempt": named}
     if kind == "update":
         status = draw(st.sampled_from(STATUSES))
-        worker = draw(st.sampled_from(["w1", "w2", None]))
+        worker = draw(st.sampled_from([*WORKERS, None]))
         metadata = draw(st.sampled_from(METADATA.get(status, [{}])))
         return Call(
             f"update to {status} {metadata} attempt {named} by {worker}",
@@ -217,7 +218,7 @@ class Machine(RuleBasedStateMachine):
         self._expect(first, job_id, first_said, compare=False)
         self._expect(second, job_id, second_said)
 
-    @rule(worker=st.sampled_from(["w1", "w2"]), seconds=st.sampled_from([0, 30, 90]))
+    @rule(worker=st.sampled_from(WORKERS), seconds=st.sampled_from([0, 30, 90]))
     def claim(self, worker: str, seconds: int) -> None:
         lease = timedelta(seconds=seconds)
         row = self.world.first.execute(

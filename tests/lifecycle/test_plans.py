@@ -17,9 +17,9 @@ FILL: LiteralString = """
 insert into public.repositories (full_name, git_url, organization_id)
 select 'acme/' || n, '/x', tests.acme() from generate_series(1, 3) as n;
 insert into public.index_jobs (
-  id, repository_id, owner_user_id, organization_id, status, attempt, error_message, created_at,
-  started_at, completed_at, updated_at)
-select private.uuid_v7(), r.id, r.owner_user_id, r.organization_id, s.status,
+  id, repository_id, repository, owner_user_id, organization_id, status, attempt, error_message,
+  created_at, started_at, completed_at, updated_at)
+select private.uuid_v7(), r.id, r.full_name, r.owner_user_id, r.organization_id, s.status,
   (s.status <> 'pending')::integer, case s.status when 'failed' then 'x' end, t.at,
   case when s.status <> 'pending' then t.at end,
   case when s.status not in ('pending', 'processing') then t.at end, t.at
@@ -126,13 +126,16 @@ def test_a_claim_skips_from_tenant_to_tenant(
     connection: psycopg.Connection[Any], mode: str
 ) -> None:
     heard = plans(
-        connection, mode, "act_as_worker()", "select from public.claim_index_job('w', '1 minute')"
+        connection,
+        mode,
+        "act_as_worker()",
+        "select from public.claim_index_job(tests.worker(1), '1 minute')",
     )
     for plan in heard:
         assert "Seq Scan on index_jobs" not in plan
         assert "Bitmap Heap Scan on index_jobs" not in plan
     (turn,) = [plan for plan in heard if "Recursive Union" in plan]
-    by_tenant = "Index Cond: (CASE WHEN (organization_id IS NULL)"
+    by_tenant = "Index Cond: (tenant_id "
     assert turn.count(by_tenant) == 2, "to the next tenant, and to the oldest job of each"
     (taken,) = [plan for plan in heard if "LockRows" in plan]
     assert by_tenant in taken

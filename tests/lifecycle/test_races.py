@@ -17,7 +17,9 @@ SIZE = 16
 CREATORS = 32
 BOB = '{"sub": "00000000-0000-4000-8000-0000000000b0", "role": "authenticated"}'
 
-CLAIM: LiteralString = "select j.id from public.claim_index_job(%(worker)s, '1 hour') as j"
+CLAIM: LiteralString = (
+    "select j.id from public.claim_index_job(tests.worker(%(worker)s), '1 hour') as j"
+)
 COMPLETE: LiteralString = (
     "select j.id from public.update_job_status(%(id)s, 'completed', '{}', 1) as j"
 )
@@ -56,7 +58,7 @@ class Racers:
         self.admin.execute("delete from public.index_jobs")
         (job_id,) = self.row("select tests.job_for(tests.acme_repository())")
         if begun:
-            self.admin.execute(CLAIM, {"worker": "w"})
+            self.admin.execute(CLAIM, {"worker": 0})
         return job_id
 
     def row(self, query: LiteralString, *arguments: Any) -> Any:
@@ -73,11 +75,7 @@ class Racers:
             side = self.users if statement in {CANCEL, CREATE} else self.workers
             barrier.wait(PATIENCE)
             try:
-                row = (
-                    side[number]
-                    .execute(statement, {"worker": f"w{number}", **arguments})
-                    .fetchone()
-                )
+                row = side[number].execute(statement, {"worker": number, **arguments}).fetchone()
             except psycopg.Error as error:
                 assert error.sqlstate == "PT409", error
                 return statement, error.diag.message_detail

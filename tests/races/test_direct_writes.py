@@ -17,7 +17,7 @@ LOGINS = {  # login -> what it may do, so that a refusal is not for want of a co
     "test_anon": "select current_user",
     "test_authenticated": "select id from get_job_status(%(job)s)",
     "test_service_role": "select id from get_job_status(%(job)s)",
-    "index_jobs_worker": "select id from get_job_status(%(job)s)",
+    "index_jobs_worker": "select id from index_jobs where id = %(job)s",
     "index_jobs_api": "select api_schema_version()",
 }
 ROLES = {
@@ -26,15 +26,16 @@ ROLES = {
     "test_service_role": "service_role",
 }
 STATEMENTS = [
-    """insert into public.index_jobs (id, repository_id, owner_user_id, created_at, updated_at)
-       select gen_random_uuid(), tests.alice_repository(), tests.alice(), now(), now()""",
+    """insert into public.index_jobs (
+         id, repository_id, repository, owner_user_id, created_at, updated_at)
+       select gen_random_uuid(), tests.alice_repository(), 'a/b', tests.alice(), now(), now()""",
     """update public.index_jobs set error_message = 'x', status = 'failed', completed_at = now()
        where id = %(job)s""",
     "update public.index_jobs set version = version",
     "delete from public.index_jobs where id = %(job)s",
     "truncate public.index_jobs cascade",
-    """insert into public.index_job_events (job_id, event_no, to_status, attempt, at)
-       values (%(job)s, 2, 'failed', 0, now())""",
+    """insert into public.index_job_events (job_id, event_no, to_status, attempt, at, version)
+       values (%(job)s, 2, 'failed', 0, now(), 2)""",
     "update public.index_job_events set to_status = 'failed' where job_id = %(job)s",
     "delete from public.index_job_events where job_id = %(job)s",
     "truncate public.index_job_events",

@@ -31,10 +31,10 @@ def refusal(url: str, statement: str) -> str | None:
     return None
 
 
-def move(job_id: str, status: str, metadata: str = "{}", worker: str = "w") -> str:
+def move(job_id: str, status: str, metadata: str = "{}", worker: int = 0) -> str:
     return (
         f"select status from update_job_status('{job_id}', '{status}', '{metadata}',"
-        f" p_worker_id => '{worker}')"
+        f" p_worker_id => tests.worker({worker}))"
     )
 
 
@@ -42,7 +42,7 @@ def test_of_20_processes_one_makes_each_step(arena: Arena, movers: Movers) -> No
     for _ in range(5):
         job_id = arena.job()
         with arena.locked(job_id):
-            movers.start([move(job_id, "processing", worker=f"w{n}") for n in range(20)])
+            movers.start([move(job_id, "processing", worker=n) for n in range(20)])
             arena.until_waiting(20)
         begun = Counter(map(str, movers.answers(20)))
         assert begun == {
@@ -118,7 +118,7 @@ def test_whoever_waits_moves_the_job_as_the_other_leaves_it(arena: Arena, outcom
 
 def test_a_job_that_is_locked_is_passed_over_by_a_claim(arena: Arena) -> None:
     first, second = arena.job(), arena.job()
-    claim = "select id from claim_index_job('w')"
+    claim = "select id from claim_index_job(tests.worker(0))"
     with psycopg.connect(arena.database.worker_url, autocommit=True) as connection:
         with arena.locked(first):
             row = connection.execute(claim.encode()).fetchone()

@@ -108,6 +108,20 @@ end;
 $$;
 comment on function tests.act_as_worker() is 'Acts as the service: workers, support.';
 
+create function tests.act_as_job_worker()
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform set_config('request.jwt.claims', '', true);
+  perform tests.act_by_login('index_jobs_worker', 'none');
+end;
+$$;
+comment on function tests.act_as_job_worker() is 'Acts as the login of a worker.';
+
 create function tests.act_as_http()
 returns void
 language plpgsql
@@ -210,6 +224,10 @@ create function tests.acme_repository() returns uuid language sql immutable
   set search_path = pg_catalog, pg_temp
   as $$ select '00000000-0000-4000-8000-000000000002'::uuid $$;
 
+create function tests.worker(p_number integer) returns text language sql immutable
+  set search_path = pg_catalog, pg_temp
+  as $$ select '00000000-0000-4000-8000-00000000f' || lpad(p_number::text, 3, '0') $$;
+
 create function tests.job_for(p_repository_id uuid)
 returns uuid
 language sql
@@ -217,8 +235,7 @@ volatile
 security definer
 set search_path = pg_catalog, pg_temp
 as $$
-  select j.id
-  from private.insert_index_job(p_repository_id, null, null, null, null) as j;
+  select private.insert_index_job(p_repository_id, null, null, null, null);
 $$;
 comment on function tests.job_for(uuid) is 'A new pending job for the repository; returns its id.';
 
@@ -240,7 +257,7 @@ declare
 begin
   perform tests.name_id(p_name, v_job_id);
   if p_status in ('processing', 'completed') then
-    perform public.update_job_status(v_job_id, 'processing', p_worker_id => 'worker-1');
+    perform public.update_job_status(v_job_id, 'processing', p_worker_id => tests.worker(1));
   end if;
   if p_status not in ('pending', 'processing') then
     perform public.update_job_status(v_job_id, p_status, tests.metadata_for(p_status));
@@ -248,7 +265,7 @@ begin
 end;
 $$;
 comment on function tests.arrange_job(text, text, uuid) is
-  'Makes a job of that name, moved to the status; worker-1 begins it.';
+  'Makes a job of that name, moved to the status; the first worker begins it.';
 
 create function tests.metadata_for(p_status text)
 returns jsonb

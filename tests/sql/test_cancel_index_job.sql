@@ -43,7 +43,7 @@ select is(
   'to cancel it again changes nothing');
 
 select tests.act_as_worker();
-select claim_index_job('w', '30 seconds');
+select claim_index_job(tests.worker(0), '30 seconds');
 select tests.act_as(tests.bob());
 select results_eq(
   $$ select j.status::text, j.cancel_requested_at
@@ -67,7 +67,7 @@ select tests.act_as_admin();
 select tests.job_for(tests.acme_repository()) as id into temp waiting;
 grant select on waiting to public;
 select tests.act_as_worker();
-select claim_index_job('w', '30 seconds');
+select claim_index_job(tests.worker(0), '30 seconds');
 select fail_job_attempt((select id from waiting), 1, 'down');
 select tests.act_as(tests.bob());
 select results_eq(
@@ -78,7 +78,7 @@ select tests.act_as_admin();
 select tests.job_for(tests.acme_repository()) as id into temp done;
 grant select on done to public;
 select tests.act_as_worker();
-select claim_index_job('w', '30 seconds');
+select claim_index_job(tests.worker(0), '30 seconds');
 select tests.act_as(tests.bob());
 select cancel_index_job((select id from done));
 select tests.act_as_worker();

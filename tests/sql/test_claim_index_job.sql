@@ -1,5 +1,5 @@
 begin;
-select plan(11);
+select plan(12);
 
 select tests.set_clock('2026-03-01 12:00+00');
 select tests.arrange_cast();
@@ -19,29 +19,32 @@ select is(
 select results_eq(
   $$ select j.id, j.status::text, j.attempt, j.worker_id, j.started_at, j.heartbeat_at,
        j.lease_expires_at, j.version
-     from claim_index_job('worker-1') as j $$,
-  $$ values (tests.id('first'), 'processing', 1, 'worker-1', timestamptz '2026-03-01 13:00+00',
+     from claim_index_job(tests.worker(1)) as j $$,
+  $$ values (tests.id('first'), 'processing', 1, tests.worker(1)::uuid, timestamptz '2026-03-01 13:00+00',
        timestamptz '2026-03-01 13:00+00', timestamptz '2026-03-01 13:00:30+00', 2::bigint) $$,
   'a worker gets the oldest pending job, for 30 seconds');
 select results_eq(
-  $$ select j.id, j.lease_expires_at from claim_index_job('worker-2', '1 hour') as j $$,
+  $$ select j.id, j.lease_expires_at from claim_index_job(tests.worker(2), '1 hour') as j $$,
   $$ values (tests.id('second'), timestamptz '2026-03-01 14:00+00') $$,
   'the next worker gets the next oldest, of whatever tenant, for as long as it asks');
 select is_empty(
-  $$ select j.id from claim_index_job('worker-3') as j $$,
+  $$ select j.id from claim_index_job(tests.worker(3)) as j $$,
   'a job that a queue runs, or that has ended, is given to nobody');
 
 select is(
-  tests.refusal($$ select claim_index_job(' ') $$),
-  'PT422 missing_worker_id worker_id', 'a worker has a name');
+  tests.refusal($$ select claim_index_job(null) $$),
+  'PT422 missing_worker_id worker_id', 'a worker has an id');
+select is(
+  tests.refusal($$ select claim_index_job('host:4711') $$),
+  'PT422 invalid_worker_id worker_id', 'that says nothing of the machine');
 select is(
   tests.refusal($$ select claim_index_job(null) $$),
   'PT422 missing_worker_id worker_id', 'null is no name');
 select is(
-  tests.refusal($$ select claim_index_job('worker-1', null) $$),
+  tests.refusal($$ select claim_index_job(tests.worker(1), null) $$),
   'PT422 invalid_lease lease', 'a worker says for how long');
 select is(
-  tests.refusal($$ select claim_index_job('worker-1', '-1 second') $$),
+  tests.refusal($$ select claim_index_job(tests.worker(1), '-1 second') $$),
   'PT422 invalid_lease lease', 'nobody claims for the past');
 
 select tests.act_as(tests.alice());

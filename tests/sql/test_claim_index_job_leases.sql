@@ -7,24 +7,24 @@ select tests.arrange_job('job');
 
 select tests.act_as_worker();
 select is(
-  (select j.id from claim_index_job('worker-1', '30 seconds') as j), tests.id('job'),
+  (select j.id from claim_index_job(tests.worker(1), '30 seconds') as j), tests.id('job'),
   'worker 1 has the job for 30 seconds');
 select tests.advance_clock('29 seconds');
 select is_empty(
-  $$ select j.id from claim_index_job('worker-2') as j $$,
+  $$ select j.id from claim_index_job(tests.worker(2)) as j $$,
   'nobody else gets it while the lease lasts');
 select is(
   tests.refusal($$ select report_job_progress(tests.id('job'), 1, 'clone', 1, 2, '30 seconds') $$),
   'accepted', 'worker 1 lives and extends the lease');
 select tests.advance_clock('29.999 seconds');
 select is_empty(
-  $$ select j.id from claim_index_job('worker-2') as j $$,
+  $$ select j.id from claim_index_job(tests.worker(2)) as j $$,
   'nobody else gets it while the extended lease lasts');
 select tests.advance_clock('0.001 seconds');
 select results_eq(
   $$ select j.id, j.status::text, j.attempt, j.worker_id, j.progress, j.started_at, j.heartbeat_at
-     from claim_index_job('worker-2', '30 seconds') as j $$,
-  $$ values (tests.id('job'), 'processing', 2, 'worker-2', null::jsonb,
+     from claim_index_job(tests.worker(2), '30 seconds') as j $$,
+  $$ values (tests.id('job'), 'processing', 2, tests.worker(2)::uuid, null::jsonb,
        timestamptz '2026-03-01 12:00+00', timestamptz '2026-03-01 12:00:59+00') $$,
   'when it has run out the next worker begins anew; the job keeps its start');
 
@@ -32,7 +32,7 @@ select is(
   tests.refusal($$ select report_job_progress(tests.id('job'), 2, p_lease => '0') $$),
   'accepted', 'worker 2 hands it back');
 select is(
-  (select j.attempt from claim_index_job('worker-3', '30 seconds') as j), 3,
+  (select j.attempt from claim_index_job(tests.worker(3), '30 seconds') as j), 3,
   'a job that was handed back is taken at once');
 
 select tests.act_as_admin();
@@ -42,7 +42,7 @@ update index_jobs set max_attempts = 3 where id = tests.id('job');
 select tests.advance_clock('1 hour');
 select tests.act_as_worker();
 select is(
-  (select j.id from claim_index_job('worker-4', '30 seconds') as j), tests.id('next'),
+  (select j.id from claim_index_job(tests.worker(4), '30 seconds') as j), tests.id('next'),
   'a worker that meets a job out of attempts goes on to the next');
 select results_eq(
   $$ select j.status::text, j.attempt, j.error_message, j.completed_at from index_jobs as j
@@ -51,7 +51,7 @@ select results_eq(
        timestamptz '2026-03-01 13:00:59+00') $$,
   'a job out of attempts fails and says why');
 select is_empty(
-  $$ select j.id from claim_index_job('worker-5') as j $$,
+  $$ select j.id from claim_index_job(tests.worker(5)) as j $$,
   'a job that was begun without a lease is not taken over');
 
 select tests.act_as_admin();
@@ -60,11 +60,11 @@ where id = tests.id('next');
 select tests.set_clock('2026-03-01 13:59:59+00');
 select tests.act_as_worker();
 select is_empty(
-  $$ select j.id from claim_index_job('worker-6') as j $$,
+  $$ select j.id from claim_index_job(tests.worker(6)) as j $$,
   'a job that waits for its retry is left alone');
 select tests.set_clock('2026-03-01 14:00+00');
 select is(
-  (select j.attempt from claim_index_job('worker-6') as j), 2,
+  (select j.attempt from claim_index_job(tests.worker(6)) as j), 2,
   'when its time has come it is taken');
 
 select * from finish();

@@ -1,5 +1,5 @@
 begin;
-select plan(13);
+select plan(15);
 
 select tests.arrange_cast();
 
@@ -56,6 +56,26 @@ select is(
   (select j.status::text from create_index_job(
     tests.acme_repository(), 'HEAD', repeat('a', 40), 'key') as j),
   'cancelled', 'a late repeat gives the job as it is by then');
+
+
+select tests.act_as_admin();
+update repositories set organization_id = null, owner_user_id = tests.alice()
+where id = tests.acme_repository();
+update repositories set owner_user_id = null, organization_id = tests.acme()
+where id = tests.alice_repository();
+select tests.act_as(tests.alice());
+select tests.name_id('alices', j.id)
+from create_index_job(tests.acme_repository(), p_idempotency_key => 'key') as j;
+select tests.act_as_admin();
+update index_jobs set owner_user_id = null, organization_id = tests.acme()
+where id = tests.id('alices');
+select tests.act_as(tests.alice());
+select is(
+  tests.refusal($$ select get_job_status(tests.id('alices')) $$), 'PT404',
+  'a job may leave the sight of the user who made it');
+select is(
+  tests.refusal($$ select create_index_job(tests.acme_repository(), p_idempotency_key => 'key') $$),
+  'PT404', 'then its key does not show it either');
 
 select tests.act_as_admin();
 select is(

@@ -10,7 +10,7 @@ select tests.act_as_worker();
 select is(
   tests.refusal($$ select fail_job_attempt((select id from job), 0, 'x') $$),
   'PT409 not_processing job_id', 'a job that nobody began has no attempt to fail');
-select claim_index_job('w1', '30 seconds');
+select claim_index_job(tests.worker(1), '30 seconds');
 select is(
   tests.refusal($$ select fail_job_attempt((select id from job), 1, E' \n') $$),
   'PT422 error_required error', 'a failure says why');
@@ -36,11 +36,11 @@ select is(
   tests.refusal($$ select report_job_progress((select id from job), 1, p_lease => '1 hour') $$),
   'PT409 stale_attempt attempt', 'nor keep it by a heartbeat');
 select is_empty(
-  $$ select claim_index_job('w2', '30 seconds') $$, 'nobody gets the job before retry_at');
+  $$ select claim_index_job(tests.worker(2), '30 seconds') $$, 'nobody gets the job before retry_at');
 
 select tests.advance_clock('5 seconds');
 select is(
-  (select j.attempt from claim_index_job('w2', '30 seconds') as j), 2,
+  (select j.attempt from claim_index_job(tests.worker(2), '30 seconds') as j), 2,
   'from retry_at on the next worker begins the next attempt');
 select is(
   tests.refusal($$ select fail_job_attempt((select id from job), 1, 'https://u:p@h is down') $$),
@@ -64,7 +64,7 @@ select tests.job_for(tests.alice_repository()) as id into temp last_job;
 update public.index_jobs set max_attempts = 1 where id = (select id from last_job);
 grant select on last_job to public;
 select tests.act_as_worker();
-select claim_index_job('w1', '30 seconds');
+select claim_index_job(tests.worker(1), '30 seconds');
 select results_eq(
   $$ select j.status::text, j.error_message, j.last_error, j.version
      from fail_job_attempt((select id from last_job), 1, 'down') as f

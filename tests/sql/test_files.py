@@ -49,7 +49,9 @@ def test_each_file_of_tests_is_named_after_what_is_declared(declared: str, tests
 @pytest.mark.parametrize("table", sorted(names("db/policies")))
 def test_each_policy_is_named_and_those_for_tenants_are_tried_as_everybody(table: str) -> None:
     text = (ROOT / f"db/policies/{table}.sql").read_text()
-    policies = re.findall(r"^create policy (\w+) on \S+\s+for (\w+) to (\w+)$", text, re.MULTILINE)
+    policies = re.findall(
+        r"^create policy (\w+) on \S+\s+for (\w+) to (\w+(?:, \w+)*)$", text, re.MULTILINE
+    )
     assert len(policies) == text.count("create policy ")
     tests = ROOT / "tests/sql/policies"
     named = re.findall(r"'(\w+)'", (tests / f"test_{table}.sql").read_text())

@@ -7,7 +7,7 @@ select tests.arrange_job('job');
 
 select tests.act_as_worker();
 select is(
-  (select j.id from claim_index_job('worker-1', '1 minute') as j), tests.id('job'),
+  (select j.id from claim_index_job(tests.worker(1), '1 minute') as j), tests.id('job'),
   'worker 1 has the job');
 select tests.advance_clock('10 seconds');
 select results_eq(

@@ -6,10 +6,10 @@ select tests.set_clock('2030-01-01 12:00Z');
 select tests.arrange_job('job');
 update index_jobs set max_attempts = 2 where id = tests.id('job');
 select tests.act_as_worker();
-select claim_index_job('w1');
+select claim_index_job(tests.worker(1));
 select fail_job_attempt(tests.id('job'), 1, 'down', true);
 select tests.advance_clock('1 hour');
-select claim_index_job('w2');
+select claim_index_job(tests.worker(2));
 
 select results_eq(
   $$ select r.cancel_requested, r.lease_expires_at
@@ -22,15 +22,17 @@ select is(
   (select array[s.retried, s.failed, s.cancelled] from retry_or_fail_stuck_jobs() as s),
   array[0, 0, 0], 'a job that was handed back is not stuck');
 select is(
-  (select j.attempt from claim_index_job('w3') as j), 3,
+  (select j.attempt from claim_index_job(tests.worker(3)) as j), 3,
   'the next claim takes it at once, also when its attempts were used up');
 select report_job_progress(tests.id('job'), 3, p_lease => '0');
 select is(
-  (select j.attempt from claim_index_job('w4') as j), 4, 'however often it is handed back');
+  (select j.attempt from claim_index_job(tests.worker(4)) as j), 4,
+  'however often it is handed back');
 select results_eq(
-  $$ select e.attempt, e.detail ->> 'error', e.detail ? 'retry_at'
-     from get_job_history(tests.id('job')) as e where e.worker_id = 'w2' $$,
-  $$ values (2, null::text, false), (2, null, true) $$,
+  $$ select e.attempt, e.detail ->> 'error', e.detail ? 'retry_at',
+       e.detail ? 'handed_back'
+     from get_job_history(tests.id('job')) as e where e.worker_id = tests.worker(2)::uuid $$,
+  $$ values (2, null::text, false, false), (2, null, true, true) $$,
   'the event of it has no error, not even that of an earlier attempt');
 select is(
   (select j.last_error from get_job_status(tests.id('job')) as j), 'down',

@@ -18,7 +18,7 @@ select set_eq(
   'select f.path from indexed_files as f', array['a.py', 'b.py', 'of_another.py'],
   'it takes the place of what was stored of the repository');
 select is(
-  complete_index(tests.id('job'), 1, 'worker-1', 'x', null, repeat('c', 40),
+  complete_index(tests.id('job'), 1, tests.worker(1), 'x', null, repeat('c', 40),
     '{"files_indexed": 2, "symbols_extracted": 5}'),
   'stored', 'complete_index counts all of it');
 select is(

@@ -12,8 +12,8 @@ select tests.advance_clock('1 minute');
 select tests.act_as_worker();
 select results_eq(
   $$ select j.status::text, j.attempt, j.worker_id, j.started_at, j.heartbeat_at, j.version
-     from update_job_status(tests.id('job'), 'processing', p_worker_id => 'worker-1') as j $$,
-  $$ values ('processing', 1, 'worker-1', timestamptz '2026-03-01 12:01+00',
+     from update_job_status(tests.id('job'), 'processing', p_worker_id => tests.worker(1)) as j $$,
+  $$ values ('processing', 1, tests.worker(1)::uuid, timestamptz '2026-03-01 12:01+00',
        timestamptz '2026-03-01 12:01+00', 2::bigint) $$,
   'a job that begins has an attempt, a worker and the time');
 

@@ -7,7 +7,7 @@ select tests.arrange_job('job');
 
 select tests.act_as_worker();
 select is(
-  (select j.id from claim_index_job('worker-1', '10 seconds') as j), tests.id('late'),
+  (select j.id from claim_index_job(tests.worker(1), '10 seconds') as j), tests.id('late'),
   'worker 1 has the first job');
 select tests.advance_clock('11 seconds');
 select is(
@@ -16,11 +16,11 @@ select is(
   'completed', 'a worker whose lease ran out may finish while nobody else has the job');
 
 select is(
-  (select j.id from claim_index_job('worker-1', '10 seconds') as j), tests.id('job'),
+  (select j.id from claim_index_job(tests.worker(1), '10 seconds') as j), tests.id('job'),
   'worker 1 has the second job');
 select tests.advance_clock('11 seconds');
 select is(
-  (select j.attempt from claim_index_job('worker-2', '10 seconds') as j), 2,
+  (select j.attempt from claim_index_job(tests.worker(2), '10 seconds') as j), 2,
   'worker 2 takes it over');
 select is(
   tests.refusal($$ select update_job_status(tests.id('job'), 'completed', p_attempt => 1) $$),

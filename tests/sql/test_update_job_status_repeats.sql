@@ -19,11 +19,11 @@ select tests.advance_clock('1 minute');
 select tests.act_as_worker();
 select is(
   tests.refusal(
-    $$ select update_job_status(tests.id('running'), 'processing', p_worker_id => 'worker-1') $$),
+    $$ select update_job_status(tests.id('running'), 'processing', p_worker_id => tests.worker(1)) $$),
   'accepted', 'a worker may say twice that it has begun');
 select is(
   tests.refusal(
-    $$ select update_job_status(tests.id('running'), 'processing', p_worker_id => 'worker-2') $$),
+    $$ select update_job_status(tests.id('running'), 'processing', p_worker_id => tests.worker(2)) $$),
   'PT409 already_processing worker_id', 'a second worker may not begin the same job');
 select is(
   tests.refusal($$ select update_job_status(tests.id('running'), 'processing') $$),

@@ -26,7 +26,7 @@ ROOT = Path(__file__).parents[2]
 SETTINGS = {"fsync": "off", "full_page_writes": "off", "max_connections": "200"}
 MEMBERS = {  # login -> the one role that it is a member of
     "index_jobs_api": "job_http",
-    "index_jobs_worker": "service_role",
+    "index_jobs_worker": "job_worker",
     "test_authenticated": "authenticated",
     "test_anon": "anon",
     "test_service_role": "service_role",

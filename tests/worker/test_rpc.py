@@ -31,7 +31,7 @@ def do(database: Database) -> Do:
         async def work() -> Any:
             async with WorkerRpc(
                 database.worker_url,
-                worker_id="me",
+                worker_id=str(uuid4()),
                 lease_seconds=60,
                 slots=1,
                 timings=Timings(),

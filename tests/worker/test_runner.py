@@ -26,6 +26,7 @@ from worker.timings import Timings
 
 from .conftest import Start, Storing, from_site
 
+THIEF = "00000000-0000-4000-8000-00000000f0ff"
 PYTHON = "class A:\n    def f(self): ...\n\ndef g(): ...\n"
 
 
@@ -340,7 +341,7 @@ def test_a_job_that_another_runner_left_is_taken_up(start: Start, tmp_path: Path
         job_id = api.index(tmp_path / "small")
         connection.execute(
             "select from public.update_job_status("
-            "  p_job_id => %s, p_status => 'processing', p_worker_id => 'gone')",
+            "  p_job_id => %s, p_status => 'processing', p_worker_id => tests.worker(1))",
             (job_id,),
         )
         with start("second", timings=Timings(rescue_every=0.1)):
@@ -371,7 +372,7 @@ def test_a_job_that_was_taken_over_is_dropped_without_a_trace(start: Start, site
         take_over(api, job_id)
         until(lambda: not api.processes() and not api.scratch())
         job = api.job(job_id)
-        assert (job["status"], job["attempt"], job["worker_id"]) == ("processing", 2, "thief")
+        assert (job["status"], job["attempt"], job["worker_id"]) == ("processing", 2, THIEF)
         assert api.rows(job) == (0, 0)
 
 
@@ -383,7 +384,8 @@ def take_over(api: Any, job_id: str) -> None:
             (job_id,),
         )
         connection.execute(
-            "select from public.claim_index_job(p_worker_id => 'thief', p_lease => '1 hour')"
+            "select from public.claim_index_job(p_worker_id => %s, p_lease => '1 hour')",
+            (THIEF,),
         )
 
 
@@ -435,7 +437,7 @@ def test_no_row_stays_of_a_job_that_is_taken_over_while_its_rows_are_stored(
         take_over(api, job_id)
         until(lambda: not api.processes() and not api.scratch() and storing.is_over())
         job = api.job(job_id)
-        assert (job["status"], job["attempt"], job["worker_id"]) == ("processing", 2, "thief")
+        assert (job["status"], job["attempt"], job["worker_id"]) == ("processing", 2, THIEF)
         assert api.rows(job) == (0, 0)
 
 

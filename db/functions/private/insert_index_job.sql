@@ -1,13 +1,14 @@
 -- insert_index_job(p_repository_id, p_ref, p_commit_sha, p_idempotency_key, p_created_by)
---   -> setof index_jobs
+--   -> uuid
 --
--- Makes a pending job for the repository, or returns the one that the same caller made before with
--- the same idempotency key and the same request.
+-- Makes a pending job for the repository, or finds the one that the same caller made before with
+-- the same idempotency key and the same request. The id alone: whether the caller may see the job
+-- of an earlier request now, its reader decides.
 --
 -- Why definer: nobody but job_writer may insert a job.
 -- Raises:  PT404 when there is no such repository; PT422 invalid_ref, invalid_commit_sha,
 --          invalid_idempotency_key, idempotency_key_reused.
--- Callers: create_index_job for the service, private.request_index_job for users.
+-- Callers: create_index_job for the service; record_index_run; private.create_index_job for users.
 
 create or replace function private.insert_index_job(
   p_repository_id uuid,
@@ -16,7 +17,7 @@ create or replace function private.insert_index_job(
   p_idempotency_key text,
   p_created_by uuid
 )
-returns setof public.index_jobs
+returns uuid
 language plpgsql
 volatile
 security definer
@@ -27,14 +28,15 @@ declare
   v_commit_sha text := lower(p_commit_sha);
   v_request_hash text;
   v_now timestamptz;
-  v_job public.index_jobs;
+  v_job_id uuid;
+  v_key private.idempotency_keys;
 begin
   if not private.is_git_ref(v_ref) then
     raise exception 'ref is not the name of a branch, a tag or a commit'
       using errcode = 'PT422', detail = 'invalid_ref', column = 'ref',
         hint = 'Pass a name that git check-ref-format accepts, or nothing for the default branch.';
   end if;
-  if v_commit_sha !~ '^[0-9a-f]{40}([0-9a-f]{24})?$' then
+  if v_commit_sha !~ '^[0-9a-f]{40}$' then
     raise exception 'commit_sha is not a full commit id'
       using errcode = 'PT422', detail = 'invalid_commit_sha', column = 'commit_sha',
         hint = 'Pass all 40 hexadecimal digits, or nothing for the newest commit of the ref.';
@@ -50,38 +52,39 @@ begin
   end if;
 
   loop
-    v_now := private.clock();
-    insert into public.index_jobs (
-      id, repository_id, owner_user_id, organization_id, created_by, ref, commit_sha,
-      created_at, updated_at, idempotency_key, request_hash)
-    select
-      private.uuid_v7(), r.id, r.owner_user_id, r.organization_id, p_created_by, v_ref,
-      v_commit_sha, v_now, v_now, p_idempotency_key, v_request_hash
-    from public.repositories as r
-    where r.id = p_repository_id
-    on conflict (idempotency_key, created_by) where idempotency_key is not null do nothing
-    returning * into v_job;
+    v_job_id := private.uuid_v7();
+    exit when p_idempotency_key is null;
+    insert into private.idempotency_keys (key, user_id, request_hash, job_id)
+    values (p_idempotency_key, p_created_by, v_request_hash, v_job_id)
+    on conflict do nothing;
     exit when found;
 
-    if p_idempotency_key is not null then
-      select j.* into v_job
-      from public.index_jobs as j
-      where j.idempotency_key = p_idempotency_key
-        and j.created_by is not distinct from p_created_by;
-      if found and v_job.request_hash is distinct from v_request_hash then
-        raise exception 'idempotency_key was used for another request'
-          using errcode = 'PT422', detail = 'idempotency_key_reused', column = 'idempotency_key',
-            hint = 'Use a new key for a new request.';
-      end if;
-      exit when found;
+    select k.* into v_key
+    from private.idempotency_keys as k
+    where k.key = p_idempotency_key and k.user_id is not distinct from p_created_by;
+    if found and v_key.request_hash <> v_request_hash then
+      raise exception 'idempotency_key was used for another request'
+        using errcode = 'PT422', detail = 'idempotency_key_reused', column = 'idempotency_key',
+          hint = 'Use a new key for a new request.';
     end if;
-
-    perform from public.repositories as r where r.id = p_repository_id;
-    if not found then
-      raise exception 'repository not found' using errcode = 'PT404';
+    if found then
+      return v_key.job_id;
     end if;
   end loop;
-  return next v_job;
+
+  v_now := private.clock();
+  insert into public.index_jobs (
+    id, repository_id, repository, owner_user_id, organization_id, created_by, ref, commit_sha,
+    created_at, updated_at)
+  select
+    v_job_id, r.id, r.full_name, r.owner_user_id, r.organization_id, p_created_by, v_ref,
+    v_commit_sha, v_now, v_now
+  from public.repositories as r
+  where r.id = p_repository_id;
+  if not found then
+    raise exception 'repository not found' using errcode = 'PT404';
+  end if;
+  return v_job_id;
 end;
 $$;
 

@@ -1,14 +1,14 @@
 -- job_attempts(p_job_id) -> table (attempt, worker_id, started_at, ended_at, outcome, error)
 --
 -- The attempts of one job, made from its events. outcome is completed, failed, cancelled, retry (it
--- ended, and another one may follow), or lost (the next attempt began without a word of this one);
--- null while the attempt runs.
+-- ended, and another one may follow), handed_back (its worker gave the job back), or lost (the next
+-- attempt began without a word of this one); null while the attempt runs.
 --
 -- Callers: api_get_job_history, as job_gateway.
 
 create or replace function private.job_attempts(p_job_id uuid)
 returns table (
-  attempt integer, worker_id text, started_at timestamptz, ended_at timestamptz, outcome text,
+  attempt integer, worker_id uuid, started_at timestamptz, ended_at timestamptz, outcome text,
   error text
 )
 language sql
@@ -23,6 +23,7 @@ as $$
     e.at,
     case
       when e.to_status <> 'processing' then e.to_status::text
+      when e.attempt = s.attempt and e.detail ? 'handed_back' then 'handed_back'
       when e.attempt = s.attempt then 'retry'
       when e.attempt > s.attempt then 'lost'
     end,

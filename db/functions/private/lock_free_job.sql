@@ -4,8 +4,7 @@
 -- one with the fewest jobs under a lease, then with the oldest free job; of that one, the oldest.
 --
 -- The tenants with pending jobs are found by skipping from one to the next in the index, so that
--- what a claim costs grows with the number of waiting tenants and not with that of their jobs. The
--- tenant is spelled by a case, which row-level security lets an index compare, unlike coalesce.
+-- what a claim costs grows with the number of waiting tenants and not with that of their jobs.
 --
 -- Locks:   one index_jobs row, for no key update; rows locked by others are passed over.
 -- Callers: claim_index_job.
@@ -25,27 +24,25 @@ declare
 begin
   for v_tenant_id, v_status in
     with recursive waiting (tenant_id) as (
-      (select case when j.organization_id is null then j.owner_user_id else j.organization_id end
+      (select j.tenant_id
       from public.index_jobs as j
       where j.status = 'pending' and j.queue_job_id is null
-      order by case when j.organization_id is null then j.owner_user_id else j.organization_id end
+      order by j.tenant_id
       limit 1)
       union all
       select (
-        select case when j.organization_id is null then j.owner_user_id else j.organization_id end
+        select j.tenant_id
         from public.index_jobs as j
         where j.status = 'pending' and j.queue_job_id is null
-          and case when j.organization_id is null then j.owner_user_id else j.organization_id end
-            > w.tenant_id
-        order by case when j.organization_id is null then j.owner_user_id else j.organization_id end
+          and j.tenant_id > w.tenant_id
+        order by j.tenant_id
         limit 1)
       from waiting as w
       where w.tenant_id is not null
     ),
     begun as materialized (
       select
-        case when j.organization_id is null then j.owner_user_id else j.organization_id end
-          as tenant_id,
+        j.tenant_id,
         j.created_at,
         j.lease_expires_at > v_now as is_leased,
         j.lease_expires_at <= v_now or j.retry_at <= v_now as is_free
@@ -58,8 +55,7 @@ begin
         select j.created_at
         from public.index_jobs as j
         where j.status = 'pending' and j.queue_job_id is null
-          and case when j.organization_id is null then j.owner_user_id else j.organization_id end
-            = w.tenant_id
+          and j.tenant_id = w.tenant_id
         order by j.created_at, j.id
         limit 1)
       from waiting as w
@@ -83,8 +79,7 @@ begin
       from public.index_jobs as j
       where j.status = 'pending'
         and j.queue_job_id is null
-        and case when j.organization_id is null then j.owner_user_id else j.organization_id end
-          = v_tenant_id
+        and j.tenant_id = v_tenant_id
       order by j.created_at, j.id
       limit 1
       for no key update skip locked;
@@ -93,8 +88,7 @@ begin
       from public.index_jobs as j
       where j.status = 'processing'
         and j.queue_job_id is null
-        and case when j.organization_id is null then j.owner_user_id else j.organization_id end
-          = v_tenant_id
+        and j.tenant_id = v_tenant_id
         and (j.lease_expires_at <= v_now or j.retry_at <= v_now)
       order by j.created_at, j.id
       limit 1

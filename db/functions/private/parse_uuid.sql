@@ -22,4 +22,4 @@ comment on function private.parse_uuid(text) is
 
 revoke all on function private.parse_uuid(text)
   from public, anon, authenticated, service_role;
-grant execute on function private.parse_uuid(text) to job_gateway;
+grant execute on function private.parse_uuid(text) to job_gateway, job_writer;

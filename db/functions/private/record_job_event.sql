@@ -1,8 +1,9 @@
 -- record_job_event() -> trigger
 --
 -- Appends to index_job_events what happened to the job: made, moved, an attempt ended (with
--- retry_at) or begun, asked to cancel. An error in the event is why the attempt before it ended.
--- The numbers have no gap, because the job's row is locked while they are given out.
+-- retry_at, which is now when its worker handed the job back) or begun, asked to cancel. An error
+-- in the event is why the attempt before it ended. The numbers have no gap, because the job's row
+-- is locked while they are given out.
 --
 -- Why definer: nobody but job_writer may insert an event.
 -- Callers: the trigger on index_jobs.
@@ -16,7 +17,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
   insert into public.index_job_events
-    (job_id, event_no, from_status, to_status, attempt, at, worker_id, detail)
+    (job_id, event_no, from_status, to_status, attempt, at, worker_id, version, detail)
   select
     new.id,
     coalesce(max(e.event_no), 0) + 1,
@@ -25,6 +26,7 @@ begin
     new.attempt,
     new.updated_at,
     new.worker_id,
+    new.version,
     jsonb_strip_nulls(jsonb_build_object(
       'error', case
         when tg_op = 'INSERT' then null
@@ -36,6 +38,9 @@ begin
       end,
       'retry_at', case
         when tg_op = 'UPDATE' and new.retry_at is distinct from old.retry_at then new.retry_at
+      end,
+      'handed_back', case
+        when tg_op = 'UPDATE' and old.retry_at is null and new.retry_at = new.updated_at then true
       end,
       'cancel_requested', case
         when tg_op = 'UPDATE' and old.cancel_requested_at is null

@@ -30,13 +30,13 @@ select is_empty(
      cross join pg_roles as r
      where n.nspname in ('public', 'private') and r.rolname in
          ('anon', 'authenticated', 'service_role', 'job_writer', 'job_gateway', 'job_http',
-          'job_tenant', 'index_jobs_api', 'index_jobs_worker')
+          'job_tenant', 'job_worker', 'index_jobs_api', 'index_jobs_worker')
        and has_schema_privilege(r.rolname, n.nspname, 'create') $$,
   'none of the roles can put anything into the schemas');
 select is_empty(
   $$ select r.rolname from pg_roles as r
      where r.rolname in ('anon', 'authenticated', 'service_role', 'job_writer', 'job_gateway',
-         'job_http', 'job_tenant', 'index_jobs_api', 'index_jobs_worker')
+         'job_http', 'job_tenant', 'job_worker', 'index_jobs_api', 'index_jobs_worker')
        and (r.rolsuper or r.rolcreaterole or r.rolcreatedb or r.rolbypassrls
          and (r.rolname <> 'service_role' or to_regrole('supabase_admin') is null)) $$,
   'none of them is above the rules, but for what Supabase itself grants to service_role');

@@ -6,9 +6,11 @@ select plan(11);
 create temp table declared (name text, grantee text, privileges text);
 insert into declared values
   ('public.index_jobs', 'authenticated', 'SELECT'),
+  ('public.index_jobs', 'job_worker', 'SELECT'),
   ('public.index_jobs', 'job_writer', 'DELETE, INSERT, SELECT, UPDATE'),
   ('public.index_jobs', 'service_role', 'SELECT'),
   ('public.index_job_events', 'authenticated', 'SELECT'),
+  ('public.index_job_events', 'job_worker', 'SELECT'),
   ('public.index_job_events', 'job_writer', 'INSERT, SELECT'),
   ('public.index_job_events', 'service_role', 'SELECT'),
   ('public.indexed_commits', 'authenticated', 'SELECT'),
@@ -33,6 +35,7 @@ insert into declared values
   ('public.organization_members', 'job_writer', 'SELECT'),
   ('public.organization_members', 'service_role', 'DELETE, INSERT, SELECT, UPDATE'),
   ('public.repositories', 'authenticated', 'SELECT'),
+  ('public.repositories', 'job_worker', 'SELECT'),
   ('public.repositories', 'job_writer', 'SELECT'),
   ('public.repositories', 'service_role', 'DELETE, INSERT, SELECT, UPDATE'),
   ('public.repositories.id', 'job_writer', 'UPDATE'),
@@ -53,6 +56,10 @@ insert into declared values
   ('private.job_totals', 'job_writer', 'INSERT, SELECT, UPDATE'),
   ('private.job_totals', 'service_role', 'SELECT'),
   ('private.rate_limit_counters', 'job_gateway', 'INSERT, SELECT, UPDATE'),
+  ('private.development', null, null),
+  ('private.idempotency_keys', 'job_writer', 'INSERT, SELECT'),
+  ('private.runners', 'job_writer', 'DELETE, INSERT, SELECT, UPDATE'),
+  ('private.runners', 'service_role', 'SELECT'),
   ('private.tiers', 'job_gateway', 'SELECT'),
   ('private.tiers', 'service_role', 'DELETE, INSERT, SELECT, UPDATE');
 
@@ -93,7 +100,7 @@ group by x.name, x.grantee;
 
 select set_eq(
   'select g.name, g.grantee, g.privileges from granted as g',
-  'select d.name, d.grantee, d.privileges from declared as d',
+  'select d.name, d.grantee, d.privileges from declared as d where d.grantee is not null',
   'these are the privileges on tables, columns and sequences, and no others');
 select set_eq(
   $$ select r.name from relations as r where r.relkind <> 'S' $$,

@@ -3,7 +3,7 @@ select plan(10);
 
 select policies_are('public', 'index_job_events', array[
   'index_job_events_select_authenticated',
-  'index_job_events_select_service_role',
+  'index_job_events_select_workers',
   'index_job_events_select_job_writer',
   'index_job_events_insert_job_writer'
 ], 'these are the policies, and no others');

@@ -3,7 +3,7 @@ select plan(13);
 
 select policies_are('public', 'index_jobs', array[
   'index_jobs_select_authenticated',
-  'index_jobs_select_service_role',
+  'index_jobs_select_workers',
   'index_jobs_all_job_writer'
 ], 'these are the policies, and no others');
 

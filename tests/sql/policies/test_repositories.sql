@@ -5,7 +5,7 @@ select policies_are('public', 'repositories', array[
   'repositories_select_authenticated',
   'repositories_insert_authenticated',
   'repositories_all_service_role',
-  'repositories_select_job_writer',
+  'repositories_select_job_roles',
   'repositories_update_job_writer'
 ], 'these are the policies, and no others');
 

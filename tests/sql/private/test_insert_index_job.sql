@@ -3,10 +3,12 @@ select plan(5);
 
 select tests.arrange_cast();
 select tests.act_as_worker();
+select tests.name_id(
+  'job', private.insert_index_job(tests.alice_repository(), null, null, null, tests.bob()));
 select results_eq(
-  $$ select j.owner_user_id, j.created_by, j.ref
-     from private.insert_index_job(tests.alice_repository(), null, null, null, tests.bob()) as j $$,
-  $$ values (tests.alice(), tests.bob(), 'HEAD') $$,
+  $$ select j.owner_user_id, j.created_by, j.ref, j.repository, j.tenant_id
+     from index_jobs as j where j.id = tests.id('job') $$,
+  $$ values (tests.alice(), tests.bob(), 'HEAD', 'alice/app', tests.alice()) $$,
   'the job belongs to the owner of the repository, whoever asks');
 select is(
   tests.refusal($$ select private.insert_index_job(gen_random_uuid(), null, null, 'k', null) $$),
@@ -21,10 +23,13 @@ select is(
   '42501', 'users may not make jobs in whatever name');
 
 select tests.act_as_admin();
-update repositories set owner_user_id = tests.bob() where id = tests.alice_repository();
-select set_eq(
-  $$ select j.owner_user_id from index_jobs as j $$, array[tests.alice()],
-  'a repository that changes hands leaves its jobs behind');
+update repositories
+set owner_user_id = null, organization_id = tests.acme(), full_name = 'acme/app'
+where id = tests.alice_repository();
+select results_eq(
+  $$ select j.owner_user_id, j.tenant_id, j.repository from index_jobs as j $$,
+  $$ values (tests.alice(), tests.alice(), 'alice/app') $$,
+  'a repository that changes hands and name leaves its jobs behind');
 
 select * from finish();
 rollback;

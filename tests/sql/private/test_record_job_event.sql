@@ -8,11 +8,11 @@ select tests.arrange_job('other', 'failed');
 
 select tests.act_as_worker();
 select tests.advance_clock('1 second');
-select j.id from claim_index_job('worker-1', '1 second') as j;
+select j.id from claim_index_job(tests.worker(1), '1 second') as j;
 select report_job_progress(tests.id('job'), 1);
 select report_job_progress(tests.id('job'), 1, 'walk', 1, 2, '1 second');
 select tests.advance_clock('2 seconds');
-select j.id from claim_index_job('worker-2', '1 minute') as j;
+select j.id from claim_index_job(tests.worker(2), '1 minute') as j;
 select tests.act_as_admin();
 update index_jobs set cancel_requested_at = private.clock(), updated_at = private.clock()
 where id = tests.id('job');
@@ -26,12 +26,12 @@ select results_eq(
      from index_job_events as e where e.job_id = tests.id('job') order by e.event_no $$,
   $$ values
        (1, null, 'pending', 0, timestamptz '2026-03-01 12:00+00', null, '{}'::jsonb),
-       (2, 'pending', 'processing', 1, '2026-03-01 12:00:01+00', 'worker-1', '{}'),
-       (3, 'processing', 'processing', 2, '2026-03-01 12:00:03+00', 'worker-2',
+       (2, 'pending', 'processing', 1, '2026-03-01 12:00:01+00', tests.worker(1)::uuid, '{}'),
+       (3, 'processing', 'processing', 2, '2026-03-01 12:00:03+00', tests.worker(2)::uuid,
          '{"error": "the worker was lost"}'),
-       (4, 'processing', 'processing', 2, '2026-03-01 12:00:03+00', 'worker-2',
+       (4, 'processing', 'processing', 2, '2026-03-01 12:00:03+00', tests.worker(2)::uuid,
          '{"cancel_requested": true}'),
-       (5, 'processing', 'failed', 2, '2026-03-01 12:00:04+00', 'worker-2',
+       (5, 'processing', 'failed', 2, '2026-03-01 12:00:04+00', tests.worker(2)::uuid,
          '{"error": "it broke"}') $$,
   'the story of a job: made, begun, begun again, asked to cancel, ended; nothing twice, no gap');
 select results_eq(
@@ -60,8 +60,8 @@ select is(
   (select count(*)::integer from index_job_events as e where e.job_id = tests.id('undone')), 0,
   'a job that is deleted takes its story along');
 select is(
-  tests.refusal($$ insert into index_job_events (job_id, event_no, to_status, attempt, at)
-    values (tests.id('job'), 0, 'failed', 2, now()) $$),
+  tests.refusal($$ insert into index_job_events (job_id, event_no, to_status, attempt, at, version)
+    values (tests.id('job'), 0, 'failed', 2, now(), 9) $$),
   '23514 index_job_events_are_numbered_from_one', 'events are numbered from one');
 
 select * from finish();

@@ -1,4 +1,4 @@
--- disable_api_key(p_key_id) -> table (key_id, name, enabled, created_at, expires_at, last_used_at)
+-- revoke_api_key(p_key_id) -> table (key_id, name, enabled, created_at, expires_at, last_used_at)
 --
 -- Disables one key of the signed-in user for good; again is no error.
 --
@@ -6,7 +6,7 @@
 -- Raises:  PT404 when the user has no such key.
 -- Callers: revoke_api_key.
 
-create or replace function private.disable_api_key(p_key_id text)
+create or replace function private.revoke_api_key(p_key_id text)
 returns table (
   key_id text, name text, enabled boolean, created_at timestamptz, expires_at timestamptz,
   last_used_at timestamptz
@@ -28,10 +28,10 @@ begin
 end;
 $$;
 
-comment on function private.disable_api_key(text) is
+comment on function private.revoke_api_key(text) is
   'Disables an API key of the signed-in user.';
 
-alter function private.disable_api_key(text) owner to job_gateway;
-revoke all on function private.disable_api_key(text)
+alter function private.revoke_api_key(text) owner to job_gateway;
+revoke all on function private.revoke_api_key(text)
   from public, anon, authenticated, service_role;
-grant execute on function private.disable_api_key(text) to authenticated;
+grant execute on function private.revoke_api_key(text) to authenticated;

@@ -1,11 +1,11 @@
--- read_api_keys() -> table (key_id, name, enabled, created_at, expires_at, last_used_at)
+-- list_api_keys() -> table (key_id, name, enabled, created_at, expires_at, last_used_at)
 --
 -- The signed-in user's keys, newest first, without secrets.
 --
 -- Why definer: the table of keys is closed to users. Identity comes from the claims only.
 -- Callers: list_api_keys.
 
-create or replace function private.read_api_keys()
+create or replace function private.list_api_keys()
 returns table (
   key_id text, name text, enabled boolean, created_at timestamptz, expires_at timestamptz,
   last_used_at timestamptz
@@ -24,10 +24,10 @@ begin
 end;
 $$;
 
-comment on function private.read_api_keys() is
+comment on function private.list_api_keys() is
   'Lists the API keys of the signed-in user.';
 
-alter function private.read_api_keys() owner to job_gateway;
-revoke all on function private.read_api_keys()
+alter function private.list_api_keys() owner to job_gateway;
+revoke all on function private.list_api_keys()
   from public, anon, authenticated, service_role;
-grant execute on function private.read_api_keys() to authenticated;
+grant execute on function private.list_api_keys() to authenticated;

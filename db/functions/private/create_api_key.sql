@@ -1,4 +1,4 @@
--- issue_api_key(p_name, p_expires_at) -> table (key_id, api_key, name, expires_at, created_at)
+-- create_api_key(p_name, p_expires_at) -> table (key_id, api_key, name, expires_at, created_at)
 --
 -- Makes a key for the signed-in user: 244 random bits, of which only the SHA-256 is kept.
 --
@@ -6,7 +6,7 @@
 -- Raises:  42501 without a signed-in user; PT422 invalid_name, invalid_expires_at.
 -- Callers: create_api_key.
 
-create or replace function private.issue_api_key(
+create or replace function private.create_api_key(
   p_name text,
   p_expires_at timestamptz
 )
@@ -47,10 +47,10 @@ begin
 end;
 $$;
 
-comment on function private.issue_api_key(text, timestamptz) is
+comment on function private.create_api_key(text, timestamptz) is
   'Makes an API key for the signed-in user.';
 
-alter function private.issue_api_key(text, timestamptz) owner to job_gateway;
-revoke all on function private.issue_api_key(text, timestamptz)
+alter function private.create_api_key(text, timestamptz) owner to job_gateway;
+revoke all on function private.create_api_key(text, timestamptz)
   from public, anon, authenticated, service_role;
-grant execute on function private.issue_api_key(text, timestamptz) to authenticated;
+grant execute on function private.create_api_key(text, timestamptz) to authenticated;

@@ -4,7 +4,7 @@ select plan(3);
 select tests.arrange_cast();
 select tests.act_with_claims(jsonb_build_object('sub', tests.alice())::text);
 select is(
-  tests.refusal($$ select private.issue_api_key('x', null) $$), 'accepted',
+  tests.refusal($$ select private.create_api_key('x', null) $$), 'accepted',
   'a user gets a key without the shell, too');
 select tests.act_as_admin();
 select results_eq(
@@ -12,7 +12,7 @@ select results_eq(
   'it belongs to the user of the claims');
 select tests.act_with_claims(null);
 select is(
-  tests.refusal($$ select private.issue_api_key('x', null) $$), '42501', 'nobody gets none');
+  tests.refusal($$ select private.create_api_key('x', null) $$), '42501', 'nobody gets none');
 
 select * from finish();
 rollback;

@@ -1,11 +1,11 @@
--- read_job_for_admin(p_job_id, p_actor, p_reason) -> setof index_jobs
+-- api_admin_get_job_status(p_job_id, p_actor, p_reason) -> setof index_jobs
 --
 -- Any tenant's job, for support, or no row; the look is written to the audit either way.
 --
 -- Why definer: it sees past RLS, and nobody else may write the audit.
 -- Callers: api_admin_get_job_status, as job_gateway.
 
-create or replace function private.read_job_for_admin(
+create or replace function private.api_admin_get_job_status(
   p_job_id uuid,
   p_actor text,
   p_reason text
@@ -23,10 +23,10 @@ begin
 end;
 $$;
 
-comment on function private.read_job_for_admin(uuid, text, text) is
+comment on function private.api_admin_get_job_status(uuid, text, text) is
   'Reads any job for support, and writes the audit.';
 
-alter function private.read_job_for_admin(uuid, text, text) owner to job_writer;
-revoke all on function private.read_job_for_admin(uuid, text, text)
+alter function private.api_admin_get_job_status(uuid, text, text) owner to job_writer;
+revoke all on function private.api_admin_get_job_status(uuid, text, text)
   from public, anon, authenticated, service_role;
-grant execute on function private.read_job_for_admin(uuid, text, text) to job_gateway;
+grant execute on function private.api_admin_get_job_status(uuid, text, text) to job_gateway;

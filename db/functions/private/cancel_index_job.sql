@@ -1,4 +1,4 @@
--- cancel_job(p_job_id) -> setof index_jobs
+-- cancel_index_job(p_job_id) -> void
 --
 -- Cancels a job in the name of the signed-in user: the owner, an owner or admin of the organization
 -- that owns it, or the member of it who made the job.
@@ -8,8 +8,8 @@
 -- Raises:  PT404 when the job is missing or hidden; PT403 not_allowed; PT409 invalid_transition.
 -- Callers: cancel_index_job.
 
-create or replace function private.cancel_job(p_job_id uuid)
-returns setof public.index_jobs
+create or replace function private.cancel_index_job(p_job_id uuid)
+returns void
 language plpgsql
 volatile
 security definer
@@ -41,7 +41,6 @@ begin
   if v_job.status = 'cancelled'
     or (v_job.status = 'processing' and v_job.cancel_requested_at is not null)
   then
-    return next v_job;
     return;
   end if;
   perform
@@ -53,7 +52,6 @@ begin
         hint = 'A final status stays.';
   end if;
 
-  return query
   update public.index_jobs as j
   set cancel_requested_at = v_now,
     status = case when j.status = 'pending' or j.retry_at is not null then 'cancelled'
@@ -62,15 +60,14 @@ begin
     retry_at = null,
     updated_at = v_now,
     version = j.version + 1
-  where j.id = v_job.id
-  returning j.*;
+  where j.id = v_job.id;
 end;
 $$;
 
-comment on function private.cancel_job(uuid) is
+comment on function private.cancel_index_job(uuid) is
   'Cancels an index job for the signed-in user, or asks its worker to.';
 
-alter function private.cancel_job(uuid) owner to job_writer;
-revoke all on function private.cancel_job(uuid)
+alter function private.cancel_index_job(uuid) owner to job_writer;
+revoke all on function private.cancel_index_job(uuid)
   from public, anon, authenticated, service_role;
-grant execute on function private.cancel_job(uuid) to authenticated;
+grant execute on function private.cancel_index_job(uuid) to authenticated;

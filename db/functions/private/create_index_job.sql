@@ -1,4 +1,4 @@
--- request_index_job(p_repository_id, p_ref, p_commit_sha, p_idempotency_key) -> setof index_jobs
+-- create_index_job(p_repository_id, p_ref, p_commit_sha, p_idempotency_key) -> uuid
 --
 -- Makes a job in the name of the signed-in user, for a repository that is the user's own or an
 -- organization's of the user.
@@ -7,13 +7,13 @@
 -- Raises:  PT404 when the repository is missing or not the caller's; else as insert_index_job.
 -- Callers: create_index_job for users.
 
-create or replace function private.request_index_job(
+create or replace function private.create_index_job(
   p_repository_id uuid,
   p_ref text,
   p_commit_sha text,
   p_idempotency_key text
 )
-returns setof public.index_jobs
+returns uuid
 language plpgsql
 volatile
 security definer
@@ -32,21 +32,19 @@ begin
   if not found then
     raise exception 'repository not found' using errcode = 'PT404';
   end if;
-  return query
-  select j.*
-  from private.insert_index_job(
+  return private.insert_index_job(
     p_repository_id => p_repository_id,
     p_ref => p_ref,
     p_commit_sha => p_commit_sha,
     p_idempotency_key => p_idempotency_key,
-    p_created_by => v_user_id) as j;
+    p_created_by => v_user_id);
 end;
 $$;
 
-comment on function private.request_index_job(uuid, text, text, text) is
+comment on function private.create_index_job(uuid, text, text, text) is
   'Makes an index job for the signed-in user.';
 
-alter function private.request_index_job(uuid, text, text, text) owner to job_writer;
-revoke all on function private.request_index_job(uuid, text, text, text)
+alter function private.create_index_job(uuid, text, text, text) owner to job_writer;
+revoke all on function private.create_index_job(uuid, text, text, text)
   from public, anon, authenticated, service_role;
-grant execute on function private.request_index_job(uuid, text, text, text) to authenticated;
+grant execute on function private.create_index_job(uuid, text, text, text) to authenticated;

@@ -8,15 +8,15 @@ create temp table key as select k.key_id from list_api_keys() as k;
 grant select on key to public;
 select tests.act_as(tests.bob());
 select is(
-  tests.refusal('select private.disable_api_key((select key_id from key))'), 'PT404',
+  tests.refusal('select private.revoke_api_key((select key_id from key))'), 'PT404',
   'another user''s key is out of reach');
 select tests.act_as_worker();
 select is(
-  tests.refusal('select private.disable_api_key((select key_id from key))'), '42501',
+  tests.refusal('select private.revoke_api_key((select key_id from key))'), '42501',
   'the service revokes none');
 select tests.act_as(tests.alice());
 select is(
-  (select k.enabled from private.disable_api_key((select key_id from key)) as k), false,
+  (select k.enabled from private.revoke_api_key((select key_id from key)) as k), false,
   'a user disables an own key');
 select is((select k.enabled from list_api_keys() as k), false, 'it stays disabled');
 

@@ -1,0 +1,25 @@
+begin;
+select plan(4);
+
+select tests.arrange_cast();
+select tests.act_as(tests.bob());
+select tests.name_id(
+  'job', private.create_index_job(tests.acme_repository(), null, null, null));
+select is(
+  (select j.created_by from index_jobs as j where j.id = tests.id('job')),
+  tests.bob(), 'the job is made in the name of the user of the claims');
+select is(
+  tests.refusal(
+    $$ select private.create_index_job(tests.alice_repository(), null, null, null) $$),
+  'PT404', 'past the shell a stranger gets no further');
+select tests.act_with_claims('garbage');
+select is(
+  tests.refusal($$ select private.create_index_job(tests.acme_repository(), null, null, null) $$),
+  'PT404', 'nor does nobody');
+select tests.act_as_anon();
+select is(
+  tests.refusal($$ select private.create_index_job(tests.acme_repository(), null, null, null) $$),
+  '42501', 'nor does anon');
+
+select * from finish();
+rollback;

@@ -1,0 +1,18 @@
+begin;
+select plan(3);
+
+create function pg_temp.seen() returns timestamptz language sql as
+$$ select r.seen_at from private.runners as r where r.worker_id = tests.worker(1)::uuid $$;
+
+select tests.set_clock('2026-03-01 12:00+00');
+select private.see_worker(tests.worker(1)::uuid);
+select is(pg_temp.seen(), '2026-03-01 12:00+00', 'a worker that is seen is noted');
+select tests.set_clock('2026-03-01 12:00:04+00');
+select private.see_worker(tests.worker(1)::uuid);
+select is(pg_temp.seen(), '2026-03-01 12:00+00', 'not again for 5 seconds');
+select tests.set_clock('2026-03-01 12:00:05+00');
+select private.see_worker(tests.worker(1)::uuid);
+select is(pg_temp.seen(), '2026-03-01 12:00:05+00', 'and then again');
+
+select * from finish();
+rollback;
