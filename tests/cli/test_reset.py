@@ -7,7 +7,7 @@ from pathlib import Path
 
 import psycopg
 
-from db.tools import migrate
+from db.tools import migrate, reset
 from tests.support.databases import Database
 from tests.support.desk import Desk
 
@@ -65,6 +65,20 @@ def test_a_database_of_ones_own_is_left_alone_unless_one_says_yes(
     done = fresh_desk.run("reset", "--yes", DATABASE_URL=database.migrator_url)
     assert (done.returncode, done.stdout.split()) == (0, migrate.names())
     assert accounts(database) == 0
+
+
+def test_a_database_of_ones_own_that_is_for_development_stays_so(
+    fresh_desk: Desk, database: Database
+) -> None:
+    with psycopg.connect(database.url) as connection:
+        connection.execute(USER)
+        connection.execute(TIER)
+        reset.develop(connection, "a test")
+    done = fresh_desk.run("reset", DATABASE_URL=database.migrator_url)
+    assert (done.returncode, done.stdout.split()) == (0, migrate.names())
+    assert accounts(database) == 0
+    with psycopg.connect(database.url) as connection:
+        assert reset.made_by(connection) == "a test"
 
 
 def test_data_of_another_postgres_is_left_alone(fresh_desk: Desk, tmp_path: Path) -> None:

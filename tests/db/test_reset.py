@@ -57,3 +57,15 @@ def test_an_empty_database_has_nothing_to_remove(new_database: Callable[..., Dat
     with psycopg.connect(database.migrator_url) as connection:
         reset.remove(connection)
     assert dump(database) == before
+
+
+def test_a_database_is_for_development_when_a_row_says_so(
+    new_database: Callable[..., Database],
+) -> None:
+    empty, database = new_database(migrated=False), new_database()
+    with psycopg.connect(empty.migrator_url) as connection:
+        assert reset.made_by(connection) is None
+    with psycopg.connect(database.migrator_url) as connection:
+        assert reset.made_by(connection) is None
+        reset.develop(connection, "a test")
+        assert reset.made_by(connection) == "a test"
