@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from worker.indexer.languages import GRAMMARS, language_of
-from worker.indexer.symbols import extract
+from worker.indexer.reading import extract
 
 CORPUS = Path(__file__).with_name("corpus")
 

@@ -11,7 +11,7 @@ from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 from typing import NamedTuple
 
-from worker.indexer import copy_text, guard, symbols
+from worker.indexer import copy_text, guard, reading, symbols
 from worker.indexer.protocol import Limits
 
 # How often a parser may be killed before that is put down to what it parsed.
@@ -150,7 +150,7 @@ def _work(connection: Connection, parent_pid: int, limits: Limits) -> None:
 
 def _extract(source: Source) -> Rows | None:
     try:
-        found = symbols.extract(source.language, source.content)
+        found = reading.extract(source.language, source.content)
     except (ValueError, MemoryError, RecursionError):
         return None
     lines = "".join(copy_text.line(source.file_no, *symbol) for symbol in found)

@@ -1,10 +1,11 @@
 """Symbols of one source file, by tree-sitter and a query file for each language.
 
 In a query the capture `@name` is the node that holds a symbol's name, `@parent` one that holds
-its parent's name where that is not what encloses it, `@<kind>` the whole definition. The first
-pattern that captures a name has it; the kind `@ignore` takes a name and drops it. Captures that
-begin with an underscore serve predicates only. A first line `; inherits: x` adds another
-language's file behind.
+its parent's name where that is not what encloses it, `@<kind>` the whole definition. In place of
+the name `@declared` is a declarator of C or C++ and `@called` one that counts only where it
+declares a function. The first pattern that captures a name has it; the kind `@ignore` takes a name
+and drops it. Captures that begin with an underscore serve predicates only. A first line
+`; inherits: x` adds another language's file behind.
 """
 
 from __future__ import annotations
@@ -16,14 +17,15 @@ from typing import NamedTuple
 
 from tree_sitter import Language, Node, Parser, Query, QueryCursor
 
+from worker.indexer.declarators import CAPITALS, RESERVED, declared, operator_text
 from worker.indexer.languages import GRAMMARS
-from worker.indexer.text import with_line_feeds
 
 _QUERIES = Path(__file__).with_name("queries")
 _NAME_CHARACTERS = 500
 _CLASSES = frozenset({"class", "interface", "struct", "enum", "union", "trait"})
-_ROLES = frozenset({"name", "parent"})
+_ROLES = frozenset({"name", "parent", "declared", "called"})
 _LEAVES = frozenset({"constant"})
+_OPERATORS = frozenset({"operator_cast", "operator_name"})
 
 
 class Symbol(NamedTuple):
@@ -36,18 +38,37 @@ class Symbol(NamedTuple):
     parent: str | None
 
 
-def extract(language: str, source: bytes) -> list[Symbol]:
-    """The symbols of `source` in its order; what can be had where the syntax is broken.
+class _Definition(NamedTuple):
+    """What a query found. In the order of the first three fields the outer one comes first."""
 
-    `language` is one of GRAMMARS. A function right inside a class is a method. Time and memory
-    have no limit here: hostile source can take much of both.
+    start: int
+    minus_end: int
+    name_start: int
+    node: Node
+    kind: str
+    name: Node
+    parent: Node | None
+
+
+def symbols_of(language: str, source: bytes, root: Node) -> list[Symbol]:
+    """The symbols of a tree, in the order of the source it was made of.
+
+    A function right inside a class is a method.
     """
-    source = with_line_feeds(source)
-    parser, query = grammar(language)
     definitions: dict[int, _Definition] = {}
     claimed: dict[int, int] = {}
-    for pattern, captures in QueryCursor(query).matches(parser.parse(source).root_node):
-        name = captures["name"][0]
+    _, query = grammar(language)
+    for pattern, captures in QueryCursor(query).matches(root):
+        if nodes := captures.get("name"):
+            name = nodes[0]
+            parents = captures.get("parent")
+            parent = parents[0] if parents else None
+        else:
+            called = captures.get("called")
+            found = declared((called or captures["declared"])[0], source)
+            if found is None or (called and not found.callable):
+                continue
+            name, parent = found.name, found.scope
         at = name.start_byte
         if claimed.get(at, pattern) < pattern:
             continue
@@ -56,46 +77,67 @@ def extract(language: str, source: bytes) -> list[Symbol]:
             if kind not in _ROLES and kind[0] != "_":
                 break
         node = captures[kind][0]
-        parent = captures.get("parent")
-        definitions[at] = (node.start_byte, -node.end_byte, at, node, kind, name, parent)
-    return _nest(source, sorted(definitions.values()))
+        definitions[at] = _Definition(node.start_byte, -node.end_byte, at, node, kind, name, parent)
+    return _nest(language, source, sorted(definitions.values()))
 
 
-# Start, end below zero, so that what encloses another comes first, start of the name; then the
-# node, the kind, the node of the name and what the query says of the parent.
-_Definition = tuple[int, int, int, Node, str, Node, list[Node] | None]
-
-
-def _nest(source: bytes, definitions: list[_Definition]) -> list[Symbol]:
+def _nest(language: str, source: bytes, definitions: list[_Definition]) -> list[Symbol]:
     """Gives each definition the one around it as its parent."""
     symbols: list[Symbol] = []
     around: list[tuple[int, str, str]] = []  # end, kind, name; the innermost last
-    for start, end, _, node, own_kind, name_node, named_parent in definitions:
+    reserved = RESERVED.get(language)
+    for start, minus_end, _, node, own_kind, name_node, named_parent in definitions:
         if own_kind == "ignore" or not (name := _text(source, name_node)):
             continue
         while around and around[-1][0] <= start:
             around.pop()
         kind, parent = own_kind, None
         if named_parent:
-            parent = _text(source, named_parent[0])
+            parent = _scope(source, named_parent)
+            if kind == "function":
+                kind = "method"
         elif around:
             _, outer_kind, parent = around[-1]
             if kind == "function" and outer_kind in _CLASSES:
                 kind = "method"
+        if reserved and (name in reserved or (name != parent and _is_macro_call(name, node))):
+            continue
         first = node.start_point[0] + 1
         row, column = node.end_point
         # A node that ends at the very start of a line does not reach into it.
         symbols.append(Symbol(name, kind, first, max(first, row + (column > 0)), parent))
         if kind not in _LEAVES:
-            around.append((-end, kind, name))
+            around.append((-minus_end, kind, name))
     return symbols
+
+
+def _is_macro_call(name: str, node: Node) -> bool:
+    """Whether what was read as a function without a type is the call of a macro, in C and C++."""
+    return (
+        CAPITALS.fullmatch(name) is not None
+        and node.type in {"function_definition", "declaration"}
+        and node.child_by_field_name("type") is None
+    )
+
+
+def _scope(source: bytes, node: Node) -> str:
+    inner = node.child_by_field_name("name") if node.type == "template_type" else None
+    return _text(source, inner or node)
 
 
 def _text(source: bytes, node: Node) -> str:
     """A name as one line of clean text, of bounded length, without the marks of a literal."""
-    text = source[node.start_byte : node.end_byte].decode(errors="replace").strip("'\"`")
+    if node.type in _OPERATORS:
+        text = operator_text(node, source)
+    else:
+        text = source[node.start_byte : node.end_byte].decode(errors="replace")
     if node.type == "simple_symbol":
-        text = text.removeprefix(":").strip("'\"")
+        text = text.removeprefix(":")
+    elif node.type == "conversion_operator_declaration":
+        target = node.child_by_field_name("type")
+        text = f"operator {_text(source, target)}" if target else ""
+    if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"`":
+        text = text[1:-1]
     if not text.isprintable():
         text = " ".join(text.replace("\0", "\ufffd").split())
     return text if len(text) <= _NAME_CHARACTERS else text[: _NAME_CHARACTERS - 1] + "…"

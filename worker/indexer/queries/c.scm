@@ -1,6 +1,6 @@
-(struct_specifier name: (_) @name body: (_)) @struct
-(union_specifier name: (_) @name body: (_)) @union
-(enum_specifier name: (_) @name body: (_)) @enum
+(struct_specifier name: (_) @declared body: (_)) @struct
+(union_specifier name: (_) @declared body: (_)) @union
+(enum_specifier name: (_) @declared body: (_)) @enum
 
 ; A name for what has none of its own; beside a name, no more than another one.
 (type_definition type: (struct_specifier !name body: (_)) declarator: (type_identifier) @name)
@@ -16,36 +16,21 @@
     (enum_specifier name: (_) body: (_))
   ]
   declarator: (type_identifier) @name @type)
-(type_definition declarator: [
-  (type_identifier) @name
-  (pointer_declarator declarator: (type_identifier) @name)
-  (array_declarator declarator: (type_identifier) @name)
-  (function_declarator declarator: (type_identifier) @name)
-  (function_declarator
-    declarator: (parenthesized_declarator (pointer_declarator declarator: (type_identifier) @name)))
-]) @type
+(type_definition declarator: (_) @declared) @type
 
 (preproc_function_def name: (_) @name) @macro
 (preproc_def name: (_) @name value: (_)) @constant
 
-(function_definition declarator: [
-  (function_declarator declarator: (identifier) @name)
-  (function_declarator declarator: (parenthesized_declarator (identifier) @name))
-  (pointer_declarator declarator: (function_declarator declarator: (identifier) @name))
-  (pointer_declarator declarator: (pointer_declarator declarator:
-    (function_declarator declarator: (identifier) @name)))
-]) @function
-
-; In a body it is no more than a variable, most of the time.
-(compound_statement
-  (declaration declarator: (function_declarator declarator: (identifier) @name)) @ignore)
-(declaration declarator: [
-  (function_declarator declarator: (identifier) @name)
-  (function_declarator declarator: (parenthesized_declarator (identifier) @name))
-  (pointer_declarator declarator: (function_declarator declarator: (identifier) @name))
-  (pointer_declarator declarator: (pointer_declarator declarator:
-    (function_declarator declarator: (identifier) @name)))
-]) @function
+(function_definition declarator: (_) @called) @function
+; Not in a body, where it is no more than a variable, most of the time.
+(translation_unit (declaration declarator: (_) @called) @function)
+(linkage_specification (declaration declarator: (_) @called) @function)
+(declaration_list (declaration declarator: (_) @called) @function)
+(preproc_if (declaration declarator: (_) @called) @function)
+(preproc_ifdef (declaration declarator: (_) @called) @function)
+(preproc_else (declaration declarator: (_) @called) @function)
+(preproc_elif (declaration declarator: (_) @called) @function)
+(ERROR (declaration declarator: (_) @called) @function)
 
 ((translation_unit (declaration
   (type_qualifier) @_const

@@ -11,6 +11,7 @@
 (constructor_declaration name: (_) @name) @method
 (destructor_declaration name: (_) @name) @method
 (operator_declaration operator: _ @name) @method
+(conversion_operator_declaration) @name @method
 (local_function_statement name: (_) @name) @function
 
 (property_declaration name: (_) @name) @property
@@ -26,3 +27,5 @@
   (modifier) @_readonly
   (variable_declaration (variable_declarator name: (_) @name))) @constant
   (#eq? @_static "static") (#eq? @_readonly "readonly"))
+
+(using_directive name: (_) @name) @type

@@ -12,9 +12,22 @@
   (#eq? @_module "Module") (#eq? @_new "new"))
 (assignment left: (constant) @name) @constant
 
-((call !receiver method: (identifier) @_define arguments: (argument_list . (simple_symbol) @name))
-  @method
-  (#any-of? @_define "define_method" "alias_method"))
-((call !receiver method: (identifier) @_attribute
-  arguments: (argument_list (simple_symbol) @name @property))
-  (#any-of? @_attribute "attr_accessor" "attr_reader" "attr_writer"))
+; A name may be a symbol or a string, but for one that is put together while it runs.
+((call
+  receiver: (self)?
+  method: (identifier) @_define
+  arguments: (argument_list . [
+    (simple_symbol) @name
+    (delimited_symbol . (string_content) @name .)
+    (string . (string_content) @name .)
+  ])) @method
+  (#any-of? @_define "define_method" "define_singleton_method" "alias_method"))
+((call
+  receiver: (self)?
+  method: (identifier) @_attribute
+  arguments: (argument_list [
+    (simple_symbol) @name @property
+    (delimited_symbol . (string_content) @name .) @property
+    (string . (string_content) @name .) @property
+  ]))
+  (#any-of? @_attribute "attr" "attr_accessor" "attr_reader" "attr_writer"))

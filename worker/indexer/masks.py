@@ -1,0 +1,166 @@
+"""Blanks what C's preprocessor would take away, where the grammar cannot know that.
+
+A grammar of C reads macros without their definitions. In some places a word can be nothing else,
+so spaces take the place of it before the source is parsed: no byte and no line moves. Each
+pattern needs what follows or precedes to be sure; words within an expression stay.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+_IsSure = Callable[[bytearray, re.Match[bytes]], bool]
+_ARGUMENTS = rb"\((?:[^();{}]|\([^();{}]*\))*+\)"
+_CAPITALS = rb"[A-Z][A-Z0-9_]++(?!\w)"
+_MACRO = _CAPITALS + rb"(?:\s*" + _ARGUMENTS + rb")?"
+
+# class EXPORT Name {, struct lib_API ALIGN(8) Name : Base {
+_CLASS_HEAD = re.compile(
+    rb"\b(?:class|struct|union|enum(?:\s+(?:class|struct))?)\s+"
+    rb"((?:(?:(?!(?:class|struct|union|enum|typedef|static|extern|const|template)\b)[A-Za-z_]\w*+"
+    rb"(?:\s*\([^()\n]*\))?|\[\[[^\]]*\]\])\s+)+?)"
+    rb"(?!(?:final|sealed|abstract)\b)"
+    rb"[A-Za-z_][\w:]*(?:\s*<[^;{}()]*>)?(?:\s+(?:final|sealed|abstract))?\s*"
+    rb"(?:\{|:(?!:)[^;{}]{0,1000}\{)"
+)
+# A macro that has a line to itself, as Q_OBJECT and DECLARE(a, b); Object_HEAD(a) too.
+_ALONE = re.compile(
+    rb"^[ \t]*(" + _MACRO + rb"|(?!(?:if|for|while|switch|catch|return|defined)\b)[A-Za-z_]\w*+"
+    rb"[ \t]*" + _ARGUMENTS + rb")[ \t]*\r?$",
+    re.MULTILINE,
+)
+_FUNCTION = re.compile(rb"\s*[A-Za-z_~][\w:~]*\s*\(")
+_REST_OF_A_HEAD = re.compile(rb"\s*(?:noexcept|const|override|final|try|requires)\b")
+# DEFINE(type, name, "text"); at the start of a line, which is none in a body.
+_STATEMENT = re.compile(
+    rb"^("
+    + _CAPITALS
+    + rb"\s*\((?:[^()\"{}]|\"(?:[^\"\\\n]|\\.)*\"|"
+    + _ARGUMENTS
+    + rb")*+\))\s*;",
+    re.MULTILINE,
+)
+# f(int *not_null a, int b UNUSED): attributes of parameters.
+_QUALIFIER = re.compile(
+    rb"(?<=[*&])[ \t]*((?!(?:const|volatile|restrict|operator|new|delete|sizeof)\b)[A-Za-z_]\w*+)"
+    rb"\s+(?=[A-Za-z_]\w*+\s*[,)\[=;])"
+)
+_ATTRIBUTE = re.compile(rb"(?<=[\w*&>])[ \t]+(" + _MACRO + rb"|__\w+__)(?=\s*[,)])")
+# f(int a) FORMAT(1, 2); and f() const NOEXCEPT {
+_BEHIND = re.compile(
+    rb"\)(?:\s*\b(?:const|volatile|noexcept|override|final)\b)*"
+    rb"((?:\s*\b" + _MACRO + rb")+)(?=\s*(?:[;{=]|:(?!:)|->))"
+)
+_HEAD = re.compile(rb"\s*(?:template\s*<[^;{}]*>)?[A-Za-z_~][^;{}()=]*\(")
+_COMMENT = re.compile(rb"//[^\n]*|/\*.*?\*/", re.DOTALL)
+_CAPITAL_WORD = re.compile(_CAPITALS)
+_NO_CODE = re.compile(
+    rb"//[^\n]*|/\*.*?\*/|^[ \t]*#[^\n]*|\b(?:public|protected|private)\s*:",
+    re.DOTALL | re.MULTILINE,
+)
+_NO_HEAD = re.compile(rb"\s*(?:if|for|while|switch|return|else|case|do|goto|throw|sizeof)\b")
+# API type name(, API static type *name(: a macro in front of a type.
+_NAME = rb"(?:\(\s*\*?\s*)?[A-Za-z_~][\w:~]*+\s*+\)?\s*+\("
+_BEFORE = re.compile(
+    rb"^[ \t]*(?:(?:static|extern|inline|virtual|constexpr|friend|explicit)\s+)*"
+    rb"((?:" + _MACRO + rb"\s+)+)(?!(?:const|volatile)\s+[\w:]+\s*\()"
+    rb"(?=(?:[A-Za-z_][\w:]*+(?:<[^;{}()]*>)?[\s*&]+){1,8}" + _NAME + rb")",
+    re.MULTILINE,
+)
+# API(type) name(: the type stays.
+_AROUND = re.compile(
+    rb"^[ \t]*(?:(?:static|extern|inline)\s+)*(\w*[A-Z]\w*[ \t]*\()[A-Za-z_][\w\s*:<>,]*+(\))"
+    rb"(?=[ \t]*" + _NAME + rb")",
+    re.MULTILINE,
+)
+# type CALL name(, type *FORMAT(3) name(: a macro between a type and a name.
+_BETWEEN = re.compile(rb"\b(" + _MACRO + rb")\s+(?=[A-Za-z_~][\w:~]*+\s*\()")
+_BEFORE_BETWEEN = re.compile(rb"(\w+|[*&>])\s*\Z")
+_NO_TYPES = frozenset(
+    b"static extern inline const struct class enum union typedef virtual return else constexpr"
+    b" volatile friend explicit typename register case goto new delete operator define if elif"
+    b" ifdef ifndef undef defined and or not using public private protected throw template do"
+    b" include error warning pragma".split()
+)
+# name OF((int a)): prototypes for compilers that knew none.
+_PROTOTYPE = re.compile(
+    rb"(?<=\w)(\s+(?:OF|PROTO|PARAMS|P|__P|_)\s*\()\((?:[^()]|\([^()]*\))*\)(\))(?=\s*[;{])"
+)
+_GAP = rb"(?:\s|/\*(?:[^*]|\*(?!/))*+\*/|//[^\n]*+\n)*+"
+# name(a, b) int a; char *b; {: the types of parameters behind their names.
+_OLD_PARAMETERS = re.compile(
+    rb"\b[A-Za-z_]\w*+\s*+\(\s*+[A-Za-z_]\w*+(?:\s*,\s*(?:[A-Za-z_]\w*+|\.\.\.))*+\s*+\)"
+    rb"((?:" + _GAP + rb"(?!return\b|goto\b)[A-Za-z_][^;{}#=]*+;)++)" + _GAP + rb"\{"
+)
+
+
+def masked(language: str, source: bytes) -> bytes:
+    """The source to parse; of another language than C and C++ as it is."""
+    if language not in {"C", "C++"}:
+        return source
+    text = bytearray(source)
+    if language == "C":
+        _blank(text, _OLD_PARAMETERS)
+        _blank(text, _PROTOTYPE)
+    _blank(text, _CLASS_HEAD)
+    for pattern, is_sure in (
+        (_STATEMENT, None),
+        (_ALONE, _has_a_line_to_itself),
+        (_QUALIFIER, None),
+        (_ATTRIBUTE, _is_behind_a_type),
+        (_BEHIND, _is_behind_a_head),
+        (_BEFORE, None),
+        (_AROUND, None),
+        (_BETWEEN, _is_behind_a_type),
+    ):
+        _blank(text, pattern, is_sure)
+    return bytes(text)
+
+
+def _blank(text: bytearray, pattern: re.Pattern[bytes], is_sure: _IsSure | None = None) -> None:
+    """Puts spaces in the place of all that the groups of a pattern match."""
+    for found in list(pattern.finditer(bytes(text))):
+        if is_sure is None or is_sure(text, found):
+            for group in range(1, pattern.groups + 1):
+                start, end = found.span(group)
+                text[start:end] = re.sub(rb"[^\r\n]", b" ", text[start:end])
+
+
+def _has_a_line_to_itself(text: bytearray, found: re.Match[bytes]) -> bool:
+    """Whether it stands between two statements, or between a type and a name."""
+    before = _COMMENT.sub(b"", text[max(0, found.start(1) - 300) : found.start(1)]).rstrip()
+    after = bytes(text[found.end(1) : found.end(1) + 300]).lstrip()
+    line = before[before.rfind(b"\n") + 1 :].lstrip()
+    is_called = found[1].endswith(b")")
+    if line.startswith(b"#"):
+        is_first = not line.endswith(b"\\")
+    else:
+        is_first = not before or before[-1:] in b";{}:"
+    if not _CAPITAL_WORD.match(found[1]):
+        return (
+            is_first and (after[:1] == b"}" or _is_word(after)) and not _REST_OF_A_HEAD.match(after)
+        )
+    if is_first:
+        return is_called or not _FUNCTION.match(after)
+    if before[-1:] == b")":
+        return after[:1] in {b"{", b";", b":"} or _is_word(after)
+    return _is_word(after) and (before[-1:] in b"*&>" or _is_word(before[-1:]))
+
+
+def _is_behind_a_head(text: bytearray, found: re.Match[bytes]) -> bool:
+    """Whether the bracket before it belongs to the head of a function."""
+    before = bytes(text[max(0, found.start() - 500) : found.start() + 1])
+    head = before[max(before.rfind(mark) for mark in (b";", b"{", b"}")) + 1 :]
+    head = _NO_CODE.sub(b" ", head)
+    return _HEAD.match(head) is not None and not _NO_HEAD.match(head)
+
+
+def _is_behind_a_type(text: bytearray, found: re.Match[bytes]) -> bool:
+    before = _BEFORE_BETWEEN.search(text[max(0, found.start() - 80) : found.start()])
+    return before is not None and before[1] not in _NO_TYPES
+
+
+def _is_word(text: bytes) -> bool:
+    """Whether it begins with a letter, a digit or an underscore."""
+    return text[:1].isalnum() or text[:1] == b"_"
