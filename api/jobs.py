@@ -17,7 +17,7 @@ from api.auth import Caller
 from api.body import read_object
 from api.errors import Problem, invalid
 from api.records import UNFINISHED
-from api.requests import IndexRequest, index_request, list_request
+from api.requests import index_request, list_request
 from api.rpc.contract import Answer, Function
 from api.settings import ApiSettings
 from api.state import ApiRequest
@@ -32,28 +32,23 @@ async def create_index_job(request: ApiRequest) -> Response:
     Where status tracking is off for the caller, runId is all that the answer tells.
     """
     caller = await _user(request)
-    wanted: IndexRequest | None = None
-    key: str | None = None
-    refusal: Problem | None = None
     try:
         key = _idempotency_key(request)
         wanted = index_request(await read_object(request), request.state.settings)
-    except Problem as problem:
-        refusal = problem
+    except Problem as refusal:
+        refuse(refusal, await _count_only(request, caller))
     answer = await request.state.rpc.call(
         "api_create_index_job",
         p_api_key=caller.api_key,
         p_claims=caller.claims,
-        p_repository=wanted.repository if wanted else None,
-        p_git_url=wanted.git_url if wanted else None,
-        p_organization=wanted.organization if wanted else None,
-        p_ref=wanted.ref if wanted else None,
-        p_commit_sha=wanted.commit_sha if wanted else None,
+        p_repository=wanted.repository,
+        p_git_url=wanted.git_url,
+        p_organization=wanted.organization,
+        p_ref=wanted.ref,
+        p_commit_sha=wanted.commit_sha,
         p_idempotency_key=key,
         p_tracking_percent=_tracking_percent(request.state.settings),
     )
-    if refusal:
-        refuse(refusal, answer)
     headers = {"Cache-Control": "no-store"}
     if answer.job_id:
         bind(job_id=str(answer.job_id))
@@ -161,7 +156,7 @@ async def _call_for_job(request: ApiRequest, function: Function) -> Answer:
 async def _count_only(request: ApiRequest, caller: Caller) -> Answer:
     """Checks the key and counts one request; the answer is about no job."""
     return await request.state.rpc.call(
-        "api_get_job_status", p_api_key=caller.api_key, p_claims=caller.claims, p_job_id=""
+        "api_count_request", p_api_key=caller.api_key, p_claims=caller.claims
     )
 
 

@@ -206,6 +206,14 @@ isOneToOne: false
         isOneToOne: true
         isSetofReturn: false
       } },
+"api_count_request":
+{ Args: { "p_api_key": string,"p_claims": Json }; Returns: unknown
+                          SetofOptions: {
+        from: "*"
+        to: "api_answer"
+        isOneToOne: true
+        isSetofReturn: false
+      } },
 "api_create_index_job":
 { Args: { "p_api_key": string,"p_claims": Json,"p_commit_sha": string,"p_git_url": string,"p_idempotency_key": string,"p_organization": string,"p_ref": string,"p_repository": string,"p_tracking_percent"?: number }; Returns: unknown
                           SetofOptions: {

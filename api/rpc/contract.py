@@ -14,6 +14,7 @@ from uuid import UUID
 Function = Literal[
     "api_admin_get_job_status",
     "api_cancel_index_job",
+    "api_count_request",
     "api_create_index_job",
     "api_get_job_history",
     "api_get_job_status",

@@ -39,6 +39,8 @@ _STATEMENTS: Final[Mapping[Function, bytes]] = {
     "api_cancel_index_job": _ANSWER
     + b"""api_cancel_index_job(
   p_api_key => %(p_api_key)s, p_claims => %(p_claims)s, p_job_id => %(p_job_id)s) as a""",
+    "api_count_request": _ANSWER
+    + b"""api_count_request(p_api_key => %(p_api_key)s, p_claims => %(p_claims)s) as a""",
     "api_create_index_job": _ANSWER
     + b"""api_create_index_job(
   p_api_key => %(p_api_key)s, p_claims => %(p_claims)s, p_repository => %(p_repository)s,

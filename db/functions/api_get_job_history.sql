@@ -20,16 +20,11 @@ set search_path = pg_catalog, pg_temp
 set timezone = 'UTC'
 as $$
 declare
-  v_caller private.api_caller;
   v_answer private.api_answer;
   v_job_id uuid := private.parse_uuid(p_job_id);
 begin
   perform set_config('synchronous_commit', 'off', true);
-  v_caller := private.identify_caller(p_api_key, p_claims);
-  if v_caller.user_id is null or v_caller.requests >= v_caller.rate_limit then
-    return private.answer(v_caller, null);
-  end if;
-  v_answer := private.answer(v_caller, private.count_request(v_caller));
+  v_answer := private.count_request(private.begin_request(p_api_key, p_claims));
   if v_answer.verdict <> 'ok' then
     return v_answer;
   end if;

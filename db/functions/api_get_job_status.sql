@@ -29,9 +29,9 @@ declare
   v_version bigint;
 begin
   perform set_config('synchronous_commit', 'off', true);
-  v_caller := private.identify_caller(p_api_key, p_claims);
+  v_caller := private.begin_request(p_api_key, p_claims);
   if v_caller.user_id is null or v_caller.requests >= v_caller.rate_limit then
-    return private.answer(v_caller, null);
+    return private.count_request(v_caller);
   end if;
   begin
     select row_to_json(j)::text, j.id, j.status, j.version
@@ -40,7 +40,7 @@ begin
   exception when sqlstate 'PT404' then
     null;
   end;
-  v_answer := private.answer(v_caller, private.count_request(v_caller));
+  v_answer := private.count_request(v_caller);
   if v_answer.verdict = 'ok' then
     v_answer.verdict := case when v_job_id is null then 'PT404' else 'ok' end;
     v_answer.body := v_body;

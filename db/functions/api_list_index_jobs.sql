@@ -34,11 +34,8 @@ declare
   v_jobs json;
 begin
   perform set_config('synchronous_commit', 'off', true);
-  v_caller := private.identify_caller(p_api_key, p_claims);
-  if v_caller.user_id is null or v_caller.requests >= v_caller.rate_limit then
-    return private.answer(v_caller, null);
-  end if;
-  v_answer := private.answer(v_caller, private.count_request(v_caller));
+  v_caller := private.begin_request(p_api_key, p_claims);
+  v_answer := private.count_request(v_caller);
   if v_answer.verdict <> 'ok' then
     return v_answer;
   end if;

@@ -12,7 +12,7 @@ create or replace function private.answer(
 )
 returns private.api_answer
 language plpgsql
-immutable
+stable
 security invoker
 set search_path = pg_catalog, pg_temp
 as $$
@@ -75,6 +75,69 @@ alter function private.api_admin_get_job_status(uuid, text, text) owner to job_w
 revoke all on function private.api_admin_get_job_status(uuid, text, text)
   from public, anon, authenticated, service_role;
 grant execute on function private.api_admin_get_job_status(uuid, text, text) to job_gateway;
+-- end stamp
+-- stamp: db/functions/private/begin_request.sql
+create or replace function private.begin_request(
+  p_api_key text,
+  p_claims jsonb
+)
+returns private.api_caller
+language plpgsql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_now timestamptz := private.clock();
+  v_secret_hash bytea := sha256(convert_to(split_part(coalesce(p_api_key, ''), '_', 3), 'UTF8'));
+  v_key private.api_keys;
+  v_caller private.api_caller;
+begin
+  v_caller.window_start := date_trunc('hour', v_now, 'UTC');
+  if p_api_key is not null then
+    select k.* into v_key
+    from private.api_keys as k
+    where k.id = split_part(p_api_key, '_', 2)
+      and k.secret_hash = v_secret_hash
+      and split_part(p_api_key, '_', 1) = 'ij'
+      and k.enabled
+      and (k.expires_at is null or k.expires_at > v_now);
+    v_caller.user_id := v_key.user_id;
+  elsif p_claims ->> 'role' = 'authenticated' then
+    v_caller.user_id := private.parse_uuid(p_claims ->> 'sub');
+  end if;
+  if v_caller.user_id is null then
+    return v_caller;
+  end if;
+
+  perform set_config('request.jwt.claims', coalesce(
+    p_claims, jsonb_build_object('sub', v_caller.user_id, 'role', 'authenticated'))::text, true);
+  if v_key.id is not null and v_key.last_used_at is null
+    or v_key.last_used_at < v_now - interval '1 hour'
+  then
+    update private.api_keys as k set last_used_at = v_now where k.id = v_key.id;
+  end if;
+
+  select
+    t.requests_per_hour,
+    coalesce((
+      select c.requests
+      from private.rate_limit_counters as c
+      where c.user_id = v_caller.user_id and c.window_start >= v_caller.window_start), 0)
+  into v_caller.rate_limit, v_caller.requests
+  from private.tiers as t
+  where t.name = coalesce(
+    (select a.tier from private.accounts as a where a.user_id = v_caller.user_id), 'free');
+  return v_caller;
+end;
+$$;
+
+comment on function private.begin_request(text, jsonb) is
+  'Identifies the caller of an api_ function and takes on the claims.';
+
+revoke all on function private.begin_request(text, jsonb)
+  from public, anon, authenticated, service_role;
+grant execute on function private.begin_request(text, jsonb) to job_gateway;
 -- end stamp
 -- stamp: db/functions/private/cancel_index_job.sql
 create or replace function private.cancel_index_job(p_job_id uuid)
@@ -360,7 +423,7 @@ grant execute on function private.clock()
 -- end stamp
 -- stamp: db/functions/private/count_request.sql
 create or replace function private.count_request(p_caller private.api_caller)
-returns integer
+returns private.api_answer
 language plpgsql
 volatile
 security invoker
@@ -369,19 +432,21 @@ as $$
 declare
   v_requests integer;
 begin
-  insert into private.rate_limit_counters as c (user_id, window_start, requests)
-  values (p_caller.user_id, p_caller.window_start, 1)
-  on conflict (user_id) do update
-  set requests = case when c.window_start < excluded.window_start then 1 else c.requests + 1 end,
-    window_start = greatest(c.window_start, excluded.window_start)
-  where c.window_start < excluded.window_start or c.requests < p_caller.rate_limit
-  returning c.requests into v_requests;
-  return v_requests;
+  if p_caller.requests < p_caller.rate_limit then
+    insert into private.rate_limit_counters as c (user_id, window_start, requests)
+    values (p_caller.user_id, p_caller.window_start, 1)
+    on conflict (user_id) do update
+    set requests = case when c.window_start < excluded.window_start then 1 else c.requests + 1 end,
+      window_start = greatest(c.window_start, excluded.window_start)
+    where c.window_start < excluded.window_start or c.requests < p_caller.rate_limit
+    returning c.requests into v_requests;
+  end if;
+  return private.answer(p_caller, v_requests);
 end;
 $$;
 
 comment on function private.count_request(private.api_caller) is
-  'Counts one request against the quota; null when it is used up.';
+  'Counts one request against the quota, and begins the answer.';
 
 revoke all on function private.count_request(private.api_caller)
   from public, anon, authenticated, service_role;
@@ -767,69 +832,6 @@ comment on function private.find_organization(text) is
 revoke all on function private.find_organization(text)
   from public, anon, authenticated, service_role;
 grant execute on function private.find_organization(text) to job_gateway;
--- end stamp
--- stamp: db/functions/private/identify_caller.sql
-create or replace function private.identify_caller(
-  p_api_key text,
-  p_claims jsonb
-)
-returns private.api_caller
-language plpgsql
-volatile
-security invoker
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  v_now timestamptz := private.clock();
-  v_secret_hash bytea := sha256(convert_to(split_part(coalesce(p_api_key, ''), '_', 3), 'UTF8'));
-  v_key private.api_keys;
-  v_caller private.api_caller;
-begin
-  v_caller.window_start := date_trunc('hour', v_now, 'UTC');
-  if p_api_key is not null then
-    select k.* into v_key
-    from private.api_keys as k
-    where k.id = split_part(p_api_key, '_', 2)
-      and k.secret_hash = v_secret_hash
-      and split_part(p_api_key, '_', 1) = 'ij'
-      and k.enabled
-      and (k.expires_at is null or k.expires_at > v_now);
-    v_caller.user_id := v_key.user_id;
-  elsif p_claims ->> 'role' = 'authenticated' then
-    v_caller.user_id := private.parse_uuid(p_claims ->> 'sub');
-  end if;
-  if v_caller.user_id is null then
-    return v_caller;
-  end if;
-
-  perform set_config('request.jwt.claims', coalesce(
-    p_claims, jsonb_build_object('sub', v_caller.user_id, 'role', 'authenticated'))::text, true);
-  if v_key.id is not null and v_key.last_used_at is null
-    or v_key.last_used_at < v_now - interval '1 hour'
-  then
-    update private.api_keys as k set last_used_at = v_now where k.id = v_key.id;
-  end if;
-
-  select
-    t.requests_per_hour,
-    coalesce((
-      select c.requests
-      from private.rate_limit_counters as c
-      where c.user_id = v_caller.user_id and c.window_start >= v_caller.window_start), 0)
-  into v_caller.rate_limit, v_caller.requests
-  from private.tiers as t
-  where t.name = coalesce(
-    (select a.tier from private.accounts as a where a.user_id = v_caller.user_id), 'free');
-  return v_caller;
-end;
-$$;
-
-comment on function private.identify_caller(text, jsonb) is
-  'Identifies the caller of an api_ function and takes on the claims.';
-
-revoke all on function private.identify_caller(text, jsonb)
-  from public, anon, authenticated, service_role;
-grant execute on function private.identify_caller(text, jsonb) to job_gateway;
 -- end stamp
 -- stamp: db/functions/private/insert_index_job.sql
 create or replace function private.insert_index_job(
@@ -1307,7 +1309,7 @@ grant execute on function private.parse_cursor(text) to authenticated, service_r
 create or replace function private.parse_status(p_status text)
 returns public.job_status
 language plpgsql
-immutable
+stable
 security invoker
 set search_path = pg_catalog, pg_temp
 as $$
@@ -2460,14 +2462,9 @@ set search_path = pg_catalog, pg_temp
 set timezone = 'UTC'
 as $$
 declare
-  v_caller private.api_caller;
   v_answer private.api_answer;
 begin
-  v_caller := private.identify_caller(p_api_key, p_claims);
-  if v_caller.user_id is null or v_caller.requests >= v_caller.rate_limit then
-    return private.answer(v_caller, null);
-  end if;
-  v_answer := private.answer(v_caller, private.count_request(v_caller));
+  v_answer := private.count_request(private.begin_request(p_api_key, p_claims));
   if v_answer.verdict <> 'ok' then
     return v_answer;
   end if;
@@ -2497,6 +2494,29 @@ revoke all on function public.api_cancel_index_job(text, jsonb, text)
 grant execute on function public.api_cancel_index_job(text, jsonb, text)
   to job_http, service_role;
 -- end stamp
+-- stamp: db/functions/api_count_request.sql
+create or replace function public.api_count_request(p_api_key text, p_claims jsonb)
+returns private.api_answer
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+as $$
+begin
+  perform set_config('synchronous_commit', 'off', true);
+  return private.count_request(private.begin_request(p_api_key, p_claims));
+end;
+$$;
+
+comment on function public.api_count_request(text, jsonb) is
+  'Counts a request that asks for nothing else.';
+
+alter function public.api_count_request(text, jsonb) owner to job_gateway;
+revoke all on function public.api_count_request(text, jsonb)
+  from public, anon, authenticated, service_role;
+grant execute on function public.api_count_request(text, jsonb) to job_http, service_role;
+-- end stamp
 -- stamp: db/functions/api_create_index_job.sql
 create or replace function public.api_create_index_job(
   p_api_key text,
@@ -2522,11 +2542,8 @@ declare
   v_job public.index_jobs;
   v_organization_id uuid;
 begin
-  v_caller := private.identify_caller(p_api_key, p_claims);
-  if v_caller.user_id is null or v_caller.requests >= v_caller.rate_limit then
-    return private.answer(v_caller, null);
-  end if;
-  v_answer := private.answer(v_caller, private.count_request(v_caller));
+  v_caller := private.begin_request(p_api_key, p_claims);
+  v_answer := private.count_request(v_caller);
   if v_answer.verdict <> 'ok' then
     return v_answer;
   end if;
@@ -2603,16 +2620,11 @@ set search_path = pg_catalog, pg_temp
 set timezone = 'UTC'
 as $$
 declare
-  v_caller private.api_caller;
   v_answer private.api_answer;
   v_job_id uuid := private.parse_uuid(p_job_id);
 begin
   perform set_config('synchronous_commit', 'off', true);
-  v_caller := private.identify_caller(p_api_key, p_claims);
-  if v_caller.user_id is null or v_caller.requests >= v_caller.rate_limit then
-    return private.answer(v_caller, null);
-  end if;
-  v_answer := private.answer(v_caller, private.count_request(v_caller));
+  v_answer := private.count_request(private.begin_request(p_api_key, p_claims));
   if v_answer.verdict <> 'ok' then
     return v_answer;
   end if;
@@ -2663,9 +2675,9 @@ declare
   v_version bigint;
 begin
   perform set_config('synchronous_commit', 'off', true);
-  v_caller := private.identify_caller(p_api_key, p_claims);
+  v_caller := private.begin_request(p_api_key, p_claims);
   if v_caller.user_id is null or v_caller.requests >= v_caller.rate_limit then
-    return private.answer(v_caller, null);
+    return private.count_request(v_caller);
   end if;
   begin
     select row_to_json(j)::text, j.id, j.status, j.version
@@ -2674,7 +2686,7 @@ begin
   exception when sqlstate 'PT404' then
     null;
   end;
-  v_answer := private.answer(v_caller, private.count_request(v_caller));
+  v_answer := private.count_request(v_caller);
   if v_answer.verdict = 'ok' then
     v_answer.verdict := case when v_job_id is null then 'PT404' else 'ok' end;
     v_answer.body := v_body;
@@ -2721,11 +2733,8 @@ declare
   v_jobs json;
 begin
   perform set_config('synchronous_commit', 'off', true);
-  v_caller := private.identify_caller(p_api_key, p_claims);
-  if v_caller.user_id is null or v_caller.requests >= v_caller.rate_limit then
-    return private.answer(v_caller, null);
-  end if;
-  v_answer := private.answer(v_caller, private.count_request(v_caller));
+  v_caller := private.begin_request(p_api_key, p_claims);
+  v_answer := private.count_request(v_caller);
   if v_answer.verdict <> 'ok' then
     return v_answer;
   end if;
@@ -4002,4 +4011,4 @@ end;
 $$;
 
 notify pgrst, 'reload schema';
-comment on schema private is 'schema version 20261128093002, text 44b7bb9f8ada, serves 20261128093002';
+comment on schema private is 'schema version 20261128093002, text 18c6c5380a68, serves 20261128093002';

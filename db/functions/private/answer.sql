@@ -3,7 +3,7 @@
 -- The start of every answer: the state of the caller's quota after p_requests, and the refusal that
 -- follows from it, if any (PT401 unknown caller, PT429 nothing left).
 --
--- Callers: the api_* functions, as job_gateway.
+-- Callers: job_gateway.
 
 create or replace function private.answer(
   p_caller private.api_caller,
@@ -11,7 +11,7 @@ create or replace function private.answer(
 )
 returns private.api_answer
 language plpgsql
-immutable
+stable
 security invoker
 set search_path = pg_catalog, pg_temp
 as $$

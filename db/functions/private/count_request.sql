@@ -1,13 +1,14 @@
--- count_request(p_caller) -> integer
+-- count_request(p_caller) -> api_answer
 --
--- Counts one request of the caller and returns how many this hour has seen, or null when none was
--- left: then nothing is written. One row for each user, reset in place.
+-- Counts one request of the caller, and begins the answer with the quota after it. Of an unknown
+-- caller (PT401), and once nothing is left (PT429), nothing is written. One row for each user,
+-- reset in place.
 --
 -- Locks:   the caller's row of rate_limit_counters, until the end of the transaction.
--- Callers: the api_* functions, as job_gateway.
+-- Callers: job_gateway.
 
 create or replace function private.count_request(p_caller private.api_caller)
-returns integer
+returns private.api_answer
 language plpgsql
 volatile
 security invoker
@@ -16,19 +17,21 @@ as $$
 declare
   v_requests integer;
 begin
-  insert into private.rate_limit_counters as c (user_id, window_start, requests)
-  values (p_caller.user_id, p_caller.window_start, 1)
-  on conflict (user_id) do update
-  set requests = case when c.window_start < excluded.window_start then 1 else c.requests + 1 end,
-    window_start = greatest(c.window_start, excluded.window_start)
-  where c.window_start < excluded.window_start or c.requests < p_caller.rate_limit
-  returning c.requests into v_requests;
-  return v_requests;
+  if p_caller.requests < p_caller.rate_limit then
+    insert into private.rate_limit_counters as c (user_id, window_start, requests)
+    values (p_caller.user_id, p_caller.window_start, 1)
+    on conflict (user_id) do update
+    set requests = case when c.window_start < excluded.window_start then 1 else c.requests + 1 end,
+      window_start = greatest(c.window_start, excluded.window_start)
+    where c.window_start < excluded.window_start or c.requests < p_caller.rate_limit
+    returning c.requests into v_requests;
+  end if;
+  return private.answer(p_caller, v_requests);
 end;
 $$;
 
 comment on function private.count_request(private.api_caller) is
-  'Counts one request against the quota; null when it is used up.';
+  'Counts one request against the quota, and begins the answer.';
 
 revoke all on function private.count_request(private.api_caller)
   from public, anon, authenticated, service_role;

@@ -1,11 +1,12 @@
 -- parse_status(p_status) -> job_status
 --
 -- Raises:  PT422 unknown_status.
+-- Callers: authenticated, service_role, job_writer.
 
 create or replace function private.parse_status(p_status text)
 returns public.job_status
 language plpgsql
-immutable
+stable
 security invoker
 set search_path = pg_catalog, pg_temp
 as $$

@@ -1,9 +1,10 @@
 begin;
-select plan(8);
+select plan(10);
 
 create function pg_temp.count_of(p_user uuid, p_window timestamptz, p_limit integer)
 returns integer language sql as $$
-  select private.count_request(row(p_user, p_window, p_limit, 0)::private.api_caller);
+  select case a.verdict when 'ok' then p_limit - a.rate_remaining end
+  from private.count_request(row(p_user, p_window, p_limit, 0)::private.api_caller) as a;
 $$;
 
 select is(pg_temp.count_of(tests.alice(), '2026-03-01 12:00+00', 2), 1, 'the first request is 1');
@@ -23,6 +24,16 @@ select results_eq(
      where c.user_id = tests.alice() $$,
   $$ values (timestamptz '2026-03-01 13:00+00', 2) $$,
   'and does not turn it back');
+
+select results_eq(
+  $$ select a.verdict from unnest(array[
+       row(null, '2026-03-01 13:00+00', null, null)::private.api_caller,
+       row(tests.carol(), '2026-03-01 13:00+00', 2, 2)::private.api_caller]) as c
+     cross join lateral private.count_request(c) as a $$,
+  array['PT401', 'PT429'], 'an unknown caller and one without quota are refused');
+select is_empty(
+  $$ select from private.rate_limit_counters as c where c.user_id is null
+       or c.user_id = tests.carol() $$, 'for whom nothing is written');
 
 select * from finish();
 rollback;

@@ -14,7 +14,7 @@ select tests.act_as_admin();
 
 select results_eq(
   $$ select c.user_id, c.window_start, c.rate_limit, c.requests
-     from private.identify_caller((select api_key from keys), null) as c $$,
+     from private.begin_request((select api_key from keys), null) as c $$,
   $$ values (tests.alice(), timestamptz '2026-03-01 12:00+00', 100, 0) $$,
   'a key names its user; a user without an account is free; the last hour does not count');
 select is(private.current_user_id(), tests.alice(), 'from there on the claims are the user''s');
@@ -23,20 +23,20 @@ select is(
   'the use of the key is noted');
 select tests.advance_clock('1 hour');
 select is(
-  (select c.user_id from private.identify_caller((select api_key from keys), null) as c),
+  (select c.user_id from private.begin_request((select api_key from keys), null) as c),
   tests.alice(), 'the key is used again within the hour');
 select is(
   (select k.last_used_at from private.api_keys as k), '2026-03-01 12:34:56+00',
   'which is not noted');
 select tests.advance_clock('1 second');
 select is(
-  (select c.user_id from private.identify_caller((select api_key from keys), null) as c),
+  (select c.user_id from private.begin_request((select api_key from keys), null) as c),
   tests.alice(), 'and after the hour');
 select is(
   (select k.last_used_at from private.api_keys as k), '2026-03-01 13:34:57+00', 'which is');
 select tests.set_clock('2026-03-01 12:59:59+00');
 select results_eq(
-  $$ select c.user_id, c.rate_limit, c.requests from private.identify_caller(null,
+  $$ select c.user_id, c.rate_limit, c.requests from private.begin_request(null,
        jsonb_build_object('sub', tests.bob(), 'role', 'authenticated')) as c $$,
   $$ values (tests.bob(), 10000, 88) $$,
   'claims name a user with the limit of the tier and the requests so far');
@@ -44,10 +44,10 @@ select is_empty(
   $$ select k from unnest(array['', '_', 'ij', 'ij_', 'ij__', 'x', repeat('_', 1000),
        (select replace(api_key, 'ij_', 'xx_') from keys),
        (select left(api_key, -1) from keys), (select upper(api_key) from keys)]) as k
-     where (private.identify_caller(k, null)).user_id is not null $$,
+     where (private.begin_request(k, null)).user_id is not null $$,
   'whatever is not just the key is nobody''s');
 select is(
-  (select c.user_id from private.identify_caller('ij_x_y',
+  (select c.user_id from private.begin_request('ij_x_y',
     jsonb_build_object('sub', tests.bob(), 'role', 'authenticated')) as c),
   null, 'a bad key is not mended by claims');
 

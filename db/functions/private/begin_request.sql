@@ -1,12 +1,12 @@
--- identify_caller(p_api_key, p_claims) -> api_caller
+-- begin_request(p_api_key, p_claims) -> api_caller
 --
 -- Who calls, by an API key or by claims that the HTTP layer has verified, and what is left of the
 -- quota; user_id is null when the key is unknown, wrong, revoked or expired. Notes once an hour
 -- that a key is in use. From here on the transaction runs under the caller's claims.
 --
--- Callers: the api_* functions, as job_gateway.
+-- Callers: job_gateway.
 
-create or replace function private.identify_caller(
+create or replace function private.begin_request(
   p_api_key text,
   p_claims jsonb
 )
@@ -61,9 +61,9 @@ begin
 end;
 $$;
 
-comment on function private.identify_caller(text, jsonb) is
+comment on function private.begin_request(text, jsonb) is
   'Identifies the caller of an api_ function and takes on the claims.';
 
-revoke all on function private.identify_caller(text, jsonb)
+revoke all on function private.begin_request(text, jsonb)
   from public, anon, authenticated, service_role;
-grant execute on function private.identify_caller(text, jsonb) to job_gateway;
+grant execute on function private.begin_request(text, jsonb) to job_gateway;
