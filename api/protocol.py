@@ -7,9 +7,13 @@ a connection without end, or keep the event loop busy. Bodies have their own bou
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from fcntl import ioctl
 from http import HTTPStatus
+from termios import TIOCOUTQ
 from typing import Any, Final, NoReturn, cast
 from uuid import uuid4
 
@@ -185,7 +189,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _check_reader(self) -> None:
         """Drops a client that took nothing of what waits for it since the last look."""
-        unsent = self.transport.get_write_buffer_size()
+        unsent = self._waiting_for_the_client()
         is_over = self._is_answered() or self.transport.is_closing()
         is_still = is_over or self.flow.write_paused  # nothing is added
         if is_still and unsent >= self._unsent > 0:
@@ -193,6 +197,14 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         self._unsent = unsent
         self._reader = self.loop.call_later(SECONDS, self._check_reader)
+
+    def _waiting_for_the_client(self) -> int:
+        """Bytes here and in the kernel, which takes no more until a third of its megabytes left."""
+        waiting = self.transport.get_write_buffer_size()
+        with suppress(OSError):
+            queued = ioctl(self.transport.get_extra_info("socket").fileno(), TIOCOUTQ, bytes(4))
+            waiting += int.from_bytes(queued, sys.byteorder)
+        return waiting
 
     # --- what is read ----------------------------------------------------------------------------
 
@@ -337,7 +349,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self._deadline = None
 
     def _give_up(self) -> None:
-        if self.flow.read_paused or self.pipeline:  # until what came before is answered
+        if not self._is_reading:  # until what came before is answered
             self._set_deadline()
         elif self._is_arriving:
             self._refuse(_TOO_SLOW)

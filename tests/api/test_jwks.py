@@ -127,9 +127,9 @@ FAULTS: dict[str, Callable[[Issuer], Misbehaviour]] = {
     "has only a secret": answering(
         b'{"keys": [{"kid": "ec", "kty": "oct", "k": "%b"}]}' % SYMMETRIC.hex().encode()
     ),
-    "has too many keys": answering(b'{"keys": [' + b"{}," * 100 + b"{}]}"),
+    "has too many keys": lambda i: answering(i.document().replace(b"[", b"[" + b"{}," * 100))(i),
     "is nested deeply": answering(b"[" * 50_000),
-    "is huge": answering(b" " * 10_000_000),
+    "is huge": lambda i: answering(i.document() + b" " * 10_000_000)(i),
     "is packed": packed,
     "answers 500": lambda i: answering(i.document(), 500)(i),
     "answers 404": lambda i: answering(i.document(), 404)(i),

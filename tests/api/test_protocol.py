@@ -274,9 +274,11 @@ def test_a_trailer_is_no_header(api: Api) -> None:
 
 def test_what_follows_a_last_request_is_not_answered(api: Api) -> None:
     for last in (get(b"Connection: close"), get().replace(b"1.1", b"1.0")):
-        said = ask(api, last + get() * 3)
-        assert said.count(b"HTTP/1.1 200 ") == 1
-        assert said.count(b"HTTP/1.1 ") == 1
+        nonsense = b"\x16\x03\x01 no HTTP\r\n\r\n"
+        for rest in (get() * 3, nonsense, get() + nonsense):
+            said = ask(api, last + rest)
+            assert said.count(b"HTTP/1.1 200 ") == 1
+            assert said.count(b"HTTP/1.1 ") == 1
 
 
 def test_a_request_that_asks_for_an_upgrade_is_followed_by_others(api: Api) -> None:
