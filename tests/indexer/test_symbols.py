@@ -1,5 +1,7 @@
 """Symbols of single files, against lists written by hand."""
 
+# ruff: noqa: E501 (a source a line)
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -7,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from worker.indexer.languages import GRAMMARS, language_of
-from worker.indexer.reading import extract
+from worker.indexer.reading import extract, read
 
 CORPUS = Path(__file__).with_name("corpus")
 
@@ -149,3 +151,68 @@ def test_lines_end_where_the_definition_ends() -> None:
         ("a", "function", "1", "2", "-"),
         ("b", "function", "6", "6", "-"),
     ]
+
+
+BEHIND_AN_ERROR = [
+    ("C", "int one(void) {}\nint bad( {\n}\nint two(void) {\n}\nstruct three {\n};\n"),
+    ("C", "int one(void) {\n  if (a) {\n}\nint two(void) {\n}\nint three(int a) {\n}\n"),
+    ("C++", "void one() {}\nclass Bad : {\n  int (\n};\nvoid two() {\n}\nclass three {\n};\n"),
+    ("Python", "def one(): pass\nclass Half\n    def x(self): pass\ndef two(): pass\nclass three: pass\n"),
+    ("Python", "def one(): pass\nx = (1,\ndef two(): pass\ndef three(): pass\n"),
+    ("JavaScript", "function one() {}\nfunction bad( { return }\nclass two {}\nconst three = () => {}\n"),
+    ("JavaScript", "function one() {}\nvar a = {{ b\nfunction two() {}\nfunction three() {}\n"),
+    ("TypeScript", "export function one() {}\nexport function bad( { return }\nexport class two { }\n"
+     "export const three = () => {}\n"),
+    ("TSX", "function one() {}\nfunction bad() { return <p> }\nfunction two() {}\nexport class three {}\n"),
+    ("Go", "package a\nfunc one() {}\nfunc bad( {\n}\nfunc two() {}\ntype three struct {}\n"),
+    ("Rust", "fn one() {}\nfn bad( {\n}\npub fn two() {}\nstruct three;\n"),
+    ("Java", "class one { void f() {} }\nclass Bad { void g( { }\nclass two {}\npublic class three {\n}\n"),
+    ("C#", "class one { }\nclass Bad { void G( { }\npublic class two { }\nclass three { }\n"),
+    ("PHP", "<?php\nfunction one() {}\nfunction bad( {\n}\nfunction two() {}\nclass three {}\n"),
+    ("Ruby", "def one\nend\ndef bad(\ndef two\nend\ndef three\nend\n"),
+    ("Shell", "one() { :; }\nbad() { if true; then\n}\ntwo() { :; }\nfunction three { :; }\n"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("language", "source"), BEHIND_AN_ERROR)
+def test_one_error_costs_nothing_that_stands_behind_it(language: str, source: str) -> None:
+    symbols = extract(language, source.encode())
+    names = [symbol.name for symbol in symbols]
+    lines = source.splitlines()
+    for name in ("one", "two", "three"):
+        assert names.count(name) == 1
+        [symbol] = [symbol for symbol in symbols if symbol.name == name]
+        assert name in lines[symbol.start_line - 1]
+
+
+def test_a_broken_method_costs_no_other_method_of_its_class() -> None:
+    for language, source in [
+        ("Java", "class W {\n  void one() {}\n  void bad( {\n  }\n  public void two() {\n  }\n}\nclass X {}\n"),
+        ("TypeScript", "class W {\n  one() {}\n  bad( {\n  }\n  two() {}\n}\nclass X {}\n"),
+        ("Python", "class W:\n  def one(self): pass\n  def bad(self:\n  def two(self): pass\nclass X: pass\n"),
+        ("PHP", "<?php class W {\n function one() {}\n function bad( {\n }\n function two() {}\n}\nclass X {}\n"),
+    ]:  # fmt: skip
+        found = {symbol.name for symbol in extract(language, source.encode())}
+        assert {"W", "one", "two", "X"} <= found, language
+
+
+def test_a_dialect_is_read_by_the_grammar_that_fits_it_better() -> None:
+    flow = b"""// @flow
+import type { A } from './a';
+export type Props = { name: string, onClick: (e: Event) => void };
+export opaque type Id = string;
+function f<T>(a: T, b?: ?string): Array<T> { return [a]; }
+class B<T> extends C<T> { state: State = {}; render(): Node { return (x: any); } }
+export const g = (a: number): number => a;
+"""
+    names = {symbol.name for symbol in extract("JavaScript", flow)}
+    assert {"Props", "f", "B", "render", "g"} <= names
+    header = b"struct A { int f(); };\nA::A() {}\nusing B = int;\n"
+    assert {"A", "f", "B"} <= {symbol.name for symbol in extract("C", header)}
+
+
+@pytest.mark.parametrize("language", GRAMMARS)
+def test_a_file_that_is_mostly_errors_counts_as_unparsed(language: str) -> None:
+    text = "%% ]] )) ^^ ~~ ?? => := ;; [[ ((  && || @@ $$ !! \\\\ << >> ==\n" * 20
+    assert read(language, f"{'<?php ' * (language == 'PHP')}{text}".encode()) is None
+    assert read(language, b"") == []

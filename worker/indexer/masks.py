@@ -26,15 +26,14 @@ _CLASS_HEAD = re.compile(
 )
 # A macro that has a line to itself, as Q_OBJECT and DECLARE(a, b); Object_HEAD(a) too.
 _ALONE = re.compile(
-    rb"^[ \t]*(" + _MACRO + rb"|(?!(?:if|for|while|switch|catch|return|defined)\b)[A-Za-z_]\w*+"
-    rb"[ \t]*" + _ARGUMENTS + rb")[ \t]*\r?$",
-    re.MULTILINE,
+    rb"\n[ \t]*(" + _MACRO + rb"|(?!(?:if|for|while|switch|catch|return|defined)\b)[A-Za-z_]\w*+"
+    rb"[ \t]*" + _ARGUMENTS + rb")[ \t]*\r?(?=\n|\Z)"
 )
 _FUNCTION = re.compile(rb"\s*[A-Za-z_~][\w:~]*\s*\(")
 _REST_OF_A_HEAD = re.compile(rb"\s*(?:noexcept|const|override|final|try|requires)\b")
 # DEFINE(type, name, "text"); at the start of a line, which is none in a body.
 _STATEMENT = re.compile(
-    rb"^("
+    rb"\n("
     + _CAPITALS
     + rb"\s*\((?:[^()\"{}]|\"(?:[^\"\\\n]|\\.)*\"|"
     + _ARGUMENTS
@@ -46,7 +45,7 @@ _QUALIFIER = re.compile(
     rb"(?<=[*&])[ \t]*((?!(?:const|volatile|restrict|operator|new|delete|sizeof)\b)[A-Za-z_]\w*+)"
     rb"\s+(?=[A-Za-z_]\w*+\s*[,)\[=;])"
 )
-_ATTRIBUTE = re.compile(rb"(?<=[\w*&>])[ \t]+(" + _MACRO + rb"|__\w+__)(?=\s*[,)])")
+_ATTRIBUTE = re.compile(rb"(?<=[\w*&>][ \t])(" + _MACRO + rb"|__\w+__)(?=\s*[,)])")
 # f(int a) FORMAT(1, 2); and f() const NOEXCEPT {
 _BEHIND = re.compile(
     rb"\)(?:\s*\b(?:const|volatile|noexcept|override|final)\b)*"
@@ -63,14 +62,14 @@ _NO_HEAD = re.compile(rb"\s*(?:if|for|while|switch|return|else|case|do|goto|thro
 # API type name(, API static type *name(: a macro in front of a type.
 _NAME = rb"(?:\(\s*\*?\s*)?[A-Za-z_~][\w:~]*+\s*+\)?\s*+\("
 _BEFORE = re.compile(
-    rb"^[ \t]*(?:(?:static|extern|inline|virtual|constexpr|friend|explicit)\s+)*"
+    rb"\n[ \t]*(?:(?:static|extern|inline|virtual|constexpr|friend|explicit)\s+)*"
     rb"((?:" + _MACRO + rb"\s+)+)(?!(?:const|volatile)\s+[\w:]+\s*\()"
     rb"(?=(?:[A-Za-z_][\w:]*+(?:<[^;{}()]*>)?[\s*&]+){1,8}" + _NAME + rb")",
     re.MULTILINE,
 )
 # API(type) name(: the type stays.
 _AROUND = re.compile(
-    rb"^[ \t]*(?:(?:static|extern|inline)\s+)*(\w*[A-Z]\w*[ \t]*\()[A-Za-z_][\w\s*:<>,]*+(\))"
+    rb"\n[ \t]*(?:(?:static|extern|inline)\s+)*(\w*[A-Z]\w*[ \t]*\()[A-Za-z_][\w\s*:<>,]*+(\))"
     rb"(?=[ \t]*" + _NAME + rb")",
     re.MULTILINE,
 )
@@ -85,13 +84,13 @@ _NO_TYPES = frozenset(
 )
 # name OF((int a)): prototypes for compilers that knew none.
 _PROTOTYPE = re.compile(
-    rb"(?<=\w)(\s+(?:OF|PROTO|PARAMS|P|__P|_)\s*\()\((?:[^()]|\([^()]*\))*\)(\))(?=\s*[;{])"
+    rb"\b((?:OF|PROTO|PARAMS|P|__P|_)\s*\()\((?:[^()]|\([^()]*\))*\)(\))(?=\s*[;{])"
 )
 _GAP = rb"(?:\s|/\*(?:[^*]|\*(?!/))*+\*/|//[^\n]*+\n)*+"
 # name(a, b) int a; char *b; {: the types of parameters behind their names.
 _OLD_PARAMETERS = re.compile(
     rb"\b[A-Za-z_]\w*+\s*+\(\s*+[A-Za-z_]\w*+(?:\s*,\s*(?:[A-Za-z_]\w*+|\.\.\.))*+\s*+\)"
-    rb"((?:" + _GAP + rb"(?!return\b|goto\b)[A-Za-z_][^;{}#=]*+;)++)" + _GAP + rb"\{"
+    rb"((?:" + _GAP + rb"(?!return\b|goto\b)[A-Za-z_][^;{}#=]{0,300}+;){1,40}+)" + _GAP + rb"\{"
 )
 
 
@@ -99,7 +98,7 @@ def masked(language: str, source: bytes) -> bytes:
     """The source to parse; of another language than C and C++ as it is."""
     if language not in {"C", "C++"}:
         return source
-    text = bytearray(source)
+    text = bytearray(b"\n" + source)  # so that each line begins behind a line feed
     if language == "C":
         _blank(text, _OLD_PARAMETERS)
         _blank(text, _PROTOTYPE)
@@ -115,7 +114,7 @@ def masked(language: str, source: bytes) -> bytes:
         (_BETWEEN, _is_behind_a_type),
     ):
         _blank(text, pattern, is_sure)
-    return bytes(text)
+    return bytes(text[1:])
 
 
 def _blank(text: bytearray, pattern: re.Pattern[bytes], is_sure: _IsSure | None = None) -> None:

@@ -34,7 +34,7 @@ class Rows(NamedTuple):
     lines: bytes
 
 
-# None for a source that could not be parsed within the limits.
+# None for a source that could not be parsed within the limits, or whose syntax is another one.
 Parsed = list[Rows | None]
 
 
@@ -150,8 +150,10 @@ def _work(connection: Connection, parent_pid: int, limits: Limits) -> None:
 
 def _extract(source: Source) -> Rows | None:
     try:
-        found = reading.extract(source.language, source.content)
+        found = reading.read(source.language, source.content)
     except (ValueError, MemoryError, RecursionError):
+        return None
+    if found is None:
         return None
     lines = "".join(copy_text.line(source.file_no, *symbol) for symbol in found)
     return Rows(len(found), lines.encode())

@@ -151,6 +151,15 @@ def grammar(language: str) -> tuple[Parser, Query]:
     return Parser(grammar), Query(grammar, _query(language))
 
 
+@functools.cache
+def errors_query(language: str) -> Query:
+    """What finds the places where a tree of a language is broken."""
+    parser, _ = grammar(language)
+    if parser.language is None:
+        raise ValueError("the parser has no language")
+    return Query(parser.language, "[(ERROR) (MISSING)] @error")
+
+
 def _query(language: str) -> str:
     name = language.lower().replace("+", "p").replace("#", "sharp")
     text = (_QUERIES / f"{name}.scm").read_text(encoding="utf-8")
