@@ -24,7 +24,7 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_asked timestamptz := private.clock();
+  v_locked uuid[];
   v_job public.index_jobs;
   v_now timestamptz;
   v_status public.job_status;
@@ -34,18 +34,25 @@ begin
   retried := 0;
   failed := 0;
   cancelled := 0;
-  for v_job in
-    select j.*
+  v_locked := array(
+    select j.id
     from public.index_jobs as j
-    where j.status = 'processing'
-      and (j.lease_expires_at <= v_asked
-        or j.cancel_requested_at <= v_asked - interval '1 minute'
-        or (j.lease_expires_at is null and j.retry_at is null
-          and j.heartbeat_at <= v_asked - p_older_than)
-        or (j.queue_job_id is not null and j.retry_at <= v_asked))
+    where j.id = any (array(
+      select s.job_id
+      from private.stuck_jobs(p_older_than, true) as s
+      join public.index_jobs as q on q.id = s.job_id
+      where s.kind <> 'retry_overdue' or q.queue_job_id is not null))
     order by j.id
     limit p_limit
-    for no key update skip locked
+    for no key update skip locked);
+  -- by a statement of its own, which sees what became of the jobs before they were locked
+  for v_job in
+    select j.*
+    from private.stuck_jobs(p_older_than, true) as s
+    join public.index_jobs as j on j.id = s.job_id
+    where j.id = any (v_locked)
+      and (s.kind <> 'retry_overdue' or j.queue_job_id is not null)
+    order by j.id
   loop
     v_now := greatest(private.clock(), v_job.updated_at);
     select e.status into v_status
@@ -60,7 +67,7 @@ begin
   where r.worker_id in (
     select s.worker_id
     from private.runners as s
-    where s.seen_at < v_asked - interval '1 hour'
+    where s.seen_at < private.clock() - interval '1 hour'
     for update skip locked);
   return next;
 end;

@@ -106,6 +106,7 @@ revoke all on table private.api_keys from public, anon, authenticated, service_r
 revoke all on table private.admin_audit from public, anon, authenticated, service_role, job_writer;
 revoke all on table private.accounts from public, anon, authenticated, service_role, job_gateway;
 drop function private.uuid_v7();
+drop function private.stuck_jobs(interval, boolean);
 drop function private.store_index(public.index_jobs, boolean, jsonb);
 drop function private.store_incoming_rows(public.index_jobs);
 drop function private.see_worker(uuid);

@@ -41,10 +41,8 @@ begin
   return v_answer;
 end;
 $$;
-
 comment on function private.answer(private.api_caller, integer) is
   'An answer with the quota filled in.';
-
 revoke all on function private.answer(private.api_caller, integer)
   from public, anon, authenticated, service_role;
 grant execute on function private.answer(private.api_caller, integer) to job_gateway;
@@ -67,10 +65,8 @@ begin
   return query select j.* from public.index_jobs as j where j.id = p_job_id;
 end;
 $$;
-
 comment on function private.api_admin_get_job_status(uuid, text, text) is
   'Reads any job for support, and writes the audit.';
-
 alter function private.api_admin_get_job_status(uuid, text, text) owner to job_writer;
 revoke all on function private.api_admin_get_job_status(uuid, text, text)
   from public, anon, authenticated, service_role;
@@ -131,10 +127,8 @@ begin
   return v_caller;
 end;
 $$;
-
 comment on function private.begin_request(text, jsonb) is
   'Identifies the caller of an api_ function and takes on the claims.';
-
 revoke all on function private.begin_request(text, jsonb)
   from public, anon, authenticated, service_role;
 grant execute on function private.begin_request(text, jsonb) to job_gateway;
@@ -195,10 +189,8 @@ begin
   where j.id = v_job.id;
 end;
 $$;
-
 comment on function private.cancel_index_job(uuid) is
   'Cancels an index job for the signed-in user, or asks its worker to.';
-
 alter function private.cancel_index_job(uuid) owner to job_writer;
 revoke all on function private.cancel_index_job(uuid)
   from public, anon, authenticated, service_role;
@@ -233,10 +225,8 @@ begin
   end if;
 end;
 $$;
-
 comment on function private.check_attempt(public.index_jobs, integer) is
   'Refuses a worker that does not hold the current attempt.';
-
 revoke all on function private.check_attempt(public.index_jobs, integer)
   from public, anon, authenticated, service_role;
 grant execute on function private.check_attempt(public.index_jobs, integer) to job_writer;
@@ -265,10 +255,8 @@ begin
   end if;
 end;
 $$;
-
 comment on function private.check_batch(interval, integer) is
   'Refuses an age or a size that no batch can have.';
-
 revoke all on function private.check_batch(interval, integer)
   from public, anon, authenticated, service_role;
 grant execute on function private.check_batch(interval, integer) to job_writer;
@@ -333,10 +321,8 @@ begin
     using errcode = 'PT422', detail = v_code, hint = v_hint, column = 'metadata';
 end;
 $$;
-
 comment on function private.check_job_metadata(public.job_status, jsonb) is
   'Refuses metadata that does not fit the status.';
-
 revoke all on function private.check_job_metadata(public.job_status, jsonb)
   from public, anon, authenticated, service_role;
 grant execute on function private.check_job_metadata(public.job_status, jsonb) to job_writer;
@@ -360,10 +346,8 @@ begin
   end if;
 end;
 $$;
-
 comment on function private.check_lease(interval) is
   'Refuses a lease that no worker can mean.';
-
 revoke all on function private.check_lease(interval)
   from public, anon, authenticated, service_role;
 grant execute on function private.check_lease(interval) to job_writer;
@@ -395,10 +379,8 @@ as $$
     select r.text, length(r.text) + greatest(length(b.text) - 8000, 0)
   ) as e (text, length);
 $$;
-
 comment on function private.clean_error(text) is
   'The error text with credentials redacted, cut at 2,000 characters.';
-
 revoke all on function private.clean_error(text)
   from public, anon, authenticated, service_role;
 grant execute on function private.clean_error(text) to job_writer;
@@ -413,10 +395,8 @@ set search_path = pg_catalog, pg_temp
 as $$
   select clock_timestamp();
 $$;
-
 comment on function private.clock() is
   'The current time; tests replace it by a clock of their own.';
-
 revoke all on function private.clock() from public, anon, authenticated, service_role;
 grant execute on function private.clock()
   to authenticated, service_role, job_writer, job_gateway;
@@ -444,10 +424,8 @@ begin
   return private.answer(p_caller, v_requests);
 end;
 $$;
-
 comment on function private.count_request(private.api_caller) is
   'Counts one request against the quota, and begins the answer.';
-
 revoke all on function private.count_request(private.api_caller)
   from public, anon, authenticated, service_role;
 grant execute on function private.count_request(private.api_caller) to job_gateway;
@@ -493,10 +471,8 @@ begin
   select v_key_id, 'ij_' || v_key_id || '_' || v_secret, btrim(p_name), p_expires_at, v_now;
 end;
 $$;
-
 comment on function private.create_api_key(text, timestamptz) is
   'Makes an API key for the signed-in user.';
-
 alter function private.create_api_key(text, timestamptz) owner to job_gateway;
 revoke all on function private.create_api_key(text, timestamptz)
   from public, anon, authenticated, service_role;
@@ -536,10 +512,8 @@ begin
     p_created_by => v_user_id);
 end;
 $$;
-
 comment on function private.create_index_job(uuid, text, text, text) is
   'Makes an index job for the signed-in user.';
-
 alter function private.create_index_job(uuid, text, text, text) owner to job_writer;
 revoke all on function private.create_index_job(uuid, text, text, text)
   from public, anon, authenticated, service_role;
@@ -565,10 +539,8 @@ exception
     return null;
 end;
 $$;
-
 comment on function private.current_user_id() is
   'The user named by the verified claims, or null.';
-
 revoke all on function private.current_user_id()
   from public, anon, authenticated, service_role;
 grant execute on function private.current_user_id()
@@ -587,10 +559,8 @@ as $$
   delete from public.skipped_files as k
   where k.repository_id = p_job.repository_id and k.job_id is distinct from p_job.id;
 $$;
-
 comment on function private.delete_files_of_other_jobs(public.index_jobs) is
   'Deletes what other jobs have stored of a repository.';
-
 revoke all on function private.delete_files_of_other_jobs(public.index_jobs)
   from public, anon, authenticated, service_role;
 grant execute on function private.delete_files_of_other_jobs(public.index_jobs) to job_writer;
@@ -615,10 +585,8 @@ begin
   delete from public.skipped_files as k where k.repository_id = p_job.repository_id;
 end;
 $$;
-
 comment on function private.delete_gone_files(public.index_jobs) is
   'Deletes the files that a job found changed or gone.';
-
 revoke all on function private.delete_gone_files(public.index_jobs)
   from public, anon, authenticated, service_role;
 grant execute on function private.delete_gone_files(public.index_jobs) to job_writer;
@@ -636,10 +604,8 @@ as $$
   delete from private.incoming_skipped where transaction = pg_current_xact_id();
   delete from private.gone_files where transaction = pg_current_xact_id();
 $$;
-
 comment on function private.delete_incoming_rows() is
   'Empties the staging tables of this transaction''s rows.';
-
 revoke all on function private.delete_incoming_rows()
   from public, anon, authenticated, service_role;
 grant execute on function private.delete_incoming_rows() to job_writer;
@@ -661,10 +627,8 @@ as $$
   delete from private.gone_files
   where transaction is distinct from pg_current_xact_id_if_assigned();
 $$;
-
 comment on function private.delete_orphaned_rows() is
   'Empties the staging tables of the rows that no transaction will store.';
-
 revoke all on function private.delete_orphaned_rows()
   from public, anon, authenticated, service_role;
 grant execute on function private.delete_orphaned_rows() to job_writer;
@@ -690,14 +654,11 @@ begin
   return null;
 end;
 $$;
-
 comment on function private.delete_symbols_of_files() is
   'Deletes symbols with their files.';
-
 alter function private.delete_symbols_of_files() owner to job_writer;
 revoke all on function private.delete_symbols_of_files()
   from public, anon, authenticated, service_role;
-
 create or replace trigger indexed_files_delete_symbols
   after delete on public.indexed_files
   referencing old table as gone
@@ -746,10 +707,8 @@ begin
   returning j.*;
 end;
 $$;
-
 comment on function private.end_attempt(public.index_jobs, timestamptz, text, boolean) is
   'Ends an attempt: the job waits for the next one, or is failed or cancelled.';
-
 revoke all on function private.end_attempt(public.index_jobs, timestamptz, text, boolean)
   from public, anon, authenticated, service_role;
 grant execute on function private.end_attempt(public.index_jobs, timestamptz, text, boolean)
@@ -795,10 +754,8 @@ as $$
     and p.prorettype not in ('trigger'::regtype, 'event_trigger'::regtype)
     and '' <> all (a.names);
 $$;
-
 comment on function private.exposed_functions(text) is
   'Lists the functions of the schema public as the catalogue has them.';
-
 revoke all on function private.exposed_functions(text)
   from public, anon, authenticated, service_role;
 grant execute on function private.exposed_functions(text) to job_tenant;
@@ -825,10 +782,8 @@ begin
   return v_organization_id;
 end;
 $$;
-
 comment on function private.find_organization(text) is
   'The organization that the text names.';
-
 revoke all on function private.find_organization(text)
   from public, anon, authenticated, service_role;
 grant execute on function private.find_organization(text) to job_gateway;
@@ -911,10 +866,8 @@ begin
   return v_job_id;
 end;
 $$;
-
 comment on function private.insert_index_job(uuid, text, text, text, uuid) is
   'Makes a pending index job, once for each idempotency key.';
-
 alter function private.insert_index_job(uuid, text, text, text, uuid) owner to job_writer;
 revoke all on function private.insert_index_job(uuid, text, text, text, uuid)
   from public, anon, authenticated, service_role;
@@ -931,10 +884,8 @@ set search_path = pg_catalog, pg_temp
 as $$
   select p_status in ('completed', 'failed', 'cancelled');
 $$;
-
 comment on function private.is_final(public.job_status) is
   'Whether the status is final.';
-
 revoke all on function private.is_final(public.job_status)
   from public, anon, authenticated, service_role;
 grant execute on function private.is_final(public.job_status)
@@ -958,10 +909,8 @@ as $$
     and p_ref !~ '[/.]$'
     and p_ref <> '@';
 $$;
-
 comment on function private.is_git_ref(text) is
   'Whether the text can name a git branch, tag or commit.';
-
 revoke all on function private.is_git_ref(text)
   from public, anon, authenticated, service_role;
 grant execute on function private.is_git_ref(text) to job_writer;
@@ -982,10 +931,8 @@ as $$
       else p_git_url ~ '^(file://)?/[^[:space:]]'
     end;
 $$;
-
 comment on function private.is_git_url(text) is
   'Whether a text is an address to clone from that holds no credentials.';
-
 revoke all on function private.is_git_url(text)
   from public, anon, authenticated, service_role;
 grant execute on function private.is_git_url(text) to authenticated, service_role;
@@ -1030,10 +977,8 @@ as $$
   ) as e on true
   order by s.attempt;
 $$;
-
 comment on function private.job_attempts(uuid) is
   'The attempts of one index job: start, end, worker, error.';
-
 revoke all on function private.job_attempts(uuid)
   from public, anon, authenticated, service_role;
 grant execute on function private.job_attempts(uuid) to job_gateway;
@@ -1054,10 +999,8 @@ as $$
     ('processing', 'failed'),
     ('processing', 'cancelled');
 $$;
-
 comment on function private.job_transitions() is
   'Every move from one status to another that a job may make.';
-
 revoke all on function private.job_transitions()
   from public, anon, authenticated, service_role;
 grant execute on function private.job_transitions() to job_writer;
@@ -1081,10 +1024,8 @@ begin
   order by k.created_at desc, k.id;
 end;
 $$;
-
 comment on function private.list_api_keys() is
   'Lists the API keys of the signed-in user.';
-
 alter function private.list_api_keys() owner to job_gateway;
 revoke all on function private.list_api_keys()
   from public, anon, authenticated, service_role;
@@ -1183,10 +1124,8 @@ begin
   end loop;
 end;
 $$;
-
 comment on function private.lock_free_job() is
   'Locks the free index job that is next in turn.';
-
 revoke all on function private.lock_free_job()
   from public, anon, authenticated, service_role;
 grant execute on function private.lock_free_job() to job_writer;
@@ -1209,10 +1148,8 @@ begin
   return v_job;
 end;
 $$;
-
 comment on function private.lock_index_job(uuid) is
   'Locks and returns one index job.';
-
 revoke all on function private.lock_index_job(uuid)
   from public, anon, authenticated, service_role;
 grant execute on function private.lock_index_job(uuid) to job_writer;
@@ -1258,10 +1195,8 @@ begin
   return v_job;
 end;
 $$;
-
 comment on function private.lock_repository_of_job(uuid, integer) is
   'Locks the repository of a job, for a worker whose silence is bounded.';
-
 revoke all on function private.lock_repository_of_job(uuid, integer)
   from public, anon, authenticated, service_role;
 grant execute on function private.lock_repository_of_job(uuid, integer) to job_writer;
@@ -1297,10 +1232,8 @@ begin
       hint = 'Pass created_at,id of the last job of the page before, or nothing for the first.';
 end;
 $$;
-
 comment on function private.parse_cursor(text) is
   'The place in a list of jobs that a cursor names.';
-
 revoke all on function private.parse_cursor(text)
   from public, anon, authenticated, service_role;
 grant execute on function private.parse_cursor(text) to authenticated, service_role;
@@ -1322,10 +1255,8 @@ begin
   return p_status::public.job_status;
 end;
 $$;
-
 comment on function private.parse_status(text) is
   'The status that the text names.';
-
 revoke all on function private.parse_status(text)
   from public, anon, authenticated, service_role;
 grant execute on function private.parse_status(text)
@@ -1346,10 +1277,8 @@ begin
   return null;
 end;
 $$;
-
 comment on function private.parse_uuid(text) is
   'The UUID spelled by the text, or null.';
-
 revoke all on function private.parse_uuid(text)
   from public, anon, authenticated, service_role;
 grant execute on function private.parse_uuid(text) to job_gateway, job_writer;
@@ -1373,10 +1302,8 @@ begin
   return v_worker_id;
 end;
 $$;
-
 comment on function private.parse_worker_id(text) is
   'The id of a worker that the text spells.';
-
 revoke all on function private.parse_worker_id(text)
   from public, anon, authenticated, service_role;
 grant execute on function private.parse_worker_id(text) to job_writer;
@@ -1396,10 +1323,8 @@ as $$
     and c.stats -> 'files_indexed' = to_jsonb((
       select count(*) from public.indexed_files as f where f.repository_id = p_repository_id));
 $$;
-
 comment on function private.read_indexed_commit(uuid, text) is
   'The stored commit of a repository, if that extractor made its rows.';
-
 revoke all on function private.read_indexed_commit(uuid, text)
   from public, anon, authenticated, service_role;
 grant execute on function private.read_indexed_commit(uuid, text) to job_writer;
@@ -1437,10 +1362,8 @@ as $$
       offset 20
       limit 1);
 $$;
-
 comment on function private.record_index_duration(public.index_jobs) is
   'Notes how long a repository took to index.';
-
 revoke all on function private.record_index_duration(public.index_jobs)
   from public, anon, authenticated, service_role;
 grant execute on function private.record_index_duration(public.index_jobs) to job_writer;
@@ -1489,14 +1412,11 @@ begin
   return null;
 end;
 $$;
-
 comment on function private.record_job_event() is
   'Writes the event of a change to an index job.';
-
 alter function private.record_job_event() owner to job_writer;
 revoke all on function private.record_job_event()
   from public, anon, authenticated, service_role;
-
 create or replace trigger index_jobs_record_creation
   after insert on public.index_jobs
   for each row execute function private.record_job_event();
@@ -1532,14 +1452,11 @@ begin
   return null;
 end;
 $$;
-
 comment on function private.refuse_partial_index() is
   'Refuses a transaction that stores rows and does not complete their job.';
-
 alter function private.refuse_partial_index() owner to job_writer;
 revoke all on function private.refuse_partial_index()
   from public, anon, authenticated, service_role;
-
 -- a constraint trigger cannot be replaced
 drop trigger if exists indexed_commits_refuse_partial_index on public.indexed_commits;
 create constraint trigger indexed_commits_refuse_partial_index
@@ -1597,10 +1514,8 @@ begin
   return v_conditions;
 end;
 $$;
-
 comment on function private.rest_conditions(text, jsonb) is
   'The WHERE condition of PostgREST''s filters.';
-
 revoke all on function private.rest_conditions(text, jsonb)
   from public, anon, authenticated, service_role;
 grant execute on function private.rest_conditions(text, jsonb) to job_tenant;
@@ -1616,10 +1531,8 @@ as $$
   select least(interval '5 seconds' * power(2, least(p_attempt, 30) - 1), interval '10 minutes')
     * (0.5 + random() / 2);
 $$;
-
 comment on function private.retry_delay(integer) is
   'The wait before the next attempt: exponential, capped, with jitter.';
-
 revoke all on function private.retry_delay(integer)
   from public, anon, authenticated, service_role;
 grant execute on function private.retry_delay(integer) to job_writer;
@@ -1646,10 +1559,8 @@ begin
   end if;
 end;
 $$;
-
 comment on function private.revoke_api_key(text) is
   'Disables an API key of the signed-in user.';
-
 alter function private.revoke_api_key(text) owner to job_gateway;
 revoke all on function private.revoke_api_key(text)
   from public, anon, authenticated, service_role;
@@ -1666,10 +1577,8 @@ as $$
   select (get_byte(h.hash, 0) * 65536 + get_byte(h.hash, 1) * 256 + get_byte(h.hash, 2)) % 100
   from (select sha256(uuid_send(p_user_id))) as h (hash);
 $$;
-
 comment on function private.rollout_bucket(uuid) is
   'The place of a user in a rollout, 0 to 99.';
-
 revoke all on function private.rollout_bucket(uuid)
   from public, anon, authenticated, service_role;
 grant execute on function private.rollout_bucket(uuid) to job_gateway;
@@ -1695,10 +1604,8 @@ begin
   end if;
 end;
 $$;
-
 comment on function private.see_worker(uuid) is
   'Notes that a worker was seen.';
-
 revoke all on function private.see_worker(uuid)
   from public, anon, authenticated, service_role;
 grant execute on function private.see_worker(uuid) to job_writer;
@@ -1785,10 +1692,8 @@ begin
   return next;
 end;
 $$;
-
 comment on function private.store_incoming_rows(public.index_jobs) is
   'Stores the rows that this transaction has copied.';
-
 revoke all on function private.store_incoming_rows(public.index_jobs)
   from public, anon, authenticated, service_role;
 grant execute on function private.store_incoming_rows(public.index_jobs) to job_writer;
@@ -1847,13 +1752,54 @@ begin
   end if;
 end;
 $$;
-
 comment on function private.store_index(public.index_jobs, boolean, jsonb) is
   'Stores the rows of an index, and refuses those that its stats do not count.';
-
 revoke all on function private.store_index(public.index_jobs, boolean, jsonb)
   from public, anon, authenticated, service_role;
 grant execute on function private.store_index(public.index_jobs, boolean, jsonb) to job_writer;
+-- end stamp
+-- stamp: db/functions/private/stuck_jobs.sql
+create or replace function private.stuck_jobs(
+  p_silent interval,
+  p_is_processing boolean default false
+)
+returns table (job_id uuid, kind text, since timestamptz)
+language plpgsql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_now timestamptz := private.clock();
+begin
+  return query
+  select j.id, k.kind, k.since
+  from public.index_jobs as j
+  cross join lateral (
+    select v.kind, v.since
+    from (values
+      (1, 'cancel_overdue', j.cancel_requested_at, interval '1 minute'),
+      (2, 'lease_expired', j.lease_expires_at, '0'),
+      (3, 'retry_overdue', j.retry_at, case when j.queue_job_id is null then p_silent else '0' end),
+      (4, 'silent', j.heartbeat_at, p_silent)) as v (place, kind, since, patience)
+    where v.since <= v_now - v.patience
+      and (v.place < 4 or num_nonnulls(j.lease_expires_at, j.retry_at) = 0)
+    order by v.place
+    limit 1) as k
+  where j.status = 'processing';
+  if not p_is_processing then
+    return query
+    select j.id, 'unclaimed', j.created_at
+    from public.index_jobs as j
+    where j.status = 'pending' and j.created_at <= v_now - p_silent;
+  end if;
+end;
+$$;
+comment on function private.stuck_jobs(interval, boolean) is
+  'The jobs that do not go on by themselves, and why.';
+revoke all on function private.stuck_jobs(interval, boolean)
+  from public, anon, authenticated, service_role;
+grant execute on function private.stuck_jobs(interval, boolean) to job_writer, service_role;
 -- end stamp
 -- stamp: db/functions/private/uuid_v7.sql
 create or replace function private.uuid_v7()
@@ -1868,10 +1814,8 @@ as $$
     || '7' || substr(replace(gen_random_uuid()::text, '-', ''), 14)
   )::uuid;
 $$;
-
 comment on function private.uuid_v7() is
   'A version 7 UUID, ordered by time.';
-
 revoke all on function private.uuid_v7() from public, anon, authenticated, service_role;
 grant execute on function private.uuid_v7() to job_writer;
 -- end stamp
@@ -1928,35 +1872,30 @@ grant select, insert, delete on table private.index_durations to job_writer;
 -- stamp: db/policies/index_job_events.sql
 alter table public.index_job_events enable row level security;
 alter table public.index_job_events force row level security;
-
 drop policy if exists index_job_events_select_authenticated on public.index_job_events;
 create policy index_job_events_select_authenticated on public.index_job_events
   for select to authenticated
   using (exists (select from public.index_jobs as j where j.id = index_job_events.job_id));
 comment on policy index_job_events_select_authenticated on public.index_job_events is
   'A user sees the events of the jobs that the user sees.';
-
 drop policy if exists index_job_events_select_workers on public.index_job_events;
 create policy index_job_events_select_workers on public.index_job_events
   for select to job_worker, service_role
   using (true);
 comment on policy index_job_events_select_workers on public.index_job_events is
   'Workers and the service read every row.';
-
 drop policy if exists index_job_events_select_job_writer on public.index_job_events;
 create policy index_job_events_select_job_writer on public.index_job_events
   for select to job_writer
   using (true);
 comment on policy index_job_events_select_job_writer on public.index_job_events is
   'The trigger counts the events of a job.';
-
 drop policy if exists index_job_events_insert_job_writer on public.index_job_events;
 create policy index_job_events_insert_job_writer on public.index_job_events
   for insert to job_writer
   with check (true);
 comment on policy index_job_events_insert_job_writer on public.index_job_events is
   'The trigger appends events.';
-
 revoke all on table public.index_job_events from public, anon, authenticated, service_role;
 grant select on table public.index_job_events to authenticated, job_worker, service_role;
 grant select, insert on table public.index_job_events to job_writer;
@@ -1964,7 +1903,6 @@ grant select, insert on table public.index_job_events to job_writer;
 -- stamp: db/policies/index_jobs.sql
 alter table public.index_jobs enable row level security;
 alter table public.index_jobs force row level security;
-
 drop policy if exists index_jobs_select_authenticated on public.index_jobs;
 create policy index_jobs_select_authenticated on public.index_jobs
   for select to authenticated
@@ -1976,14 +1914,12 @@ create policy index_jobs_select_authenticated on public.index_jobs
       offset 0));
 comment on policy index_jobs_select_authenticated on public.index_jobs is
   'A user sees own jobs and those of the user''s organizations.';
-
 drop policy if exists index_jobs_select_workers on public.index_jobs;
 create policy index_jobs_select_workers on public.index_jobs
   for select to job_worker, service_role
   using (true);
 comment on policy index_jobs_select_workers on public.index_jobs is
   'Workers and the service read every row.';
-
 drop policy if exists index_jobs_all_job_writer on public.index_jobs;
 create policy index_jobs_all_job_writer on public.index_jobs
   for all to job_writer
@@ -1991,7 +1927,6 @@ create policy index_jobs_all_job_writer on public.index_jobs
   with check (true);
 comment on policy index_jobs_all_job_writer on public.index_jobs is
   'The functions that move jobs see and change every row.';
-
 revoke all on table public.index_jobs from public, anon, authenticated, service_role;
 grant select on table public.index_jobs to authenticated, job_worker, service_role;
 grant select, insert, update, delete on table public.index_jobs to job_writer;
@@ -1999,28 +1934,24 @@ grant select, insert, update, delete on table public.index_jobs to job_writer;
 -- stamp: db/policies/indexed_commits.sql
 alter table public.indexed_commits enable row level security;
 alter table public.indexed_commits force row level security;
-
 drop policy if exists indexed_commits_select_authenticated on public.indexed_commits;
 create policy indexed_commits_select_authenticated on public.indexed_commits
   for select to authenticated
   using (exists (select from public.repositories as r where r.id = indexed_commits.repository_id));
 comment on policy indexed_commits_select_authenticated on public.indexed_commits is
   'A user sees the indexed commit of the repositories that the user sees.';
-
 drop policy if exists indexed_commits_select_job_worker on public.indexed_commits;
 create policy indexed_commits_select_job_worker on public.indexed_commits
   for select to job_worker
   using (true);
 comment on policy indexed_commits_select_job_worker on public.indexed_commits is
   'Workers read every row.';
-
 drop policy if exists indexed_commits_select_service_role on public.indexed_commits;
 create policy indexed_commits_select_service_role on public.indexed_commits
   for select to service_role
   using (true);
 comment on policy indexed_commits_select_service_role on public.indexed_commits is
   'The service reads every row.';
-
 drop policy if exists indexed_commits_all_job_writer on public.indexed_commits;
 create policy indexed_commits_all_job_writer on public.indexed_commits
   for all to job_writer
@@ -2028,7 +1959,6 @@ create policy indexed_commits_all_job_writer on public.indexed_commits
   with check (true);
 comment on policy indexed_commits_all_job_writer on public.indexed_commits is
   'The functions that store an index see and change every row.';
-
 revoke all on table public.indexed_commits from public, anon, authenticated, service_role;
 grant select on table public.indexed_commits to authenticated, job_worker, service_role;
 grant select, insert, update, delete on table public.indexed_commits to job_writer;
@@ -2036,28 +1966,24 @@ grant select, insert, update, delete on table public.indexed_commits to job_writ
 -- stamp: db/policies/indexed_files.sql
 alter table public.indexed_files enable row level security;
 alter table public.indexed_files force row level security;
-
 drop policy if exists indexed_files_select_authenticated on public.indexed_files;
 create policy indexed_files_select_authenticated on public.indexed_files
   for select to authenticated
   using (exists (select from public.repositories as r where r.id = indexed_files.repository_id));
 comment on policy indexed_files_select_authenticated on public.indexed_files is
   'A user sees the files of the repositories that the user sees.';
-
 drop policy if exists indexed_files_select_job_worker on public.indexed_files;
 create policy indexed_files_select_job_worker on public.indexed_files
   for select to job_worker
   using (true);
 comment on policy indexed_files_select_job_worker on public.indexed_files is
   'Workers read every row.';
-
 drop policy if exists indexed_files_select_service_role on public.indexed_files;
 create policy indexed_files_select_service_role on public.indexed_files
   for select to service_role
   using (true);
 comment on policy indexed_files_select_service_role on public.indexed_files is
   'The service reads every row.';
-
 drop policy if exists indexed_files_all_job_writer on public.indexed_files;
 create policy indexed_files_all_job_writer on public.indexed_files
   for all to job_writer
@@ -2065,7 +1991,6 @@ create policy indexed_files_all_job_writer on public.indexed_files
   with check (true);
 comment on policy indexed_files_all_job_writer on public.indexed_files is
   'The functions that store an index see and change every row.';
-
 revoke all on table public.indexed_files from public, anon, authenticated, service_role;
 revoke all on sequence public.indexed_files_id_seq from public, anon, authenticated, service_role;
 grant select on table public.indexed_files to authenticated, job_worker, service_role;
@@ -2079,14 +2004,12 @@ grant select, insert, update on table private.job_totals to job_writer;
 -- stamp: db/policies/organization_members.sql
 alter table public.organization_members enable row level security;
 alter table public.organization_members force row level security;
-
 drop policy if exists organization_members_select_authenticated on public.organization_members;
 create policy organization_members_select_authenticated on public.organization_members
   for select to authenticated
   using (user_id = (select private.current_user_id()));
 comment on policy organization_members_select_authenticated on public.organization_members is
   'A user sees the user''s own memberships.';
-
 drop policy if exists organization_members_all_service_role on public.organization_members;
 create policy organization_members_all_service_role on public.organization_members
   for all to service_role
@@ -2094,14 +2017,12 @@ create policy organization_members_all_service_role on public.organization_membe
   with check (true);
 comment on policy organization_members_all_service_role on public.organization_members is
   'The service manages every row.';
-
 drop policy if exists organization_members_select_job_writer on public.organization_members;
 create policy organization_members_select_job_writer on public.organization_members
   for select to job_writer
   using (true);
 comment on policy organization_members_select_job_writer on public.organization_members is
   'The functions that write jobs look here.';
-
 revoke all on table public.organization_members from public, anon, authenticated, service_role;
 grant select on table public.organization_members to authenticated, job_writer;
 grant select, insert, update, delete on table public.organization_members to service_role;
@@ -2109,7 +2030,6 @@ grant select, insert, update, delete on table public.organization_members to ser
 -- stamp: db/policies/organizations.sql
 alter table public.organizations enable row level security;
 alter table public.organizations force row level security;
-
 drop policy if exists organizations_select_authenticated on public.organizations;
 create policy organizations_select_authenticated on public.organizations
   for select to authenticated
@@ -2119,7 +2039,6 @@ create policy organizations_select_authenticated on public.organizations
         and m.user_id = (select private.current_user_id())));
 comment on policy organizations_select_authenticated on public.organizations is
   'A user sees the organizations that the user is a member of.';
-
 drop policy if exists organizations_all_service_role on public.organizations;
 create policy organizations_all_service_role on public.organizations
   for all to service_role
@@ -2127,7 +2046,6 @@ create policy organizations_all_service_role on public.organizations
   with check (true);
 comment on policy organizations_all_service_role on public.organizations is
   'The service manages every row.';
-
 revoke all on table public.organizations from public, anon, authenticated, service_role;
 grant select on table public.organizations to authenticated;
 grant select, insert, update, delete on table public.organizations to service_role;
@@ -2139,7 +2057,6 @@ grant select, insert, update on table private.rate_limit_counters to job_gateway
 -- stamp: db/policies/repositories.sql
 alter table public.repositories enable row level security;
 alter table public.repositories force row level security;
-
 drop policy if exists repositories_select_authenticated on public.repositories;
 create policy repositories_select_authenticated on public.repositories
   for select to authenticated
@@ -2150,7 +2067,6 @@ create policy repositories_select_authenticated on public.repositories
         and m.user_id = (select private.current_user_id())));
 comment on policy repositories_select_authenticated on public.repositories is
   'A user sees own repositories and those of the user''s organizations.';
-
 drop policy if exists repositories_insert_authenticated on public.repositories;
 create policy repositories_insert_authenticated on public.repositories
   for insert to authenticated
@@ -2161,7 +2077,6 @@ create policy repositories_insert_authenticated on public.repositories
         and m.user_id = (select private.current_user_id())));
 comment on policy repositories_insert_authenticated on public.repositories is
   'A user adds repositories for the user or for an organization of the user.';
-
 drop policy if exists repositories_all_service_role on public.repositories;
 create policy repositories_all_service_role on public.repositories
   for all to service_role
@@ -2169,14 +2084,12 @@ create policy repositories_all_service_role on public.repositories
   with check (true);
 comment on policy repositories_all_service_role on public.repositories is
   'The service manages every row.';
-
 drop policy if exists repositories_select_job_roles on public.repositories;
 create policy repositories_select_job_roles on public.repositories
   for select to job_worker, job_writer
   using (true);
 comment on policy repositories_select_job_roles on public.repositories is
   'Workers, and the functions that write jobs, look here.';
-
 drop policy if exists repositories_update_job_writer on public.repositories;
 create policy repositories_update_job_writer on public.repositories
   for update to job_writer
@@ -2184,7 +2097,6 @@ create policy repositories_update_job_writer on public.repositories
   with check (false);
 comment on policy repositories_update_job_writer on public.repositories is
   'The functions that store an index lock the row, which takes this; they cannot change it.';
-
 revoke all on table public.repositories from public, anon, authenticated, service_role;
 grant select on table public.repositories to authenticated, job_worker, job_writer;
 grant insert (full_name, git_url, owner_user_id, organization_id)
@@ -2200,28 +2112,24 @@ grant select, insert, update, delete on table private.runners to job_writer;
 -- stamp: db/policies/skipped_files.sql
 alter table public.skipped_files enable row level security;
 alter table public.skipped_files force row level security;
-
 drop policy if exists skipped_files_select_authenticated on public.skipped_files;
 create policy skipped_files_select_authenticated on public.skipped_files
   for select to authenticated
   using (exists (select from public.repositories as r where r.id = skipped_files.repository_id));
 comment on policy skipped_files_select_authenticated on public.skipped_files is
   'A user sees the skipped files of the repositories that the user sees.';
-
 drop policy if exists skipped_files_select_job_worker on public.skipped_files;
 create policy skipped_files_select_job_worker on public.skipped_files
   for select to job_worker
   using (true);
 comment on policy skipped_files_select_job_worker on public.skipped_files is
   'Workers read every row.';
-
 drop policy if exists skipped_files_select_service_role on public.skipped_files;
 create policy skipped_files_select_service_role on public.skipped_files
   for select to service_role
   using (true);
 comment on policy skipped_files_select_service_role on public.skipped_files is
   'The service reads every row.';
-
 drop policy if exists skipped_files_all_job_writer on public.skipped_files;
 create policy skipped_files_all_job_writer on public.skipped_files
   for all to job_writer
@@ -2229,7 +2137,6 @@ create policy skipped_files_all_job_writer on public.skipped_files
   with check (true);
 comment on policy skipped_files_all_job_writer on public.skipped_files is
   'The functions that store an index see and change every row.';
-
 revoke all on table public.skipped_files from public, anon, authenticated, service_role;
 revoke all on sequence public.skipped_files_id_seq from public, anon, authenticated, service_role;
 grant select on table public.skipped_files to authenticated, job_worker, service_role;
@@ -2238,28 +2145,24 @@ grant select, insert, delete on table public.skipped_files to job_writer;
 -- stamp: db/policies/symbols.sql
 alter table public.symbols enable row level security;
 alter table public.symbols force row level security;
-
 drop policy if exists symbols_select_authenticated on public.symbols;
 create policy symbols_select_authenticated on public.symbols
   for select to authenticated
   using (exists (select from public.repositories as r where r.id = symbols.repository_id));
 comment on policy symbols_select_authenticated on public.symbols is
   'A user sees the symbols of the repositories that the user sees.';
-
 drop policy if exists symbols_select_job_worker on public.symbols;
 create policy symbols_select_job_worker on public.symbols
   for select to job_worker
   using (true);
 comment on policy symbols_select_job_worker on public.symbols is
   'Workers read every row.';
-
 drop policy if exists symbols_select_service_role on public.symbols;
 create policy symbols_select_service_role on public.symbols
   for select to service_role
   using (true);
 comment on policy symbols_select_service_role on public.symbols is
   'The service reads every row.';
-
 drop policy if exists symbols_all_job_writer on public.symbols;
 create policy symbols_all_job_writer on public.symbols
   for all to job_writer
@@ -2267,7 +2170,6 @@ create policy symbols_all_job_writer on public.symbols
   with check (true);
 comment on policy symbols_all_job_writer on public.symbols is
   'The functions that store an index see and change every row.';
-
 revoke all on table public.symbols from public, anon, authenticated, service_role;
 revoke all on sequence public.symbols_id_seq from public, anon, authenticated, service_role;
 grant select on table public.symbols to authenticated, job_worker, service_role;
@@ -2309,10 +2211,8 @@ begin
   return v_answer;
 end;
 $$;
-
 comment on function public.api_admin_get_job_status(jsonb, text, text) is
   'Answers GET /admin/jobs/{id}.';
-
 alter function public.api_admin_get_job_status(jsonb, text, text) owner to job_gateway;
 revoke all on function public.api_admin_get_job_status(jsonb, text, text)
   from public, anon, authenticated, service_role;
@@ -2439,10 +2339,8 @@ begin
   return next;
 end;
 $$;
-
 comment on function public.api_call_function(jsonb, text, text, boolean, jsonb) is
   'Answers /rest/v1/rpc/{function}.';
-
 alter function public.api_call_function(jsonb, text, text, boolean, jsonb) owner to job_tenant;
 revoke all on function public.api_call_function(jsonb, text, text, boolean, jsonb)
   from public, anon, authenticated, service_role;
@@ -2484,10 +2382,8 @@ begin
   return v_answer;
 end;
 $$;
-
 comment on function public.api_cancel_index_job(text, jsonb, text) is
   'Answers DELETE /jobs/{id}.';
-
 alter function public.api_cancel_index_job(text, jsonb, text) owner to job_gateway;
 revoke all on function public.api_cancel_index_job(text, jsonb, text)
   from public, anon, authenticated, service_role;
@@ -2508,10 +2404,8 @@ begin
   return private.count_request(private.begin_request(p_api_key, p_claims));
 end;
 $$;
-
 comment on function public.api_count_request(text, jsonb) is
   'Counts a request that asks for nothing else.';
-
 alter function public.api_count_request(text, jsonb) owner to job_gateway;
 revoke all on function public.api_count_request(text, jsonb)
   from public, anon, authenticated, service_role;
@@ -2591,11 +2485,9 @@ begin
   return v_answer;
 end;
 $$;
-
 comment on function
   public.api_create_index_job(text, jsonb, text, text, text, text, text, text, integer) is
   'Answers POST /index.';
-
 alter function
   public.api_create_index_job(text, jsonb, text, text, text, text, text, text, integer)
   owner to job_gateway;
@@ -2643,10 +2535,8 @@ begin
   return v_answer;
 end;
 $$;
-
 comment on function public.api_get_job_history(text, jsonb, text) is
   'Answers GET /jobs/{id}/events.';
-
 alter function public.api_get_job_history(text, jsonb, text) owner to job_gateway;
 revoke all on function public.api_get_job_history(text, jsonb, text)
   from public, anon, authenticated, service_role;
@@ -2697,10 +2587,8 @@ begin
   return v_answer;
 end;
 $$;
-
 comment on function public.api_get_job_status(text, jsonb, text) is
   'Answers GET /jobs/{id}.';
-
 alter function public.api_get_job_status(text, jsonb, text) owner to job_gateway;
 revoke all on function public.api_get_job_status(text, jsonb, text)
   from public, anon, authenticated, service_role;
@@ -2781,11 +2669,9 @@ begin
   return v_answer;
 end;
 $$;
-
 comment on function
   public.api_list_index_jobs(text, jsonb, text, text, text, timestamptz, text, integer) is
   'Answers GET /jobs.';
-
 alter function
   public.api_list_index_jobs(text, jsonb, text, text, text, timestamptz, text, integer)
   owner to job_gateway;
@@ -2812,10 +2698,8 @@ as $$
       and current_setting('default_transaction_read_only') = 'off'
   from (select obj_description('private'::regnamespace, 'pg_namespace')) as c (comment);
 $$;
-
 comment on function public.api_schema_version() is
   'The newest migration applied, the oldest code it serves, and whether a session can write.';
-
 revoke all on function public.api_schema_version()
   from public, anon, authenticated, service_role;
 grant execute on function public.api_schema_version() to job_http, service_role;
@@ -2853,10 +2737,8 @@ begin
   where r.id = v_job.repository_id;
 end;
 $$;
-
 comment on function public.begin_index(uuid, integer, text) is
   'Where the repository of a job is cloned from, and what is stored of it already.';
-
 alter function public.begin_index(uuid, integer, text) owner to job_writer;
 revoke all on function public.begin_index(uuid, integer, text)
   from public, anon, authenticated, service_role;
@@ -2875,10 +2757,8 @@ begin
   return query select j.* from public.get_job_status(p_job_id => p_job_id) as j;
 end;
 $$;
-
 comment on function public.cancel_index_job(uuid) is
   'Cancels an index job, or asks its worker to.';
-
 revoke all on function public.cancel_index_job(uuid)
   from public, anon, authenticated, service_role;
 grant execute on function public.cancel_index_job(uuid) to authenticated;
@@ -2941,10 +2821,8 @@ begin
   end loop;
 end;
 $$;
-
 comment on function public.claim_index_job(text, interval) is
   'Claims the oldest free index job for a worker, tenants in turn.';
-
 alter function public.claim_index_job(text, interval) owner to job_writer;
 revoke all on function public.claim_index_job(text, interval)
   from public, anon, authenticated, service_role;
@@ -3043,11 +2921,9 @@ begin
   return v_result;
 end;
 $$;
-
 comment on function public.complete_index(
   uuid, integer, text, text, uuid, text, jsonb, text, bigint, bigint) is
   'Stores the rows of an index and completes its job, both or neither.';
-
 alter function public.complete_index(
   uuid, integer, text, text, uuid, text, jsonb, text, bigint, bigint) owner to job_writer;
 revoke all on function public.complete_index(
@@ -3075,10 +2951,8 @@ begin
   from private.create_api_key(p_name => p_name, p_expires_at => p_expires_at) as k;
 end;
 $$;
-
 comment on function public.create_api_key(text, timestamptz) is
   'Makes an API key for the caller and shows its secret once.';
-
 revoke all on function public.create_api_key(text, timestamptz)
   from public, anon, authenticated, service_role;
 grant execute on function public.create_api_key(text, timestamptz) to authenticated;
@@ -3116,10 +2990,8 @@ begin
   return query select j.* from public.get_job_status(p_job_id => v_job_id) as j;
 end;
 $$;
-
 comment on function public.create_index_job(uuid, text, text, text) is
   'Makes a pending index job, once for each idempotency key.';
-
 revoke all on function public.create_index_job(uuid, text, text, text)
   from public, anon, authenticated, service_role;
 grant execute on function public.create_index_job(uuid, text, text, text)
@@ -3193,10 +3065,8 @@ begin
   return next v_repository;
 end;
 $$;
-
 comment on function public.ensure_repository(text, text, uuid) is
   'Returns the repository of that name, made if there is none.';
-
 revoke all on function public.ensure_repository(text, text, uuid)
   from public, anon, authenticated, service_role;
 grant execute on function public.ensure_repository(text, text, uuid) to authenticated;
@@ -3261,10 +3131,8 @@ begin
     p_retryable and (v_job.cancel_requested_at is not null or v_job.queue_job_id is null)) as j;
 end;
 $$;
-
 comment on function public.fail_job_attempt(uuid, integer, text, boolean) is
   'Ends a failed attempt of an index job, which is tried again later or failed.';
-
 alter function public.fail_job_attempt(uuid, integer, text, boolean) owner to job_writer;
 revoke all on function public.fail_job_attempt(uuid, integer, text, boolean)
   from public, anon, authenticated, service_role;
@@ -3287,10 +3155,8 @@ begin
   end if;
 end;
 $$;
-
 comment on function public.get_job_history(uuid) is
   'Returns the events of one index job that the caller may see.';
-
 revoke all on function public.get_job_history(uuid)
   from public, anon, authenticated, service_role;
 grant execute on function public.get_job_history(uuid) to authenticated, service_role;
@@ -3310,10 +3176,8 @@ begin
   end if;
 end;
 $$;
-
 comment on function public.get_job_status(uuid) is
   'Returns one index job that the caller may see.';
-
 revoke all on function public.get_job_status(uuid)
   from public, anon, authenticated, service_role;
 grant execute on function public.get_job_status(uuid) to authenticated, service_role;
@@ -3363,10 +3227,8 @@ begin
   returning j.*;
 end;
 $$;
-
 comment on function public.link_queue_job(uuid, uuid) is
   'Links an index job to the queue job that runs it, once.';
-
 alter function public.link_queue_job(uuid, uuid) owner to job_writer;
 revoke all on function public.link_queue_job(uuid, uuid)
   from public, anon, authenticated, service_role;
@@ -3389,10 +3251,8 @@ begin
   from private.list_api_keys() as k;
 end;
 $$;
-
 comment on function public.list_api_keys() is
   'Lists the caller''s API keys.';
-
 revoke all on function public.list_api_keys() from public, anon, authenticated, service_role;
 grant execute on function public.list_api_keys() to authenticated;
 -- end stamp
@@ -3512,10 +3372,8 @@ begin
   end if;
 end;
 $$;
-
 comment on function public.list_index_jobs(uuid, uuid, text, timestamptz, text, integer) is
   'Lists the index jobs of one scope, newest first, page by page.';
-
 revoke all on function public.list_index_jobs(uuid, uuid, text, timestamptz, text, integer)
   from public, anon, authenticated, service_role;
 grant execute on function public.list_index_jobs(uuid, uuid, text, timestamptz, text, integer)
@@ -3562,10 +3420,8 @@ begin
   return query select cardinality(v_ids);
 end;
 $$;
-
 comment on function public.purge_finished_jobs(interval, integer) is
   'Deletes a batch of index jobs that ended long ago; says how many.';
-
 alter function public.purge_finished_jobs(interval, integer) owner to job_writer;
 revoke all on function public.purge_finished_jobs(interval, integer)
   from public, anon, authenticated, service_role;
@@ -3617,10 +3473,8 @@ begin
     p_attempt => 1) as j;
 end;
 $$;
-
 comment on function public.record_index_run(uuid, text, jsonb, text, text, text) is
   'Deprecated: records a run of the indexer that is over.';
-
 alter function public.record_index_run(uuid, text, jsonb, text, text, text) owner to job_writer;
 revoke all on function public.record_index_run(uuid, text, jsonb, text, text, text)
   from public, anon, authenticated, service_role;
@@ -3693,10 +3547,8 @@ begin
   returning j.cancel_requested_at is not null, j.lease_expires_at;
 end;
 $$;
-
 comment on function public.report_job_progress(uuid, integer, text, bigint, bigint, interval) is
   'Records a heartbeat and the progress of an index job.';
-
 alter function public.report_job_progress(uuid, integer, text, bigint, bigint, interval)
   owner to job_writer;
 revoke all on function public.report_job_progress(uuid, integer, text, bigint, bigint, interval)
@@ -3742,10 +3594,8 @@ begin
     seen_at = greatest(r.seen_at, excluded.seen_at);
 end;
 $$;
-
 comment on function public.report_runner(text, text, integer, text, integer, integer) is
   'Records what a worker says of itself, for operators.';
-
 alter function public.report_runner(text, text, integer, text, integer, integer)
   owner to job_writer;
 revoke all on function public.report_runner(text, text, integer, text, integer, integer)
@@ -3765,7 +3615,7 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_asked timestamptz := private.clock();
+  v_locked uuid[];
   v_job public.index_jobs;
   v_now timestamptz;
   v_status public.job_status;
@@ -3775,18 +3625,25 @@ begin
   retried := 0;
   failed := 0;
   cancelled := 0;
-  for v_job in
-    select j.*
+  v_locked := array(
+    select j.id
     from public.index_jobs as j
-    where j.status = 'processing'
-      and (j.lease_expires_at <= v_asked
-        or j.cancel_requested_at <= v_asked - interval '1 minute'
-        or (j.lease_expires_at is null and j.retry_at is null
-          and j.heartbeat_at <= v_asked - p_older_than)
-        or (j.queue_job_id is not null and j.retry_at <= v_asked))
+    where j.id = any (array(
+      select s.job_id
+      from private.stuck_jobs(p_older_than, true) as s
+      join public.index_jobs as q on q.id = s.job_id
+      where s.kind <> 'retry_overdue' or q.queue_job_id is not null))
     order by j.id
     limit p_limit
-    for no key update skip locked
+    for no key update skip locked);
+  -- by a statement of its own, which sees what became of the jobs before they were locked
+  for v_job in
+    select j.*
+    from private.stuck_jobs(p_older_than, true) as s
+    join public.index_jobs as j on j.id = s.job_id
+    where j.id = any (v_locked)
+      and (s.kind <> 'retry_overdue' or j.queue_job_id is not null)
+    order by j.id
   loop
     v_now := greatest(private.clock(), v_job.updated_at);
     select e.status into v_status
@@ -3801,15 +3658,13 @@ begin
   where r.worker_id in (
     select s.worker_id
     from private.runners as s
-    where s.seen_at < v_asked - interval '1 hour'
+    where s.seen_at < private.clock() - interval '1 hour'
     for update skip locked);
   return next;
 end;
 $$;
-
 comment on function public.retry_or_fail_stuck_jobs(interval, integer) is
   'Ends the attempts of index jobs whose worker is gone; says how many.';
-
 alter function public.retry_or_fail_stuck_jobs(interval, integer) owner to job_writer;
 revoke all on function public.retry_or_fail_stuck_jobs(interval, integer)
   from public, anon, authenticated, service_role;
@@ -3833,10 +3688,8 @@ begin
   from private.revoke_api_key(p_key_id => p_key_id) as k;
 end;
 $$;
-
 comment on function public.revoke_api_key(text) is
   'Disables one of the caller''s API keys.';
-
 revoke all on function public.revoke_api_key(text)
   from public, anon, authenticated, service_role;
 grant execute on function public.revoke_api_key(text) to authenticated;
@@ -3882,10 +3735,8 @@ begin
   return v_files + v_symbols;
 end;
 $$;
-
 comment on function public.store_index_rows(uuid, integer) is
   'Stores what has been copied of an index that is still being made.';
-
 alter function public.store_index_rows(uuid, integer) owner to job_writer;
 revoke all on function public.store_index_rows(uuid, integer)
   from public, anon, authenticated, service_role;
@@ -3981,10 +3832,8 @@ begin
   returning j.*;
 end;
 $$;
-
 comment on function public.update_job_status(uuid, text, jsonb, integer, text) is
   'Moves an index job forward; refuses every other move.';
-
 alter function public.update_job_status(uuid, text, jsonb, integer, text) owner to job_writer;
 revoke all on function public.update_job_status(uuid, text, jsonb, integer, text)
   from public, anon, authenticated, service_role;
@@ -4011,4 +3860,4 @@ end;
 $$;
 
 notify pgrst, 'reload schema';
-comment on schema private is 'schema version 20261128093002, text 18c6c5380a68, serves 20261128093002';
+comment on schema private is 'schema version 20261128093002, text bd3d21bd6d7a, serves 20261128093002';

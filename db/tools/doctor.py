@@ -218,27 +218,21 @@ def _api_login(url: str) -> tuple[Finding, ...]:
 # --- jobs ---------------------------------------------------------------------------------------
 
 _STUCK: LiteralString = """
-select j.id::text, j.attempt, j.worker_id,
-  case when j.status = 'pending' then 'nobody has claimed it'
-    when j.lease_expires_at is not null then 'its worker let the lease run out'
-    when j.retry_at is not null then 'nobody has claimed its next attempt'
-    else 'its worker gives no sign of life' end as state,
-  coalesce(j.lease_expires_at, j.retry_at, j.heartbeat_at, j.created_at)::text as since,
-  j.status = 'processing' and j.lease_expires_at is null and j.retry_at is null as silent,
-  j.retry_at is not null as waits,
+select j.id::text, j.attempt, j.worker_id, s.kind, s.since::text as since,
   j.queue_job_id::text as queue_job
-from public.index_jobs as j
-where j.status in ('pending', 'processing')
-  and case
-    when j.status = 'pending' then j.created_at < clock_timestamp() - interval '30 minutes'
-    when j.lease_expires_at is not null
-      then j.lease_expires_at < clock_timestamp() - interval '5 minutes'
-    when j.retry_at is not null then j.retry_at < clock_timestamp() - interval '30 minutes'
-    else j.heartbeat_at < clock_timestamp() - interval '30 minutes'
-  end
-order by since, j.id
+from private.stuck_jobs('30 minutes') as s
+join public.index_jobs as j on j.id = s.job_id
+where s.since < clock_timestamp() - interval '5 minutes'
+order by s.since, j.id
 limit 20
 """
+_STATES = {
+    "cancel_overdue": "its user asked to cancel it, and it runs on",
+    "lease_expired": "its worker let the lease run out",
+    "retry_overdue": "nobody has claimed its next attempt",
+    "silent": "its worker gives no sign of life",
+    "unclaimed": "nobody has claimed it",
+}
 
 
 def _stuck_jobs(connection: psycopg.Connection[TupleRow]) -> Iterator[Finding]:
@@ -257,7 +251,9 @@ def _stuck_jobs(connection: psycopg.Connection[TupleRow]) -> Iterator[Finding]:
         )
         return
     for row in rows:
-        yield Finding("stuck job", row["id"], f"{row['state']}, since {row['since']}", _free(row))
+        yield Finding(
+            "stuck job", row["id"], f"{_STATES[row['kind']]}, since {row['since']}", _free(row)
+        )
 
 
 def _become_service_role(connection: psycopg.Connection[TupleRow]) -> None:
@@ -273,11 +269,11 @@ def _become_service_role(connection: psycopg.Connection[TupleRow]) -> None:
 def _free(row: dict[str, Any]) -> str:
     if row["queue_job"]:
         first = f"look for job {row['queue_job']} in the queue that runs it"
-    elif row["silent"]:
+    elif row["kind"] == "silent":
         first = f"look after its worker {row['worker_id'] or '(it gave no name)'}"
     else:
         first = "start a runner (index-jobs serve, or any worker that calls claim_index_job)"
-    if row["waits"]:
+    if row["kind"] == "retry_overdue":
         return f"{first}; or have its owner cancel it"
     return (
         f"{first}; or give the job up, as service_role: public.update_job_status("

@@ -38,6 +38,8 @@ drop schema private;
 
 IS_OPEN = """\
 -- private.is_open() -> boolean
+--
+-- Callers: authenticated, job_writer.
 
 create or replace function private.is_open()
 returns boolean
@@ -57,6 +59,8 @@ grant execute on function private.is_open() to authenticated, job_writer;
 
 CAN_SEE = """\
 -- private.can_see(p_owner) -> boolean
+--
+-- Callers: authenticated, job_writer.
 
 create or replace function private.can_see(p_owner text)
 returns boolean
@@ -80,6 +84,7 @@ WRITE_NOTE = """\
 -- Writes one note; it's the only way in.
 --
 -- Why definer: nobody else may write.
+-- Callers: service_role.
 
 create or replace function public.write_note(p_id bigint, p_body text default 'it''s; $1 at 100%')
 returns setof public.notes
@@ -94,6 +99,7 @@ begin
   if p_id % 2 = 1 then
     execute $q$ select 'a;b' $q$;
   end if;
+
   return query insert into public.notes as n (id, body) values (p_id, v_body) returning n.*;
 end;
 $$;

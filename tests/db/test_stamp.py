@@ -37,8 +37,11 @@ def newest(house: Any) -> str:
 
 
 def code(text: str) -> str:
-    """The text of a declared file from its first statement on."""
-    return text[min(at for at in map(text.find, ("\ncreate", "\nalter")) if at > 0) + 1 :]
+    """The text of a declared file from its first statement on, empty lines in its body only."""
+    text = text[min(at for at in map(text.find, ("\ncreate", "\nalter")) if at > 0) + 1 :]
+    parts = re.split(r"(\nas \$\$.*\n\$\$;)", text, flags=re.DOTALL)
+    parts[::2] = [part.replace("\n\n", "\n") for part in parts[::2]]
+    return "".join(parts)
 
 
 def test_a_migration_embeds_every_file_without_its_opening_comment(house: Any) -> None:
@@ -48,6 +51,7 @@ def test_a_migration_embeds_every_file_without_its_opening_comment(house: Any) -
     }
     assert dict(stamp.stamps(forward)) == declared
     assert "-- a comment; with a quote's start" in declared[WRITE_NOTE]
+    assert "\n\n  return query" in declared[WRITE_NOTE]
 
 
 def test_a_change_of_an_opening_comment_alone_needs_no_migration(stamped: Any) -> None:
@@ -460,6 +464,8 @@ def break_and_check(house: Any, path: str, old: str, new: str) -> str:
          "as $$ select 1 $$;\n-- private", "exactly one 'create or replace function'"),
         (IS_OPEN, "comment on function private.is_open()", "-- ", "add 'comment on function'"),
         (IS_OPEN, "revoke all on function private.is_open()", "-- ", "add 'revoke all on function"),
+        (IS_OPEN, "Callers: authenticated, job_writer", "Callers: authenticated",
+         "write who may execute it: '-- Callers: authenticated, job_writer.'"),
         (IS_OPEN, "from public, anon,", "from", "revoke from public, anon as well"),
         (IS_OPEN, "private.is_open", "public.is_open", "in private"),
         (IS_OPEN, "create or replace function private.is_open", "create or replace function "

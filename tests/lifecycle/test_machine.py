@@ -86,15 +86,15 @@ MUTANTS = [
     ),
     Mutant(
         "a lost worker keeps its lease",
-        "retry_or_fail_stuck_jobs.sql",
-        "j.lease_expires_at <= v_asked",
-        "false",
+        "private/stuck_jobs.sql",
+        "'lease_expired', j.lease_expires_at",
+        "'lease_expired', null::timestamptz",
     ),
     Mutant(
         "cancelling is never forced",
-        "retry_or_fail_stuck_jobs.sql",
-        "j.cancel_requested_at <= v_asked - interval '1 minute'",
-        "false",
+        "private/stuck_jobs.sql",
+        "'cancel_overdue', j.cancel_requested_at",
+        "'cancel_overdue', null::timestamptz",
     ),
 ]  # fmt: skip
 

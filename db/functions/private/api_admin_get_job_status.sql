@@ -3,7 +3,7 @@
 -- Any tenant's job, for support, or no row; the look is written to the audit either way.
 --
 -- Why definer: it sees past RLS, and nobody else may write the audit.
--- Callers: api_admin_get_job_status, as job_gateway.
+-- Callers: job_gateway: api_admin_get_job_status.
 
 create or replace function private.api_admin_get_job_status(
   p_job_id uuid,

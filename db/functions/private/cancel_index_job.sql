@@ -6,7 +6,7 @@
 -- Why definer: nobody but job_writer may update a job. Identity comes from the claims only.
 -- Locks:   the index_jobs row, for no key update.
 -- Raises:  PT404 when the job is missing or hidden; PT403 not_allowed; PT409 invalid_transition.
--- Callers: cancel_index_job.
+-- Callers: authenticated: cancel_index_job.
 
 create or replace function private.cancel_index_job(p_job_id uuid)
 returns void

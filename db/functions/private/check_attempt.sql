@@ -5,7 +5,7 @@
 -- must name its own.
 --
 -- Raises:  PT409 stale_attempt, attempt_required.
--- Callers: the definers owned by job_writer, with the row locked.
+-- Callers: job_writer: with the row locked.
 
 create or replace function private.check_attempt(
   p_job public.index_jobs,

@@ -2,7 +2,7 @@
 --
 -- Raises:  PT422 invalid_older_than unless the age is 0 to 1000 years; invalid_limit unless it is 1
 --          to 10000.
--- Callers: the definers owned by job_writer that handle many jobs.
+-- Callers: job_writer.
 
 create or replace function private.check_batch(
   p_older_than interval,

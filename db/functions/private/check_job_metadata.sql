@@ -5,7 +5,7 @@
 --
 -- Raises:  PT422 invalid_metadata, unknown_metadata, error_required, error_not_allowed,
 --          stats_not_allowed, invalid_stats, stats_too_large, invalid_commit_sha.
--- Callers: update_job_status.
+-- Callers: job_writer: update_job_status.
 
 create or replace function private.check_job_metadata(
   p_status public.job_status,

@@ -4,7 +4,7 @@
 -- but adds them as the calendar has them.
 --
 -- Raises:  PT422 invalid_lease when the lease is negative or longer than a day.
--- Callers: the definers owned by job_writer.
+-- Callers: job_writer.
 
 create or replace function private.check_lease(p_lease interval)
 returns void

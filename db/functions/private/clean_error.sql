@@ -5,6 +5,8 @@
 -- obey an error); cut at 2,000 characters (and saying so). A password may have slashes; what has a
 -- colon somewhere before an @ counts as one. Only the first 8,000 characters are looked at, so that
 -- the time stays short whatever was sent.
+--
+-- Callers: job_writer.
 
 create or replace function private.clean_error(p_error text)
 returns text

@@ -2,6 +2,8 @@
 --
 -- The time that every rule about time reads, always after the row lock. It is the wall clock and
 -- heeds no setting, so that nobody can shift it.
+--
+-- Callers: authenticated, job_gateway, job_writer, service_role.
 
 create or replace function private.clock()
 returns timestamptz

@@ -4,7 +4,7 @@
 --
 -- Why definer: the table of keys is closed to users. Identity comes from the claims only.
 -- Raises:  42501 without a signed-in user; PT422 invalid_name, invalid_expires_at.
--- Callers: create_api_key.
+-- Callers: authenticated: create_api_key.
 
 create or replace function private.create_api_key(
   p_name text,

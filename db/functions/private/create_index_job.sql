@@ -5,7 +5,7 @@
 --
 -- Why definer: nobody but job_writer may insert a job. Identity comes from the claims only.
 -- Raises:  PT404 when the repository is missing or not the caller's; else as insert_index_job.
--- Callers: create_index_job for users.
+-- Callers: authenticated: create_index_job for users.
 
 create or replace function private.create_index_job(
   p_repository_id uuid,

@@ -3,6 +3,8 @@
 -- The signed-in user: the sub claim of request.jwt.claims, or null when the claims are absent, not
 -- JSON, or have no UUID there. Never an error: bad claims see nothing instead of a failure. STABLE,
 -- not immutable: a cached plan would answer with the last user.
+--
+-- Callers: anon, authenticated, job_gateway, job_writer, service_role.
 
 create or replace function private.current_user_id()
 returns uuid

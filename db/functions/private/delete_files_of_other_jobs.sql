@@ -2,7 +2,7 @@
 --
 -- Deletes the rows of a repository that its job has not stored itself, before it replaces them.
 --
--- Callers: store_index_rows, private.store_index, as job_writer, with the repository locked.
+-- Callers: job_writer: store_index_rows, private.store_index, with the repository locked.
 
 create or replace function private.delete_files_of_other_jobs(p_job public.index_jobs)
 returns void

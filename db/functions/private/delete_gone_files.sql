@@ -3,7 +3,7 @@
 -- Deletes the files of a repository that this transaction named in private.gone_files, those whose
 -- symbols could not be had, since each job sends them again, and all skipped files.
 --
--- Callers: private.store_index, as job_writer, with the repository locked.
+-- Callers: job_writer: private.store_index, with the repository locked.
 
 create or replace function private.delete_gone_files(p_job public.index_jobs)
 returns void

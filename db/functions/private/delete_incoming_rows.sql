@@ -2,7 +2,7 @@
 --
 -- Deletes what this transaction has copied into the staging tables.
 --
--- Callers: store_index_rows, complete_index, as job_writer.
+-- Callers: job_writer: store_index_rows, complete_index.
 
 create or replace function private.delete_incoming_rows()
 returns void

@@ -3,7 +3,7 @@
 -- Deletes what was copied into the staging tables and committed without complete_index. Rows of
 -- other transactions can be seen here only once those have ended, and nobody reads them then.
 --
--- Callers: retry_or_fail_stuck_jobs, as job_writer.
+-- Callers: job_writer: retry_or_fail_stuck_jobs.
 
 create or replace function private.delete_orphaned_rows()
 returns void

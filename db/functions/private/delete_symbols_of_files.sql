@@ -4,7 +4,7 @@
 -- that: checking it takes half of the time of storing, and only functions write both tables.
 --
 -- Why definer: files are deleted with their repository by those who may delete no symbol.
--- Callers: the trigger of indexed_files.
+-- Callers: none: the trigger of indexed_files.
 
 create or replace function private.delete_symbols_of_files()
 returns trigger

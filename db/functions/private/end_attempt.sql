@@ -4,7 +4,7 @@
 -- (retry_at is set, the lease is released), is cancelled if a user asked for that meanwhile, and
 -- failed otherwise. p_error is why, null when the worker was lost without a word.
 --
--- Callers: the definers owned by job_writer, with the row locked.
+-- Callers: job_writer: with the row locked.
 
 create or replace function private.end_attempt(
   p_job public.index_jobs,

@@ -6,7 +6,7 @@
 -- signed-in user may execute it. Left out are those that cannot be called by named arguments:
 -- triggers, variadic functions and those with an argument without a name.
 --
--- Callers: api_call_function, as job_tenant.
+-- Callers: job_tenant: api_call_function.
 
 create or replace function private.exposed_functions(p_name text default null)
 returns table (

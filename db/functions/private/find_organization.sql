@@ -3,7 +3,7 @@
 -- The id of the organization that a slug or an id names, if the caller may see it.
 --
 -- Raises:  PT422 unknown_organization.
--- Callers: the api_* functions, as job_gateway.
+-- Callers: job_gateway.
 
 create or replace function private.find_organization(p_organization text)
 returns uuid

@@ -8,7 +8,8 @@
 -- Why definer: nobody but job_writer may insert a job.
 -- Raises:  PT404 when there is no such repository; PT422 invalid_ref, invalid_commit_sha,
 --          invalid_idempotency_key, idempotency_key_reused.
--- Callers: create_index_job for the service; record_index_run; private.create_index_job for users.
+-- Callers: job_writer, service_role: create_index_job for the service; record_index_run;
+--          private.create_index_job for users.
 
 create or replace function private.insert_index_job(
   p_repository_id uuid,

@@ -1,6 +1,8 @@
 -- is_final(p_status) -> boolean
 --
 -- Whether no move leads out of the status.
+--
+-- Callers: authenticated, job_gateway, job_writer, service_role.
 
 create or replace function private.is_final(p_status public.job_status)
 returns boolean

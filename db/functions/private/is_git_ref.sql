@@ -3,6 +3,8 @@
 -- Whether git would take the text as the name of a branch, a tag or a commit. Follows the rules of
 -- git check-ref-format(1), plus: no leading dash, at most 255 characters, and nothing that makes a
 -- line read otherwise than it is (C1 controls, line separators, bidi controls).
+--
+-- Callers: job_writer.
 
 create or replace function private.is_git_ref(p_ref text)
 returns boolean

@@ -7,7 +7,7 @@
 -- which no third slash precedes, nor with a colon anywhere before an @ (a password may have
 -- slashes); no query and no fragment. An @ further on, as in /a@b.git, is a name.
 --
--- Callers: a constraint of repositories; ensure_repository.
+-- Callers: authenticated, service_role: a constraint of repositories; ensure_repository.
 
 create or replace function private.is_git_url(p_git_url text)
 returns boolean

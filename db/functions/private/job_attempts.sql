@@ -4,7 +4,7 @@
 -- ended, and another one may follow), handed_back (its worker gave the job back), or lost (the next
 -- attempt began without a word of this one); null while the attempt runs.
 --
--- Callers: api_get_job_history, as job_gateway.
+-- Callers: job_gateway: api_get_job_history.
 
 create or replace function private.job_attempts(p_job_id uuid)
 returns table (

@@ -2,6 +2,8 @@
 --
 -- The transition rule, in this one place: every move that a job may make. Whatever is not listed is
 -- refused; no move leads backward, and nothing leaves a final status.
+--
+-- Callers: job_writer.
 
 create or replace function private.job_transitions()
 returns table (from_status public.job_status, to_status public.job_status)

@@ -7,7 +7,7 @@
 -- what a claim costs grows with the number of waiting tenants and not with that of their jobs.
 --
 -- Locks:   one index_jobs row, for no key update; rows locked by others are passed over.
--- Callers: claim_index_job.
+-- Callers: job_writer: claim_index_job.
 
 create or replace function private.lock_free_job()
 returns setof public.index_jobs

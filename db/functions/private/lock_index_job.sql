@@ -5,7 +5,7 @@
 --
 -- Locks:   the index_jobs row, for no key update.
 -- Raises:  PT404 when there is no such job.
--- Callers: the definers owned by job_writer.
+-- Callers: job_writer.
 
 create or replace function private.lock_index_job(p_job_id uuid)
 returns public.index_jobs

@@ -8,7 +8,7 @@
 -- Locks:   the repositories row, for no key update.
 -- Raises:  PT404 when the job does not exist; PT409 stale_attempt, attempt_required,
 --          not_processing unless the job is processing or completed.
--- Callers: store_index_rows, complete_index, as job_writer.
+-- Callers: job_writer: store_index_rows, complete_index.
 
 create or replace function private.lock_repository_of_job(p_job_id uuid, p_attempt integer)
 returns public.index_jobs

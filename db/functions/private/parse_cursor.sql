@@ -4,7 +4,7 @@
 -- with a comma between. Without a cursor the place above all rows.
 --
 -- Raises:  PT422 invalid_cursor.
--- Callers: list_index_jobs.
+-- Callers: authenticated, service_role: list_index_jobs.
 
 create or replace function private.parse_cursor(p_cursor text)
 returns table (created_at timestamptz, id uuid)

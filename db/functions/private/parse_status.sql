@@ -1,7 +1,7 @@
 -- parse_status(p_status) -> job_status
 --
 -- Raises:  PT422 unknown_status.
--- Callers: authenticated, service_role, job_writer.
+-- Callers: authenticated, job_writer, service_role.
 
 create or replace function private.parse_status(p_status text)
 returns public.job_status

@@ -1,6 +1,8 @@
 -- parse_uuid(p_text) -> uuid
 --
 -- The UUID that p_text spells, or null, so that a malformed id and an unknown one are one case.
+--
+-- Callers: job_gateway, job_writer.
 
 create or replace function private.parse_uuid(p_text text)
 returns uuid

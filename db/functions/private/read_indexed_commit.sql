@@ -3,7 +3,7 @@
 -- What is stored of a repository, or no row unless that extractor made it and as many files are
 -- there as its job has stored.
 --
--- Callers: begin_index, complete_index, as job_writer.
+-- Callers: job_writer: begin_index, complete_index.
 
 create or replace function private.read_indexed_commit(p_repository_id uuid, p_extractor text)
 returns setof public.indexed_commits

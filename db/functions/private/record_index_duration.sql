@@ -3,7 +3,7 @@
 -- Notes how long the attempt that completed a job took and how many bytes it had to read, and
 -- forgets all but the last 20 of the repository.
 --
--- Callers: complete_index, as job_writer, with the repository locked.
+-- Callers: job_writer: complete_index, with the repository locked.
 
 create or replace function private.record_index_duration(p_job public.index_jobs)
 returns void

@@ -6,7 +6,7 @@
 -- is locked while they are given out.
 --
 -- Why definer: nobody but job_writer may insert an event.
--- Callers: the trigger on index_jobs.
+-- Callers: none: the trigger on index_jobs.
 
 create or replace function private.record_job_event()
 returns trigger

@@ -5,7 +5,7 @@
 --
 -- Why definer: it reads every job, whoever commits.
 -- Raises:  PT409 index_not_completed.
--- Callers: the deferred trigger of indexed_commits.
+-- Callers: none: the deferred trigger of indexed_commits.
 
 create or replace function private.refuse_partial_index()
 returns trigger

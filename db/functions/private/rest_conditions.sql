@@ -5,7 +5,7 @@
 -- operators are those of the list below and no other.
 --
 -- Raises:  22023 for another operator.
--- Callers: api_call_function, as job_tenant.
+-- Callers: job_tenant: api_call_function.
 
 create or replace function private.rest_conditions(
   p_alias text,

@@ -3,6 +3,8 @@
 -- How long to wait after a failed attempt: 5 seconds after the first, twice as long after each
 -- further one, at most 10 minutes; of that between half and all, by chance, so that jobs which
 -- failed together do not come back together.
+--
+-- Callers: job_writer.
 
 create or replace function private.retry_delay(p_attempt integer)
 returns interval

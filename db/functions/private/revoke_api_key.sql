@@ -4,7 +4,7 @@
 --
 -- Why definer: the table of keys is closed to users. Identity comes from the claims only.
 -- Raises:  PT404 when the user has no such key.
--- Callers: revoke_api_key.
+-- Callers: authenticated: revoke_api_key.
 
 create or replace function private.revoke_api_key(p_key_id text)
 returns table (

@@ -3,7 +3,7 @@
 -- A number from 0 to 99 that is always the same for a user and evenly spread over users: a rollout
 -- to n percent is for those below n.
 --
--- Callers: the api_* functions, as job_gateway.
+-- Callers: job_gateway.
 
 create or replace function private.rollout_bucket(p_user_id uuid)
 returns integer

@@ -8,7 +8,7 @@
 --
 -- Raises:  PT422 invalid_rows for a row that does not fit, symbols of a file that was not copied,
 --          more than 10,000 skipped files.
--- Callers: store_index_rows, private.store_index, as job_writer, with the repository locked.
+-- Callers: job_writer: store_index_rows, private.store_index, with the repository locked.
 
 create or replace function private.store_incoming_rows(p_job public.index_jobs)
 returns table (files bigint, symbols bigint)

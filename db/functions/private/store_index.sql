@@ -4,7 +4,7 @@
 -- before: the whole of it, or a change (p_is_change) to the rows that are there.
 --
 -- Raises:  PT409 rows_missing when the rows are not those that the stats count; PT422 invalid_rows.
--- Callers: complete_index, as job_writer, with the repository locked.
+-- Callers: job_writer: complete_index, with the repository locked.
 
 create or replace function private.store_index(
   p_job public.index_jobs,

@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from db.tools.stamp.sql import NOISE
+
 ROOT = Path(__file__).resolve().parents[3]
 
 BEGIN_PART = "-- begin stamped part (make migration rewrites it)"
@@ -39,12 +41,22 @@ def declared_files(root: Path = ROOT) -> dict[str, str]:
 
 
 def declared_code(root: Path = ROOT) -> dict[str, str]:
-    """The same without the comment that opens each file: what is stamped. Raises StampError.
+    """The same as it is stamped. Raises StampError.
 
-    So a change of the words alone needs no migration.
+    Left out are the comment that opens each file and empty lines outside of function bodies.
+
+    So a change of these alone needs no migration.
     """
-    opening = re.compile(r"(?:(?:--[^\n]*)?\n)*")
-    return {path: opening.sub("", text, count=1) for path, text in declared_files(root).items()}
+    return {path: _code(text) for path, text in declared_files(root).items()}
+
+
+def _code(text: str) -> str:
+    code = re.sub(r"(?:(?:--[^\n]*)?\n)*", "", text, count=1)
+    return re.sub(rf"{NOISE.pattern}|\n(?P<empty>\n+)", _without_empty, code, flags=re.DOTALL)
+
+
+def _without_empty(found: re.Match[str]) -> str:
+    return "\n" if found["empty"] else found[0]
 
 
 def migration_files(root: Path = ROOT) -> list[Path]:

@@ -9,8 +9,10 @@ from pathlib import Path
 from db.tools.stamp.files import END_STAMP, STAMP, STAMP_DELETED
 from db.tools.stamp.sql import (
     API_ROLES,
+    GRANT,
     ON_FUNCTION,
     REVOKE,
+    Function,
     is_policy,
     outline,
     read_function,
@@ -19,6 +21,7 @@ from db.tools.stamp.sql import (
 )
 
 WIDTH = 100
+_CALLERS = re.compile(r"^-- Callers: (\w+(?:, \w+)*)[.:]", re.MULTILINE)
 
 
 def shape_problems(path: str, text: str) -> Iterator[str]:
@@ -60,11 +63,9 @@ def function_problems(files: Mapping[str, str]) -> Iterator[str]:
         seen[function.name] = path
         if function.signature is None or not function.signature.startswith(f"{function.name}("):
             yield f"{path}: add 'revoke all on function {function.name}(TYPES) from …'"
-        missing = [r for r in API_ROLES if r not in roles(REVOKE, text)]
-        if function.signature and missing:
-            yield f"{path}: revoke from {', '.join(missing)} as well"
         if not function.has_comment:
             yield f"{path}: add 'comment on function'"
+        yield from _grant_problems(path, text, function)
         for clause, pattern in (
             ("volatility (immutable, stable or volatile)", r"\b(immutable|stable|volatile)\b"),
             ("security (invoker or definer)", r"\bsecurity (invoker|definer)\b"),
@@ -72,3 +73,13 @@ def function_problems(files: Mapping[str, str]) -> Iterator[str]:
         ):
             if not re.search(pattern, function.clauses, re.I):
                 yield f"{path}: write its {clause}"
+
+
+def _grant_problems(path: str, text: str, function: Function) -> Iterator[str]:
+    missing = [r for r in API_ROLES if r not in roles(REVOKE, text)]
+    if function.signature and missing:
+        yield f"{path}: revoke from {', '.join(missing)} as well"
+    granted = sorted(roles(GRANT, text)) or ["none"]
+    callers = _CALLERS.search(text)
+    if sorted(callers[1].split(", ") if callers else []) != granted:
+        yield f"{path}: write who may execute it: '-- Callers: {', '.join(granted)}.'"

@@ -21,7 +21,7 @@ class Function:
     has_comment: bool
 
 
-_NOISE = re.compile(
+NOISE = re.compile(
     r"(?P<string>'(?:[^']|'')*')|(?P<body>\$(?P<tag>\w*)\$.*?\$(?P=tag)\$)|--[^\n]*|/\*.*?\*/", re.S
 )
 _DEFINITION = re.compile(r"\bcreate\s+(?:or\s+replace\s+)?(?:function|procedure)\b", re.I)
@@ -50,12 +50,12 @@ CONCURRENTLY = re.compile(
 
 def outline(text: str) -> str:
     """The SQL without its comments and with empty function bodies."""
-    return _NOISE.sub(lambda m: m[0] if m["string"] else "$$ $$" if m["body"] else " ", text)
+    return NOISE.sub(lambda m: m[0] if m["string"] else "$$ $$" if m["body"] else " ", text)
 
 
 def uncommented(text: str) -> str:
     """The SQL without the comments outside of function bodies."""
-    return _NOISE.sub(lambda m: m[0] if m["string"] or m["body"] else " ", text)
+    return NOISE.sub(lambda m: m[0] if m["string"] or m["body"] else " ", text)
 
 
 def squeeze(text: str) -> str:

@@ -89,6 +89,7 @@ insert into declared values
   ('private.see_worker', 'volatile', null, 'job_writer'),
   ('private.store_incoming_rows', 'volatile', null, 'job_writer'),
   ('private.store_index', 'volatile', null, 'job_writer'),
+  ('private.stuck_jobs', 'volatile', null, 'job_writer, service_role'),
   ('private.uuid_v7', 'volatile', null, 'job_writer');
 
 create temp table functions as

@@ -1,0 +1,53 @@
+-- stuck_jobs(p_silent, p_is_processing) -> table (job_id, kind, since)
+--
+-- The one definition of a stuck job, and since when it is one. kind is the first that fits:
+-- cancel_overdue: its user asked to cancel a minute ago or longer; lease_expired; retry_overdue:
+-- nobody began its next attempt for p_silent (at once, where a queue runs it, since its next
+-- attempt is not ours to begin); silent: no lease, and no sign of life for p_silent; unclaimed:
+-- pending for p_silent. With p_is_processing the pending ones are not looked at.
+--
+-- Callers: job_writer, service_role.
+
+create or replace function private.stuck_jobs(
+  p_silent interval,
+  p_is_processing boolean default false
+)
+returns table (job_id uuid, kind text, since timestamptz)
+language plpgsql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_now timestamptz := private.clock();
+begin
+  return query
+  select j.id, k.kind, k.since
+  from public.index_jobs as j
+  cross join lateral (
+    select v.kind, v.since
+    from (values
+      (1, 'cancel_overdue', j.cancel_requested_at, interval '1 minute'),
+      (2, 'lease_expired', j.lease_expires_at, '0'),
+      (3, 'retry_overdue', j.retry_at, case when j.queue_job_id is null then p_silent else '0' end),
+      (4, 'silent', j.heartbeat_at, p_silent)) as v (place, kind, since, patience)
+    where v.since <= v_now - v.patience
+      and (v.place < 4 or num_nonnulls(j.lease_expires_at, j.retry_at) = 0)
+    order by v.place
+    limit 1) as k
+  where j.status = 'processing';
+  if not p_is_processing then
+    return query
+    select j.id, 'unclaimed', j.created_at
+    from public.index_jobs as j
+    where j.status = 'pending' and j.created_at <= v_now - p_silent;
+  end if;
+end;
+$$;
+
+comment on function private.stuck_jobs(interval, boolean) is
+  'The jobs that do not go on by themselves, and why.';
+
+revoke all on function private.stuck_jobs(interval, boolean)
+  from public, anon, authenticated, service_role;
+grant execute on function private.stuck_jobs(interval, boolean) to job_writer, service_role;

@@ -1,0 +1,42 @@
+begin;
+select plan(4);
+
+create function pg_temp.stuck(p_is_processing boolean) returns setof text language sql as $$
+  select k.name || ' ' || s.kind || ' ' || (s.since - '2030-01-01 12:00Z')::text
+  from private.stuck_jobs('30 minutes', p_is_processing) as s
+  join unnest(array['pending', 'leased', 'plain', 'asked', 'waiting', 'queued']) as k (name)
+    on tests.id(k.name) = s.job_id;
+$$;
+select tests.set_clock('2030-01-01 12:00Z');
+select tests.arrange_cast();
+select tests.arrange_job('pending');
+select tests.arrange_job(n, 'processing')
+from unnest(array['leased', 'plain', 'asked', 'waiting', 'queued']) as n;
+update index_jobs set lease_expires_at = private.clock() + interval '30 seconds'
+where id in (tests.id('leased'), tests.id('asked'));
+update index_jobs set cancel_requested_at = private.clock() where id = tests.id('asked');
+update index_jobs set retry_at = private.clock() where id in (tests.id('waiting'), tests.id('queued'));
+update index_jobs set queue_job_id = gen_random_uuid() where id = tests.id('queued');
+
+select set_eq(
+  $$ select pg_temp.stuck(false) $$, array['queued retry_overdue 00:00:00'],
+  'nobody here begins the next attempt of a job that a queue runs');
+select tests.advance_clock('1 minute');
+select set_eq(
+  $$ select pg_temp.stuck(false) $$,
+  array['queued retry_overdue 00:00:00', 'leased lease_expired 00:00:30',
+    'asked cancel_overdue 00:00:00'],
+  'a lease that ran out and a cancellation that is ignored are at once, the latter first');
+select tests.advance_clock('29 minutes');
+select set_eq(
+  $$ select pg_temp.stuck(false) $$,
+  array['queued retry_overdue 00:00:00', 'leased lease_expired 00:00:30',
+    'asked cancel_overdue 00:00:00', 'plain silent 00:00:00', 'waiting retry_overdue 00:00:00',
+    'pending unclaimed 00:00:00'],
+  'the others after the time that is named');
+select set_eq(
+  $$ select pg_temp.stuck(true) except select 'pending unclaimed 00:00:00' $$,
+  $$ select pg_temp.stuck(true) $$, 'without those that are pending where these do not matter');
+
+select * from finish();
+rollback;
