@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 from collections.abc import Iterator
 from http import HTTPStatus
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import ByteSize
@@ -15,12 +17,13 @@ from starlette.routing import Route
 from api import requests
 from api.app import create_app
 from cli.dev.settings import StackSettings
-from db.tools import migrate
+from db.tools import docs, migrate
 
 ROOT = Path(__file__).parent.parent
 HTTP = (ROOT / "docs/http.md").read_text()
 OPERATIONS = (ROOT / "docs/operations.md").read_text()
 README = (ROOT / "README.md").read_text()
+CODES: dict[str, dict[str, Any]] = json.loads((ROOT / "db/codes.json").read_text())
 PAGES = [README, *(path.read_text() for path in sorted((ROOT / "docs").glob("*.md")))]
 
 # where a function of api/errors.py and its like takes the code
@@ -58,8 +61,8 @@ def first_cells(text: str) -> list[str]:
     return re.findall(r"^\| `([^`]+)`", text, re.M)
 
 
-def codes() -> set[str]:
-    """Every `code` that an answer may have: of api/ and of the SQL functions."""
+def http_codes() -> set[str]:
+    """Every `code` that the HTTP layer gives an answer itself."""
     found = set(requests._FIELDS.values()) | {HTTPStatus.METHOD_NOT_ALLOWED.name}
     for path in (ROOT / "api").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
@@ -69,8 +72,18 @@ def codes() -> set[str]:
                     for leaf in ast.walk(value)
                     if isinstance(leaf, ast.Constant) and isinstance(leaf.value, str)
                 }
+    return found
+
+
+def sql_codes() -> dict[str, set[str]]:
+    """Every code that the SQL functions raise or answer, with its statuses."""
+    found: dict[str, set[str]] = {}
     for path in (ROOT / "db/functions").rglob("*.sql"):
-        found |= set(re.findall(r"(?:detail =|code :=) '(\w+)'", path.read_text()))
+        text = path.read_text()
+        of_all = re.findall(r"errcode = 'PT(\d+)', detail = v_code", text)
+        for named in re.finditer(r"(?:detail =|code :=) '(\w+)'", text):
+            before = re.findall(r"'PT(\d+)'", text[max(0, named.start() - 60) : named.start()])
+            found.setdefault(named[1], set()).add((of_all + before)[-1])
     return found
 
 
@@ -94,8 +107,24 @@ def test_the_readme_lists_every_route() -> None:
 
 
 def test_every_code_is_listed_and_every_listed_code_is_used() -> None:
-    listed = first_cells(section(HTTP, "Codes"))
-    assert sorted(listed) == sorted(codes())
+    raised = {code: ["http"] for code in http_codes()}
+    for code in sql_codes():
+        raised.setdefault(code, []).append("sql")
+    assert {code: entry["raised_by"] for code, entry in CODES.items()} == raised
+
+
+def test_a_code_has_the_status_that_the_functions_give_it() -> None:
+    differ = {
+        code: statuses
+        for code, statuses in sql_codes().items()
+        if not statuses <= {str(status) for status in CODES[code]["status"]}
+    }
+    assert differ == {}
+
+
+def test_the_table_of_codes_is_that_of_codes_json() -> None:
+    assert docs.codes() == HTTP, "run make docs"
+    assert first_cells(section(HTTP, "Codes")) == list(CODES)
 
 
 def test_every_setting_is_listed_with_its_default() -> None:

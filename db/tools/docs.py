@@ -2,7 +2,8 @@
 
     python -m db.tools.docs           migrate a new embedded database, and write from it
 
-docs/schema.md and the marked parts of README.md; supabase/database.types.ts, for supabase-js; and
+docs/schema.md and the marked parts of README.md; the table of codes in docs/http.md, from
+db/codes.json; supabase/database.types.ts, for supabase-js; and
 db/catalogue.json, which `index-jobs doctor` compares with. All of it comes from the catalogue: so
 what is wrong in these files is mended in db/, never in them. Exit code 0: written; 1: a problem,
 named on stderr.
@@ -10,6 +11,7 @@ named on stderr.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -33,6 +35,8 @@ from tests.support.fetch import FetchError, supabase_cli
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMA = "docs/schema.md"
 README = "README.md"
+HTTP = "docs/http.md"
+CODES = "db/codes.json"
 TYPES = "supabase/database.types.ts"
 
 Row = Mapping[str, Any]
@@ -202,6 +206,16 @@ def documents(connection: psycopg.Connection[TupleRow], root: Path = ROOT) -> di
         return {SCHEMA: _schema(connection, transitions, functions), README: readme}
 
 
+def codes(root: Path = ROOT) -> str:
+    """docs/http.md with the table of db/codes.json; in brackets what no HTTP route answers."""
+    rows = []
+    for code, entry in json.loads((root / CODES).read_text()).items():
+        status = ", ".join(map(str, entry["status"]))
+        rows.append((f"`{code}`", status if entry["over_http"] else f"({status})", entry["when"]))
+    table = _table(("code", "status", "when"), rows)
+    return _replace((root / HTTP).read_text(), "codes", table, HTTP)
+
+
 def typescript(url: str) -> str:
     """The types of the schema public for TypeScript, by Supabase's command line.
 
@@ -228,12 +242,12 @@ def _rows(connection: psycopg.Connection[TupleRow], query: LiteralString) -> lis
         return list(cursor.execute(query))
 
 
-def _replace(text: str, part: str, body: str) -> str:
+def _replace(text: str, part: str, body: str, path: str = README) -> str:
     """`text` with `body` between the marks of that part."""
     begin, end = f"<!-- begin {part}: made by `make docs` -->", f"<!-- end {part} -->"
     found = re.compile(f"{re.escape(begin)}.*?{re.escape(end)}", re.S)
     if not found.search(text):
-        raise ValueError(f"{README} has lost the marks {begin} and {end}: put them back")
+        raise ValueError(f"{path} has lost the marks {begin} and {end}: put them back")
     return found.sub(lambda _: f"{begin}\n{body}{end}", text)
 
 
@@ -364,6 +378,7 @@ def main() -> int:
             written = documents(connection)
             facts = catalogue.facts(connection)
             written["db/catalogue.json"] = catalogue.snapshot(facts)
+            written[HTTP] = codes()
             written[TYPES] = typescript(server.url())
     except (
         FetchError,
