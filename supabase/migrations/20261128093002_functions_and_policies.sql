@@ -900,7 +900,7 @@ security invoker
 set search_path = pg_catalog, pg_temp
 as $$
   select length(p_ref) between 1 and 255
-    and p_ref !~ '[[:cntrl:][:space:]~^:?*\[\\]'
+    and p_ref !~ '[\u0001-\u0020\u007f~^:?*\[\\]'
     and p_ref !~ '[\u0080-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]'
     and p_ref !~ '(\.\.|@\{|//)'
     and p_ref !~ '(^|/)[.]'
@@ -3860,4 +3860,4 @@ end;
 $$;
 
 notify pgrst, 'reload schema';
-comment on schema private is 'schema version 20261128093002, text bd3d21bd6d7a, serves 20261128093002';
+comment on schema private is 'schema version 20261128093002, text e25939492f58, serves 20261128093002';

@@ -397,7 +397,7 @@ MISLEADING = "\x80\x85\x9f\u061c\u200e\u200f\u2028\u2029\u202a\u202e\u2066\u2069
 
 @pytest.mark.parametrize(
     "ref",
-    ["", "a b", "a\n", "\0", "\x7f", "\ud800", "a" * 1025, *BAD_REFS.split()]
+    ["", "a b", "a\n", "\0", "\x7f", "\ud800", "a" * 256, *BAD_REFS.split()]
     # new lines, line and paragraph separators, bidi controls
     + [
         f"a{sign}b" for sign in "\x80\x85\x9f\u061c\u200e\u200f\u2028\u2029\u202a\u202e\u2066\u2069"
@@ -412,7 +412,7 @@ def test_what_cannot_be_a_ref_is_refused(ref: str) -> None:
 ref_parts = st.sampled_from([*"ab/.@{}-~^:?*[\\ \t\x7fä", ".lock"])
 
 
-@given(st.lists(ref_parts, min_size=1).map("".join))
+@given(st.lists(ref_parts, min_size=1, max_size=50).map("".join))
 def test_refs_follow_the_rules_of_git(ref: str) -> None:
     done = subprocess.run(["git", "check-ref-format", f"refs/heads/{ref}"], check=False)
     valid = done.returncode == 0 and not ref.startswith("-") and ref != "@"

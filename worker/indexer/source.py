@@ -24,12 +24,12 @@ _NAME = re.compile(rf"(?=.{{1,253}}\Z)(?:{_LABEL}\.)*{_LABEL}")
 _NUMBER = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)")
 _PATH = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,;=:@%-]*)+")
 _URL_BYTES = 2048
-_REF_BYTES = 1024
+_REF_CHARACTERS = 255
 # The rules of git-check-ref-format, no leading dash, and nothing that makes a line read otherwise
 # than it is: C1 controls, line separators, bidi controls.
 _BAD_REF = re.compile(
     r"^-|^@$|^[/.]|[/.]$|/\.|//|\.\.|@\{|\.lock(?:/|$)|[\x00-\x20\x7f~^:?*\[\\]"
-    r"|[\u0080-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]"
+    r"|[\u0080-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 )
 
 _CONFIGS = ("config", "config.worktree")
@@ -319,11 +319,8 @@ def _pointer(path: Path) -> str:
 
 def check_ref(ref: str) -> None:
     """Raises IndexingError invalid_ref unless `ref` may name a branch, a tag or a commit."""
-    try:
-        size = len(ref.encode())
-    except UnicodeEncodeError:
-        size = 0
-    if not 0 < size <= _REF_BYTES or _BAD_REF.search(ref):
+    # as private.is_git_ref has it; a lone surrogate is no text there
+    if not 0 < len(ref) <= _REF_CHARACTERS or _BAD_REF.search(ref):
         raise IndexingError(
             "invalid_ref", "The ref is not a valid name of a branch, a tag or a commit."
         )

@@ -14,7 +14,7 @@ security invoker
 set search_path = pg_catalog, pg_temp
 as $$
   select length(p_ref) between 1 and 255
-    and p_ref !~ '[[:cntrl:][:space:]~^:?*\[\\]'
+    and p_ref !~ '[\u0001-\u0020\u007f~^:?*\[\\]'
     and p_ref !~ '[\u0080-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]'
     and p_ref !~ '(\.\.|@\{|//)'
     and p_ref !~ '(^|/)[.]'
