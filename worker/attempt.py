@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -72,6 +73,8 @@ class Attempt:
         self._lease = lease_seconds
         self._timings = timings
         self._progress = ProgressChannel()
+        self._late_at = math.inf
+        self._is_late = False
         self._log = logger.bind(job_id=job.id, attempt=job.attempt)
 
     async def run(self) -> None:
@@ -129,6 +132,8 @@ class Attempt:
     async def _report(self) -> None:
         """Renews the lease and reports progress until the channel is closed.
 
+        A step that takes longer than it may hangs, whatever it waits for: the lease is not renewed
+        until it is over, so that another worker takes the job.
         Raises CancelledJobError when a user asks for it, LostError.
         """
         timings = self._timings
@@ -136,18 +141,33 @@ class Attempt:
             progress = await self._progress.wait(min(self._lease / 3, timings.report_quiet))
             if self._progress.closed:
                 return
-            try:
-                cancel = await self._rpc.report(self._job, progress)
-            except UnreachableError:
-                if progress:
-                    self._progress.put_back(progress)
-            else:
-                if cancel:
-                    raise CancelledJobError
+            if not self._step_is_late():
+                await self._report_once(progress)
             await self._progress.pause(min(self._lease / 6, timings.report_every))
+
+    async def _report_once(self, progress: Progress | None) -> None:
+        try:
+            cancel = await self._rpc.report(self._job, progress)
+        except UnreachableError:
+            if progress:
+                self._progress.put_back(progress)
+        else:
+            if cancel:
+                raise CancelledJobError
+
+    def _begin_step(self, seconds: float) -> None:
+        """The next step of the work begins, and may take so long."""
+        self._late_at = asyncio.get_running_loop().time() + seconds
+
+    def _step_is_late(self) -> bool:
+        was_late, self._is_late = self._is_late, asyncio.get_running_loop().time() > self._late_at
+        if self._is_late and not was_late:
+            self._log.warning("a step takes too long: the lease is not renewed")
+        return self._is_late
 
     async def _index_and_store(self) -> None:
         extractor = fingerprint(self._template.limits.file_bytes)
+        self._begin_step(2 * self._timings.store)
         await asyncio.to_thread(self._folder.mkdir, mode=0o700, parents=True)
         repository = await self._rpc.begin_index(
             self._job, extractor=extractor, known=self._folder / "known.copy"
@@ -161,6 +181,7 @@ class Attempt:
                 index = await self._index(repository.git_url, base)
             progress = self._progress.newest
             self._progress.set(Progress("store", 0, None))
+            self._begin_step(2 * self._timings.store)
             if await self._rpc.complete_index(
                 self._job, index, extractor=extractor, progress=progress
             ):
@@ -168,6 +189,8 @@ class Attempt:
             base = None  # another job of the repository completed in between: all of it, once
 
     async def _index(self, git_url: str, base: StoredIndex | None) -> NewIndex | StoredIndex:
+        timings, limits = self._timings, self._template.limits
+        self._begin_step(timings.indexer_start + limits.seconds + timings.indexer_overtime)
         work = self._folder / "work"
         await asyncio.to_thread(shutil.rmtree, work, ignore_errors=True)
         await asyncio.to_thread(work.mkdir, mode=0o700)
@@ -184,7 +207,7 @@ class Attempt:
             request,
             self._folder,
             on_progress=self._progress.set,
-            timings=self._timings,
+            timings=timings,
             log=self._log,
         )
         if base and last["event"] == "unchanged":

@@ -1,4 +1,4 @@
-"""The runner's calls to the database: the pool, its transactions, and what is repeated.
+"""The runner's calls to the database.
 
 Jobs and the rows of an index change only by SQL functions. Their refusals PT404 (the job is gone)
 and PT409 (it is no longer ours) become LostError.
@@ -6,7 +6,6 @@ and PT409 (it is no longer ours) become LostError.
 
 from __future__ import annotations
 
-import asyncio
 import math
 import os
 import socket
@@ -21,13 +20,12 @@ from typing import Any, Final, Literal, LiteralString, Self, TypeVar
 import anyio
 import psycopg
 from psycopg import sql
-from psycopg.errors import IdleInTransactionSessionTimeout
-from psycopg.rows import TupleRow, class_row
+from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
-from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
-from db.tools.connection import keep_trying, parameters
+from db.tools.connection import BoundedConnection
 from db.tools.logs import get_logger
+from worker.connections import Connections
 from worker.progress import Progress
 from worker.records import Job, NewIndex, Repository, Rescued, StoredIndex
 from worker.timings import Timings
@@ -70,6 +68,7 @@ copy private.incoming_symbols (file_no, name, kind, start_line, end_line, parent
 """
 _COPY_SKIPPED: Final = "copy private.incoming_skipped (path, reason) from stdin"
 _COPY_GONE: Final = "copy private.gone_files (id) from stdin"
+_STATEMENT_TIMEOUT: Final = "select set_config('statement_timeout', %s, true)"
 _COMPLETE: Final = """
 select public.complete_index(
   p_job_id => %s, p_attempt => %s, p_worker_id => %s, p_extractor => %s, p_base_job_id => %s,
@@ -81,15 +80,11 @@ select from public.report_runner(
 """
 _RESCUE: Final = "select retried, failed, cancelled from public.retry_or_fail_stuck_jobs()"
 
-# How often a transaction is repeated that the database refused for reasons that may pass, such as
-# a deadlock. An outage is waited for without end.
-_TRIES: Final = 10
 _LOST: Final = {"PT404", "PT409"}
 _BLOCK: Final = 64 * 1024
 # It goes on while the machine sleeps, as leases do.
 _CLOCK: Final = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
-Connection = psycopg.AsyncConnection[TupleRow]
 Result = TypeVar("Result")
 
 
@@ -102,11 +97,11 @@ class UnreachableError(Exception):
 
 
 class WorkerRpc:
-    """The pool, and the calls over it. An async context manager; opening it waits for nothing.
+    """The calls, over a pool. An async context manager; opening it waits for nothing.
 
-    Claims and rescues give None during an outage, and log its begin and end. What ends a job is
-    repeated until the outage is over. It remembers when the lease of each claimed job was last
-    confirmed: until `forget` is called for the job.
+    No answer is waited for without end. Claims and rescues give None during an outage, and log its
+    begin and end; what begins or ends a job is repeated until the outage is over. It remembers when
+    the lease of each claimed job was last confirmed: until `forget` is called for the job.
     """
 
     def __init__(
@@ -116,28 +111,15 @@ class WorkerRpc:
         self._worker_id = worker_id
         self._slots = slots
         self._lease = timedelta(seconds=lease_seconds)
+        # when the answer to a report is lost, the next one comes before the lease is over
+        self._report_seconds = min(timings.call, lease_seconds / 3)
         self._timings = timings
         self._confirmed: dict[Job, float] = {}
         self._reachable = True
-        self._parameters = parameters(url) | {
-            "application_name": "index_jobs runner",
-            "connect_timeout": 5,
-            "keepalives_idle": 10,
-            "tcp_user_timeout": round(1000 * timings.call),
-        }
-        self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
-            kwargs={**self._parameters, "autocommit": True, "prepare_threshold": None},
-            min_size=1,
-            max_size=2 * slots + 1,  # two a job while its rows are stored, one for all else
-            open=False,
-            timeout=timings.call,
-            reconnect_timeout=2,
-            reconnect_failed=keep_trying,
-            name="runner",
-        )
+        self._connections = Connections(url, slots=slots, timings=timings)
 
     async def __aenter__(self) -> Self:
-        await self._pool.open(wait=False)
+        await self._connections.__aenter__()
         return self
 
     async def __aexit__(
@@ -146,7 +128,7 @@ class WorkerRpc:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        await self._pool.close(timeout=self._timings.hand_back)
+        await self._connections.__aexit__(kind, error, trace)
 
     async def claim(self) -> Job | None:
         """Takes the next job for this worker; None when there is none, or during an outage."""
@@ -164,7 +146,7 @@ class WorkerRpc:
         """Tells operators, and no tenant, where this worker runs; left out during an outage."""
         machine = (socket.gethostname(), os.getpid(), version("index-jobs"))
 
-        async def report(connection: Connection) -> None:
+        async def report(connection: BoundedConnection) -> None:
             await connection.execute(_REPORT_RUNNER, (self._worker_id, *machine, self._slots, busy))
 
         await self._take(report)
@@ -181,9 +163,9 @@ class WorkerRpc:
         """
         now = time.clock_gettime(_CLOCK)
         try:
-            async with asyncio.timeout(self._timings.call), self._pool.connection() as connection:
+            async with self._connections.one(self._report_seconds) as connection:
                 cancel = await _report(connection, job, progress, self._lease)
-        except (psycopg.OperationalError, TimeoutError) as error:
+        except psycopg.OperationalError as error:
             raise UnreachableError from error
         except psycopg.Error as error:
             _raise_if_lost(error)
@@ -194,18 +176,15 @@ class WorkerRpc:
     async def hand_back(self, job: Job) -> None:
         """Gives the job up, so that the next claim takes it. If that fails, its lease runs out."""
         try:
-            async with (
-                asyncio.timeout(self._timings.hand_back),
-                self._pool.connection() as connection,
-            ):
+            async with self._connections.one(self._timings.hand_back) as connection:
                 await _report(connection, job, None, timedelta(0))
-        except (psycopg.Error, TimeoutError) as error:
-            if getattr(error, "sqlstate", None) not in _LOST:
+        except psycopg.Error as error:
+            if error.sqlstate not in _LOST:
                 self._log.warning(
                     "job not handed back: its lease has to run out",
                     job_id=job.id,
                     attempt=job.attempt,
-                    reason=str(error).strip() or "timeout",
+                    reason=str(error).strip(),
                 )
 
     async def finish(
@@ -231,7 +210,7 @@ class WorkerRpc:
         Raises LostError.
         """
         return await self._persist(
-            lambda connection: _begin_index(connection, job, extractor, known)
+            lambda connection: _begin_index(connection, job, extractor, known, self._timings.store)
         )
 
     async def complete_index(
@@ -254,12 +233,13 @@ class WorkerRpc:
 
     async def _complete_index(
         self,
-        connection: Connection,
+        connection: BoundedConnection,
         job: Job,
         index: NewIndex | StoredIndex,
         extractor: str,
         progress: Progress | None,
     ) -> bool:
+        await _allow(connection, self._timings.store)
         base = index.base if isinstance(index, NewIndex) else index
         stats = Jsonb(index.stats) if isinstance(index, NewIndex) else None
         if isinstance(index, NewIndex):
@@ -267,31 +247,32 @@ class WorkerRpc:
             await _copy(connection, _COPY_SYMBOLS, index.symbols)
             await _copy(connection, _COPY_SKIPPED, index.skipped)
             await _copy(connection, _COPY_GONE, index.gone)
-        cursor = await connection.execute(
-            _COMPLETE,
-            (
-                job.id,
-                job.attempt,
-                self._worker_id,
-                extractor,
-                base and base.job_id,
-                index.commit_sha,
-                stats,
-                *(progress or (None, None, None)),
-            ),
-        )
+        with connection.patient(self._timings.store + 1):
+            cursor = await connection.execute(
+                _COMPLETE,
+                (
+                    job.id,
+                    job.attempt,
+                    self._worker_id,
+                    extractor,
+                    base and base.job_id,
+                    index.commit_sha,
+                    stats,
+                    *(progress or (None, None, None)),
+                ),
+            )
         return await cursor.fetchone() != ("base_changed",)
 
-    async def _claim(self, connection: Connection) -> Job | None:
+    async def _claim(self, connection: BoundedConnection) -> Job | None:
         async with connection.cursor(row_factory=class_row(Job)) as cursor:
             await cursor.execute(_CLAIM, (self._worker_id, self._lease))
             return await cursor.fetchone()
 
-    async def _rescue(self, connection: Connection) -> Rescued:
+    async def _rescue(self, connection: BoundedConnection) -> Rescued:
         row = await (await connection.execute(_RESCUE)).fetchone()
         return Rescued(*row or (0, 0, 0))
 
-    async def _take(self, call: Callable[[Connection], Awaitable[Result]]) -> Result | None:
+    async def _take(self, call: Callable[[BoundedConnection], Awaitable[Result]]) -> Result | None:
         """Makes a call that takes jobs which are free; None when it cannot be made now.
 
         After an outage, or a sleep of the machine, our own jobs may seem to be free: then their
@@ -299,14 +280,13 @@ class WorkerRpc:
         """
         result = None
         try:
-            async with asyncio.timeout(self._timings.call), self._pool.connection() as connection:
+            async with self._connections.one() as connection:
                 if not self._is_late():
                     result = await call(connection)
-        except (psycopg.Error, TimeoutError) as error:
+        except psycopg.Error as error:
             if self._reachable:
-                self._log.warning(
-                    "cannot claim jobs, trying again", reason=await self._reason(error)
-                )
+                reason = await self._connections.reason(error)
+                self._log.warning("cannot claim jobs, trying again", reason=reason)
             self._reachable = False
         except Exception:
             self._log.exception("cannot claim jobs, trying again")
@@ -321,34 +301,17 @@ class WorkerRpc:
         oldest = min(self._confirmed.values(), default=math.inf)
         return time.clock_gettime(_CLOCK) - oldest > self._lease.total_seconds() * 2 / 3
 
-    async def _persist(self, call: Callable[[Connection], Awaitable[Result]]) -> Result:
-        """Makes the call in a transaction; repeats it until an outage or a deadlock is over."""
-        refusals = 0
-        while True:
-            try:
-                async with self._pool.connection() as connection, connection.transaction():
-                    return await call(connection)
-            except (psycopg.OperationalError, IdleInTransactionSessionTimeout) as error:
-                outage = error.sqlstate is None or error.sqlstate.startswith(("08", "25P", "57P"))
-                refusals += not outage
-                if refusals == _TRIES:
-                    raise
-            except psycopg.Error as error:
-                _raise_if_lost(error)
-                raise
-            await asyncio.sleep(self._timings.report_every)
-
-    async def _reason(self, error: psycopg.Error | TimeoutError) -> str:
-        """Why a call failed. The pool only says that it has no connection, so one is made."""
-        if isinstance(error, PoolTimeout | TimeoutError):
-            try:
-                await (await Connection.connect(**self._parameters)).close()
-            except psycopg.Error as refusal:
-                error = refusal
-        return str(error).strip() or "timeout"
+    async def _persist(self, call: Callable[[BoundedConnection], Awaitable[Result]]) -> Result:
+        try:
+            return await self._connections.persist(call)
+        except psycopg.Error as error:
+            _raise_if_lost(error)
+            raise
 
 
-async def _begin_index(connection: Connection, job: Job, extractor: str, known: Path) -> Repository:
+async def _begin_index(
+    connection: BoundedConnection, job: Job, extractor: str, known: Path, seconds: float
+) -> Repository:
     row = await (await connection.execute(_BEGIN, (job.id, job.attempt, extractor))).fetchone()
     if row is None:
         raise LostError
@@ -357,6 +320,7 @@ async def _begin_index(connection: Connection, job: Job, extractor: str, known: 
         return Repository(git_url, None)
     if base_commit_sha != job.commit_sha:
         # another job may complete in between: then complete_index says that the base has changed
+        await _allow(connection, seconds)
         statement = sql.SQL(_COPY_KNOWN).format(job.repository_id)
         async with (
             await anyio.open_file(known, "wb") as file,
@@ -373,7 +337,12 @@ async def _begin_index(connection: Connection, job: Job, extractor: str, known: 
     return Repository(git_url, StoredIndex(base_job_id, base_commit_sha, known))
 
 
-async def _copy(connection: Connection, statement: LiteralString, path: Path) -> None:
+async def _allow(connection: BoundedConnection, seconds: float) -> None:
+    """Gives each statement of the transaction so many seconds."""
+    await connection.execute(_STATEMENT_TIMEOUT, (str(round(1000 * seconds)),))
+
+
+async def _copy(connection: BoundedConnection, statement: LiteralString, path: Path) -> None:
     async with (
         await anyio.open_file(path, "rb") as file,
         connection.cursor() as cursor,
@@ -384,7 +353,7 @@ async def _copy(connection: Connection, statement: LiteralString, path: Path) ->
 
 
 async def _report(
-    connection: Connection, job: Job, progress: Progress | None, lease: timedelta
+    connection: BoundedConnection, job: Job, progress: Progress | None, lease: timedelta
 ) -> bool:
     """Starts the lease again; one of zero hands the job back. Whether a user asked to cancel."""
     phase, done, total = progress or (None, None, None)

@@ -15,6 +15,8 @@ from worker.indexer import git
 _INHERITED = {"HOME", "LANG", "LC_ALL", *git.INHERITED}
 _LINE_BYTES = 1024 * 1024
 _BEGIN_SECONDS = 5.0
+# How long a process that was killed may take to end: one that waits for a disk does not.
+_END_SECONDS = 10.0
 
 
 class Indexer:
@@ -32,14 +34,17 @@ class Indexer:
     async def kill(self) -> None:
         """Ends all its processes. When this returns, none of them holds its output any more.
 
-        One that has not begun within a few seconds ends at its first word.
+        One that has not begun within a few seconds ends at its first word; one that even a kill
+        does not end is waited for a few seconds.
         """
         if await self.begun(_BEGIN_SECONDS):
             if group := self._group.result():
                 with suppress(ProcessLookupError):
                     os.killpg(int(group), signal.SIGKILL)
-            while await self.output.read(_LINE_BYTES):
-                pass
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_END_SECONDS):
+                    while await self.output.read(_LINE_BYTES):
+                        pass
         self._group.cancel()
         self._writer.close()
 
@@ -114,4 +119,6 @@ class Indexers:
         if server is not None:
             with suppress(ProcessLookupError):
                 server.kill()
-            await server.wait()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_END_SECONDS):
+                    await server.wait()

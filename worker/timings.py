@@ -20,7 +20,10 @@ class Timings:
     report_runner: float = 5.0
     """Between two reports of the runner on itself."""
     call: float = 10.0
-    """How long a claim or a report may take."""
+    """How long the database may take to answer."""
+    store: float = 300.0
+    """How long a statement may take that stores what an indexer found, or reads what is stored.
+    While a job does either, its lease is renewed for twice as long."""
     hand_back: float = 3.0
     """How long handing back a job may take, and closing the connections."""
     indexer_start: float = 60.0

@@ -23,7 +23,7 @@ from api.errors import Problem, from_database
 from api.rest.turns import Turns
 from api.rpc.contract import Answer, Called, Function, Schema
 from api.settings import ApiSettings
-from db.tools.connection import keep_trying
+from db.tools.connection import BoundedConnection, keep_trying
 from db.tools.logs import get_logger
 
 logger = get_logger(__name__)
@@ -88,8 +88,9 @@ class DatabaseRpc:
         self._at_work = 0  # connections on which a statement runs
         self._alive_at = 0.0  # when one of them had run its statement
         self._turns = Turns(max(1, settings.database_pool_size // 2))
-        self._pool: AsyncConnectionPool[psycopg.AsyncConnection[TupleRow]] = AsyncConnectionPool(
+        self._pool: AsyncConnectionPool[BoundedConnection] = AsyncConnectionPool(
             _conninfo(url, settings.statement_timeout_seconds),
+            connection_class=BoundedConnection,
             # to prepare a statement is a round trip, and behind a transaction pooler an error
             kwargs={"autocommit": True, "prepare_threshold": None},
             min_size=settings.database_pool_size,
@@ -190,17 +191,17 @@ class DatabaseRpc:
 
     async def _execute(
         self,
-        connection: psycopg.AsyncConnection[TupleRow],
+        connection: BoundedConnection,
         statement: bytes,
         arguments: Mapping[str, str | int | None],
     ) -> TupleRow:
         self._at_work += 1
+        connection.patience = self._statement_timeout + 1
         try:
-            async with timeout(self._statement_timeout + 1):
-                cursor = await connection.execute(statement, arguments)
-                row = await cursor.fetchone()
-                assert row is not None  # noqa: S101  (a function call returns one row)
-                return row
+            cursor = await connection.execute(statement, arguments)
+            row = await cursor.fetchone()
+            assert row is not None  # noqa: S101  (a function call returns one row)
+            return row
         finally:
             self._at_work -= 1
             if not connection.closed:

@@ -2,19 +2,65 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import re
-from typing import Any
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, TypeVar
 
 import psycopg
+from psycopg.abc import PQGen
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool
 
+from db.tools.logs import get_logger
+
+logger = get_logger(__name__)
+
 CONNECT_TIMEOUT = 10  # seconds
+
+Result = TypeVar("Result")
 
 
 class ConnectError(Exception):
     """Why a database URL leads to no connection and what to do about it, never the password."""
+
+
+class BoundedConnection(psycopg.AsyncConnection[TupleRow]):
+    """Waits at most `patience` seconds for each answer of the server; a block of COPY is one.
+
+    After that it is closed, and the caller gets an OperationalError without a SQLSTATE, as when
+    the server goes away: the statement may have been carried out or not.
+    """
+
+    patience: float = CONNECT_TIMEOUT
+
+    async def wait(self, gen: PQGen[Result], *arguments: Any, **named: Any) -> Result:
+        """What psycopg waits by, for all that goes over an open connection."""
+        cut = asyncio.get_running_loop().call_later(self.patience, self._cut)
+        try:
+            return await super().wait(gen, *arguments, **named)
+        finally:
+            cut.cancel()
+
+    @contextmanager
+    def patient(self, seconds: float) -> Iterator[None]:
+        """Waits so long meanwhile."""
+        patience, self.patience = self.patience, seconds
+        try:
+            yield
+        finally:
+            self.patience = patience
+
+    def _cut(self) -> None:
+        # To close the descriptor here would leave it with the event loop; to cancel the task would
+        # have psycopg wait for the server another ten seconds.
+        logger.warning("no answer of the database: connection closed", seconds=self.patience)
+        with suppress(OSError), socket.socket(fileno=os.dup(self.pgconn.socket)) as server:
+            server.shutdown(socket.SHUT_RDWR)
 
 
 def connect(url: str) -> psycopg.Connection[TupleRow]:
@@ -56,7 +102,7 @@ def place(url: str) -> str:
     return f"{host}:{port}/{given.get('dbname', given.get('user', ''))}"
 
 
-async def keep_trying(pool: AsyncConnectionPool[psycopg.AsyncConnection[Any]]) -> None:
+async def keep_trying(pool: AsyncConnectionPool[BoundedConnection]) -> None:
     """For a pool's `reconnect_failed`: starts the next round, also when nobody asks for one."""
     await pool.check()
 

@@ -417,7 +417,7 @@ def test_no_row_stays_of_an_index_that_is_cancelled_while_its_rows_are_stored(
 def test_an_outage_while_rows_are_stored_delays_a_job_and_nothing_else(
     start: Start, slow_repository: Path, storing: Storing
 ) -> None:
-    with start("run", "503", "cannot claim jobs", "claiming jobs again") as api:
+    with start("run", "call failed", "cannot claim jobs", "claiming jobs again") as api:
         job_id = api.index(slow_repository)
         until(storing.stands_still)
         with api.outage():  # it releases whom `storing` holds
@@ -497,7 +497,7 @@ def shuts_down(api: Any) -> bool:
 
 
 def test_an_outage_of_the_database_delays_a_job_and_nothing_else(start: Start, site: Host) -> None:
-    expected = "503", "cannot claim jobs", "claiming jobs again"
+    expected = "call failed", "cannot claim jobs", "claiming jobs again"
     with start("run", *expected, runner_lease_seconds=2, **from_site(site)) as api:
         job_id = api.index_held(site)
         with api.outage():

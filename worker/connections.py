@@ -1,0 +1,102 @@
+"""The runner's connections to the database: how long each call waits, and what is repeated."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from types import TracebackType
+from typing import Final, Self, TypeVar
+
+import psycopg
+from psycopg.errors import IdleInTransactionSessionTimeout
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+from db.tools.connection import BoundedConnection, keep_trying, parameters
+from worker.timings import Timings
+
+# How often a transaction is repeated that the database refused for reasons that may pass, such as
+# a deadlock. An outage is waited for without end.
+_TRIES: Final = 10
+
+Result = TypeVar("Result")
+
+
+class Connections:
+    """A pool. An async context manager; opening it waits for nothing.
+
+    The server gives a statement up after `call` of the timings, unless its transaction says else.
+    """
+
+    def __init__(self, url: str, *, slots: int, timings: Timings) -> None:
+        self._timings = timings
+        given = parameters(url)
+        milliseconds = round(1000 * timings.call)
+        self._parameters = given | {
+            "application_name": "index_jobs runner",
+            "connect_timeout": 5,
+            "keepalives_idle": 10,
+            "tcp_user_timeout": milliseconds,
+            "options": f"{given.get('options', '')} -c statement_timeout={milliseconds}".strip(),
+        }
+        self._pool: AsyncConnectionPool[BoundedConnection] = AsyncConnectionPool(
+            connection_class=BoundedConnection,
+            kwargs={**self._parameters, "autocommit": True, "prepare_threshold": None},
+            min_size=1,
+            max_size=2 * slots + 1,  # two a job while its rows are stored, one for all else
+            open=False,
+            reconnect_timeout=2,
+            reconnect_failed=keep_trying,
+            name="runner",
+        )
+
+    async def __aenter__(self) -> Self:
+        await self._pool.open(wait=False)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._pool.close(timeout=self._timings.hand_back)
+
+    @asynccontextmanager
+    async def one(self, seconds: float | None = None) -> AsyncIterator[BoundedConnection]:
+        """A connection. It is waited for so many seconds, and so is each answer over it.
+
+        By default that is a second more than the server gives a statement: when the server ends a
+        statement in time, that costs no connection.
+        """
+        seconds = seconds or self._timings.call + 1
+        async with self._pool.connection(seconds) as connection:
+            connection.patience = seconds
+            yield connection
+
+    async def persist(self, call: Callable[[BoundedConnection], Awaitable[Result]]) -> Result:
+        """Makes the call in a transaction; repeats it until an outage or a deadlock is over.
+
+        An answer that does not come in time is taken for an outage: the call must be one that
+        changes nothing when it is repeated after it was carried out. Raises: psycopg.Error.
+        """
+        refusals = 0
+        while True:
+            try:
+                async with self.one() as connection, connection.transaction():
+                    return await call(connection)
+            except (psycopg.OperationalError, IdleInTransactionSessionTimeout) as error:
+                outage = error.sqlstate is None or error.sqlstate.startswith(("08", "25P", "57P"))
+                refusals += not outage
+                if refusals == _TRIES:
+                    raise
+            await asyncio.sleep(self._timings.report_every)
+
+    async def reason(self, error: psycopg.Error) -> str:
+        """Why a call failed. The pool only says that it has no connection, so one is made."""
+        if isinstance(error, PoolTimeout):
+            try:
+                await (await BoundedConnection.connect(**self._parameters)).close()
+            except psycopg.Error as refusal:
+                error = refusal
+        return str(error).strip()
