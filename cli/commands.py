@@ -39,6 +39,7 @@ PANELS = {
         "demo": "cli.dev.commands",
         "seed": "cli.dev.commands",
         "reset": "cli.dev.commands",
+        "dev": "cli.dev.commands",
     },
 }
 """The commands as --help lists them, each with the module whose `app` has it."""

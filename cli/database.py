@@ -43,12 +43,17 @@ def apply_migrations(
 @app.command("rollback", epilog=COMMON_CODES)
 def take_back_migrations(
     count: Annotated[int, typer.Option(help="How many.", min=1, envvar="COUNT")] = 1,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Even of a database that is not for development.")
+    ] = False,
     database_url: DatabaseUrl = None,
     data_dir: DataDir = None,
 ) -> None:
     """Take the newest migrations back; prints their names."""
     options, terminal = stack_options(database_url, data_dir), Terminal()
     with stack.borrow(options, "make rollback", create=False, step=terminal.step) as base:
+        if not yes:
+            stack.require_development(base, "with --yes, what the migrations added goes with them")
         undone = migrate.rollback(base.url, count)
     for migration in undone:
         print(migration)

@@ -92,8 +92,16 @@ def new_database(clusters: Callable[..., Cluster]) -> Iterator[NewDatabase]:
     """Makes databases that last until the end of the test."""
     with ExitStack() as at_exit:
 
-        def new(major: int = 18, owner: Owner = "ordinary", *, migrated: bool = True) -> Database:
-            return at_exit.enter_context(clusters(major, owner).database(owner, migrated=migrated))
+        def new(
+            major: int = 18,
+            owner: Owner = "ordinary",
+            *,
+            migrated: bool = True,
+            plain: bool = False,
+        ) -> Database:
+            return at_exit.enter_context(
+                clusters(major, owner).database(owner, migrated=migrated, plain=plain)
+            )
 
         yield new
 

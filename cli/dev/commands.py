@@ -80,11 +80,18 @@ def reset_database(
 
 @app.command("seed", epilog=COMMON_CODES)
 def seed_database(
-    as_json: Json = False, database_url: DatabaseUrl = None, data_dir: DataDir = None
+    as_json: Json = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Even a database that is not for development.")
+    ] = False,
+    database_url: DatabaseUrl = None,
+    data_dir: DataDir = None,
 ) -> None:
     """Fill the database with users, repositories and jobs to look at; prints the users' keys."""
     options, terminal = stack_options(database_url, data_dir), Terminal()
     with stack.borrow(options, "make seed", create=True, step=terminal.step) as base:
+        if not yes:
+            stack.require_development(base, "with --yes, made-up users and jobs are put into it")
         stack.prepare(base, step=terminal.step)
         seeded = seed.seed(base, options)
     news = f"{seeded.new_jobs} new jobs" if seeded.new_jobs else "nothing new"
@@ -94,3 +101,29 @@ def seed_database(
         return
     for name, key in seeded.api_keys.items():
         print(f"{name.upper()}_KEY={key}")
+
+
+dev = typer.Typer(help="Databases of development.", epilog=COMMON_CODES, no_args_is_help=True)
+app.add_typer(dev, name="dev")
+
+
+@dev.callback()
+def _dev() -> None:
+    """Makes a group of an app that has one command."""
+
+
+@dev.command("init", epilog=COMMON_CODES)
+def allow_development(
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Even a database that holds jobs.")
+    ] = False,
+    database_url: DatabaseUrl = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Migrate a database and say that it is for development; prints the migrations.
+
+    It may then be filled with made-up users and reset. The embedded one always may.
+    """
+    options, terminal = stack_options(database_url, data_dir), Terminal()
+    for migration in stack.init(options, "index-jobs dev init", yes=yes, step=terminal.step):
+        print(migration)

@@ -125,6 +125,7 @@ def _place(settings: StackSettings, options: Options, terminal: Terminal) -> Ite
     running = _running(options)
     if running is not None:
         with stack.database(options, step=terminal.step) as base:
+            stack.require_development(base, stack.DEMO_USERS)
             parts = stack.furnish(base, options, step=terminal.step)
             terminal.step(f"API of {serve.NAME} at {running}")
             keys = parts.api_keys
@@ -135,7 +136,7 @@ def _place(settings: StackSettings, options: Options, terminal: Terminal) -> Ite
     with (
         occupy(options, NAME) as ready,
         serve.listen_as_set(settings, terminal) as listener,
-        stack.up(options, step=terminal.step) as parts,
+        stack.up(options, step=terminal.step, users=True) as parts,
         _api(serve.on_stack(settings, parts), listener) as url,
     ):
         ready(url)

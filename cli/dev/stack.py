@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psycopg
 
-from cli.connection import connect
+from cli.connection import as_role, connect
 from cli.dev.logins import API_LOGIN, WORKER_LOGIN, ensure_login
 from cli.dev.occupation import OccupiedError, lock_path, occupy
 from cli.dev.options import Options
@@ -23,12 +23,14 @@ from cli.dev.secrets import Secrets, write_private
 from cli.errors import CommandError
 from cli.paths import near
 from db.local import postgres
-from db.local.bootstrap import bootstrap
+from db.local.bootstrap import bootstrap, scaffold
 from db.tools import migrate
 from db.tools import reset as schema
 
 Step = Callable[[str, float | None, str], None]
 
+PEOPLE = (ALICE, BOB, CAROL)
+DEMO_USERS = "only there are alice, bob and carol, who own what is shown"
 PATIENCE = 60.0  # seconds to wait for another command that is just starting the server
 
 
@@ -58,12 +60,15 @@ def quiet(title: str, seconds: float | None, detail: str) -> None:
 
 
 @contextmanager
-def up(options: Options, *, step: Step = quiet) -> Iterator[Stack]:
+def up(options: Options, *, users: bool = False, step: Step = quiet) -> Iterator[Stack]:
     """Brings the stack up and keeps it up; `step` hears of each part that is ready.
 
-    Raises CommandError, PostgresError or MigrationError; each is a sentence.
+    Raises CommandError, PostgresError or MigrationError; each is a sentence. With `users`, a
+    database without demo users is refused.
     """
     with database(options, step=step) as base:
+        if users:
+            require_development(base, DEMO_USERS)
         prepare(base, step=step)
         yield furnish(base, options, step=step)
 
@@ -96,20 +101,45 @@ def database(options: Options, *, step: Step = quiet) -> Iterator[Database]:
 
 
 def prepare(base: Database, *, step: Step = quiet) -> list[str]:
-    """Makes what Supabase has and this database lacks, then migrates. Returns what was applied."""
+    """Makes what Supabase has and this database lacks, then migrates. Returns what was applied.
+
+    The embedded server gets Supabase's default privileges too, and says that it is for development.
+    """
     started = time.monotonic()
     with connect(base.url) as connection, _explained("prepare the database"):
         bootstrap(connection)
-    applied = migrate.apply(base.url)
+        if base.server is not None:
+            scaffold(connection)
+        applied = migrate.apply(base.url)
+        if base.server is not None and schema.made_by(connection) is None:
+            schema.develop(connection, "the embedded server")
     count = len(migrate.names())
     detail = f"{len(applied)} new" if applied else "nothing new"
     step(f"{count} migrations", time.monotonic() - started, detail)
     return applied
 
 
+def is_for_development(base: Database) -> bool:
+    """Whether made-up users and the loss of data are welcome there."""
+    if base.server is not None:
+        return True
+    with connect(base.url) as connection:
+        return schema.made_by(connection) is not None
+
+
+def require_development(base: Database, why: str) -> None:
+    """Raises CommandError, which says `why`, where nothing says that it is for development."""
+    if not is_for_development(base):
+        raise CommandError(
+            f"nothing says that the database of DATABASE_URL is for development: {why}. Unset it "
+            "to use the embedded one, or say that it is for development: index-jobs dev init"
+        )
+
+
 def furnish(base: Database, options: Options, *, step: Step = quiet) -> Stack:
-    """Logins for the API and the runner, the demo users and a key for each of them."""
+    """Logins for the API and the runner, and in development the demo users with a key each."""
     kept = Secrets(options.run_dir)
+    people = PEOPLE if is_for_development(base) else ()
     with connect(base.url) as connection, _explained("make the logins and demo users"):
         api_url = options.api_database_url or ensure_login(
             connection, base.url, API_LOGIN, "job_http", kept.password(API_LOGIN)
@@ -117,11 +147,10 @@ def furnish(base: Database, options: Options, *, step: Step = quiet) -> Stack:
         worker_url = options.worker_database_url or ensure_login(
             connection, base.url, WORKER_LOGIN, "job_worker", kept.password(WORKER_LOGIN)
         )
-        people = (ALICE, BOB, CAROL)
         keys = {p.name: ensure_person(connection, p, kept, options) for p in people}
     for name, url in (("API_DATABASE_URL", api_url), ("WORKER_DATABASE_URL", worker_url)):
         connect(url, name).close()
-    step(", ".join(f"{p.name} ({p.tier})" for p in people), None, "")
+    step(", ".join(f"{p.name} ({p.tier})" for p in people) or "no demo users", None, "")
     secret = options.jwt_secret or kept.jwt_secret
     return Stack(
         database=base,
@@ -152,13 +181,31 @@ def write_dev_env(path: Path, api_url: str, stack: Stack) -> None:
     values = {
         "API_URL": api_url,
         "DEV_DATABASE_URL": stack.database.url,
-        **{f"{p.name.upper()}_KEY": stack.api_keys[p.name] for p in (ALICE, BOB, CAROL)},
+        **{f"{name.upper()}_KEY": key for name, key in stack.api_keys.items()},
         "SERVICE_KEY": stack.service_key,
         "ANON_KEY": stack.anon_key,
         "JWT_SECRET": stack.jwt_secret,
-        **{f"{p.name.upper()}_ID": p.id for p in (ALICE, BOB, CAROL)},
+        **{f"{p.name.upper()}_ID": p.id for p in PEOPLE if p.name in stack.api_keys},
     }
     write_private(path, "".join(f"{k}={shlex.quote(v)}\n" for k, v in values.items()))
+
+
+def init(options: Options, what: str, *, yes: bool = False, step: Step = quiet) -> list[str]:
+    """Migrates and says that the database is for development. Returns the migrations applied.
+
+    Raises CommandError when it holds jobs, unless `yes`.
+    """
+    with borrow(options, what, create=True, step=step) as base, connect(base.url) as connection:
+        applied = prepare(base, step=step)
+        if schema.made_by(connection) is None:
+            with as_role(connection, "service_role"):
+                row = connection.execute("select exists (select from public.index_jobs)").fetchone()
+            if row == (True,) and not yes:
+                raise CommandError(
+                    "that database holds jobs: say --yes if make reset may remove all of them"
+                )
+            schema.develop(connection, what)
+        return applied
 
 
 def reset(options: Options, what: str, *, yes: bool = False, step: Step = quiet) -> list[str]:
@@ -179,12 +226,8 @@ def reset(options: Options, what: str, *, yes: bool = False, step: Step = quiet)
             if options.database_url is None:
                 return prepare(base, step=step)
             made_by = schema.made_by(connection)
-            if made_by is None and not yes:
-                raise CommandError(
-                    "nothing says that the database of DATABASE_URL is for development: unset it "
-                    "to reset the embedded one, or say --yes to remove all jobs, keys, "
-                    "repositories and indexes from that database"
-                )
+            if not yes:
+                require_development(base, "with --yes, all its jobs, keys and indexes are removed")
             schema.remove(connection)
             step("removed our tables and functions", None, "")
             applied = prepare(base, step=step)

@@ -1,6 +1,6 @@
--- What Supabase has and plain Postgres lacks: its API roles, its auth schema and its default
--- privileges, so that a missing revoke fails here as it would there. Run it as the role that owns
--- the database, before the migrations. Safe to repeat; changes nothing on a Supabase project.
+-- What Supabase has, plain Postgres lacks and the migrations need: its API roles and its users. Run
+-- it as the role that owns the database, before the migrations. It opens nothing that they do not
+-- need. Safe to repeat; changes nothing on a Supabase project.
 
 do $$
 declare
@@ -23,7 +23,6 @@ begin
   end if;
 
   create schema auth;
-  grant usage on schema auth to anon, authenticated, service_role;
 
   create table auth.users (
     id uuid primary key,
@@ -33,12 +32,7 @@ begin
   comment on schema auth is 'Stand-in for Supabase Auth.';
   comment on table auth.users is 'Stand-in for the users of Supabase Auth.';
 
-  grant usage on schema public to anon, authenticated, service_role;
-  alter default privileges in schema public
-    grant all on tables to anon, authenticated, service_role;
-  alter default privileges in schema public
-    grant all on functions to anon, authenticated, service_role;
-  alter default privileges in schema public
-    grant all on sequences to anon, authenticated, service_role;
+  -- everybody has it, unless somebody took it away
+  grant usage on schema public to authenticated, service_role;
 end;
 $$;

@@ -27,7 +27,7 @@ import psycopg
 from psycopg.rows import TupleRow, dict_row
 
 from db.local import postgres
-from db.local.bootstrap import bootstrap
+from db.local.bootstrap import bootstrap, scaffold
 from db.tools import catalogue, migrate
 from db.tools.connection import ConnectError, connect
 from tests.support.fetch import FetchError, supabase_cli
@@ -374,6 +374,7 @@ def main() -> int:
     try:
         with postgres.temporary() as server, connect(server.url()) as connection:
             bootstrap(connection)
+            scaffold(connection)
             migrate.apply(server.url())
             written = documents(connection)
             facts = catalogue.facts(connection)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import psycopg
 import pytest
 
+from db.tools import reset
 from tests.support.databases import Database
 from tests.support.desk import Desk
 from tests.support.dumps import dump
@@ -20,6 +21,7 @@ def test_a_database_made_before_the_first_release_is_refused_in_one_sentence(
     fresh_desk: Desk, database: Database, command: str
 ) -> None:
     with psycopg.connect(database.url) as connection:
+        reset.develop(connection, "a test")
         connection.execute("comment on schema private is 'schema version 20261125044947'")
     before = dump(database)
     done = fresh_desk.run(command, DATABASE_URL=database.migrator_url)

@@ -16,6 +16,7 @@ import httpx2
 import psycopg
 import pytest
 
+from db.tools import reset
 from tests.support.databases import Database
 from tests.support.desk import PROGRAM, Desk, Served
 from tests.support.ports import taken
@@ -255,6 +256,8 @@ def test_a_database_url_replaces_the_embedded_server(
         "API_DATABASE_URL": database.api_url,
         "WORKER_DATABASE_URL": database.worker_url,
     }
+    with psycopg.connect(database.url) as connection:
+        reset.develop(connection, "a test")
     with fresh_desk.serving("--port", "0", **urls) as served:
         assert "warning" not in served.said
         assert not (fresh_desk.run_dir / "pgdata").exists()

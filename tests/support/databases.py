@@ -13,6 +13,7 @@ import psycopg
 from psycopg import sql
 
 import db.tools.migrate
+from db.local.bootstrap import bootstrap, scaffold
 from db.local.postgres import Server
 from tests.support.fetch import pgtap_sql
 
@@ -117,10 +118,16 @@ class Cluster:
                 )
 
     @contextmanager
-    def database(self, owner: Owner, *, migrated: bool) -> Iterator[Database]:
-        """A new database, dropped at the end; without `migrated`, only what Supabase would have."""
+    def database(self, owner: Owner, *, migrated: bool, plain: bool = False) -> Iterator[Database]:
+        """A new database, dropped at the end; without `migrated`, only what Supabase would have.
+
+        A `plain` one has nothing, on a server where other databases were migrated.
+        """
         name = f"test_{next(self._numbers)}"
-        if migrated:
+        if plain:
+            self._template(owner)
+            database = self._create(name, owner, "template1")
+        elif migrated:
             database = self._create(name, owner, self._template(owner).name)
         else:
             database = self._bootstrapped(name, owner)
@@ -155,6 +162,8 @@ class Cluster:
             for login, role in MEMBERS.items():
                 connection.execute(f"grant {role} to {login}")
             connection.execute("create schema pgtap; grant usage on schema pgtap to public")
+            # pgTAP keeps what it compares in temporary tables of whoever compares
+            connection.execute(f"grant temporary on database {name} to public")
             connection.execute("set local search_path = pgtap")
             connection.execute(pgtap_sql())
             connection.execute("set local search_path to default")
@@ -168,7 +177,8 @@ class Cluster:
                 connection.execute((ROOT / "tests/supabase/database.sql").read_text())
             return database
         with psycopg.connect(database.migrator_url) as connection:
-            connection.execute((ROOT / "db/local/bootstrap.sql").read_text())
+            bootstrap(connection)
+            scaffold(connection)
         with psycopg.connect(database.url) as connection:
             connection.execute(
                 "grant anon, authenticated, service_role to migrator with admin option"

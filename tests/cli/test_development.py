@@ -1,0 +1,149 @@
+"""What is for development alone: made-up users, lost data, Supabase's default privileges."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+import pytest
+
+from db.tools import migrate, reset
+from tests.support.databases import Database
+from tests.support.desk import Desk
+from tests.support.dumps import dump
+
+MAJORS = pytest.mark.parametrize("major", [18, 15])
+REFUSED = "error: nothing says that the database of DATABASE_URL is for development: "
+LATER = """
+create table public.later (id bigint generated always as identity primary key);
+create function public.later() returns int language sql as 'select 1';
+revoke execute on function public.later() from public;
+"""
+OPEN = """
+select r.rolname::text, o.what
+from pg_roles as r, lateral (values
+  ('table', has_table_privilege(r.oid, 'public.later', 'select, truncate')),
+  ('sequence', has_sequence_privilege(r.oid, 'public.later_id_seq', 'usage')),
+  ('function', has_function_privilege(r.oid, 'public.later()', 'execute'))) as o (what, is_open)
+where r.rolname in ('anon', 'authenticated', 'service_role') and o.is_open
+"""
+USERS = "select count(*) from auth.users"
+
+
+def query(url: str, text: str) -> Any:
+    with psycopg.connect(url, autocommit=True) as connection:
+        return connection.execute(text).fetchall()
+
+
+def execute(url: str, text: str) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(text)
+
+
+@MAJORS
+def test_what_an_owner_makes_later_is_its_own(
+    fresh_desk: Desk, new_database: Any, major: int
+) -> None:
+    database = new_database(major, plain=True)
+    done = fresh_desk.run("migrate", DATABASE_URL=database.migrator_url)
+    assert (done.returncode, done.stdout.split()) == (0, migrate.names())
+    execute(database.migrator_url, LATER)
+    assert query(database.url, OPEN) == []
+    assert query(database.url, "select count(*) from pg_default_acl") == [(0,)]
+    for url in (database.anon_url, database.authenticated_url, database.service_role_url):
+        for statement in ("table public.later", "truncate public.later"):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                execute(url, statement)
+
+
+def test_the_embedded_server_opens_it_so_that_a_missing_revoke_is_seen(fresh_desk: Desk) -> None:
+    assert fresh_desk.run("migrate").returncode == 0
+    said = fresh_desk.run("psql", "-Atc", LATER, "-c", OPEN).stdout.split()
+    roles = ("anon", "authenticated", "service_role")
+    assert sorted(said[-9:]) == [
+        f"{role}|{what}" for role in roles for what in ("function", "sequence", "table")
+    ]
+
+
+def test_the_embedded_server_is_for_development(fresh_desk: Desk) -> None:
+    fresh_desk.run("migrate")
+    assert fresh_desk.run("migrate").returncode == 0
+    shown = fresh_desk.run("psql", "-Atc", "select d.made_by from private.development as d")
+    assert shown.stdout == "the embedded server\n"
+
+
+def test_logins_of_the_embedded_server_take_no_room(fresh_desk: Desk) -> None:
+    """Neither temporary tables nor large objects, which no tenant can see and nobody removes."""
+    with fresh_desk.serving("--port", "0"):
+        owner = fresh_desk.dev_env["DEV_DATABASE_URL"]
+        execute(owner, "create role guest login password 'guest' in role authenticated")
+        with psycopg.connect(owner, user="guest", password="guest", autocommit=True) as guest:
+            for statement in (
+                "create temporary table heap (bytes text)",
+                "select lo_creat(-1)",
+                "select lo_create(0)",
+                "select lo_from_bytea(0, 'bytes')",
+            ):
+                with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                    guest.execute(statement)
+
+
+@pytest.mark.parametrize("command", ["seed", "rollback", "demo"])
+def test_a_database_that_is_not_for_development_is_not_touched(
+    fresh_desk: Desk, database: Database, command: str
+) -> None:
+    before = dump(database)
+    done = fresh_desk.run(command, DATABASE_URL=database.migrator_url)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert REFUSED in done.stderr
+    assert done.stderr.endswith("or say that it is for development: index-jobs dev init\n")
+    assert dump(database) == before
+    assert query(database.url, USERS) == [(0,)]
+
+
+def test_it_may_be_seeded_and_rolled_back_by_one_who_says_yes(
+    fresh_desk: Desk, database: Database
+) -> None:
+    url = database.migrator_url
+    assert fresh_desk.run("seed", "--yes", DATABASE_URL=url).returncode == 0
+    assert query(database.url, USERS) == [(3,)]
+    done = fresh_desk.run("rollback", "--yes", DATABASE_URL=url)
+    assert (done.returncode, done.stdout.split()) == (0, migrate.names()[-1:])
+
+
+def test_a_server_on_it_makes_no_users(fresh_desk: Desk, database: Database) -> None:
+    urls = {
+        "DATABASE_URL": database.migrator_url,
+        "API_DATABASE_URL": database.api_url,
+        "WORKER_DATABASE_URL": database.worker_url,
+    }
+    with fresh_desk.serving("--port", "0", **urls) as served:
+        assert "no demo users" in served.said
+        assert "ALICE_KEY" not in fresh_desk.dev_env
+    assert query(database.url, USERS) == [(0,)]
+
+
+def test_a_database_becomes_one_for_development_by_a_command(
+    fresh_desk: Desk, new_database: Any
+) -> None:
+    database = new_database(plain=True)
+    done = fresh_desk.run("dev", "init", DATABASE_URL=database.migrator_url)
+    assert (done.returncode, done.stdout.split()) == (0, migrate.names())
+    assert fresh_desk.run("dev", "init", DATABASE_URL=database.migrator_url).returncode == 0
+    with psycopg.connect(database.url) as connection:
+        assert reset.made_by(connection) == "index-jobs dev init"
+    assert query(database.url, "select count(*) from private.development") == [(1,)]
+    assert fresh_desk.run("seed", DATABASE_URL=database.migrator_url).returncode == 0
+    assert query(database.url, USERS) == [(3,)]
+    assert fresh_desk.run("reset", DATABASE_URL=database.migrator_url).returncode == 0
+
+
+def test_one_that_holds_jobs_becomes_it_only_by_one_who_says_yes(
+    fresh_desk: Desk, database: Database
+) -> None:
+    url = database.migrator_url
+    fresh_desk.run("seed", "--yes", DATABASE_URL=url)
+    done = fresh_desk.run("dev", "init", DATABASE_URL=url)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "that database holds jobs: say --yes" in done.stderr
+    assert fresh_desk.run("dev", "init", "--yes", DATABASE_URL=url).returncode == 0
