@@ -7,7 +7,7 @@ from typing import Final, NoReturn
 
 from starlette.responses import Response
 
-from api.errors import STATUS_BY_SQLSTATE, Problem, invalid_key, not_found
+from api.errors import STATUS_BY_SQLSTATE, Problem, unauthenticated
 from api.records import UNFINISHED
 from api.rpc.contract import Answer
 from api.state import ApiRequest
@@ -55,21 +55,19 @@ def respond(answer: Answer, status: int, headers: dict[str, str]) -> Response:
 def _problem(answer: Answer) -> Problem:
     status = STATUS_BY_SQLSTATE[answer.verdict]
     if status == 401:
-        return invalid_key()
+        return unauthenticated("AUTH_INVALID_KEY")
     if status == 404:
-        return not_found()
+        return Problem("NOT_FOUND")
     if status == 429:
         return Problem(
-            429,
             "RATE_LIMITED",
             f"You have used the {answer.rate_limit} requests of this hour.",
-            hint="Send the request again after the time in Retry-After.",
             headers={"Retry-After": str(max(1, _seconds_left(answer)))},
         )
     return Problem(
-        status,
         answer.code or "INVALID_REQUEST",
-        _sentence(answer.message or "the request was refused"),
+        answer.message and _sentence(answer.message),
+        status=status,
         field=answer.field,
         hint=answer.hint,
     )

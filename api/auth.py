@@ -13,7 +13,7 @@ from uuid import UUID
 import jwt
 from starlette.requests import Request
 
-from api.errors import Problem, invalid_key, unauthenticated
+from api.errors import Problem, unauthenticated
 from api.jwks import ALGORITHMS, IssuerKeys, IssuerUnavailable
 from api.settings import ApiSettings
 from db.tools.logs import bind
@@ -76,14 +76,14 @@ class Authenticator:
             return _service(None)
         if token.startswith("ij_"):
             if not _API_KEY.fullmatch(token):
-                raise invalid_key()
+                raise unauthenticated("AUTH_INVALID_KEY")
             return Caller(token, None, "authenticated")
         try:
             caller = await self.bearer_of(token)
         except jwt.PyJWTError as error:
-            raise invalid_key() from error
+            raise unauthenticated("AUTH_INVALID_KEY") from error
         if caller.role == "anon":
-            raise invalid_key()
+            raise unauthenticated("AUTH_INVALID_KEY")
         return caller
 
     async def bearer_of(self, token: str) -> Caller:
@@ -96,13 +96,8 @@ class Authenticator:
         try:
             return self._caller(await self._claims(token))
         except IssuerUnavailable as error:
-            raise Problem(
-                503,
-                "AUTH_UNAVAILABLE",
-                "The keys that check tokens cannot be fetched right now.",
-                hint="Send the request again after the time in Retry-After; keep the token.",
-                headers={"Retry-After": str(error.retry_after)},
-            ) from error
+            headers = {"Retry-After": str(error.retry_after)}
+            raise Problem("AUTH_UNAVAILABLE", headers=headers) from error
         except (ValueError, OverflowError, RecursionError) as error:  # of what is in the token
             raise jwt.DecodeError(str(error)) from error
 
@@ -153,17 +148,10 @@ class Authenticator:
 def _bearer(request: Request[Any]) -> str:
     headers = request.headers.getlist("authorization")
     if not headers:
-        raise unauthenticated("AUTH_MISSING_KEY", "This route needs an API key or a token.")
+        raise unauthenticated("AUTH_MISSING_KEY")
     if len(headers) > 1:
-        raise Problem(
-            400,
-            "AUTH_INVALID_HEADER",
-            "There are two Authorization headers.",
-            hint="Send one header: Authorization: Bearer <API key or JWT>.",
-        )
+        raise Problem("AUTH_INVALID_HEADER", "There are two Authorization headers.", status=400)
     match = _BEARER.fullmatch(headers[0].strip())
     if not match:
-        raise unauthenticated(
-            "AUTH_INVALID_HEADER", "The Authorization header is not of the form 'Bearer <key>'."
-        )
+        raise unauthenticated("AUTH_INVALID_HEADER")
     return match[1]

@@ -57,7 +57,7 @@ def _check_type(request: Request[Any]) -> None:
 
 
 def _unsupported(detail: str, hint: str) -> Problem:
-    return Problem(415, "UNSUPPORTED_MEDIA_TYPE", detail, hint=hint)
+    return Problem("UNSUPPORTED_MEDIA_TYPE", detail, hint=hint)
 
 
 async def read_bytes(request: Request[Any]) -> bytes:
@@ -69,13 +69,11 @@ async def read_bytes(request: Request[Any]) -> bytes:
             async for chunk in request.stream():
                 body += chunk
                 if len(body) > LIMIT:
-                    raise Problem(413, "BODY_TOO_LARGE", f"The body has more than {LIMIT} bytes.")
+                    raise Problem("BODY_TOO_LARGE")
     except TimeoutError as error:
         raise Problem(
-            408,
             "BODY_TIMEOUT",
             f"The body did not arrive within {seconds:g} seconds.",
-            hint="Send it again.",
             headers={"Connection": "close"},  # as RFC 9110 asks: the rest may be on its way
         ) from error
     return bytes(body)
@@ -112,9 +110,7 @@ def parse_object(body: bytes) -> dict[str, Any]:
 
 
 def _bad(detail: str) -> Problem:
-    return Problem(
-        400, "INVALID_JSON", detail, hint='Send one JSON object, such as {"repository": "a/b"}.'
-    )
+    return Problem("INVALID_JSON", detail)
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

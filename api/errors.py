@@ -18,6 +18,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from db.tools.codes import codes
+
 # SQLSTATE, or its class of two characters, -> HTTP status. What is not here is a bug: 500.
 STATUS_BY_SQLSTATE: Final[Mapping[str, int]] = {
     "PT401": 401,
@@ -72,25 +74,43 @@ _SENTENCES: Final[Mapping[str, str]] = {
 
 
 class Problem(Exception):
-    """A request that is refused. `detail` is one sentence for people."""
+    """A request that is refused with one of db/codes.json, whose words it has unless told others.
+
+    `detail` is one sentence for people.
+    """
 
     def __init__(
         self,
-        status: int,
         code: str,
-        detail: str,
+        detail: str | None = None,
         *,
+        status: int | None = None,
         field: str | None = None,
         hint: str | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        super().__init__(detail)
-        self.status = status
+        super().__init__(code, detail)
         self.code = code
-        self.detail = detail
+        self._detail = detail
+        self._status = status
         self.field = field
-        self.hint = hint
+        self._hint = hint
         self.headers = dict(headers or {})
+
+    @property
+    def status(self) -> int:
+        """Of HTTP."""
+        return self._status or codes()[self.code].status[0]
+
+    @property
+    def detail(self) -> str:
+        """What was wrong, as a sentence."""
+        return self._detail or codes()[self.code].sentence
+
+    @property
+    def hint(self) -> str | None:
+        """What to do about it, if something can be said."""
+        return self._hint or codes()[self.code].hint
 
     def response(self) -> Response:
         """The answer; equal problems have equal bytes."""
@@ -113,41 +133,14 @@ class Problem(Exception):
         )
 
 
-def invalid(field: str, code: str, detail: str, hint: str) -> Problem:
-    """422: one field of the request is wrong."""
-    return Problem(422, code, detail, field=field, hint=hint)
-
-
-def unauthenticated(code: str, detail: str) -> Problem:
+def unauthenticated(code: str) -> Problem:
     """401 with one of AUTH_MISSING_KEY, AUTH_INVALID_HEADER, AUTH_INVALID_KEY."""
-    return Problem(
-        401,
-        code,
-        detail,
-        hint="Send one header: Authorization: Bearer <API key or JWT>.",
-        headers={"WWW-Authenticate": "Bearer"},
-    )
-
-
-def invalid_key() -> Problem:
-    """401: unknown, wrong, disabled and expired look the same."""
-    return unauthenticated("AUTH_INVALID_KEY", "The API key or token is not valid.")
-
-
-def not_found() -> Problem:
-    """404: missing, another tenant's and malformed ids have the same bytes."""
-    return Problem(404, "NOT_FOUND", "There is no such job, or you may not see it.")
+    return Problem(code, headers={"WWW-Authenticate": "Bearer"})
 
 
 def unavailable(reason: str) -> Problem:
     """503: nothing is known to have happened; the same request may be sent again."""
-    return Problem(
-        503,
-        "DATABASE_UNAVAILABLE",
-        reason,
-        hint="Send the request again after the time in Retry-After.",
-        headers={"Retry-After": "1"},
-    )
+    return Problem("DATABASE_UNAVAILABLE", reason, headers={"Retry-After": "1"})
 
 
 def from_database(error: Exception) -> Problem:
@@ -179,12 +172,12 @@ def _from_sqlstate(sqlstate: str) -> Problem:
     sentence = _SENTENCES.get(sqlstate) or _SENTENCES.get(sqlstate[:2], _UNREACHABLE)
     if status == 503:
         return unavailable(sentence)
-    return Problem(status, "REFUSED", sentence) if status < 500 else internal()
+    return Problem("REFUSED", sentence, status=status) if status < 500 else internal()
 
 
 def internal() -> Problem:
     """500: a bug of ours; the traceback is in the log and nowhere else."""
-    return Problem(500, "INTERNAL", "Something went wrong on our side.")
+    return Problem("INTERNAL")
 
 
 async def on_problem(_: Request[Any], error: Exception) -> Response:
@@ -196,7 +189,5 @@ async def on_problem(_: Request[Any], error: Exception) -> Response:
 async def on_http_exception(_: Request[Any], error: Exception) -> Response:
     """Starlette's handler for its own 404 (no such route) and 405 (with Allow)."""
     assert isinstance(error, HTTPException)  # noqa: S101
-    sentences = {404: "There is no such route.", 405: "This route does not have that method."}
     code = "ROUTE_NOT_FOUND" if error.status_code == 404 else HTTPStatus(error.status_code).name
-    detail = sentences.get(error.status_code, error.detail)
-    return Problem(error.status_code, code, detail, headers=error.headers).response()
+    return Problem(code, headers=error.headers).response()

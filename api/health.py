@@ -27,7 +27,6 @@ async def ready(request: Request) -> Response:
     schema: Schema = await request.state.rpc.schema()
     if schema.version is None or schema.version < VERSION:
         raise Problem(
-            503,
             "SCHEMA_MISMATCH",
             f"The database is at schema version {schema.version}; this API needs {VERSION}.",
             hint="Run `make migrate` with the code that is deployed here.",
@@ -35,7 +34,6 @@ async def ready(request: Request) -> Response:
         )
     if schema.serves is None or schema.serves > VERSION:
         raise Problem(
-            503,
             "SCHEMA_MISMATCH",
             f"The database is at schema version {schema.version}, which serves code of "
             f"{schema.serves} and newer; this API is of {VERSION}.",
@@ -44,7 +42,6 @@ async def ready(request: Request) -> Response:
         )
     if not schema.is_writable:
         raise Problem(
-            503,
             "DATABASE_READ_ONLY",
             "The database accepts no writes: it is a standby, or its sessions are read-only.",
             hint="Connect to the primary, and see that default_transaction_read_only is off.",

@@ -7,23 +7,18 @@ and count: so an unknown key gets 401 rather than 422, and every authenticated r
 
 from __future__ import annotations
 
-import re
-from typing import Final
-
 from starlette.responses import Response
 
 from api.answers import POLL_AFTER, rate_headers, refuse, respond, respond_job
 from api.auth import Caller
 from api.body import read_object
-from api.errors import Problem, invalid
+from api.errors import Problem
 from api.records import UNFINISHED
-from api.requests import index_request, list_request
+from api.requests import index_body, index_headers, list_query, local_url
 from api.rpc.contract import Answer, Function
 from api.settings import ApiSettings
 from api.state import ApiRequest
 from db.tools.logs import bind
-
-_UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
 async def create_index_job(request: ApiRequest) -> Response:
@@ -32,9 +27,11 @@ async def create_index_job(request: ApiRequest) -> Response:
     Where status tracking is off for the caller, runId is all that the answer tells.
     """
     caller = await _user(request)
+    settings = request.state.settings
     try:
-        key = _idempotency_key(request)
-        wanted = index_request(await read_object(request), request.state.settings)
+        sent = index_headers(request.headers.getlist("idempotency-key"))
+        wanted = index_body(await read_object(request))
+        folder = local_url(wanted.local_path, settings.local_repository_roots)
     except Problem as refusal:
         refuse(refusal, await _count_only(request, caller))
     answer = await request.state.rpc.call(
@@ -42,12 +39,13 @@ async def create_index_job(request: ApiRequest) -> Response:
         p_api_key=caller.api_key,
         p_claims=caller.claims,
         p_repository=wanted.repository,
-        p_git_url=wanted.git_url,
         p_organization=wanted.organization,
         p_ref=wanted.ref,
         p_commit_sha=wanted.commit_sha,
-        p_idempotency_key=key,
-        p_tracking_percent=_tracking_percent(request.state.settings),
+        p_idempotency_key=sent.idempotency_key,
+        p_git_base_url=settings.git_base_url,
+        p_local_url=folder,
+        p_tracking_percent=_tracking_percent(settings),
     )
     headers = {"Cache-Control": "no-store"}
     if answer.job_id:
@@ -71,7 +69,7 @@ async def list_index_jobs(request: ApiRequest) -> Response:
     """
     caller = await _user(request)
     try:
-        wanted = list_request(request.query_params.multi_items())
+        wanted = list_query(request.query_params.multi_items())
     except Problem as refusal:
         refuse(refusal, await _count_only(request, caller))
     answer = await request.state.rpc.call(
@@ -82,7 +80,8 @@ async def list_index_jobs(request: ApiRequest) -> Response:
         p_repository=wanted.repository,
         p_status=wanted.status,
         p_since=wanted.since,
-        p_cursor=wanted.cursor,
+        # a + that was sent as it is arrives as a space, and no cursor has one
+        p_cursor=wanted.cursor and wanted.cursor.replace(" ", "+"),
         p_limit=wanted.limit,
     )
     headers = {"Cache-Control": "private, no-cache"}
@@ -117,12 +116,7 @@ async def admin_get_job_status(request: ApiRequest) -> Response:
         answer = await _count_only(request, caller)
         if answer.verdict in {"PT401", "PT429"}:
             return respond(answer, 403, {})
-        raise Problem(
-            403,
-            "AUTH_SERVICE_ROLE_REQUIRED",
-            "This route is for support: it needs the service key.",
-            headers=rate_headers(answer),
-        )
+        raise Problem("AUTH_SERVICE_ROLE_REQUIRED", headers=rate_headers(answer))
     reason = request.query_params.get("reason")
     answer = await request.state.rpc.call(
         "api_admin_get_job_status",
@@ -136,12 +130,7 @@ async def admin_get_job_status(request: ApiRequest) -> Response:
 async def _user(request: ApiRequest) -> Caller:
     caller = await request.state.authenticate(request)
     if caller.role != "authenticated":
-        raise Problem(
-            403,
-            "AUTH_USER_REQUIRED",
-            "This route acts for a user, and the service key is nobody's.",
-            hint="Send a user's API key or token.",
-        )
+        raise Problem("AUTH_USER_REQUIRED")
     return caller
 
 
@@ -165,20 +154,6 @@ def _tracking_percent(settings: ApiSettings) -> int:
 
 
 def _job_id(request: ApiRequest) -> str:
-    """The id in the path, or '', which is no job's; nothing but a UUID reaches the database."""
+    """The id in the path, as text that the database can hold."""
     job_id: str = request.path_params["job_id"]
-    return job_id if _UUID.fullmatch(job_id) else ""
-
-
-def _idempotency_key(request: ApiRequest) -> str | None:
-    keys = request.headers.getlist("idempotency-key")
-    if not keys:
-        return None
-    if len(keys) > 1 or not re.fullmatch(r"[\x21-\x7e]{1,255}", keys[0]):
-        raise invalid(
-            "idempotency_key",
-            "invalid_idempotency_key",
-            "Idempotency-Key must be one header of 1 to 255 visible ASCII characters.",
-            "A random UUID is a good key.",
-        )
-    return keys[0]
+    return job_id.replace("\0", "\ufffd")

@@ -56,35 +56,11 @@ _SECONDS_BETWEEN_WARNINGS: Final = 60.0
 # Of every answer: a browser takes it for what it says it is.
 _NO_SNIFFING: Final = (b"x-content-type-options", b"nosniff")
 
-_MALFORMED: Final = Problem(
-    400, "INVALID_HTTP", "The request is not HTTP/1.1.", hint="Send it as RFC 9112 has it."
-)
-_TARGET_TOO_LONG: Final = Problem(
-    414,
-    "URI_TOO_LONG",
-    f"The path and query have more than {MAX_TARGET} bytes or {MAX_PARAMETERS} parameters.",
-    hint="Send a shorter one, or a POST with a body where the route takes one.",
-)
-_TOO_LARGE: Final = Problem(
-    431,
-    "HEADERS_TOO_LARGE",
-    f"The line and headers of the request have more than {MAX_BYTES} bytes, or there are more than"
-    f" {MAX_HEADERS} headers.",
-    hint="Send fewer or shorter ones.",
-)
-_TOO_SLOW: Final = Problem(
-    408,
-    "REQUEST_TIMEOUT",
-    f"The request did not arrive within {SECONDS:g} seconds.",
-    hint="Send it again.",
-)
-_TOO_MANY_CONNECTIONS: Final = Problem(
-    503,
-    "TOO_MANY_CONNECTIONS",
-    "This server has as many connections as it takes.",
-    hint="Send the request again after the time in Retry-After.",
-    headers={"Retry-After": "5"},
-)
+_MALFORMED: Final = Problem("INVALID_HTTP")
+_TARGET_TOO_LONG: Final = Problem("URI_TOO_LONG")
+_TOO_LARGE: Final = Problem("HEADERS_TOO_LARGE")
+_TOO_SLOW: Final = Problem("REQUEST_TIMEOUT")
+_TOO_MANY_CONNECTIONS: Final = Problem("TOO_MANY_CONNECTIONS", headers={"Retry-After": "5"})
 
 
 class _Refused(Exception):

@@ -48,8 +48,8 @@ def places() -> Iterator[tuple[str, str, str, str]]:
             connection.execute("insert into private.tiers values ('bench', 1000000000)")
             connection.execute("insert into private.accounts values (%s, 'bench')", (user,))
             rows = connection.execute(
-                "select jsonb(a.body) ->> 'jobId' from public.api_create_index_job(null, %s,"
-                " 'a/b', 'https://example.org/a.git', null, null, null, null) as a",
+                "select jsonb(a.body) ->> 'jobId' from public.api_create_index_job("
+                "null, %s, 'a/b') as a",
                 (claims(user),),
             ).fetchall()
         address = at_exit.enter_context(postgrest.run_bare(server, "postgres", JWT_SECRET))

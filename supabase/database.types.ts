@@ -215,7 +215,7 @@ isOneToOne: false
         isSetofReturn: false
       } },
 "api_create_index_job":
-{ Args: { "p_api_key": string,"p_claims": Json,"p_commit_sha": string,"p_git_url": string,"p_idempotency_key": string,"p_organization": string,"p_ref": string,"p_repository": string,"p_tracking_percent"?: number }; Returns: unknown
+{ Args: { "p_api_key": string,"p_claims": Json,"p_commit_sha"?: string,"p_git_base_url"?: string,"p_idempotency_key"?: string,"p_local_url"?: string,"p_organization"?: string,"p_ref"?: string,"p_repository": string,"p_tracking_percent"?: number }; Returns: unknown
                           SetofOptions: {
         from: "*"
         to: "api_answer"

@@ -2,32 +2,24 @@
 
 from __future__ import annotations
 
-import ast
-import json
 import re
-from collections.abc import Iterator
-from http import HTTPStatus
 from pathlib import Path
-from typing import Any
 
 import pytest
 from pydantic import ByteSize
 from starlette.routing import Route
 
-from api import requests
 from api.app import create_app
 from cli.dev.settings import StackSettings
 from db.tools import docs, migrate
+from db.tools.codes import codes
+from tests.support.raised import python_codes, raised, sql_codes
 
 ROOT = Path(__file__).parent.parent
 HTTP = (ROOT / "docs/http.md").read_text()
 OPERATIONS = (ROOT / "docs/operations.md").read_text()
 README = (ROOT / "README.md").read_text()
-CODES: dict[str, dict[str, Any]] = json.loads((ROOT / "db/codes.json").read_text())
 PAGES = [README, *(path.read_text() for path in sorted((ROOT / "docs").glob("*.md")))]
-
-# where a function of api/errors.py and its like takes the code
-_CODE_AT = {"Problem": 1, "invalid": 1, "unauthenticated": 0}
 
 
 def routes() -> set[str]:
@@ -61,41 +53,6 @@ def first_cells(text: str) -> list[str]:
     return re.findall(r"^\| `([^`]+)`", text, re.M)
 
 
-def http_codes() -> set[str]:
-    """Every `code` that the HTTP layer gives an answer itself."""
-    found = set(requests._FIELDS.values()) | {HTTPStatus.METHOD_NOT_ALLOWED.name}
-    for path in (ROOT / "api").rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
-            for value in _code_values(node):
-                found |= {
-                    leaf.value
-                    for leaf in ast.walk(value)
-                    if isinstance(leaf, ast.Constant) and isinstance(leaf.value, str)
-                }
-    return found
-
-
-def sql_codes() -> dict[str, set[str]]:
-    """Every code that the SQL functions raise or answer, with its statuses."""
-    found: dict[str, set[str]] = {}
-    for path in (ROOT / "db/functions").rglob("*.sql"):
-        text = path.read_text()
-        of_all = re.findall(r"errcode = 'PT(\d+)', detail = v_code", text)
-        for named in re.finditer(r"(?:detail =|code :=) '(\w+)'", text):
-            before = re.findall(r"'PT(\d+)'", text[max(0, named.start() - 60) : named.start()])
-            found.setdefault(named[1], set()).add((of_all + before)[-1])
-    return found
-
-
-def _code_values(node: ast.AST) -> Iterator[ast.expr]:
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-        at = _CODE_AT.get(node.func.id)
-        if at is not None and len(node.args) > at:
-            yield node.args[at]
-    if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "code":
-        yield node.value
-
-
 def test_every_route_has_its_section_and_every_section_its_route() -> None:
     titles = re.findall(r"^### ([A-Z, ]+ /.*)$", HTTP, re.M)
     assert sorted(each_method(titles)) == sorted(routes())
@@ -107,24 +64,27 @@ def test_the_readme_lists_every_route() -> None:
 
 
 def test_every_code_is_listed_and_every_listed_code_is_used() -> None:
-    raised = {code: ["http"] for code in http_codes()}
-    for code in sql_codes():
-        raised.setdefault(code, []).append("sql")
-    assert {code: entry["raised_by"] for code, entry in CODES.items()} == raised
+    listed = {name: set(code.raised_by) for name, code in codes().items()}
+    assert listed == raised()
 
 
 def test_a_code_has_the_status_that_the_functions_give_it() -> None:
     differ = {
-        code: statuses
-        for code, statuses in sql_codes().items()
-        if not statuses <= {str(status) for status in CODES[code]["status"]}
+        (code, function): status
+        for code, function, status in sql_codes()
+        if status not in codes()[code].status
     }
     assert differ == {}
 
 
+def test_a_code_that_is_not_listed_and_one_that_is_not_raised_are_seen() -> None:
+    text = 'raise Problem("not_listed")\ncode = "a" if b else "c"\n_CODES: Final = {"x": "d"}\n'
+    assert sorted(python_codes(text)) == ["a", "c", "d", "not_listed"]
+
+
 def test_the_table_of_codes_is_that_of_codes_json() -> None:
-    assert docs.codes() == HTTP, "run make docs"
-    assert first_cells(section(HTTP, "Codes")) == list(CODES)
+    assert docs.http_page() == HTTP, "run make docs"
+    assert first_cells(section(HTTP, "Codes")) == list(codes())
 
 
 def test_every_setting_is_listed_with_its_default() -> None:

@@ -44,9 +44,9 @@ _STATEMENTS: Final[Mapping[Function, bytes]] = {
     "api_create_index_job": _ANSWER
     + b"""api_create_index_job(
   p_api_key => %(p_api_key)s, p_claims => %(p_claims)s, p_repository => %(p_repository)s,
-  p_git_url => %(p_git_url)s, p_organization => %(p_organization)s, p_ref => %(p_ref)s,
-  p_commit_sha => %(p_commit_sha)s, p_idempotency_key => %(p_idempotency_key)s,
-  p_tracking_percent => %(p_tracking_percent)s) as a""",
+  p_organization => %(p_organization)s, p_ref => %(p_ref)s, p_commit_sha => %(p_commit_sha)s,
+  p_idempotency_key => %(p_idempotency_key)s, p_git_base_url => %(p_git_base_url)s,
+  p_local_url => %(p_local_url)s, p_tracking_percent => %(p_tracking_percent)s) as a""",
     "api_get_job_history": _ANSWER
     + b"""api_get_job_history(
   p_api_key => %(p_api_key)s, p_claims => %(p_claims)s, p_job_id => %(p_job_id)s) as a""",

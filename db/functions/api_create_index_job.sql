@@ -1,11 +1,12 @@
--- api_create_index_job(p_api_key, p_claims, p_repository, p_git_url, p_organization, p_ref,
---   p_commit_sha, p_idempotency_key, p_tracking_percent) -> api_answer
+-- api_create_index_job(p_api_key, p_claims, p_repository, p_organization, p_ref, p_commit_sha,
+--   p_idempotency_key, p_git_base_url, p_local_url, p_tracking_percent) -> api_answer
 --
 -- POST /index in one statement: key, quota, claims, then ensure_repository and create_index_job
--- under RLS. p_organization is a slug or an id. A refusal is an answer, not an error, so that the
--- count of the request stays while nothing else does. For p_tracking_percent of all users, always
--- the same ones, the answer tells of the job; the others get {"runId"} as before there was a
--- status.
+-- under RLS. p_repository is owner/name below p_git_base_url, an https URL, or a name for the
+-- folder at p_local_url, which the HTTP layer has checked; p_organization is a slug or an id. A
+-- refusal is an answer, not an error, so that the count of the request stays while nothing else
+-- does. For p_tracking_percent of all users, always the same ones, the answer tells of the job; the
+-- others get {"runId"} as before there was a status.
 --
 -- Why definer: it checks API keys and takes on claims that the HTTP layer has verified; it writes
 -- as job_gateway, which RLS holds like any user.
@@ -15,11 +16,12 @@ create or replace function public.api_create_index_job(
   p_api_key text,
   p_claims jsonb,
   p_repository text,
-  p_git_url text,
-  p_organization text,
-  p_ref text,
-  p_commit_sha text,
-  p_idempotency_key text,
+  p_organization text default null,
+  p_ref text default null,
+  p_commit_sha text default null,
+  p_idempotency_key text default null,
+  p_git_base_url text default 'https://github.com/',
+  p_local_url text default null,
   p_tracking_percent integer default 100
 )
 returns private.api_answer
@@ -42,18 +44,17 @@ begin
   end if;
 
   begin
-    if p_repository is null then
-      raise exception 'repository is missing'
-        using errcode = 'PT422', detail = 'missing_repository', column = 'repository',
-          hint = 'Pass {"repository": "owner/name"}.';
-    end if;
     if p_organization is not null then
       v_organization_id := private.find_organization(p_organization);
     end if;
     select j.* into v_job
-    from public.ensure_repository(
-      p_full_name => p_repository,
-      p_git_url => p_git_url,
+    from private.parse_repository(
+      p_repository => p_repository,
+      p_git_base_url => p_git_base_url,
+      p_local_url => p_local_url) as n
+    cross join lateral public.ensure_repository(
+      p_full_name => n.full_name,
+      p_git_url => n.git_url,
       p_organization_id => v_organization_id) as r
     cross join lateral public.create_index_job(
       p_repository_id => r.id,
@@ -86,15 +87,15 @@ end;
 $$;
 
 comment on function
-  public.api_create_index_job(text, jsonb, text, text, text, text, text, text, integer) is
+  public.api_create_index_job(text, jsonb, text, text, text, text, text, text, text, integer) is
   'Answers POST /index.';
 
 alter function
-  public.api_create_index_job(text, jsonb, text, text, text, text, text, text, integer)
+  public.api_create_index_job(text, jsonb, text, text, text, text, text, text, text, integer)
   owner to job_gateway;
 revoke all on function
-  public.api_create_index_job(text, jsonb, text, text, text, text, text, text, integer)
+  public.api_create_index_job(text, jsonb, text, text, text, text, text, text, text, integer)
   from public, anon, authenticated, service_role;
 grant execute on function
-  public.api_create_index_job(text, jsonb, text, text, text, text, text, text, integer)
+  public.api_create_index_job(text, jsonb, text, text, text, text, text, text, text, integer)
   to job_http, service_role;

@@ -15,7 +15,7 @@ create or replace function public.api_list_index_jobs(
   p_organization text default null,
   p_repository text default null,
   p_status text default null,
-  p_since timestamptz default null,
+  p_since text default null,
   p_cursor text default null,
   p_limit integer default 20
 )
@@ -66,7 +66,7 @@ begin
       p_organization_id => v_organization_id,
       p_repository_id => v_repository_id,
       p_status => p_status,
-      p_since => p_since,
+      p_since => private.parse_since(p_since),
       p_cursor => p_cursor,
       p_limit => p_limit) as j;
   exception when sqlstate 'PT422' then
@@ -84,15 +84,15 @@ end;
 $$;
 
 comment on function
-  public.api_list_index_jobs(text, jsonb, text, text, text, timestamptz, text, integer) is
+  public.api_list_index_jobs(text, jsonb, text, text, text, text, text, integer) is
   'Answers GET /jobs.';
 
 alter function
-  public.api_list_index_jobs(text, jsonb, text, text, text, timestamptz, text, integer)
+  public.api_list_index_jobs(text, jsonb, text, text, text, text, text, integer)
   owner to job_gateway;
 revoke all on function
-  public.api_list_index_jobs(text, jsonb, text, text, text, timestamptz, text, integer)
+  public.api_list_index_jobs(text, jsonb, text, text, text, text, text, integer)
   from public, anon, authenticated, service_role;
 grant execute on function
-  public.api_list_index_jobs(text, jsonb, text, text, text, timestamptz, text, integer)
+  public.api_list_index_jobs(text, jsonb, text, text, text, text, text, integer)
   to job_http, service_role;

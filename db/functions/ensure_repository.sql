@@ -3,7 +3,7 @@
 -- Returns the repository of that name that the caller, or the organization, owns; makes it from
 -- p_git_url when there is none. Two callers at once get the same row.
 --
--- Raises:  PT422 invalid_full_name, invalid_git_url, missing_git_url, unknown_organization;
+-- Raises:  PT422 invalid_repository, invalid_git_url, missing_git_url, unknown_organization;
 --          PT409 repository_url_differs; 42501 without a signed-in user.
 -- Callers: authenticated.
 
@@ -22,11 +22,9 @@ declare
   v_user_id uuid := private.current_user_id();
   v_repository public.repositories;
 begin
-  if p_full_name is null or length(p_full_name) > 255
-    or p_full_name !~ '^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+){1,7}$'
-  then
+  if private.is_repository_name(p_full_name) is not true then
     raise exception 'full_name is not of the form owner/name'
-      using errcode = 'PT422', detail = 'invalid_full_name', column = 'full_name',
+      using errcode = 'PT422', detail = 'invalid_repository', column = 'full_name',
         hint = 'Use letters, digits, ., _ and - around one slash at least.';
   end if;
   if not private.is_git_url(p_git_url => p_git_url) then

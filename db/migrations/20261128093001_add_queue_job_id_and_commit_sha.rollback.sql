@@ -6,4 +6,4 @@ alter table public.index_jobs drop column commit_sha;
 alter table public.index_jobs drop column queue_job_id;
 
 notify pgrst, 'reload schema';
-comment on schema private is 'schema version 20261128093000, text 24d42a03db48, serves 20261128093000';
+comment on schema private is 'schema version 20261128093000, text f5b68b0f2417, serves 20261128093000';

@@ -10,7 +10,9 @@ begin
   end if;
 end;
 $$;
-alter table public.repositories drop constraint repositories_git_url_is_without_credentials;
+alter table public.repositories
+  drop constraint repositories_git_url_is_without_credentials,
+  drop constraint repositories_full_name_is_a_path;
 drop trigger index_jobs_record_change on public.index_jobs;
 drop trigger index_jobs_record_creation on public.index_jobs;
 drop trigger indexed_commits_refuse_partial_index on public.indexed_commits;
@@ -41,10 +43,10 @@ drop function public.claim_index_job(text, interval);
 drop function public.cancel_index_job(uuid);
 drop function public.begin_index(uuid, integer, text);
 drop function public.api_schema_version();
-drop function public.api_list_index_jobs(text, jsonb, text, text, text, timestamptz, text, integer);
+drop function public.api_list_index_jobs(text, jsonb, text, text, text, text, text, integer);
 drop function public.api_get_job_status(text, jsonb, text);
 drop function public.api_get_job_history(text, jsonb, text);
-drop function public.api_create_index_job(text, jsonb, text, text, text, text, text, text, integer);
+drop function public.api_create_index_job(text, jsonb, text, text, text, text, text, text, text, integer);
 drop function public.api_count_request(text, jsonb);
 drop function public.api_cancel_index_job(text, jsonb, text);
 drop function public.api_call_function(jsonb, text, text, boolean, jsonb);
@@ -121,6 +123,8 @@ drop function private.read_indexed_commit(uuid, text);
 drop function private.parse_worker_id(text);
 drop function private.parse_uuid(text);
 drop function private.parse_status(text);
+drop function private.parse_since(text);
+drop function private.parse_repository(text, text, text);
 drop function private.parse_cursor(text);
 drop function private.lock_repository_of_job(uuid, integer);
 drop function private.lock_index_job(uuid);
@@ -128,9 +132,11 @@ drop function private.lock_free_job();
 drop function private.list_api_keys();
 drop function private.job_transitions();
 drop function private.job_attempts(uuid);
+drop function private.is_repository_name(text);
 drop function private.is_git_url(text);
 drop function private.is_git_ref(text);
 drop function private.is_final(public.job_status);
+drop function private.is_commit_sha(text);
 drop function private.insert_index_job(uuid, text, text, text, uuid);
 drop function private.find_organization(text);
 drop function private.exposed_functions(text);
@@ -159,4 +165,4 @@ revoke job_writer, job_gateway, job_tenant from current_user;
 -- end stamped part
 
 notify pgrst, 'reload schema';
-comment on schema private is 'schema version 20261128093001, text 31c6cba42cde, serves 20261128093000';
+comment on schema private is 'schema version 20261128093001, text e55a87133e09, serves 20261128093000';

@@ -2,16 +2,14 @@
 
     python -m db.tools.docs           migrate a new embedded database, and write from it
 
-docs/schema.md and the marked parts of README.md; the table of codes in docs/http.md, from
-db/codes.json; supabase/database.types.ts, for supabase-js; and
-db/catalogue.json, which `index-jobs doctor` compares with. All of it comes from the catalogue: so
-what is wrong in these files is mended in db/, never in them. Exit code 0: written; 1: a problem,
-named on stderr.
+docs/schema.md and the marked parts of README.md; those of docs/http.md, from db/codes.json;
+supabase/database.types.ts, for supabase-js; and db/catalogue.json, which `index-jobs doctor`
+compares with. The rest comes from the catalogue: so what is wrong in these files is mended in db/,
+never in them. Exit code 0: written; 1: a problem, named on stderr.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import subprocess
@@ -29,6 +27,7 @@ from psycopg.rows import TupleRow, dict_row
 from db.local import postgres
 from db.local.bootstrap import bootstrap, scaffold
 from db.tools import catalogue, migrate
+from db.tools.codes import codes
 from db.tools.connection import ConnectError, connect
 from tests.support.fetch import FetchError, supabase_cli
 
@@ -36,7 +35,6 @@ ROOT = Path(__file__).resolve().parents[2]
 SCHEMA = "docs/schema.md"
 README = "README.md"
 HTTP = "docs/http.md"
-CODES = "db/codes.json"
 TYPES = "supabase/database.types.ts"
 
 Row = Mapping[str, Any]
@@ -201,19 +199,19 @@ def documents(connection: psycopg.Connection[TupleRow], root: Path = ROOT) -> di
         transitions = _rows(connection, _TRANSITIONS)
         functions = _rows(connection, _FUNCTIONS)
         public = [f for f in functions if f["schema"] == "public" and not f["is_trigger"]]
-        readme = _replace(readme, "states", _diagram(transitions))
-        readme = _replace(readme, "functions", _summary(public))
+        readme = _replace(README, readme, "states", _diagram(transitions))
+        readme = _replace(README, readme, "functions", _summary(public))
         return {SCHEMA: _schema(connection, transitions, functions), README: readme}
 
 
-def codes(root: Path = ROOT) -> str:
-    """docs/http.md with the table of db/codes.json; in brackets what no HTTP route answers."""
+def http_page(root: Path = ROOT) -> str:
+    """docs/http.md with the codes of db/codes.json; in brackets what no route answers."""
     rows = []
-    for code, entry in json.loads((root / CODES).read_text()).items():
-        status = ", ".join(map(str, entry["status"]))
-        rows.append((f"`{code}`", status if entry["over_http"] else f"({status})", entry["when"]))
+    for name, code in codes().items():
+        status = ", ".join(map(str, code.status))
+        rows.append((f"`{name}`", status if code.over_http else f"({status})", code.sentence))
     table = _table(("code", "status", "when"), rows)
-    return _replace((root / HTTP).read_text(), "codes", table, HTTP)
+    return _replace(HTTP, (root / HTTP).read_text(), "codes", table)
 
 
 def typescript(url: str) -> str:
@@ -242,7 +240,7 @@ def _rows(connection: psycopg.Connection[TupleRow], query: LiteralString) -> lis
         return list(cursor.execute(query))
 
 
-def _replace(text: str, part: str, body: str, path: str = README) -> str:
+def _replace(path: str, text: str, part: str, body: str) -> str:
     """`text` with `body` between the marks of that part."""
     begin, end = f"<!-- begin {part}: made by `make docs` -->", f"<!-- end {part} -->"
     found = re.compile(f"{re.escape(begin)}.*?{re.escape(end)}", re.S)
@@ -379,7 +377,7 @@ def main() -> int:
             written = documents(connection)
             facts = catalogue.facts(connection)
             written["db/catalogue.json"] = catalogue.snapshot(facts)
-            written[HTTP] = codes()
+            written[HTTP] = http_page()
             written[TYPES] = typescript(server.url())
     except (
         FetchError,

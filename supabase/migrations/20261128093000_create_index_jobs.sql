@@ -66,9 +66,7 @@ create table public.repositories (
   organization_id uuid references public.organizations on delete cascade,
   created_at timestamptz not null default clock_timestamp(),
   constraint repositories_belong_to_one_owner
-    check (num_nonnulls(owner_user_id, organization_id) = 1),
-  constraint repositories_full_name_is_a_path
-    check (full_name ~ '^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+){1,7}$' and length(full_name) <= 255)
+    check (num_nonnulls(owner_user_id, organization_id) = 1)
 );
 create unique index repositories_owner_user_id_full_name_idx
   on public.repositories (owner_user_id, full_name) where owner_user_id is not null;
@@ -598,4 +596,4 @@ comment on type private.api_answer is
   'the place of the next page of a list.';
 
 notify pgrst, 'reload schema';
-comment on schema private is 'schema version 20261128093000, text 24d42a03db48, serves 20261128093000';
+comment on schema private is 'schema version 20261128093000, text f5b68b0f2417, serves 20261128093000';

@@ -1,6 +1,6 @@
 -- functions_and_policies
 -- depends: 20261128093001_add_queue_job_id_and_commit_sha
--- previous text: 31c6cba42cde
+-- previous text: e55a87133e09
 
 -- begin stamped part (make migration rewrites it)
 grant job_writer, job_gateway, job_tenant to current_user;
@@ -310,7 +310,7 @@ begin
     v_message := 'stats is larger than 16384 bytes';
     v_hint := 'Keep figures in stats and rows in tables.';
   elsif v_commit_sha is not null and (jsonb_typeof(v_commit_sha) <> 'string'
-      or lower(p_metadata ->> 'commit_sha') !~ '^[0-9a-f]{40}$') then
+      or not private.is_commit_sha(p_metadata ->> 'commit_sha')) then
     v_code := 'invalid_commit_sha';
     v_message := 'commit_sha is not a full commit id';
     v_hint := 'Pass all 40 hexadecimal digits.';
@@ -771,6 +771,11 @@ as $$
 declare
   v_organization_id uuid;
 begin
+  if p_organization !~ '^[A-Za-z0-9-]{1,63}$' then
+    raise exception 'organization is neither a slug nor an id'
+      using errcode = 'PT422', detail = 'invalid_organization', column = 'organization',
+        hint = 'Send one of your organizations, or leave it out for what is your own.';
+  end if;
   select o.id into v_organization_id
   from public.organizations as o
   where o.slug = p_organization or o.id = private.parse_uuid(p_organization);
@@ -815,7 +820,7 @@ begin
       using errcode = 'PT422', detail = 'invalid_ref', column = 'ref',
         hint = 'Pass a name that git check-ref-format accepts, or nothing for the default branch.';
   end if;
-  if v_commit_sha !~ '^[0-9a-f]{40}$' then
+  if not private.is_commit_sha(v_commit_sha) then
     raise exception 'commit_sha is not a full commit id'
       using errcode = 'PT422', detail = 'invalid_commit_sha', column = 'commit_sha',
         hint = 'Pass all 40 hexadecimal digits, or nothing for the newest commit of the ref.';
@@ -874,6 +879,22 @@ revoke all on function private.insert_index_job(uuid, text, text, text, uuid)
 grant execute on function private.insert_index_job(uuid, text, text, text, uuid)
   to service_role, job_writer;
 -- end stamp
+-- stamp: db/functions/private/is_commit_sha.sql
+create or replace function private.is_commit_sha(p_commit_sha text)
+returns boolean
+language sql
+immutable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select p_commit_sha ~ '^[0-9A-Fa-f]{40}$';
+$$;
+comment on function private.is_commit_sha(text) is
+  'Whether the text is a full commit id.';
+revoke all on function private.is_commit_sha(text)
+  from public, anon, authenticated, service_role;
+grant execute on function private.is_commit_sha(text) to job_writer;
+-- end stamp
 -- stamp: db/functions/private/is_final.sql
 create or replace function private.is_final(p_status public.job_status)
 returns boolean
@@ -918,24 +939,79 @@ grant execute on function private.is_git_ref(text) to job_writer;
 -- stamp: db/functions/private/is_git_url.sql
 create or replace function private.is_git_url(p_git_url text)
 returns boolean
-language sql
+language plpgsql
 immutable
 security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-  select length(p_git_url) <= 2048
-    and p_git_url !~ '[[:cntrl:]]'
-    and case when p_git_url ~ '^https?:'
-      then p_git_url ~ '^https?://[^/[:space:]@?#\\][^?#\\]*$'
-        and p_git_url !~ '://([^/]*|.*:.*)@'
-      else p_git_url ~ '^(file://)?/[^[:space:]]'
-    end;
+declare
+  v_ipv4 constant text := '(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])'
+    '([.](25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])){3}';
+  v_host text;
+begin
+  if p_git_url is null then
+    return null;
+  end if;
+  if length(p_git_url) > 2048
+    or p_git_url ~ '[\u0001-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\\]'
+  then
+    return false;
+  end if;
+  if p_git_url !~* '^https?:' then
+    return p_git_url ~ '^/[^ ]'
+      or (p_git_url ~* '^file://(localhost)?/[^ ?#][^?#]*$'
+        and p_git_url !~* '%([01][0-9a-f]|7f)');
+  end if;
+  v_host := lower(substring(p_git_url
+    from '^[A-Za-z]+://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\][.]?)(?::[1-9][0-9]{0,4})?/'));
+  if v_host is null
+    or p_git_url !~ '^[^/]+//[^/]+(/[A-Za-z0-9._~!$&''()*+,;=:@%-]*)+$'
+    or p_git_url !~ '^[^/]+//[^/]+/+[^/]'
+    or p_git_url ~ '://([^/]*|.*:.*)@'
+    or p_git_url ~* '(/|%2f)([.]|%2e){2}(/|%2f|$)'
+    or p_git_url ~* '%([01][0-9a-f]|7f)'
+    or substring(p_git_url from '^[^/]+//[^/]*[^/:]:([0-9]+)/')::integer > 65535
+  then
+    return false;
+  end if;
+  v_host := regexp_replace(v_host, '[.]$', '');
+  if v_host ~ '^\[' then
+    return (v_host !~ '[.]' or v_host ~ (':' || v_ipv4 || ']$'))
+      and family(btrim(v_host, '[]')::inet) = 6;
+  end if;
+  if v_host ~ '(^|[.])([0-9]+|0x[0-9a-f]*)$' then
+    return v_host ~ ('^' || v_ipv4 || '$');
+  end if;
+  return v_host ~ '^[a-z0-9]([a-z0-9-]*[a-z0-9])?([.][a-z0-9]([a-z0-9-]*[a-z0-9])?)*$';
+exception
+  when invalid_text_representation then  -- in brackets, and no address
+    return false;
+end;
 $$;
 comment on function private.is_git_url(text) is
   'Whether a text is an address to clone from that holds no credentials.';
 revoke all on function private.is_git_url(text)
   from public, anon, authenticated, service_role;
-grant execute on function private.is_git_url(text) to authenticated, service_role;
+grant execute on function private.is_git_url(text) to authenticated, service_role, job_gateway;
+-- end stamp
+-- stamp: db/functions/private/is_repository_name.sql
+create or replace function private.is_repository_name(p_name text)
+returns boolean
+language sql
+immutable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select length(p_name) <= 255
+    and p_name ~ '^[A-Za-z0-9_.][A-Za-z0-9_.-]*(/[A-Za-z0-9_.][A-Za-z0-9_.-]*){1,7}$'
+    and p_name !~ '(^|/)[.]{1,2}(/|$)';
+$$;
+comment on function private.is_repository_name(text) is
+  'Whether the text can be the full name of a repository.';
+revoke all on function private.is_repository_name(text)
+  from public, anon, authenticated, service_role;
+grant execute on function private.is_repository_name(text)
+  to authenticated, service_role, job_gateway;
 -- end stamp
 -- stamp: db/functions/private/job_attempts.sql
 create or replace function private.job_attempts(p_job_id uuid)
@@ -1237,6 +1313,121 @@ comment on function private.parse_cursor(text) is
 revoke all on function private.parse_cursor(text)
   from public, anon, authenticated, service_role;
 grant execute on function private.parse_cursor(text) to authenticated, service_role;
+-- end stamp
+-- stamp: db/functions/private/parse_repository.sql
+create or replace function private.parse_repository(
+  p_repository text,
+  p_git_base_url text,
+  p_local_url text
+)
+returns table (full_name text, git_url text)
+language plpgsql
+immutable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_is_url boolean := p_local_url is null and strpos(p_repository, '://') > 0;
+  v_host text;
+  v_port text;
+  v_path text;
+begin
+  if p_repository is null then
+    raise exception 'repository is missing'
+      using errcode = 'PT422', detail = 'missing_repository', column = 'repository',
+        hint = 'Send owner/name, or the https URL of a git repository.';
+  end if;
+  if p_local_url not like 'file://%' or not private.is_git_url(p_local_url) then
+    raise exception 'localPath is too long, or not a folder'
+      using errcode = 'PT422', detail = 'invalid_local_path', column = 'localPath',
+        hint = 'Send a folder with a shorter path.';
+  end if;
+  if not v_is_url then
+    full_name := case when p_local_url is null then regexp_replace(p_repository, '[.]git$', '')
+      else p_repository end;
+    git_url := coalesce(p_local_url, p_git_base_url || full_name || '.git');
+    if private.is_repository_name(full_name) and full_name !~ '/.*/' then
+      return next;
+      return;
+    end if;
+  elsif p_repository ~* '^https:' and private.is_git_url(p_repository) then
+    v_host := lower(substring(p_repository from '^[^/]+//([^/:]+)'));
+    v_host := regexp_replace(v_host, '[.]$', '');
+    v_port := nullif(substring(p_repository from '^[^/]+//[^/]*:([0-9]+)/')::integer, 443);
+    v_path := regexp_replace(substring(p_repository from '^[^/]+//[^/]+(/.*)$'), '/$', '');
+    git_url := 'https://' || v_host || coalesce(':' || v_port, '');
+    full_name := git_url || regexp_replace(v_path, '[.]git$', '');
+    if starts_with(full_name, p_git_base_url) then
+      full_name := substr(full_name, length(p_git_base_url) + 1);
+      if private.is_repository_name(full_name) and full_name !~ '/.*/' then
+        git_url := p_git_base_url || full_name || '.git';
+        return next;
+        return;
+      end if;
+    end if;
+    full_name := v_host || coalesce('_' || v_port, '') || regexp_replace(v_path, '[.]git$', '');
+    git_url := git_url || v_path;
+    if private.is_repository_name(full_name) then
+      return next;
+      return;
+    end if;
+  end if;
+  raise exception '%', case
+      when p_local_url is not null then 'repository is not owner/name, to call a folder by'
+      when v_is_url then 'repository is not an https URL of host and path alone'
+      else 'repository is neither owner/name nor an https URL' end
+    using errcode = 'PT422', detail = 'invalid_repository', column = 'repository',
+      hint = case
+        when p_local_url is not null then 'Send a name such as local/project.'
+        when v_is_url then 'Send https://host/path of letters, digits, ., _ and -, without '
+          'credentials, query and fragment.'
+        else 'Send owner/name, or the https URL of a git repository.' end;
+end;
+$$;
+comment on function private.parse_repository(text, text, text) is
+  'The name and the address of a repository that a request names.';
+revoke all on function private.parse_repository(text, text, text)
+  from public, anon, authenticated, service_role;
+grant execute on function private.parse_repository(text, text, text) to job_gateway;
+-- end stamp
+-- stamp: db/functions/private/parse_since.sql
+create or replace function private.parse_since(p_since text)
+returns timestamptz
+language plpgsql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_parts text[] := regexp_match(p_since,
+    '^([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ]'
+    '((?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:[.][0-9]+)?)?)'
+    '(?:[Zz]|([+-])([01][0-9]|2[0-3])(?::?([0-5][0-9]))?)$');
+  v_since timestamptz;
+begin
+  if p_since is null then
+    return null;
+  end if;
+  begin
+    v_since := (v_parts[1] || ' ' || v_parts[2])::timestamp at time zone 'UTC'
+      - case when v_parts[3] = '-' then -1 else 1 end * make_interval(
+        hours => coalesce(v_parts[4], '0')::integer, mins => coalesce(v_parts[5], '0')::integer);
+  exception when data_exception then
+    null;  -- a 30th of February, raised below
+  end;
+  if v_since between '0001-01-01 00:00+00' and '9999-12-31 23:59:59.999999+00' then
+    return v_since;
+  end if;
+  raise exception 'since is not a time with a zone'
+    using errcode = 'PT422', detail = 'invalid_since', column = 'since',
+      hint = 'Send RFC 3339, such as 2026-01-31T12:00:00Z; write + as %2B in a URL.';
+end;
+$$;
+comment on function private.parse_since(text) is
+  'The time that the text names.';
+revoke all on function private.parse_since(text)
+  from public, anon, authenticated, service_role;
+grant execute on function private.parse_since(text) to job_gateway;
 -- end stamp
 -- stamp: db/functions/private/parse_status.sql
 create or replace function private.parse_status(p_status text)
@@ -2416,11 +2607,12 @@ create or replace function public.api_create_index_job(
   p_api_key text,
   p_claims jsonb,
   p_repository text,
-  p_git_url text,
-  p_organization text,
-  p_ref text,
-  p_commit_sha text,
-  p_idempotency_key text,
+  p_organization text default null,
+  p_ref text default null,
+  p_commit_sha text default null,
+  p_idempotency_key text default null,
+  p_git_base_url text default 'https://github.com/',
+  p_local_url text default null,
   p_tracking_percent integer default 100
 )
 returns private.api_answer
@@ -2443,18 +2635,17 @@ begin
   end if;
 
   begin
-    if p_repository is null then
-      raise exception 'repository is missing'
-        using errcode = 'PT422', detail = 'missing_repository', column = 'repository',
-          hint = 'Pass {"repository": "owner/name"}.';
-    end if;
     if p_organization is not null then
       v_organization_id := private.find_organization(p_organization);
     end if;
     select j.* into v_job
-    from public.ensure_repository(
-      p_full_name => p_repository,
-      p_git_url => p_git_url,
+    from private.parse_repository(
+      p_repository => p_repository,
+      p_git_base_url => p_git_base_url,
+      p_local_url => p_local_url) as n
+    cross join lateral public.ensure_repository(
+      p_full_name => n.full_name,
+      p_git_url => n.git_url,
       p_organization_id => v_organization_id) as r
     cross join lateral public.create_index_job(
       p_repository_id => r.id,
@@ -2486,16 +2677,16 @@ begin
 end;
 $$;
 comment on function
-  public.api_create_index_job(text, jsonb, text, text, text, text, text, text, integer) is
+  public.api_create_index_job(text, jsonb, text, text, text, text, text, text, text, integer) is
   'Answers POST /index.';
 alter function
-  public.api_create_index_job(text, jsonb, text, text, text, text, text, text, integer)
+  public.api_create_index_job(text, jsonb, text, text, text, text, text, text, text, integer)
   owner to job_gateway;
 revoke all on function
-  public.api_create_index_job(text, jsonb, text, text, text, text, text, text, integer)
+  public.api_create_index_job(text, jsonb, text, text, text, text, text, text, text, integer)
   from public, anon, authenticated, service_role;
 grant execute on function
-  public.api_create_index_job(text, jsonb, text, text, text, text, text, text, integer)
+  public.api_create_index_job(text, jsonb, text, text, text, text, text, text, text, integer)
   to job_http, service_role;
 -- end stamp
 -- stamp: db/functions/api_get_job_history.sql
@@ -2632,7 +2823,7 @@ create or replace function public.api_list_index_jobs(
   p_organization text default null,
   p_repository text default null,
   p_status text default null,
-  p_since timestamptz default null,
+  p_since text default null,
   p_cursor text default null,
   p_limit integer default 20
 )
@@ -2683,7 +2874,7 @@ begin
       p_organization_id => v_organization_id,
       p_repository_id => v_repository_id,
       p_status => p_status,
-      p_since => p_since,
+      p_since => private.parse_since(p_since),
       p_cursor => p_cursor,
       p_limit => p_limit) as j;
   exception when sqlstate 'PT422' then
@@ -2700,16 +2891,16 @@ begin
 end;
 $$;
 comment on function
-  public.api_list_index_jobs(text, jsonb, text, text, text, timestamptz, text, integer) is
+  public.api_list_index_jobs(text, jsonb, text, text, text, text, text, integer) is
   'Answers GET /jobs.';
 alter function
-  public.api_list_index_jobs(text, jsonb, text, text, text, timestamptz, text, integer)
+  public.api_list_index_jobs(text, jsonb, text, text, text, text, text, integer)
   owner to job_gateway;
 revoke all on function
-  public.api_list_index_jobs(text, jsonb, text, text, text, timestamptz, text, integer)
+  public.api_list_index_jobs(text, jsonb, text, text, text, text, text, integer)
   from public, anon, authenticated, service_role;
 grant execute on function
-  public.api_list_index_jobs(text, jsonb, text, text, text, timestamptz, text, integer)
+  public.api_list_index_jobs(text, jsonb, text, text, text, text, text, integer)
   to job_http, service_role;
 -- end stamp
 -- stamp: db/functions/api_schema_version.sql
@@ -3043,11 +3234,9 @@ declare
   v_user_id uuid := private.current_user_id();
   v_repository public.repositories;
 begin
-  if p_full_name is null or length(p_full_name) > 255
-    or p_full_name !~ '^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+){1,7}$'
-  then
+  if private.is_repository_name(p_full_name) is not true then
     raise exception 'full_name is not of the form owner/name'
-      using errcode = 'PT422', detail = 'invalid_full_name', column = 'full_name',
+      using errcode = 'PT422', detail = 'invalid_repository', column = 'full_name',
         hint = 'Use letters, digits, ., _ and - around one slash at least.';
   end if;
   if not private.is_git_url(p_git_url => p_git_url) then
@@ -3313,9 +3502,9 @@ declare
   v_before_id uuid;
 begin
   if p_limit is null or p_limit not between 1 and 100 then
-    raise exception 'limit is not between 1 and 100'
+    raise exception 'limit is not a number from 1 to 100'
       using errcode = 'PT422', detail = 'invalid_limit', column = 'limit',
-        hint = 'Ask for a smaller page and follow the cursor.';
+        hint = 'Send 100 or less, and follow next_cursor to the rest.';
   end if;
   if p_status is not null then
     v_status := private.parse_status(p_status);
@@ -3877,6 +4066,7 @@ revoke job_writer, job_gateway, job_tenant from current_user;
 -- By hand, below it: what needs its functions.
 
 alter table public.repositories
+  add constraint repositories_full_name_is_a_path check (private.is_repository_name(full_name)),
   add constraint repositories_git_url_is_without_credentials check (private.is_git_url(git_url));
 
 do $$
@@ -3890,4 +4080,4 @@ end;
 $$;
 
 notify pgrst, 'reload schema';
-comment on schema private is 'schema version 20261128093002, text 7d403b65c933, serves 20261128093002';
+comment on schema private is 'schema version 20261128093002, text 286160e7b6c2, serves 20261128093002';

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import logging
 import shutil
-import socket
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -19,11 +18,11 @@ import httpx2
 import jwt
 import psycopg
 import pytest
-import uvicorn
 from psycopg.rows import TupleRow
 
 from api.app import Background, create_app
-from api.protocol import BoundedProtocol
+from api.main import Server as ApiServer
+from api.main import address, listen
 from api.settings import ApiSettings
 from cli.dev import stack
 from cli.dev.logins import ensure_login
@@ -136,18 +135,6 @@ class Api:
         return row[0] if row else 0
 
 
-class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.ready = threading.Event()
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        try:
-            await super().startup(sockets)
-        finally:
-            self.ready.set()
-
-
 def text_of(record: logging.LogRecord) -> str:
     """The sentence and all fields of what was logged, as it was given to the logger."""
     return f"{record.getMessage()} {vars(record)}"
@@ -166,10 +153,9 @@ class _Collector(logging.Handler):
 def serve(
     place: Place,
     background: Sequence[Background] = (),
-    limit_concurrency: int | None = None,
     **changes: Any,
 ) -> Iterator[Api]:
-    """The API with these settings, by uvicorn as in production, in a thread of its own."""
+    """The API with these settings, by its own server, in a thread of its own."""
     settings = ApiSettings(
         **{
             "api_database_url": place.api_url,
@@ -186,22 +172,15 @@ def serve(
     kicks: list[None] = []
     app = create_app(settings, background=background, kick=lambda: kicks.append(None))
     collector = _Collector()
-    listener = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(
-        app,
-        http=BoundedProtocol,
-        ws="none",
-        log_config=None,
-        limit_concurrency=limit_concurrency,
-        timeout_graceful_shutdown=5,
-    )
-    server = _Server(config)
+    listener = listen("127.0.0.1", 0)
+    ready = threading.Event()
+    server = ApiServer(app, settings, on_ready=ready.set)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     logging.getLogger().addHandler(collector)
     try:
         thread.start()
-        assert server.ready.wait(PATIENCE)
-        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        assert ready.wait(PATIENCE)
+        url = address(listener)
         with httpx2.Client(base_url=url, timeout=PATIENCE) as client:
             api = Api(url, place, client, kicks, thread, collector.records)
             yield api

@@ -229,4 +229,4 @@ def test_connections_far_over_the_limit_are_closed_without_a_word(
 
 @pytest.fixture
 def few_connections(own_api: Callable[..., Any], few: None) -> Api:
-    return own_api(limit_concurrency=10)
+    return own_api(max_connections=10)

@@ -1,22 +1,75 @@
-"""The validation of POST /index, without a server; refs are judged by git itself."""
+"""What POST /index takes: its shape by api.requests, its meaning by the SQL that it calls.
+
+Without a server. Refs are judged by git itself.
+"""
 
 from __future__ import annotations
 
+import json
 import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from psycopg.rows import DictRow, dict_row
 
 from api.errors import Problem
-from api.requests import index_request
+from api.requests import index_body, local_url
 from api.settings import ApiSettings
 
 SHA = "0123456789abcdef0123456789abcdef01234567"
 GITHUB = "https://github.com/"
 PLAIN = ApiSettings(git_base_url=GITHUB, local_repository_roots=())
+
+Wanted = dict[str, Any]
+Judge = Callable[[dict[str, Any], ApiSettings], Wanted]
+
+MADE = """
+select r.full_name, r.git_url, j.ref, j.commit_sha
+from public.index_jobs as j join public.repositories as r on r.id = j.repository_id
+where j.id = %s
+"""
+
+
+@pytest.fixture(scope="module")
+def index_request(clusters: Callable[[int], Any]) -> Iterator[Judge]:
+    """Makes the job that a body asks for, and takes it back. Raises Problem as the route does."""
+    with (
+        clusters(18).database("ordinary", migrated=True) as place,
+        psycopg.connect(place.url, row_factory=dict_row) as connection,
+    ):
+        user = "00000000-0000-4000-8000-0000000000aa"
+        connection.execute("insert into auth.users (id) values (%s)", (user,))
+        connection.commit()
+        claims = json.dumps({"sub": user, "role": "authenticated"})
+
+        def judge(body: dict[str, Any], settings: ApiSettings) -> Wanted:
+            sent = index_body(body)
+            folder = local_url(sent.local_path, settings.local_repository_roots)
+            arguments = (claims, sent.repository, sent.organization, sent.ref, sent.commit_sha)
+            with connection.transaction(force_rollback=True):
+                answer = _one(
+                    connection,
+                    "select a.* from public.api_create_index_job(null, %s, %s, %s, %s, %s, null,"
+                    " %s, %s) as a",
+                    (*arguments, settings.git_base_url, folder),
+                )
+                if answer["verdict"] != "ok":
+                    assert answer["verdict"] == "PT422"
+                    raise Problem(answer["code"], field=answer["field"], hint=answer["hint"])
+                return _one(connection, MADE, (answer["job_id"],))
+
+        yield judge
+
+
+def _one(connection: psycopg.Connection[DictRow], query: Any, values: tuple[Any, ...]) -> Wanted:
+    row = connection.execute(query, values).fetchone()
+    assert row
+    return row
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +85,9 @@ def configured(tmp_path_factory: pytest.TempPathFactory) -> ApiSettings:
     return ApiSettings(git_base_url=GITHUB, local_repository_roots=(root / "allowed",))
 
 
-def refused(body: dict[str, Any], configured: ApiSettings) -> tuple[str | None, str]:
+def refused(
+    index_request: Judge, body: dict[str, Any], configured: ApiSettings
+) -> tuple[str | None, str]:
     with pytest.raises(Problem) as problem:
         index_request(body, configured)
     assert problem.value.status == 422
@@ -58,10 +113,10 @@ def refused(body: dict[str, Any], configured: ApiSettings) -> tuple[str | None, 
     ],
 )
 def test_a_repository_has_one_name_and_one_url_in_every_spelling(
-    configured: ApiSettings, repository: str, full_name: str, git_url: str
+    index_request: Judge, configured: ApiSettings, repository: str, full_name: str, git_url: str
 ) -> None:
     wanted = index_request({"repository": repository}, configured)
-    assert (wanted.repository, wanted.git_url) == (full_name, git_url)
+    assert (wanted["full_name"], wanted["git_url"]) == (full_name, git_url)
 
 
 @pytest.mark.parametrize(
@@ -115,51 +170,65 @@ def test_a_repository_has_one_name_and_one_url_in_every_spelling(
         " https://host/a/b",
     ],
 )
-def test_a_bad_repository_is_named(configured: ApiSettings, repository: str) -> None:
-    assert refused({"repository": repository}, configured) == ("repository", "invalid_repository")
+def test_a_bad_repository_is_named(
+    index_request: Judge, configured: ApiSettings, repository: str
+) -> None:
+    assert refused(index_request, {"repository": repository}, configured) == (
+        "repository",
+        "invalid_repository",
+    )
 
 
 @pytest.mark.parametrize("field", ["repository", "ref", "commit_sha", "organization", "localPath"])
 @pytest.mark.parametrize("value", [1, 1.5, True, [], {}, ["a/b"]])
 def test_a_field_that_is_no_string_is_named(
-    configured: ApiSettings, field: str, value: object
+    index_request: Judge, configured: ApiSettings, field: str, value: object
 ) -> None:
-    named, code = refused({"repository": "a/b", field: value}, configured)
+    named, code = refused(index_request, {"repository": "a/b", field: value}, configured)
     assert named == field
     assert code.startswith("invalid_")
 
 
 @pytest.mark.parametrize("body", [{}, {"repository": None}, {"ref": "main"}])
-def test_a_missing_repository_is_named(configured: ApiSettings, body: dict[str, Any]) -> None:
-    assert refused(body, configured) == ("repository", "missing_repository")
+def test_a_missing_repository_is_named(
+    index_request: Judge, configured: ApiSettings, body: dict[str, Any]
+) -> None:
+    assert refused(index_request, body, configured) == ("repository", "missing_repository")
 
 
 @pytest.mark.parametrize("name", ["Repository", "local_path", "", "__proto__", "x" * 5000, "\0"])
-def test_an_unknown_field_is_named(configured: ApiSettings, name: str) -> None:
-    assert refused({"repository": "a/b", name: None}, configured) == (name[:100], "unknown_field")
+def test_an_unknown_field_is_named(
+    index_request: Judge, configured: ApiSettings, name: str
+) -> None:
+    assert refused(index_request, {"repository": "a/b", name: None}, configured) == (
+        name[:100],
+        "unknown_field",
+    )
 
 
-def test_null_means_absent(configured: ApiSettings) -> None:
+def test_null_means_absent(index_request: Judge, configured: ApiSettings) -> None:
     body = {"repository": "a/b", "ref": None, "commit_sha": None, "organization": None}
     wanted = index_request({**body, "localPath": None}, configured)
-    assert (wanted.ref, wanted.commit_sha, wanted.organization) == (None, None, None)
+    assert (wanted["ref"], wanted["commit_sha"]) == ("HEAD", None)
 
 
-def test_a_commit_sha_is_kept_in_lower_case(configured: ApiSettings) -> None:
+def test_a_commit_sha_is_kept_in_lower_case(index_request: Judge, configured: ApiSettings) -> None:
     wanted = index_request({"repository": "a/b", "commit_sha": SHA.upper()}, configured)
-    assert wanted.commit_sha == SHA
+    assert wanted["commit_sha"] == SHA
 
 
 @pytest.mark.parametrize("sha", ["", "main", SHA[:-1], SHA + "0", SHA[:-1] + "g", SHA + "\n"])
-def test_a_bad_commit_sha_is_named(configured: ApiSettings, sha: str) -> None:
+def test_a_bad_commit_sha_is_named(index_request: Judge, configured: ApiSettings, sha: str) -> None:
     body = {"repository": "a/b", "commit_sha": sha}
-    assert refused(body, configured) == ("commit_sha", "invalid_commit_sha")
+    assert refused(index_request, body, configured) == ("commit_sha", "invalid_commit_sha")
 
 
 @pytest.mark.parametrize("organization", ["", "a b", "a/b", "a" * 64, "\0", "a\n"])
-def test_a_bad_organization_is_named(configured: ApiSettings, organization: str) -> None:
+def test_a_bad_organization_is_named(
+    index_request: Judge, configured: ApiSettings, organization: str
+) -> None:
     body = {"repository": "a/b", "organization": organization}
-    assert refused(body, configured) == ("organization", "invalid_organization")
+    assert refused(index_request, body, configured) == ("organization", "invalid_organization")
 
 
 def git_accepts(ref: str) -> bool:
@@ -167,9 +236,10 @@ def git_accepts(ref: str) -> bool:
     return subprocess.run(command, check=False).returncode == 0
 
 
-def we_accept(ref: str, configured: ApiSettings) -> bool:
+def we_accept(index_request: Judge, ref: str, configured: ApiSettings) -> bool:
     try:
-        return index_request({"repository": "a/b", "ref": ref}, configured).ref == ref
+        wanted = index_request({"repository": "a/b", "ref": ref}, configured)
+        return bool(wanted["ref"] == ref)
     except Problem as problem:
         assert (problem.field, problem.code) == ("ref", "invalid_ref")
         return False
@@ -185,32 +255,39 @@ REFS = [
 
 @pytest.mark.parametrize("ref", REFS)
 def test_a_ref_is_what_git_accepts_without_a_leading_dash(
-    configured: ApiSettings, ref: str
+    index_request: Judge, configured: ApiSettings, ref: str
 ) -> None:
-    assert we_accept(ref, configured) == (git_accepts(ref) and not ref.startswith("-"))
+    assert we_accept(index_request, ref, configured) == (
+        git_accepts(ref) and not ref.startswith("-")
+    )
 
 
 @given(st.text(st.sampled_from("aA1./@{}-~^:?*[\\ \n\x7fälock"), min_size=1, max_size=12))
-def test_no_text_is_judged_otherwise_than_by_git(ref: str) -> None:
-    assert we_accept(ref, PLAIN) == (git_accepts(ref) and not ref.startswith("-"))
+def test_no_text_is_judged_otherwise_than_by_git(index_request: Judge, ref: str) -> None:
+    assert we_accept(index_request, ref, PLAIN) == (git_accepts(ref) and not ref.startswith("-"))
 
 
 @pytest.mark.parametrize("ref", ["a\0b", "a" * 256])
-def test_a_ref_with_nul_or_of_256_characters_is_refused(configured: ApiSettings, ref: str) -> None:
-    assert not we_accept(ref, configured)
+def test_a_ref_with_nul_or_of_256_characters_is_refused(
+    index_request: Judge, configured: ApiSettings, ref: str
+) -> None:
+    assert not we_accept(index_request, ref, configured)
 
 
-def local(path: object, configured: ApiSettings) -> str:
-    return index_request({"repository": "local/x", "localPath": str(path)}, configured).git_url
+def local(index_request: Judge, path: object, configured: ApiSettings) -> str:
+    wanted = index_request({"repository": "local/x", "localPath": str(path)}, configured)
+    return str(wanted["git_url"])
 
 
-def test_a_local_path_becomes_the_url_of_the_real_folder(configured: ApiSettings) -> None:
+def test_a_local_path_becomes_the_url_of_the_real_folder(
+    index_request: Judge, configured: ApiSettings
+) -> None:
     (root,) = configured.local_repository_roots
     real = root / "project with blank"
-    assert local(real, configured) == real.as_uri()
-    assert local(root / "inner", configured) == real.as_uri()
-    assert local(f"{root}/x/../inner/.", configured) == real.as_uri()
-    assert local(root, configured) == root.as_uri()
+    assert local(index_request, real, configured) == real.as_uri()
+    assert local(index_request, root / "inner", configured) == real.as_uri()
+    assert local(index_request, f"{root}/x/../inner/.", configured) == real.as_uri()
+    assert local(index_request, root, configured) == root.as_uri()
 
 
 @pytest.mark.parametrize(
@@ -222,28 +299,34 @@ def test_a_local_path_becomes_the_url_of_the_real_folder(configured: ApiSettings
     ],
 )  # fmt: skip
 def test_a_local_path_that_is_not_a_folder_inside_the_roots_is_named(
-    configured: ApiSettings, path: str
+    index_request: Judge, configured: ApiSettings, path: str
 ) -> None:
     (root,) = configured.local_repository_roots
     body = {"repository": "local/x", "localPath": path.replace("{root}", str(root))}
-    assert refused(body, configured) == ("localPath", "invalid_local_path")
+    assert refused(index_request, body, configured) == ("localPath", "invalid_local_path")
 
 
-def test_without_roots_no_local_path_is_taken_and_the_setting_is_named(tmp_path: Path) -> None:
+def test_without_roots_no_local_path_is_taken_and_the_setting_is_named(
+    index_request: Judge, tmp_path: Path
+) -> None:
     with pytest.raises(Problem) as problem:
         index_request({"repository": "local/x", "localPath": str(tmp_path)}, PLAIN)
     assert problem.value.field == "localPath"
     assert "LOCAL_REPOSITORY_ROOTS" in (problem.value.hint or "")
 
 
-def test_a_local_path_wants_a_name_as_repository(configured: ApiSettings) -> None:
+def test_a_local_path_wants_a_name_as_repository(
+    index_request: Judge, configured: ApiSettings
+) -> None:
     (root,) = configured.local_repository_roots
     body = {"repository": "https://host/a/b", "localPath": str(root)}
-    assert refused(body, configured) == ("repository", "invalid_repository")
+    assert refused(index_request, body, configured) == ("repository", "invalid_repository")
 
 
 @given(st.dictionaries(st.text(max_size=12), st.text() | st.none() | st.integers(), max_size=4))
-def test_any_object_is_valid_or_422_with_a_field(body: dict[str, Any]) -> None:
+def test_any_object_is_valid_or_422_with_a_field(
+    index_request: Judge, body: dict[str, Any]
+) -> None:
     try:
         index_request(body, PLAIN)
     except Problem as problem:

@@ -140,9 +140,10 @@ def test_local_paths_are_taken_inside_the_roots_only(tmp_path: Path) -> None:
         f"{root}/../elsewhere",
         f"file://{root}/%2e%2e/elsewhere",
         str(tmp_path / "roots-of-another"),
-        "/",
+        "/etc",
     ):
         assert code_of(refused, root) == "local_path_not_allowed"
+    assert code_of("/", root) == "invalid_url"
 
 
 @pytest.mark.parametrize(

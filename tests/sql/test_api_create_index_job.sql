@@ -14,19 +14,19 @@ select tests.act_as_http();
 create temp table answers as
 select 'first' as name, a.* from api_create_index_job(
   (select api_key from keys where name = 'alice'), null, 'alice/new',
-  'https://example.com/new.git', null, 'main', repeat('a', 40), 'key') as a;
+  null, 'main', repeat('a', 40), 'key', 'https://example.com/') as a;
 insert into answers
 select 'repeat', a.* from api_create_index_job(
   (select api_key from keys where name = 'alice'), null, 'alice/new',
-  'https://example.com/new.git', null, 'main', repeat('a', 40), 'key') as a;
+  null, 'main', repeat('a', 40), 'key', 'https://example.com/') as a;
 insert into answers
 select 'slug', a.* from api_create_index_job(
-  (select api_key from keys where name = 'carol'), null, 'acme/shop', null, 'acme',
-  null, null, null) as a;
+  (select api_key from keys where name = 'carol'), null, 'acme/shop', 'acme',
+  p_git_base_url => 'https://example.com/') as a;
 insert into answers
 select 'id', a.* from api_create_index_job(
-  (select api_key from keys where name = 'carol'), null, 'acme/shop', null, tests.acme()::text,
-  null, null, null) as a;
+  (select api_key from keys where name = 'carol'), null, 'acme/shop',
+  tests.acme()::text, p_git_base_url => 'https://example.com/') as a;
 
 select results_eq(
   $$ select a.verdict, a.job_status, a.job_version, a.rate_limit, a.rate_remaining, a.body::jsonb
@@ -45,21 +45,19 @@ select results_eq(
   $$ values ('ok', 99), ('ok', 98) $$,
   'a member names the organization by slug or id');
 select is(
-  (select a.verdict from api_create_index_job('ij_0000000000000000_' || repeat('0', 64), null,
-    'alice/other', 'https://example.com/o.git', null, null, null, null) as a),
+  (select a.verdict from api_create_index_job('ij_0000000000000000_' || repeat('0', 64), null, 'alice/other') as a),
   'PT401', 'an unknown key makes nothing');
 select is(
-  (select a.verdict from api_create_index_job(null, '{"role": "service_role"}',
-    'alice/other', 'https://example.com/o.git', null, null, null, null) as a),
+  (select a.verdict from api_create_index_job(null, '{"role": "service_role"}', 'alice/other') as a),
   'PT401', 'nor do claims without a user');
 
 select tests.act_as(tests.alice());
 select is(
-  tests.refusal($$ select api_create_index_job(null, '{}', 'a/b', null, null, null, null, null) $$),
+  tests.refusal($$ select api_create_index_job(null, '{}', 'a/b') $$),
   '42501', 'users may not bring claims of their own');
 select tests.act_as_anon();
 select is(
-  tests.refusal($$ select api_create_index_job(null, '{}', 'a/b', null, null, null, null, null) $$),
+  tests.refusal($$ select api_create_index_job(null, '{}', 'a/b') $$),
   '42501', 'nor may anon');
 
 select tests.act_as_admin();
@@ -70,7 +68,7 @@ select results_eq(
      join repositories as r on r.id = j.repository_id
      where a.name = 'first' $$,
   $$ values (tests.alice(), tests.alice(), 'main', repeat('a', 40), 'alice/new',
-       'https://example.com/new.git') $$,
+       'https://example.com/alice/new.git') $$,
   'the job and its repository are the caller''s');
 select results_eq(
   $$ select distinct j.created_by, j.organization_id, j.repository_id, j.ref
@@ -82,8 +80,7 @@ insert into private.tiers (name, requests_per_hour) values ('one', 1);
 insert into private.accounts (user_id, tier) values (tests.alice(), 'one');
 select tests.act_as_http();
 select is(
-  (select a.verdict from api_create_index_job((select api_key from keys where name = 'alice'), null,
-    'alice/other', 'https://example.com/o.git', null, null, null, null) as a),
+  (select a.verdict from api_create_index_job((select api_key from keys where name = 'alice'), null, 'alice/other') as a),
   'PT429', 'without quota nothing is made');
 select tests.act_as_admin();
 select is(

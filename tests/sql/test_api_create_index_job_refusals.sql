@@ -1,5 +1,5 @@
 begin;
-select plan(11);
+select plan(12);
 
 select tests.arrange_cast();
 create temp table keys (api_key text);
@@ -8,15 +8,15 @@ select tests.act_as(tests.alice());
 insert into keys select k.api_key from create_api_key('k') as k;
 
 create function pg_temp.refusal_of(
-  p_repository text default 'alice/new', p_git_url text default 'https://example.com/new.git',
+  p_repository text default 'alice/new', p_local_url text default null,
   p_organization text default null, p_ref text default null, p_commit_sha text default null,
   p_idempotency_key text default null
 ) returns text language sql as $$
   select concat_ws(' ', a.verdict, a.code, a.field)
     || case when a.message is null or a.hint is null then ' unexplained' else '' end
     || case when a.body is null then '' else ' with a body' end
-  from api_create_index_job((select api_key from keys), null, p_repository, p_git_url,
-    p_organization, p_ref, p_commit_sha, p_idempotency_key) as a;
+  from api_create_index_job((select api_key from keys), null, p_repository,
+    p_organization, p_ref, p_commit_sha, p_idempotency_key, p_local_url => p_local_url) as a;
 $$;
 
 select tests.act_as_http();
@@ -24,11 +24,11 @@ select is(
   pg_temp.refusal_of(p_repository => null), 'PT422 missing_repository repository',
   'a repository is named');
 select is(
-  pg_temp.refusal_of(p_repository => 'new'), 'PT422 invalid_full_name repository',
+  pg_temp.refusal_of(p_repository => 'new'), 'PT422 invalid_repository repository',
   'a bad name is the repository''s');
 select is(
-  pg_temp.refusal_of(p_git_url => 'ext::sh'), 'PT422 invalid_git_url repository',
-  'a bad URL is the repository''s');
+  pg_temp.refusal_of(p_local_url => 'https://example.com/a'),
+  'PT422 invalid_local_path localPath', 'the address of a folder is a file''s');
 select is(
   pg_temp.refusal_of(p_repository => 'alice/app'), 'PT409 repository_url_differs repository',
   'another URL for a known name is refused');
@@ -38,6 +38,9 @@ select is(
 select is(
   pg_temp.refusal_of(p_organization => 'nowhere'), 'PT422 unknown_organization organization',
   'an organization that is nowhere looks the same');
+select is(
+  pg_temp.refusal_of(p_organization => 'a/b'), 'PT422 invalid_organization organization',
+  'what can be no organization is named');
 select is(
   pg_temp.refusal_of(p_ref => 'a..b'), 'PT422 invalid_ref ref', 'a bad ref is named');
 select is(
@@ -49,7 +52,7 @@ select is(
 
 select is(
   (select a.rate_remaining from api_get_job_status((select api_key from keys), null, 'x') as a),
-  90, 'every refusal has cost a request');
+  89, 'every refusal has cost a request');
 select tests.act_as_admin();
 select is(
   (select count(*)::integer from repositories as r where r.full_name = 'alice/new'), 0,

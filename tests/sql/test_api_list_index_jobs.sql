@@ -1,5 +1,5 @@
 begin;
-select plan(5);
+select plan(6);
 
 select tests.arrange_cast();
 select tests.arrange_job('job', 'pending', tests.alice_repository());
@@ -32,6 +32,13 @@ select results_eq(
 select is(
   (select a.verdict from api_list_index_jobs('ij_0_0', null) as a), 'PT401',
   'an unknown key is refused');
+
+select results_eq(
+  $$ select a.verdict, a.code, a.field
+     from api_list_index_jobs(
+       null, jsonb_build_object('sub', tests.alice(), 'role', 'authenticated'),
+       p_since => '2026-01-01') as a $$,
+  $$ values ('PT422', 'invalid_since', 'since') $$, 'a time without a zone is named');
 
 select * from finish();
 rollback;

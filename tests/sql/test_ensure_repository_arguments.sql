@@ -8,12 +8,12 @@ select set_eq(
   $$ select distinct tests.refusal(format('select ensure_repository(%L, %L)', name,
        'https://example.com/a.git'))
      from unnest(array[null, '', 'name', 'a/', '/a', 'a b/c', 'a/b?', 'é/a', E'a/b\nc',
-       'a/' || repeat('b', 254)]) as n (name) $$,
-  array['PT422 invalid_full_name full_name'], 'a name has the form owner/name');
+       'a/..', './b', 'a/.', '-a/b', 'a/-b', 'a/' || repeat('b', 254)]) as n (name) $$,
+  array['PT422 invalid_repository full_name'], 'a name has the form owner/name');
 select set_eq(
   $$ select distinct tests.refusal(format('select ensure_repository(%L, %L)', name,
        'https://example.com/a.git'))
-     from unnest(array['a/b', 'A-1_x./y', 'group/sub/name', 'a/' || repeat('b', 253)])
+     from unnest(array['a/b', 'A-1_x./y', 'group/sub/name', 'a/..b', '_/.b', 'a/' || repeat('b', 253)])
        as n (name) $$,
   array['accepted'], 'letters, digits, dots, dashes and deeper groups are names');
 select set_eq(

@@ -3,33 +3,32 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
+from psycopg.rows import TupleRow
 
+from tests.support.judged import (
+    BAD_COMMITS,
+    BAD_REFS,
+    BAD_URLS,
+    GOOD_COMMITS,
+    GOOD_REFS,
+    GOOD_URLS,
+)
 from worker.indexer import source
 from worker.indexer.protocol import IndexingError, Request
 
-GOOD_REFS = [
-    "HEAD", "main", "feature/a-b_c", "v1.0", "refs/pull/1/head", "ä", "a@b", "@/x", "a{b",
-    "中/\u0661", "a\u00a0b", "a\u3000b", "x" * 255, "ä" * 255, "0" * 40,
-]  # fmt: skip
-BAD_REFS = [
-    "", " ", "-", "--upload-pack=x", "@", "a b", "a..b", "a:b", "a^", "a~1", "a@{1}", "/a", "a/",
-    "a//b", "a.lock", "a.lock/b", ".a", "a/.b", "a.", "a*", "a?", "a[b", "a\\b", "a\tb", "a\nb",
-    "a\x01b", "a\x7fb", "a\x85b", "a\u061cb", "a\u200eb", "a\u2028b", "a\u202eb", "a\u2066b",
-    "x" * 256,
-]  # fmt: skip
-GOOD_COMMITS = ["a" * 40, "A" * 40, "0123456789" * 4]
-BAD_COMMITS = ["", "a" * 39, "a" * 41, "a" * 64, "g" * 40, "a" * 40 + "\n", "\u0661" * 40, "main"]
 
-
-@pytest.fixture(scope="module")
-def sql(clusters: Any) -> Any:
+@pytest.fixture(scope="module", params=[15, 18])
+def sql(
+    request: pytest.FixtureRequest, clusters: Callable[[int], Any]
+) -> Iterator[psycopg.Connection[TupleRow]]:
     with (
-        clusters(18).database("ordinary", migrated=True) as database,
+        clusters(request.param).database("ordinary", migrated=True) as database,
         psycopg.connect(database.url, autocommit=True) as connection,
     ):
         yield connection
@@ -38,30 +37,57 @@ def sql(clusters: Any) -> Any:
 def takes_ref(ref: str) -> bool:
     try:
         source.check_ref(ref)
-    except IndexingError:
+    except IndexingError as refused:
+        assert refused.code == "invalid_ref"
         return False
     return True
 
 
+def takes_url(url: str) -> bool:
+    """Whether the indexer takes it for an address; whether it may go there is another question."""
+    try:
+        source.parse(url, [Path("/nowhere")])
+    except IndexingError as refused:
+        known = {"url_not_allowed", "local_path_not_allowed", "invalid_url", "credentials_in_url"}
+        assert refused.code in known
+        is_http = url.lower().startswith("http:")
+        return refused.code == "local_path_not_allowed" or (
+            is_http and refused.code == "url_not_allowed"
+        )
+    return True
+
+
 @pytest.mark.parametrize("ref", GOOD_REFS + BAD_REFS, ids=ascii)
-def test_a_ref_is_one_for_both_or_for_neither(sql: Any, ref: str) -> None:
+def test_a_ref_is_one_for_both_or_for_neither(sql: psycopg.Connection[TupleRow], ref: str) -> None:
     taken = sql.execute("select private.is_git_ref(%s)", (ref,)).fetchone()
     assert taken == (takes_ref(ref),) == (ref in GOOD_REFS,)
 
 
+@pytest.mark.parametrize("url", GOOD_URLS + BAD_URLS, ids=ascii)
+def test_an_address_is_one_for_both_or_for_neither(
+    sql: psycopg.Connection[TupleRow], url: str
+) -> None:
+    taken = sql.execute("select private.is_git_url(%s)", (url,)).fetchone()
+    assert taken == (takes_url(url),) == (url in GOOD_URLS,)
+
+
 @pytest.mark.parametrize("commit", GOOD_COMMITS + BAD_COMMITS, ids=ascii)
-def test_a_commit_is_one_for_both_or_for_neither(sql: Any, tmp_path: Path, commit: str) -> None:
-    (taken,) = sql.execute(
+def test_a_commit_is_one_for_both_or_for_neither(
+    sql: psycopg.Connection[TupleRow], tmp_path: Path, commit: str
+) -> None:
+    row = sql.execute(
         "select tests.refusal(format('select private.insert_index_job("
         "  (select id from public.repositories limit 1), null, %%L, null, null)', %s::text))",
         (commit,),
     ).fetchone()
+    assert row
     request = tmp_path / "request"
     request.write_text(json.dumps({"git_url": "/x", "scratch": "/y", "commit_sha": commit}))
     try:
         Request.read(request)
-    except IndexingError:
+    except IndexingError as refused:
+        assert refused.code == "invalid_request"
         indexed = False
     else:
         indexed = True
-    assert (taken != "PT422 invalid_commit_sha commit_sha") == indexed == (commit in GOOD_COMMITS)
+    assert (row[0] != "PT422 invalid_commit_sha commit_sha") == indexed == (commit in GOOD_COMMITS)

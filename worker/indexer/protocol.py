@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypedDict
+
+from worker.indexer.rules import is_commit_sha
 
 Phase = Literal["clone", "files", "symbols"]
 
@@ -95,7 +96,7 @@ class Request:
         ref, commit_sha = data.get("ref") or "HEAD", data.get("commit_sha")
         if not isinstance(data["git_url"], str) or not isinstance(ref, str):
             raise ValueError("git_url and ref must be text")
-        if commit_sha is not None and not re.fullmatch(r"[0-9a-fA-F]{40}", commit_sha):
+        if commit_sha is not None and not is_commit_sha(commit_sha):
             raise ValueError("commit_sha must be 40 hexadecimal digits")
         known = data.get("known")
         if known is not None:

@@ -15,10 +15,10 @@ from typing import NamedTuple
 from worker.indexer.git import Git, broken, damaged, pipe, stop
 from worker.indexer.guard import exceeded
 from worker.indexer.protocol import IndexingError, Request
+from worker.indexer.rules import is_commit_sha
 from worker.indexer.source import Source
 
 _HEAD = "refs/job/head"
-_COMMIT = re.compile(r"[0-9a-fA-F]{40}")
 _RECEIVING = re.compile(rb"Receiving objects: +[0-9]+% \(([0-9]+)/([0-9]+)\)")
 _RECORD_BYTES = 1024 * 1024
 
@@ -62,7 +62,7 @@ class Repository:
         self._git.run("config", "remote.origin.url", self._source.url)
         if self._pin:
             self._git.check_version()
-        if commit_sha or _COMMIT.fullmatch(ref):
+        if commit_sha or is_commit_sha(ref):
             wanted = commit_sha or ref.lower()
             return Found(wanted, wanted)
         return self._find(ref)

@@ -11,26 +11,12 @@ import stat
 import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from typing import Literal
 from urllib.parse import unquote, urlsplit
 
 from worker.indexer.protocol import IndexingError
-
-_LABEL = r"(?!-)[a-z0-9-]{1,63}(?<!-)"
-_NAME = re.compile(rf"(?=.{{1,253}}\Z)(?:{_LABEL}\.)*{_LABEL}")
-# Where the last label is a number, programs differ in the IPv4 address that they read.
-_NUMBER = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)")
-_PATH = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,;=:@%-]*)+")
-_URL_BYTES = 2048
-_REF_CHARACTERS = 255
-# The rules of git-check-ref-format, no leading dash, and nothing that makes a line read otherwise
-# than it is: C1 controls, line separators, bidi controls.
-_BAD_REF = re.compile(
-    r"^-|^@$|^[/.]|[/.]$|/\.|//|\.\.|@\{|\.lock(?:/|$)|[\x00-\x20\x7f~^:?*\[\\]"
-    r"|[\u0080-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
-)
+from worker.indexer.rules import host, is_git_ref, is_git_url
 
 _CONFIGS = ("config", "config.worktree")
 _CONFIG_FILES = 100
@@ -61,71 +47,45 @@ def parse(git_url: str, local_roots: Sequence[Path], trusted_hosts: Sequence[str
     checked, so that git reads what was read here.
     Raises IndexingError when the address is refused.
     """
-    if not git_url or len(git_url) > _URL_BYTES or not git_url.isprintable() or "\\" in git_url:
-        raise _invalid()
-    if git_url.startswith("/"):
-        return _local(git_url, local_roots)
-    scheme, separator, _ = git_url.partition("://")
-    if separator and scheme.lower() == "file":
-        return _local(_file_path(git_url), local_roots)
-    if separator and scheme.lower() == "https":
-        return _remote(git_url, "https", trusted_hosts)
-    if separator and scheme.lower() == "http":
-        where = _remote(git_url, "http", trusted_hosts)
-        if where.trusted:
-            return where
-    raise IndexingError(
-        "url_not_allowed", "Only repository addresses that begin with https:// are accepted."
-    )
-
-
-def _remote(
-    git_url: str, protocol: Literal["https", "http"], trusted_hosts: Sequence[str]
-) -> Source:
-    try:
-        parts = urlsplit(git_url)
-        host, port = parts.netloc, parts.port
-    except ValueError:
-        raise _invalid() from None
-    if "@" in host:
+    scheme, separator, rest = git_url.partition("://")
+    protocol = scheme.lower() if separator else ""
+    if git_url and not git_url.startswith("/") and protocol not in {"https", "http", "file"}:
+        raise _not_allowed()
+    if protocol in {"https", "http"} and "@" in re.split(r"[/\\]", rest)[0]:
         raise IndexingError(
             "credentials_in_url",
             "The repository address holds a user name or password. Remove it: only public"
             " repositories can be indexed.",
         )
-    host = _host(host.removesuffix(f":{port}") if port is not None else host)
-    decoded = unquote(parts.path, errors="replace")
-    if (
-        port == 0
-        or not _PATH.fullmatch(parts.path)
-        or not decoded.strip("/")
-        or not decoded.isprintable()
-        or ".." in decoded.split("/")
-        or parts.query
-        or parts.fragment
-    ):
+    if not is_git_url(git_url):
         raise _invalid()
-    authority = host + (f":{port}" if port is not None else "")
-    port = port or (443 if protocol == "https" else 80)
-    trusted = host in trusted_hosts or f"{host}:{port}" in trusted_hosts
-    return Source(f"{protocol}://{authority}{parts.path}", protocol, host, port, trusted)
+    if git_url.startswith("/"):
+        return _local(git_url, local_roots)
+    if protocol == "file":
+        return _local(_file_path(git_url), local_roots)
+    where = _remote(git_url, trusted_hosts)
+    if where.protocol == "http" and not where.trusted:
+        raise _not_allowed()
+    return where
 
 
-def _host(text: str) -> str:
-    """The one spelling of a host that is handed on: lower case, no dot at its end."""
-    host = text.lower().removesuffix(".")
-    if not text.isascii() or "%" in host:
+def _remote(git_url: str, trusted_hosts: Sequence[str]) -> Source:
+    """The source at an address that is_git_url has taken."""
+    parts = urlsplit(git_url)
+    protocol: Literal["https", "http"] = "https" if parts.scheme == "https" else "http"
+    name = host(parts.netloc.removesuffix(f":{parts.port}"))
+    if name is None:
         raise _invalid()
-    try:
-        if host.startswith("["):
-            return f"[{IPv6Address(host[1:].removesuffix(']')).compressed}]"
-        if _NUMBER.fullmatch(host):
-            return str(IPv4Address(host))
-    except ValueError:
-        raise _invalid() from None
-    if not _NAME.fullmatch(host):
-        raise _invalid()
-    return host
+    authority = name if parts.port is None else f"{name}:{parts.port}"
+    port = parts.port or (443 if protocol == "https" else 80)
+    trusted = name in trusted_hosts or f"{name}:{port}" in trusted_hosts
+    return Source(f"{protocol}://{authority}{parts.path}", protocol, name, port, trusted)
+
+
+def _not_allowed() -> IndexingError:
+    return IndexingError(
+        "url_not_allowed", "Only repository addresses that begin with https:// are accepted."
+    )
 
 
 def _invalid() -> IndexingError:
@@ -133,14 +93,9 @@ def _invalid() -> IndexingError:
 
 
 def _file_path(git_url: str) -> str:
-    try:
-        parts = urlsplit(git_url)
-    except ValueError:
-        raise _invalid() from None
-    path = unquote(parts.path)
-    if parts.netloc not in {"", "localhost"} or parts.query or parts.fragment:
-        raise _invalid()
-    if not path.startswith("/") or not path.isprintable() or "\ufffd" in path:
+    """The path of a file URL that is_git_url has taken."""
+    path = unquote(urlsplit(git_url).path)
+    if "\ufffd" in path or not is_git_url(path):
         raise _invalid()
     return path
 
@@ -319,8 +274,7 @@ def _pointer(path: Path) -> str:
 
 def check_ref(ref: str) -> None:
     """Raises IndexingError invalid_ref unless `ref` may name a branch, a tag or a commit."""
-    # as private.is_git_ref has it; a lone surrogate is no text there
-    if not 0 < len(ref) <= _REF_CHARACTERS or _BAD_REF.search(ref):
+    if not is_git_ref(ref):
         raise IndexingError(
             "invalid_ref", "The ref is not a valid name of a branch, a tag or a commit."
         )

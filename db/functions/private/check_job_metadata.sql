@@ -55,7 +55,7 @@ begin
     v_message := 'stats is larger than 16384 bytes';
     v_hint := 'Keep figures in stats and rows in tables.';
   elsif v_commit_sha is not null and (jsonb_typeof(v_commit_sha) <> 'string'
-      or lower(p_metadata ->> 'commit_sha') !~ '^[0-9a-f]{40}$') then
+      or not private.is_commit_sha(p_metadata ->> 'commit_sha')) then
     v_code := 'invalid_commit_sha';
     v_message := 'commit_sha is not a full commit id';
     v_hint := 'Pass all 40 hexadecimal digits.';

@@ -2,7 +2,7 @@
 --
 -- The id of the organization that a slug or an id names, if the caller may see it.
 --
--- Raises:  PT422 unknown_organization.
+-- Raises:  PT422 invalid_organization, unknown_organization.
 -- Callers: job_gateway.
 
 create or replace function private.find_organization(p_organization text)
@@ -15,6 +15,11 @@ as $$
 declare
   v_organization_id uuid;
 begin
+  if p_organization !~ '^[A-Za-z0-9-]{1,63}$' then
+    raise exception 'organization is neither a slug nor an id'
+      using errcode = 'PT422', detail = 'invalid_organization', column = 'organization',
+        hint = 'Send one of your organizations, or leave it out for what is your own.';
+  end if;
   select o.id into v_organization_id
   from public.organizations as o
   where o.slug = p_organization or o.id = private.parse_uuid(p_organization);

@@ -37,7 +37,7 @@ begin
       using errcode = 'PT422', detail = 'invalid_ref', column = 'ref',
         hint = 'Pass a name that git check-ref-format accepts, or nothing for the default branch.';
   end if;
-  if v_commit_sha !~ '^[0-9a-f]{40}$' then
+  if not private.is_commit_sha(v_commit_sha) then
     raise exception 'commit_sha is not a full commit id'
       using errcode = 'PT422', detail = 'invalid_commit_sha', column = 'commit_sha',
         hint = 'Pass all 40 hexadecimal digits, or nothing for the newest commit of the ref.';

@@ -1,28 +1,67 @@
 -- is_git_url(p_git_url) -> boolean
 --
 -- Whether a repository may be at that address: an http or https URL, a file URL or an absolute path
--- of at most 2,048 characters, none of them a control character.
+-- of at most 2,048 characters, without a backslash, and with nothing that makes a line read
+-- otherwise than it is. The indexer judges alike: worker/indexer/rules.py.
 --
--- A URL that goes over the net holds no credentials: nothing before an @ in the place of the host,
--- which no third slash precedes, nor with a colon anywhere before an @ (a password may have
--- slashes); no query and no fragment. An @ further on, as in /a@b.git, is a name.
+-- A URL that goes over the net names a host and a path, and holds no credentials: nothing before an
+-- @ in the place of the host, nor with a colon anywhere before an @ (a password may have slashes);
+-- no query and no fragment. An @ further on, as in /a@b.git, is a name. A host whose last label is
+-- a number is an IPv4 address of four decimal numbers: programs differ in what they read of other
+-- ways to write one.
 --
--- Callers: authenticated, service_role: a constraint of repositories; ensure_repository.
+-- Callers: authenticated, job_gateway, service_role.
 
 create or replace function private.is_git_url(p_git_url text)
 returns boolean
-language sql
+language plpgsql
 immutable
 security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-  select length(p_git_url) <= 2048
-    and p_git_url !~ '[[:cntrl:]]'
-    and case when p_git_url ~ '^https?:'
-      then p_git_url ~ '^https?://[^/[:space:]@?#\\][^?#\\]*$'
-        and p_git_url !~ '://([^/]*|.*:.*)@'
-      else p_git_url ~ '^(file://)?/[^[:space:]]'
-    end;
+declare
+  v_ipv4 constant text := '(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])'
+    '([.](25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])){3}';
+  v_host text;
+begin
+  if p_git_url is null then
+    return null;
+  end if;
+  if length(p_git_url) > 2048
+    or p_git_url ~ '[\u0001-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\\]'
+  then
+    return false;
+  end if;
+  if p_git_url !~* '^https?:' then
+    return p_git_url ~ '^/[^ ]'
+      or (p_git_url ~* '^file://(localhost)?/[^ ?#][^?#]*$'
+        and p_git_url !~* '%([01][0-9a-f]|7f)');
+  end if;
+  v_host := lower(substring(p_git_url
+    from '^[A-Za-z]+://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\][.]?)(?::[1-9][0-9]{0,4})?/'));
+  if v_host is null
+    or p_git_url !~ '^[^/]+//[^/]+(/[A-Za-z0-9._~!$&''()*+,;=:@%-]*)+$'
+    or p_git_url !~ '^[^/]+//[^/]+/+[^/]'
+    or p_git_url ~ '://([^/]*|.*:.*)@'
+    or p_git_url ~* '(/|%2f)([.]|%2e){2}(/|%2f|$)'
+    or p_git_url ~* '%([01][0-9a-f]|7f)'
+    or substring(p_git_url from '^[^/]+//[^/]*[^/:]:([0-9]+)/')::integer > 65535
+  then
+    return false;
+  end if;
+  v_host := regexp_replace(v_host, '[.]$', '');
+  if v_host ~ '^\[' then
+    return (v_host !~ '[.]' or v_host ~ (':' || v_ipv4 || ']$'))
+      and family(btrim(v_host, '[]')::inet) = 6;
+  end if;
+  if v_host ~ '(^|[.])([0-9]+|0x[0-9a-f]*)$' then
+    return v_host ~ ('^' || v_ipv4 || '$');
+  end if;
+  return v_host ~ '^[a-z0-9]([a-z0-9-]*[a-z0-9])?([.][a-z0-9]([a-z0-9-]*[a-z0-9])?)*$';
+exception
+  when invalid_text_representation then  -- in brackets, and no address
+    return false;
+end;
 $$;
 
 comment on function private.is_git_url(text) is
@@ -30,4 +69,4 @@ comment on function private.is_git_url(text) is
 
 revoke all on function private.is_git_url(text)
   from public, anon, authenticated, service_role;
-grant execute on function private.is_git_url(text) to authenticated, service_role;
+grant execute on function private.is_git_url(text) to authenticated, service_role, job_gateway;

@@ -1,14 +1,15 @@
 begin;
-select plan(6);
+select plan(8);
 
 select is_empty(
-  $$ select u from unnest(array['https://example.com/a.git', 'https://example.com',
-       'http://127.0.0.1:8080/a', 'https://[::1]:8443/a', 'https://example.com/a@b.git',
+  $$ select u from unnest(array['https://example.com/a.git', 'HTTPS://Example.COM./a/',
+       'http://127.0.0.1:8080/a', 'https://[::1]:8443/a', 'https://[::ffff:1.2.3.4]./a', 'https://example.com/a@b.git',
        'https://example.com/~a/b%20c', 'https://example.com/' || repeat('a', 2028)]) as u
      where private.is_git_url(u) is not true $$,
   'addresses on the net are taken');
 select is_empty(
-  $$ select u from unnest(array['/srv/a', '/srv/a b@c?d#e', 'file:///srv/a', '/a', '/ä:b@c']) as u
+  $$ select u from unnest(array['/srv/a', '/srv/a b@c?d#e', 'file:///srv/a', '/a', '/ä:b@c', '//a',
+       'file://localhost/a', '/a%00', 'file:///%2e%2e/a']) as u
      where private.is_git_url(u) is not true $$,
   'absolute paths are taken, whatever they are called');
 select is_empty(
@@ -29,6 +30,21 @@ select is_empty(
        'https://example.com/' || repeat('a', 2029)]) as u
      where private.is_git_url(u) is not false $$,
   'nothing else is one');
+select is_empty(
+  $$ select u from unnest(array['https://h', 'https://h/', 'https://h//', 'https://h:/a',
+       'https://h:0/a', 'https://h:080/a', 'https://h:65536/a', 'https://h:x/a', 'https://-h/a',
+       'https://h-/a', 'https://a..b/a', 'https://h_/a', 'https://127.1/a', 'https://0x7f/a',
+       'https://1.2.3.256/a', 'https://1.2.3.04/a', 'https://a.1/a', 'https://[::1/a',
+       'https://[::1]x/a', 'https://[1::2::3]/a', 'https://[1.2.3.4]/a', 'https://höst/a']) as u
+     where private.is_git_url(u) is not false $$,
+  'a host is a name or an address in its one spelling, with a path after it');
+select is_empty(
+  $$ select u from unnest(array['https://h/a b', 'https://h/a/../b', 'https://h/..',
+       'https://h/a/%2E%2e', 'https://h/a%2f..%2fb', 'https://h/a%0ab', 'https://h/%7F',
+       'https://h/a\b', '/a\b', 'file:///a\b', 'file:///a?b', 'file:///a#b', 'file:///a%00', '/ a',
+       U&'/a\0085b', U&'/a\202eb', U&'https://h/\2028']) as u
+     where private.is_git_url(u) is not false $$,
+  'a path leads down, and reads as it is');
 select is(private.is_git_url(null), null, 'of null nothing is known');
 
 select * from finish();

@@ -1,5 +1,5 @@
 begin;
-select plan(8);
+select plan(9);
 
 select tests.arrange_cast();
 create function pg_temp.verdict(
@@ -26,6 +26,9 @@ select is(
 select is(
   pg_temp.verdict(tests.alice(), null, 'name'), '23514 repositories_full_name_is_a_path',
   'a name is a path');
+select is(
+  pg_temp.verdict(tests.alice(), null, 'a/..'), '23514 repositories_full_name_is_a_path',
+  'that leads down');
 select is(
   pg_temp.verdict(tests.alice(), null, 'a/b', 'ext::sh'),
   '23514 repositories_git_url_is_without_credentials', 'a URL is one that git clones from');

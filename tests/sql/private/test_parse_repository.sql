@@ -1,0 +1,52 @@
+begin;
+select plan(6);
+
+create function pg_temp.parsed(
+  p_repository text, p_local_url text default null, p_base text default 'https://github.com/'
+) returns text language sql as $$
+  select r.full_name || ' ' || r.git_url
+  from private.parse_repository(p_repository, p_base, p_local_url) as r;
+$$;
+
+select set_eq(
+  $$ select pg_temp.parsed(r) from unnest(array['owner/name', 'owner/name.git',
+       'https://github.com/owner/name', 'HTTPS://GitHub.com:443/owner/name.git/',
+       'https://github.com./owner/name/']) as r $$,
+  array['owner/name https://github.com/owner/name.git'],
+  'each spelling below the base URL is one repository');
+select results_eq(
+  $$ select pg_temp.parsed(r) from unnest(array['https://host.example/a/b',
+       'https://host.example/a.git', 'https://h:8443/a/b/c.git', 'https://github.com/a/b/c',
+       'https://Host.example/A/'])
+       with ordinality as r (r, n) order by n $$,
+  array['host.example/a/b https://host.example/a/b', 'host.example/a https://host.example/a.git',
+    'h_8443/a/b/c https://h:8443/a/b/c.git', 'github.com/a/b/c https://github.com/a/b/c',
+    'host.example/A https://host.example/A'],
+  'any other is called by host, port and path');
+select is(
+  pg_temp.parsed('a/b', p_base => 'https://git.example:8443/x/'),
+  'a/b https://git.example:8443/x/a/b.git', 'the base URL may have a port and a path');
+select is(
+  pg_temp.parsed('local/x.git', 'file:///srv/x'), 'local/x.git file:///srv/x',
+  'a folder has the name that it is given');
+select set_eq(
+  $$ select tests.refusal(format('select pg_temp.parsed(%L, %L)', r, l)) from (values
+       ('', null), ('name', null), ('a/b/c', null), ('owner/.git', null), ('a/..', null),
+       ('-a/b', null), ('git@github.com:a/b', null), ('file:///etc', null), ('/etc/x', null),
+       ('ssh://h/a/b', null), ('http://h/a/b', null), ('https://h', null), ('https://h/a~b', null),
+       ('https://h/%61', null), ('https://u@h/a/b', null), ('https://h/a//b', null),
+       ('https://[::1]/a/b', null), ('https://h/-a', null), ('https://h/1/2/3/4/5/6/7/8', null),
+       (' https://h/a', null), ('https://h/' || repeat('a', 300), null),
+       ('https://h/a/b', 'file:///srv/x'), ('name', 'file:///srv/x'), ('a/b/c', 'file:///srv/x')
+     ) as r (r, l) $$,
+  array['PT422 invalid_repository repository'], 'what is neither is named');
+select results_eq(
+  $$ select tests.refusal(format('select pg_temp.parsed(%L, %L)', r, l)) from (values
+       (1, null, null), (2, 'a/b', 'https://h/a'), (3, 'a/b', '/srv/x'),
+       (4, 'a/b', 'file:///' || repeat('a', 2048))) as r (n, r, l) order by n $$,
+  array['PT422 missing_repository repository', 'PT422 invalid_local_path localPath',
+    'PT422 invalid_local_path localPath', 'PT422 invalid_local_path localPath'],
+  'none at all, and a folder at what is no address of one, too');
+
+select * from finish();
+rollback;

@@ -1,0 +1,78 @@
+"""What is a ref, a commit id and an address of a repository, as the SQL functions judge them.
+
+The indexer is given these by whoever runs it, and judges them before git sees them. Each function
+takes what the function of its name in db/functions/private takes: a test compares them.
+"""
+
+from __future__ import annotations
+
+import re
+from ipaddress import IPv4Address, IPv6Address
+
+_LONGEST_REF = 255
+_LONGEST_URL = 2048
+# What makes a line read otherwise than it is: C0 and C1 controls, line separators, bidi controls.
+# Half of a surrogate pair is not text.
+_HIDDEN = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+# The rules of git-check-ref-format, and no leading dash.
+_BAD_REF = re.compile(r"^-|^@$|^[/.]|[/.]$|/\.|//|\.\.|@\{|\.lock(?:/|$)|[ ~^:?*\[\\]")
+_COMMIT_SHA = re.compile(r"[0-9a-fA-F]{40}")
+
+_FILE_URL = re.compile(r"file://(?:localhost)?/[^ ?#][^?#]*", re.IGNORECASE)
+_REMOTE_URL = re.compile(
+    r"https?://(?P<host>[a-z0-9.-]+|\[[0-9a-f:.]+\]\.?)(?P<port>:[1-9][0-9]{0,4})?"
+    r"/+[a-z0-9._~!$&'()*+,;=:@%-][a-z0-9._~!$&'()*+,;=:@%/-]*",
+    re.IGNORECASE,
+)
+_CREDENTIALS = re.compile(r"://(?:[^/]*|.*:.*)@")
+_ENCODED_CONTROL = re.compile(r"%(?:[01][0-9a-f]|7f)", re.IGNORECASE)
+_PARENT = re.compile(r"(?:/|%2f)(?:\.|%2e){2}(?:/|%2f|$)", re.IGNORECASE)
+# Where the last label is a number, programs differ in the IPv4 address that they read.
+_NUMBER = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)")
+_LABEL = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
+_NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
+
+
+def is_git_ref(text: str) -> bool:
+    """Whether git would take the text as the name of a branch, a tag or a commit."""
+    return 0 < len(text) <= _LONGEST_REF and not (_HIDDEN.search(text) or _BAD_REF.search(text))
+
+
+def is_commit_sha(text: str) -> bool:
+    """Whether the text is a full commit id, of 40 hexadecimal digits."""
+    return _COMMIT_SHA.fullmatch(text) is not None
+
+
+def is_git_url(text: str) -> bool:
+    """Whether a repository may be there: an http, https or file URL, or an absolute path."""
+    if len(text) > _LONGEST_URL or _HIDDEN.search(text) or "\\" in text:
+        return False
+    if text.startswith("/"):
+        return text[1:2] not in {"", " "}
+    if _ENCODED_CONTROL.search(text):
+        return False
+    if _FILE_URL.fullmatch(text):
+        return True
+    remote = _REMOTE_URL.fullmatch(text)
+    return (
+        remote is not None
+        and int((remote["port"] or ":0")[1:]) <= 65535
+        and not _CREDENTIALS.search(text)
+        and not _PARENT.search(text)
+        and host(remote["host"]) is not None
+    )
+
+
+def host(text: str) -> str | None:
+    """The one spelling of a host: lower case, no dot at its end. None when it is no host."""
+    name = text.lower().removesuffix(".")
+    try:
+        if name.startswith("["):
+            return f"[{IPv6Address(name[1:].removesuffix(']')).compressed}]"
+        if _NUMBER.fullmatch(name):
+            return str(IPv4Address(name))
+    except ValueError:
+        return None
+    return name if _NAME.fullmatch(name) else None
