@@ -213,6 +213,8 @@ export const g = (a: number): number => a;
 
 @pytest.mark.parametrize("language", GRAMMARS)
 def test_a_file_that_is_mostly_errors_counts_as_unparsed(language: str) -> None:
-    text = "%% ]] )) ^^ ~~ ?? => := ;; [[ ((  && || @@ $$ !! \\\\ << >> ==\n" * 20
+    text = {"Ruby": ") ] } )\n" * 40, "Shell": ") ;; fi done )\n" * 40}.get(language) or (
+        "%% ]] )) ^^ ~~ ?? => := ;; [[ ((  && || @@ $$ !! \\\\ << >> ==\n" * 20
+    )
     assert read(language, f"{'<?php ' * (language == 'PHP')}{text}".encode()) is None
     assert read(language, b"") == []

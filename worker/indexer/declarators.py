@@ -65,6 +65,8 @@ def declared(declarator: Node, source: bytes) -> Declared | None:
             inner = node.child_by_field_name("name")
         elif kind in _WRAPPERS:
             inner = node.child_by_field_name("declarator")
+            if kind == "function_declarator" == (inner and inner.type):
+                return None  # MACRO(name)(int a)
             is_callable = kind == "function_declarator"
             called = node if is_callable else None
         elif kind in _LAST_CHILD or kind in _FIRST_CHILD:

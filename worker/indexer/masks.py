@@ -67,11 +67,21 @@ _BEFORE = re.compile(
     rb"(?=(?:[A-Za-z_][\w:]*+(?:<[^;{}()]*>)?[\s*&]+){1,8}" + _NAME + rb")",
     re.MULTILINE,
 )
-# API(type) name(: the type stays.
+# API(type) name(, OLD(3) API(type) name(: the type stays.
 _AROUND = re.compile(
-    rb"\n[ \t]*(?:(?:static|extern|inline)\s+)*(\w*[A-Z]\w*[ \t]*\()[A-Za-z_][\w\s*:<>,]*+(\))"
-    rb"(?=[ \t]*" + _NAME + rb")",
-    re.MULTILINE,
+    rb"\n[ \t]*(?:(\w+\([\w.]*\))[ \t]+)?(?:(?:static|extern|inline)\s+)*"
+    rb"(\w*[A-Z]\w*[ \t]*\()[A-Za-z_][\w\s*:<>,]*+(\))(?=[ \t]*" + _NAME + rb")"
+)
+_AROUND_LINES = re.compile(
+    rb"\n(?:(\w+\([\w.]*\))\s+)?(\w*(?:API|FUNC|EXPORT|EXTERN|PUBLIC|LOCAL|DECL)\w*[ \t]*\()"
+    rb"[A-Za-z_][\w\s*:<>,]*+(\))(?=\s*" + _NAME + rb")"
+)
+# type name GUARDED_BY(lock);: an attribute of a variable.
+_VARIABLE = re.compile(
+    rb"(?:[*&>]|\b(?!(?:static|extern|inline|const|unsigned|signed|struct|enum|union|class|virtual"
+    rb"|volatile|constexpr|friend|return|else|typedef|typename|mutable)\b)\w+)\s+"
+    rb"(?!(?:static|extern|inline|const|unsigned|return|int|char|void|bool|long|short|float|double)\b)"
+    rb"[a-z]\w*[ \t\n]+(" + _CAPITALS + rb"\s*" + _ARGUMENTS + rb")(?=\s*[;={])"
 )
 # type CALL name(, type *FORMAT(3) name(: a macro between a type and a name.
 _BETWEEN = re.compile(rb"\b(" + _MACRO + rb")\s+(?=[A-Za-z_~][\w:~]*+\s*\()")
@@ -105,8 +115,10 @@ def masked(language: str, source: bytes) -> bytes:
     _blank(text, _CLASS_HEAD)
     for pattern, is_sure in (
         (_STATEMENT, None),
+        (_AROUND_LINES, None),
         (_ALONE, _has_a_line_to_itself),
         (_QUALIFIER, None),
+        (_VARIABLE, None),
         (_ATTRIBUTE, _is_behind_a_type),
         (_BEHIND, _is_behind_a_head),
         (_BEFORE, None),
@@ -122,7 +134,7 @@ def _blank(text: bytearray, pattern: re.Pattern[bytes], is_sure: _IsSure | None 
     for found in list(pattern.finditer(bytes(text))):
         if is_sure is None or is_sure(text, found):
             for group in range(1, pattern.groups + 1):
-                start, end = found.span(group)
+                start, end = found.span(group) if found[group] else (0, 0)
                 text[start:end] = re.sub(rb"[^\r\n]", b" ", text[start:end])
 
 

@@ -26,6 +26,7 @@ _OTHERS = {
 _ROUNDS, _ROUNDS_OF_LARGE, _LARGE = 8, 2, 200_000
 _MOSTLY, _FEW = 0.5, 0.005
 
+_COMMENTS = frozenset({"comment", "line_comment", "block_comment"})
 _MODIFIERS = (
     rb"(?:(?:public|private|protected|internal|static|final|abstract|sealed|partial|virtual|override"
     rb"|async|readonly|synchronized|unsafe|new|extern)\s+)"
@@ -119,9 +120,14 @@ def _read(language: str, text: bytes) -> _Reading:
 
 
 def _unread(error: Node) -> int:
-    """The bytes of an error that are not part of something whole inside of it."""
-    whole = sum(child.end_byte - child.start_byte for child in error.children if child.child_count)
-    return error.end_byte - error.start_byte - whole
+    """The bytes of an error that are not part of something whole inside of it, or a comment."""
+    if not error.child_count:
+        return error.end_byte - error.start_byte
+    return sum(
+        child.end_byte - child.start_byte
+        for child in error.children
+        if not child.child_count and child.type not in _COMMENTS
+    )
 
 
 def _repaired(reading: _Reading) -> _Reading:

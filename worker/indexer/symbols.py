@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,6 +26,8 @@ _NAME_CHARACTERS = 500
 _CLASSES = frozenset({"class", "interface", "struct", "enum", "union", "trait"})
 _ROLES = frozenset({"name", "parent", "declared", "called"})
 _LEAVES = frozenset({"constant"})
+_FUNCTIONS = frozenset({"function_definition", "declaration", "field_declaration"})
+_ARGUMENTS = re.compile(rb"\s*\(((?:\s*[\w.:]+\s*,)*\s*[\w.:]+)\s*\)")
 _OPERATORS = frozenset({"operator_cast", "operator_name"})
 
 
@@ -100,7 +103,9 @@ def _nest(language: str, source: bytes, definitions: list[_Definition]) -> list[
             _, outer_kind, parent = around[-1]
             if kind == "function" and outer_kind in _CLASSES:
                 kind = "method"
-        if reserved and (name in reserved or (name != parent and _is_macro_call(name, node))):
+        if reserved and (
+            name in reserved or (name != parent and _is_macro_call(source, name, name_node, node))
+        ):
             continue
         first = node.start_point[0] + 1
         row, column = node.end_point
@@ -111,12 +116,18 @@ def _nest(language: str, source: bytes, definitions: list[_Definition]) -> list[
     return symbols
 
 
-def _is_macro_call(name: str, node: Node) -> bool:
-    """Whether what was read as a function without a type is the call of a macro, in C and C++."""
-    return (
-        CAPITALS.fullmatch(name) is not None
-        and node.type in {"function_definition", "declaration"}
-        and node.child_by_field_name("type") is None
+def _is_macro_call(source: bytes, name: str, name_node: Node, node: Node) -> bool:
+    """Whether what was read as a function is the call of a macro, in C and C++.
+
+    It is in capitals, and has no type or no parameter with one.
+    """
+    if not CAPITALS.fullmatch(name) or node.type not in _FUNCTIONS:
+        return False
+    if node.type != "field_declaration" and node.child_by_field_name("type") is None:
+        return True
+    arguments = _ARGUMENTS.match(source, name_node.end_byte)
+    return arguments is not None and not any(
+        word.strip().decode(errors="replace") in RESERVED["C"] for word in arguments[1].split(b",")
     )
 
 
