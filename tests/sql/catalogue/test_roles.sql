@@ -1,6 +1,6 @@
 -- What the roles can reach beside the grants on single functions and tables.
 begin;
-select plan(8);
+select plan(10);
 
 select is_empty(
   $$ select p.oid::regprocedure from pg_proc as p
@@ -57,6 +57,23 @@ select set_eq(
      where r.rolname <> 'job_tenant' and pg_has_role('job_tenant', r.oid, 'member') $$,
   array['authenticated'],
   'who calls for users has the rights of users and of nobody else');
+
+select set_eq(
+  $$ select m.roleid::regrole::text, m.member::regrole::text from pg_auth_members as m
+     where m.roleid::regrole::text = any (array['anon', 'authenticated', 'service_role', 'job_writer',
+         'job_gateway', 'job_tenant', 'job_http', 'job_worker'])
+       and m.member::regrole::text = any (array['anon', 'authenticated', 'service_role', 'job_writer',
+         'job_gateway', 'job_tenant', 'job_http', 'job_worker']) $$,
+  $$ values ('authenticated', 'job_gateway'), ('authenticated', 'job_tenant') $$,
+  'of these roles none is a member of another, but for two that act for users');
+select set_eq(
+  $$ select n.nspname, a.grantee::regrole::text from pg_namespace as n
+     cross join aclexplode(n.nspacl) as a
+     where n.nspname in ('public', 'private') and a.grantee::regrole::text like 'job\_%'
+       and a.privilege_type = 'USAGE' $$,
+  $$ select n, r from unnest(array['public', 'private']) as n
+     cross join unnest(array['job_writer', 'job_gateway', 'job_http', 'job_worker']) as r $$,
+  'the job_ roles reach both schemas by grants of their own, whatever others may');
 
 select * from finish();
 rollback;

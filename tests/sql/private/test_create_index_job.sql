@@ -1,5 +1,5 @@
 begin;
-select plan(4);
+select plan(5);
 
 select tests.arrange_cast();
 select tests.act_as(tests.bob());
@@ -12,6 +12,10 @@ select is(
   tests.refusal(
     $$ select private.create_index_job(tests.alice_repository(), null, null, null) $$),
   'PT404', 'past the shell a stranger gets no further');
+select tests.act_as(tests.alice());
+select is(
+  tests.refusal($$ select private.create_index_job(tests.acme_repository(), null, null, null) $$),
+  'PT404', 'nor into an organization of others');
 select tests.act_with_claims('garbage');
 select is(
   tests.refusal($$ select private.create_index_job(tests.acme_repository(), null, null, null) $$),

@@ -14,6 +14,8 @@ create function public.newcomer_variadic(variadic p_a integer[]) returns integer
 create function public.newcomer_trigger() returns trigger language plpgsql volatile
   as $$ begin return null; end $$;
 create aggregate public.newcomer_sum(p_a integer) (sfunc = int4pl, stype = integer);
+create function public.nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn()
+returns integer language sql stable as 'select 1';
 revoke all on all functions in schema public from public, anon, authenticated;
 
 select results_eq(

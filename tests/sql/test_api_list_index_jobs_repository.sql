@@ -1,0 +1,36 @@
+begin;
+select plan(5);
+
+select tests.arrange_cast();
+select tests.arrange_job('own', 'pending', tests.alice_repository());
+select tests.arrange_job('shared', 'pending', tests.acme_repository());
+create function pg_temp.listed(p_user uuid, p_repository text, p_organization text default null)
+returns text
+language sql
+as $$
+  select case when a.verdict = 'ok' then a.body::json -> 'jobs' -> 0 ->> 'id'
+    else a.verdict || ' ' || a.code || ' ' || a.field end
+  from public.api_list_index_jobs(
+    null, jsonb_build_object('sub', p_user, 'role', 'authenticated'),
+    p_organization => p_organization, p_repository => p_repository) as a;
+$$;
+select tests.act_as_http();
+
+select is(
+  pg_temp.listed(tests.alice(), 'alice/app'), tests.id('own')::text,
+  'the jobs of an own repository are found by its name');
+select is(
+  pg_temp.listed(tests.alice(), tests.alice_repository()::text), tests.id('own')::text,
+  'or its id');
+select is(
+  pg_temp.listed(tests.carol(), 'acme/shop', 'acme'), tests.id('shared')::text,
+  'those of an organization by its name, too');
+select is(
+  pg_temp.listed(tests.carol(), 'acme/shop'), 'PT422 unknown_repository repository',
+  'a repository of the organization is none of the member''s');
+select is(
+  pg_temp.listed(tests.carol(), 'alice/app', 'acme'), 'PT422 unknown_repository repository',
+  'and one of a user none of the organization''s');
+
+select * from finish();
+rollback;

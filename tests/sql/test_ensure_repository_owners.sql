@@ -1,0 +1,27 @@
+begin;
+select plan(3);
+
+select tests.arrange_cast();
+insert into organizations (id, slug, name)
+values ('00000000-0000-4000-8000-0000000000e1', 'other', 'Other');
+insert into organization_members (organization_id, user_id, role)
+values ('00000000-0000-4000-8000-0000000000e1', tests.alice(), 'owner');
+
+select tests.act_as(tests.alice());
+select is(
+  tests.refusal($$ select ensure_repository('acme/x', 'https://example.com/x.git',
+    tests.acme()) $$),
+  'PT422 unknown_organization organization',
+  'a member of another organization adds nothing to this one');
+select tests.act_as(tests.bob());
+select results_eq(
+  $$ select r.owner_user_id, r.organization_id
+     from ensure_repository('acme/shop', 'https://example.com/acme/shop.git') as r $$,
+  $$ values (tests.bob(), null::uuid) $$,
+  'a name that the organization has is another repository for its member');
+select is(
+  (select r.id from ensure_repository('acme/shop', null, tests.acme()) as r),
+  tests.acme_repository(), 'and the other way round');
+
+select * from finish();
+rollback;

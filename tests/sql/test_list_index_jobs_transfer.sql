@@ -1,0 +1,32 @@
+begin;
+select plan(4);
+
+select tests.arrange_cast();
+update repositories set organization_id = null, owner_user_id = tests.bob()
+where id = tests.acme_repository();
+select tests.arrange_job('bobs_pending', 'pending', tests.acme_repository());
+select tests.arrange_job('bobs_completed', 'completed', tests.acme_repository());
+update repositories set organization_id = tests.acme(), owner_user_id = null
+where id = tests.acme_repository();
+select tests.arrange_job('acmes_pending', 'pending', tests.acme_repository());
+select tests.arrange_job('acmes_completed', 'completed', tests.acme_repository());
+
+select tests.act_as(tests.bob());
+select set_eq(
+  $$ select j.id from list_index_jobs(tests.acme(), tests.acme_repository()) as j $$,
+  array[tests.id('acmes_pending'), tests.id('acmes_completed')],
+  'a list for an organization has its jobs of a repository, not those of the owner before');
+select set_eq(
+  $$ select j.id from unnest(array['pending', 'completed']) as s
+     cross join lateral list_index_jobs(tests.acme(), tests.acme_repository(), s) as j $$,
+  array[tests.id('acmes_pending'), tests.id('acmes_completed')], 'whatever their status');
+select set_eq(
+  $$ select j.id from list_index_jobs(p_repository_id => tests.acme_repository()) as j $$,
+  array[tests.id('bobs_pending'), tests.id('bobs_completed')], 'and the owner before has own ones');
+select tests.act_as(tests.carol());
+select is_empty(
+  $$ select j.id from list_index_jobs(p_repository_id => tests.acme_repository()) as j $$,
+  'which other members do not see');
+
+select * from finish();
+rollback;
