@@ -1,0 +1,121 @@
+"""What is locked while somebody works on it: others pass it over, or wait."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import LiteralString
+
+import psycopg
+import pytest
+
+from .conftest import Arena, Connection
+
+CLAIM: LiteralString = "select id::text from claim_index_job(tests.worker(0), '30 seconds')"
+STORE: LiteralString = "select store_index_rows(%s, 1)"
+
+
+@pytest.fixture(autouse=True)
+def stopped_clock(arena: Arena) -> Iterator[None]:
+    """Noon, without a job or a worker that was seen."""
+    arena.connection.execute("delete from public.index_jobs")
+    arena.connection.execute("delete from private.runners")
+    arena.connection.execute("select tests.set_clock('2026-03-01 12:00+00')")
+    yield
+    arena.connection.execute("select tests.set_clock(null)")
+
+
+@pytest.fixture
+def worker(arena: Arena) -> Iterator[Connection]:
+    """A worker who would rather fail than wait."""
+    with psycopg.connect(
+        arena.database.worker_url, options="-clock_timeout=1s", autocommit=True
+    ) as connection:
+        yield connection
+
+
+def begun_jobs(arena: Arena, worker: Connection) -> list[str]:
+    """Two jobs that the worker has under a lease of 30 seconds."""
+    made = {arena.job(), arena.job()}
+    jobs = [worker.execute(CLAIM).fetchone() for _ in made]
+    assert {job[0] for job in jobs if job} == made
+    return sorted(made)
+
+
+def test_a_pending_job_that_another_worker_takes_is_passed_over(
+    arena: Arena, worker: Connection
+) -> None:
+    first, second = arena.job(), arena.job()
+    with arena.locked(first):
+        assert worker.execute(CLAIM).fetchone() == (second,)
+        assert worker.execute(CLAIM).fetchone() is None
+    assert worker.execute(CLAIM).fetchone() == (first,)
+
+
+def test_a_job_whose_lease_ran_out_and_that_another_worker_takes_is_passed_over(
+    arena: Arena, worker: Connection
+) -> None:
+    first, second = begun_jobs(arena, worker)
+    arena.connection.execute("select tests.advance_clock('1 minute')")
+    with arena.locked(first):
+        assert worker.execute(CLAIM).fetchone() == (second,)
+        assert worker.execute(CLAIM).fetchone() is None
+    assert worker.execute(CLAIM).fetchone() == (first,)
+
+
+def test_the_rescue_passes_over_a_job_whose_worker_is_ending_it(
+    arena: Arena, worker: Connection
+) -> None:
+    first, second = begun_jobs(arena, worker)
+    arena.connection.execute("select tests.advance_clock('1 minute')")
+    rescue: LiteralString = "select retried from retry_or_fail_stuck_jobs()"
+    with arena.locked(first):
+        assert worker.execute(rescue).fetchone() == (1,)
+        assert arena.rows("select id::text from index_jobs where retry_at is not null") == [
+            (second,)
+        ]
+        assert worker.execute(rescue).fetchone() == (0,)
+    assert worker.execute(rescue).fetchone() == (1,)
+
+
+def test_the_rescue_passes_over_a_worker_that_another_rescue_forgets(
+    arena: Arena, worker: Connection
+) -> None:
+    for number in (1, 2):
+        worker.execute("select claim_index_job(tests.worker(%s))", (number,))
+    arena.connection.execute("select tests.advance_clock('2 hours')")
+    left: LiteralString = "select worker_id = tests.worker(1)::uuid from private.runners"
+    with psycopg.connect(arena.database.url) as other:
+        other.execute(
+            "select from private.runners where worker_id = tests.worker(1)::uuid for update"
+        )
+        worker.execute("select retry_or_fail_stuck_jobs()")
+        assert arena.rows(left) == [(True,)]
+    worker.execute("select retry_or_fail_stuck_jobs()")
+    assert arena.rows(left) == []
+
+
+def test_the_purge_passes_over_a_job_that_another_purge_deletes(
+    arena: Arena, worker: Connection
+) -> None:
+    jobs = begun_jobs(arena, worker)
+    for job_id in jobs:
+        worker.execute("select update_job_status(%s, 'completed', p_attempt => 1)", (job_id,))
+    arena.connection.execute("select tests.advance_clock('91 days')")
+    purge: LiteralString = "select purged from purge_finished_jobs()"
+    with arena.locked(jobs[0]):
+        assert worker.execute(purge).fetchone() == (1,)
+        assert arena.rows("select id::text from index_jobs") == [(jobs[0],)]
+    assert worker.execute(purge).fetchone() == (1,)
+
+
+def test_of_one_repository_one_job_at_a_time_stores_its_rows(
+    arena: Arena, worker: Connection
+) -> None:
+    first, second = begun_jobs(arena, worker)
+    with psycopg.connect(arena.database.worker_url) as other:
+        other.execute(STORE, (first,))
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            worker.execute(STORE, (second,))
+        other.rollback()
+    with worker.transaction(force_rollback=True):
+        assert worker.execute(STORE, (second,)).fetchone() == (0,)

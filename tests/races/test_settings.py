@@ -1,0 +1,65 @@
+"""A setting that a function makes ends with its transaction: the next user of a pooled connection
+finds none of it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, LiteralString
+
+import psycopg
+import pytest
+
+from .conftest import Arena, Connection
+
+CLAIMS = json.dumps({"sub": "00000000-0000-4000-8000-0000000000a1", "role": "authenticated"})
+CALLS: dict[str, list[LiteralString]] = {  # login -> what it calls
+    "index_jobs_api": [
+        "select api_get_job_status(null, %(claims)s, %(job)s)",
+        "select api_get_job_history(null, %(claims)s, %(job)s)",
+        "select api_list_index_jobs(null, %(claims)s)",
+        "select api_count_request(null, %(claims)s)",
+        "select api_call_function(%(claims)s, 'get_job_status', %(arguments)s, true, '{}')",
+    ],
+    "index_jobs_worker": [
+        "select complete_index(%(job)s, 1, tests.worker(1), 'x', null, repeat('c', 40),"
+        """ '{"files_indexed": 0, "symbols_extracted": 0}')"""
+    ],
+}
+
+
+def settings(connection: Connection) -> dict[str, Any]:
+    """All that are in force, the claims among them."""
+    rows = connection.execute(
+        "select name, setting from pg_settings"
+        " union all select 'claims', nullif(current_setting('request.jwt.claims', true), '')"
+    )
+    return dict(rows.fetchall())
+
+
+@pytest.mark.parametrize("login", CALLS)
+def test_no_setting_outlives_a_call(arena: Arena, login: str) -> None:
+    job_id = arena.job()
+    arena.connection.execute(
+        "select update_job_status(%s, 'processing', p_worker_id => tests.worker(1))", (job_id,)
+    )
+    arguments = {"claims": CLAIMS, "job": job_id, "arguments": json.dumps({"p_job_id": job_id})}
+    with psycopg.connect(arena.database.url_of(login), autocommit=True) as connection:
+        connection.execute("do $$ begin end $$")  # loads plpgsql, whose settings appear then
+        before = settings(connection)
+        for call in CALLS[login]:
+            with connection.transaction():
+                connection.execute(call, arguments)
+                assert settings(connection) != before, call
+            assert settings(connection) == before, call
+
+
+def test_each_function_that_makes_a_setting_is_called(arena: Arena) -> None:
+    arena.connection.execute(f"alter database {arena.database.name} set track_functions = 'pl'")
+    arena.connection.execute("select pg_stat_reset()")
+    for login in CALLS:
+        test_no_setting_outlives_a_call(arena, login)
+    called = "select funcname from pg_stat_user_functions"
+    making = "select proname from pg_proc where prosrc ~ 'set_config' and pronamespace = any (%s)"
+    schemas = "array['public'::regnamespace, 'private'::regnamespace]"
+    missed = arena.rows(f"{making.replace('%s', schemas)} except {called}")
+    assert missed == []
