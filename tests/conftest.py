@@ -23,6 +23,10 @@ from tests.support.repositories import commit, modules
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--prove", action="store_true", help="the long forms of the tests")
+    parser.addoption(
+        "--change", type=Path, action="append", default=[], metavar="FILE",
+        help="SQL that the owner of each migrated database runs in it: a mutant",
+    )  # fmt: skip
 
 
 @pytest.hookimpl(tryfirst=True)  # before the plugin looks at its option
@@ -57,8 +61,9 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 @pytest.fixture(scope="session")
-def clusters() -> Iterator[Callable[..., Cluster]]:
+def clusters(request: pytest.FixtureRequest) -> Iterator[Callable[..., Cluster]]:
     """The cluster of a major version and an owner, started when first asked for."""
+    changes = [file.read_text() for file in request.config.getoption("--change")]
     started: dict[tuple[int, bool], Cluster] = {}
     with ExitStack() as at_exit:
 
@@ -71,7 +76,7 @@ def clusters() -> Iterator[Callable[..., Cluster]]:
                 server = at_exit.enter_context(
                     temporary(settings=settings, binaries=postgres_binaries(major))
                 )
-                started[key] = Cluster(server, hosted=owner == "supabase")
+                started[key] = Cluster(server, hosted=owner == "supabase", changes=changes)
             return started[key]
 
         yield cluster

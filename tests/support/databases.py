@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
@@ -80,11 +80,32 @@ class Database:
         return self.url_of("test_service_role")
 
 
-class Cluster:
-    """A server of the tests: makes databases of its owners, by copying a template of each."""
+def add_pgtap(connection: psycopg.Connection) -> None:
+    """Loads pgTAP into a schema of its own, which everybody may use."""
+    connection.execute("create schema pgtap; grant usage on schema pgtap to public")
+    # pgTAP keeps what it compares in temporary tables of whoever compares
+    connection.execute(f"grant temporary on database {connection.info.dbname} to public")
+    connection.execute("set local search_path = pgtap")
+    connection.execute(pgtap_sql())
+    connection.execute("set local search_path to default")
 
-    def __init__(self, server: Server, *, hosted: bool) -> None:
+
+def add_helpers(connection: psycopg.Connection) -> None:
+    """Makes the logins members of their roles, and loads the helpers, above the migrations."""
+    for login, role in MEMBERS.items():
+        connection.execute(f"grant {role} to {login}")
+    connection.execute((ROOT / "tests/sql/bootstrap.sql").read_text())
+
+
+class Cluster:
+    """A server of the tests: makes databases of its owners, by copying a template of each.
+
+    `changes` is SQL that the owner runs in each migrated database: a mutant, see tests/mutants.
+    """
+
+    def __init__(self, server: Server, *, hosted: bool, changes: Sequence[str] = ()) -> None:
         self.server = server
+        self._changes = changes
         self._superuser = "supabase_admin" if hosted else "postgres"
         self._templates: dict[Owner, Database | Exception] = {}
         self._numbers = count(1)
@@ -159,15 +180,11 @@ class Cluster:
         else:
             db.tools.migrate.apply(database.migrator_url)
         with psycopg.connect(database.url) as connection:
-            for login, role in MEMBERS.items():
-                connection.execute(f"grant {role} to {login}")
-            connection.execute("create schema pgtap; grant usage on schema pgtap to public")
-            # pgTAP keeps what it compares in temporary tables of whoever compares
-            connection.execute(f"grant temporary on database {name} to public")
-            connection.execute("set local search_path = pgtap")
-            connection.execute(pgtap_sql())
-            connection.execute("set local search_path to default")
-            connection.execute((ROOT / "tests/sql/bootstrap.sql").read_text())
+            add_pgtap(connection)
+            add_helpers(connection)
+        for change in self._changes:
+            with psycopg.connect(database.migrator_url) as connection:
+                connection.execute(change)
         return database
 
     def _bootstrapped(self, name: str, owner: Owner) -> Database:

@@ -16,6 +16,7 @@ LONG = (
     "tests.lifecycle.test_races",
     "tests.faults.",
     "tests.api.test_loop",
+    "tests.mutants.",
 )
 TEXT = """# The long forms of the tests
 
@@ -23,8 +24,9 @@ TEXT = """# The long forms of the tests
 steps each, by hypothesis, and as many with each mutant until it is found; 200 rounds of each race;
 20 kills of the runner, a parser and git each, and freezes; a soak of 105 rounds; each of the
 largest requests to each route three times, none of which may take more than 5 ms of CPU in one
-callback of the event loop; floods of 8 MB, beside which `/health` answers within 100 ms. After it
-[the late worker](late-worker.md) is played. This page is what the last run wrote.
+callback of the event loop; floods of 8 MB, beside which `/health` answers within 100 ms; and all
+changes of the SQL, of which `make test` tries a few. After it [the late worker](late-worker.md) is
+played. This page is what the last run wrote.
 
 On {day}: {tests:,} tests passed, none was skipped or failed, in {minutes:.1f} minutes. Python
 {python}, {processors} processors, {machine}.
@@ -34,6 +36,16 @@ On {day}: {tests:,} tests passed, none was skipped or failed, in {minutes:.1f} m
 | test | seconds |
 | --- | --- |
 {long}
+
+## Changes of the SQL
+
+`python -m tests.mutants` changes one object or clause of the declared SQL at a time, builds a
+database from it and runs the tests of the SQL until one fails. What no test notices is a failure,
+but for those that [equivalents.toml](../tests/mutants/equivalents.toml) lists with the reason why
+no caller could notice them either. A change with which the migrations do not run, or that leaves
+the schema as it is, cannot be noticed.
+
+{changes}
 
 ## All of them
 
@@ -49,6 +61,8 @@ class Case(NamedTuple):
     module: str
     name: str
     seconds: float
+    figures: str
+    """What the test says of itself, in Markdown."""
 
 
 def main() -> None:
@@ -68,6 +82,7 @@ def main() -> None:
                 for case in ran
                 if case.module.startswith(LONG)
             ),
+            changes="\n".join(case.figures for case in ran if case.figures),
             folders="\n".join(
                 f"| `{folder}` | {len(seconds):,} | {sum(seconds):.0f} |"
                 for folder, seconds in folders(ran).items()
@@ -81,7 +96,13 @@ def cases(suite: ElementTree.Element) -> Iterable[Case]:
     for case in suite.iter("testcase"):
         if any(case.find(kind) is not None for kind in ("failure", "error", "skipped")):
             sys.exit(f"{case.get('name')} did not pass: there is nothing to report")
-        yield Case(case.attrib["classname"], case.attrib["name"], float(case.attrib["time"]))
+        figures = case.find("properties/property[@name='figures']")
+        yield Case(
+            case.attrib["classname"],
+            case.attrib["name"],
+            float(case.attrib["time"]),
+            "" if figures is None else figures.attrib["value"],
+        )
 
 
 def folders(ran: Iterable[Case]) -> dict[str, list[float]]:

@@ -47,10 +47,10 @@ def declared_code(root: Path = ROOT) -> dict[str, str]:
 
     So a change of these alone needs no migration.
     """
-    return {path: _code(text) for path, text in declared_files(root).items()}
+    return {path: code_of(text) for path, text in declared_files(root).items()}
 
 
-def _code(text: str) -> str:
+def code_of(text: str) -> str:
     code = re.sub(r"(?:(?:--[^\n]*)?\n)*", "", text, count=1)
     return re.sub(rf"{NOISE.pattern}|\n(?P<empty>\n+)", _without_empty, code, flags=re.DOTALL)
 

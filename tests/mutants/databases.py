@@ -1,0 +1,93 @@
+"""Databases built from the declared SQL with one change, as a migration would build them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from itertools import count
+from threading import Lock
+from typing import Self
+
+import psycopg
+from psycopg import sql
+
+from db.local.postgres import temporary
+from tests.support.databases import (
+    SETTINGS,
+    Cluster,
+    Database,
+    add_helpers,
+    add_pgtap,
+)
+from tests.support.fetch import postgres_binaries
+
+
+class BuildError(Exception):
+    """A change after which the migrations do not run; the text is Postgres's."""
+
+
+class Yard:
+    """A server of its own on which databases are built; use it in a `with`.
+
+    What comes before the changed migration is built once and copied.
+    """
+
+    def __enter__(self) -> Self:
+        self._at_exit = ExitStack()
+        server = self._at_exit.enter_context(
+            temporary(settings=SETTINGS, binaries=postgres_binaries(18))
+        )
+        self._server = server
+        cluster = Cluster(server, hosted=False)
+        self._empty = self._at_exit.enter_context(cluster.database("ordinary", migrated=False))
+        with psycopg.connect(self._empty.url) as connection:
+            add_pgtap(connection)
+        self._templates: dict[tuple[str, ...], Database] = {(): self._empty}
+        self._lock = Lock()
+        self._numbers = count(1)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._at_exit.close()
+
+    @contextmanager
+    def database(self, migrations: Sequence[str], original: Sequence[str]) -> Iterator[Database]:
+        """A database with these migrations, dropped at the end. Raises BuildError."""
+        same = 0
+        while same < len(original) and migrations[same] == original[same]:
+            same += 1
+        with self._lock:
+            template = self._template(tuple(original[:same]))
+        database = self._copy(template)
+        try:
+            try:
+                self._migrate(database, migrations[same:])
+                with psycopg.connect(database.url) as connection:
+                    add_helpers(connection)
+            except psycopg.Error as error:
+                raise BuildError(str(error).splitlines()[0]) from error
+            yield database
+        finally:
+            self._execute("drop database {} with (force)", database.name)
+
+    def _template(self, migrations: tuple[str, ...]) -> Database:
+        if migrations not in self._templates:
+            database = self._copy(self._template(migrations[:-1]))
+            self._migrate(database, migrations[-1:])
+            self._templates[migrations] = database
+        return self._templates[migrations]
+
+    def _copy(self, template: Database) -> Database:
+        name = f"built_{next(self._numbers)}"
+        self._execute("create database {} template {} owner migrator", name, template.name)
+        return replace(template, name=name)
+
+    def _migrate(self, database: Database, migrations: Sequence[str]) -> None:
+        for text in migrations:
+            with psycopg.connect(database.migrator_url) as connection:
+                connection.execute(text)
+
+    def _execute(self, command: str, *names: str) -> None:
+        with psycopg.connect(self._server.url(), autocommit=True) as connection:
+            connection.execute(sql.SQL(command).format(*map(sql.Identifier, names)))

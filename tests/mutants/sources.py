@@ -1,0 +1,120 @@
+"""The declared SQL, and the migrations in which a changed part of it is built."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from db.tools.stamp import END_STAMP, ROOT, STAMP, declared_code, declared_files, migration_files
+from db.tools.stamp.files import BEGIN_PART, END_PART, code_of
+from tests.mutants.syntax import squeezed
+
+_STAMPED = re.compile(rf"^{re.escape(BEGIN_PART)}$.*?^{re.escape(END_PART)}$", re.M | re.S)
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One change of the declared SQL: `text` in place of what stands from `start` to `end`."""
+
+    path: str
+    line: int
+    kind: str
+    """drop, weaken, flip, unlock, widen, silence, unquote, session."""
+    about: str
+    """The function, policy, table, constraint or role that is changed."""
+    what: str
+    start: int
+    end: int
+    text: str
+    of_server: bool = False
+    """A role is changed: all databases of a server have it."""
+    number: int = field(default=1, compare=False)
+    """Tells mutants of a file apart that read alike."""
+
+    @property
+    def name(self) -> str:
+        """Stays when lines move."""
+        again = f" #{self.number}" if self.number > 1 else ""
+        return f"{self.path}: {self.kind} {self.what}{again}"
+
+    @property
+    def place(self) -> str:
+        return f"{self.path}:{self.line}: {self.kind} {self.what}" + (
+            f" #{self.number}" if self.number > 1 else ""
+        )
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file that people edit."""
+
+    path: str
+    sql: str
+    """Of a migration, its stamped part is blank: what is stamped has files of its own."""
+
+    def mutant(
+        self,
+        kind: str,
+        about: str,
+        span: tuple[int, int],
+        text: str,
+        what: str,
+        *,
+        of_server: bool = False,
+    ) -> Mutant:
+        line = self.sql.count("\n", 0, span[0]) + 1
+        shown = squeezed(what)
+        return Mutant(self.path, line, kind, about, shown, *span, text, of_server)
+
+    def at(self, span: tuple[int, int]) -> str:
+        return squeezed(self.sql[span[0] : span[1]])
+
+
+class Declared:
+    """All of the declared SQL as it is in a checkout."""
+
+    def __init__(self, root: Path = ROOT) -> None:
+        self._files = declared_files(root)
+        self._codes = declared_code(root)
+        self._migrations = {f.relative_to(root).as_posix(): f.read_text() for f in
+                            migration_files(root)}  # fmt: skip
+
+    def sources(self) -> Iterator[Source]:
+        """What is written by hand: the parts of migrations, then functions and policies."""
+        for path, text in self._migrations.items():
+            yield Source(path, _STAMPED.sub(lambda m: re.sub(r"[^\n]", " ", m[0]), text))
+        for path, text in self._files.items():
+            yield Source(path, text)
+
+    def migrations(self, mutant: Mutant | None = None) -> list[str]:
+        """The forward files in order, one of them changed."""
+        if mutant is None:
+            return list(self._migrations.values())
+        texts = dict(self._migrations)
+        if mutant.path in texts:
+            text = texts[mutant.path]
+            texts[mutant.path] = text[: mutant.start] + mutant.text + text[mutant.end :]
+            return list(texts.values())
+        code = self._codes[mutant.path]
+        stamped = f"{STAMP}{mutant.path}\n{code}{END_STAMP}\n"
+        last = [path for path, text in texts.items() if stamped in text][-1]
+        texts[last] = texts[last].replace(
+            stamped, f"{STAMP}{mutant.path}\n{self.changed(mutant)}{END_STAMP}\n"
+        )
+        return list(texts.values())
+
+    def changed(self, mutant: Mutant) -> str:
+        """The file of a function or policies with the change, as it is stamped."""
+        text = self._files[mutant.path]
+        return code_of(text[: mutant.start] + mutant.text + text[mutant.end :])
+
+    def callers(self, name: str) -> list[str]:
+        """The functions whose text names this one, as names without schema."""
+        word = re.compile(rf"\b{re.escape(name)}\(")
+        return [
+            Path(path).stem
+            for path, code in self._codes.items()
+            if Path(path).stem != name and word.search(code)
+        ]

@@ -1,0 +1,109 @@
+"""Runs the suites of the SQL against a database, until the first test that fails."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg.rows import scalar_row
+
+from db.tools.stamp import HANDBACK, HANDOVER, ROOT
+from tests.mutants.sources import Declared, Mutant
+
+FOLDER = ROOT / "tests/sql"
+OPTIONS = '-csearch_path="$user",public,pgtap,tests -cstatement_timeout=30s'
+CATALOGUE = {"drop", "widen"}  # of these a test of the whole catalogue speaks first
+SUITES = {  # what one transaction of pgTAP cannot see
+    "unlock": ("tests/races/test_locks.py", "tests/races/test_moves.py",
+               "tests/lifecycle/test_races.py"),
+    "session": ("tests/races/test_settings.py",),
+}  # fmt: skip
+
+
+def session(url: str) -> psycopg.Connection:
+    """The superuser's, with pgTAP in reach."""
+    return psycopg.connect(url, options=OPTIONS, autocommit=True)
+
+
+@cache
+def pgtap_files() -> dict[Path, str]:
+    """The text of each pgTAP file."""
+    return {file: file.read_text() for file in sorted(FOLDER.rglob("test_*.sql"))}
+
+
+def first_files(declared: Declared, mutant: Mutant) -> list[Path]:
+    """The files that speak of what is changed: its own first, then those of its callers."""
+    names = [name.rsplit(".", 1)[-1] for name in mutant.about.split()]
+    names += [caller for name in names for caller in declared.callers(name)]
+    own = [f for n in names for f in pgtap_files() if f.stem in {f"test_{n}", f"test_{n}s"}]
+    words = [re.compile(rf"\b{re.escape(name)}\b") for name in names]
+    speaking = [f for word in words for f, text in pgtap_files().items() if word.search(text)]
+    of_catalogue = [f for f in pgtap_files() if f.parent.name == "catalogue"]
+    catalogue_first = mutant.kind in CATALOGUE or mutant.what.startswith("security")
+    order = [*of_catalogue, *own] if catalogue_first else own
+    return list(dict.fromkeys([*order, *speaking]))
+
+
+def other_files(first: Iterable[Path]) -> list[Path]:
+    taken = set(first)
+    return [file for file in pgtap_files() if file not in taken]
+
+
+def failure(connection: psycopg.Connection, files: Sequence[Path]) -> str | None:
+    """What the first file that fails says; None when all of them pass."""
+    for file in files:
+        said = _pgtap_failure(connection, pgtap_files()[file])
+        if said is not None:
+            return f"{file.relative_to(FOLDER)}: {said}"
+    return None
+
+
+def _pgtap_failure(connection: psycopg.Connection, script: str) -> str | None:
+    """What is wrong in one pgTAP file, which rolls back what it does; None when all passes."""
+    rows: list[Any] = []
+    try:
+        connection.execute("discard all")  # each file has a session as if it were new
+        cursor = connection.cursor(row_factory=scalar_row).execute(script.encode())
+        while True:
+            if cursor.description:
+                rows += cursor.fetchall()
+            if not cursor.nextset():
+                break
+    except psycopg.Error as error:
+        connection.execute("rollback")
+        return f"{error.sqlstate} {str(error).splitlines()[0]}"
+    lines = [line for row in rows if isinstance(row, str) for line in row.splitlines()]
+    wrong = next((line for line in lines if line.startswith("not ok")), None)
+    if wrong is not None:
+        return wrong
+    planned = next((int(line[3:]) for line in lines if re.fullmatch(r"1\.\.\d+", line)), -1)
+    passed = sum(line.startswith("ok ") for line in lines)
+    return None if passed == planned else f"{passed} of {planned} tests ran"
+
+
+def python_failure(declared: Declared, mutant: Mutant) -> str | None:
+    """What the Python suites say of a change that one transaction cannot show."""
+    suites = SUITES.get(mutant.kind)
+    if suites is None:
+        return None
+    with tempfile.NamedTemporaryFile("w", suffix=".sql") as file:
+        file.write(HANDOVER + declared.changed(mutant) + HANDBACK)
+        file.flush()
+        ran = subprocess.run(
+            [sys.executable, "-m", "pytest", "-qx", "-p", "no:cacheprovider", "-p", "no:xdist",
+             "--timeout=120", f"--change={file.name}", *suites],
+            cwd=ROOT, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+    if ran.returncode == 0:
+        return None
+    if ran.returncode != 1:
+        raise RuntimeError(f"pytest could not run: {ran.stdout[-2000:]}{ran.stderr[-2000:]}")
+    failed = re.findall(r"^(?:FAILED|ERROR) (\S+)", ran.stdout, re.M)
+    return failed[0] if failed else ran.stdout[-200:]
