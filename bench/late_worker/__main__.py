@@ -83,7 +83,7 @@ def pg_boss(url: str) -> list[str]:
     """Story and end on pg-boss: by the id alone, and by the attempt as well."""
     with tempfile.TemporaryDirectory(prefix="index-jobs-") as folder:
         shutil.copy(HERE / "pg_boss.mjs", folder)
-        Path(folder, "node_modules").symlink_to(node_modules(HERE))
+        Path(folder, "node_modules").symlink_to(node_modules(HERE.parent / "queues"))
         done = subprocess.run(
             [Path(sys.executable).with_name("node"), "pg_boss.mjs", url],
             cwd=folder,

@@ -1,0 +1,91 @@
+"""Measures what must be fast, beside what it is compared with, and writes docs/performance.md.
+
+    python -m bench [--only poll,claim] [--rows 1000000] [--rounds 5] [--before CHECKOUT]
+
+Every case starts its own servers, durable, on loopback, and ends them. Raw figures go to
+dist/bench. Exit code 0: every goal is met; 1: some are missed, which are named; 2: wrong usage.
+Nothing else may run on the machine meanwhile.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from bench import report
+from bench.cases import claims, growth, indexer, lifecycles, polls, routes
+from bench.load import BenchError
+from bench.measure import Comparison, Rounds, short
+from bench.world import World, world
+
+Case = Callable[[World, Rounds], Iterator[Comparison]]
+
+
+def cases(before: Path | None) -> dict[str, Case]:
+    """What ONLY may name, in the order in which it runs."""
+    return {
+        "poll": polls.run,
+        "routes": routes.run,
+        "claim": claims.run,
+        "growth": growth.run,
+        "lifecycle": lifecycles.run,
+        "indexer": lambda world, rounds: indexer.run(world, rounds, before),
+    }
+
+
+def main() -> int:
+    """Runs the command line; returns the exit code."""
+    arguments = _arguments()
+    chosen = cases(arguments.before)
+    if arguments.only:
+        names = arguments.only.split(",")
+        if unknown := [name for name in names if name not in chosen]:
+            print(
+                f"ONLY={arguments.only}: {unknown[0]} is none of {', '.join(chosen)}",
+                file=sys.stderr,
+            )
+            return 2
+        chosen = {name: chosen[name] for name in names}
+    rounds, missed = Rounds(arguments.rounds), []
+    with world(arguments.rows) as filled:
+        for group, case in chosen.items():
+            done = []
+            for comparison in case(filled, rounds):
+                report.keep(comparison, filled.rows)
+                print(report.section(comparison), flush=True)
+                done.append(comparison)
+            if not arguments.dry:
+                report.write(group, done, filled.rows)
+            missed += _missed(done)
+    for line in missed:
+        print(f"missed: {line}", file=sys.stderr)
+    return 1 if missed else 0
+
+
+def _missed(comparisons: list[Comparison]) -> list[str]:
+    return [
+        f"{comparison.title}: {goal.variant}{f' / {goal.over}' if goal.over else ''} is"
+        f" {short(ratio)}, wanted {'at most' if goal.at_most else 'at least'} {goal.bound:g}"
+        for comparison in comparisons
+        for goal, ratio, met in comparison.verdicts()
+        if not met
+    ]
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--only", default="", help="cases, separated by commas")
+    parser.add_argument("--rows", type=int, default=1_000_000, help="finished jobs (1,000,000)")
+    parser.add_argument("--rounds", type=int, default=5, help="of each comparison (5)")
+    parser.add_argument("--before", type=Path, help="a checkout with a .venv to compare with")
+    parser.add_argument("--dry", action="store_true", help="leave docs/performance.md as it is")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except BenchError as error:
+        sys.exit(f"error: {error}")
