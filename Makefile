@@ -50,8 +50,8 @@ prove: check .venv/prove  ## The long forms of the tests; writes docs/prove.md
 	@$(BIN)/python -m bench.late_worker
 	@$(BIN)/python -m tests.support.prove_report dist/prove.xml
 
-bench: .venv/test  ## Measure rates and latencies, by each file in bench/
-	@for file in bench/*.py; do $(BIN)/python -m "bench.$$(basename $$file .py)" || exit; done
+bench: .venv/prove  ## Measure what must be fast, into docs/performance.md (ONLY=poll, ROWS, BEFORE)
+	@$(BIN)/python -m bench --only "$(ONLY)" --rows "$(or $(ROWS),1000000)" $(if $(BEFORE),--before "$(BEFORE)")
 
 check: lint types imports  ## What needs no database: drift of the migrations, lint, types, imports
 	@$(BIN)/python -m db.tools.stamp check

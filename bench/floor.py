@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import sys
 
-from api.main import Server, listen
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+
+from api.main import Server, listen
+from api.settings import ApiSettings
 
 
 def app(length: int) -> Starlette:
@@ -27,5 +29,5 @@ def app(length: int) -> Starlette:
 
 
 if __name__ == "__main__":
-    with listen("127.0.0.1", int(sys.argv[1]), fixed=True) as listener:
-        Server(app(int(sys.argv[2])), on_ready=lambda: print("ready", flush=True)).run([listener])
+    with listen("127.0.0.1", int(sys.argv[1])) as listener:
+        Server(app(int(sys.argv[2])), ApiSettings(), on_ready=lambda: None).run([listener])

@@ -16,6 +16,7 @@ import psycopg
 
 from bench.load import Call
 from cli.dev import stack
+from cli.dev.logins import ensure_login
 from db.local import postgres
 
 JWT_SECRET = "a secret of the bench that is more than 32 bytes long"  # noqa: S105
@@ -121,8 +122,8 @@ def fill(server: postgres.Server, database: str, rows: int, *, users: int = USER
     url = server.url(database)
     stack.prepare(stack.Database(url, server))
     with psycopg.connect(url, autocommit=True) as connection:
-        api_url = stack.ensure_login(connection, url, "bench_api", "job_http", "bench")
-        worker_url = stack.ensure_login(connection, url, "bench_worker", "job_worker", "bench")
+        api_url = ensure_login(connection, url, "bench_api", "job_http", "bench")
+        worker_url = ensure_login(connection, url, "bench_worker", "job_worker", "bench")
         connection.execute("set session_replication_role = replica")
         connection.execute("set synchronous_commit = off")
         with connection.cursor() as cursor:

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, LiteralString
-from uuid import UUID
 
 import psycopg
 
@@ -15,7 +14,7 @@ from bench.measure import Comparison, Goal, Rounds
 from bench.world import World
 
 _CLAIMS = 300
-_WORKER = UUID("00000000-0000-4000-a000-000000000001")
+_WORKER = "00000000-0000-4000-a000-000000000001"
 _CLAIM: LiteralString = (
     "select j.id from public.claim_index_job(p_worker_id => %s, p_lease => '1 hour') as j"
 )

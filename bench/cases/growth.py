@@ -16,7 +16,13 @@ from db.local import postgres
 
 _SECONDS = 2.0
 _SCRIPTS = 64
-_FLOORS = {"poll": 0.8, "create": 0.8, "page of 20": 0.55, "claim": 0.8}
+_FLOORS = {"poll": 0.8, "create": 0.8, "first page": 0.55, "deep page": 0.55, "status page": 0.55}
+_CLAIM_FLOOR = 0.8
+_PAGES = {
+    "first page": "",
+    "deep page": ", p_cursor => '2026-01-02T00:00:00Z,ffffffff-ffff-ffff-ffff-ffffffffffff'",
+    "status page": ", p_status => 'failed'",
+}
 
 
 def run(world: World, rounds: Rounds) -> Iterator[Comparison]:
@@ -32,11 +38,12 @@ def run(world: World, rounds: Rounds) -> Iterator[Comparison]:
 def by_size(sizes: dict[str, World], rounds: Rounds) -> Iterator[Comparison]:
     """Poll, create, page and claim on each of the databases, in turn."""
     names = list(sizes)
-    for call, probe in (
-        ("poll", poll_rate),
-        ("create", create_rate),
-        ("page of 20", page_rate),
-    ):
+    probes_of_calls: dict[str, Callable[[World], float]] = {
+        "poll": poll_rate,
+        "create": create_rate,
+        **{name: partial(page_rate, arguments) for name, arguments in _PAGES.items()},
+    }
+    for call, probe in probes_of_calls.items():
         figures = rounds.run(
             f"growth, {call}", {name: partial(probe, world) for name, world in sizes.items()}
         )
@@ -59,7 +66,7 @@ def by_size(sizes: dict[str, World], rounds: Rounds) -> Iterator[Comparison]:
         "A claim as the table grows",
         "µs of server CPU",
         figures,
-        (Goal(names[-1], names[0], 1 / _FLOORS["claim"], at_most=True),),
+        (Goal(names[-1], names[0], 1 / _CLAIM_FLOOR, at_most=True),),
     )
 
 
@@ -93,14 +100,14 @@ def create_rate(world: World) -> float:
     )
 
 
-def page_rate(world: World) -> float:
-    """First pages of 20 a second."""
+def page_rate(arguments: str, world: World) -> float:
+    """Pages of 20 a second, with these arguments besides."""
     owners = range(1, world.users + 1, max(1, world.users // _SCRIPTS))
     return pgbench(
         world.api_url,
         [
             f"select public.api_list_index_jobs(p_api_key => '{world.key(owner)}', "
-            "p_claims => null, p_limit => 20);"
+            f"p_claims => null, p_limit => 20{arguments});"
             for owner in list(owners)[:_SCRIPTS]
         ],
         clients=4,

@@ -15,7 +15,7 @@ import psycopg
 
 from bench.measure import Comparison, Goal, Rounds
 from bench.world import World, fill
-from cli.dev import stack
+from cli.dev.logins import ensure_login
 from db.local import postgres
 from tests.support.fetch import node_modules
 
@@ -69,7 +69,7 @@ def _comparison(name: str, where: str, clients: int, figures: dict[str, list[flo
 
 def _service_url(world: World) -> str:
     with psycopg.connect(world.owner_url, autocommit=True) as connection:
-        return stack.ensure_login(connection, world.owner_url, _LOGIN, "service_role", "bench")
+        return ensure_login(connection, world.owner_url, _LOGIN, "service_role", "bench")
 
 
 def _lives(project: str, url: str, clients: int) -> float:

@@ -44,7 +44,7 @@ async def _index_job(stack: AsyncExitStack, url: str, number: int) -> Life:
     connection = await stack.enter_async_context(
         await psycopg.AsyncConnection.connect(url, autocommit=True, prepare_threshold=0)
     )
-    worker, repository = uuid4(), UUID(user_id(number % USERS + 1))
+    worker, repository = str(uuid4()), UUID(user_id(number % USERS + 1))
 
     async def live() -> bool:
         await connection.execute(
