@@ -13,13 +13,13 @@ from tests.support.githost import Host
 from tests.support.proxy import Fault, Proxy, in_front_of
 from tests.support.repositories import commit
 from tests.support.waiting import PATIENCE, until
-from tests.worker.conftest import from_site, site
+from tests.worker.conftest import from_site, site, storing
 from worker.timings import Timings
 
 if TYPE_CHECKING:
-    from tests.worker.conftest import Database, Start
+    from tests.worker.conftest import Database, Start, Storing
 
-__all__ = ["site"]
+__all__ = ["site", "storing"]
 
 LEASE = 6
 TIMINGS = Timings(
@@ -70,6 +70,9 @@ ENDS: dict[str, tuple[str, ...]] = {
 }
 HAND_BACK = r"(?s)^bind .*\x10\0{16}"
 """A report with a lease of 0: an interval is 16 bytes after its length."""
+LEASE_IS_OVER = """
+select lease_expires_at < clock_timestamp() from public.index_jobs where id = %s
+"""
 SHORT = ["startup", "claim", "report", "end of files", "commit of complete_index"]
 
 
@@ -192,6 +195,22 @@ def test_a_job_is_taken_over_when_the_answer_to_its_hand_back_is_lost(
     with run(**from_site(site)) as api:
         job = api.ended(job_id)
         assert (job["status"], ends(api, job_id)) == ("completed", ["completed"])
+
+
+def test_the_lease_is_not_renewed_of_a_job_whose_step_hangs(
+    start: Start, tmp_path: Path, storing: Storing
+) -> None:
+    commit(tmp_path / "small", {"a.py": PYTHON})
+    timings = Timings(store=1, report_quiet=0.1)
+    with start("run", "a step takes too long", timings=timings, runner_lease_seconds=3) as api:
+        job_id = api.index(tmp_path / "small")
+        until(storing.stands_still)
+        until(lambda: api.value(LEASE_IS_OVER, job_id))
+        storing.release()
+        job = api.ended(job_id)
+        assert (job["status"], ends(api, job_id)) == ("completed", ["completed"])
+        assert api.rows(job) == (1, 3)
+        assert_its_slot_is_free(api, tmp_path / "small")
 
 
 def test_every_statement_of_the_runner_stands_in_the_lists(

@@ -1,0 +1,136 @@
+"""An answer of the database, or of Supabase, never arrives or breaks off: 503, once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from uuid import uuid4
+
+import httpx2
+import pytest
+
+from tests.support import postgrest
+from tests.support.proxy import Fault, Proxy, http_requests, in_front_of
+from tests.support.waiting import until
+
+from .conftest import (
+    JWT_SECRET,
+    SERVICE_KEY,
+    Api,
+    Place,
+    Tenant,
+    Transport,
+    over_the_database,
+    serve,
+)
+from .test_outage import connections_of_the_api
+
+POOL = 2
+CALLS: dict[str, tuple[str, str, str]] = {
+    "poll": ("GET", "/jobs/{job_id}", "api_get_job_status"),
+    "create": ("POST", "/index", "api_create_index_job"),
+    "list": ("GET", "/jobs", "api_list_index_jobs"),
+    "history": ("GET", "/jobs/{job_id}/events", "api_get_job_history"),
+    "cancel": ("DELETE", "/jobs/{job_id}", "api_cancel_index_job"),
+    "admin": ("GET", "/admin/jobs/{job_id}?reason=tests", "api_admin_get_job_status"),
+    "ready": ("GET", "/ready", "api_schema_version"),
+}
+REST = {"rest": ("GET", "/rest/v1/rpc/get_job_status?p_job_id={job_id}", "api_call_function")}
+"""The request, and what the API calls for it."""
+SHORT = ["poll", "create"]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    proving = metafunc.config.getoption("prove")
+    if "name" in metafunc.fixturenames:
+        metafunc.parametrize("name", list(CALLS) if proving else SHORT)
+    if "fault" in metafunc.fixturenames:
+        metafunc.parametrize("fault", ["swallow", "reset"] if proving else ["swallow"])
+
+
+@dataclass(frozen=True)
+class Behind:
+    """An API that reaches its database, or Supabase, through a proxy only."""
+
+    api: Api
+    proxy: Proxy
+
+
+@pytest.fixture
+def behind(new_database: Callable[[], Place], transport: Transport) -> Iterator[Behind]:
+    place = new_database()
+    settings = {"statement_timeout_seconds": 1, "database_pool_size": POOL}
+    with ExitStack() as at_exit:
+        if transport == "supabase":
+            url = at_exit.enter_context(postgrest.run(place.server, place.name, JWT_SECRET))
+            proxy = at_exit.enter_context(in_front_of(url, http_requests))
+            settings |= {"api_database_url": None, "supabase_url": proxy.url(url)}
+        else:
+            proxy = at_exit.enter_context(in_front_of(place.api_url))
+            settings |= {"api_database_url": proxy.url(place.api_url)}
+        api = at_exit.enter_context(serve(place, **settings))
+        until(lambda: api.client.get("/ready").status_code == 200)
+        yield Behind(api, proxy)
+
+
+def send(api: Api, tenant: Tenant, name: str, job_id: str, key: str) -> httpx2.Response:
+    method, path, _ = (CALLS | REST)[name]
+    bearer = SERVICE_KEY if name == "admin" else tenant.key
+    body = {"repository": "owner/lost"} if name == "create" else None
+    headers = {"Authorization": f"Bearer {bearer}"}
+    if name == "create":
+        headers["Idempotency-Key"] = key
+    return api.client.request(method, path.format(job_id=job_id), headers=headers, json=body)
+
+
+def test_a_request_whose_answer_is_lost_is_503_and_the_next_ones_are_not(
+    behind: Behind, name: str, fault: Fault
+) -> None:
+    lose_an_answer(behind, name, fault)
+
+
+@over_the_database
+def test_a_call_of_rest_whose_answer_is_lost_is_503_and_the_next_ones_are_not(
+    behind: Behind, fault: Fault
+) -> None:
+    lose_an_answer(behind, "rest", fault)
+
+
+def lose_an_answer(behind: Behind, name: str, fault: Fault) -> None:
+    api = behind.api
+    tenant, key = api.tenant(), str(uuid4())
+    job_id = api.create(tenant)
+    struck = behind.proxy.spoil((CALLS | REST)[name][2], fault=fault)
+    lost = send(api, tenant, name, job_id, key)
+    assert struck.is_set()
+    assert lost.status_code == 503
+    assert 1 <= int(lost.headers["retry-after"]) <= 5
+    with ThreadPoolExecutor(4 * POOL) as threads:
+        polls = [threads.submit(api.get, f"/jobs/{job_id}", tenant).result for _ in range(4 * POOL)]
+        assert {poll().status_code for poll in polls} == {200}
+    again = send(api, tenant, name, job_id, key)
+    assert again.status_code in {200, 202}, again.text
+    if name == "create":
+        with api.sql() as connection:
+            made = connection.execute(
+                "select id::text from public.index_jobs where repository = 'owner/lost'"
+            ).fetchall()
+        assert made == [(again.json()["jobId"],)]
+
+
+@over_the_database
+def test_a_login_whose_answer_is_lost_keeps_nobody_waiting(behind: Behind) -> None:
+    api = behind.api
+    tenant = api.tenant()
+    job_id = api.create(tenant)
+    struck = behind.proxy.spoil("^startup$")
+    with api.sql() as connection:
+        connection.execute(
+            "select pg_terminate_backend(pid, 5000) from pg_stat_activity"
+            " where usename = 'index_jobs_api' and datname = current_database()"
+        )
+        assert {api.get(f"/jobs/{job_id}", tenant).status_code for _ in range(4)} == {200}
+        assert struck.is_set()
+        until(lambda: connections_of_the_api(connection) == POOL)
