@@ -6,6 +6,7 @@ and `supabase.rpc()` alike. All but one thing: whether a folder of this machine 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final, TypeVar
@@ -19,7 +20,7 @@ Text = Annotated[str, Field(pattern=r"^[^\x00]*$")]
 
 
 def _whole(value: object) -> object:
-    if isinstance(value, str) and not (value.isascii() and value.isdigit() and len(value) <= 9):
+    if isinstance(value, str) and not re.fullmatch("[0-9]{1,9}", value):
         raise PydanticCustomError("digits", "limit is not a number.")
     return int(value) if isinstance(value, str) else value
 

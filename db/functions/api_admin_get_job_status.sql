@@ -22,7 +22,7 @@ declare
   v_answer private.api_answer;
 begin
   if p_claims ->> 'role' is distinct from 'service_role' then
-    return private.answer(null, null);
+    return private.count_request(null);
   end if;
   select 'ok', row_to_json(j)::text, j.id, j.status, j.version
   into v_answer.verdict, v_answer.body, v_answer.job_id, v_answer.job_status, v_answer.job_version

@@ -32,13 +32,11 @@ set search_path = pg_catalog, pg_temp
 set timezone = 'UTC'
 as $$
 declare
-  v_caller private.api_caller;
   v_answer private.api_answer;
   v_job public.index_jobs;
   v_organization_id uuid;
 begin
-  v_caller := private.begin_request(p_api_key, p_claims);
-  v_answer := private.count_request(v_caller);
+  v_answer := private.count_request(private.begin_request(p_api_key, p_claims));
   if v_answer.verdict <> 'ok' then
     return v_answer;
   end if;
@@ -73,7 +71,7 @@ begin
     return v_answer;
   end;
 
-  if private.rollout_bucket(v_caller.user_id) >= p_tracking_percent then
+  if private.rollout_bucket(private.current_user_id()) >= p_tracking_percent then
     v_answer.body := json_build_object('runId', v_job.id)::text;
     return v_answer;
   end if;

@@ -27,15 +27,13 @@ set search_path = pg_catalog, pg_temp
 set timezone = 'UTC'
 as $$
 declare
-  v_caller private.api_caller;
   v_answer private.api_answer;
   v_organization_id uuid;
   v_repository_id uuid;
   v_jobs json;
 begin
   perform set_config('synchronous_commit', 'off', true);
-  v_caller := private.begin_request(p_api_key, p_claims);
-  v_answer := private.count_request(v_caller);
+  v_answer := private.count_request(private.begin_request(p_api_key, p_claims));
   if v_answer.verdict <> 'ok' then
     return v_answer;
   end if;
@@ -48,7 +46,7 @@ begin
       select r.id into v_repository_id
       from public.repositories as r
       where (r.full_name = p_repository or r.id = private.parse_uuid(p_repository))
-        and case when v_organization_id is null then r.owner_user_id = v_caller.user_id
+        and case when v_organization_id is null then r.owner_user_id = private.current_user_id()
           else r.organization_id = v_organization_id end;
       if not found then
         raise exception 'repository is unknown'

@@ -159,7 +159,6 @@ drop function private.check_attempt(public.index_jobs, integer);
 drop function private.cancel_index_job(uuid);
 drop function private.begin_request(text, jsonb);
 drop function private.api_admin_get_job_status(uuid, text, text);
-drop function private.answer(private.api_caller, integer);
 revoke create on schema public, private from job_writer, job_gateway, job_tenant;
 revoke job_writer, job_gateway, job_tenant from current_user;
 -- end stamped part

@@ -5,48 +5,6 @@
 -- begin stamped part (make migration rewrites it)
 grant job_writer, job_gateway, job_tenant to current_user;
 grant create on schema public, private to job_writer, job_gateway, job_tenant;
--- stamp: db/functions/private/answer.sql
-create or replace function private.answer(
-  p_caller private.api_caller,
-  p_requests integer
-)
-returns private.api_answer
-language plpgsql
-stable
-security invoker
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  v_answer private.api_answer;
-begin
-  if p_caller.user_id is null then
-    v_answer.verdict := 'PT401';
-    v_answer.code := 'AUTH_INVALID_KEY';
-    v_answer.message := 'the key is not valid';
-    v_answer.hint := 'Use a key that is neither revoked nor expired.';
-    return v_answer;
-  end if;
-  v_answer.rate_limit := p_caller.rate_limit;
-  v_answer.rate_remaining := greatest(
-    p_caller.rate_limit - coalesce(p_requests, p_caller.rate_limit), 0);
-  v_answer.rate_reset := extract(epoch from p_caller.window_start + interval '1 hour')::bigint;
-  if p_requests is null then
-    v_answer.verdict := 'PT429';
-    v_answer.code := 'RATE_LIMITED';
-    v_answer.message := 'the quota of ' || p_caller.rate_limit || ' requests an hour is used up';
-    v_answer.hint := 'Wait until the hour is over, or use a higher tier.';
-  else
-    v_answer.verdict := 'ok';
-  end if;
-  return v_answer;
-end;
-$$;
-comment on function private.answer(private.api_caller, integer) is
-  'An answer with the quota filled in.';
-revoke all on function private.answer(private.api_caller, integer)
-  from public, anon, authenticated, service_role;
-grant execute on function private.answer(private.api_caller, integer) to job_gateway;
--- end stamp
 -- stamp: db/functions/private/api_admin_get_job_status.sql
 create or replace function private.api_admin_get_job_status(
   p_job_id uuid,
@@ -312,8 +270,8 @@ begin
   elsif v_commit_sha is not null and (jsonb_typeof(v_commit_sha) <> 'string'
       or not private.is_commit_sha(p_metadata ->> 'commit_sha')) then
     v_code := 'invalid_commit_sha';
-    v_message := 'commit_sha is not a full commit id';
-    v_hint := 'Pass all 40 hexadecimal digits.';
+    v_message := 'commit_sha must have 40 hexadecimal digits';
+    v_hint := 'Pass what git rev-parse prints.';
   else
     return;
   end if;
@@ -410,8 +368,16 @@ security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+  v_answer private.api_answer;
   v_requests integer;
 begin
+  if p_caller.user_id is null then
+    v_answer.verdict := 'PT401';
+    v_answer.code := 'AUTH_INVALID_KEY';
+    v_answer.message := 'the key is not valid';
+    v_answer.hint := 'Use a key that is neither revoked nor expired.';
+    return v_answer;
+  end if;
   if p_caller.requests < p_caller.rate_limit then
     insert into private.rate_limit_counters as c (user_id, window_start, requests)
     values (p_caller.user_id, p_caller.window_start, 1)
@@ -421,7 +387,18 @@ begin
     where c.window_start < excluded.window_start or c.requests < p_caller.rate_limit
     returning c.requests into v_requests;
   end if;
-  return private.answer(p_caller, v_requests);
+  v_answer.verdict := 'ok';
+  v_answer.rate_limit := p_caller.rate_limit;
+  v_answer.rate_remaining := greatest(
+    p_caller.rate_limit - coalesce(v_requests, p_caller.rate_limit), 0);
+  v_answer.rate_reset := extract(epoch from p_caller.window_start + interval '1 hour')::bigint;
+  if v_requests is null then
+    v_answer.verdict := 'PT429';
+    v_answer.code := 'RATE_LIMITED';
+    v_answer.message := 'the quota of ' || p_caller.rate_limit || ' requests an hour is used up';
+    v_answer.hint := 'Wait until the hour is over, or use a higher tier.';
+  end if;
+  return v_answer;
 end;
 $$;
 comment on function private.count_request(private.api_caller) is
@@ -816,14 +793,14 @@ declare
   v_key private.idempotency_keys;
 begin
   if not private.is_git_ref(v_ref) then
-    raise exception 'ref is not the name of a branch, a tag or a commit'
+    raise exception 'ref is not a name that git accepts, or has more than 255 characters'
       using errcode = 'PT422', detail = 'invalid_ref', column = 'ref',
-        hint = 'Pass a name that git check-ref-format accepts, or nothing for the default branch.';
+        hint = 'Send a branch, a tag, HEAD or a commit; leave it out for the default branch.';
   end if;
   if not private.is_commit_sha(v_commit_sha) then
-    raise exception 'commit_sha is not a full commit id'
+    raise exception 'commit_sha must have 40 hexadecimal digits'
       using errcode = 'PT422', detail = 'invalid_commit_sha', column = 'commit_sha',
-        hint = 'Pass all 40 hexadecimal digits, or nothing for the newest commit of the ref.';
+        hint = 'Send what git rev-parse prints, or leave it out for the newest commit.';
   end if;
   if p_idempotency_key is not null then
     if p_idempotency_key !~ '^[\x21-\x7e]{1,255}$' then
@@ -965,8 +942,7 @@ begin
   v_host := lower(substring(p_git_url
     from '^[A-Za-z]+://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\][.]?)(?::[1-9][0-9]{0,4})?/'));
   if v_host is null
-    or p_git_url !~ '^[^/]+//[^/]+(/[A-Za-z0-9._~!$&''()*+,;=:@%-]*)+$'
-    or p_git_url !~ '^[^/]+//[^/]+/+[^/]'
+    or p_git_url !~* '^[^/]+//[^/]+/+[a-z0-9._~!$&''()*+,;=:@%-][a-z0-9._~!$&''()*+,;=:@%/-]*$'
     or p_git_url ~ '://([^/]*|.*:.*)@'
     or p_git_url ~* '(/|%2f)([.]|%2e){2}(/|%2f|$)'
     or p_git_url ~* '%([01][0-9a-f]|7f)'
@@ -1328,9 +1304,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_is_url boolean := p_local_url is null and strpos(p_repository, '://') > 0;
-  v_host text;
-  v_port text;
-  v_path text;
+  v_parts text[];
 begin
   if p_repository is null then
     raise exception 'repository is missing'
@@ -1342,46 +1316,33 @@ begin
       using errcode = 'PT422', detail = 'invalid_local_path', column = 'localPath',
         hint = 'Send a folder with a shorter path.';
   end if;
-  if not v_is_url then
+  if v_is_url and private.is_git_url(p_repository) then
+    v_parts := regexp_match(p_repository,
+      '^https://([A-Za-z0-9.-]*[A-Za-z0-9])[.]?(:[0-9]+)?(/.*[^/])/?$', 'i');
+    git_url := 'https://' || lower(v_parts[1]) || coalesce(nullif(v_parts[2], ':443'), '')
+      || v_parts[3];
+    full_name := regexp_replace(git_url, '[.]git$', '');
+    if starts_with(full_name, p_git_base_url)
+      and substr(full_name, length(p_git_base_url) + 1) ~ '^[^/]+/[^/]+$'
+    then
+      full_name := substr(full_name, length(p_git_base_url) + 1);
+      git_url := p_git_base_url || full_name || '.git';
+    else
+      full_name := regexp_replace(substr(full_name, 9), '^([^/]*):', '\1_');
+    end if;
+  elsif not v_is_url and p_repository ~ '^[^/]+/[^/]+$' then
     full_name := case when p_local_url is null then regexp_replace(p_repository, '[.]git$', '')
       else p_repository end;
     git_url := coalesce(p_local_url, p_git_base_url || full_name || '.git');
-    if private.is_repository_name(full_name) and full_name !~ '/.*/' then
-      return next;
-      return;
-    end if;
-  elsif p_repository ~* '^https:' and private.is_git_url(p_repository) then
-    v_host := lower(substring(p_repository from '^[^/]+//([^/:]+)'));
-    v_host := regexp_replace(v_host, '[.]$', '');
-    v_port := nullif(substring(p_repository from '^[^/]+//[^/]*:([0-9]+)/')::integer, 443);
-    v_path := regexp_replace(substring(p_repository from '^[^/]+//[^/]+(/.*)$'), '/$', '');
-    git_url := 'https://' || v_host || coalesce(':' || v_port, '');
-    full_name := git_url || regexp_replace(v_path, '[.]git$', '');
-    if starts_with(full_name, p_git_base_url) then
-      full_name := substr(full_name, length(p_git_base_url) + 1);
-      if private.is_repository_name(full_name) and full_name !~ '/.*/' then
-        git_url := p_git_base_url || full_name || '.git';
-        return next;
-        return;
-      end if;
-    end if;
-    full_name := v_host || coalesce('_' || v_port, '') || regexp_replace(v_path, '[.]git$', '');
-    git_url := git_url || v_path;
-    if private.is_repository_name(full_name) then
-      return next;
-      return;
-    end if;
   end if;
-  raise exception '%', case
-      when p_local_url is not null then 'repository is not owner/name, to call a folder by'
-      when v_is_url then 'repository is not an https URL of host and path alone'
-      else 'repository is neither owner/name nor an https URL' end
-    using errcode = 'PT422', detail = 'invalid_repository', column = 'repository',
-      hint = case
-        when p_local_url is not null then 'Send a name such as local/project.'
-        when v_is_url then 'Send https://host/path of letters, digits, ., _ and -, without '
-          'credentials, query and fragment.'
-        else 'Send owner/name, or the https URL of a git repository.' end;
+  if private.is_repository_name(full_name) is not true then
+    raise exception '%', case when p_local_url is null
+        then 'repository must be owner/name or an https URL'
+        else 'repository must be a name such as local/project where a folder is indexed' end
+      using errcode = 'PT422', detail = 'invalid_repository', column = 'repository',
+        hint = 'Send owner/name, or https://host/path, of letters, digits, ., _ and -.';
+  end if;
+  return next;
 end;
 $$;
 comment on function private.parse_repository(text, text, text) is
@@ -1405,9 +1366,6 @@ declare
     '(?:[Zz]|([+-])([01][0-9]|2[0-3])(?::?([0-5][0-9]))?)$');
   v_since timestamptz;
 begin
-  if p_since is null then
-    return null;
-  end if;
   begin
     v_since := (v_parts[1] || ' ' || v_parts[2])::timestamp at time zone 'UTC'
       - case when v_parts[3] = '-' then -1 else 1 end * make_interval(
@@ -1415,7 +1373,7 @@ begin
   exception when data_exception then
     null;  -- a 30th of February, raised below
   end;
-  if v_since between '0001-01-01 00:00+00' and '9999-12-31 23:59:59.999999+00' then
+  if p_since is null or v_since >= '0001-01-01 00:00+00' and v_since < '10000-01-01 00:00+00' then
     return v_since;
   end if;
   raise exception 'since is not a time with a zone'
@@ -2388,7 +2346,7 @@ declare
   v_answer private.api_answer;
 begin
   if p_claims ->> 'role' is distinct from 'service_role' then
-    return private.answer(null, null);
+    return private.count_request(null);
   end if;
   select 'ok', row_to_json(j)::text, j.id, j.status, j.version
   into v_answer.verdict, v_answer.body, v_answer.job_id, v_answer.job_status, v_answer.job_version
@@ -2623,13 +2581,11 @@ set search_path = pg_catalog, pg_temp
 set timezone = 'UTC'
 as $$
 declare
-  v_caller private.api_caller;
   v_answer private.api_answer;
   v_job public.index_jobs;
   v_organization_id uuid;
 begin
-  v_caller := private.begin_request(p_api_key, p_claims);
-  v_answer := private.count_request(v_caller);
+  v_answer := private.count_request(private.begin_request(p_api_key, p_claims));
   if v_answer.verdict <> 'ok' then
     return v_answer;
   end if;
@@ -2664,7 +2620,7 @@ begin
     return v_answer;
   end;
 
-  if private.rollout_bucket(v_caller.user_id) >= p_tracking_percent then
+  if private.rollout_bucket(private.current_user_id()) >= p_tracking_percent then
     v_answer.body := json_build_object('runId', v_job.id)::text;
     return v_answer;
   end if;
@@ -2835,15 +2791,13 @@ set search_path = pg_catalog, pg_temp
 set timezone = 'UTC'
 as $$
 declare
-  v_caller private.api_caller;
   v_answer private.api_answer;
   v_organization_id uuid;
   v_repository_id uuid;
   v_jobs json;
 begin
   perform set_config('synchronous_commit', 'off', true);
-  v_caller := private.begin_request(p_api_key, p_claims);
-  v_answer := private.count_request(v_caller);
+  v_answer := private.count_request(private.begin_request(p_api_key, p_claims));
   if v_answer.verdict <> 'ok' then
     return v_answer;
   end if;
@@ -2856,7 +2810,7 @@ begin
       select r.id into v_repository_id
       from public.repositories as r
       where (r.full_name = p_repository or r.id = private.parse_uuid(p_repository))
-        and case when v_organization_id is null then r.owner_user_id = v_caller.user_id
+        and case when v_organization_id is null then r.owner_user_id = private.current_user_id()
           else r.organization_id = v_organization_id end;
       if not found then
         raise exception 'repository is unknown'
@@ -4080,4 +4034,4 @@ end;
 $$;
 
 notify pgrst, 'reload schema';
-comment on schema private is 'schema version 20261128093002, text 286160e7b6c2, serves 20261128093002';
+comment on schema private is 'schema version 20261128093002, text 396b691f3c0b, serves 20261128093002';

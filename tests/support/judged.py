@@ -33,7 +33,8 @@ GOOD_URLS: Final = [
 BAD_URLS: Final = [
     "", " ", "-", "--upload-pack=x", "a/b", "../a", "/", "/ a", "ext::sh -c id", "git@h:a/b",
     "ssh://h/a", "git://h/a", "https:/h/a", "https://", "https:///a", "https://h", "https://h/",
-    "https://h//", " https://h/a", "https://h/a b", "https://h/a\n", "https://h/a\\b", "/a\\b",
+    "https://h//", " https://h/a", "https://h/a b", "https://h/ ",
+    "https://h/a\n", "https://h/a\\b", "/a\\b",
     "/a\x85b", "/a\u202eb", "https://h/\u2028", "https://h/ä", "https://höst/a", "https://gіthub/a",
     "https://u:p@h/a", "https://u@h/a", "https://@h/a", "https://u:p/q@h/a", "https://h:1/a@b",
     "https://h/x:y@z", "https://h/a?b", "https://h/a?", "https://h?a", "https://h/a#b",

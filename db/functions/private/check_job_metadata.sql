@@ -57,8 +57,8 @@ begin
   elsif v_commit_sha is not null and (jsonb_typeof(v_commit_sha) <> 'string'
       or not private.is_commit_sha(p_metadata ->> 'commit_sha')) then
     v_code := 'invalid_commit_sha';
-    v_message := 'commit_sha is not a full commit id';
-    v_hint := 'Pass all 40 hexadecimal digits.';
+    v_message := 'commit_sha must have 40 hexadecimal digits';
+    v_hint := 'Pass what git rev-parse prints.';
   else
     return;
   end if;

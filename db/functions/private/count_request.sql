@@ -1,8 +1,8 @@
 -- count_request(p_caller) -> api_answer
 --
 -- Counts one request of the caller, and begins the answer with the quota after it. Of an unknown
--- caller (PT401), and once nothing is left (PT429), nothing is written. One row for each user,
--- reset in place.
+-- caller, or none (PT401), and once nothing is left (PT429), nothing is written. One row for each
+-- user, reset in place.
 --
 -- Locks:   the caller's row of rate_limit_counters, until the end of the transaction.
 -- Callers: job_gateway.
@@ -15,8 +15,16 @@ security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+  v_answer private.api_answer;
   v_requests integer;
 begin
+  if p_caller.user_id is null then
+    v_answer.verdict := 'PT401';
+    v_answer.code := 'AUTH_INVALID_KEY';
+    v_answer.message := 'the key is not valid';
+    v_answer.hint := 'Use a key that is neither revoked nor expired.';
+    return v_answer;
+  end if;
   if p_caller.requests < p_caller.rate_limit then
     insert into private.rate_limit_counters as c (user_id, window_start, requests)
     values (p_caller.user_id, p_caller.window_start, 1)
@@ -26,7 +34,18 @@ begin
     where c.window_start < excluded.window_start or c.requests < p_caller.rate_limit
     returning c.requests into v_requests;
   end if;
-  return private.answer(p_caller, v_requests);
+  v_answer.verdict := 'ok';
+  v_answer.rate_limit := p_caller.rate_limit;
+  v_answer.rate_remaining := greatest(
+    p_caller.rate_limit - coalesce(v_requests, p_caller.rate_limit), 0);
+  v_answer.rate_reset := extract(epoch from p_caller.window_start + interval '1 hour')::bigint;
+  if v_requests is null then
+    v_answer.verdict := 'PT429';
+    v_answer.code := 'RATE_LIMITED';
+    v_answer.message := 'the quota of ' || p_caller.rate_limit || ' requests an hour is used up';
+    v_answer.hint := 'Wait until the hour is over, or use a higher tier.';
+  end if;
+  return v_answer;
 end;
 $$;
 

@@ -33,14 +33,14 @@ declare
   v_key private.idempotency_keys;
 begin
   if not private.is_git_ref(v_ref) then
-    raise exception 'ref is not the name of a branch, a tag or a commit'
+    raise exception 'ref is not a name that git accepts, or has more than 255 characters'
       using errcode = 'PT422', detail = 'invalid_ref', column = 'ref',
-        hint = 'Pass a name that git check-ref-format accepts, or nothing for the default branch.';
+        hint = 'Send a branch, a tag, HEAD or a commit; leave it out for the default branch.';
   end if;
   if not private.is_commit_sha(v_commit_sha) then
-    raise exception 'commit_sha is not a full commit id'
+    raise exception 'commit_sha must have 40 hexadecimal digits'
       using errcode = 'PT422', detail = 'invalid_commit_sha', column = 'commit_sha',
-        hint = 'Pass all 40 hexadecimal digits, or nothing for the newest commit of the ref.';
+        hint = 'Send what git rev-parse prints, or leave it out for the newest commit.';
   end if;
   if p_idempotency_key is not null then
     if p_idempotency_key !~ '^[\x21-\x7e]{1,255}$' then

@@ -2,13 +2,11 @@
 --
 -- Whether a repository may be at that address: an http or https URL, a file URL or an absolute path
 -- of at most 2,048 characters, without a backslash, and with nothing that makes a line read
--- otherwise than it is. The indexer judges alike: worker/indexer/rules.py.
---
--- A URL that goes over the net names a host and a path, and holds no credentials: nothing before an
--- @ in the place of the host, nor with a colon anywhere before an @ (a password may have slashes);
--- no query and no fragment. An @ further on, as in /a@b.git, is a name. A host whose last label is
--- a number is an IPv4 address of four decimal numbers: programs differ in what they read of other
--- ways to write one.
+-- otherwise than it is. A URL that goes over the net names a host and a path, and has no query, no
+-- fragment and no credentials: nothing before an @ in the place of the host, nor with a colon
+-- anywhere before an @ (a password may have slashes). A host whose last label is a number is an
+-- IPv4 address of four decimal numbers: programs differ in what they read of other ways to write
+-- one. The indexer judges alike: worker/indexer/rules.py.
 --
 -- Callers: authenticated, job_gateway, service_role.
 
@@ -40,8 +38,7 @@ begin
   v_host := lower(substring(p_git_url
     from '^[A-Za-z]+://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\][.]?)(?::[1-9][0-9]{0,4})?/'));
   if v_host is null
-    or p_git_url !~ '^[^/]+//[^/]+(/[A-Za-z0-9._~!$&''()*+,;=:@%-]*)+$'
-    or p_git_url !~ '^[^/]+//[^/]+/+[^/]'
+    or p_git_url !~* '^[^/]+//[^/]+/+[a-z0-9._~!$&''()*+,;=:@%-][a-z0-9._~!$&''()*+,;=:@%/-]*$'
     or p_git_url ~ '://([^/]*|.*:.*)@'
     or p_git_url ~* '(/|%2f)([.]|%2e){2}(/|%2f|$)'
     or p_git_url ~* '%([01][0-9a-f]|7f)'

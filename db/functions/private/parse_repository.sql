@@ -22,9 +22,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_is_url boolean := p_local_url is null and strpos(p_repository, '://') > 0;
-  v_host text;
-  v_port text;
-  v_path text;
+  v_parts text[];
 begin
   if p_repository is null then
     raise exception 'repository is missing'
@@ -36,46 +34,33 @@ begin
       using errcode = 'PT422', detail = 'invalid_local_path', column = 'localPath',
         hint = 'Send a folder with a shorter path.';
   end if;
-  if not v_is_url then
+  if v_is_url and private.is_git_url(p_repository) then
+    v_parts := regexp_match(p_repository,
+      '^https://([A-Za-z0-9.-]*[A-Za-z0-9])[.]?(:[0-9]+)?(/.*[^/])/?$', 'i');
+    git_url := 'https://' || lower(v_parts[1]) || coalesce(nullif(v_parts[2], ':443'), '')
+      || v_parts[3];
+    full_name := regexp_replace(git_url, '[.]git$', '');
+    if starts_with(full_name, p_git_base_url)
+      and substr(full_name, length(p_git_base_url) + 1) ~ '^[^/]+/[^/]+$'
+    then
+      full_name := substr(full_name, length(p_git_base_url) + 1);
+      git_url := p_git_base_url || full_name || '.git';
+    else
+      full_name := regexp_replace(substr(full_name, 9), '^([^/]*):', '\1_');
+    end if;
+  elsif not v_is_url and p_repository ~ '^[^/]+/[^/]+$' then
     full_name := case when p_local_url is null then regexp_replace(p_repository, '[.]git$', '')
       else p_repository end;
     git_url := coalesce(p_local_url, p_git_base_url || full_name || '.git');
-    if private.is_repository_name(full_name) and full_name !~ '/.*/' then
-      return next;
-      return;
-    end if;
-  elsif p_repository ~* '^https:' and private.is_git_url(p_repository) then
-    v_host := lower(substring(p_repository from '^[^/]+//([^/:]+)'));
-    v_host := regexp_replace(v_host, '[.]$', '');
-    v_port := nullif(substring(p_repository from '^[^/]+//[^/]*:([0-9]+)/')::integer, 443);
-    v_path := regexp_replace(substring(p_repository from '^[^/]+//[^/]+(/.*)$'), '/$', '');
-    git_url := 'https://' || v_host || coalesce(':' || v_port, '');
-    full_name := git_url || regexp_replace(v_path, '[.]git$', '');
-    if starts_with(full_name, p_git_base_url) then
-      full_name := substr(full_name, length(p_git_base_url) + 1);
-      if private.is_repository_name(full_name) and full_name !~ '/.*/' then
-        git_url := p_git_base_url || full_name || '.git';
-        return next;
-        return;
-      end if;
-    end if;
-    full_name := v_host || coalesce('_' || v_port, '') || regexp_replace(v_path, '[.]git$', '');
-    git_url := git_url || v_path;
-    if private.is_repository_name(full_name) then
-      return next;
-      return;
-    end if;
   end if;
-  raise exception '%', case
-      when p_local_url is not null then 'repository is not owner/name, to call a folder by'
-      when v_is_url then 'repository is not an https URL of host and path alone'
-      else 'repository is neither owner/name nor an https URL' end
-    using errcode = 'PT422', detail = 'invalid_repository', column = 'repository',
-      hint = case
-        when p_local_url is not null then 'Send a name such as local/project.'
-        when v_is_url then 'Send https://host/path of letters, digits, ., _ and -, without '
-          'credentials, query and fragment.'
-        else 'Send owner/name, or the https URL of a git repository.' end;
+  if private.is_repository_name(full_name) is not true then
+    raise exception '%', case when p_local_url is null
+        then 'repository must be owner/name or an https URL'
+        else 'repository must be a name such as local/project where a folder is indexed' end
+      using errcode = 'PT422', detail = 'invalid_repository', column = 'repository',
+        hint = 'Send owner/name, or https://host/path, of letters, digits, ., _ and -.';
+  end if;
+  return next;
 end;
 $$;
 

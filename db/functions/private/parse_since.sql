@@ -20,9 +20,6 @@ declare
     '(?:[Zz]|([+-])([01][0-9]|2[0-3])(?::?([0-5][0-9]))?)$');
   v_since timestamptz;
 begin
-  if p_since is null then
-    return null;
-  end if;
   begin
     v_since := (v_parts[1] || ' ' || v_parts[2])::timestamp at time zone 'UTC'
       - case when v_parts[3] = '-' then -1 else 1 end * make_interval(
@@ -30,7 +27,7 @@ begin
   exception when data_exception then
     null;  -- a 30th of February, raised below
   end;
-  if v_since between '0001-01-01 00:00+00' and '9999-12-31 23:59:59.999999+00' then
+  if p_since is null or v_since >= '0001-01-01 00:00+00' and v_since < '10000-01-01 00:00+00' then
     return v_since;
   end if;
   raise exception 'since is not a time with a zone'

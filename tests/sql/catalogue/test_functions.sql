@@ -48,7 +48,6 @@ insert into declared values
   ('private.record_job_event', 'volatile', 'job_writer', ''),
   ('private.create_index_job', 'volatile', 'job_writer', 'authenticated'),
   -- helpers
-  ('private.answer', 'stable', null, 'job_gateway'),
   ('private.check_attempt', 'stable', null, 'job_writer'),
   ('private.check_batch', 'immutable', null, 'job_writer'),
   ('private.check_job_metadata', 'immutable', null, 'job_writer'),

@@ -1,5 +1,5 @@
 begin;
-select plan(10);
+select plan(15);
 
 create function pg_temp.count_of(p_user uuid, p_window timestamptz, p_limit integer)
 returns integer language sql as $$
@@ -31,9 +31,34 @@ select results_eq(
        row(tests.carol(), '2026-03-01 13:00+00', 2, 2)::private.api_caller]) as c
      cross join lateral private.count_request(c) as a $$,
   array['PT401', 'PT429'], 'an unknown caller and one without quota are refused');
+select results_eq(
+  $$ select a.verdict, a.code, a.rate_limit, a.rate_remaining, a.rate_reset
+     from private.count_request(null) as a $$,
+  $$ values ('PT401', 'AUTH_INVALID_KEY', null::integer, null::integer, null::bigint) $$,
+  'an unknown caller hears nothing of quotas');
+select results_eq(
+  $$ select a.verdict, a.code, a.rate_remaining, a.hint is not null
+     from private.count_request(
+       row(tests.carol(), '2026-03-01 13:00+00', 2, 2)::private.api_caller) as a $$,
+  $$ values ('PT429', 'RATE_LIMITED', 0, true) $$,
+  'a request that could not be counted is refused, with the remedy');
 select is_empty(
   $$ select from private.rate_limit_counters as c where c.user_id is null
        or c.user_id = tests.carol() $$, 'for whom nothing is written');
+insert into private.rate_limit_counters (user_id, window_start, requests) values
+  (tests.carol(), '2026-03-01 12:00+00', 39);
+create function pg_temp.left_of(p_limit integer) returns text language sql as $$
+  select concat_ws(' ', a.verdict, a.code, a.rate_limit, a.rate_remaining, a.rate_reset)
+  from private.count_request(
+    row(tests.carol(), '2026-03-01 12:00+00', p_limit, 0)::private.api_caller) as a;
+$$;
+select is(
+  pg_temp.left_of(100), 'ok 100 60 ' || extract(epoch from timestamptz '2026-03-01 13:00+00')::bigint,
+  'what remains is the limit less the requests so far, until the hour is over');
+select matches(pg_temp.left_of(41), '^ok 41 0 ', 'the last request leaves none');
+select matches(
+  pg_temp.left_of(30), '^PT429 RATE_LIMITED 30 0 ',
+  'a limit that was lowered leaves none, not less than none');
 
 select * from finish();
 rollback;
