@@ -49,7 +49,7 @@ async def create_index_job(request: ApiRequest) -> Response:
     )
     headers = {"Cache-Control": "no-store"}
     if answer.job_id:
-        bind(job_id=str(answer.job_id))
+        bind(job_id=answer.job_id)
         root = request.scope.get("root_path", "")
         headers.update({"Location": f"{root}/jobs/{answer.job_id}", **POLL_AFTER})
     response = respond(answer, 202, headers)

@@ -20,6 +20,9 @@ class ApiSettings(LocalRepositorySettings):
     supabase_url: str | None = None
     """A Supabase project: with SUPABASE_SERVICE_ROLE_KEY it takes the place of API_DATABASE_URL."""
     database_pool_size: int = Field(default=4, ge=1, le=64)
+    database_prepared_statements: bool = True
+    """False: plain statements, one at a time on each connection, for a pooler that hands sessions
+    on and holds no prepared statements."""
     statement_timeout_seconds: float = Field(default=5, gt=0, le=600)
     """How long one statement may take before its request is answered 503."""
     body_timeout_seconds: float = Field(default=10, gt=0)

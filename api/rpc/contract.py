@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Literal, Protocol, Self
-from uuid import UUID
 
 Function = Literal[
     "api_admin_get_job_status",
@@ -34,7 +33,7 @@ class Answer:
     field: str | None
     body: str | None
     """JSON text for the client; null on refusal."""
-    job_id: UUID | None
+    job_id: str | None
     job_status: str | None
     job_version: int | None
     rate_limit: int | None

@@ -1,107 +1,64 @@
-"""Calls of the api_* functions by a login of the database: the only SQL text of the HTTP layer.
-
-A request is one autocommit statement on a pooled connection, one round trip. Nothing
-else is ever sent: what other pools do by statements (checks, resets, settings) is done here by the
-start-up packet and by looking at the socket.
-"""
+"""Calls of the api_* functions by a login of the database: one statement for each request."""
 
 from __future__ import annotations
 
-import select
-from asyncio import timeout
-from collections.abc import Mapping
-from time import monotonic
 from types import TracebackType
-from typing import Final, Self
+from typing import Self
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from psycopg.rows import TupleRow
-from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
+from psycopg.pq.abc import PGresult
 
 from api.errors import Problem, from_database
 from api.rest.turns import Turns
 from api.rpc.contract import Answer, Called, Function, Schema
+from api.rpc.pipelines import Pipelines
+from api.rpc.pool import Pool
+from api.rpc.statements import CALL_FUNCTION, SCHEMA_VERSION, STATEMENTS
 from api.settings import ApiSettings
-from db.tools.connection import BoundedConnection, keep_trying
 from db.tools.logs import get_logger
 
 logger = get_logger(__name__)
 
-_ANSWER: Final = b"""
-select a.verdict, a.code, a.message, a.hint, a.field, a.body, a.job_id, a.job_status,
-  a.job_version, a.rate_limit, a.rate_remaining, a.rate_reset, a.next_cursor
-from public."""
-_STATEMENTS: Final[Mapping[Function, bytes]] = {
-    "api_admin_get_job_status": _ANSWER
-    + b"""api_admin_get_job_status(
-  p_claims => %(p_claims)s, p_job_id => %(p_job_id)s, p_reason => %(p_reason)s) as a""",
-    "api_cancel_index_job": _ANSWER
-    + b"""api_cancel_index_job(
-  p_api_key => %(p_api_key)s, p_claims => %(p_claims)s, p_job_id => %(p_job_id)s) as a""",
-    "api_count_request": _ANSWER
-    + b"""api_count_request(p_api_key => %(p_api_key)s, p_claims => %(p_claims)s) as a""",
-    "api_create_index_job": _ANSWER
-    + b"""api_create_index_job(
-  p_api_key => %(p_api_key)s, p_claims => %(p_claims)s, p_repository => %(p_repository)s,
-  p_organization => %(p_organization)s, p_ref => %(p_ref)s, p_commit_sha => %(p_commit_sha)s,
-  p_idempotency_key => %(p_idempotency_key)s, p_git_base_url => %(p_git_base_url)s,
-  p_local_url => %(p_local_url)s, p_tracking_percent => %(p_tracking_percent)s) as a""",
-    "api_get_job_history": _ANSWER
-    + b"""api_get_job_history(
-  p_api_key => %(p_api_key)s, p_claims => %(p_claims)s, p_job_id => %(p_job_id)s) as a""",
-    "api_get_job_status": _ANSWER
-    + b"""api_get_job_status(
-  p_api_key => %(p_api_key)s, p_claims => %(p_claims)s, p_job_id => %(p_job_id)s) as a""",
-    "api_list_index_jobs": _ANSWER
-    + b"""api_list_index_jobs(
-  p_api_key => %(p_api_key)s, p_claims => %(p_claims)s, p_organization => %(p_organization)s,
-  p_repository => %(p_repository)s, p_status => %(p_status)s, p_since => %(p_since)s,
-  p_cursor => %(p_cursor)s, p_limit => %(p_limit)s) as a""",
-}
-_CALL_FUNCTION: Final = b"""
-select c.body, c.row_count, c.total, c.is_void
-from public.api_call_function(
-  p_claims => %(p_claims)s, p_function => %(p_function)s, p_arguments => %(p_arguments)s,
-  p_read_only => %(p_read_only)s, p_query => %(p_query)s) as c"""
-_SCHEMA_VERSION: Final = b"""
-select v.version, v.serves, v.is_writable from public.api_schema_version() as v"""
-
-# Seconds that a request waits while the pool has no connection; less once one waited in vain.
-_POOL_TIMEOUT: Final = 2.0
-_POOL_TIMEOUT_IN_AN_OUTAGE: Final = 0.2
-# Seconds of one round of reconnecting: a try at once, after a second, at the end; then the next.
-_RECONNECT_ROUND: Final = 2.0
-
 
 class DatabaseRpc:
-    """The pool, and the calls over it. An async context manager; opening it waits for nothing.
+    """The connections, and the calls over them. An async context manager; opening it waits for
+    nothing.
+
+    With DATABASE_PREPARED_STATEMENTS all calls but those of users' own functions are prepared and
+    pipelined; those, which may take long, have a pool of their own. Without it the pool has all.
 
     Raises: Problem 503 when the database cannot be reached or is too busy (it reconnects by
     itself, within about a second of the database being back); 500 for errors that are bugs.
     """
 
     def __init__(self, url: str, settings: ApiSettings) -> None:
-        self._patience = _POOL_TIMEOUT
-        self._deadline = _POOL_TIMEOUT + 2 * settings.statement_timeout_seconds + 1
         self._statement_timeout = settings.statement_timeout_seconds
-        self._at_work = 0  # connections on which a statement runs
-        self._alive_at = 0.0  # when one of them had run its statement
-        self._turns = Turns(max(1, settings.database_pool_size // 2))
-        self._pool: AsyncConnectionPool[BoundedConnection] = AsyncConnectionPool(
-            _conninfo(url, settings.statement_timeout_seconds),
-            connection_class=BoundedConnection,
-            # to prepare a statement is a round trip, and behind a transaction pooler an error
-            kwargs={"autocommit": True, "prepare_threshold": None},
-            min_size=settings.database_pool_size,
-            open=False,
-            name="api",
-            reconnect_timeout=_RECONNECT_ROUND,
-            reconnect_failed=keep_trying,
+        size, half = settings.database_pool_size, max(1, settings.database_pool_size // 2)
+        conninfo = _conninfo(url, self._statement_timeout)
+        is_prepared = settings.database_prepared_statements
+        self._turns = Turns(half)
+        self._pool = Pool(
+            conninfo,
+            min_size=0 if is_prepared else size,
+            max_size=half if is_prepared else size,
+            statement_timeout=self._statement_timeout,
+        )
+        self._pipelines = (
+            Pipelines(
+                conninfo,
+                size=size,
+                statement_timeout=self._statement_timeout,
+                max_waiting=settings.max_connections,
+            )
+            if is_prepared
+            else None
         )
 
     async def __aenter__(self) -> Self:
-        await self._pool.open(wait=False)
+        await self._pool.open()
+        if self._pipelines:
+            self._pipelines.open()
         return self
 
     async def __aexit__(
@@ -111,10 +68,20 @@ class DatabaseRpc:
         trace: TracebackType | None,
     ) -> None:
         await self._pool.close()
+        if self._pipelines:
+            await self._pipelines.close()
 
     async def call(self, function: Function, **arguments: str | int | None) -> Answer:
         """The one row that an api_* function returns; `arguments` are all of its arguments."""
-        return Answer(*await self._row(_STATEMENTS[function], arguments))
+        statement = STATEMENTS[function]
+        values = [arguments[name] for name in statement.arguments]
+        try:
+            if not self._pipelines:
+                return Answer(*await self._pool.fetch(statement, values))
+            row = await self._pipelines.fetch(statement, [_as_text(value) for value in values])
+        except (psycopg.Error, TimeoutError) as error:
+            raise _problem(error) from error
+        return _answer(row)
 
     async def call_function(
         self,
@@ -131,16 +98,10 @@ class DatabaseRpc:
 
         Raises: psycopg.Error for what the function raises, and as the class says.
         """
-        arguments = {
-            "p_claims": p_claims,
-            "p_function": p_function,
-            "p_arguments": p_arguments,
-            "p_read_only": p_read_only,
-            "p_query": p_query,
-        }
+        values = (p_claims, p_function, p_arguments, p_read_only, p_query)
         try:
             async with self._turns.of(p_claims or "", self._statement_timeout):
-                return Called(*await self._fetch(_CALL_FUNCTION, arguments))
+                return Called(*await self._pool.fetch(CALL_FUNCTION, values))
         except psycopg.Error as error:
             if error.diag.context is not None:  # it comes from inside of the function
                 raise
@@ -150,62 +111,51 @@ class DatabaseRpc:
 
     async def schema(self) -> Schema:
         """What the database says of its schema."""
-        return Schema(*await self._row(_SCHEMA_VERSION, {}))
-
-    async def _row(self, statement: bytes, arguments: Mapping[str, str | int | None]) -> TupleRow:
         try:
-            return await self._fetch(statement, arguments)
+            if not self._pipelines:
+                return Schema(*await self._pool.fetch(SCHEMA_VERSION, ()))
+            row = await self._pipelines.fetch(SCHEMA_VERSION, ())
         except (psycopg.Error, TimeoutError) as error:
             raise _problem(error) from error
+        return Schema(_text(row, 0), _text(row, 1), row.get_value(0, 2) == b"t")
 
-    async def _fetch(self, statement: bytes, arguments: Mapping[str, str | int | None]) -> TupleRow:
-        """A statement that waited while a migration changed its table's columns is sent again: it
-        failed and was rolled back, since its plan had the earlier columns.
 
-        Raises: TooManyRequests when others had all connections as long as a statement may take,
-        PoolTimeout when there was none.
-        """
-        sent_again = False
-        async with timeout(self._deadline):
-            while True:
-                began, busy = monotonic(), self._at_work > 0
-                try:
-                    async with self._pool.connection(
-                        self._statement_timeout if busy else self._patience
-                    ) as connection:
-                        if _hung_up(connection):
-                            await connection.close()
-                            continue
-                        self._patience = _POOL_TIMEOUT
-                        return await self._execute(connection, statement, arguments)
-                except psycopg.errors.DatatypeMismatch:
-                    if sent_again:
-                        raise
-                    sent_again = True
-                except PoolTimeout as error:
-                    if not self._at_work and self._alive_at < began:
-                        self._patience = _POOL_TIMEOUT_IN_AN_OUTAGE
-                        raise
-                    if busy:
-                        raise TooManyRequests("every connection is at work") from error
+def _as_text(value: str | int | None) -> bytes | None:
+    """Postgres's text form. Raises psycopg.DataError for what would end the text before its end."""
+    if value is None:
+        return None
+    text = str(value).encode()
+    if b"\0" in text:
+        raise psycopg.DataError("a text for the database has a NUL in it")
+    return text
 
-    async def _execute(
-        self,
-        connection: BoundedConnection,
-        statement: bytes,
-        arguments: Mapping[str, str | int | None],
-    ) -> TupleRow:
-        self._at_work += 1
-        connection.patience = self._statement_timeout + 1
-        try:
-            cursor = await connection.execute(statement, arguments)
-            row = await cursor.fetchone()
-            assert row is not None  # noqa: S101  (a function call returns one row)
-            return row
-        finally:
-            self._at_work -= 1
-            if not connection.closed:
-                self._alive_at = monotonic()
+
+def _text(row: PGresult, column: int) -> str | None:
+    value = row.get_value(0, column)
+    return None if value is None else value.decode()
+
+
+def _number(row: PGresult, column: int) -> int | None:
+    value = row.get_value(0, column)
+    return None if value is None else int(value)
+
+
+def _answer(row: PGresult) -> Answer:
+    return Answer(
+        verdict=_text(row, 0) or "",
+        code=_text(row, 1),
+        message=_text(row, 2),
+        hint=_text(row, 3),
+        field=_text(row, 4),
+        body=_text(row, 5),
+        job_id=_text(row, 6),
+        job_status=_text(row, 7),
+        job_version=_number(row, 8),
+        rate_limit=_number(row, 9),
+        rate_remaining=_number(row, 10),
+        rate_reset=_number(row, 11),
+        next_cursor=_text(row, 12),
+    )
 
 
 def _problem(error: psycopg.Error | TimeoutError) -> Problem:
@@ -224,21 +174,10 @@ def _conninfo(url: str, statement_timeout: float) -> str:
     return make_conninfo(
         url,
         application_name="index-jobs-api",
+        client_encoding="utf8",
         connect_timeout=2,
         keepalives_idle=30,
         tcp_user_timeout=10_000,
         options=f"{options} -c TimeZone=UTC"
         f" -c statement_timeout={round(statement_timeout * 1000)}".strip(),
     )
-
-
-def _hung_up(connection: psycopg.AsyncConnection[TupleRow]) -> bool:
-    """Whether the server said something to an idle connection: its farewell, or its end of file.
-
-    So a connection that a restart of the server broke is found without a round trip.
-    """
-    if connection.closed:
-        return True
-    poll = select.poll()
-    poll.register(connection.pgconn.socket, select.POLLIN)
-    return bool(poll.poll(0))

@@ -13,7 +13,6 @@ from collections.abc import Callable
 from dataclasses import fields
 from types import TracebackType
 from typing import Any, Final, Self
-from uuid import UUID
 
 import httpx
 from postgrest import APIError
@@ -90,8 +89,7 @@ class SupabaseRpc:
         if claims := arguments.get("p_claims"):
             parameters["p_claims"] = json.loads(str(claims))
         row = await self._execute(function, parameters, lambda data: isinstance(data, dict))
-        values = {name: row[name] for name in _MEMBERS}
-        return Answer(**values | {"job_id": row["job_id"] and UUID(row["job_id"])})
+        return Answer(**{name: row[name] for name in _MEMBERS})
 
     async def schema(self) -> Schema:
         """What the database says of its schema."""

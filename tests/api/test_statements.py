@@ -29,11 +29,8 @@ def test_1000_polls_are_1000_calls_of_one_statement_and_nothing_else(
     assert "api_get_job_status" in rows[0][2]
 
 
-@over_the_database
-def test_no_statement_is_prepared_for_a_pooler_may_stand_between(
-    own_api: Callable[..., Api],
-) -> None:
-    api = own_api(database_pool_size=1)
+def statements_prepared(api: Api) -> list[str]:
+    """What sessions hold, as they are asked 20 times."""
     with api.sql() as connection:
         connection.execute(
             "create or replace function public.api_schema_version()"
@@ -41,7 +38,20 @@ def test_no_statement_is_prepared_for_a_pooler_may_stand_between(
             " $$ select 'prepared: ' || count(*), null, true from pg_prepared_statements $$"
         )
     answers = [api.client.get("/ready").json()["error"] for _ in range(20)]
-    assert ["prepared: 0" in answer for answer in answers] == [True] * 20
+    return [answer.partition("prepared: ")[2].partition(",")[0] for answer in answers]
+
+
+@over_the_database
+def test_each_statement_is_prepared_once_in_a_session(own_api: Callable[..., Api]) -> None:
+    assert set(statements_prepared(own_api(database_pool_size=1))) == {"1"}
+
+
+@over_the_database
+def test_no_statement_is_prepared_where_a_pooler_stands_between(
+    own_api: Callable[..., Api],
+) -> None:
+    api = own_api(database_pool_size=1, database_prepared_statements=False)
+    assert set(statements_prepared(api)) == {"0"}
 
 
 @over_the_database

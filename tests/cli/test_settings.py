@@ -13,6 +13,7 @@ NOWHERE = "postgresql://nobody@127.0.0.1:1/none"
 WRONG = {
     "RUNNER_CONCURRENCY": ("two", "should be a valid integer"),
     "DATABASE_POOL_SIZE": ("0", "greater than or equal to 1"),
+    "DATABASE_PREPARED_STATEMENTS": ("maybe", "valid boolean"),
     "JOB_STATUS_TRACKING_ENABLED": ("perhaps", "should be a valid boolean"),
     "RUNNER_JOB_MEMORY": ("much", "parse value and unit"),
     "JWT_SECRET": ("short-and-secret", "at least 32 bytes"),

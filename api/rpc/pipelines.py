@@ -1,0 +1,331 @@
+"""A few connections to the database, on each of which many statements are under way at once.
+
+They are in libpq's pipeline mode: a statement is sent without waiting for the answer to the one
+before it, so that neither side waits for the other. A Sync follows each: so each is a transaction
+of its own, and fails alone. Answers arrive in the order of the statements, and the first call that
+is under way on a connection is the one whose answer arrives next.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import select
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import psycopg
+from psycopg import pq
+from psycopg.errors import error_from_result
+from psycopg_pool import PoolTimeout, TooManyRequests
+
+from api.rpc.statements import Statement
+
+# Statements under way on one connection: more gain nothing, and all wait for a slow one.
+_DEPTH: Final = 16
+# Seconds after which a statement is a slow one, behind which no other is sent.
+_SLOW: Final = 0.1
+# Seconds that a call waits while there is no connection; less once one waited in vain.
+_PATIENCE: Final = 2.0
+_PATIENCE_IN_AN_OUTAGE: Final = 0.2
+# Seconds from a connection that could not be made to the next try.
+_NEXT_TRY: Final = 0.8
+_TICK: Final = 0.1
+
+# A migration changed the table's columns while a statement waited, or what a prepared one returns;
+# or a pooler's session does not know the prepared one, or knows it from somebody else. The
+# statement was not carried out.
+_CHANGED_COLUMNS: Final = "42804"
+_CHANGED_RESULT: Final = "0A000"
+_NOT_PREPARED: Final = "26000"
+_ALREADY_PREPARED: Final = "42P05"
+_MOST_TRIES: Final = 3
+_SENT_AGAIN: Final = {_CHANGED_COLUMNS, _CHANGED_RESULT, _NOT_PREPARED, _ALREADY_PREPARED}
+
+_TUPLES: Final = int(pq.ExecStatus.TUPLES_OK)
+_COMMAND: Final = int(pq.ExecStatus.COMMAND_OK)
+_SYNC: Final = int(pq.ExecStatus.PIPELINE_SYNC)
+_FAILED: Final = int(pq.ExecStatus.FATAL_ERROR)
+
+
+class _Call:
+    """A statement and who waits for its one row."""
+
+    __slots__ = ("arrived", "began", "preparing", "row", "statement", "tries", "values")
+
+    def __init__(
+        self, statement: Statement, values: Sequence[bytes | None], loop: asyncio.AbstractEventLoop
+    ) -> None:
+        self.statement = statement
+        self.values = values
+        self.row: asyncio.Future[pq.abc.PGresult] = loop.create_future()
+        self.arrived: pq.abc.PGresult | None = None
+        self.began = loop.time()
+        self.preparing = 0  # commands before the statement that are not answered yet
+        self.tries = 1
+
+    def fail(self, error: Exception) -> None:
+        if not self.row.done():
+            self.row.set_exception(error)
+
+
+class _Pipeline:
+    """One connection. `on_change` is called when it could take more, and when it is closed."""
+
+    def __init__(
+        self,
+        connection: psycopg.AsyncConnection[object],
+        statement_timeout: float,
+        on_change: Callable[[], None],
+    ) -> None:
+        self.calls: deque[_Call] = deque()
+        self.since = 0.0
+        """When the server began with the first of the calls."""
+        self.closed = asyncio.Event()
+        self._connection = connection
+        self._pgconn = connection.pgconn
+        self._loop = asyncio.get_running_loop()
+        self._statement_timeout = statement_timeout
+        self._on_change = on_change
+        self._prepared: set[bytes] = set()
+        self._stale: set[bytes] = set()  # of these: prepared for a result of other columns
+        self._socket = self._pgconn.socket
+        self._silence = select.poll()
+        self._silence.register(self._socket, select.POLLIN)
+        self._pgconn.nonblocking = 1
+        self._pgconn.enter_pipeline_mode()
+        self._loop.add_reader(self._socket, self._receive)
+
+    def takes_more(self, now: float) -> bool:
+        calls = self.calls
+        return not calls or (len(calls) < _DEPTH and now - self.since < _SLOW)
+
+    def is_alive(self) -> bool:
+        """Whether the server has said no farewell to an idle connection.
+
+        So a connection that a restart of the server broke is found without a round trip.
+        """
+        if not self.calls and self._silence.poll(0):
+            self._receive()
+        return not self.closed.is_set()
+
+    def send(self, call: _Call) -> None:
+        pgconn, name = self._pgconn, call.statement.name
+        if not self.calls:
+            self.since = self._loop.time()
+        self.calls.append(call)
+        try:
+            if name not in self._prepared:
+                self._prepare(call)
+            pgconn.send_query_prepared(name, call.values)
+            pgconn.pipeline_sync()
+            if pgconn.flush():
+                self._loop.add_writer(self._socket, self._flush)
+        except psycopg.OperationalError as error:
+            self.close(error)
+
+    def _prepare(self, call: _Call) -> None:
+        name = call.statement.name
+        call.preparing = 1
+        if name in self._stale:
+            self._stale.discard(name)
+            self._pgconn.send_query_params(b'deallocate "' + name + b'"', None)
+            call.preparing = 2
+        self._pgconn.send_prepare(name, call.statement.text)
+        self._prepared.add(name)
+
+    def _flush(self) -> None:
+        try:
+            if not self._pgconn.flush():
+                self._loop.remove_writer(self._socket)
+        except psycopg.OperationalError as error:
+            self.close(error)
+
+    def _receive(self) -> None:
+        pgconn = self._pgconn
+        has_answered = was_none = False
+        try:
+            pgconn.consume_input()
+            while not pgconn.is_busy():
+                result = pgconn.get_result()
+                if result is None:  # once, it ends the results of a statement; twice, all of them
+                    if was_none:
+                        break
+                    was_none = True
+                    continue
+                was_none = False
+                if result.status == _SYNC:
+                    has_answered = True
+                    self._answer()
+                    if self.closed.is_set():
+                        return
+                elif not self.calls:
+                    raise error_from_result(result)
+                elif result.status == _COMMAND:
+                    self.calls[0].preparing -= 1
+                elif result.status in (_TUPLES, _FAILED):
+                    self.calls[0].arrived = self.calls[0].arrived or result
+            if pgconn.status == pq.ConnStatus.BAD:
+                raise psycopg.OperationalError("the server closed the connection")
+        except psycopg.Error as error:
+            self.close(error)
+            return
+        if has_answered:
+            self._on_change()
+
+    def _answer(self) -> None:
+        """Gives the first call what has arrived for it."""
+        call = self.calls.popleft()
+        now, since = self._loop.time(), self.since
+        self.since = now
+        result = call.arrived
+        if result is not None and result.status == _TUPLES:
+            if not call.row.done():  # its client has left
+                call.row.set_result(result)
+            return
+        error = (
+            error_from_result(result, "utf-8")
+            if result is not None
+            else psycopg.InternalError("a statement without an answer")
+        )
+        name = call.statement.name
+        if error.sqlstate == _NOT_PREPARED or (
+            call.preparing and error.sqlstate != _ALREADY_PREPARED
+        ):
+            self._prepared.discard(name)
+        elif error.sqlstate == _CHANGED_RESULT:
+            self._prepared.discard(name)
+            self._stale.add(name)
+        if error.sqlstate in _SENT_AGAIN and call.tries < _MOST_TRIES:
+            call.tries, call.preparing, call.arrived = call.tries + 1, 0, None
+            self.send(call)
+            return
+        call.fail(error)
+        took_all_its_time = now - since >= self._statement_timeout * 0.9
+        if self.calls and isinstance(error, psycopg.errors.QueryCanceled) and took_all_its_time:
+            self.close(error)  # those behind it have waited as long
+
+    def close(self, error: Exception) -> None:
+        """Ends the connection, and fails what is under way: it may have been carried out or not."""
+        if self.closed.is_set():
+            return
+        self.closed.set()
+        self._loop.remove_reader(self._socket)
+        self._loop.remove_writer(self._socket)
+        self._pgconn.finish()
+        while self.calls:
+            self.calls.popleft().fail(error)
+        self._on_change()
+
+
+class Pipelines:
+    """The connections, and the queue before them.
+
+    Makes each connection anew when it broke, without end: at once, then again and again.
+    """
+
+    def __init__(
+        self, conninfo: str, *, size: int, statement_timeout: float, max_waiting: int
+    ) -> None:
+        self._conninfo = conninfo
+        self._size = size
+        self._statement_timeout = statement_timeout
+        self._deadline = _PATIENCE + 2 * statement_timeout + 1
+        self._max_waiting = max_waiting
+        self._patience = _PATIENCE
+        self._open: list[_Pipeline] = []
+        self._waiting: deque[_Call] = deque()
+        self._keepers: list[asyncio.Task[None]] = []
+        self._timer: asyncio.TimerHandle | None = None
+
+    def open(self) -> None:
+        """Begins to connect; waits for nothing."""
+        self._loop = asyncio.get_running_loop()
+        self._keepers = [self._loop.create_task(self._keep()) for _ in range(self._size)]
+
+    async def close(self) -> None:
+        """Ends all connections; whoever still waits gets an OperationalError."""
+        for keeper in self._keepers:
+            keeper.cancel()
+        await asyncio.gather(*self._keepers, return_exceptions=True)
+        if self._timer:
+            self._timer.cancel()
+        while self._waiting:
+            self._waiting.popleft().fail(psycopg.OperationalError("the API is shutting down"))
+
+    async def fetch(self, statement: Statement, values: Sequence[bytes | None]) -> pq.abc.PGresult:
+        """The result of a statement: one row.
+
+        Raises: psycopg.Error for what the server says or when the connection breaks; TimeoutError
+        when it says nothing; TooManyRequests when others had all connections as long as a statement
+        may take, or too many wait; PoolTimeout when there was no connection.
+        """
+        call = _Call(statement, values, self._loop)
+        if self._waiting or not self._send(call):
+            if len(self._waiting) >= self._max_waiting:
+                raise TooManyRequests("too many calls wait for a connection")
+            self._waiting.append(call)
+        if self._timer is None:
+            self._timer = self._loop.call_later(_TICK, self._tick)
+        return await call.row
+
+    def _send(self, call: _Call) -> bool:
+        """Whether some connection, of those the one with the least to do, has taken the call."""
+        now = self._loop.time()
+        while free := [pipeline for pipeline in self._open if pipeline.takes_more(now)]:
+            pipeline = min(free, key=_load)
+            if pipeline.is_alive():
+                pipeline.send(call)
+                return True
+        return False
+
+    def _send_on(self) -> None:
+        """Sends what waits, as far as the connections take it."""
+        self._open = [pipeline for pipeline in self._open if not pipeline.closed.is_set()]
+        while self._waiting:
+            call = self._waiting.popleft()
+            if not call.row.done() and not self._send(call):
+                self._waiting.appendleft(call)
+                return
+
+    async def _keep(self) -> None:
+        """One connection, time after time."""
+        while True:
+            try:
+                connection = await psycopg.AsyncConnection.connect(self._conninfo, autocommit=True)
+            except psycopg.Error:
+                await asyncio.sleep(_NEXT_TRY)
+                continue
+            pipeline = _Pipeline(connection, self._statement_timeout, self._send_on)
+            self._patience = _PATIENCE
+            self._open.append(pipeline)
+            self._send_on()
+            try:
+                await pipeline.closed.wait()
+            finally:
+                pipeline.close(psycopg.OperationalError("the API is shutting down"))
+
+    def _tick(self) -> None:
+        """Fails what has waited for too long, as long as anything waits or is under way."""
+        now = self._loop.time()
+        for pipeline in list(self._open):
+            calls = pipeline.calls
+            if calls and (
+                now - pipeline.since > self._statement_timeout + 1
+                or now - min(call.began for call in calls) > self._deadline
+            ):
+                pipeline.close(TimeoutError("no answer of the database"))
+        patience = self._statement_timeout if self._open else self._patience
+        while self._waiting and now - self._waiting[0].began > patience:
+            if self._open:
+                error: Exception = TooManyRequests("every connection is at work")
+            else:
+                error = PoolTimeout("there is no connection")
+                self._patience = _PATIENCE_IN_AN_OUTAGE
+            self._waiting.popleft().fail(error)
+        is_at_work = self._waiting or any(pipeline.calls for pipeline in self._open)
+        self._timer = self._loop.call_later(_TICK, self._tick) if is_at_work else None
+
+
+def _load(pipeline: _Pipeline) -> int:
+    return len(pipeline.calls)

@@ -1,0 +1,118 @@
+"""The connections that take a plain statement at a time, one autocommit transaction each."""
+
+from __future__ import annotations
+
+import select
+from asyncio import timeout
+from collections.abc import Sequence
+from time import monotonic
+from typing import Final
+
+import psycopg
+from psycopg.rows import TupleRow
+from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
+
+from api.rpc.statements import Statement
+from db.tools.connection import BoundedConnection, keep_trying
+
+# Seconds that a request waits while the pool has no connection; less once one waited in vain.
+_POOL_TIMEOUT: Final = 2.0
+_POOL_TIMEOUT_IN_AN_OUTAGE: Final = 0.2
+# Seconds of one round of reconnecting: a try at once, after a second, at the end; then the next.
+_RECONNECT_ROUND: Final = 2.0
+
+Values = Sequence[str | int | None]
+
+
+class Pool:
+    """From `min_size` to `max_size` connections; it reconnects by itself."""
+
+    def __init__(
+        self, conninfo: str, *, min_size: int, max_size: int, statement_timeout: float
+    ) -> None:
+        self._patience = _POOL_TIMEOUT
+        self._deadline = _POOL_TIMEOUT + 2 * statement_timeout + 1
+        self._statement_timeout = statement_timeout
+        self._at_work = 0  # connections on which a statement runs
+        self._alive_at = 0.0  # when one of them had run its statement
+        self._pool: AsyncConnectionPool[BoundedConnection] = AsyncConnectionPool(
+            conninfo,
+            connection_class=BoundedConnection,
+            kwargs={
+                "autocommit": True,
+                "prepare_threshold": None,
+                "cursor_factory": psycopg.AsyncRawCursor,
+            },
+            min_size=min_size,
+            max_size=max_size,
+            open=False,
+            name="api",
+            reconnect_timeout=_RECONNECT_ROUND,
+            reconnect_failed=keep_trying,
+        )
+
+    async def open(self) -> None:
+        """Begins to connect; waits for nothing."""
+        await self._pool.open(wait=False)
+
+    async def close(self) -> None:
+        """Ends all connections."""
+        await self._pool.close()
+
+    async def fetch(self, statement: Statement, values: Values) -> TupleRow:
+        """The one row of a statement. One that waited while a migration changed its table's
+        columns is sent again: it failed and was rolled back, since its plan had the earlier ones.
+
+        Raises: psycopg.Error; TimeoutError; TooManyRequests when others had all connections as
+        long as a statement may take, PoolTimeout when there was none.
+        """
+        sent_again = False
+        async with timeout(self._deadline):
+            while True:
+                began, busy = monotonic(), self._at_work > 0
+                try:
+                    async with self._pool.connection(
+                        self._statement_timeout if busy else self._patience
+                    ) as connection:
+                        if _hung_up(connection):
+                            await connection.close()
+                            continue
+                        self._patience = _POOL_TIMEOUT
+                        return await self._execute(connection, statement, values)
+                except psycopg.errors.DatatypeMismatch:
+                    if sent_again:
+                        raise
+                    sent_again = True
+                except PoolTimeout as error:
+                    if not self._at_work and self._alive_at < began:
+                        self._patience = _POOL_TIMEOUT_IN_AN_OUTAGE
+                        raise
+                    if busy:
+                        raise TooManyRequests("every connection is at work") from error
+
+    async def _execute(
+        self, connection: BoundedConnection, statement: Statement, values: Values
+    ) -> TupleRow:
+        self._at_work += 1
+        connection.patience = self._statement_timeout + 1
+        try:
+            cursor = await connection.execute(statement.text, values)
+            row = await cursor.fetchone()
+            assert row is not None  # noqa: S101  (a function call returns one row)
+            return row
+        finally:
+            self._at_work -= 1
+            if not connection.closed:
+                self._alive_at = monotonic()
+
+
+def _hung_up(connection: psycopg.AsyncConnection[TupleRow]) -> bool:
+    """Whether the server said something to an idle connection: its farewell, or its end of file.
+
+    So a connection that a restart of the server broke is found without a round trip.
+    """
+    if connection.closed:
+        return True
+    poll = select.poll()
+    poll.register(connection.pgconn.socket, select.POLLIN)
+    return bool(poll.poll(0))

@@ -1,0 +1,72 @@
+"""The SQL text of the HTTP layer: one statement for each function, which takes its arguments as $n.
+
+Nothing else is ever sent: what others do by statements (checks, resets, settings) is done by the
+start-up packet and by looking at the socket.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Final
+
+from api.rpc.contract import Function
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A call of one function."""
+
+    text: bytes
+    arguments: tuple[str, ...]
+    """What $1, $2 … are."""
+    name: bytes
+    """Of the prepared statement. The same name is always the same text, also for whoever else uses
+    a server session that a pooler hands on."""
+
+
+def _statement(function: str, columns: tuple[str, ...], *arguments: str) -> Statement:
+    values = ", ".join(f"{name} => ${number}" for number, name in enumerate(arguments, 1))
+    found = ", ".join(f"a.{name}" for name in columns)
+    text = f"select {found} from public.{function}({values}) as a"  # noqa: S608  (names of ours)
+    name = f"{function}_{sha256(text.encode()).hexdigest()[:12]}"
+    return Statement(text.encode(), arguments, name.encode())
+
+
+_ANSWER: Final = (
+    *("verdict", "code", "message", "hint", "field", "body", "job_id::text", "job_status"),
+    *("job_version", "rate_limit", "rate_remaining", "rate_reset", "next_cursor"),
+)
+_CALLER: Final = ("p_api_key", "p_claims")
+
+_ARGUMENTS: Final[Mapping[Function, tuple[str, ...]]] = {
+    "api_admin_get_job_status": ("p_claims", "p_job_id", "p_reason"),
+    "api_cancel_index_job": (*_CALLER, "p_job_id"),
+    "api_count_request": _CALLER,
+    "api_create_index_job": (
+        *_CALLER,
+        *("p_repository", "p_organization", "p_ref", "p_commit_sha", "p_idempotency_key"),
+        *("p_git_base_url", "p_local_url", "p_tracking_percent"),
+    ),
+    "api_get_job_history": (*_CALLER, "p_job_id"),
+    "api_get_job_status": (*_CALLER, "p_job_id"),
+    "api_list_index_jobs": (
+        *_CALLER,
+        *("p_organization", "p_repository", "p_status", "p_since", "p_cursor", "p_limit"),
+    ),
+}
+
+STATEMENTS: Final[Mapping[Function, Statement]] = {
+    function: _statement(function, _ANSWER, *arguments)
+    for function, arguments in _ARGUMENTS.items()
+}
+"""Their columns are the members of Answer."""
+CALL_FUNCTION: Final = _statement(
+    "api_call_function",
+    ("body", "row_count", "total", "is_void"),
+    *("p_claims", "p_function", "p_arguments", "p_read_only", "p_query"),
+)
+"""Its columns are the members of Called."""
+SCHEMA_VERSION: Final = _statement("api_schema_version", ("version", "serves", "is_writable"))
+"""Its columns are the members of Schema."""

@@ -1,0 +1,255 @@
+"""Many statements under way on one connection: each has its own answer, whatever befalls others."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+
+import psycopg
+import pytest
+from psycopg_pool import TooManyRequests
+
+from api.rpc.pipelines import Pipelines
+from api.rpc.statements import Statement
+from tests.support.waiting import PATIENCE
+
+from .conftest import Place
+
+_LOCK = 7
+SECONDS = 60.0
+
+
+def statement(text: str, *arguments: str) -> Statement:
+    return Statement(text.encode(), arguments, f"{hash(text)}".encode())
+
+
+ECHO = statement("select $1::text", "p_text")
+TRANSACTION = statement("select pg_current_xact_id()::text")
+PROCESS = statement("select pg_backend_pid()::text")
+DIVIDE = statement("select 1 / $1::integer", "p_by")
+WAIT = statement(f"select pg_advisory_xact_lock_shared({_LOCK})::text")
+FORGET = statement("deallocate all")
+
+
+class Attack:
+    """One connection in pipeline mode, and a superuser's beside it."""
+
+    def __init__(self, pipelines: Pipelines, admin: psycopg.AsyncConnection) -> None:
+        self.pipelines = pipelines
+        self.admin = admin
+
+    async def text(self, wanted: Statement, *values: str) -> str:
+        row = await self.pipelines.fetch(wanted, [value.encode() for value in values])
+        return (row.get_value(0, 0) or b"").decode()
+
+    def start(self, wanted: Statement, *values: str) -> asyncio.Task[str]:
+        return asyncio.ensure_future(self.text(wanted, *values))
+
+    async def blocked(self) -> asyncio.Task[str]:
+        """A call that goes on once `release` was called."""
+        await self.admin.execute(f"select pg_advisory_lock({_LOCK})")
+        waiting = self.start(WAIT)
+        while not await self._waits():
+            pass
+        return waiting
+
+    async def _waits(self) -> bool:
+        rows = await self.admin.execute(
+            "select from pg_locks where locktype = 'advisory' and not granted"
+        )
+        return await rows.fetchone() is not None
+
+    async def release(self) -> None:
+        await self.admin.execute("select pg_advisory_unlock_all()")
+
+    async def kill(self) -> None:
+        await self.admin.execute(
+            "select pg_terminate_backend(pid, 10000) from pg_stat_activity"
+            " where usename = 'index_jobs_api' and datname = current_database()"
+        )
+
+
+@asynccontextmanager
+async def attack(
+    place: Place, *, seconds: float = SECONDS, max_waiting: int = 1000
+) -> AsyncIterator[Attack]:
+    pipelines = Pipelines(place.api_url, size=1, statement_timeout=seconds, max_waiting=max_waiting)
+    pipelines.open()
+    try:
+        async with await psycopg.AsyncConnection.connect(place.url, autocommit=True) as admin:
+            yield Attack(pipelines, admin)
+    finally:
+        await pipelines.close()
+
+
+@pytest.fixture
+def run(new_database: Callable[[], Place]) -> Callable[..., None]:
+    place = new_database()
+
+    def running(test: Callable[[Attack], Awaitable[None]], **settings: float) -> None:
+        async def whole() -> None:
+            async with asyncio.timeout(PATIENCE), attack(place, **settings) as it:  # type: ignore[arg-type]
+                await test(it)
+
+        asyncio.run(whole())
+
+    return running
+
+
+def numbers(count: int) -> list[str]:
+    return [str(number) for number in range(count)]
+
+
+def test_each_call_has_its_own_answer_and_its_own_transaction(run: Callable[..., None]) -> None:
+    async def test(it: Attack) -> None:
+        calls = [it.start(ECHO, number) for number in numbers(100)]
+        transactions = [it.start(TRANSACTION) for _ in range(20)]
+        assert await asyncio.gather(*calls) == numbers(100)
+        assert len(set(await asyncio.gather(*transactions))) == 20
+
+    run(test)
+
+
+def test_a_statement_that_fails_fails_alone(run: Callable[..., None]) -> None:
+    async def test(it: Attack) -> None:
+        calls = [it.start(DIVIDE, number) for number in ("1", "0", "1", "0", "x", "1")]
+        found = await asyncio.gather(*calls, return_exceptions=True)
+        assert [f if isinstance(f, str) else type(f).__name__ for f in found] == [
+            *("1", "DivisionByZero", "1", "DivisionByZero", "InvalidTextRepresentation", "1")
+        ]
+
+    run(test)
+
+
+def test_who_left_gets_no_answer_and_nobody_else_does(run: Callable[..., None]) -> None:
+    async def test(it: Attack) -> None:
+        waiting = await it.blocked()
+        calls = [it.start(ECHO, number) for number in numbers(40)]
+        await asyncio.sleep(0)
+        for call in calls[::2]:
+            call.cancel()
+        await it.release()
+        await waiting
+        found = await asyncio.gather(*calls, return_exceptions=True)
+        assert found[1::2] == numbers(40)[1::2]
+        assert {type(each) for each in found[::2]} == {asyncio.CancelledError}
+
+    run(test)
+
+
+def test_a_killed_backend_fails_what_is_under_way_and_nothing_else(
+    run: Callable[..., None],
+) -> None:
+    async def test(it: Attack) -> None:
+        before = [it.start(ECHO, number) for number in numbers(5)]
+        assert await asyncio.gather(*before) == numbers(5)
+        waiting = await it.blocked()
+        behind = [it.start(ECHO, number) for number in numbers(5)]
+        await asyncio.sleep(0)
+        await it.kill()
+        found = await asyncio.gather(waiting, *behind, return_exceptions=True)
+        assert [isinstance(each, psycopg.OperationalError) for each in found] == [True] * 6
+        await it.release()
+        after = [it.start(ECHO, number) for number in numbers(50)]
+        assert await asyncio.gather(*after) == numbers(50)
+
+    run(test)
+
+
+def test_a_server_that_says_nothing_is_given_up(run: Callable[..., None]) -> None:
+    async def test(it: Attack) -> None:
+        process = int(await it.text(PROCESS))
+        os.kill(process, signal.SIGSTOP)
+        try:
+            calls = [it.start(ECHO, number) for number in numbers(5)]
+            found = await asyncio.gather(*calls, return_exceptions=True)
+            assert {type(each) for each in found} == {TimeoutError}
+            assert await it.text(ECHO, "after") == "after"
+        finally:
+            os.kill(process, signal.SIGCONT)
+
+    run(test, seconds=0.2)
+
+
+def test_behind_a_slow_statement_no_more_are_sent_and_too_many_are_refused(
+    run: Callable[..., None],
+) -> None:
+    async def test(it: Attack) -> None:
+        waiting = await it.blocked()
+        await asyncio.sleep(0.2)
+        queued = [it.start(ECHO, number) for number in numbers(3)]
+        await asyncio.sleep(0)
+        with pytest.raises(TooManyRequests):
+            await it.text(ECHO, "one too many")
+        await it.kill()
+        with pytest.raises(psycopg.OperationalError):
+            await waiting
+        assert await asyncio.gather(*queued) == numbers(3)  # they had not been sent
+
+    run(test, max_waiting=3)
+
+
+def test_who_waits_for_a_connection_as_long_as_a_statement_may_take_is_told_that_it_is_busy(
+    run: Callable[..., None],
+) -> None:
+    async def test(it: Attack) -> None:
+        waiting = await it.blocked()
+        await asyncio.sleep(0.2)
+        with pytest.raises(TooManyRequests):
+            await it.text(ECHO, "late")
+        await it.release()
+        await waiting
+
+    run(test, seconds=1)
+
+
+def test_a_prepared_statement_whose_result_changed_is_prepared_anew(
+    run: Callable[..., None],
+) -> None:
+    async def test(it: Attack) -> None:
+        changing = statement("select * from public.changing()")
+        await it.admin.execute(
+            "create function public.changing() returns table (a text) language sql as"
+            " $$ select 'old' $$; grant execute on function public.changing() to public"
+        )
+        assert await it.text(changing) == "old"
+        await it.admin.execute(
+            "drop function public.changing(); create function public.changing()"
+            " returns table (a text, b text) language sql as $$ select 'new', 'x' $$;"
+            " grant execute on function public.changing() to public"
+        )
+        calls = [it.start(changing) for _ in range(10)]
+        assert set(await asyncio.gather(*calls)) == {"new"}
+
+    run(test)
+
+
+def test_a_session_that_forgot_the_prepared_statements_is_told_again(
+    run: Callable[..., None],
+) -> None:
+    async def test(it: Attack) -> None:
+        assert await it.text(ECHO, "before") == "before"
+        with suppress(psycopg.InternalError):  # it returns no row
+            await it.text(FORGET)
+        calls = [it.start(ECHO, number) for number in numbers(10)]
+        assert await asyncio.gather(*calls) == numbers(10)
+
+    run(test)
+
+
+def test_a_function_that_is_not_there_yet_is_found_once_it_is(run: Callable[..., None]) -> None:
+    async def test(it: Attack) -> None:
+        coming = statement("select public.coming()")
+        calls = [it.start(coming) for _ in range(3)]
+        found = await asyncio.gather(*calls, return_exceptions=True)
+        assert {type(each) for each in found} == {psycopg.errors.UndefinedFunction}
+        await it.admin.execute(
+            "create function public.coming() returns text language sql as $$ select 'here' $$;"
+            " grant execute on function public.coming() to public"
+        )
+        assert await it.text(coming) == "here"
+
+    run(test)
