@@ -23,14 +23,14 @@ from yoyo.backends.core.postgresql import PostgresqlPsycopgBackend
 from yoyo.connections import DatabaseURI
 from yoyo.migrations import default_migration_table
 
-from db.tools import versions
+from db.tools import lock, versions
 from db.tools.connection import connect, parameters
 from db.tools.versions import Obstacle, SchemaVersion
 
 MIGRATIONS = Path(__file__).resolve().parents[1] / "migrations"
 
-LOCK_KEY = 0x1DE8_0B5  # of the advisory lock that one migrator holds at a time
 LOCK_WAIT = timedelta(minutes=2)  # how long a second migrator waits for the first
+TABLE_WAIT = timedelta(seconds=10)  # how long a migration waits for a table that a session uses
 STALE_LOCK_ROW = timedelta(
     hours=1
 )  # a yoyo lock row older than this is left over from a killed run
@@ -110,9 +110,9 @@ def apply(url: str, *, migrations: Path = MIGRATIONS, report: Report | None = No
     migrations before a failing one stay applied, the failing one leaves nothing behind.
     """
     done: list[str] = []
-    with _migrator(url, migrations) as (backend, known):
-        for migration in backend.to_apply(known):
-            _run(backend.apply_one, migration, report)
+    with _migrator(url, migrations) as migrator:
+        for migration in migrator.backend.to_apply(migrator.known):
+            _run(migrator, migrator.backend.apply_one, migration, report)
             done.append(migration.id)
     return done
 
@@ -126,8 +126,8 @@ def rollback(
     `count` is less than 1 or more than are applied; then nothing is taken back.
     """
     done: list[str] = []
-    with _migrator(url, migrations) as (backend, known):
-        applied = list(backend.to_rollback(known))
+    with _migrator(url, migrations) as migrator:
+        applied = list(migrator.backend.to_rollback(migrator.known))
         if not applied:
             raise MigrationError("no migration is applied: there is nothing to roll back")
         if not 1 <= count <= len(applied):
@@ -136,7 +136,7 @@ def rollback(
                 f"applied: give COUNT (or --count) as 1 to {len(applied)}"
             )
         for migration in applied[:count]:
-            _run(backend.rollback_one, migration, report)
+            _run(migrator, migrator.backend.rollback_one, migration, report)
             done.append(migration.id)
     return done
 
@@ -144,29 +144,45 @@ def rollback(
 # --- yoyo ---------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
+class _Migrator:
+    """yoyo's backend, the migrations of a folder, and a session that may look meanwhile."""
+
+    backend: Any
+    known: Any
+    guard: psycopg.Connection[tuple[Any, ...]]
+
+
 @contextlib.contextmanager
-def _migrator(url: str, folder: Path) -> Iterator[tuple[Any, Any]]:
-    """yoyo's backend and the migrations of a folder, by the only migrator of this database."""
-    with connect(url) as guard:
-        _lock(guard)
-        if problem := obstacle(version_of(guard), migrations=folder):
-            raise MigrationError(str(problem))
-        try:
-            if not _value(guard, "select to_regnamespace('yoyo') is not null"):
-                guard.execute("create schema yoyo")
-                guard.execute("revoke all on schema yoyo from public")
+def _migrator(url: str, folder: Path) -> Iterator[_Migrator]:
+    """The only migrator of this database, with the migrations of a folder."""
+    try:
+        with lock.held(url, LOCK_WAIT), connect(url) as guard:
+            if problem := obstacle(version_of(guard), migrations=folder):
+                raise MigrationError(str(problem))
             with _backend(parameters(url)) as backend:
                 _remove_stale_lock_row(guard)
                 known = read_migrations(str(folder))
                 with backend.lock():
                     _reconcile(guard, backend, known)
-                    yield backend, known
-        except psycopg.Error as error:
-            raise MigrationError(f"cannot go on: {_words(error)}\n{_remedy(error)}") from None
-        except exceptions.LockTimeout as error:
-            raise MigrationError(f"{error}; or wait until it has ended") from None
-        except exceptions.BadMigration as error:
-            raise MigrationError(f"{error}; run: make check") from None
+                    yield _Migrator(backend, known, guard)
+    except psycopg.Error as error:
+        raise MigrationError(f"cannot go on: {_words(error)}\n{_remedy(error)}") from None
+    except lock.LockTimeout as error:
+        raise MigrationError(str(error)) from None
+    except exceptions.LockTimeout as error:
+        raise MigrationError(f"{error}; or wait until it has ended") from None
+    except exceptions.BadMigration as error:
+        raise MigrationError(f"{error}; run: make check") from None
+
+
+class _Backend(PostgresqlPsycopgBackend):  # type: ignore[misc]
+    """yoyo's, each of whose sessions waits for a table as long as TABLE_WAIT."""
+
+    def init_connection(self, connection: psycopg.Connection[tuple[Any, ...]]) -> None:
+        super().init_connection(connection)
+        wait = f"{TABLE_WAIT.total_seconds() * 1000:.0f}ms"
+        connection.execute("select set_config('lock_timeout', %s, false)", [wait])
 
 
 def _backend(given: dict[str, Any]) -> Any:
@@ -175,30 +191,16 @@ def _backend(given: dict[str, Any]) -> Any:
         getpass.getuser()
     except (KeyError, OSError):
         os.environ["USER"] = f"uid {os.getuid()}"
-    args = {**given, "schema": "yoyo"}
+    args = {**given, "schema": "yoyo", "application_name": lock.APPLICATION}
     database = args.pop("dbname", None)
     uri = DatabaseURI("postgresql+psycopg", None, None, None, None, database, args)
-    backend = PostgresqlPsycopgBackend(uri, default_migration_table)
+    backend = _Backend(uri, default_migration_table)
     backend.init_database()
     return backend
 
 
-def _lock(guard: psycopg.Connection[tuple[Any, ...]]) -> None:
-    """Takes the advisory lock, which dies with the connection. Raises MigrationError."""
-    wait = LOCK_WAIT.total_seconds()
-    guard.execute("set statement_timeout = 0")
-    guard.execute("select set_config('lock_timeout', %s, false)", [f"{wait * 1000:.0f}ms"])
-    try:
-        guard.execute("select pg_advisory_lock(%s)", [LOCK_KEY])
-    except psycopg.errors.LockNotAvailable:
-        raise MigrationError(
-            f"another migrator has been at work for more than {wait:.0f} s; wait for it, "
-            f"or end it: its server process is in pg_locks under advisory lock {LOCK_KEY}"
-        ) from None
-
-
 def _remove_stale_lock_row(guard: psycopg.Connection[tuple[Any, ...]]) -> None:
-    """Removes yoyo's lock row when a killed run left it; we hold the advisory lock.
+    """Removes yoyo's lock row when a killed run left it; we hold the migrators' lock.
 
     So the row is not one of ours, unless its process was killed: then the process is gone from
     this host, or the row is old. Otherwise somebody may be running yoyo directly.
@@ -247,18 +249,27 @@ def _reconcile(guard: psycopg.Connection[tuple[Any, ...]], backend: Any, known: 
             backend.unmark_migrations([migration])
 
 
-def _run(step: Callable[[Any], None], migration: Any, report: Report | None) -> None:
+def _run(
+    migrator: _Migrator, step: Callable[[Any], None], migration: Any, report: Report | None
+) -> None:
     """One migration; what its statements return (yoyo prints it) goes to stderr."""
     started = time.monotonic()
+    told: list[str] = []
     try:
-        with contextlib.redirect_stdout(sys.stderr):
+        with contextlib.redirect_stdout(sys.stderr), lock.telling(migrator.guard) as told:
             step(migration)
     except psycopg.Error as error:
         file = Path(migration.path)
         if step.__name__ == "rollback_one":
             file = file.with_suffix(".rollback.sql")
+        remedy = _remedy(error)
+        if error.sqlstate == "55P03" and told:
+            remedy = (
+                f"remedy: what it changes is in use by {told[-1]}; run this again when that has "
+                "ended, or end it: select pg_terminate_backend(…)"
+            )
         raise MigrationError(
-            f"{file.name} failed and left nothing behind: {_words(error)}\n{_remedy(error)}"
+            f"{file.name} failed and left nothing behind: {_words(error)}\n{remedy}"
         ) from None
     if report:
         report(migration.id, time.monotonic() - started)

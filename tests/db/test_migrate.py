@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from datetime import timedelta
@@ -12,7 +13,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from db.tools import migrate, stamp
+from db.tools import lock, migrate, stamp
 from db.tools.connection import ConnectError
 from tests.support.dumps import dump
 from tests.support.waiting import PATIENCE, until
@@ -171,22 +172,77 @@ def test_yoyo_itself_works_by_its_configuration(empty: Any) -> None:
 
 
 def test_of_two_migrators_one_applies_and_the_other_finds_it_done(empty: Any) -> None:
-    with psycopg.connect(empty.url, autocommit=True) as first:
-        first.execute("select pg_advisory_lock(%s)", [migrate.LOCK_KEY])
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with lock.held(empty.migrator_url, migrate.LOCK_WAIT):
         migrators = [migrator(empty, **pipes) for _ in range(2)]
         until(lambda: waiters(empty) == 2)
     said = sorted(each.communicate(timeout=PATIENCE) for each in migrators)
     assert [each.returncode for each in migrators] == [0, 0]
-    assert said == [("\n", ""), (f"{' '.join(migrate.names())}\n", "")]
+    assert [out for out, _ in said] == ["\n", f"{' '.join(migrate.names())}\n"]
+    for _, err in said:
+        assert re.search(r"^waiting for session [0-9]+ \(user migrator\)$", err, re.M)
 
 
-def test_a_migrator_that_waits_too_long_says_so(empty: Any, monkeypatch: Any) -> None:
+def test_two_first_migrators_at_once_make_one_schema(empty: Any) -> None:
+    """None of them finds the table that they lock."""
+    migrators = [migrator(empty, stdout=subprocess.PIPE) for _ in range(3)]
+    said = sorted(each.communicate(timeout=PATIENCE)[0] for each in migrators)
+    assert [each.returncode for each in migrators] == [0, 0, 0]
+    assert said == ["\n", "\n", f"{' '.join(migrate.names())}\n"]
+
+
+def test_a_migrator_that_waits_too_long_says_whose_session_it_waited_for(
+    empty: Any, monkeypatch: Any
+) -> None:
     monkeypatch.setattr(migrate, "LOCK_WAIT", timedelta(milliseconds=1))
-    with psycopg.connect(empty.url, autocommit=True) as other:
-        other.execute("select pg_advisory_lock(%s)", [migrate.LOCK_KEY])
-        with pytest.raises(migrate.MigrationError, match="another migrator has been at work"):
+    migrate.apply(empty.migrator_url)
+    with psycopg.connect(empty.migrator_url, application_name="a second desk") as other:
+        other.execute("lock table yoyo.migrator in share row exclusive mode")
+        said = (
+            rf"^another migrator has .* in session {other.info.backend_pid} "
+            r"\(user migrator, a second desk\); wait for it, or end it"
+        )
+        with pytest.raises(migrate.MigrationError, match=said):
             migrate.apply(empty.migrator_url)
+
+
+@MAJORS
+def test_a_login_that_cannot_migrate_cannot_hold_a_migrator_up(
+    new_database: Any, monkeypatch: Any, major: int
+) -> None:
+    """It may hold every advisory lock, but nothing in yoyo, whose tables it does not even see."""
+    database = new_database(major)
+    monkeypatch.setattr(migrate, "LOCK_WAIT", timedelta(milliseconds=1))
+    urls = (database.anon_url, database.authenticated_url, database.service_role_url)
+    for url in (*urls, database.api_url, database.worker_url):
+        with psycopg.connect(url, autocommit=True) as guest:
+            guest.execute("select pg_advisory_lock(%s)", [0x1DE8_0B5])  # that of an earlier form
+            for mode in ("access share", "row exclusive", "share row exclusive"):
+                for table in ("migrator", "yoyo_lock", "_yoyo_migration"):
+                    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                        guest.execute(f"begin; lock table yoyo.{table} in {mode} mode")
+                    guest.execute("rollback")
+            assert migrate.apply(database.migrator_url) == []
+
+
+def test_a_migration_says_whose_session_it_waits_for_and_gives_up(
+    empty: Any, stamped: Any, monkeypatch: Any, capfd: Any
+) -> None:
+    """What waits for a table holds up all that come after it."""
+    migrate.apply(empty.migrator_url, migrations=stamped.migrations)
+    stamped.stamp("more", ddl="alter table public.notes add column more text;", undo="select 1;")
+    monkeypatch.setattr(migrate, "TABLE_WAIT", timedelta(seconds=2))
+    run_sql(empty.url, "grant select on public.notes to test_authenticated")
+    with psycopg.connect(empty.authenticated_url, application_name="a reader") as guest:
+        guest.execute("lock table public.notes in access share mode")
+        session = f"session {guest.info.backend_pid} (user test_authenticated, a reader)"
+        said = (
+            f"(?s)left nothing behind: .*remedy: what it changes is in use by {re.escape(session)}"
+        )
+        with pytest.raises(migrate.MigrationError, match=said):
+            migrate.apply(empty.migrator_url, migrations=stamped.migrations)
+        assert f"waiting for {session}\n" in capfd.readouterr().err
+    assert len(migrate.apply(empty.migrator_url, migrations=stamped.migrations)) == 1
 
 
 def test_after_a_killed_run_the_next_one_goes_on(empty: Any, stamped: Any) -> None:

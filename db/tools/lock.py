@@ -1,0 +1,134 @@
+"""The lock that one migrator of a database holds at a time, and whom a migration waits for.
+
+It is a lock on a table of schema yoyo, which the owner of the database alone can reach: no other
+login can hold it, as any could an advisory lock.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import LiteralString
+
+import psycopg
+from psycopg import Connection
+from psycopg.rows import TupleRow
+
+from db.tools.connection import connect
+
+_MAKE: LiteralString = """
+create schema if not exists yoyo;
+revoke all on schema yoyo from public;
+create table if not exists yoyo.migrator ();
+comment on table yoyo.migrator is 'Locked by the migrator that is at work.';
+"""
+_LOCK: LiteralString = "lock table yoyo.migrator in share row exclusive mode"
+_HOLDERS: LiteralString = """
+select l.pid from pg_locks as l
+where l.relation = 'yoyo.migrator'::regclass and l.granted
+  and l.database = (select d.oid from pg_database as d where d.datname = current_database())
+"""
+_SESSIONS: LiteralString = """
+select format('session %%s (user %%s%%s)', a.pid, a.usename,
+  ', ' || nullif(a.application_name, ''))
+from pg_stat_activity as a
+where a.pid = any(%s)
+order by a.pid
+"""
+_BLOCKERS: LiteralString = """
+select array_agg(distinct b.pid)
+from pg_stat_activity as a, unnest(pg_blocking_pids(a.pid)) as b (pid)
+where a.datname = current_database() and a.usename = current_user and a.application_name = %s
+"""
+APPLICATION = "index-jobs migration"  # as the sessions that run migrations call themselves
+_LOOK_EVERY = 0.5  # seconds
+
+
+class LockTimeout(Exception):
+    """Another migrator did not end in time; the text names its session."""
+
+
+@contextmanager
+def held(url: str, wait: timedelta) -> Iterator[None]:
+    """Holds the lock, after at most `wait`; says on stderr whose session it waits for.
+
+    Raises ConnectError, LockTimeout, or psycopg.Error when the login may not migrate.
+    """
+    with connect(url) as connection:
+        connection.execute("set statement_timeout = 0")
+        connection.execute("set idle_in_transaction_session_timeout = 0")
+        _make_table(connection)
+        with connection.transaction():
+            _lock(connection, wait)
+            yield
+
+
+def _make_table(connection: Connection[TupleRow]) -> None:
+    there = "select to_regclass('yoyo.migrator') is not null"
+    while connection.execute(there).fetchone() != (True,):
+        try:
+            with connection.transaction():
+                connection.execute(_MAKE)
+        except (
+            psycopg.errors.UniqueViolation,
+            psycopg.errors.DuplicateSchema,
+            psycopg.errors.DuplicateTable,
+        ):
+            continue  # another migrator made it at the same moment
+
+
+def _lock(connection: Connection[TupleRow], wait: timedelta) -> None:
+    try:
+        with connection.transaction():
+            connection.execute(_LOCK + " nowait")
+    except psycopg.errors.LockNotAvailable:
+        who = sessions(connection, [pid for (pid,) in connection.execute(_HOLDERS).fetchall()])
+        tell(who)
+        milliseconds = f"{wait.total_seconds() * 1000:.0f}ms"
+        connection.execute("select set_config('lock_timeout', %s, true)", [milliseconds])
+        try:
+            connection.execute(_LOCK)
+        except psycopg.errors.LockNotAvailable:
+            raise LockTimeout(
+                f"another migrator has been at work for more than {wait.total_seconds():.0f} s, "
+                f"in {who}; wait for it, or end it: select pg_terminate_backend(…)"
+            ) from None
+
+
+def sessions(connection: Connection[TupleRow], pids: list[int]) -> str:
+    """Who these are: process id, user and application of each."""
+    rows = connection.execute(_SESSIONS, [pids]).fetchall()
+    return " and ".join(str(words) for (words,) in rows) or "a session that has ended"
+
+
+def tell(who: str) -> None:
+    """Says whom this process waits for."""
+    print(f"waiting for {who}", file=sys.stderr, flush=True)
+
+
+@contextmanager
+def telling(observer: Connection[TupleRow]) -> Iterator[list[str]]:
+    """Says meanwhile whom a migration waits for, each once; what was said is in the list.
+
+    The `observer` is another session of the same login, which does nothing else meanwhile.
+    """
+    told: list[str] = []
+    ended = threading.Event()
+
+    def look() -> None:
+        while not ended.wait(_LOOK_EVERY):
+            row = observer.execute(_BLOCKERS, [APPLICATION]).fetchone()
+            if row and row[0] and (who := sessions(observer, row[0])) not in told:
+                told.append(who)
+                tell(who)
+
+    thread = threading.Thread(target=look, daemon=True)
+    thread.start()
+    try:
+        yield told
+    finally:
+        ended.set()
+        thread.join()
