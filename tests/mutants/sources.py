@@ -36,14 +36,17 @@ class Mutant:
     @property
     def name(self) -> str:
         """Stays when lines move."""
-        again = f" #{self.number}" if self.number > 1 else ""
-        return f"{self.path}: {self.kind} {self.what}{again}"
+        return f"{self.path}: {self._change}"
 
     @property
     def place(self) -> str:
-        return f"{self.path}:{self.line}: {self.kind} {self.what}" + (
-            f" #{self.number}" if self.number > 1 else ""
-        )
+        """The name with the number of the line."""
+        return f"{self.path}:{self.line}: {self._change}"
+
+    @property
+    def _change(self) -> str:
+        again = f" #{self.number}" if self.number > 1 else ""
+        return f"{self.kind} {self.what}{again}"
 
 
 @dataclass(frozen=True)

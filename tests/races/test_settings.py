@@ -15,6 +15,7 @@ CLAIMS = json.dumps({"sub": "00000000-0000-4000-8000-0000000000a1", "role": "aut
 CALLS: dict[str, list[LiteralString]] = {  # login -> what it calls
     "index_jobs_api": [
         "select api_get_job_status(null, %(claims)s, %(job)s)",
+        "select api_get_job_status('ij_0_secret', null, %(job)s)",
         "select api_get_job_history(null, %(claims)s, %(job)s)",
         "select api_list_index_jobs(null, %(claims)s)",
         "select api_count_request(null, %(claims)s)",
@@ -41,6 +42,11 @@ def test_no_setting_outlives_a_call(arena: Arena, login: str) -> None:
     job_id = arena.job()
     arena.connection.execute(
         "select update_job_status(%s, 'processing', p_worker_id => tests.worker(1))", (job_id,)
+    )
+    arena.connection.execute(
+        "insert into private.api_keys (id, user_id, name, secret_hash, created_at, last_used_at)"
+        " values ('0', tests.alice(), 'key', sha256('secret'), now(), now())"
+        " on conflict do nothing"
     )
     arguments = {"claims": CLAIMS, "job": job_id, "arguments": json.dumps({"p_job_id": job_id})}
     with psycopg.connect(arena.database.url_of(login), autocommit=True) as connection:

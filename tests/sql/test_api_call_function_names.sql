@@ -1,6 +1,6 @@
 -- Names reach the statement as quoted identifiers, values as literals, whatever is in them.
 begin;
-select plan(11);
+select plan(12);
 select tests.arrange_cast();
 
 create type public."odd ""row" as ("a b" integer, "select" text);
@@ -37,6 +37,8 @@ select is(
   'names of functions, arguments, types and columns may be odd');
 select is(
   pg_temp.ask('{"select": [["*"]]}'), pg_temp.ask('{}'), 'a star is all columns');
+select is(
+  pg_temp.ask('{"select": [["*"]]}', 'odd "value', '{}'), '[1, 2, 3]', 'or the value');
 select is(
   pg_temp.ask('{"select": [["select", "x \"y"], ["a b"]]}'),
   '[{"x \"y": null, "a b": 1}, {"x \"y": "2", "a b": 2}]', 'and so may the names in the answer');

@@ -1,9 +1,11 @@
 begin;
-select plan(5);
+select plan(6);
 
 select tests.arrange_cast();
 select tests.arrange_job('own', 'pending', tests.alice_repository());
 select tests.arrange_job('shared', 'pending', tests.acme_repository());
+insert into repositories (full_name, git_url, owner_user_id)
+values ('carol/x', 'https://example.com/carol/x.git', tests.carol());
 create function pg_temp.listed(p_user uuid, p_repository text, p_organization text default null)
 returns text
 language sql
@@ -31,6 +33,9 @@ select is(
 select is(
   pg_temp.listed(tests.carol(), 'alice/app', 'acme'), 'PT422 unknown_repository repository',
   'and one of a user none of the organization''s');
+select is(
+  pg_temp.listed(tests.carol(), 'carol/x', 'acme'), 'PT422 unknown_repository repository',
+  'be it the member''s own');
 
 select * from finish();
 rollback;

@@ -19,9 +19,11 @@ select results_eq(
      from ensure_repository('acme/shop', 'https://example.com/acme/shop.git') as r $$,
   $$ values (tests.bob(), null::uuid) $$,
   'a name that the organization has is another repository for its member');
-select is(
-  (select r.id from ensure_repository('acme/shop', null, tests.acme()) as r),
-  tests.acme_repository(), 'and the other way round');
+select ensure_repository('bob/x', 'https://example.com/bob/x.git');
+select results_eq(
+  $$ select r.owner_user_id, r.organization_id
+     from ensure_repository('bob/x', 'https://example.com/bob/x.git', tests.acme()) as r $$,
+  $$ values (null::uuid, tests.acme()) $$, 'and the other way round');
 
 select * from finish();
 rollback;

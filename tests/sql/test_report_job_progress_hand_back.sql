@@ -30,7 +30,7 @@ select is(
   'however often it is handed back');
 select results_eq(
   $$ select e.attempt, e.detail ->> 'error', e.detail ? 'retry_at',
-       e.detail ? 'handed_back'
+       (e.detail ->> 'handed_back')::boolean is true
      from get_job_history(tests.id('job')) as e where e.worker_id = tests.worker(2)::uuid $$,
   $$ values (2, null::text, false, false), (2, null, true, true) $$,
   'the event of it has no error, not even that of an earlier attempt');

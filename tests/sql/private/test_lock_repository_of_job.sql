@@ -1,5 +1,5 @@
 begin;
-select plan(6);
+select plan(7);
 
 select tests.arrange_cast();
 select tests.arrange_job('job', 'processing');
@@ -19,6 +19,13 @@ select is(
 select is(
   tests.refusal($$ select private.lock_repository_of_job(gen_random_uuid(), 1) $$), 'PT404',
   'an unknown job is not found, without a detail');
+-- a row without the key-share lock that a new job takes on its repository
+update repositories set created_at = created_at;
+select private.lock_repository_of_job(tests.id('job'), 1);
+select results_eq(
+  $$ select r.id from repositories as r
+     where r.xmax::text::bigint = pg_current_xact_id()::text::bigint $$,
+  $$ values (tests.alice_repository()) $$, 'the job''s repository is locked, and no other');
 select tests.act_as_worker();
 select is(
   tests.refusal($$ select private.lock_repository_of_job(tests.id('job'), 1) $$), '42501',

@@ -1,0 +1,52 @@
+-- The usual caller is answered by the shortcut, without begin_request and count_request; all others
+-- go the long way.
+begin;
+select plan(8);
+
+set local track_functions = 'pl';
+select tests.set_clock('2026-03-01 12:30+00');
+select tests.arrange_cast();
+create temp table keys (name text, api_key text);
+grant select, insert on keys to public;
+select tests.act_as(tests.alice());
+insert into keys select 'alice', k.api_key from create_api_key('k', '2026-03-01 13:20+00') as k;
+select tests.act_as(tests.bob());
+insert into keys select 'bob', k.api_key from create_api_key('k') as k;
+
+create function pg_temp.way(p_name text) returns text
+language plpgsql
+as $$
+declare
+  v_calls bigint := pg_temp.calls();
+  v_verdict text;
+begin
+  select a.verdict into v_verdict from public.api_get_job_status(
+    (select k.api_key from pg_temp.keys as k where k.name = p_name), null, 'x') as a;
+  return v_verdict || case when pg_temp.calls() > v_calls then ' long' else ' short' end;
+end;
+$$;
+create function pg_temp.calls() returns bigint
+language sql
+as $$
+  select coalesce(sum(f.calls), 0)::bigint from pg_stat_xact_user_functions as f
+  where f.funcname in ('begin_request', 'count_request');
+$$;
+
+select tests.act_as_http();
+select is(pg_temp.way('alice'), 'PT404 long', 'a key that is not in use is noted the long way');
+select is(pg_temp.way('alice'), 'PT404 short', 'one in use takes the short one');
+select tests.advance_clock('20 minutes');
+select is(pg_temp.way('bob'), 'PT404 long', 'each key has to be noted');
+select is(pg_temp.way('bob'), 'PT404 short', 'before it is short');
+select tests.advance_clock('20 minutes');
+select is(pg_temp.way('alice'), 'PT404 long', 'in a new hour the first request is long');
+select is(pg_temp.way('bob'), 'PT404 long', 'of each user');
+select tests.act_as_admin();
+update private.rate_limit_counters set requests = 100 where user_id = tests.bob();
+select tests.act_as_http();
+select is(pg_temp.way('bob'), 'PT429 long', 'a quota that is used up is refused the long way');
+select tests.advance_clock('10 minutes');
+select is(pg_temp.way('alice'), 'PT401 long', 'a key that expires while in use is refused');
+
+select * from finish();
+rollback;
