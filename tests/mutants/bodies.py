@@ -48,9 +48,8 @@ class Code:
     jobs: frozenset[str]
 
     def change(self, kind: str, span: tuple[int, int], text: str, what: str = "") -> Mutant:
-        return self.source.mutant(
-            kind, self.about, span, text, what or f"{self.source.at(span)} → {text or 'nothing'}"
-        )
+        what = what or f"{self.source.at(span)} → {text or 'nothing'}"
+        return self.source.mutant(kind, self.about, span, text, what)
 
 
 def body_mutants(code: Code, nodes: Sequence[Node]) -> Iterator[Mutant]:
@@ -72,7 +71,7 @@ def condition_mutants(
         yield from _operand_mutants(code, operand, is_condition=is_condition)
     for index in _conjunctions(nodes):
         node = nodes[index]
-        near = (nodes[max(index - 3, 0)].start, nodes[min(index + 3, len(nodes) - 1)].end)
+        near = _near(nodes, index)
         what = f"and → or in: {code.source.at(near)}"
         yield code.change("weaken", (node.start, node.end), "or", what)
     yield from _comparison_mutants(code, nodes)
@@ -83,6 +82,16 @@ def condition_mutants(
             yield from condition_mutants(
                 code, node.items, is_condition=inside or (index == 0 and is_condition)
             )
+
+
+def _near(nodes: Sequence[Node], index: int) -> tuple[int, int]:
+    """The span of a few nodes around one, of the same statement."""
+    first = last = index
+    while first > max(index - 3, 0) and word_at(nodes, first - 1) != ";":
+        first -= 1
+    while last < min(index + 3, len(nodes) - 1) and word_at(nodes, last + 1) != ";":
+        last += 1
+    return nodes[first].start, nodes[last].end
 
 
 def _without_raises(nodes: Sequence[Node]) -> list[Node]:
@@ -166,7 +175,7 @@ def _comparison_mutants(code: Code, nodes: Sequence[Node]) -> Iterator[Mutant]:
         elif text in _END_OF_ASSIGNMENTS:
             assigns = False
         elif isinstance(node, Token) and text in OPPOSITES and not assigns:
-            near = (nodes[max(index - 3, 0)].start, nodes[min(index + 3, len(nodes) - 1)].end)
+            near = _near(nodes, index)
             what = f"{text} → {OPPOSITES[text]} in: {code.source.at(near)}"
             yield code.change("flip", (node.start, node.end), OPPOSITES[text], what)
         elif text == "is":
@@ -180,7 +189,7 @@ def _is_mutants(code: Code, nodes: Sequence[Node], index: int) -> Iterator[Mutan
         last = nodes[index + 1] if negated else nodes[index]
         span = (nodes[index].start, last.end)
         text = "is" if negated else "is not"
-        near = (nodes[max(index - 3, 0)].start, nodes[min(index + 3, len(nodes) - 1)].end)
+        near = _near(nodes, index)
         what = f"{code.source.at(span)} → {text} in: {code.source.at(near)}"
         yield code.change("flip", span, text, what)
 

@@ -38,17 +38,23 @@ def pgtap_files() -> dict[Path, str]:
     return {file: file.read_text() for file in sorted(FOLDER.rglob("test_*.sql"))}
 
 
+@cache
+def files_of(name: str) -> tuple[list[Path], list[Path]]:
+    """The pgTAP files that are named after it, and those that speak of it."""
+    word = re.compile(rf"\b{re.escape(name)}\b")
+    own = [f for f in pgtap_files() if f"{f.stem}_".startswith(f"test_{name}_")]
+    return own, [f for f, text in pgtap_files().items() if word.search(text)]
+
+
 def first_files(declared: Declared, mutant: Mutant) -> list[Path]:
     """The files that speak of what is changed: its own first, then those of its callers."""
     names = [name.rsplit(".", 1)[-1] for name in mutant.about.split()]
     names += [caller for name in names for caller in declared.callers(name)]
-    own = [f for n in names for f in pgtap_files() if f.stem in {f"test_{n}", f"test_{n}s"}]
-    words = [re.compile(rf"\b{re.escape(name)}\b") for name in names]
-    speaking = [f for word in words for f, text in pgtap_files().items() if word.search(text)]
+    own = [file for name in names for file in files_of(name)[0]]
+    speaking = [file for name in names for file in files_of(name)[1]]
     of_catalogue = [f for f in pgtap_files() if f.parent.name == "catalogue"]
     catalogue_first = mutant.kind in CATALOGUE or mutant.what.startswith("security")
-    order = [*of_catalogue, *own] if catalogue_first else own
-    return list(dict.fromkeys([*order, *speaking]))
+    return list(dict.fromkeys([*(of_catalogue if catalogue_first else ()), *own, *speaking]))
 
 
 def other_files(first: Iterable[Path]) -> list[Path]:

@@ -1,5 +1,5 @@
 begin;
-select plan(4);
+select plan(5);
 
 select tests.arrange_cast();
 update repositories set organization_id = null, owner_user_id = tests.bob()
@@ -27,6 +27,10 @@ select tests.act_as(tests.carol());
 select is_empty(
   $$ select j.id from list_index_jobs(p_repository_id => tests.acme_repository()) as j $$,
   'which other members do not see');
+select tests.name_id('carols', j.id) from create_index_job(tests.acme_repository()) as j;
+select is_empty(
+  'select j.id from list_index_jobs() as j',
+  'a job that a member asked for is the organization''s, and not in the member''s own list');
 
 select * from finish();
 rollback;
