@@ -19,8 +19,13 @@ select is(
 select is(
   tests.refusal($$ select private.lock_repository_of_job(gen_random_uuid(), 1) $$), 'PT404',
   'an unknown job is not found, without a detail');
--- a row without the key-share lock that a new job takes on its repository
-update repositories set created_at = created_at;
+select tests.arrange_job('other', 'pending', tests.acme_repository());
+-- the same rows without the key-share locks that new jobs take on them
+set local session_replication_role = replica;
+create temp table copies as select r.* from repositories as r;
+delete from repositories;
+insert into repositories select c.* from copies as c;
+set local session_replication_role = origin;
 select private.lock_repository_of_job(tests.id('job'), 1);
 select results_eq(
   $$ select r.id from repositories as r
