@@ -1,5 +1,5 @@
 begin;
-select plan(5);
+select plan(8);
 
 select is(
   private.rest_conditions('t', null), 'true',
@@ -22,6 +22,15 @@ select is(
    from unnest(array['or true', '=', '', 'fts', 'EQ']) as o)::text,
   '{22023}',
   'an operator that is not in the list is refused');
+select is(
+  private.rest_conditions('t', '[["a", false, "in", ["x'' or true --"]]]'),
+  'true and  t.a = any (''{"x'''' or true --"}'')', 'so are those of a list');
+select is(
+  private.rest_conditions('t', '[["a", false, "eq", "null"]]'), 'true and  t.a = ''null''',
+  'null is a word to all operators but one');
+select is(
+  tests.refusal($$ select private.rest_conditions('t', '[["a", false, "is", "or true"]]') $$),
+  '22023', 'which takes null, true, false and unknown');
 
 select * from finish();
 rollback;

@@ -1,0 +1,32 @@
+-- The functions that store an index lock the repository under row-level security, and that is all
+-- that job_writer may do with it.
+begin;
+select plan(3);
+
+select tests.arrange_cast();
+select tests.arrange_job('job', 'processing');
+-- the same rows without the key-share locks that new jobs take on them
+set local session_replication_role = replica;
+create temp table copies as select r.* from repositories as r;
+delete from repositories;
+insert into repositories select c.* from copies as c;
+set local session_replication_role = origin;
+
+select tests.act_as_worker();
+select store_index_rows(tests.id('job'), 1);
+select tests.act_as_admin();
+select results_eq(
+  $$ select r.id from repositories as r
+     where r.xmax::text::bigint = pg_current_xact_id()::text::bigint $$,
+  $$ values (tests.alice_repository()) $$, 'a worker that stores rows has its repository locked');
+set local role job_writer;
+select is(
+  tests.refusal('update public.repositories set id = id'), '42501',
+  'job_writer cannot change a repository, not even to what it is');
+select is(
+  tests.refusal('update public.repositories set full_name = full_name'), '42501',
+  'nor any other column');
+reset role;
+
+select * from finish();
+rollback;
