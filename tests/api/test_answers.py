@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from uuid import uuid4
 
 import httpx2
+import jwt
 import pytest
 
 from tests.support import postgrest
@@ -75,9 +77,14 @@ def behind(new_database: Callable[[], Place], transport: Transport) -> Iterator[
         yield Behind(api, proxy)
 
 
+def token_of(tenant: Tenant) -> str:
+    claims = {"sub": tenant.id, "role": "authenticated", "aud": "authenticated"}
+    return jwt.encode(claims | {"exp": time.time() + 3600}, JWT_SECRET, "HS256")
+
+
 def send(api: Api, tenant: Tenant, name: str, job_id: str, key: str) -> httpx2.Response:
     method, path, _ = (CALLS | REST)[name]
-    bearer = SERVICE_KEY if name == "admin" else tenant.key
+    bearer = {"admin": SERVICE_KEY, "rest": token_of(tenant)}.get(name, tenant.key)
     body = {"repository": "owner/lost"} if name == "create" else None
     headers = {"Authorization": f"Bearer {bearer}"}
     if name == "create":
