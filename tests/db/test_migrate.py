@@ -449,6 +449,7 @@ def test_a_rollback_brings_back_the_very_schema(
     stamped.edit(WRITE_NOTE, "p_id bigint, p_body text", "p_id integer, p_body text")
     stamped.edit(WRITE_NOTE, "(bigint, text)", "(integer, text)")
     stamped.edit(IS_OPEN, "to authenticated, job_writer", "to job_writer")
+    stamped.edit(IS_OPEN, "Callers: authenticated, job_writer", "Callers: job_writer")
     stamped.edit(NOTES, "select, insert (id, body)", "select, insert")
     stamped.edit(NOTES, "notes_all_job_writer", "notes_every_job_writer")
     shut = stamped.path(IS_OPEN).read_text().replace("is_open", "is_shut")

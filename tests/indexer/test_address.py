@@ -273,8 +273,8 @@ def test_what_a_repository_names_is_not_fetched(
     repository("update-index", "--add", "--cacheinfo", f"160000,{'1' * 40},m")
     repository("commit", "-q", "-m", "Add a submodule")
     outcome = index(f"{site.url}/git/{repository.path.name}/.git")
-    assert outcome.stats["skipped"] == {"submodule": 1}
-    assert "a.bin" in outcome.paths
+    assert outcome.stats["skipped"] == {"submodule": 1, "lfs_pointer": 1}
+    assert "a.bin" not in outcome.paths
     assert elsewhere.connections == 0
 
 
