@@ -10,10 +10,12 @@ from starlette.responses import Response
 from api.errors import STATUS_BY_SQLSTATE, Problem, unauthenticated
 from api.records import UNFINISHED
 from api.rpc.contract import Answer
-from api.state import ApiRequest
 
 _WINDOW: Final = 3_600
 POLL_AFTER: Final = {"Retry-After": "1"}
+_POLL_AFTER: Final = (b"retry-after", b"1")
+_CACHED: Final = (b"cache-control", b"private, no-cache")
+_JSON: Final = (b"content-type", b"application/json")
 
 
 def refuse(refusal: Problem, answer: Answer) -> NoReturn:
@@ -24,15 +26,33 @@ def refuse(refusal: Problem, answer: Answer) -> NoReturn:
     raise refusal
 
 
-def respond_job(request: ApiRequest, answer: Answer) -> Response:
-    """200 with the whole record, or 304 when the client has this version."""
-    headers = {"Cache-Control": "private, no-cache", "ETag": f'W/"{answer.job_version}"'}
+def respond_job(answer: Answer, if_none_match: str) -> Response:
+    """200 with the whole record, or 304 when the client has this version.
+
+    Raises: Problem for a verdict that is not ok.
+    """
+    if answer.verdict != "ok":
+        raise _refusal(answer)
+    opaque_tag = f'"{answer.job_version}"'
+    headers = [_CACHED, (b"etag", b"W/" + opaque_tag.encode())]
     if answer.job_status in UNFINISHED:
-        headers.update(POLL_AFTER)
-    response = respond(answer, 200, headers)
-    if _matches(request.headers.get("if-none-match", ""), f'"{answer.job_version}"'):
-        return Response(None, 304, {**headers, **rate_headers(answer)})
-    return response
+        headers.append(_POLL_AFTER)
+    headers += _rate_headers(answer)
+    if if_none_match and _matches(if_none_match, opaque_tag):
+        return _Raw(304, headers, b"")
+    body = (answer.body or "").encode()
+    headers += (_JSON, (b"content-length", b"%d" % len(body)))
+    return _Raw(200, headers, body)
+
+
+class _Raw(Response):
+    """Bytes that are ready to be sent."""
+
+    def __init__(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+        self.status_code = status
+        self.background = None
+        self.body = body
+        self.raw_headers = headers
 
 
 def _matches(if_none_match: str, opaque_tag: str) -> bool:
@@ -47,9 +67,13 @@ def respond(answer: Answer, status: int, headers: dict[str, str]) -> Response:
         return Response(
             answer.body, status, {**headers, **rate_headers(answer)}, "application/json"
         )
+    raise _refusal(answer)
+
+
+def _refusal(answer: Answer) -> Problem:
     problem = _problem(answer)
     problem.headers.update(rate_headers(answer))
-    raise problem
+    return problem
 
 
 def _problem(answer: Answer) -> Problem:
@@ -79,15 +103,20 @@ def _sentence(message: str) -> str:
 
 def rate_headers(answer: Answer) -> dict[str, str]:
     """X-RateLimit-* as GitHub has them, and draft-ietf-httpapi-ratelimit-headers (08 to 11)."""
-    if answer.rate_limit is None:
-        return {}
-    return {
-        "X-RateLimit-Limit": str(answer.rate_limit),
-        "X-RateLimit-Remaining": str(answer.rate_remaining),
-        "X-RateLimit-Reset": str(answer.rate_reset),
-        "RateLimit-Policy": f'"hour";q={answer.rate_limit};w={_WINDOW}',
-        "RateLimit": f'"hour";r={answer.rate_remaining};t={_seconds_left(answer)}',
-    }
+    return {name.decode(): value.decode() for name, value in _rate_headers(answer)}
+
+
+def _rate_headers(answer: Answer) -> list[tuple[bytes, bytes]]:
+    limit, remaining = answer.rate_limit, answer.rate_remaining
+    if limit is None or remaining is None:
+        return []
+    return [
+        (b"x-ratelimit-limit", b"%d" % limit),
+        (b"x-ratelimit-remaining", b"%d" % remaining),
+        (b"x-ratelimit-reset", b"%d" % (answer.rate_reset or 0)),
+        (b"ratelimit-policy", b'"hour";q=%d;w=%d' % (limit, _WINDOW)),
+        (b"ratelimit", b'"hour";r=%d;t=%d' % (remaining, _seconds_left(answer))),
+    ]
 
 
 def _seconds_left(answer: Answer) -> int:

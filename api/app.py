@@ -9,10 +9,9 @@ from typing import Any, Final
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Route
 
-from api import jobs
+from api import jobs, poll
 from api.auth import Authenticator
 from api.errors import Problem, on_problem
 from api.health import health, ready
@@ -75,7 +74,7 @@ def create_app(
         routes=[
             Route("/index", jobs.create_index_job, methods=["POST"]),
             Route("/jobs", jobs.list_index_jobs),
-            Route("/jobs/{job_id}", jobs.get_job_status),
+            poll.ROUTE,
             Route("/jobs/{job_id}", jobs.cancel_index_job, methods=["DELETE"]),
             Route("/jobs/{job_id}/events", jobs.get_job_history),
             Route("/admin/jobs/{job_id}", jobs.admin_get_job_status),
@@ -89,13 +88,13 @@ def create_app(
         ],
         middleware=[
             Middleware(
-                CORSMiddleware,
+                Guard,
                 allow_origins=settings.cors_origins,
                 allow_methods=("GET", "HEAD", "POST", "DELETE"),
-                allow_headers=("*",),
                 expose_headers=EXPOSED_HEADERS,
+                access_log=settings.access_log,
             ),
-            Middleware(Guard, access_log=settings.access_log),
+            Middleware(poll.Polls),
         ],
         exception_handlers={
             Problem: on_problem,

@@ -6,12 +6,12 @@ import hmac
 import json
 import re
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 from uuid import UUID
 
 import jwt
-from starlette.requests import Request
 
 from api.errors import Problem, unauthenticated
 from api.jwks import ALGORITHMS, IssuerKeys, IssuerUnavailable
@@ -34,6 +34,13 @@ class Caller:
     role: Literal["authenticated", "service_role", "anon"]
 
 
+def as_user(caller: Caller) -> Caller:
+    """The caller. Raises: Problem 403 when it is no user."""
+    if caller.role != "authenticated":
+        raise Problem("AUTH_USER_REQUIRED")
+    return caller
+
+
 ANON: Final = Caller(None, None, "anon")
 """A browser without a user; only /rest/v1 knows it."""
 
@@ -47,7 +54,7 @@ def _service(subject: object) -> Caller:
 
 
 class Authenticator:
-    """Reads the Authorization header of a request, or a token.
+    """Reads the Authorization header, or a token.
 
     JWTs: HS256 with JWT_SECRET, or ES256, RS256 and EdDSA with a key of JWKS_URL; the key says
     which algorithm, never the token. `exp` is required. A user's token needs the role
@@ -69,9 +76,12 @@ class Authenticator:
         if self._issuer:
             await self._issuer.aclose()
 
-    async def __call__(self, request: Request[Any]) -> Caller:
-        """The caller. Raises Problem 400 (two headers), 401, 503 (the JWKS cannot be fetched)."""
-        token = _bearer(request)
+    async def __call__(self, authorization: Sequence[str]) -> Caller:
+        """The caller, by the values of all headers of that name.
+
+        Raises: Problem 400 (two headers), 401, 503 (the JWKS cannot be fetched).
+        """
+        token = _bearer(authorization)
         if self._service_key and hmac.compare_digest(token.encode(), self._service_key):
             return _service(None)
         if token.startswith("ij_"):
@@ -145,8 +155,7 @@ class Authenticator:
         return Caller(None, verified, "authenticated")
 
 
-def _bearer(request: Request[Any]) -> str:
-    headers = request.headers.getlist("authorization")
+def _bearer(headers: Sequence[str]) -> str:
     if not headers:
         raise unauthenticated("AUTH_MISSING_KEY")
     if len(headers) > 1:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from starlette.responses import Response
 
 from api.answers import POLL_AFTER, rate_headers, refuse, respond, respond_job
-from api.auth import Caller
+from api.auth import Caller, as_user
 from api.body import read_object
 from api.errors import Problem
 from api.records import UNFINISHED
@@ -59,7 +59,8 @@ async def create_index_job(request: ApiRequest) -> Response:
 
 async def get_job_status(request: ApiRequest) -> Response:
     """GET /jobs/{job_id}: the job, or 404 when it is missing or another tenant's."""
-    return respond_job(request, await _call_for_job(request, "api_get_job_status"))
+    answer = await _call_for_job(request, "api_get_job_status")
+    return respond_job(answer, request.headers.get("if-none-match", ""))
 
 
 async def list_index_jobs(request: ApiRequest) -> Response:
@@ -111,7 +112,7 @@ async def admin_get_job_status(request: ApiRequest) -> Response:
 
     A user's key gets 403; it is checked first, which costs that user one request.
     """
-    caller = await request.state.authenticate(request)
+    caller = await _caller(request)
     if caller.role != "service_role":
         answer = await _count_only(request, caller)
         if answer.verdict in {"PT401", "PT429"}:
@@ -124,14 +125,15 @@ async def admin_get_job_status(request: ApiRequest) -> Response:
         p_job_id=_job_id(request),
         p_reason=reason and reason.replace("\0", "")[:500],
     )
-    return respond_job(request, answer)
+    return respond_job(answer, request.headers.get("if-none-match", ""))
 
 
 async def _user(request: ApiRequest) -> Caller:
-    caller = await request.state.authenticate(request)
-    if caller.role != "authenticated":
-        raise Problem("AUTH_USER_REQUIRED")
-    return caller
+    return as_user(await _caller(request))
+
+
+async def _caller(request: ApiRequest) -> Caller:
+    return await request.state.authenticate(request.headers.getlist("authorization"))
 
 
 async def _call_for_job(request: ApiRequest, function: Function) -> Answer:

@@ -1,12 +1,14 @@
-"""What is done to every request: an id, the last resort for errors, and a line in the log."""
+"""What is done to every request: an id, CORS, the last resort for errors, and a line in the log."""
 
 from __future__ import annotations
 
 import re
 import time
-from uuid import uuid4
+from collections.abc import Sequence
+from os import urandom
+from typing import Final
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -16,33 +18,68 @@ from db.tools.logs import bind, get_logger
 
 logger = get_logger(__name__)
 
+_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+
 
 class Guard:
-    """Gives each answer an X-Request-Id, and turns what nobody caught into a bare 500.
+    """Gives each answer an X-Request-Id and what CORS asks for, and turns what nobody caught into a
+    bare 500.
 
     The client's own id is kept when it is a plain word. A client that went away needs no answer.
-    With `access_log` each request is a line in the log, as nothing is by default.
+    With `access_log` each request is a line in the log, as nothing is by default. Preflights are
+    Starlette's to answer.
     """
 
-    def __init__(self, app: ASGIApp, *, access_log: bool = False) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        allow_origins: Sequence[str],
+        allow_methods: Sequence[str],
+        expose_headers: Sequence[str],
+        access_log: bool = False,
+    ) -> None:
         self.app = app
         self._logs_access = access_log
+        self._preflight = CORSMiddleware(
+            app, allow_origins=allow_origins, allow_methods=allow_methods, allow_headers=("*",)
+        )
+        self._allows_all = "*" in allow_origins
+        self._origins = {origin.encode() for origin in allow_origins}
+        exposed = (b"access-control-expose-headers", ", ".join(expose_headers).encode())
+        self._without_origin = [(b"vary", b"Origin")]
+        self._of_others = [exposed, *self._without_origin]
+        self._of_any = [(b"access-control-allow-origin", b"*"), *self._of_others]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
         began = time.perf_counter()
-        asked = Headers(scope=scope).get("x-request-id", "")
-        request_id = asked if re.fullmatch(r"[A-Za-z0-9._-]{1,64}", asked) else uuid4().hex
-        bind(request_id=request_id)
+        asked, origin, is_preflight = b"", None, False
+        for name, value in scope["headers"]:
+            if name == b"x-request-id":
+                asked = asked or value
+            elif name == b"origin":
+                origin = value if origin is None else origin
+            elif name == b"access-control-request-method":
+                is_preflight = scope["method"] == "OPTIONS"
+        if is_preflight and origin is not None:
+            await self._preflight(scope, receive, send)
+            return
+        request_id = asked if asked and _ID.fullmatch(asked) else urandom(16).hex().encode()
+        bind(request_id=request_id.decode())
         status: int | None = None
 
         async def send_with_id(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message)["X-Request-Id"] = request_id
+                message["headers"] = [
+                    *message.get("headers", ()),
+                    (b"x-request-id", request_id),
+                    *self._cors(origin),
+                ]
             await send(message)
 
         try:
@@ -61,6 +98,16 @@ class Guard:
                 logger.info(
                     "request", status=status, milliseconds=milliseconds, **_of_request(scope)
                 )
+
+    def _cors(self, origin: bytes | None) -> list[tuple[bytes, bytes]]:
+        """What lets a page of that origin read the answer."""
+        if origin is None:
+            return self._without_origin
+        if self._allows_all:
+            return self._of_any
+        if origin in self._origins:
+            return [(b"access-control-allow-origin", origin), *self._of_others]
+        return self._of_others
 
 
 def _of_request(scope: Scope) -> dict[str, str]:
