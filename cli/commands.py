@@ -30,6 +30,8 @@ PANELS = {
         "work": "cli.work",
         "migrate": "cli.database",
         "rollback": "cli.database",
+        "backup": "cli.database",
+        "restore": "cli.database",
         "doctor": "cli.database",
         "psql": "cli.database",
         "supabase": "cli.project",

@@ -1,4 +1,4 @@
-"""`index-jobs migrate`, `rollback`, `doctor` and `psql`: what is done to the database."""
+"""`index-jobs migrate`, `rollback`, `backup`, `restore`, `doctor` and `psql`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 
 import psycopg
@@ -16,9 +17,10 @@ from psycopg.conninfo import conninfo_to_dict
 from cli.dev import stack
 from cli.exits import COMMON_CODES, Exit
 from cli.options import DatabaseUrl, DataDir, Json, stack_options
+from cli.paths import near
 from cli.terminal import Terminal
-from db.local.binaries import postgres_binaries
-from db.tools import doctor, migrate, stamp
+from db.local.binaries import client_program
+from db.tools import backup, doctor, migrate, stamp
 
 app = typer.Typer()
 
@@ -58,6 +60,32 @@ def take_back_migrations(
     for migration in undone:
         print(migration)
     terminal.hint("make migrate applies what was rolled back again")
+
+
+@app.command("backup", epilog=COMMON_CODES)
+def save(
+    file: Annotated[Path, typer.Argument(help="What to write, in the format of pg_dump -Fc.")],
+    database_url: DatabaseUrl = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Save the whole database to a file, or nothing of it."""
+    options = stack_options(database_url, data_dir)
+    with stack.borrow(options, "index-jobs backup", create=False) as base:
+        backup.save(base.url, file)
+    Terminal().step(f"saved to {near(file)}", None, f"{file.stat().st_size:,} bytes")
+
+
+@app.command("restore", epilog=COMMON_CODES)
+def restore(
+    file: Annotated[Path, typer.Argument(help="What index-jobs backup wrote.")],
+    database_url: DatabaseUrl = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Make in an empty database what a backup holds: all of it, or nothing."""
+    options = stack_options(database_url, data_dir)
+    with stack.borrow(options, "index-jobs restore", create=True) as base:
+        backup.restore(base.url, file)
+    Terminal().step(f"restored {near(file)}", None, "next: index-jobs doctor")
 
 
 @app.command(
@@ -108,7 +136,7 @@ def psql(
     """Open psql on the database, as its owner; more arguments go to psql."""
     options = stack_options(database_url, data_dir)
     with stack.borrow(options, "make psql", create=False) as base:
-        program = base.server.bin("psql") if base.server else postgres_binaries() / "bin/psql"
+        program = base.server.bin("psql") if base.server else client_program("psql")
         parameters = {k: str(v) for k, v in conninfo_to_dict(base.url).items() if v is not None}
         password = parameters.pop("password", None)  # not for all to see in the process list
         environment = os.environ | ({"PGPASSWORD": password} if password else {})

@@ -12,7 +12,9 @@ from cli.client import ApiError
 from cli.errors import CommandError
 from cli.exits import Exit
 from cli.terminal import Terminal
+from db.local.binaries import BinariesError
 from db.local.postgres import PostgresError
+from db.tools.backup import BackupError
 from db.tools.connection import ConnectError
 from db.tools.migrate import MigrationError
 from db.tools.project import ProjectError
@@ -32,7 +34,7 @@ def _explain(error: Exception) -> tuple[str, Exit]:
             return str(error), error.exit_code
         case SettingError() | ListenError() | CommandError() | PostgresError() | ConnectError():
             return str(error), Exit.FAILED
-        case MigrationError() | ProjectError():
+        case MigrationError() | ProjectError() | BackupError() | BinariesError():
             return str(error), Exit.FAILED
         case psycopg.Error():
             return f"the database says: {str(error).strip()}", Exit.FAILED

