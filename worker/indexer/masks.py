@@ -42,7 +42,7 @@ _STATEMENT = re.compile(
 )
 # f(int *not_null a, int b UNUSED): attributes of parameters.
 _QUALIFIER = re.compile(
-    rb"(?<=[*&])[ \t]*((?!(?:const|volatile|restrict|operator|new|delete|sizeof)\b)[A-Za-z_]\w*+)"
+    rb"[*&][ \t]*((?!(?:const|volatile|restrict|operator|new|delete|sizeof)\b)[A-Za-z_]\w*+)"
     rb"\s+(?=[A-Za-z_]\w*+\s*[,)\[=;])"
 )
 _ATTRIBUTE = re.compile(rb"(?<=[\w*&>][ \t])(" + _MACRO + rb"|__\w+__)(?=\s*[,)])")
@@ -77,11 +77,12 @@ _AROUND_LINES = re.compile(
     rb"[A-Za-z_][\w\s*:<>,]*+(\))(?=\s*" + _NAME + rb")"
 )
 # type name GUARDED_BY(lock);: an attribute of a variable.
-_VARIABLE = re.compile(
+_VARIABLE = re.compile(rb"(?<=\w[ \t\n])(" + _CAPITALS + rb"\s*" + _ARGUMENTS + rb")(?=\s*[;={])")
+_BEFORE_VARIABLE = re.compile(
     rb"(?:[*&>]|\b(?!(?:static|extern|inline|const|unsigned|signed|struct|enum|union|class|virtual"
     rb"|volatile|constexpr|friend|return|else|typedef|typename|mutable)\b)\w+)\s+"
     rb"(?!(?:static|extern|inline|const|unsigned|return|int|char|void|bool|long|short|float|double)\b)"
-    rb"[a-z]\w*[ \t\n]+(" + _CAPITALS + rb"\s*" + _ARGUMENTS + rb")(?=\s*[;={])"
+    rb"[a-z]\w*\s+\Z"
 )
 # type CALL name(, type *FORMAT(3) name(: a macro between a type and a name.
 _BETWEEN = re.compile(rb"\b(" + _MACRO + rb")\s+(?=[A-Za-z_~][\w:~]*+\s*\()")
@@ -111,14 +112,15 @@ def masked(language: str, source: bytes) -> bytes:
     text = bytearray(b"\n" + source)  # so that each line begins behind a line feed
     if language == "C":
         _blank(text, _OLD_PARAMETERS)
-        _blank(text, _PROTOTYPE)
+        if b"((" in source:
+            _blank(text, _PROTOTYPE)
     _blank(text, _CLASS_HEAD)
     for pattern, is_sure in (
         (_STATEMENT, None),
         (_AROUND_LINES, None),
         (_ALONE, _has_a_line_to_itself),
         (_QUALIFIER, None),
-        (_VARIABLE, None),
+        (_VARIABLE, _is_behind_a_variable),
         (_ATTRIBUTE, _is_behind_a_type),
         (_BEHIND, _is_behind_a_head),
         (_BEFORE, None),
@@ -170,6 +172,10 @@ def _is_behind_a_head(text: bytearray, found: re.Match[bytes]) -> bool:
 def _is_behind_a_type(text: bytearray, found: re.Match[bytes]) -> bool:
     before = _BEFORE_BETWEEN.search(text[max(0, found.start() - 80) : found.start()])
     return before is not None and before[1] not in _NO_TYPES
+
+
+def _is_behind_a_variable(text: bytearray, found: re.Match[bytes]) -> bool:
+    return _BEFORE_VARIABLE.search(text[max(0, found.start() - 120) : found.start()]) is not None
 
 
 def _is_word(text: bytes) -> bool:

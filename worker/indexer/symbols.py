@@ -87,12 +87,13 @@ def symbols_of(language: str, source: bytes, root: Node) -> list[Symbol]:
 def _nest(language: str, source: bytes, definitions: list[_Definition]) -> list[Symbol]:
     """Gives each definition the one around it as its parent."""
     symbols: list[Symbol] = []
-    around: list[tuple[int, str, str]] = []  # end, kind, name; the innermost last
+    around: list[tuple[int, int, str, str]] = []  # end, start, kind, name; the innermost last
     reserved = RESERVED.get(language)
     for start, minus_end, _, node, own_kind, name_node, named_parent in definitions:
         if own_kind == "ignore" or not (name := _text(source, name_node)):
             continue
-        while around and around[-1][0] <= start:
+        # What ends where another begins is not around it, nor is what is declared with it.
+        while around and (around[-1][0] <= start or around[-1][:2] == (-minus_end, start)):
             around.pop()
         kind, parent = own_kind, None
         if named_parent:
@@ -100,7 +101,7 @@ def _nest(language: str, source: bytes, definitions: list[_Definition]) -> list[
             if kind == "function":
                 kind = "method"
         elif around:
-            _, outer_kind, parent = around[-1]
+            _, _, outer_kind, parent = around[-1]
             if kind == "function" and outer_kind in _CLASSES:
                 kind = "method"
         if reserved and (
@@ -112,7 +113,7 @@ def _nest(language: str, source: bytes, definitions: list[_Definition]) -> list[
         # A node that ends at the very start of a line does not reach into it.
         symbols.append(Symbol(name, kind, first, max(first, row + (column > 0)), parent))
         if kind not in _LEAVES:
-            around.append((-minus_end, kind, name))
+            around.append((-minus_end, start, kind, name))
     return symbols
 
 

@@ -1,0 +1,55 @@
+"""The fingerprint of the extractor, by which an old index is made anew."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from worker.indexer import extractor
+
+PACKAGE = Path(extractor.__file__).parent
+
+
+def fingerprint(root: Path) -> str:
+    code = "from worker.indexer.extractor import fingerprint; print(fingerprint(1000))"
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", code],
+        env={"PYTHONPATH": str(root), "PYTHONDONTWRITEBYTECODE": "1"},
+        cwd=root,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    return done.stdout.strip()
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [
+        *((path.relative_to(PACKAGE).as_posix(), True) for path in PACKAGE.glob("queries/*.scm")),
+        *((f"{name}.py", True) for name in (
+            "attributes", "declarators", "heads", "job", "languages", "masks", "parsers",
+            "reading", "skipping", "surroundings", "symbols", "text",
+        )),
+        *((f"{name}.py", False) for name in ("__init__", "guard", "protocol", "server", "source")),
+    ],
+)  # fmt: skip
+def test_what_decides_on_rows_changes_the_fingerprint_and_nothing_else_does(
+    name: str, changes: bool, tmp_path: Path
+) -> None:
+    copy = tmp_path / "worker/indexer"
+    shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "worker/__init__.py").touch()
+    before = fingerprint(tmp_path)
+    mark = "\n; changed\n" if name.endswith(".scm") else "\n# changed\n"
+    (copy / name).write_text((copy / name).read_text() + mark)
+    assert (fingerprint(tmp_path) != before) is changes
+
+
+def test_the_limit_of_a_file_is_part_of_the_fingerprint() -> None:
+    assert extractor.fingerprint(1000) != extractor.fingerprint(1001)
+    assert extractor.fingerprint(1000) == extractor.fingerprint(1000)
