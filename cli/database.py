@@ -118,6 +118,8 @@ def examine(
 def _print_diagnosis(diagnosis: doctor.Diagnosis) -> None:
     for finding in diagnosis.findings:
         print(f"{finding.check} {finding.object}: {finding.problem}\n  mend: {finding.remedy}")
+    for finding in diagnosis.advice:
+        print(f"advice, {finding.check} {finding.object}: {finding.problem}\n  {finding.remedy}")
     count = len(diagnosis.findings)
     verdict = f"{count} to mend" if count else "all as it should be"
     Terminal().say(

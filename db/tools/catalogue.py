@@ -85,7 +85,11 @@ from (
   join pg_roles as r on r.oid = m.member
   where 'job_' in (left(g.rolname, 4), left(r.rolname, 4))
     and (r.rolname in ('anon', 'authenticated', 'service_role', 'authenticator')
-      or left(r.rolname, 4) = 'job_')
+      or left(r.rolname, 4) = 'job_'
+      -- roles that own functions are for nobody; who made one may be left with the admin option
+      or g.rolname in ('job_writer', 'job_gateway', 'job_tenant') and not r.rolsuper
+        and coalesce((to_jsonb(m) ->> 'inherit_option')::boolean
+          or (to_jsonb(m) ->> 'set_option')::boolean, true))
 ) as m
 """
 
@@ -103,6 +107,8 @@ from (
     from pg_namespace as n, aclexplode(n.nspacl) as e
     where n.nspname = 'private'
       or n.nspname = 'public' and left(pg_get_userbyid(e.grantee), 4) = 'job_'
+      or n.nspname = 'public' and e.privilege_type = 'CREATE' and (e.grantee = 0
+        or pg_get_userbyid(e.grantee) in ('anon', 'authenticated', 'service_role'))
     union all
     select c.oid::regclass::text,
       format('%s %s', case c.relkind when 'S' then 'sequence' else 'table' end, c.oid::regclass),
@@ -222,7 +228,7 @@ where c.relnamespace in ('public'::regnamespace, to_regnamespace('private'))
     and k.contype in ('p', 'u', 'x'))
 union all
 select 'trigger', format('%I on %s', t.tgname, t.tgrelid::regclass), t.tgrelid::regclass::text,
-  pg_get_triggerdef(t.oid), '', ''
+  pg_get_triggerdef(t.oid), '', format('drop trigger %I on %s', t.tgname, t.tgrelid::regclass)
 from pg_trigger as t
 join pg_class as c on c.oid = t.tgrelid
 where c.relnamespace in ('public'::regnamespace, to_regnamespace('private')) and not t.tgisinternal
@@ -234,6 +240,13 @@ select 'trigger state', format('%I on %s', t.tgname, t.tgrelid::regclass),
 from pg_trigger as t
 join pg_class as c on c.oid = t.tgrelid
 where c.relnamespace in ('public'::regnamespace, to_regnamespace('private')) and not t.tgisinternal
+union all
+select 'rule', format('%I on %s', r.rulename, r.ev_class::regclass), r.ev_class::regclass::text,
+  pg_get_ruledef(r.oid), '', format('drop rule %I on %s', r.rulename, r.ev_class::regclass)
+from pg_rewrite as r
+join pg_class as c on c.oid = r.ev_class
+where c.relnamespace in ('public'::regnamespace, to_regnamespace('private'))
+  and c.relkind in ('r', 'p')
 union all
 select 'policy', format('%I on %s', p.polname, p.polrelid::regclass), p.polrelid::regclass::text,
   d.definition,

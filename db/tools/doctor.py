@@ -1,7 +1,8 @@
 """Compares a database with what this release makes of one, and says how to mend each difference.
 
 Only what belongs to this schema is looked at: objects that others added are theirs, unless they
-open a door (a grant or a policy on one of our objects, a second function of the same name).
+open a door (a grant, a policy, a trigger or a rule on one of our objects, a second function of the
+same name, and what doors.py looks for).
 Nothing is changed; any login that owns the database will do.
 """
 
@@ -14,9 +15,10 @@ from typing import Any, LiteralString
 import psycopg
 from psycopg.rows import TupleRow, dict_row
 
-from db.tools import catalogue, migrate, versions
+from db.tools import catalogue, doors, migrate, reset, versions
 from db.tools.catalogue import Fact, Facts
 from db.tools.connection import ConnectError, connect
+from db.tools.findings import Finding
 from db.tools.versions import SchemaVersion
 
 REWRITE = (
@@ -24,17 +26,7 @@ REWRITE = (
     'index-jobs doctor --sql | psql "$DATABASE_URL"'
 )
 
-_OPEN_DOORS = frozenset({"grant", "membership", "policy", "function"})
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Something that is not as it should be; `remedy` is SQL, a command or a sentence."""
-
-    check: str
-    object: str
-    problem: str
-    remedy: str
+_OPEN_DOORS = frozenset({"grant", "membership", "policy", "function", "trigger", "rule"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +36,8 @@ class Diagnosis:
     server: str
     version: str | None
     findings: tuple[Finding, ...]
+    advice: tuple[Finding, ...] = ()
+    """What is no fault of the database, and may be meant."""
 
 
 def examine(url: str, api_url: str | None = None) -> Diagnosis:
@@ -56,9 +50,10 @@ def examine(url: str, api_url: str | None = None) -> Diagnosis:
         info = connection.info
         server = info.parameter_status("server_version") or str(info.server_version)
         findings = tuple(_findings(connection, found))
+        advice = tuple(doors.advice(connection))
     if api_url is not None:
         findings += _api_login(api_url)
-    return Diagnosis(server.split()[0], found.number if found else None, findings)
+    return Diagnosis(server.split()[0], found.number if found else None, findings, advice)
 
 
 def _findings(
@@ -72,6 +67,7 @@ def _findings(
         yield wrong
     if there and (version is None or not wrong):
         yield from _differences(catalogue.expected(), found)
+        yield from doors.findings(connection, development=reset.made_by(connection) is not None)
     if there:
         yield from _stuck_jobs(connection)
 

@@ -13,7 +13,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from db.tools import catalogue, doctor, migrate, stamp, versions
+from db.local.bootstrap import scaffold
+from db.tools import catalogue, doctor, migrate, reset, stamp, versions
 
 INDEX_JOBS = Path(sys.executable).with_name("index-jobs")
 JOB = "00000000-0000-4000-8000-0000000000c1"
@@ -40,6 +41,11 @@ returns setof public.index_jobs language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$ begin return query select j.* from public.index_jobs as j; end $$
 """
+STRANGER = (
+    "create or replace function public.spy() returns trigger language plpgsql"
+    " as 'begin return null; end'"
+)
+PUBLIC = "create on schema public to {}"
 OVERLOAD = "create function public.get_job_status(p text) returns text language sql as 'select p'"
 
 
@@ -77,7 +83,8 @@ def run(database: Any, *arguments: str, **environment: str) -> subprocess.Comple
 def test_the_snapshot_is_what_the_migrations_make(
     new_database: Any, major: int, owner: str
 ) -> None:
-    database = new_database(major, owner, migrated=False)
+    hosted = owner == "supabase"
+    database = new_database(major, owner, migrated=False, plain=not hosted)
     migrate.apply(database.migrator_url)
     with psycopg.connect(database.migrator_url) as connection:
         facts = catalogue.facts(connection)
@@ -87,7 +94,8 @@ def test_the_snapshot_is_what_the_migrations_make(
 
 def test_a_good_database_is_said_to_be_good(patient: Any) -> None:
     done = run(patient)
-    assert (done.returncode, done.stdout) == (0, "")
+    assert done.returncode == 0
+    assert "mend" not in done.stdout
     assert f"schema {migrate.newest_version()}: all as it should be" in done.stderr
     done = run(patient, "--json")
     assert done.returncode == 0
@@ -167,6 +175,44 @@ def test_a_good_database_is_said_to_be_good(patient: Any) -> None:
         ("alter role job_writer login", ("role", "job_writer")),
         ("grant job_writer to authenticated", ("membership", "authenticated in job_writer")),
         ("grant service_role to job_gateway", ("membership", "job_gateway in service_role")),
+        ("grant job_writer to dashboard_user", ("membership", "dashboard_user in job_writer")),
+        (
+            f"{STRANGER}; create trigger spy after update on public.index_jobs"
+            " execute function public.spy()",
+            ("trigger", "spy on public.index_jobs"),
+        ),
+        (
+            "create rule keep as on delete to public.index_job_events do instead nothing",
+            ("rule", "keep on public.index_job_events"),
+        ),
+        ("grant create on schema public to service_role", ("grant", PUBLIC.format("service_role"))),
+        ("grant create on schema public to public", ("grant", PUBLIC.format("public"))),
+        (
+            "create view public.open_jobs as select j.id, j.ref from public.index_jobs as j",
+            ("view", "public.open_jobs"),
+        ),
+        (
+            "create schema theirs; create view theirs.near as table public.index_jobs;"
+            "alter view theirs.near set (security_invoker = on);"
+            "create view theirs.far as select i.id from theirs.near as i",
+            ("view", "theirs.far"),
+        ),
+        (
+            "create materialized view public.old_jobs as select j.id from public.index_jobs as j;"
+            "grant select on public.old_jobs to authenticated",
+            ("materialized view", "public.old_jobs"),
+        ),
+        (
+            "grant job_writer to current_user; grant create on schema public to job_writer;"
+            f"{STRANGER.replace('spy', 'backdoor')} security definer;"
+            "alter function public.backdoor() owner to job_writer;"
+            "revoke create on schema public from job_writer; revoke job_writer from current_user",
+            ("function", "public.backdoor()"),
+        ),
+        (
+            "alter default privileges in schema private grant select on tables to job_http",
+            ("default privileges", "postgres"),
+        ),
     ],
 )
 def test_what_was_changed_by_hand_is_named_and_its_remedy_cures(
@@ -181,6 +227,74 @@ def test_what_was_changed_by_hand_is_named_and_its_remedy_cures(
             cure = run(patient, "--sql").stdout
         execute(patient.migrator_url, cure)
     assert examine(patient) == []
+
+
+@pytest.mark.parametrize("major", [18, 15])
+def test_what_an_earlier_release_left_open_is_named_and_the_remedies_shut_it(
+    new_database: Any, major: int
+) -> None:
+    """It ran what is for development on every database."""
+    database = new_database(major, "ordinary", plain=True)
+    url = database.migrator_url
+    with psycopg.connect(url) as connection:
+        scaffold(connection)
+    migrate.apply(url)
+    execute(url, "create table public.later (id bigint generated always as identity)")
+    execute(url, "create function public.later() returns int language sql as 'select 1'")
+    execute(database.url, "alter default privileges grant insert on tables to anon")
+    findings = doctor.examine(url).findings
+    assert sorted((f.check, f.object) for f in findings) == [
+        *[("default privileges", "migrator")] * 3,
+        ("default privileges", "postgres"),
+        ("left open", "function public.later()"),
+        ("left open", "sequence public.later_id_seq"),
+        ("left open", "table public.later"),
+    ]
+    for finding in findings:
+        execute(database.url if finding.object == "postgres" else url, finding.remedy)
+    assert examine(database) == []
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        execute(database.anon_url, "truncate public.later")
+    execute(url, "create table public.latest ()")
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        execute(database.anon_url, "table public.latest")
+
+
+def test_what_is_open_for_development_is_no_finding(new_database: Any) -> None:
+    database = new_database(migrated=False)
+    migrate.apply(database.migrator_url)
+    assert {check for check, _ in examine(database)} == {"default privileges"}
+    with psycopg.connect(database.migrator_url) as connection:
+        reset.develop(connection, "a test")
+    assert examine(database) == []
+
+
+@pytest.mark.parametrize("major", [18, 15])
+def test_advice_fails_nothing_and_can_be_taken(new_database: Any, major: int) -> None:
+    database = new_database(major, "ordinary", plain=True)
+    migrate.apply(database.migrator_url)
+    execute(
+        database.migrator_url,
+        "create function public.peek() returns bigint language sql security definer"
+        " as 'select count(*) from public.index_jobs'",
+    )
+    done = run(database)
+    assert done.returncode == 0
+    assert "all as it should be" in done.stderr
+    advice = doctor.examine(database.migrator_url).advice
+    said = [(each.check, each.object) for each in advice]
+    room = ("room", f"database {database.name}")
+    assert said == [("function", "public.peek()"), room, room]
+    for each, url in zip(
+        advice, (database.migrator_url, database.migrator_url, database.url), strict=True
+    ):
+        assert f"advice, {each.check} {each.object}: {each.problem}\n  {each.remedy}" in done.stdout
+        execute(url, each.remedy)
+    assert doctor.examine(database.migrator_url).advice == ()
+    with psycopg.connect(database.authenticated_url, autocommit=True) as guest:
+        for statement in ("create temporary table heap ()", "select lo_create(0)"):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                guest.execute(statement)
 
 
 def test_the_command_names_each_with_its_remedy_and_exits_with_1(patient: Any) -> None:
@@ -224,8 +338,7 @@ def test_a_lost_owner_is_named_and_the_remedy_cures(patient: Any) -> None:
 @pytest.fixture
 def own(new_database: Any) -> Any:
     """A database as the migrations make it, beside logins of each role."""
-    new_database()  # whose making gave the logins their roles
-    database = new_database(migrated=False)
+    database = new_database(plain=True)
     migrate.apply(database.migrator_url)
     return database
 
@@ -321,7 +434,7 @@ def test_a_stuck_job_is_named_and_can_be_given_up_or_claimed(
 
 
 def test_an_ordinary_owner_sees_stuck_jobs_and_keeps_no_role(new_database: Any) -> None:
-    database = new_database(18, "ordinary", migrated=False)
+    database = new_database(18, "ordinary", plain=True)
     migrate.apply(database.migrator_url)
     execute(database.url, "revoke service_role from migrator cascade")
     execute(

@@ -142,12 +142,14 @@ class Cluster:
     def database(self, owner: Owner, *, migrated: bool, plain: bool = False) -> Iterator[Database]:
         """A new database, dropped at the end; without `migrated`, only what Supabase would have.
 
-        A `plain` one has nothing, on a server where other databases were migrated.
+        A `plain` one has what the migrations need and no more, as a database of one's own.
         """
         name = f"test_{next(self._numbers)}"
         if plain:
             self._template(owner)
             database = self._create(name, owner, "template1")
+            with psycopg.connect(database.migrator_url) as connection:
+                bootstrap(connection)
         elif migrated:
             database = self._create(name, owner, self._template(owner).name)
         else:
