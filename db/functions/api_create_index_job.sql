@@ -33,8 +33,9 @@ set timezone = 'UTC'
 as $$
 declare
   v_answer private.api_answer;
-  v_job public.index_jobs;
   v_organization_id uuid;
+  v_repository_id uuid;
+  v_job_id uuid;
 begin
   v_answer := private.count_request(private.begin_request(p_api_key, p_claims));
   if v_answer.verdict <> 'ok' then
@@ -45,7 +46,7 @@ begin
     if p_organization is not null then
       v_organization_id := private.find_organization(p_organization);
     end if;
-    select j.* into v_job
+    select r.id into v_repository_id
     from private.parse_repository(
       p_repository => p_repository,
       p_git_base_url => p_git_base_url,
@@ -53,12 +54,19 @@ begin
     cross join lateral public.ensure_repository(
       p_full_name => n.full_name,
       p_git_url => n.git_url,
-      p_organization_id => v_organization_id) as r
-    cross join lateral public.create_index_job(
-      p_repository_id => r.id,
+      p_organization_id => v_organization_id) as r;
+    v_job_id := private.create_index_job(
+      p_repository_id => v_repository_id,
       p_ref => p_ref,
       p_commit_sha => p_commit_sha,
-      p_idempotency_key => p_idempotency_key) as j;
+      p_idempotency_key => p_idempotency_key);
+    select j.id, j.status, j.version
+    into v_answer.job_id, v_answer.job_status, v_answer.job_version
+    from public.index_jobs as j
+    where j.id = v_job_id;
+    if not found then  -- of an earlier request, whose job is out of sight by now
+      raise exception 'index job not found' using errcode = 'PT404';
+    end if;
   exception when sqlstate 'PT404' or sqlstate 'PT409' or sqlstate 'PT422' then
     get stacked diagnostics
       v_answer.verdict = returned_sqlstate,
@@ -71,15 +79,17 @@ begin
     return v_answer;
   end;
 
-  if private.rollout_bucket(private.current_user_id()) >= p_tracking_percent then
-    v_answer.body := json_build_object('runId', v_job.id)::text;
-    return v_answer;
+  if p_tracking_percent < 100
+    and private.rollout_bucket(private.current_user_id()) >= p_tracking_percent
+  then
+    v_answer.body := json_build_object('runId', v_job_id)::text;
+    v_answer.job_id := null;
+    v_answer.job_status := null;
+    v_answer.job_version := null;
+  else
+    v_answer.body := json_build_object(
+      'jobId', v_job_id, 'runId', v_job_id, 'status', v_answer.job_status)::text;
   end if;
-  v_answer.body := json_build_object(
-    'jobId', v_job.id, 'runId', v_job.id, 'status', v_job.status)::text;
-  v_answer.job_id := v_job.id;
-  v_answer.job_status := v_job.status;
-  v_answer.job_version := v_job.version;
   return v_answer;
 end;
 $$;

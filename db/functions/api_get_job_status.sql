@@ -4,10 +4,9 @@
 -- an answer, not an error, so that the count of the request stays. The count is written without
 -- waiting for the disk: nothing else is.
 --
--- This is the hot path. The first statement is a shortcut for the usual caller, whose key was used
--- within the hour and who has a count of this hour with something left; the update is one for the
--- usual count. Whoever finds no row there goes through begin_request and count_request like all
--- other routes: what these check of a key and a quota, the shortcuts check as well.
+-- The first statement is a shortcut for the usual caller, whose key was used within the hour and
+-- who has a count of this hour with something left; the update is one for the usual count. Where
+-- they find no row, begin_request and count_request decide: what these check, they check as well.
 --
 -- Why definer: it checks API keys and takes on claims that the HTTP layer has verified; it reads
 -- jobs as job_gateway, which RLS holds like any user.
@@ -32,8 +31,7 @@ declare
   v_job_id uuid := private.parse_uuid(p_job_id);
   v_caller private.api_caller;
   v_answer private.api_answer;
-  v_requests integer;
-  v_job record;
+  v_counted private.api_answer;
 begin
   select k.user_id, v_hour, t.requests_per_hour, c.requests into v_caller
   from private.api_keys as k
@@ -57,32 +55,27 @@ begin
     end if;
   end if;
 
-  select row_to_json(j)::text as body, j.id, j.status, j.version into v_job
+  select row_to_json(j)::text, j.id, j.status, j.version
+  into v_answer.body, v_answer.job_id, v_answer.job_status, v_answer.job_version
   from public.index_jobs as j
   where j.id = v_job_id;
+  v_answer.verdict := case when found then 'ok' else 'PT404' end;
 
   update private.rate_limit_counters as c
   set requests = c.requests + 1
   where c.user_id = v_caller.user_id
     and c.window_start = v_caller.window_start
     and c.requests < v_caller.rate_limit
-  returning c.requests into v_requests;
-  if found then
-    v_answer.verdict := 'ok';
-    v_answer.rate_limit := v_caller.rate_limit;
-    v_answer.rate_remaining := v_caller.rate_limit - v_requests;
-    v_answer.rate_reset := extract(epoch from v_caller.window_start)::bigint + 3600;
-  else
-    v_answer := private.count_request(v_caller);
+  returning v_caller.rate_limit - c.requests into v_answer.rate_remaining;
+  if not found then
+    v_counted := private.count_request(v_caller);
+    if v_counted.verdict <> 'ok' then
+      return v_counted;
+    end if;
+    v_answer.rate_remaining := v_counted.rate_remaining;
   end if;
-  if v_answer.verdict = 'ok' and v_job.id is null then
-    v_answer.verdict := 'PT404';
-  elsif v_answer.verdict = 'ok' then
-    v_answer.body := v_job.body;
-    v_answer.job_id := v_job.id;
-    v_answer.job_status := v_job.status;
-    v_answer.job_version := v_job.version;
-  end if;
+  v_answer.rate_limit := v_caller.rate_limit;
+  v_answer.rate_reset := extract(epoch from v_caller.window_start)::bigint + 3600;
   return v_answer;
 end;
 $$;

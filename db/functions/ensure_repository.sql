@@ -20,6 +20,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_user_id uuid := private.current_user_id();
+  v_owner_user_id uuid := case when p_organization_id is null then v_user_id end;
   v_repository public.repositories;
 begin
   if private.is_repository_name(p_full_name) is not true then
@@ -45,10 +46,7 @@ begin
     select r.* into v_repository
     from public.repositories as r
     where r.full_name = p_full_name
-      and case when p_organization_id is null
-        then r.owner_user_id = v_user_id
-        else r.organization_id = p_organization_id
-      end;
+      and (r.owner_user_id = v_owner_user_id or r.organization_id = p_organization_id);
     exit when found;
     if p_git_url is null then
       raise exception 'git_url is missing and there is no such repository'
@@ -56,9 +54,7 @@ begin
           hint = 'Pass the URL to clone from.';
     end if;
     insert into public.repositories (full_name, git_url, owner_user_id, organization_id)
-    values (
-      p_full_name, p_git_url,
-      case when p_organization_id is null then v_user_id end, p_organization_id)
+    values (p_full_name, p_git_url, v_owner_user_id, p_organization_id)
     on conflict do nothing
     returning * into v_repository;
     exit when found;

@@ -1958,10 +1958,9 @@ volatile
 security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-  select (
-    lpad(to_hex((extract(epoch from private.clock()) * 1000)::bigint), 12, '0')
-    || '7' || substr(replace(gen_random_uuid()::text, '-', ''), 14)
-  )::uuid;
+  select encode(overlay(set_bit(set_bit(uuid_send(gen_random_uuid()), 52, 1), 53, 1)
+    placing substr(int8send((extract(epoch from private.clock()) * 1000)::bigint), 3) from 1),
+    'hex')::uuid;
 $$;
 comment on function private.uuid_v7() is
   'A version 7 UUID, ordered by time.';
@@ -2582,8 +2581,9 @@ set timezone = 'UTC'
 as $$
 declare
   v_answer private.api_answer;
-  v_job public.index_jobs;
   v_organization_id uuid;
+  v_repository_id uuid;
+  v_job_id uuid;
 begin
   v_answer := private.count_request(private.begin_request(p_api_key, p_claims));
   if v_answer.verdict <> 'ok' then
@@ -2594,7 +2594,7 @@ begin
     if p_organization is not null then
       v_organization_id := private.find_organization(p_organization);
     end if;
-    select j.* into v_job
+    select r.id into v_repository_id
     from private.parse_repository(
       p_repository => p_repository,
       p_git_base_url => p_git_base_url,
@@ -2602,12 +2602,19 @@ begin
     cross join lateral public.ensure_repository(
       p_full_name => n.full_name,
       p_git_url => n.git_url,
-      p_organization_id => v_organization_id) as r
-    cross join lateral public.create_index_job(
-      p_repository_id => r.id,
+      p_organization_id => v_organization_id) as r;
+    v_job_id := private.create_index_job(
+      p_repository_id => v_repository_id,
       p_ref => p_ref,
       p_commit_sha => p_commit_sha,
-      p_idempotency_key => p_idempotency_key) as j;
+      p_idempotency_key => p_idempotency_key);
+    select j.id, j.status, j.version
+    into v_answer.job_id, v_answer.job_status, v_answer.job_version
+    from public.index_jobs as j
+    where j.id = v_job_id;
+    if not found then  -- of an earlier request, whose job is out of sight by now
+      raise exception 'index job not found' using errcode = 'PT404';
+    end if;
   exception when sqlstate 'PT404' or sqlstate 'PT409' or sqlstate 'PT422' then
     get stacked diagnostics
       v_answer.verdict = returned_sqlstate,
@@ -2620,15 +2627,17 @@ begin
     return v_answer;
   end;
 
-  if private.rollout_bucket(private.current_user_id()) >= p_tracking_percent then
-    v_answer.body := json_build_object('runId', v_job.id)::text;
-    return v_answer;
+  if p_tracking_percent < 100
+    and private.rollout_bucket(private.current_user_id()) >= p_tracking_percent
+  then
+    v_answer.body := json_build_object('runId', v_job_id)::text;
+    v_answer.job_id := null;
+    v_answer.job_status := null;
+    v_answer.job_version := null;
+  else
+    v_answer.body := json_build_object(
+      'jobId', v_job_id, 'runId', v_job_id, 'status', v_answer.job_status)::text;
   end if;
-  v_answer.body := json_build_object(
-    'jobId', v_job.id, 'runId', v_job.id, 'status', v_job.status)::text;
-  v_answer.job_id := v_job.id;
-  v_answer.job_status := v_job.status;
-  v_answer.job_version := v_job.version;
   return v_answer;
 end;
 $$;
@@ -2710,8 +2719,7 @@ declare
   v_job_id uuid := private.parse_uuid(p_job_id);
   v_caller private.api_caller;
   v_answer private.api_answer;
-  v_requests integer;
-  v_job record;
+  v_counted private.api_answer;
 begin
   select k.user_id, v_hour, t.requests_per_hour, c.requests into v_caller
   from private.api_keys as k
@@ -2735,32 +2743,27 @@ begin
     end if;
   end if;
 
-  select row_to_json(j)::text as body, j.id, j.status, j.version into v_job
+  select row_to_json(j)::text, j.id, j.status, j.version
+  into v_answer.body, v_answer.job_id, v_answer.job_status, v_answer.job_version
   from public.index_jobs as j
   where j.id = v_job_id;
+  v_answer.verdict := case when found then 'ok' else 'PT404' end;
 
   update private.rate_limit_counters as c
   set requests = c.requests + 1
   where c.user_id = v_caller.user_id
     and c.window_start = v_caller.window_start
     and c.requests < v_caller.rate_limit
-  returning c.requests into v_requests;
-  if found then
-    v_answer.verdict := 'ok';
-    v_answer.rate_limit := v_caller.rate_limit;
-    v_answer.rate_remaining := v_caller.rate_limit - v_requests;
-    v_answer.rate_reset := extract(epoch from v_caller.window_start)::bigint + 3600;
-  else
-    v_answer := private.count_request(v_caller);
+  returning v_caller.rate_limit - c.requests into v_answer.rate_remaining;
+  if not found then
+    v_counted := private.count_request(v_caller);
+    if v_counted.verdict <> 'ok' then
+      return v_counted;
+    end if;
+    v_answer.rate_remaining := v_counted.rate_remaining;
   end if;
-  if v_answer.verdict = 'ok' and v_job.id is null then
-    v_answer.verdict := 'PT404';
-  elsif v_answer.verdict = 'ok' then
-    v_answer.body := v_job.body;
-    v_answer.job_id := v_job.id;
-    v_answer.job_status := v_job.status;
-    v_answer.job_version := v_job.version;
-  end if;
+  v_answer.rate_limit := v_caller.rate_limit;
+  v_answer.rate_reset := extract(epoch from v_caller.window_start)::bigint + 3600;
   return v_answer;
 end;
 $$;
@@ -3186,6 +3189,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_user_id uuid := private.current_user_id();
+  v_owner_user_id uuid := case when p_organization_id is null then v_user_id end;
   v_repository public.repositories;
 begin
   if private.is_repository_name(p_full_name) is not true then
@@ -3211,10 +3215,7 @@ begin
     select r.* into v_repository
     from public.repositories as r
     where r.full_name = p_full_name
-      and case when p_organization_id is null
-        then r.owner_user_id = v_user_id
-        else r.organization_id = p_organization_id
-      end;
+      and (r.owner_user_id = v_owner_user_id or r.organization_id = p_organization_id);
     exit when found;
     if p_git_url is null then
       raise exception 'git_url is missing and there is no such repository'
@@ -3222,9 +3223,7 @@ begin
           hint = 'Pass the URL to clone from.';
     end if;
     insert into public.repositories (full_name, git_url, owner_user_id, organization_id)
-    values (
-      p_full_name, p_git_url,
-      case when p_organization_id is null then v_user_id end, p_organization_id)
+    values (p_full_name, p_git_url, v_owner_user_id, p_organization_id)
     on conflict do nothing
     returning * into v_repository;
     exit when found;
@@ -4034,4 +4033,4 @@ end;
 $$;
 
 notify pgrst, 'reload schema';
-comment on schema private is 'schema version 20261128093002, text 396b691f3c0b, serves 20261128093002';
+comment on schema private is 'schema version 20261128093002, text 95168a1f8cf3, serves 20261128093002';

@@ -1,7 +1,7 @@
 -- uuid_v7() -> uuid
 --
 -- A version 7 UUID (RFC 9562): 48 bits of Unix milliseconds, then random bits, so that new ids sort
--- by age. Core has uuidv7() only from Postgres 18 on.
+-- by age. Core has uuidv7() only from Postgres 18 on. Two bits make a 7 of the version 4.
 --
 -- Callers: job_writer.
 
@@ -12,10 +12,9 @@ volatile
 security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-  select (
-    lpad(to_hex((extract(epoch from private.clock()) * 1000)::bigint), 12, '0')
-    || '7' || substr(replace(gen_random_uuid()::text, '-', ''), 14)
-  )::uuid;
+  select encode(overlay(set_bit(set_bit(uuid_send(gen_random_uuid()), 52, 1), 53, 1)
+    placing substr(int8send((extract(epoch from private.clock()) * 1000)::bigint), 3) from 1),
+    'hex')::uuid;
 $$;
 
 comment on function private.uuid_v7() is
