@@ -4,7 +4,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help demo serve seed psql migrate rollback reset migration release test prove bench check lint types \
-  imports format build docs hooks clean
+  imports guards format build docs hooks clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -53,7 +53,7 @@ prove: check .venv/prove  ## The long forms of the tests; writes docs/prove.md
 bench: .venv/prove  ## Measure what must be fast, into docs/performance.md (ONLY=poll, ROWS, BEFORE)
 	@$(BIN)/python -m bench --only "$(ONLY)" --rows "$(or $(ROWS),1000000)" $(if $(BEFORE),--before "$(BEFORE)")
 
-check: lint types imports  ## What needs no database: drift of the migrations, lint, types, imports
+check: lint types imports guards  ## What needs no database: drift of the migrations, lint, types, imports
 	@$(BIN)/python -m db.tools.stamp check
 
 lint: .venv/test  ## Lint, and check the format
@@ -65,6 +65,9 @@ types: .venv/test  ## Check the types
 
 imports: .venv/test  ## Check which packages import which
 	@said=$$($(BIN)/lint-imports --no-logo --no-cache) || { echo "$$said"; exit 1; }
+
+guards: .venv/test  ## Look for dangers in the unreleased migrations and the Python, by squawk and bandit
+	@$(BIN)/python -m tests.support.guards
 
 format: .venv/test  ## Format the Python files
 	@$(BIN)/ruff check --quiet --fix . ; $(BIN)/ruff format --quiet .

@@ -29,7 +29,7 @@ class Statement:
 def _statement(function: str, columns: tuple[str, ...], *arguments: str) -> Statement:
     values = ", ".join(f"{name} => ${number}" for number, name in enumerate(arguments, 1))
     found = ", ".join(f"a.{name}" for name in columns)
-    text = f"select {found} from public.{function}({values}) as a"  # noqa: S608  (names of ours)
+    text = f"select {found} from public.{function}({values}) as a"  # noqa: S608  # nosec B608
     name = f"{function}_{sha256(text.encode()).hexdigest()[:12]}"
     return Statement(text.encode(), arguments, name.encode())
 

@@ -34,7 +34,7 @@ PORT = 8329  # below those that systems hand out to clients
 HOST = "127.0.0.1"
 _PORTS_TO_TRY = 100
 PATIENCE = 60.0  # seconds, for a start (crash recovery included), a stop, another process's start
-SOCKETS = "/tmp"  # noqa: S108 (the folder of sockets' folders: a socket's path is short)
+SOCKETS = "/tmp"  # noqa: S108  # nosec B108 - the folder of sockets' folders; their paths are short
 PASSWORD_FILE = "superuser.password"  # noqa: S105 (a name), inside the data directory
 
 
@@ -128,7 +128,7 @@ def temporary(
     *, settings: Mapping[str, str] = MappingProxyType({}), binaries: Path | None = None
 ) -> Iterator[Server]:
     """A server on a data directory of its own, which is removed at the end. As `run` otherwise."""
-    with tempfile.TemporaryDirectory(prefix="index-jobs-", dir="/tmp") as folder:
+    with tempfile.TemporaryDirectory(prefix="index-jobs-", dir=SOCKETS) as folder:
         Path(folder).chmod(0o711)  # root's server runs as another user
         with run(Path(folder, "pgdata"), port=0, settings=settings, binaries=binaries) as server:
             yield server
@@ -345,7 +345,7 @@ def _initialize(home: Path, binaries: Path, account: Account, *, durable: bool) 
         shutil.rmtree(left)
     draft = Path(tempfile.mkdtemp(prefix=f"{home.name}.new.", dir=home.parent))
     account.own(draft)
-    with tempfile.NamedTemporaryFile("w", dir="/tmp") as secret:
+    with tempfile.NamedTemporaryFile("w", dir=SOCKETS) as secret:
         account.own(Path(secret.name))
         secret.write(secrets.token_urlsafe(24))
         secret.flush()

@@ -24,8 +24,9 @@ TEXT = """# The long forms of the tests
 steps each, by hypothesis, and as many with each mutant until it is found; 200 rounds of each race;
 20 kills of the runner, a parser and git each, and freezes; a soak of 105 rounds; each of the
 largest requests to each route three times, none of which may take more than 5 ms of CPU in one
-callback of the event loop; floods of 8 MB, beside which `/health` answers within 100 ms; and all
-changes of the SQL, of which `make test` tries a few. After it [the late worker](late-worker.md) is
+callback of the event loop; floods of 8 MB, beside which `/health` answers within 100 ms;
+plpgsql_check on every function, on Postgres 15; and all changes of the SQL, of which `make test`
+tries a few. After it [the late worker](late-worker.md) is
 played. This page is what the last run wrote.
 
 On {day}: {tests:,} tests passed, none was skipped or failed, in {minutes:.1f} minutes. Python
