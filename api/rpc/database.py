@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
@@ -19,6 +19,13 @@ from api.settings import ApiSettings
 from db.tools.logs import get_logger
 
 logger = get_logger(__name__)
+
+
+# What they write waits for the disk, where commits of many sessions share one write, and for locks:
+# they have connections of their own, more of them, and no poll waits behind one.
+_DURABLE: Final = frozenset[Function](
+    {"api_admin_get_job_status", "api_cancel_index_job", "api_create_index_job"}
+)
 
 
 class DatabaseRpc:
@@ -44,21 +51,16 @@ class DatabaseRpc:
             max_size=half if is_prepared else size,
             statement_timeout=self._statement_timeout,
         )
-        self._pipelines = (
-            Pipelines(
-                conninfo,
-                size=size,
-                statement_timeout=self._statement_timeout,
-                max_waiting=settings.max_connections,
-            )
-            if is_prepared
-            else None
-        )
+        self._pipelines = self._writers = None
+        if is_prepared:
+            self._pipelines = Pipelines(conninfo, settings, size=size, size_at_start=size)
+            self._writers = Pipelines(conninfo, settings, size=2 * size, size_at_start=0)
 
     async def __aenter__(self) -> Self:
         await self._pool.open()
-        if self._pipelines:
-            self._pipelines.open()
+        for pipelines in (self._pipelines, self._writers):
+            if pipelines:
+                pipelines.open()
         return self
 
     async def __aexit__(
@@ -68,17 +70,19 @@ class DatabaseRpc:
         trace: TracebackType | None,
     ) -> None:
         await self._pool.close()
-        if self._pipelines:
-            await self._pipelines.close()
+        for pipelines in (self._pipelines, self._writers):
+            if pipelines:
+                await pipelines.close()
 
     async def call(self, function: Function, **arguments: str | int | None) -> Answer:
         """The one row that an api_* function returns; `arguments` are all of its arguments."""
         statement = STATEMENTS[function]
         values = [arguments[name] for name in statement.arguments]
         try:
-            if not self._pipelines:
+            pipelines = self._writers if function in _DURABLE else self._pipelines
+            if not pipelines:
                 return Answer(*await self._pool.fetch(statement, values))
-            row = await self._pipelines.fetch(statement, [_as_text(value) for value in values])
+            row = await pipelines.fetch(statement, [_as_text(value) for value in values])
         except (psycopg.Error, TimeoutError) as error:
             raise _problem(error) from error
         return _answer(row)

@@ -20,6 +20,7 @@ from psycopg.errors import error_from_result
 from psycopg_pool import PoolTimeout, TooManyRequests
 
 from api.rpc.statements import Statement
+from api.settings import ApiSettings
 
 # Statements under way on one connection: more gain nothing, and all wait for a slow one.
 _DEPTH: Final = 16
@@ -221,17 +222,19 @@ class _Pipeline:
 class Pipelines:
     """The connections, and the queue before them.
 
-    Makes each connection anew when it broke, without end: at once, then again and again.
+    Has `size_at_start` connections at first, and one more, up to `size`, whenever a call finds all
+    of them at work. Makes each anew when it broke, without end: at once, then again and again.
     """
 
     def __init__(
-        self, conninfo: str, *, size: int, statement_timeout: float, max_waiting: int
+        self, conninfo: str, settings: ApiSettings, *, size: int, size_at_start: int
     ) -> None:
         self._conninfo = conninfo
         self._size = size
-        self._statement_timeout = statement_timeout
-        self._deadline = _PATIENCE + 2 * statement_timeout + 1
-        self._max_waiting = max_waiting
+        self._size_at_start = size_at_start
+        self._statement_timeout = settings.statement_timeout_seconds
+        self._deadline = _PATIENCE + 2 * self._statement_timeout + 1
+        self._max_waiting = settings.max_connections
         self._patience = _PATIENCE
         self._open: list[_Pipeline] = []
         self._waiting: deque[_Call] = deque()
@@ -241,7 +244,8 @@ class Pipelines:
     def open(self) -> None:
         """Begins to connect; waits for nothing."""
         self._loop = asyncio.get_running_loop()
-        self._keepers = [self._loop.create_task(self._keep()) for _ in range(self._size)]
+        for _ in range(self._size_at_start):
+            self._add()
 
     async def close(self) -> None:
         """Ends all connections; whoever still waits gets an OperationalError."""
@@ -261,6 +265,8 @@ class Pipelines:
         may take, or too many wait; PoolTimeout when there was no connection.
         """
         call = _Call(statement, values, self._loop)
+        if len(self._keepers) < self._size and all(pipeline.calls for pipeline in self._open):
+            self._add()
         if self._waiting or not self._send(call):
             if len(self._waiting) >= self._max_waiting:
                 raise TooManyRequests("too many calls wait for a connection")
@@ -268,6 +274,9 @@ class Pipelines:
         if self._timer is None:
             self._timer = self._loop.call_later(_TICK, self._tick)
         return await call.row
+
+    def _add(self) -> None:
+        self._keepers.append(self._loop.create_task(self._keep()))
 
     def _send(self, call: _Call) -> bool:
         """Whether some connection, of those the one with the least to do, has taken the call."""

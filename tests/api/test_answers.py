@@ -140,4 +140,4 @@ def test_a_login_whose_answer_is_lost_keeps_nobody_waiting(behind: Behind) -> No
         )
         assert {api.get(f"/jobs/{job_id}", tenant).status_code for _ in range(4)} == {200}
         assert struck.is_set()
-        until(lambda: connections_of_the_api(connection) == POOL)
+        until(lambda: connections_of_the_api(connection) == POOL + 1)  # and the creator's

@@ -14,6 +14,7 @@ from psycopg_pool import TooManyRequests
 
 from api.rpc.pipelines import Pipelines
 from api.rpc.statements import Statement
+from api.settings import ApiSettings
 from tests.support.waiting import PATIENCE
 
 from .conftest import Place
@@ -76,7 +77,8 @@ class Attack:
 async def attack(
     place: Place, *, seconds: float = SECONDS, max_waiting: int = 1000
 ) -> AsyncIterator[Attack]:
-    pipelines = Pipelines(place.api_url, size=1, statement_timeout=seconds, max_waiting=max_waiting)
+    settings = ApiSettings(statement_timeout_seconds=seconds, max_connections=max_waiting)
+    pipelines = Pipelines(place.api_url, settings, size=1, size_at_start=1)
     pipelines.open()
     try:
         async with await psycopg.AsyncConnection.connect(place.url, autocommit=True) as admin:
@@ -253,3 +255,26 @@ def test_a_function_that_is_not_there_yet_is_found_once_it_is(run: Callable[...,
         assert await it.text(coming) == "here"
 
     run(test)
+
+
+def test_connections_are_added_while_all_are_at_work_and_no_more_than_allowed(
+    new_database: Callable[[], Place],
+) -> None:
+    place = new_database()
+
+    async def test() -> None:
+        pipelines = Pipelines(place.api_url, ApiSettings(), size=3, size_at_start=0)
+        pipelines.open()
+        async with await psycopg.AsyncConnection.connect(place.url, autocommit=True) as admin:
+            it = Attack(pipelines, admin)
+            first = await it.text(PROCESS)
+            assert {await it.text(PROCESS) for _ in range(5)} == {first}
+            waiting = await it.blocked()
+            calls = [it.start(PROCESS) for _ in range(40)]
+            found = set(await asyncio.gather(*calls[-5:]))
+            await it.release()
+            await asyncio.gather(waiting, *calls)
+            assert 1 <= len(found - {first}) <= 2
+        await pipelines.close()
+
+    asyncio.run(test())
