@@ -122,7 +122,9 @@ def test_credentials_in_an_address_are_refused_without_being_shown(desk: Desk, s
 def test_a_request_that_is_refused_fails_the_demo(desk: Desk, small_repository: Path) -> None:
     done = desk.run("demo", small_repository, LOCAL_REPOSITORY_ROOTS="/nowhere")
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.splitlines()[-1].startswith("error: REPO is outside of ")
+    assert done.stderr.splitlines()[-1].startswith(
+        "error: REPO is not a folder, or not one that may"
+    )
 
 
 def test_a_job_that_fails_fails_the_demo(desk: Desk) -> None:

@@ -13,6 +13,7 @@ from cli.dev import seed, stack
 from cli.dev.options import Options
 from worker.indexer import languages
 from worker.indexer.protocol import Stats
+from worker.indexer.skipping import skip_by_path
 
 
 @pytest.fixture
@@ -31,7 +32,7 @@ def test_files_are_those_that_the_indexer_keeps_in_the_languages_that_it_names(s
     assert {language for _, language in files} > {"Python", "TypeScript", "Go", None}
     for path, language in files:
         assert language == languages.language_of(path, b"")
-        assert languages.skip_by_path(path) is None
+        assert skip_by_path(path) is None
 
 
 def test_each_file_counts_its_symbols_and_only_a_language_with_a_grammar_has_some(

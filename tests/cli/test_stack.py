@@ -21,7 +21,9 @@ from tests.support.databases import Database
 
 @pytest.fixture
 def options(database: Database, tmp_path: Path) -> Options:
-    """The database of somebody who is no superuser."""
+    """A development database of somebody who is not a superuser."""
+    with psycopg.connect(database.url) as connection:
+        connection.execute("insert into private.development (made_by) values ('a test')")
     return Options(
         run_dir=tmp_path / "run",
         database_url=database.migrator_url,

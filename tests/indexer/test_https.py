@@ -12,7 +12,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,10 +23,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from tests.support.githost import Host
 from tests.support.processes import group_lives
 from tests.support.waiting import PATIENCE, until
-from worker import runner
+from worker import attempt
 from worker.indexer.__main__ import run
-from worker.indexer.protocol import Limits
+from worker.indexer.protocol import Request
 from worker.spawner import Indexers
+from worker.timings import Timings
 
 if TYPE_CHECKING:
     from tests.indexer.conftest import Git, Index, Start
@@ -202,14 +202,20 @@ def test_a_certificate_that_the_environment_names_is_trusted_in_a_job_of_the_run
         monkeypatch.setenv(name, value)
     scratch = tmp_path / "scratch"
     scratch.mkdir()
-    request = {"git_url": remote, "scratch": str(scratch), "trusted_hosts": ["127.0.0.1"]}
-    request |= {"limits": asdict(Limits())}
+    request = Request(remote, scratch, trusted_hosts=("127.0.0.1",))
 
     async def run_indexer() -> str:
         indexers = Indexers()
         try:
-            found = await runner.run_indexer(indexers, request, tmp_path, None, lambda _: None)
-            return found.commit_sha
+            last = await attempt.run_indexer(
+                indexers,
+                request,
+                tmp_path,
+                on_progress=lambda _: None,
+                timings=Timings(),
+                log=attempt.logger,
+            )
+            return str(last["commit_sha"])
         finally:
             await indexers.close()
 

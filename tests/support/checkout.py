@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -29,7 +30,11 @@ class Checkout:
     def make(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Runs make there, by the Python of these tests."""
         command = ["make", f"BIN={Path(sys.executable).parent}", *_KEPT, *arguments]
-        return subprocess.run(command, cwd=self.root, capture_output=True, text=True, check=False)
+        # not as a part of the make that runs these tests
+        environment = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS"))}
+        return subprocess.run(
+            command, cwd=self.root, env=environment, capture_output=True, text=True, check=False
+        )
 
     def edit(self, path: str, old: str, new: str) -> None:
         text = (self.root / path).read_text()

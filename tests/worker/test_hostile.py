@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from cli.client import ApiError
 from tests.indexer.conftest import Git
 from tests.indexer.test_limits import MB, unfold
 from tests.support.githost import Host
@@ -67,10 +68,14 @@ def test_hostile_jobs_end_with_their_reason_and_the_others_go_on(
 
 def test_no_spelling_of_loopback_is_reached_by_a_request(start: Start, site: Host) -> None:
     with start(local_repository_roots=()) as api:
-        for host in ("127.0.0.1", "localhost", "127.1", "2130706433", "0x7f.1", "0"):
+        for host in ("127.0.0.1", "localhost"):
             job = api.ended(ask(api, f"https://{host}:{site.port}/git/a"))
             assert job["status"] == "failed"
             assert "127.0.0.1" not in job["error_message"]
+        for host in ("127.1", "2130706433", "0x7f.1", "0"):
+            with pytest.raises(ApiError) as refused:
+                ask(api, f"https://{host}:{site.port}/git/a")
+            assert refused.value.code == "invalid_repository"
         assert site.connections == 0
 
 
