@@ -47,9 +47,9 @@ select is(
   '[{"a b": 2, "select": "2"}, {"a b": 1, "select": null}]', 'columns that are compared or sorted');
 select is(
   (select array_agg(pg_temp.ask(jsonb_build_object('order',
-     jsonb_build_array(jsonb_build_array('select', false, n)))) -> 0 ->> 'a b')
-   from unnest(array[true, false]) as n)::text,
-  '{1,2}', 'nulls come first or last');
+     jsonb_build_array(jsonb_build_array('select', d, n)))) -> 0 ->> 'a b' order by d, n)
+   from unnest(array[true, false]) as d cross join unnest(array[true, false]) as n)::text,
+  '{2,1,2,1}', 'nulls come first or last, whichever way is up');
 select is(
   pg_temp.ask('{"order": [["pgrst_scalar", true]], "limit": 2, "offset": 1,
     "filters": [["pgrst_scalar", false, "neq", "2"]]}', 'odd "value', '{}'),

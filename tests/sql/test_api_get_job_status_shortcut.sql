@@ -1,11 +1,12 @@
 -- The usual caller is answered by the shortcut, without begin_request and count_request; all others
 -- go the long way.
 begin;
-select plan(8);
+select plan(9);
 
 set local track_functions = 'pl';
 select tests.set_clock('2026-03-01 12:30+00');
 select tests.arrange_cast();
+insert into private.accounts (user_id, tier) values (tests.bob(), 'solo');
 create temp table keys (name text, api_key text);
 grant select, insert on keys to public;
 select tests.act_as(tests.alice());
@@ -38,11 +39,15 @@ select is(pg_temp.way('alice'), 'PT404 short', 'one in use takes the short one')
 select tests.advance_clock('20 minutes');
 select is(pg_temp.way('bob'), 'PT404 long', 'each key has to be noted');
 select is(pg_temp.way('bob'), 'PT404 short', 'before it is short');
+select is(
+  (select array_agg(a.rate_limit order by k.name)
+   from keys as k cross join lateral api_get_job_status(k.api_key, null, 'x') as a),
+  array[100, 1000], 'with the quota of the user''s tier');
 select tests.advance_clock('20 minutes');
 select is(pg_temp.way('alice'), 'PT404 long', 'in a new hour the first request is long');
 select is(pg_temp.way('bob'), 'PT404 long', 'of each user');
 select tests.act_as_admin();
-update private.rate_limit_counters set requests = 100 where user_id = tests.bob();
+update private.rate_limit_counters set requests = 1000 where user_id = tests.bob();
 select tests.act_as_http();
 select is(pg_temp.way('bob'), 'PT429 long', 'a quota that is used up is refused the long way');
 select tests.advance_clock('10 minutes');
