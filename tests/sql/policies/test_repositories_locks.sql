@@ -19,6 +19,8 @@ select results_eq(
   $$ select r.id from repositories as r
      where r.xmax::text::bigint = pg_current_xact_id()::text::bigint $$,
   $$ values (tests.alice_repository()) $$, 'a worker that stores rows has its repository locked');
+-- what the table's checks call, so that nothing but the policy is in the way
+grant execute on all functions in schema private to job_writer;
 set local role job_writer;
 select is(
   tests.refusal('update public.repositories set id = id'), '42501',
