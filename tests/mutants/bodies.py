@@ -170,7 +170,7 @@ def _comparison_mutants(code: Code, nodes: Sequence[Node]) -> Iterator[Mutant]:
     assigns = False
     for index, node in enumerate(nodes):
         text = word_at(nodes, index)
-        if text == "set":
+        if text in {"set", "diagnostics"}:
             assigns = True
         elif text in _END_OF_ASSIGNMENTS:
             assigns = False
