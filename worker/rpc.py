@@ -110,6 +110,7 @@ class WorkerRpc:
         self._log = logger.bind(worker_id=worker_id)
         self._worker_id = worker_id
         self._slots = slots
+        self._machine = (socket.gethostname(), os.getpid(), version("index-jobs"))
         self._lease = timedelta(seconds=lease_seconds)
         # when the answer to a report is lost, the next one comes before the lease is over
         self._report_seconds = min(timings.call, lease_seconds / 3)
@@ -144,10 +145,10 @@ class WorkerRpc:
 
     async def report_runner(self, *, busy: int) -> None:
         """Tells operators, and no tenant, where this worker runs; left out during an outage."""
-        machine = (socket.gethostname(), os.getpid(), version("index-jobs"))
+        runner = (self._worker_id, *self._machine, self._slots, busy)
 
         async def report(connection: BoundedConnection) -> None:
-            await connection.execute(_REPORT_RUNNER, (self._worker_id, *machine, self._slots, busy))
+            await connection.execute(_REPORT_RUNNER, runner)
 
         await self._take(report)
 
