@@ -19,6 +19,7 @@ from psycopg import pq
 from psycopg.errors import error_from_result
 from psycopg_pool import PoolTimeout, TooManyRequests
 
+from api.rpc.pool import PATIENCE, PATIENCE_IN_AN_OUTAGE
 from api.rpc.statements import Statement
 from api.settings import ApiSettings
 
@@ -26,9 +27,6 @@ from api.settings import ApiSettings
 _DEPTH: Final = 16
 # Seconds after which a statement is a slow one, behind which no other is sent.
 _SLOW: Final = 0.1
-# Seconds that a call waits while there is no connection; less once one waited in vain.
-_PATIENCE: Final = 2.0
-_PATIENCE_IN_AN_OUTAGE: Final = 0.2
 # Seconds from a connection that could not be made to the next try.
 _NEXT_TRY: Final = 0.8
 _TICK: Final = 0.1
@@ -233,9 +231,9 @@ class Pipelines:
         self._size = size
         self._size_at_start = size_at_start
         self._statement_timeout = settings.statement_timeout_seconds
-        self._deadline = _PATIENCE + 2 * self._statement_timeout + 1
+        self._deadline = PATIENCE + 2 * self._statement_timeout + 1
         self._max_waiting = settings.max_connections
-        self._patience = _PATIENCE
+        self._patience = PATIENCE
         self._open: list[_Pipeline] = []
         self._waiting: deque[_Call] = deque()
         self._keepers: list[asyncio.Task[None]] = []
@@ -306,7 +304,7 @@ class Pipelines:
                 await asyncio.sleep(_NEXT_TRY)
                 continue
             pipeline = _Pipeline(connection, self._statement_timeout, self._send_on)
-            self._patience = _PATIENCE
+            self._patience = PATIENCE
             self._open.append(pipeline)
             self._send_on()
             try:
@@ -330,7 +328,7 @@ class Pipelines:
                 error: Exception = TooManyRequests("every connection is at work")
             else:
                 error = PoolTimeout("there is no connection")
-                self._patience = _PATIENCE_IN_AN_OUTAGE
+                self._patience = PATIENCE_IN_AN_OUTAGE
             self._waiting.popleft().fail(error)
         is_at_work = self._waiting or any(pipeline.calls for pipeline in self._open)
         self._timer = self._loop.call_later(_TICK, self._tick) if is_at_work else None

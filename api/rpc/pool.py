@@ -15,9 +15,10 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 from api.rpc.statements import Statement
 from db.tools.connection import BoundedConnection, keep_trying
 
-# Seconds that a request waits while the pool has no connection; less once one waited in vain.
-_POOL_TIMEOUT: Final = 2.0
-_POOL_TIMEOUT_IN_AN_OUTAGE: Final = 0.2
+PATIENCE: Final = 2.0
+"""Seconds that a call waits while there is no connection."""
+PATIENCE_IN_AN_OUTAGE: Final = 0.2
+"""The same once one waited in vain."""
 # Seconds of one round of reconnecting: a try at once, after a second, at the end; then the next.
 _RECONNECT_ROUND: Final = 2.0
 
@@ -30,8 +31,8 @@ class Pool:
     def __init__(
         self, conninfo: str, *, min_size: int, max_size: int, statement_timeout: float
     ) -> None:
-        self._patience = _POOL_TIMEOUT
-        self._deadline = _POOL_TIMEOUT + 2 * statement_timeout + 1
+        self._patience = PATIENCE
+        self._deadline = PATIENCE + 2 * statement_timeout + 1
         self._statement_timeout = statement_timeout
         self._at_work = 0  # connections on which a statement runs
         self._alive_at = 0.0  # when one of them had run its statement
@@ -77,7 +78,7 @@ class Pool:
                         if _hung_up(connection):
                             await connection.close()
                             continue
-                        self._patience = _POOL_TIMEOUT
+                        self._patience = PATIENCE
                         return await self._execute(connection, statement, values)
                 except psycopg.errors.DatatypeMismatch:
                     if sent_again:
@@ -85,7 +86,7 @@ class Pool:
                     sent_again = True
                 except PoolTimeout as error:
                     if not self._at_work and self._alive_at < began:
-                        self._patience = _POOL_TIMEOUT_IN_AN_OUTAGE
+                        self._patience = PATIENCE_IN_AN_OUTAGE
                         raise
                     if busy:
                         raise TooManyRequests("every connection is at work") from error
