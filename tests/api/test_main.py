@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -27,6 +26,7 @@ from api.settings import ApiSettings
 from cli.users import create_api_key
 from tests.support.databases import Database
 from tests.support.loaded import telling
+from tests.support.processes import read_until_killed
 from tests.support.waiting import PATIENCE, until
 
 from .conftest import JWT_SECRET
@@ -100,18 +100,10 @@ def start(tmp_path: Path) -> Start:
             text=True,
         )
         served = Served(process, tmp_path)
-        assert process.stderr is not None
-        reader = threading.Thread(target=lambda: served.lines.extend(process.stderr or ()))
-        reader.start()
-        try:
+        with read_until_killed(process, served.lines):
             until(lambda: served.lines or process.poll() is not None, PATIENCE)
             assert process.poll() is None, served.lines
             yield served
-        finally:
-            process.kill()
-            process.wait()
-            reader.join()
-            process.stderr.close()
 
     return running
 

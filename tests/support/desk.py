@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from typing import Any
 import psycopg
 from dotenv import dotenv_values
 
+from tests.support.processes import read_until_killed
 from tests.support.waiting import until
 
 PROGRAM = Path(sys.executable).with_name("index-jobs")
@@ -94,18 +94,10 @@ class Desk:
             text=True,
         )
         served = Served(process)
-        assert process.stderr is not None
-        reader = threading.Thread(target=lambda: served.lines.extend(process.stderr or ()))
-        reader.start()
-        try:
+        with read_until_killed(process, served.lines):
             until(lambda: "Ctrl-C" in served.said or process.poll() is not None, 60)
             assert process.poll() is None, served.said
             yield served
-        finally:
-            process.kill()
-            process.wait()
-            reader.join()
-            process.stderr.close()
 
     def sql(self, query: str, *arguments: Any) -> list[tuple[Any, ...]]:
         """Rows of the running database, as its superuser."""

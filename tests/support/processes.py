@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterable
-from contextlib import suppress
+import subprocess
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -36,3 +38,19 @@ def group_lives(group: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+@contextmanager
+def read_until_killed(process: subprocess.Popen[str], lines: list[str]) -> Iterator[None]:
+    """Adds to `lines` what the process says on its stderr, a pipe; kills it at the end."""
+    errors = process.stderr
+    assert errors is not None
+    reader = threading.Thread(target=lambda: lines.extend(errors))
+    reader.start()
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
+        reader.join()
+        errors.close()
