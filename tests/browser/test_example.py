@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Page, Request, expect
 
 from .conftest import Project, token
 
@@ -150,7 +151,14 @@ def test_a_quiet_job_is_asked_after_less_often_and_an_ended_one_not_at_all(
     page: Page, examples: str, project: Project
 ) -> None:
     polls: list[str] = []
-    page.on("request", lambda r: polls.append(r.url) if "get_job_status" in r.url else None)
+    ended: list[str] = []
+
+    def noting(urls: list[str]) -> Callable[[Request], None]:
+        return lambda request: urls.append(request.url) if "get_job_status" in request.url else None
+
+    page.on("request", noting(polls))
+    page.on("requestfinished", noting(ended))
+    page.on("requestfailed", noting(ended))
     connect(page, examples, project, token(project.user()))
     start(page)
     job_id = job_of(page)
@@ -162,6 +170,8 @@ def test_a_quiet_job_is_asked_after_less_often_and_an_ended_one_not_at_all(
         while len(polls) == before:
             page.clock.run_for(250)
             milliseconds += 250
+        while len(ended) < len(polls):  # what is done next comes after what this poll saw
+            page.wait_for_timeout(10)
         return milliseconds
 
     waits = [milliseconds_to_the_next_poll() for _ in range(6)]
