@@ -20,7 +20,7 @@ from worker.indexer.extractor import fingerprint
 from worker.indexer.guard import exceeded
 from worker.indexer.protocol import Known, Request
 from worker.progress import Progress, ProgressChannel
-from worker.records import Job, NewIndex, StoredIndex
+from worker.records import GrowingIndex, Index, Job, NewIndex, StoredIndex
 from worker.rpc import LostError, UnreachableError, WorkerRpc
 from worker.scratch import remove
 from worker.spawner import Indexers
@@ -29,6 +29,7 @@ from worker.timings import Timings
 logger = get_logger(__name__)
 
 _TAIL_BYTES = 4000
+_LOOK_SECONDS = 0.25  # between two looks at how far the indexer is
 # codes of the indexer whose reason may pass
 _TRANSIENT = {"host_unreachable", "internal_error", "interrupted"}
 
@@ -73,6 +74,7 @@ class Attempt:
         self._lease = lease_seconds
         self._timings = timings
         self._progress = ProgressChannel()
+        self._indexed: Progress | None = None
         self._late_at = math.inf
         self._is_late = False
         self._log = logger.bind(job_id=job.id, attempt=job.attempt)
@@ -174,21 +176,53 @@ class Attempt:
         )
         base = repository.stored
         while True:
-            index: NewIndex | StoredIndex
-            if base and base.commit_sha == self._job.commit_sha:
-                index = base
-            else:
-                index = await self._index(repository.git_url, base)
-            progress = self._progress.newest
-            self._progress.set(Progress("store", 0, None))
-            self._begin_step(2 * self._timings.store)
-            if await self._rpc.complete_index(
-                self._job, index, extractor=extractor, progress=progress
-            ):
-                return
+            indexing = asyncio.create_task(self._index(repository.git_url, base))
+            try:
+                await self._nearly_indexed(indexing, is_whole=base is None)
+                if await self._rpc.complete_index(
+                    self._job,
+                    self._made(indexing),
+                    extractor=extractor,
+                    progress=lambda: self._indexed,
+                ):
+                    return
+            finally:
+                indexing.cancel()
+                await asyncio.gather(indexing, return_exceptions=True)
             base = None  # another job of the repository completed in between: all of it, once
 
-    async def _index(self, git_url: str, base: StoredIndex | None) -> NewIndex | StoredIndex:
+    async def _nearly_indexed(self, indexing: asyncio.Task[Index], *, is_whole: bool) -> None:
+        """Returns when the indexing is over, or when the first of its rows are to be stored."""
+        started, before = 0.0, 0
+        while not (await asyncio.wait({indexing}, timeout=_LOOK_SECONDS))[0]:
+            now, progress = asyncio.get_running_loop().time(), self._progress.newest
+            if not is_whole or not progress or progress.phase != "symbols" or not progress.total:
+                continue
+            if not started:
+                started, before = now, progress.done
+            elif progress.done > before:
+                pace = (now - started) / (progress.done - before)
+                if pace * (progress.total - progress.done) < self._timings.store_ahead:
+                    return
+
+    def _made(self, indexing: asyncio.Task[Index]) -> Index | GrowingIndex:
+        if indexing.done():
+            return indexing.result()
+        work = self._folder / "work"
+        return GrowingIndex(work / "files.copy", work / "symbols.copy", indexing)
+
+    async def _index(self, git_url: str, base: StoredIndex | None) -> Index:
+        """Indexes, unless the commit is stored. What follows is to be stored."""
+        if base and base.commit_sha == self._job.commit_sha:
+            index: Index = base
+        else:
+            index = await self._run_indexer(git_url, base)
+        self._indexed = self._progress.newest
+        self._progress.set(Progress("store", 0, None))
+        self._begin_step(2 * self._timings.store)
+        return index
+
+    async def _run_indexer(self, git_url: str, base: StoredIndex | None) -> Index:
         timings, limits = self._timings, self._template.limits
         self._begin_step(timings.indexer_start + limits.seconds + timings.indexer_overtime)
         work = self._folder / "work"

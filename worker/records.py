@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -60,3 +61,18 @@ class NewIndex:
     base: StoredIndex | None
     commit_sha: str
     stats: dict[str, Any]
+
+
+Index = NewIndex | StoredIndex
+
+
+@dataclass(frozen=True)
+class GrowingIndex:
+    """A new index of the whole that is still being `made`. Its files get row after row.
+
+    At any time `files` has the row of each file whose symbols are in `symbols`.
+    """
+
+    files: Path
+    symbols: Path
+    made: asyncio.Task[Index]

@@ -15,7 +15,7 @@ from datetime import timedelta
 from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Literal, LiteralString, Self, TypeVar
+from typing import Any, Final, Literal, Self, TypeVar
 
 import anyio
 import psycopg
@@ -25,9 +25,10 @@ from psycopg.types.json import Jsonb
 
 from db.tools.connection import BoundedConnection
 from db.tools.logs import get_logger
+from worker import store
 from worker.connections import Connections
 from worker.progress import Progress
-from worker.records import Job, NewIndex, Repository, Rescued, StoredIndex
+from worker.records import GrowingIndex, Index, Job, Repository, Rescued, StoredIndex
 from worker.timings import Timings
 
 logger = get_logger(__name__)
@@ -59,20 +60,6 @@ copy (
   from public.indexed_files as f
   where f.repository_id = {} and f.symbol_count is not null
 ) to stdout
-"""
-_COPY_FILES: Final = """
-copy private.incoming_files (file_no, path, language, bytes, blob_sha, symbol_count) from stdin
-"""
-_COPY_SYMBOLS: Final = """
-copy private.incoming_symbols (file_no, name, kind, start_line, end_line, parent) from stdin
-"""
-_COPY_SKIPPED: Final = "copy private.incoming_skipped (path, reason) from stdin"
-_COPY_GONE: Final = "copy private.gone_files (id) from stdin"
-_STATEMENT_TIMEOUT: Final = "select set_config('statement_timeout', %s, true)"
-_COMPLETE: Final = """
-select public.complete_index(
-  p_job_id => %s, p_attempt => %s, p_worker_id => %s, p_extractor => %s, p_base_job_id => %s,
-  p_commit_sha => %s, p_stats => %s, p_phase => %s, p_done => %s, p_total => %s)
 """
 _REPORT_RUNNER: Final = """
 select from public.report_runner(
@@ -217,52 +204,29 @@ class WorkerRpc:
     async def complete_index(
         self,
         job: Job,
-        index: NewIndex | StoredIndex,
+        index: Index | GrowingIndex,
         *,
         extractor: str,
-        progress: Progress | None,
+        progress: Callable[[], Progress | None],
     ) -> bool:
         """Stores the index and completes the job, both or neither, with its last progress.
 
-        A StoredIndex says that its commit is the job's. Returns False, having changed nothing, when
-        the base of the index is not what is stored any more: another job completed in between, and
-        all must be indexed again. A repeat after a lost answer changes nothing. Raises LostError.
+        A StoredIndex says that its commit is the job's; the rows of a GrowingIndex are stored as
+        they come. Returns False, having changed nothing, when the base of the index is not what is
+        stored any more: another job completed in between, and all must be indexed again. A repeat
+        after a lost answer changes nothing. Raises LostError; what the indexing raises.
         """
         return await self._persist(
-            lambda connection: self._complete_index(connection, job, index, extractor, progress)
-        )
-
-    async def _complete_index(
-        self,
-        connection: BoundedConnection,
-        job: Job,
-        index: NewIndex | StoredIndex,
-        extractor: str,
-        progress: Progress | None,
-    ) -> bool:
-        await _allow(connection, self._timings.store)
-        base = index.base if isinstance(index, NewIndex) else index
-        stats = Jsonb(index.stats) if isinstance(index, NewIndex) else None
-        if isinstance(index, NewIndex):
-            await _copy(connection, _COPY_FILES, index.files)
-            await _copy(connection, _COPY_SYMBOLS, index.symbols)
-            await _copy(connection, _COPY_SKIPPED, index.skipped)
-            await _copy(connection, _COPY_GONE, index.gone)
-        with connection.patient(self._timings.store + 1):
-            cursor = await connection.execute(
-                _COMPLETE,
-                (
-                    job.id,
-                    job.attempt,
-                    self._worker_id,
-                    extractor,
-                    base and base.job_id,
-                    index.commit_sha,
-                    stats,
-                    *(progress or (None, None, None)),
-                ),
+            lambda connection: store.complete_index(
+                connection,
+                job,
+                index,
+                worker_id=self._worker_id,
+                extractor=extractor,
+                progress=progress,
+                seconds=self._timings.store,
             )
-        return await cursor.fetchone() != ("base_changed",)
+        )
 
     async def _claim(self, connection: BoundedConnection) -> Job | None:
         async with connection.cursor(row_factory=class_row(Job)) as cursor:
@@ -321,7 +285,7 @@ async def _begin_index(
         return Repository(git_url, None)
     if base_commit_sha != job.commit_sha:
         # another job may complete in between: then complete_index says that the base has changed
-        await _allow(connection, seconds)
+        await store.allow(connection, seconds)
         statement = sql.SQL(_COPY_KNOWN).format(job.repository_id)
         async with (
             await anyio.open_file(known, "wb") as file,
@@ -336,21 +300,6 @@ async def _begin_index(
                     rows.clear()
             await file.write(rows)
     return Repository(git_url, StoredIndex(base_job_id, base_commit_sha, known))
-
-
-async def _allow(connection: BoundedConnection, seconds: float) -> None:
-    """Gives each statement of the transaction so many seconds."""
-    await connection.execute(_STATEMENT_TIMEOUT, (str(round(1000 * seconds)),))
-
-
-async def _copy(connection: BoundedConnection, statement: LiteralString, path: Path) -> None:
-    async with (
-        await anyio.open_file(path, "rb") as file,
-        connection.cursor() as cursor,
-        cursor.copy(statement) as copy,
-    ):
-        while block := await file.read(_BLOCK):
-            await copy.write(block)
 
 
 async def _report(

@@ -24,6 +24,9 @@ class Timings:
     store: float = 300.0
     """How long a statement may take that stores what an indexer found, or reads what is stored.
     While a job does either, its lease is renewed for twice as long."""
+    store_ahead: float = 4.0
+    """How long before the end of indexing its rows begin to be stored, if all of them are new. That
+    locks the repository for as long, and the job ends earlier."""
     hand_back: float = 3.0
     """How long handing back a job may take, and closing the connections."""
     indexer_start: float = 60.0

@@ -24,7 +24,7 @@ from cli.users import create_api_key
 from db.local.postgres import Server
 from tests.support.githost import Host
 from tests.support.processes import working_in
-from tests.support.repositories import commit
+from tests.support.repositories import commit, modules
 from tests.support.waiting import PATIENCE
 from worker.runner import Runner
 from worker.timings import Timings
@@ -194,6 +194,14 @@ def storing(database: Database) -> Iterator[Storing]:
             select pg_advisory_lock(1);
         """)
         yield Storing(connection)
+
+
+@pytest.fixture(scope="session")
+def stalling_repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """1217 files, the last of which is parsed by itself for seconds and has no symbol."""
+    folder = tmp_path_factory.mktemp("stalling") / "stalling"
+    commit(folder, modules(1216, lines=150) | {"stall.py": "a=>" * 300_000})
+    return folder
 
 
 @pytest.fixture

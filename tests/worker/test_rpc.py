@@ -94,7 +94,9 @@ def found(
 
 
 def complete(do: Do, job: Job, index: NewIndex | StoredIndex, extractor: str = "x") -> bool:
-    progress = Progress("symbols", 1, 1)
+    def progress() -> Progress:
+        return Progress("symbols", 1, 1)
+
     done = do(lambda rpc: rpc.complete_index(job, index, extractor=extractor, progress=progress))
     assert isinstance(done, bool)
     return done

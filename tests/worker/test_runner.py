@@ -401,6 +401,40 @@ def test_a_user_who_asks_to_cancel_gets_a_cancelled_job(
         until(lambda: not api.processes() and not api.scratch())
 
 
+def test_rows_of_a_new_repository_are_stored_beside_the_last_parsing(
+    start: Start, stalling_repository: Path, storing: Storing
+) -> None:
+    with start(timings=Timings(store_ahead=600)) as api:
+        job_id = api.index(stalling_repository)
+        until(storing.stands_still)
+        job = api.job(job_id)
+        assert job["status"] == "processing"
+        assert job["progress"]["phase"] == "symbols"
+        assert job["progress"]["done"] < job["progress"]["total"] == 1217
+        assert api.rows(job) == (0, 0)
+        storing.release()
+        job = api.ended(job_id)
+        assert (job["status"], job["attempt"]) == ("completed", 1)
+        assert job["progress"] == {"phase": "symbols", "done": 1217, "total": 1217}
+        assert api.rows(job) == (1217, 1216)
+        assert job["stats"]["symbols_extracted"] == 1216
+
+
+def test_no_row_stays_of_an_indexer_that_dies_while_its_rows_are_stored(
+    start: Start, stalling_repository: Path, storing: Storing
+) -> None:
+    with start("run", "died without", timings=Timings(store_ahead=600)) as api:
+        api.stop_clock()
+        job_id = api.index(stalling_repository)
+        until(storing.stands_still)
+        kill_all(api.processes())
+        storing.release()
+        job = until(lambda: waiting_after(api, job_id, 1))
+        assert job["status"] == "processing"
+        until(storing.is_over)
+        assert api.rows(job) == (0, 0)
+
+
 def test_no_row_stays_of_an_index_that_is_cancelled_while_its_rows_are_stored(
     start: Start, slow_repository: Path, storing: Storing
 ) -> None:
