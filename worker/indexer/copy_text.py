@@ -19,11 +19,9 @@ def line(*values: str | int | None) -> str:
 
 
 def _field(value: str | int | None) -> str:
-    if value is None:
-        return "\\N"
-    if isinstance(value, int):
-        return str(value)
-    return value if value.isalnum() else value.translate(_ESCAPES)
+    if isinstance(value, str):
+        return value if value.isidentifier() else value.translate(_ESCAPES)
+    return "\\N" if value is None else str(value)
 
 
 def rows(path: Path) -> Iterator[list[str | None]]:

@@ -39,22 +39,26 @@ _STARTERS = """
 _WITH_VALUE = frozenset({"-u", "--unset", "-C", "--chdir", "-P"})
 _NIX = re.compile(rb"^#![ \t]*nix-shell\b.*[ \t]-i[ \t]*(\S+)", re.MULTILINE)
 
-_COMMENTS = re.compile(rb"/\*.*?(?:\*/|\Z)|//[^\n]*", re.DOTALL)
-# What a header of another language than C has, and C has not.
+_COMMENTS = re.compile(rb"/(?:\*(?:[^*]|\*(?!/))*+(?:\*/|\Z)|/[^\n]*+)")
+# What a header of another language than C has, and C has not. Each is searched for by how it
+# begins, behind a line feed at least: alternatives that begin in several ways take many times as
+# long.
 _HEADERS = {
-    "Objective-C": re.compile(
-        rb"^[ \t]*(?:@(?:interface|protocol|class|import|property)\b|#[ \t]*import\b)",
-        re.MULTILINE,
+    "Objective-C": (
+        re.compile(rb"\n[ \t]*(?:@(?:interface|protocol|class|import|property)\b|#[ \t]*import\b)"),
     ),
-    "C++": re.compile(
-        rb"(?:^|[{};])[ \t]*(?:"
-        rb"(?:enum[ \t]+)?class\s+\w+|namespace\b|template\s*<|using\s+\w+"
-        rb"|(?:public|protected|private)\s*:|(?:virtual|explicit|constexpr|friend)\s+\w"
-        rb"|#[ \t]*include\s*<[a-z_]+>|#[ \t]*ifndef[ \t]+__cplusplus\s+#[ \t]*error)"
-        rb"|\boperator\s*(?:[-+*/=<>!%&|^~]+|\[\]|\(\))\s*\(|\w::~?\w"
-        rb"|\)[ \t]*(?:const[ \t]*)?"
-        rb"(?:noexcept|override|const[ \t]*[;{]|=[ \t]*(?:default|delete)[ \t]*;)",
-        re.MULTILINE,
+    "C++": (
+        re.compile(
+            rb"[\n{};][ \t]*(?:(?:enum[ \t]+)?class\s+\w+|namespace\b|template\s*<|using\s+\w+"
+            rb"|(?:public|protected|private)\s*:|(?:virtual|explicit|constexpr|friend)\s+\w"
+            rb"|#[ \t]*include\s*<[a-z_]+>|#[ \t]*ifndef[ \t]+__cplusplus\s+#[ \t]*error)"
+        ),
+        re.compile(rb"operator(?<!\woperator)\s*(?:[-+*/=<>!%&|^~]+|\[\]|\(\))\s*\("),
+        re.compile(rb"::(?<=\w::)~?\w"),
+        re.compile(
+            rb"\)[ \t]*(?:const[ \t]*)?"
+            rb"(?:noexcept|override|const[ \t]*[;{]|=[ \t]*(?:default|delete)[ \t]*;)"
+        ),
     ),
 }
 # What C does not see is no evidence against C.
@@ -167,9 +171,9 @@ def interpreter_language(head: bytes) -> str | None:
 
 def header_language(path: str, content: bytes, around: Surroundings) -> str:
     """The language of a header of C or its kin: by its code, else by the files beside it."""
-    code = _ONLY_CPLUSPLUS.sub(b"", _COMMENTS.sub(b" ", content[:_HEADER_BYTES]))
-    for language, mark in _HEADERS.items():
-        if mark.search(code):
+    code = b"\n" + _ONLY_CPLUSPLUS.sub(b"", _COMMENTS.sub(b" ", content[:_HEADER_BYTES]))
+    for language, marks in _HEADERS.items():
+        if any(mark.search(code) for mark in marks):
             return language
     return "C++" if path.endswith(".H") else around.header_language(path) or "C"
 

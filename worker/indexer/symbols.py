@@ -139,11 +139,12 @@ def _scope(source: bytes, node: Node) -> str:
 
 def _text(source: bytes, node: Node) -> str:
     """A name as one line of clean text, of bounded length, without the marks of a literal."""
+    text = source[node.start_byte : node.end_byte].decode(errors="replace")
+    if text.isidentifier() and len(text) <= _NAME_CHARACTERS:
+        return text  # nearly all are such, and need nothing of what follows
     if node.type in _OPERATORS:
         text = operator_text(node, source)
-    else:
-        text = source[node.start_byte : node.end_byte].decode(errors="replace")
-    if node.type == "simple_symbol":
+    elif node.type == "simple_symbol":
         text = text.removeprefix(":")
     elif node.type == "conversion_operator_declaration":
         target = node.child_by_field_name("type")
