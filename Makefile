@@ -1,6 +1,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Tests start hundreds of processes, which would compile every module anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help demo serve seed psql migrate rollback reset migration release test prove bench check lint types \
@@ -43,7 +45,7 @@ release: check  ## Freeze the migrations, date the changelog, set the version: V
 # --- change it ---
 
 test: check  ## All that gates a change, on servers of its own
-	@$(BIN)/pytest -n 3 --dist loadfile
+	@$(BIN)/pytest -n 4 --dist loadfile
 
 prove: check .venv/prove  ## The long forms of the tests; writes docs/prove.md
 	@$(BIN)/pytest -n 3 --dist loadfile --prove --junit-xml=dist/prove.xml
