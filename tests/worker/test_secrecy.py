@@ -1,0 +1,126 @@
+"""What a tenant can read of a job, by every way there is, tells nothing of operators or fellows."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import httpx2
+import jwt
+import pytest
+
+from tests.support.repositories import commit
+from tests.support.waiting import until
+
+from .conftest import Api, Start
+
+SECRET = "a secret of the tests that is more than 32 bytes long"
+IDEMPOTENCY_KEY = "the-key-that-only-alice-has"
+HOST = socket.gethostname()
+
+
+def bearer(user: str) -> dict[str, str]:
+    claims = {"sub": user, "role": "authenticated", "aud": "authenticated"}
+    return {"Authorization": f"Bearer {jwt.encode(claims | {'exp': time.time() + 600}, SECRET)}"}
+
+
+class Fellows:
+    """Alice and bob, of one organization, and a job that alice has started and a runner ended."""
+
+    def __init__(self, api: Api, folder: Path) -> None:
+        self.api, self.alice, self.bob = api, str(uuid4()), str(uuid4())
+        with api.sql() as connection:
+            connection.execute(
+                "insert into auth.users (id) values (%s), (%s)", (self.alice, self.bob)
+            )
+            organization = connection.execute(
+                "insert into public.organizations (slug, name) values ('acme', 'Acme') returning id"
+            ).fetchone()
+            assert organization is not None
+            self.acme = str(organization[0])
+            connection.execute(
+                "insert into public.organization_members (organization_id, user_id, role)"
+                " values (%(o)s, %(a)s, 'owner'), (%(o)s, %(b)s, 'member')",
+                {"o": self.acme, "a": self.alice, "b": self.bob},
+            )
+        with httpx2.Client(base_url=api.url, headers=bearer(self.alice)) as client:
+            body = {
+                "repository": "acme/app",
+                "localPath": str(folder),
+                "organization": "acme",
+            }
+            answer = client.post("/index", json=body, headers={"Idempotency-Key": IDEMPOTENCY_KEY})
+            assert answer.status_code == 202, answer.text
+            self.job_id = str(answer.json()["jobId"])
+            until(lambda: client.get(f"/jobs/{self.job_id}").json()["status"] == "completed")
+
+    def bodies(self) -> Iterator[tuple[str, str]]:
+        """Each way to read, and all that bob reads by it; it has the job's id."""
+        job = {"p_job_id": self.job_id}
+        with httpx2.Client(base_url=self.api.url, headers=bearer(self.bob)) as client:
+            for path in (
+                f"/jobs/{self.job_id}",
+                f"/jobs/{self.job_id}/events",
+                "/jobs?organization=acme",
+            ):
+                answer = client.get(path)
+                yield f"GET {path}", f"{answer.headers} {answer.text}"
+            for function, arguments in (
+                ("get_job_status", job),
+                ("get_job_history", job),
+                ("list_index_jobs", {"p_organization_id": self.acme}),
+            ):
+                answer = client.post(f"/rest/v1/rpc/{function}", json=arguments)
+                yield f"rpc {function}", f"{answer.headers} {answer.text}"
+        with self.api.sql() as connection, connection.transaction():
+            tables = connection.execute(
+                "select c.oid::regclass::text from pg_class as c"
+                " where c.relkind in ('r', 'v', 'm', 'p') and c.relnamespace in"
+                " ('public'::regnamespace, 'private'::regnamespace)"
+                " and has_any_column_privilege('authenticated', c.oid, 'select')"
+            ).fetchall()
+            connection.execute(
+                "select set_config('request.jwt.claims', %s, true)",
+                (json.dumps({"sub": self.bob, "role": "authenticated"}),),
+            )
+            connection.execute("set local role authenticated")
+            for (table,) in tables:
+                rows = connection.execute(f"select to_jsonb(t)::text from {table} as t".encode())
+                yield f"table {table}", "\n".join(row for (row,) in rows)
+
+
+@pytest.fixture
+def fellows(start: Start, small_repository: Path) -> Iterator[Fellows]:
+    with start() as api:
+        yield Fellows(api, small_repository)
+
+
+@pytest.fixture
+def small_repository(tmp_path: Path) -> Path:
+    commit(tmp_path / "small", {"a.py": "def f(): ...\n"})
+    return tmp_path / "small"
+
+
+def test_no_way_to_read_a_job_tells_the_runners_host_or_a_fellows_key(fellows: Fellows) -> None:
+    secrets = {HOST, IDEMPOTENCY_KEY}
+    secrets |= set(
+        fellows.api.value("select array_agg(request_hash) from private.idempotency_keys")
+    )
+    assert fellows.api.value("select count(*) from private.runners where host = %s", HOST) == 1
+    seen = dict(fellows.bodies())
+    assert {way for way, body in seen.items() if fellows.job_id in body} >= {
+        f"GET /jobs/{fellows.job_id}",
+        f"GET /jobs/{fellows.job_id}/events",
+        "GET /jobs?organization=acme",
+        "rpc get_job_status",
+        "rpc get_job_history",
+        "rpc list_index_jobs",
+        "table index_jobs",
+        "table index_job_events",
+        "table indexed_files",
+    }
+    assert {way for way, body in seen.items() if any(secret in body for secret in secrets)} == set()
