@@ -16,6 +16,10 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 from api.errors import Problem
 
+_LOCAL_PATH_CHARACTERS: Final = 2048
+"""As many as an address may have (private.is_git_url). To look for the real folder of a longer path
+takes time in which the event loop does nothing else."""
+
 Text = Annotated[str, Field(pattern=r"^[^\x00]*$")]
 
 
@@ -124,8 +128,9 @@ def local_url(text: str | None, roots: Sequence[Path]) -> str | None:
     """
     if text is None:
         return None
+    is_path = text.startswith("/") and len(text) <= _LOCAL_PATH_CHARACTERS
     try:
-        real = Path(text).resolve() if Path(text).is_absolute() else None
+        real = Path(text).resolve() if is_path else None
         if real and any(real.is_relative_to(root) for root in roots) and real.is_dir():
             return real.as_uri()
     except (OSError, RuntimeError):  # a name too long, links in a circle

@@ -296,6 +296,7 @@ def test_a_local_path_becomes_the_url_of_the_real_folder(
         "", ".", "project", "~/x", "{root}/../outside", "{root}/escape", "{root}-not", "/", "/etc",
         "{root}/circle", "{root}/file", "{root}/missing", "{root}/a\0b", "file://{root}/inner",
         "{root}/" + "a" * 300, "{root}" + "/." * 5000 + "/missing",
+        "{root}" + "/." * 1000 + "/inner",
     ],
 )  # fmt: skip
 def test_a_local_path_that_is_not_a_folder_inside_the_roots_is_named(
