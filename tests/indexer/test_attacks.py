@@ -201,6 +201,8 @@ def test_a_fifo_in_a_repository_holds_no_job(repository: Git, tmp_path: Path, in
     outcome = index(repository.path)
     assert outcome.error == "special_file"
     assert outcome.last["message"].endswith("Remove it.")
+    repository("config", "core.attributesFile", f"%(prefix)/..{tmp_path}/fifo")
+    assert index(repository.path).error == "special_file"
     repository("config", "--unset", "core.attributesFile")
     os.mkfifo(repository.path / ".git/refs/heads/fifo")
     assert index(repository.path).error == "special_file"

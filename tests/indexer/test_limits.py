@@ -87,6 +87,19 @@ def test_an_answer_without_end_is_stopped(kind: str, site: Host, index: Index) -
     assert outcome.error == "memory_limit" or kind == "junk"
 
 
+def test_a_host_that_says_more_than_a_pipe_holds_is_heard_to_the_end(
+    site: Host, index: Index
+) -> None:
+    outcome = index(f"{site.url}/talk/a", limits={"seconds": 20})
+    assert outcome.error == "repository_not_found"
+    assert len(outcome.stderr) < 20_000
+
+
+def test_what_a_host_says_counts_as_disk_space(site: Host, index: Index) -> None:
+    outcome = index(f"{site.url}/talk/a", limits={"seconds": 20, "scratch_bytes": MB})
+    assert outcome.error == "scratch_limit"
+
+
 def test_the_number_of_processes_is_limited(site: Host, index: Index) -> None:
     # the indexer, git and its helper for http
     assert index(f"{site.url}/stall/a", limits={"processes": 2}).error == "process_limit"

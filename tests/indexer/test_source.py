@@ -338,6 +338,10 @@ def test_a_work_tree_whose_git_folder_is_no_folder_is_refused(name: str, tmp_pat
         "[core]\n\tattributesFile = {}/fifo\n",
         "[core]\n\texcludesFile = /dev/zero\n",
         "[include]\n\tpath = /proc/self/mountinfo\n",
+        "[include]\n\tpath = %(prefix)/..{}/fifo\n",
+        "[core]\n\tattributesFile = %(prefix)/../..{}/fifo\n",
+        "[core]\n\tattributesFile = :(optional){}/fifo\n",
+        "[core]\n\tattributesFile = :(optional)%(prefix)/..{}/fifo\n",
     ],
 )
 def test_no_configuration_leads_git_to_a_special_file(text: str, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ class Host:
     /stall/ never answers, /held/ answers as /git/ does once the host is `released` (git gives up
     after a minute), /endless/ and /junk/ answer without end, /redirect/ leads to `elsewhere`,
     /dumb/ speaks the old protocol and names `elsewhere` as an alternate, /401/ is that status,
-    /error/ tells git the rest of the path as an error.
+    /error/ tells git the rest of the path as an error, /talk/ is 404 with 2 MB for git to repeat.
     """
 
     def __init__(self, root: Path, certificate: Path | None = None) -> None:
@@ -98,6 +98,10 @@ class Host:
             request.send_header("Content-Type", "application/x-git-upload-pack-advertisement")
             error = _packet(f"ERR {unquote(rest.partition('/info/refs')[0])}\n")
             _finish(request, _packet("# service=git-upload-pack\n") + b"0000" + error)
+        elif kind == "talk":
+            request.send_response(404)
+            request.send_header("Content-Type", "text/plain")
+            _finish(request, b"There is no such repository here, as I have said before.\n" * 36_000)
         else:
             status = int(kind) if kind.isdigit() else 502
             request.send_response(status)

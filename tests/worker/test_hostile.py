@@ -51,6 +51,7 @@ def test_hostile_jobs_end_with_their_reason_and_the_others_go_on(
         "git/large": "8 MB of disk space",
         "endless/a": "256 MB of memory",
         "redirect/good": "has moved",
+        "talk/a": "does not exist, or it is private",
         "401/private": "does not exist, or it is private",
         "git/missing": "does not exist, or it is private",
     }

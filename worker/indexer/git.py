@@ -11,13 +11,12 @@ import re
 import signal
 import subprocess
 import sys
-from functools import cache
-from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import IO
 
 from worker.indexer.guard import exceeded, files
 from worker.indexer.protocol import IndexingError, Request
-from worker.indexer.source import Source
+from worker.indexer.source import Source, exec_path
 
 # Read by our git and by the upload-pack of a local repository, instead of the configuration of
 # the system and the user. A repository may belong to another user than the indexer's.
@@ -133,13 +132,6 @@ _EXCEEDED = (
 )
 
 
-@cache
-def _exec_path() -> Path:
-    """Where git has its programs."""
-    done = subprocess.run(["git", "--exec-path"], check=True, stdout=subprocess.PIPE)
-    return Path(os.fsdecode(done.stdout.rstrip(b"\n")))
-
-
 class Git:
     """The git of a request, which works in one bare repository of its scratch folder.
 
@@ -154,7 +146,7 @@ class Git:
         programs = scratch / "git-core"
         programs.mkdir()
         for name in _PROGRAMS:
-            (programs / name).symlink_to(_exec_path() / name)
+            (programs / name).symlink_to(exec_path() / name)
         config = scratch / "gitconfig"
         config.write_text(_CONFIG)
         self._environment = {name: os.environ[name] for name in INHERITED if name in os.environ}
@@ -206,7 +198,11 @@ class Git:
         return done
 
     def start(
-        self, *arguments: str, stdin: int, stderr: int | None = None, protocol: str = "none"
+        self,
+        *arguments: str,
+        stdin: int,
+        stderr: IO[bytes] | int | None = None,
+        protocol: str = "none",
     ) -> subprocess.Popen[bytes]:
         """A command at work, which the caller stops. Without a `protocol` it has no transport."""
         return subprocess.Popen(
@@ -217,14 +213,24 @@ class Git:
             stderr=stderr,
         )
 
-    def start_remote(self, *arguments: str) -> subprocess.Popen[bytes]:
-        """A command that reaches the source, by its protocol and no other."""
+    def start_remote(
+        self, *arguments: str, messages: IO[bytes] | None = None
+    ) -> subprocess.Popen[bytes]:
+        """A command that reaches the source, by its protocol and no other.
+
+        Its stderr is a pipe, or the file for its `messages`. Of a pipe the caller reads all: the
+        source has git say as much as it likes, and git waits while nobody reads that.
+        """
         return self.start(
             *arguments,
             stdin=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
+            stderr=messages or subprocess.PIPE,
             protocol=self._source.protocol,
         )
+
+    def messages(self) -> IO[bytes]:
+        """A file for what git says, which counts as a part of the repository while it is open."""
+        return NamedTemporaryFile(dir=self._git_dir)
 
     def failure(self, process: subprocess.Popen[bytes], messages: bytes) -> IndexingError:
         """What a failed fetch means, by what git said."""

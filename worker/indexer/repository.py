@@ -7,10 +7,11 @@ life. Everything after the fetch runs without any transport.
 from __future__ import annotations
 
 import io
+import os
 import re
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 from worker.indexer.git import Git, broken, damaged, pipe, stop
 from worker.indexer.guard import exceeded
@@ -21,6 +22,8 @@ from worker.indexer.source import Source
 _HEAD = "refs/job/head"
 _RECEIVING = re.compile(rb"Receiving objects: +[0-9]+% \(([0-9]+)/([0-9]+)\)")
 _RECORD_BYTES = 1024 * 1024
+# How much is kept of what git says.
+_LAST_BYTES = 16384
 
 
 class Entry(NamedTuple):
@@ -148,21 +151,22 @@ class Repository:
 
     def _list_remote(self, names: list[str]) -> dict[str, str]:
         """The objects of those `names` that the source has; without names, of any one it has."""
-        process = self._git.start_remote("ls-remote", "--quiet", "--", "origin", *names)
-        try:
-            found: dict[str, str] = {}
-            for line in pipe(process.stdout):
-                oid, _, name = line.decode(errors="replace").rstrip("\n").partition("\t")
-                if not names or name in names:
-                    found[name] = oid
-                if not names:
-                    return found
-            messages = pipe(process.stderr).read()
-            if process.wait():
-                raise self._git.failure(process, messages)
-            return found
-        finally:
-            stop(process)
+        arguments = ["ls-remote", "--quiet", "--", "origin", *names]
+        with self._git.messages() as messages:
+            process = self._git.start_remote(*arguments, messages=messages)
+            try:
+                found: dict[str, str] = {}
+                for line in pipe(process.stdout):
+                    oid, _, name = line.decode(errors="replace").rstrip("\n").partition("\t")
+                    if not names or name in names:
+                        found[name] = oid
+                    if not names:
+                        return found
+                if process.wait():
+                    raise self._git.failure(process, _last(messages))
+                return found
+            finally:
+                stop(process)
 
     def _fetch(self, wanted: str, progress: Callable[[int, int], None]) -> None:
         process = self._git.start_remote(
@@ -184,7 +188,7 @@ class Repository:
                 if received := _RECEIVING.match(line):
                     progress(int(received[1]), int(received[2]))
                 else:
-                    messages = (messages + line + b"\n")[-16384:]
+                    messages = (messages + line + b"\n")[-_LAST_BYTES:]
             if process.wait():
                 raise self._git.failure(process, messages)
         finally:
@@ -231,6 +235,13 @@ class Blobs:
         stop(self._process)
 
 
+def _last(messages: IO[bytes]) -> bytes:
+    """The end of what git has said into a file."""
+    size = messages.seek(0, os.SEEK_END)
+    messages.seek(max(0, size - _LAST_BYTES))
+    return messages.read()
+
+
 def _records(stream: io.BufferedReader) -> Iterator[bytes]:
     """The parts of a stream that NUL ends."""
     rest = b""
@@ -247,5 +258,5 @@ def _lines(stream: io.BufferedReader) -> Iterator[bytes]:
     while chunk := stream.read1(65536):
         *whole, rest = re.split(rb"[\r\n]", rest + chunk)
         yield from whole
-        rest = rest[-16384:]
+        rest = rest[-_LAST_BYTES:]
     yield rest

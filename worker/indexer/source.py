@@ -11,6 +11,7 @@ import stat
 import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Literal
 from urllib.parse import unquote, urlsplit
@@ -20,6 +21,8 @@ from worker.indexer.rules import host, is_git_ref, is_git_url
 
 _CONFIGS = ("config", "config.worktree")
 _CONFIG_FILES = 100
+# What may stand before a path in the configuration.
+_OPTIONAL, _PREFIX = ":(optional)", "%(prefix)/"
 _NOTHING = Path(os.devnull)
 # Where files are as plain as any other by their mode, and may still wait without end.
 _KERNELS = {("proc",), ("sys",), ("dev",)}
@@ -37,6 +40,13 @@ class Source:
     host: str = ""
     port: int = 0
     trusted: bool = False
+
+
+@cache
+def exec_path() -> Path:
+    """Where git has its programs."""
+    done = subprocess.run(["git", "--exec-path"], check=True, stdout=subprocess.PIPE)
+    return Path(os.fsdecode(done.stdout.rstrip(b"\n")))
 
 
 def parse(git_url: str, local_roots: Sequence[Path], trusted_hosts: Sequence[str] = ()) -> Source:
@@ -237,11 +247,18 @@ def _configured(git_dir: Path) -> Iterator[Path]:
         if len(seen) > _CONFIG_FILES:
             raise _not_found()
         for key, value in _settings(config):
-            named = Path(os.path.expanduser(value))  # noqa: PTH111
-            paths = [folder / named for folder in (config.parent, git_dir)]
+            paths = [folder / each for each in _named(value) for folder in (config.parent, git_dir)]
             yield from paths
             if key.startswith("include") and key.endswith(".path"):
                 waiting += paths
+
+
+def _named(value: str) -> Iterator[Path]:
+    """The paths that a value of the configuration may stand for, whichever git reads it."""
+    for text in {value, value.removeprefix(_OPTIONAL)}:
+        yield Path(os.path.expanduser(text))  # noqa: PTH111
+        if text.startswith(_PREFIX):  # the folder git was installed to, its programs are below it
+            yield from (folder / text.removeprefix(_PREFIX) for folder in exec_path().parents)
 
 
 def _settings(config: Path) -> Iterator[tuple[str, str]]:
