@@ -35,18 +35,32 @@ class Indexer:
         """Ends all its processes. When this returns, none of them holds its output any more.
 
         One that has not begun within a few seconds ends at its first word; one that even a kill
-        does not end is waited for a few seconds.
+        does not end is waited for a few seconds. It is seen through when it is cancelled.
         """
-        if await self.begun(_BEGIN_SECONDS):
-            if group := self._group.result():
-                with suppress(ProcessLookupError):
-                    os.killpg(int(group), signal.SIGKILL)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(_END_SECONDS):
-                    while await self.output.read(_LINE_BYTES):
-                        pass
-        self._group.cancel()
-        self._writer.close()
+        killing = asyncio.create_task(self._kill())
+        cancelled = None
+        while not killing.done():
+            try:
+                await asyncio.wait({killing})
+            except asyncio.CancelledError as error:
+                cancelled = error
+        killing.result()
+        if cancelled:
+            raise cancelled
+
+    async def _kill(self) -> None:
+        try:
+            if await self.begun(_BEGIN_SECONDS):
+                if group := self._group.result():
+                    with suppress(ProcessLookupError):
+                        os.killpg(int(group), signal.SIGKILL)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_END_SECONDS):
+                        while await self.output.read(_LINE_BYTES):
+                            pass
+        finally:
+            self._group.cancel()
+            self._writer.close()
 
 
 class Indexers:

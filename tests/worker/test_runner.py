@@ -17,10 +17,11 @@ import pytest
 
 from cli.client import ApiError
 from tests.support.githost import Host
-from tests.support.processes import kill_all
+from tests.support.processes import kill_all, working_in
 from tests.support.repositories import commit
 from tests.support.waiting import PATIENCE, until
 from worker import attempt
+from worker.indexer.protocol import Request
 from worker.spawner import Indexers
 from worker.timings import Timings
 
@@ -259,6 +260,30 @@ def test_two_indexers_that_start_at_once_share_one_server(tmp_path: Path) -> Non
             await indexers.close()
 
     assert asyncio.run(servers()) == 1
+
+
+def test_an_indexer_is_dead_when_its_kill_was_cancelled(
+    slow_repository: Path, tmp_path: Path
+) -> None:
+    request = Request(str(slow_repository), tmp_path, local_roots=(Path("/"),))
+
+    async def kill() -> asyncio.StreamReader:
+        request.write(tmp_path / "request.json")
+        indexers = Indexers()
+        indexer = await indexers.start(tmp_path / "request.json", tmp_path / "log")
+        assert await indexer.begun(PATIENCE)
+        assert list(working_in(tmp_path))
+        killing = asyncio.create_task(indexer.kill())
+        for _ in range(3):
+            await asyncio.sleep(0)
+            killing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await killing
+        assert not list(working_in(tmp_path))
+        await indexers.close()
+        return indexer.output
+
+    assert asyncio.run(kill()).at_eof()
 
 
 def test_a_server_that_stands_still_is_replaced(start: Start, tmp_path: Path) -> None:
