@@ -220,6 +220,8 @@ def _start(
         "max_wal_senders": "0",
         "max_wal_size": "4GB",
         "shared_buffers": "512MB",
+        # of one session, for what it sorts and for cursors that it holds: any login may do that
+        "temp_file_limit": "4GB",
         **settings,
         "listen_addresses": HOST,
         "unix_socket_directories": str(socket_dir),

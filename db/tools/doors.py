@@ -98,7 +98,8 @@ order by 1
 
 _ROOM: LiteralString = """
 select quote_ident(current_database()) as name,
-  has_database_privilege('public', current_database(), 'temporary') as has_tables, (
+  has_database_privilege('public', current_database(), 'temporary') as has_tables,
+  current_setting('temp_file_limit') = '-1' as has_files, (
     select string_agg(f.name, ', ')
     from unnest(array['pg_catalog.lo_creat(integer)', 'pg_catalog.lo_create(oid)',
       'pg_catalog.lo_from_bytea(oid, bytea)']) as f (name)
@@ -163,6 +164,14 @@ def advice(connection: Connection[TupleRow]) -> Iterator[Finding]:
                 f"database {row['name']}",
                 "every login may fill the disk with temporary tables",
                 f"revoke temporary on database {row['name']} from public;",
+            )
+        if row["has_files"]:
+            yield Finding(
+                "room",
+                f"database {row['name']}",
+                "every login may fill the disk with what it sorts and with cursors that it holds;"
+                " only a superuser can change it",
+                f"alter database {row['name']} set temp_file_limit = '4GB';",
             )
         if row["functions"]:
             yield Finding(

@@ -73,12 +73,15 @@ def test_the_embedded_server_is_for_development(fresh_desk: Desk) -> None:
 
 
 def test_logins_of_the_embedded_server_take_no_room(fresh_desk: Desk) -> None:
-    """Neither temporary tables nor large objects, which no tenant can see and nobody removes."""
+    """Neither temporary tables nor large objects, which no tenant can see and nobody removes; of
+    files for sorting and for cursors, which end with the session, a bounded amount."""
     with fresh_desk.serving("--port", "0"):
         owner = fresh_desk.dev_env["DEV_DATABASE_URL"]
         execute(owner, "create role guest login password 'guest' in role authenticated")
         with psycopg.connect(owner, user="guest", password="guest", autocommit=True) as guest:
+            assert guest.execute("show temp_file_limit").fetchone() == ("4GB",)
             for statement in (
+                "set temp_file_limit = -1",
                 "create temporary table heap (bytes text)",
                 "select lo_creat(-1)",
                 "select lo_create(0)",

@@ -278,21 +278,26 @@ def test_advice_fails_nothing_and_can_be_taken(new_database: Any, major: int) ->
         "create function public.peek() returns bigint language sql security definer"
         " as 'select count(*) from public.index_jobs'",
     )
+    execute(database.url, f"alter database {database.name} set temp_file_limit = -1")
     done = run(database)
     assert done.returncode == 0
     assert "all as it should be" in done.stderr
     advice = doctor.examine(database.migrator_url).advice
     said = [(each.check, each.object) for each in advice]
     room = ("room", f"database {database.name}")
-    assert said == [("function", "public.peek()"), room, room]
-    for each, url in zip(
-        advice, (database.migrator_url, database.migrator_url, database.url), strict=True
-    ):
+    assert said == [("function", "public.peek()"), room, room, room]
+    urls = (database.migrator_url, database.migrator_url, database.url, database.url)
+    for each, url in zip(advice, urls, strict=True):
         assert f"advice, {each.check} {each.object}: {each.problem}\n  {each.remedy}" in done.stdout
         execute(url, each.remedy)
     assert doctor.examine(database.migrator_url).advice == ()
     with psycopg.connect(database.authenticated_url, autocommit=True) as guest:
-        for statement in ("create temporary table heap ()", "select lo_create(0)"):
+        assert guest.execute("show temp_file_limit").fetchone() == ("4GB",)
+        for statement in (
+            "create temporary table heap ()",
+            "select lo_create(0)",
+            "set temp_file_limit = -1",
+        ):
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 guest.execute(statement)
 
