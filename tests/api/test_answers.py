@@ -128,11 +128,12 @@ def lose_an_answer(behind: Behind, name: str, fault: Fault) -> None:
 
 
 @over_the_database
-def test_a_login_whose_answer_is_lost_keeps_nobody_waiting(behind: Behind) -> None:
+@pytest.mark.parametrize("asked", ["startup", "password"])
+def test_a_login_whose_answer_is_lost_keeps_nobody_waiting(behind: Behind, asked: str) -> None:
     api = behind.api
     tenant = api.tenant()
     job_id = api.create(tenant)
-    struck = behind.proxy.spoil("^startup$")
+    struck = behind.proxy.spoil(f"^{asked}$")
     with api.sql() as connection:
         connection.execute(
             "select pg_terminate_backend(pid, 5000) from pg_stat_activity"
