@@ -108,17 +108,20 @@ def test_the_advisors_have_nothing_to_warn_of(
 def test_no_definer_in_the_exposed_schema_is_for_browsers(new_database: Any) -> None:
     """What the hosted advisors warn of as 0028 and 0029; the CLI has neither."""
     database = new_database(17, "supabase")
-    found = execute(
-        database.url,
-        """
+    definers = """
         select p.oid::regprocedure::text, r.rolname
         from pg_proc as p, pg_roles as r
         where p.pronamespace = 'public'::regnamespace and p.prosecdef
           and r.rolname in ('anon', 'authenticated')
           and has_function_privilege(r.oid, p.oid, 'execute')
-        """,
-    )
-    assert found == []
+        """
+    assert execute(database.url, definers) == []
+
+    bad = "create function public.bad() returns int language sql security definer as 'select 1'"
+    execute(database.url, bad)
+    execute(database.url, "revoke all on function public.bad() from public, authenticated")
+    execute(database.url, "grant execute on function public.bad() to anon")
+    assert execute(database.url, definers) == [("bad()", "anon")]
 
 
 def test_each_migration_ends_with_a_reload_of_the_api(new_database: Any) -> None:
