@@ -169,6 +169,31 @@ def test_known_keys_serve_while_the_issuer_fails(
     assert ask(api, issuer.token("ec", tenant, exp=1)).status_code == 401
 
 
+ODD_KEYS = {
+    "null": b"null",
+    "a list": b"[]",
+    "without an id": b'{"kty": "RSA"}',
+    "whose id is a number": b'{"kid": 1, "kty": "RSA"}',
+    "for no algorithm": b'{"kid": "odd", "kty": "EC", "alg": "none"}',
+    "for an algorithm of secrets": b'{"kid": "odd", "kty": "oct", "k": "eA", "alg": "HS256"}',
+    "for an unknown algorithm": b'{"kid": "odd", "kty": "EC", "alg": "ES1"}',
+    "of an unknown kind": b'{"kid": "odd", "kty": "AKP", "alg": "ML-DSA-44", "pub": "eA"}',
+    "on an unknown curve": b'{"kid": "odd", "kty": "EC", "crv": "P-1", "x": "eA", "y": "eA"}',
+    "off its curve": b'{"kid": "odd", "kty": "OKP", "crv": "Ed25519", "x": "eA"}',
+    "for encryption": b'{"kid": "odd", "kty": "RSA", "use": "enc", "n": "eA", "e": "AQAB"}',
+    "that is private": b'{"kid": "odd", "kty": "RSA", "d": "eA", "n": "eA", "e": "AQAB"}',
+}
+
+
+@pytest.mark.parametrize("odd", ODD_KEYS.values(), ids=ODD_KEYS)
+def test_an_odd_key_among_good_ones_is_passed_over(
+    api: Api, issuer: Issuer, tenant: Tenant, odd: bytes
+) -> None:
+    issuer.misbehave = answering(issuer.document().replace(b"[", b"[" + odd + b",", 1))(issuer)
+    assert ask(api, issuer.token("ec", tenant)).status_code == 404
+    assert ask(api, of_stranger(tenant, "odd")).status_code == 401
+
+
 def warnings(api: Api) -> list[str]:
     found = [text_of(record) for record in api.log]
     return [message for message in found if message.startswith("JWKS_URL ")]
