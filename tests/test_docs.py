@@ -111,6 +111,20 @@ def test_links_lead_to_files_that_are_there(page: str) -> None:
     assert [target for target in targets if not (folder / target).exists()] == []
 
 
+def test_files_that_are_named_are_there() -> None:
+    text = (ROOT / "docs/security.md").read_text()
+    named = re.findall(r"`((?:api|db|tests|worker)/[^`: ]+)`", text)
+    assert len(named) > 50
+    assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+def test_each_kind_of_attack_has_its_tests() -> None:
+    text = section((ROOT / "docs/security.md").read_text(), "What was attacked")
+    rows = [line.split(" | ") for line in text.splitlines() if line.startswith("| ")][2:]
+    assert len(rows) == 11
+    assert all(len(row) == 4 and "`tests/" in row[2] and "`tests/" in row[3] for row in rows)
+
+
 def test_targets_of_make_that_are_named_exist() -> None:
     known = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.M))
     named = {name for page in PAGES for name in re.findall(r"`make ([a-z]+)", page)}
