@@ -43,11 +43,9 @@ begin
 end;
 $$;
 
-comment on function public.api_cancel_index_job(text, jsonb, text) is
-  'Answers DELETE /jobs/{id}.';
+comment on function public.api_cancel_index_job(text, jsonb, text) is 'Answers DELETE /jobs/{id}.';
 
 alter function public.api_cancel_index_job(text, jsonb, text) owner to job_gateway;
 revoke all on function public.api_cancel_index_job(text, jsonb, text)
   from public, anon, authenticated, service_role;
-grant execute on function public.api_cancel_index_job(text, jsonb, text)
-  to job_http, service_role;
+grant execute on function public.api_cancel_index_job(text, jsonb, text) to job_http, service_role;

@@ -7,11 +7,7 @@
 -- job_gateway, which RLS holds like any user.
 -- Callers: job_http, service_role.
 
-create or replace function public.api_get_job_history(
-  p_api_key text,
-  p_claims jsonb,
-  p_job_id text
-)
+create or replace function public.api_get_job_history(p_api_key text, p_claims jsonb, p_job_id text)
 returns private.api_answer
 language plpgsql
 volatile
@@ -50,5 +46,4 @@ comment on function public.api_get_job_history(text, jsonb, text) is
 alter function public.api_get_job_history(text, jsonb, text) owner to job_gateway;
 revoke all on function public.api_get_job_history(text, jsonb, text)
   from public, anon, authenticated, service_role;
-grant execute on function public.api_get_job_history(text, jsonb, text)
-  to job_http, service_role;
+grant execute on function public.api_get_job_history(text, jsonb, text) to job_http, service_role;

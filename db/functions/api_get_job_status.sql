@@ -12,11 +12,7 @@
 -- jobs as job_gateway, which RLS holds like any user.
 -- Callers: job_http, service_role.
 
-create or replace function public.api_get_job_status(
-  p_api_key text,
-  p_claims jsonb,
-  p_job_id text
-)
+create or replace function public.api_get_job_status(p_api_key text, p_claims jsonb, p_job_id text)
 returns private.api_answer
 language plpgsql
 volatile
@@ -80,11 +76,9 @@ begin
 end;
 $$;
 
-comment on function public.api_get_job_status(text, jsonb, text) is
-  'Answers GET /jobs/{id}.';
+comment on function public.api_get_job_status(text, jsonb, text) is 'Answers GET /jobs/{id}.';
 
 alter function public.api_get_job_status(text, jsonb, text) owner to job_gateway;
 revoke all on function public.api_get_job_status(text, jsonb, text)
   from public, anon, authenticated, service_role;
-grant execute on function public.api_get_job_status(text, jsonb, text)
-  to job_http, service_role;
+grant execute on function public.api_get_job_status(text, jsonb, text) to job_http, service_role;

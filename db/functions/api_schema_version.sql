@@ -25,6 +25,5 @@ $$;
 comment on function public.api_schema_version() is
   'The newest migration applied, the oldest code it serves, and whether a session can write.';
 
-revoke all on function public.api_schema_version()
-  from public, anon, authenticated, service_role;
+revoke all on function public.api_schema_version() from public, anon, authenticated, service_role;
 grant execute on function public.api_schema_version() to job_http, service_role;

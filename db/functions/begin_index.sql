@@ -12,11 +12,7 @@
 --          not_processing.
 -- Callers: job_worker, service_role.
 
-create or replace function public.begin_index(
-  p_job_id uuid,
-  p_attempt integer,
-  p_extractor text
-)
+create or replace function public.begin_index(p_job_id uuid, p_attempt integer, p_extractor text)
 returns table (git_url text, base_job_id uuid, base_commit_sha text, base_stats jsonb)
 language plpgsql
 stable

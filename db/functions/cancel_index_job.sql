@@ -21,9 +21,7 @@ begin
 end;
 $$;
 
-comment on function public.cancel_index_job(uuid) is
-  'Cancels an index job, or asks its worker to.';
+comment on function public.cancel_index_job(uuid) is 'Cancels an index job, or asks its worker to.';
 
-revoke all on function public.cancel_index_job(uuid)
-  from public, anon, authenticated, service_role;
+revoke all on function public.cancel_index_job(uuid) from public, anon, authenticated, service_role;
 grant execute on function public.cancel_index_job(uuid) to authenticated;

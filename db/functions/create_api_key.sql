@@ -5,10 +5,7 @@
 -- Raises:  42501 without a signed-in user; PT422 invalid_name, invalid_expires_at.
 -- Callers: authenticated.
 
-create or replace function public.create_api_key(
-  p_name text,
-  p_expires_at timestamptz default null
-)
+create or replace function public.create_api_key(p_name text, p_expires_at timestamptz default null)
 returns table (
   key_id text, api_key text, name text, expires_at timestamptz, created_at timestamptz
 )

@@ -26,6 +26,5 @@ $$;
 comment on function public.get_job_history(uuid) is
   'Returns the events of one index job that the caller may see.';
 
-revoke all on function public.get_job_history(uuid)
-  from public, anon, authenticated, service_role;
+revoke all on function public.get_job_history(uuid) from public, anon, authenticated, service_role;
 grant execute on function public.get_job_history(uuid) to authenticated, service_role;

@@ -20,9 +20,7 @@ begin
 end;
 $$;
 
-comment on function public.get_job_status(uuid) is
-  'Returns one index job that the caller may see.';
+comment on function public.get_job_status(uuid) is 'Returns one index job that the caller may see.';
 
-revoke all on function public.get_job_status(uuid)
-  from public, anon, authenticated, service_role;
+revoke all on function public.get_job_status(uuid) from public, anon, authenticated, service_role;
 grant execute on function public.get_job_status(uuid) to authenticated, service_role;

@@ -9,10 +9,7 @@
 --          already begun without the queue); PT422 missing_queue_job_id.
 -- Callers: job_worker, service_role.
 
-create or replace function public.link_queue_job(
-  p_job_id uuid,
-  p_queue_job_id uuid
-)
+create or replace function public.link_queue_job(p_job_id uuid, p_queue_job_id uuid)
 returns setof public.index_jobs
 language plpgsql
 volatile

@@ -21,8 +21,7 @@ begin
 end;
 $$;
 
-comment on function public.list_api_keys() is
-  'Lists the caller''s API keys.';
+comment on function public.list_api_keys() is 'Lists the caller''s API keys.';
 
 revoke all on function public.list_api_keys() from public, anon, authenticated, service_role;
 grant execute on function public.list_api_keys() to authenticated;

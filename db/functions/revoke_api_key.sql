@@ -22,9 +22,7 @@ begin
 end;
 $$;
 
-comment on function public.revoke_api_key(text) is
-  'Disables one of the caller''s API keys.';
+comment on function public.revoke_api_key(text) is 'Disables one of the caller''s API keys.';
 
-revoke all on function public.revoke_api_key(text)
-  from public, anon, authenticated, service_role;
+revoke all on function public.revoke_api_key(text) from public, anon, authenticated, service_role;
 grant execute on function public.revoke_api_key(text) to authenticated;

@@ -31,10 +31,7 @@ revoke all on function private.api_admin_get_job_status(uuid, text, text)
 grant execute on function private.api_admin_get_job_status(uuid, text, text) to job_gateway;
 -- end stamp
 -- stamp: db/functions/private/begin_request.sql
-create or replace function private.begin_request(
-  p_api_key text,
-  p_claims jsonb
-)
+create or replace function private.begin_request(p_api_key text, p_claims jsonb)
 returns private.api_caller
 language plpgsql
 volatile
@@ -155,10 +152,7 @@ revoke all on function private.cancel_index_job(uuid)
 grant execute on function private.cancel_index_job(uuid) to authenticated;
 -- end stamp
 -- stamp: db/functions/private/check_attempt.sql
-create or replace function private.check_attempt(
-  p_job public.index_jobs,
-  p_attempt integer
-)
+create or replace function private.check_attempt(p_job public.index_jobs, p_attempt integer)
 returns void
 language plpgsql
 stable
@@ -190,10 +184,7 @@ revoke all on function private.check_attempt(public.index_jobs, integer)
 grant execute on function private.check_attempt(public.index_jobs, integer) to job_writer;
 -- end stamp
 -- stamp: db/functions/private/check_batch.sql
-create or replace function private.check_batch(
-  p_older_than interval,
-  p_limit integer
-)
+create or replace function private.check_batch(p_older_than interval, p_limit integer)
 returns void
 language plpgsql
 immutable
@@ -220,10 +211,7 @@ revoke all on function private.check_batch(interval, integer)
 grant execute on function private.check_batch(interval, integer) to job_writer;
 -- end stamp
 -- stamp: db/functions/private/check_job_metadata.sql
-create or replace function private.check_job_metadata(
-  p_status public.job_status,
-  p_metadata jsonb
-)
+create or replace function private.check_job_metadata(p_status public.job_status, p_metadata jsonb)
 returns void
 language plpgsql
 immutable
@@ -304,10 +292,8 @@ begin
   end if;
 end;
 $$;
-comment on function private.check_lease(interval) is
-  'Refuses a lease that no worker can mean.';
-revoke all on function private.check_lease(interval)
-  from public, anon, authenticated, service_role;
+comment on function private.check_lease(interval) is 'Refuses a lease that no worker can mean.';
+revoke all on function private.check_lease(interval) from public, anon, authenticated, service_role;
 grant execute on function private.check_lease(interval) to job_writer;
 -- end stamp
 -- stamp: db/functions/private/clean_error.sql
@@ -339,8 +325,7 @@ as $$
 $$;
 comment on function private.clean_error(text) is
   'The error text with credentials redacted, cut at 2,000 characters.';
-revoke all on function private.clean_error(text)
-  from public, anon, authenticated, service_role;
+revoke all on function private.clean_error(text) from public, anon, authenticated, service_role;
 grant execute on function private.clean_error(text) to job_writer;
 -- end stamp
 -- stamp: db/functions/private/clock.sql
@@ -356,8 +341,7 @@ $$;
 comment on function private.clock() is
   'The current time; tests replace it by a clock of their own.';
 revoke all on function private.clock() from public, anon, authenticated, service_role;
-grant execute on function private.clock()
-  to authenticated, service_role, job_writer, job_gateway;
+grant execute on function private.clock() to authenticated, service_role, job_writer, job_gateway;
 -- end stamp
 -- stamp: db/functions/private/count_request.sql
 create or replace function private.count_request(p_caller private.api_caller)
@@ -408,10 +392,7 @@ revoke all on function private.count_request(private.api_caller)
 grant execute on function private.count_request(private.api_caller) to job_gateway;
 -- end stamp
 -- stamp: db/functions/private/create_api_key.sql
-create or replace function private.create_api_key(
-  p_name text,
-  p_expires_at timestamptz
-)
+create or replace function private.create_api_key(p_name text, p_expires_at timestamptz)
 returns table (
   key_id text, api_key text, name text, expires_at timestamptz, created_at timestamptz
 )
@@ -516,10 +497,8 @@ exception
     return null;
 end;
 $$;
-comment on function private.current_user_id() is
-  'The user named by the verified claims, or null.';
-revoke all on function private.current_user_id()
-  from public, anon, authenticated, service_role;
+comment on function private.current_user_id() is 'The user named by the verified claims, or null.';
+revoke all on function private.current_user_id() from public, anon, authenticated, service_role;
 grant execute on function private.current_user_id()
   to anon, authenticated, service_role, job_writer, job_gateway;
 -- end stamp
@@ -631,8 +610,7 @@ begin
   return null;
 end;
 $$;
-comment on function private.delete_symbols_of_files() is
-  'Deletes symbols with their files.';
+comment on function private.delete_symbols_of_files() is 'Deletes symbols with their files.';
 alter function private.delete_symbols_of_files() owner to job_writer;
 revoke all on function private.delete_symbols_of_files()
   from public, anon, authenticated, service_role;
@@ -764,8 +742,7 @@ begin
   return v_organization_id;
 end;
 $$;
-comment on function private.find_organization(text) is
-  'The organization that the text names.';
+comment on function private.find_organization(text) is 'The organization that the text names.';
 revoke all on function private.find_organization(text)
   from public, anon, authenticated, service_role;
 grant execute on function private.find_organization(text) to job_gateway;
@@ -866,10 +843,8 @@ set search_path = pg_catalog, pg_temp
 as $$
   select p_commit_sha ~ '^[0-9A-Fa-f]{40}$';
 $$;
-comment on function private.is_commit_sha(text) is
-  'Whether the text is a full commit id.';
-revoke all on function private.is_commit_sha(text)
-  from public, anon, authenticated, service_role;
+comment on function private.is_commit_sha(text) is 'Whether the text is a full commit id.';
+revoke all on function private.is_commit_sha(text) from public, anon, authenticated, service_role;
 grant execute on function private.is_commit_sha(text) to job_writer;
 -- end stamp
 -- stamp: db/functions/private/is_final.sql
@@ -882,8 +857,7 @@ set search_path = pg_catalog, pg_temp
 as $$
   select p_status in ('completed', 'failed', 'cancelled');
 $$;
-comment on function private.is_final(public.job_status) is
-  'Whether the status is final.';
+comment on function private.is_final(public.job_status) is 'Whether the status is final.';
 revoke all on function private.is_final(public.job_status)
   from public, anon, authenticated, service_role;
 grant execute on function private.is_final(public.job_status)
@@ -909,8 +883,7 @@ as $$
 $$;
 comment on function private.is_git_ref(text) is
   'Whether the text can name a git branch, tag or commit.';
-revoke all on function private.is_git_ref(text)
-  from public, anon, authenticated, service_role;
+revoke all on function private.is_git_ref(text) from public, anon, authenticated, service_role;
 grant execute on function private.is_git_ref(text) to job_writer;
 -- end stamp
 -- stamp: db/functions/private/is_git_url.sql
@@ -966,8 +939,7 @@ end;
 $$;
 comment on function private.is_git_url(text) is
   'Whether a text is an address to clone from that holds no credentials.';
-revoke all on function private.is_git_url(text)
-  from public, anon, authenticated, service_role;
+revoke all on function private.is_git_url(text) from public, anon, authenticated, service_role;
 grant execute on function private.is_git_url(text) to authenticated, service_role, job_gateway;
 -- end stamp
 -- stamp: db/functions/private/is_repository_name.sql
@@ -1031,8 +1003,7 @@ as $$
 $$;
 comment on function private.job_attempts(uuid) is
   'The attempts of one index job: start, end, worker, error.';
-revoke all on function private.job_attempts(uuid)
-  from public, anon, authenticated, service_role;
+revoke all on function private.job_attempts(uuid) from public, anon, authenticated, service_role;
 grant execute on function private.job_attempts(uuid) to job_gateway;
 -- end stamp
 -- stamp: db/functions/private/job_transitions.sql
@@ -1053,8 +1024,7 @@ as $$
 $$;
 comment on function private.job_transitions() is
   'Every move from one status to another that a job may make.';
-revoke all on function private.job_transitions()
-  from public, anon, authenticated, service_role;
+revoke all on function private.job_transitions() from public, anon, authenticated, service_role;
 grant execute on function private.job_transitions() to job_writer;
 -- end stamp
 -- stamp: db/functions/private/list_api_keys.sql
@@ -1076,11 +1046,9 @@ begin
   order by k.created_at desc, k.id;
 end;
 $$;
-comment on function private.list_api_keys() is
-  'Lists the API keys of the signed-in user.';
+comment on function private.list_api_keys() is 'Lists the API keys of the signed-in user.';
 alter function private.list_api_keys() owner to job_gateway;
-revoke all on function private.list_api_keys()
-  from public, anon, authenticated, service_role;
+revoke all on function private.list_api_keys() from public, anon, authenticated, service_role;
 grant execute on function private.list_api_keys() to authenticated;
 -- end stamp
 -- stamp: db/functions/private/lock_free_job.sql
@@ -1176,10 +1144,8 @@ begin
   end loop;
 end;
 $$;
-comment on function private.lock_free_job() is
-  'Locks the free index job that is next in turn.';
-revoke all on function private.lock_free_job()
-  from public, anon, authenticated, service_role;
+comment on function private.lock_free_job() is 'Locks the free index job that is next in turn.';
+revoke all on function private.lock_free_job() from public, anon, authenticated, service_role;
 grant execute on function private.lock_free_job() to job_writer;
 -- end stamp
 -- stamp: db/functions/private/lock_index_job.sql
@@ -1200,10 +1166,8 @@ begin
   return v_job;
 end;
 $$;
-comment on function private.lock_index_job(uuid) is
-  'Locks and returns one index job.';
-revoke all on function private.lock_index_job(uuid)
-  from public, anon, authenticated, service_role;
+comment on function private.lock_index_job(uuid) is 'Locks and returns one index job.';
+revoke all on function private.lock_index_job(uuid) from public, anon, authenticated, service_role;
 grant execute on function private.lock_index_job(uuid) to job_writer;
 -- end stamp
 -- stamp: db/functions/private/lock_repository_of_job.sql
@@ -1286,8 +1250,7 @@ end;
 $$;
 comment on function private.parse_cursor(text) is
   'The place in a list of jobs that a cursor names.';
-revoke all on function private.parse_cursor(text)
-  from public, anon, authenticated, service_role;
+revoke all on function private.parse_cursor(text) from public, anon, authenticated, service_role;
 grant execute on function private.parse_cursor(text) to authenticated, service_role;
 -- end stamp
 -- stamp: db/functions/private/parse_repository.sql
@@ -1381,10 +1344,8 @@ begin
       hint = 'Send RFC 3339, such as 2026-01-31T12:00:00Z; write + as %2B in a URL.';
 end;
 $$;
-comment on function private.parse_since(text) is
-  'The time that the text names.';
-revoke all on function private.parse_since(text)
-  from public, anon, authenticated, service_role;
+comment on function private.parse_since(text) is 'The time that the text names.';
+revoke all on function private.parse_since(text) from public, anon, authenticated, service_role;
 grant execute on function private.parse_since(text) to job_gateway;
 -- end stamp
 -- stamp: db/functions/private/parse_status.sql
@@ -1404,12 +1365,9 @@ begin
   return p_status::public.job_status;
 end;
 $$;
-comment on function private.parse_status(text) is
-  'The status that the text names.';
-revoke all on function private.parse_status(text)
-  from public, anon, authenticated, service_role;
-grant execute on function private.parse_status(text)
-  to authenticated, service_role, job_writer;
+comment on function private.parse_status(text) is 'The status that the text names.';
+revoke all on function private.parse_status(text) from public, anon, authenticated, service_role;
+grant execute on function private.parse_status(text) to authenticated, service_role, job_writer;
 -- end stamp
 -- stamp: db/functions/private/parse_uuid.sql
 create or replace function private.parse_uuid(p_text text)
@@ -1426,10 +1384,8 @@ begin
   return null;
 end;
 $$;
-comment on function private.parse_uuid(text) is
-  'The UUID spelled by the text, or null.';
-revoke all on function private.parse_uuid(text)
-  from public, anon, authenticated, service_role;
+comment on function private.parse_uuid(text) is 'The UUID spelled by the text, or null.';
+revoke all on function private.parse_uuid(text) from public, anon, authenticated, service_role;
 grant execute on function private.parse_uuid(text) to job_gateway, job_writer;
 -- end stamp
 -- stamp: db/functions/private/parse_worker_id.sql
@@ -1451,10 +1407,8 @@ begin
   return v_worker_id;
 end;
 $$;
-comment on function private.parse_worker_id(text) is
-  'The id of a worker that the text spells.';
-revoke all on function private.parse_worker_id(text)
-  from public, anon, authenticated, service_role;
+comment on function private.parse_worker_id(text) is 'The id of a worker that the text spells.';
+revoke all on function private.parse_worker_id(text) from public, anon, authenticated, service_role;
 grant execute on function private.parse_worker_id(text) to job_writer;
 -- end stamp
 -- stamp: db/functions/private/read_indexed_commit.sql
@@ -1561,11 +1515,9 @@ begin
   return null;
 end;
 $$;
-comment on function private.record_job_event() is
-  'Writes the event of a change to an index job.';
+comment on function private.record_job_event() is 'Writes the event of a change to an index job.';
 alter function private.record_job_event() owner to job_writer;
-revoke all on function private.record_job_event()
-  from public, anon, authenticated, service_role;
+revoke all on function private.record_job_event() from public, anon, authenticated, service_role;
 create or replace trigger index_jobs_record_creation
   after insert on public.index_jobs
   for each row execute function private.record_job_event();
@@ -1614,10 +1566,7 @@ create constraint trigger indexed_commits_refuse_partial_index
   for each row execute function private.refuse_partial_index();
 -- end stamp
 -- stamp: db/functions/private/rest_conditions.sql
-create or replace function private.rest_conditions(
-  p_alias text,
-  p_filters jsonb
-)
+create or replace function private.rest_conditions(p_alias text, p_filters jsonb)
 returns text
 language plpgsql
 immutable
@@ -1682,8 +1631,7 @@ as $$
 $$;
 comment on function private.retry_delay(integer) is
   'The wait before the next attempt: exponential, capped, with jitter.';
-revoke all on function private.retry_delay(integer)
-  from public, anon, authenticated, service_role;
+revoke all on function private.retry_delay(integer) from public, anon, authenticated, service_role;
 grant execute on function private.retry_delay(integer) to job_writer;
 -- end stamp
 -- stamp: db/functions/private/revoke_api_key.sql
@@ -1708,11 +1656,9 @@ begin
   end if;
 end;
 $$;
-comment on function private.revoke_api_key(text) is
-  'Disables an API key of the signed-in user.';
+comment on function private.revoke_api_key(text) is 'Disables an API key of the signed-in user.';
 alter function private.revoke_api_key(text) owner to job_gateway;
-revoke all on function private.revoke_api_key(text)
-  from public, anon, authenticated, service_role;
+revoke all on function private.revoke_api_key(text) from public, anon, authenticated, service_role;
 grant execute on function private.revoke_api_key(text) to authenticated;
 -- end stamp
 -- stamp: db/functions/private/rollout_bucket.sql
@@ -1726,10 +1672,8 @@ as $$
   select (get_byte(h.hash, 0) * 65536 + get_byte(h.hash, 1) * 256 + get_byte(h.hash, 2)) % 100
   from (select sha256(uuid_send(p_user_id))) as h (hash);
 $$;
-comment on function private.rollout_bucket(uuid) is
-  'The place of a user in a rollout, 0 to 99.';
-revoke all on function private.rollout_bucket(uuid)
-  from public, anon, authenticated, service_role;
+comment on function private.rollout_bucket(uuid) is 'The place of a user in a rollout, 0 to 99.';
+revoke all on function private.rollout_bucket(uuid) from public, anon, authenticated, service_role;
 grant execute on function private.rollout_bucket(uuid) to job_gateway;
 -- end stamp
 -- stamp: db/functions/private/see_worker.sql
@@ -1753,10 +1697,8 @@ begin
   end if;
 end;
 $$;
-comment on function private.see_worker(uuid) is
-  'Notes that a worker was seen.';
-revoke all on function private.see_worker(uuid)
-  from public, anon, authenticated, service_role;
+comment on function private.see_worker(uuid) is 'Notes that a worker was seen.';
+revoke all on function private.see_worker(uuid) from public, anon, authenticated, service_role;
 grant execute on function private.see_worker(uuid) to job_writer;
 -- end stamp
 -- stamp: db/functions/private/store_incoming_rows.sql
@@ -1962,8 +1904,7 @@ as $$
     placing substr(int8send((extract(epoch from private.clock()) * 1000)::bigint), 3) from 1),
     'hex')::uuid;
 $$;
-comment on function private.uuid_v7() is
-  'A version 7 UUID, ordered by time.';
+comment on function private.uuid_v7() is 'A version 7 UUID, ordered by time.';
 revoke all on function private.uuid_v7() from public, anon, authenticated, service_role;
 grant execute on function private.uuid_v7() to job_writer;
 -- end stamp
@@ -1987,8 +1928,7 @@ revoke all on table private.development from public, anon, authenticated, servic
 -- end stamp
 -- stamp: db/policies/gone_files.sql
 revoke all on table private.gone_files from public, anon, authenticated, service_role;
-grant insert (id)
-  on table private.gone_files to job_worker, service_role;
+grant insert (id) on table private.gone_files to job_worker, service_role;
 grant select, delete on table private.gone_files to job_writer;
 -- end stamp
 -- stamp: db/policies/idempotency_keys.sql
@@ -2003,8 +1943,7 @@ grant select, delete on table private.incoming_files to job_writer;
 -- end stamp
 -- stamp: db/policies/incoming_skipped.sql
 revoke all on table private.incoming_skipped from public, anon, authenticated, service_role;
-grant insert (path, reason)
-  on table private.incoming_skipped to job_worker, service_role;
+grant insert (path, reason) on table private.incoming_skipped to job_worker, service_role;
 grant select, delete on table private.incoming_skipped to job_writer;
 -- end stamp
 -- stamp: db/policies/incoming_symbols.sql
@@ -2530,13 +2469,11 @@ begin
   return v_answer;
 end;
 $$;
-comment on function public.api_cancel_index_job(text, jsonb, text) is
-  'Answers DELETE /jobs/{id}.';
+comment on function public.api_cancel_index_job(text, jsonb, text) is 'Answers DELETE /jobs/{id}.';
 alter function public.api_cancel_index_job(text, jsonb, text) owner to job_gateway;
 revoke all on function public.api_cancel_index_job(text, jsonb, text)
   from public, anon, authenticated, service_role;
-grant execute on function public.api_cancel_index_job(text, jsonb, text)
-  to job_http, service_role;
+grant execute on function public.api_cancel_index_job(text, jsonb, text) to job_http, service_role;
 -- end stamp
 -- stamp: db/functions/api_count_request.sql
 create or replace function public.api_count_request(p_api_key text, p_claims jsonb)
@@ -2655,11 +2592,7 @@ grant execute on function
   to job_http, service_role;
 -- end stamp
 -- stamp: db/functions/api_get_job_history.sql
-create or replace function public.api_get_job_history(
-  p_api_key text,
-  p_claims jsonb,
-  p_job_id text
-)
+create or replace function public.api_get_job_history(p_api_key text, p_claims jsonb, p_job_id text)
 returns private.api_answer
 language plpgsql
 volatile
@@ -2696,15 +2629,10 @@ comment on function public.api_get_job_history(text, jsonb, text) is
 alter function public.api_get_job_history(text, jsonb, text) owner to job_gateway;
 revoke all on function public.api_get_job_history(text, jsonb, text)
   from public, anon, authenticated, service_role;
-grant execute on function public.api_get_job_history(text, jsonb, text)
-  to job_http, service_role;
+grant execute on function public.api_get_job_history(text, jsonb, text) to job_http, service_role;
 -- end stamp
 -- stamp: db/functions/api_get_job_status.sql
-create or replace function public.api_get_job_status(
-  p_api_key text,
-  p_claims jsonb,
-  p_job_id text
-)
+create or replace function public.api_get_job_status(p_api_key text, p_claims jsonb, p_job_id text)
 returns private.api_answer
 language plpgsql
 volatile
@@ -2767,13 +2695,11 @@ begin
   return v_answer;
 end;
 $$;
-comment on function public.api_get_job_status(text, jsonb, text) is
-  'Answers GET /jobs/{id}.';
+comment on function public.api_get_job_status(text, jsonb, text) is 'Answers GET /jobs/{id}.';
 alter function public.api_get_job_status(text, jsonb, text) owner to job_gateway;
 revoke all on function public.api_get_job_status(text, jsonb, text)
   from public, anon, authenticated, service_role;
-grant execute on function public.api_get_job_status(text, jsonb, text)
-  to job_http, service_role;
+grant execute on function public.api_get_job_status(text, jsonb, text) to job_http, service_role;
 -- end stamp
 -- stamp: db/functions/api_list_index_jobs.sql
 create or replace function public.api_list_index_jobs(
@@ -2878,16 +2804,11 @@ as $$
 $$;
 comment on function public.api_schema_version() is
   'The newest migration applied, the oldest code it serves, and whether a session can write.';
-revoke all on function public.api_schema_version()
-  from public, anon, authenticated, service_role;
+revoke all on function public.api_schema_version() from public, anon, authenticated, service_role;
 grant execute on function public.api_schema_version() to job_http, service_role;
 -- end stamp
 -- stamp: db/functions/begin_index.sql
-create or replace function public.begin_index(
-  p_job_id uuid,
-  p_attempt integer,
-  p_extractor text
-)
+create or replace function public.begin_index(p_job_id uuid, p_attempt integer, p_extractor text)
 returns table (git_url text, base_job_id uuid, base_commit_sha text, base_stats jsonb)
 language plpgsql
 stable
@@ -2935,10 +2856,8 @@ begin
   return query select j.* from public.get_job_status(p_job_id => p_job_id) as j;
 end;
 $$;
-comment on function public.cancel_index_job(uuid) is
-  'Cancels an index job, or asks its worker to.';
-revoke all on function public.cancel_index_job(uuid)
-  from public, anon, authenticated, service_role;
+comment on function public.cancel_index_job(uuid) is 'Cancels an index job, or asks its worker to.';
+revoke all on function public.cancel_index_job(uuid) from public, anon, authenticated, service_role;
 grant execute on function public.cancel_index_job(uuid) to authenticated;
 -- end stamp
 -- stamp: db/functions/claim_index_job.sql
@@ -3111,10 +3030,7 @@ grant execute on function public.complete_index(
   uuid, integer, text, text, uuid, text, jsonb, text, bigint, bigint) to job_worker, service_role;
 -- end stamp
 -- stamp: db/functions/create_api_key.sql
-create or replace function public.create_api_key(
-  p_name text,
-  p_expires_at timestamptz default null
-)
+create or replace function public.create_api_key(p_name text, p_expires_at timestamptz default null)
 returns table (
   key_id text, api_key text, name text, expires_at timestamptz, created_at timestamptz
 )
@@ -3329,8 +3245,7 @@ end;
 $$;
 comment on function public.get_job_history(uuid) is
   'Returns the events of one index job that the caller may see.';
-revoke all on function public.get_job_history(uuid)
-  from public, anon, authenticated, service_role;
+revoke all on function public.get_job_history(uuid) from public, anon, authenticated, service_role;
 grant execute on function public.get_job_history(uuid) to authenticated, service_role;
 -- end stamp
 -- stamp: db/functions/get_job_status.sql
@@ -3348,17 +3263,12 @@ begin
   end if;
 end;
 $$;
-comment on function public.get_job_status(uuid) is
-  'Returns one index job that the caller may see.';
-revoke all on function public.get_job_status(uuid)
-  from public, anon, authenticated, service_role;
+comment on function public.get_job_status(uuid) is 'Returns one index job that the caller may see.';
+revoke all on function public.get_job_status(uuid) from public, anon, authenticated, service_role;
 grant execute on function public.get_job_status(uuid) to authenticated, service_role;
 -- end stamp
 -- stamp: db/functions/link_queue_job.sql
-create or replace function public.link_queue_job(
-  p_job_id uuid,
-  p_queue_job_id uuid
-)
+create or replace function public.link_queue_job(p_job_id uuid, p_queue_job_id uuid)
 returns setof public.index_jobs
 language plpgsql
 volatile
@@ -3423,8 +3333,7 @@ begin
   from private.list_api_keys() as k;
 end;
 $$;
-comment on function public.list_api_keys() is
-  'Lists the caller''s API keys.';
+comment on function public.list_api_keys() is 'Lists the caller''s API keys.';
 revoke all on function public.list_api_keys() from public, anon, authenticated, service_role;
 grant execute on function public.list_api_keys() to authenticated;
 -- end stamp
@@ -3860,10 +3769,8 @@ begin
   from private.revoke_api_key(p_key_id => p_key_id) as k;
 end;
 $$;
-comment on function public.revoke_api_key(text) is
-  'Disables one of the caller''s API keys.';
-revoke all on function public.revoke_api_key(text)
-  from public, anon, authenticated, service_role;
+comment on function public.revoke_api_key(text) is 'Disables one of the caller''s API keys.';
+revoke all on function public.revoke_api_key(text) from public, anon, authenticated, service_role;
 grant execute on function public.revoke_api_key(text) to authenticated;
 -- end stamp
 -- stamp: db/functions/store_index_rows.sql
@@ -4033,4 +3940,4 @@ end;
 $$;
 
 notify pgrst, 'reload schema';
-comment on schema private is 'schema version 20261128093002, text 95168a1f8cf3, serves 20261128093002';
+comment on schema private is 'schema version 20261128093002, text bf085f569fc1, serves 20261128093002';

@@ -6,10 +6,7 @@
 --
 -- Callers: job_gateway.
 
-create or replace function private.begin_request(
-  p_api_key text,
-  p_claims jsonb
-)
+create or replace function private.begin_request(p_api_key text, p_claims jsonb)
 returns private.api_caller
 language plpgsql
 volatile

@@ -7,10 +7,7 @@
 -- Raises:  PT409 stale_attempt, attempt_required.
 -- Callers: job_writer: with the row locked.
 
-create or replace function private.check_attempt(
-  p_job public.index_jobs,
-  p_attempt integer
-)
+create or replace function private.check_attempt(p_job public.index_jobs, p_attempt integer)
 returns void
 language plpgsql
 stable

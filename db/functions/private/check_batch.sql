@@ -4,10 +4,7 @@
 --          to 10000.
 -- Callers: job_writer.
 
-create or replace function private.check_batch(
-  p_older_than interval,
-  p_limit integer
-)
+create or replace function private.check_batch(p_older_than interval, p_limit integer)
 returns void
 language plpgsql
 immutable

@@ -7,10 +7,7 @@
 --          stats_not_allowed, invalid_stats, stats_too_large, invalid_commit_sha.
 -- Callers: job_writer: update_job_status.
 
-create or replace function private.check_job_metadata(
-  p_status public.job_status,
-  p_metadata jsonb
-)
+create or replace function private.check_job_metadata(p_status public.job_status, p_metadata jsonb)
 returns void
 language plpgsql
 immutable

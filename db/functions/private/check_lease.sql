@@ -25,9 +25,7 @@ begin
 end;
 $$;
 
-comment on function private.check_lease(interval) is
-  'Refuses a lease that no worker can mean.';
+comment on function private.check_lease(interval) is 'Refuses a lease that no worker can mean.';
 
-revoke all on function private.check_lease(interval)
-  from public, anon, authenticated, service_role;
+revoke all on function private.check_lease(interval) from public, anon, authenticated, service_role;
 grant execute on function private.check_lease(interval) to job_writer;

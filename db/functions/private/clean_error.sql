@@ -38,6 +38,5 @@ $$;
 comment on function private.clean_error(text) is
   'The error text with credentials redacted, cut at 2,000 characters.';
 
-revoke all on function private.clean_error(text)
-  from public, anon, authenticated, service_role;
+revoke all on function private.clean_error(text) from public, anon, authenticated, service_role;
 grant execute on function private.clean_error(text) to job_writer;

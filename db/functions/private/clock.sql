@@ -19,5 +19,4 @@ comment on function private.clock() is
   'The current time; tests replace it by a clock of their own.';
 
 revoke all on function private.clock() from public, anon, authenticated, service_role;
-grant execute on function private.clock()
-  to authenticated, service_role, job_writer, job_gateway;
+grant execute on function private.clock() to authenticated, service_role, job_writer, job_gateway;

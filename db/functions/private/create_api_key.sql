@@ -6,10 +6,7 @@
 -- Raises:  42501 without a signed-in user; PT422 invalid_name, invalid_expires_at.
 -- Callers: authenticated: create_api_key.
 
-create or replace function private.create_api_key(
-  p_name text,
-  p_expires_at timestamptz
-)
+create or replace function private.create_api_key(p_name text, p_expires_at timestamptz)
 returns table (
   key_id text, api_key text, name text, expires_at timestamptz, created_at timestamptz
 )

@@ -26,10 +26,8 @@ exception
 end;
 $$;
 
-comment on function private.current_user_id() is
-  'The user named by the verified claims, or null.';
+comment on function private.current_user_id() is 'The user named by the verified claims, or null.';
 
-revoke all on function private.current_user_id()
-  from public, anon, authenticated, service_role;
+revoke all on function private.current_user_id() from public, anon, authenticated, service_role;
 grant execute on function private.current_user_id()
   to anon, authenticated, service_role, job_writer, job_gateway;

@@ -27,8 +27,7 @@ begin
 end;
 $$;
 
-comment on function private.delete_symbols_of_files() is
-  'Deletes symbols with their files.';
+comment on function private.delete_symbols_of_files() is 'Deletes symbols with their files.';
 
 alter function private.delete_symbols_of_files() owner to job_writer;
 revoke all on function private.delete_symbols_of_files()

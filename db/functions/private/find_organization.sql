@@ -32,8 +32,7 @@ begin
 end;
 $$;
 
-comment on function private.find_organization(text) is
-  'The organization that the text names.';
+comment on function private.find_organization(text) is 'The organization that the text names.';
 
 revoke all on function private.find_organization(text)
   from public, anon, authenticated, service_role;

@@ -15,9 +15,7 @@ as $$
   select p_commit_sha ~ '^[0-9A-Fa-f]{40}$';
 $$;
 
-comment on function private.is_commit_sha(text) is
-  'Whether the text is a full commit id.';
+comment on function private.is_commit_sha(text) is 'Whether the text is a full commit id.';
 
-revoke all on function private.is_commit_sha(text)
-  from public, anon, authenticated, service_role;
+revoke all on function private.is_commit_sha(text) from public, anon, authenticated, service_role;
 grant execute on function private.is_commit_sha(text) to job_writer;

@@ -14,8 +14,7 @@ as $$
   select p_status in ('completed', 'failed', 'cancelled');
 $$;
 
-comment on function private.is_final(public.job_status) is
-  'Whether the status is final.';
+comment on function private.is_final(public.job_status) is 'Whether the status is final.';
 
 revoke all on function private.is_final(public.job_status)
   from public, anon, authenticated, service_role;

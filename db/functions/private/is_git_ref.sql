@@ -28,6 +28,5 @@ $$;
 comment on function private.is_git_ref(text) is
   'Whether the text can name a git branch, tag or commit.';
 
-revoke all on function private.is_git_ref(text)
-  from public, anon, authenticated, service_role;
+revoke all on function private.is_git_ref(text) from public, anon, authenticated, service_role;
 grant execute on function private.is_git_ref(text) to job_writer;

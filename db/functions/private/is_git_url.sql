@@ -64,6 +64,5 @@ $$;
 comment on function private.is_git_url(text) is
   'Whether a text is an address to clone from that holds no credentials.';
 
-revoke all on function private.is_git_url(text)
-  from public, anon, authenticated, service_role;
+revoke all on function private.is_git_url(text) from public, anon, authenticated, service_role;
 grant execute on function private.is_git_url(text) to authenticated, service_role, job_gateway;

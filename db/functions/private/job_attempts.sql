@@ -49,6 +49,5 @@ $$;
 comment on function private.job_attempts(uuid) is
   'The attempts of one index job: start, end, worker, error.';
 
-revoke all on function private.job_attempts(uuid)
-  from public, anon, authenticated, service_role;
+revoke all on function private.job_attempts(uuid) from public, anon, authenticated, service_role;
 grant execute on function private.job_attempts(uuid) to job_gateway;

@@ -24,6 +24,5 @@ $$;
 comment on function private.job_transitions() is
   'Every move from one status to another that a job may make.';
 
-revoke all on function private.job_transitions()
-  from public, anon, authenticated, service_role;
+revoke all on function private.job_transitions() from public, anon, authenticated, service_role;
 grant execute on function private.job_transitions() to job_writer;

@@ -24,10 +24,8 @@ begin
 end;
 $$;
 
-comment on function private.list_api_keys() is
-  'Lists the API keys of the signed-in user.';
+comment on function private.list_api_keys() is 'Lists the API keys of the signed-in user.';
 
 alter function private.list_api_keys() owner to job_gateway;
-revoke all on function private.list_api_keys()
-  from public, anon, authenticated, service_role;
+revoke all on function private.list_api_keys() from public, anon, authenticated, service_role;
 grant execute on function private.list_api_keys() to authenticated;

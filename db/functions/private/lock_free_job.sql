@@ -102,9 +102,7 @@ begin
 end;
 $$;
 
-comment on function private.lock_free_job() is
-  'Locks the free index job that is next in turn.';
+comment on function private.lock_free_job() is 'Locks the free index job that is next in turn.';
 
-revoke all on function private.lock_free_job()
-  from public, anon, authenticated, service_role;
+revoke all on function private.lock_free_job() from public, anon, authenticated, service_role;
 grant execute on function private.lock_free_job() to job_writer;

@@ -25,9 +25,7 @@ begin
 end;
 $$;
 
-comment on function private.lock_index_job(uuid) is
-  'Locks and returns one index job.';
+comment on function private.lock_index_job(uuid) is 'Locks and returns one index job.';
 
-revoke all on function private.lock_index_job(uuid)
-  from public, anon, authenticated, service_role;
+revoke all on function private.lock_index_job(uuid) from public, anon, authenticated, service_role;
 grant execute on function private.lock_index_job(uuid) to job_writer;

@@ -40,6 +40,5 @@ $$;
 comment on function private.parse_cursor(text) is
   'The place in a list of jobs that a cursor names.';
 
-revoke all on function private.parse_cursor(text)
-  from public, anon, authenticated, service_role;
+revoke all on function private.parse_cursor(text) from public, anon, authenticated, service_role;
 grant execute on function private.parse_cursor(text) to authenticated, service_role;

@@ -36,9 +36,7 @@ begin
 end;
 $$;
 
-comment on function private.parse_since(text) is
-  'The time that the text names.';
+comment on function private.parse_since(text) is 'The time that the text names.';
 
-revoke all on function private.parse_since(text)
-  from public, anon, authenticated, service_role;
+revoke all on function private.parse_since(text) from public, anon, authenticated, service_role;
 grant execute on function private.parse_since(text) to job_gateway;

@@ -19,9 +19,7 @@ begin
 end;
 $$;
 
-comment on function private.parse_uuid(text) is
-  'The UUID spelled by the text, or null.';
+comment on function private.parse_uuid(text) is 'The UUID spelled by the text, or null.';
 
-revoke all on function private.parse_uuid(text)
-  from public, anon, authenticated, service_role;
+revoke all on function private.parse_uuid(text) from public, anon, authenticated, service_role;
 grant execute on function private.parse_uuid(text) to job_gateway, job_writer;

@@ -24,9 +24,7 @@ begin
 end;
 $$;
 
-comment on function private.parse_worker_id(text) is
-  'The id of a worker that the text spells.';
+comment on function private.parse_worker_id(text) is 'The id of a worker that the text spells.';
 
-revoke all on function private.parse_worker_id(text)
-  from public, anon, authenticated, service_role;
+revoke all on function private.parse_worker_id(text) from public, anon, authenticated, service_role;
 grant execute on function private.parse_worker_id(text) to job_writer;

@@ -52,12 +52,10 @@ begin
 end;
 $$;
 
-comment on function private.record_job_event() is
-  'Writes the event of a change to an index job.';
+comment on function private.record_job_event() is 'Writes the event of a change to an index job.';
 
 alter function private.record_job_event() owner to job_writer;
-revoke all on function private.record_job_event()
-  from public, anon, authenticated, service_role;
+revoke all on function private.record_job_event() from public, anon, authenticated, service_role;
 
 create or replace trigger index_jobs_record_creation
   after insert on public.index_jobs

@@ -7,10 +7,7 @@
 -- Raises:  22023 for another operator.
 -- Callers: job_tenant: api_call_function.
 
-create or replace function private.rest_conditions(
-  p_alias text,
-  p_filters jsonb
-)
+create or replace function private.rest_conditions(p_alias text, p_filters jsonb)
 returns text
 language plpgsql
 immutable

@@ -20,6 +20,5 @@ $$;
 comment on function private.retry_delay(integer) is
   'The wait before the next attempt: exponential, capped, with jitter.';
 
-revoke all on function private.retry_delay(integer)
-  from public, anon, authenticated, service_role;
+revoke all on function private.retry_delay(integer) from public, anon, authenticated, service_role;
 grant execute on function private.retry_delay(integer) to job_writer;

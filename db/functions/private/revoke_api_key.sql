@@ -28,10 +28,8 @@ begin
 end;
 $$;
 
-comment on function private.revoke_api_key(text) is
-  'Disables an API key of the signed-in user.';
+comment on function private.revoke_api_key(text) is 'Disables an API key of the signed-in user.';
 
 alter function private.revoke_api_key(text) owner to job_gateway;
-revoke all on function private.revoke_api_key(text)
-  from public, anon, authenticated, service_role;
+revoke all on function private.revoke_api_key(text) from public, anon, authenticated, service_role;
 grant execute on function private.revoke_api_key(text) to authenticated;

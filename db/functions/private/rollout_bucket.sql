@@ -16,9 +16,7 @@ as $$
   from (select sha256(uuid_send(p_user_id))) as h (hash);
 $$;
 
-comment on function private.rollout_bucket(uuid) is
-  'The place of a user in a rollout, 0 to 99.';
+comment on function private.rollout_bucket(uuid) is 'The place of a user in a rollout, 0 to 99.';
 
-revoke all on function private.rollout_bucket(uuid)
-  from public, anon, authenticated, service_role;
+revoke all on function private.rollout_bucket(uuid) from public, anon, authenticated, service_role;
 grant execute on function private.rollout_bucket(uuid) to job_gateway;

@@ -26,9 +26,7 @@ begin
 end;
 $$;
 
-comment on function private.see_worker(uuid) is
-  'Notes that a worker was seen.';
+comment on function private.see_worker(uuid) is 'Notes that a worker was seen.';
 
-revoke all on function private.see_worker(uuid)
-  from public, anon, authenticated, service_role;
+revoke all on function private.see_worker(uuid) from public, anon, authenticated, service_role;
 grant execute on function private.see_worker(uuid) to job_writer;

@@ -17,8 +17,7 @@ as $$
     'hex')::uuid;
 $$;
 
-comment on function private.uuid_v7() is
-  'A version 7 UUID, ordered by time.';
+comment on function private.uuid_v7() is 'A version 7 UUID, ordered by time.';
 
 revoke all on function private.uuid_v7() from public, anon, authenticated, service_role;
 grant execute on function private.uuid_v7() to job_writer;
