@@ -294,7 +294,7 @@ isOneToOne: false
         isSetofReturn: true
       } },
 "claim_index_job":
-{ Args: { "p_lease"?: string,"p_worker_id": string }; Returns: {
+{ Args: { "p_except_tenant_ids"?: (string)[],"p_lease"?: string,"p_worker_id": string }; Returns: {
               "attempt": number,
 "cancel_requested_at": string | null,
 "commit_sha": string | null,

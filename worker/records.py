@@ -17,6 +17,7 @@ class Job:
     ref: str
     commit_sha: str | None
     repository_id: str
+    tenant_id: str
 
 
 class Rescued(NamedTuple):

@@ -10,7 +10,7 @@ import math
 import os
 import socket
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from importlib.metadata import version
 from pathlib import Path
@@ -35,8 +35,9 @@ logger = get_logger(__name__)
 
 # Nothing is joined here: the function sees jobs that are newer than the statement's snapshot.
 _CLAIM: Final = """
-select j.id::text, j.attempt, j.ref, j.commit_sha, j.repository_id::text
-from public.claim_index_job(p_worker_id => %s, p_lease => %s) as j
+select j.id::text, j.attempt, j.ref, j.commit_sha, j.repository_id::text, j.tenant_id::text
+from public.claim_index_job(
+  p_worker_id => %s, p_lease => %s, p_except_tenant_ids => %s::uuid[]) as j
 """
 _REPORT: Final = """
 select cancel_requested from public.report_job_progress(
@@ -118,10 +119,17 @@ class WorkerRpc:
     ) -> None:
         await self._connections.__aexit__(kind, error, trace)
 
-    async def claim(self) -> Job | None:
-        """Takes the next job for this worker; None when there is none, or during an outage."""
+    async def claim(self, except_tenant_ids: Sequence[str] = ()) -> Job | None:
+        """Takes the next job that is not of those tenants; None without one, or in an outage."""
         now = time.clock_gettime(_CLOCK)
-        job = await self._take(self._claim)
+        arguments = (self._worker_id, self._lease, [*except_tenant_ids])
+
+        async def claim(connection: BoundedConnection) -> Job | None:
+            async with connection.cursor(row_factory=class_row(Job)) as cursor:
+                await cursor.execute(_CLAIM, arguments)
+                return await cursor.fetchone()
+
+        job = await self._take(claim)
         if job is not None:
             self._confirmed[job] = now
         return job
@@ -227,11 +235,6 @@ class WorkerRpc:
                 seconds=self._timings.store,
             )
         )
-
-    async def _claim(self, connection: BoundedConnection) -> Job | None:
-        async with connection.cursor(row_factory=class_row(Job)) as cursor:
-            await cursor.execute(_CLAIM, (self._worker_id, self._lease))
-            return await cursor.fetchone()
 
     async def _rescue(self, connection: BoundedConnection) -> Rescued:
         row = await (await connection.execute(_RESCUE)).fetchone()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from collections import Counter
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -75,7 +76,7 @@ class Runner:
         self._slots = asyncio.Semaphore(settings.runner_concurrency)
         self._kicked = asyncio.Event()
         self._stopping = False
-        self._running: set[asyncio.Task[None]] = set()
+        self._running: dict[asyncio.Task[None], Job] = {}
 
     async def __aenter__(self) -> Runner:
         async with AsyncExitStack() as opened:
@@ -126,7 +127,7 @@ class Runner:
             self._kicked.clear()
             if self._stopping:
                 return
-            job = await self._rpc.claim()
+            job = await self._rpc.claim(self._tenants_with_their_share())
             if job is not None and not self._stopping:
                 self._start(job)
                 idle = shortest
@@ -140,6 +141,12 @@ class Runner:
                     await self._kicked.wait()
             idle = min(2 * idle, longest)
 
+    def _tenants_with_their_share(self) -> list[str]:
+        """Those that have all slots but one: the last is for others. Nobody where there is one."""
+        share = max(1, self._settings.runner_concurrency - 1)
+        running = Counter(job.tenant_id for job in self._running.values())
+        return [tenant_id for tenant_id, jobs in running.items() if jobs >= share]
+
     def _start(self, job: Job) -> None:
         attempt = Attempt(
             job,
@@ -151,7 +158,7 @@ class Runner:
             timings=self._timings,
         )
         task = asyncio.create_task(attempt.run())
-        self._running.add(task)
+        self._running[task] = job
         task.add_done_callback(self._end)
 
     async def _report_itself(self) -> None:
@@ -160,8 +167,9 @@ class Runner:
             await asyncio.sleep(self._timings.report_runner)
 
     def _end(self, task: asyncio.Task[None]) -> None:
-        self._running.discard(task)
+        del self._running[task]
         self._slots.release()
+        self.kick()  # its tenant may have had its share until now
 
 
 def _check_run_dir(folder: Path) -> None:

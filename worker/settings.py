@@ -25,8 +25,9 @@ class WorkerSettings(LocalRepositorySettings):
     """URL of an HTTP proxy that clones go through. It looks names up, so it must refuse private
     addresses itself; the proxies of the environment are not used."""
 
-    runner_concurrency: int = Field(default=2, ge=0, le=64)
-    """Jobs that this process indexes at once; 0 = none, another process does it."""
+    runner_concurrency: int = Field(default=3, ge=0, le=64)
+    """Jobs that this process indexes at once; 0 = none, another process does it. Of more than one,
+    the last is never given to a tenant that has all others."""
     runner_lease_seconds: float = Field(default=15, gt=0)
     runner_grace_seconds: float = Field(default=5, ge=0)
     """How long running jobs may go on at shutdown before they are handed back."""

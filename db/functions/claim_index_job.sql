@@ -1,19 +1,21 @@
--- claim_index_job(p_worker_id, p_lease) -> setof index_jobs
+-- claim_index_job(p_worker_id, p_lease, p_except_tenant_ids) -> setof index_jobs
 --
 -- Gives the worker a job that is free, as its next attempt, or no row: a pending one, or one whose
--- worker let the lease run out or whose retry_at has come. Tenants take turns: the one with the
--- fewest jobs under a lease comes first, then the oldest job. Jobs that an external queue runs are
--- left to it. A job that has used up its attempts is failed on the way, one whose user asked to
--- cancel is cancelled.
+-- worker let the lease run out or whose retry_at has come. Tenants take turns: one with nothing
+-- under a lease waits for at most one claim of each other tenant with a free job, whatever those
+-- have pending. Jobs of p_except_tenant_ids are left alone: a worker with n > 1 slots names the
+-- tenants that have n - 1 of them. Jobs that an external queue runs are left to it. A job that has
+-- used up its attempts is failed on the way, one whose user asked to cancel is cancelled.
 --
 -- Why definer: nobody but job_writer may update a job.
 -- Locks:   one index_jobs row, for no key update; rows locked by others are passed over.
--- Raises:  PT422 missing_worker_id, invalid_lease.
+-- Raises:  PT422 missing_worker_id, invalid_worker_id, invalid_lease.
 -- Callers: job_worker, service_role.
 
 create or replace function public.claim_index_job(
   p_worker_id text,
-  p_lease interval default interval '30 seconds'
+  p_lease interval default interval '30 seconds',
+  p_except_tenant_ids uuid[] default '{}'
 )
 returns setof public.index_jobs
 language plpgsql
@@ -31,48 +33,35 @@ begin
       using errcode = 'PT422', detail = 'missing_worker_id', column = 'worker_id',
         hint = 'Pass a random UUID, made when the worker starts.';
   end if;
-  if p_lease is null then
-    raise exception 'lease is missing'
-      using errcode = 'PT422', detail = 'invalid_lease', column = 'lease',
-        hint = 'Pass an interval such as 30 seconds.';
-  end if;
-  perform private.check_lease(p_lease);
+  perform private.check_lease(coalesce(p_lease, '-1 second'));
   perform private.see_worker(p_worker_id => v_worker_id);
 
-  loop
-    select j.* into v_job from private.lock_free_job() as j;
-    exit when not found;
-
-    v_now := greatest(private.clock(), v_job.updated_at);
-    if v_job.cancel_requested_at is not null or v_job.attempt >= v_job.max_attempts then
-      perform from private.end_attempt(v_job, v_now, null, true);
-    else
-      return query
-      update public.index_jobs as j
-      set status = 'processing',
-        attempt = j.attempt + 1,
-        worker_id = v_worker_id,
-        progress = null,
-        last_error = case when j.lease_expires_at > j.heartbeat_at then 'the worker was lost'
-          else j.last_error end,
-        started_at = coalesce(j.started_at, v_now),
-        heartbeat_at = v_now,
-        lease_expires_at = v_now + p_lease,
-        retry_at = null,
-        updated_at = v_now,
-        version = j.version + 1
-      where j.id = v_job.id
-      returning j.*;
-      exit;
-    end if;
-  end loop;
+  v_job := private.lock_next_job(p_except => coalesce(p_except_tenant_ids, '{}'));
+  v_now := greatest(private.clock(), v_job.updated_at);
+  return query
+  update public.index_jobs as j
+  set status = 'processing',
+    attempt = j.attempt + 1,
+    worker_id = v_worker_id,
+    progress = null,
+    last_error = case when j.lease_expires_at > j.heartbeat_at then 'the worker was lost'
+      else j.last_error end,
+    started_at = coalesce(j.started_at, v_now),
+    heartbeat_at = v_now,
+    lease_expires_at = v_now + p_lease,
+    retry_at = null,
+    updated_at = v_now,
+    version = j.version + 1
+  where j.id = v_job.id
+  returning j.*;
 end;
 $$;
 
-comment on function public.claim_index_job(text, interval) is
-  'Claims the oldest free index job for a worker, tenants in turn.';
+comment on function public.claim_index_job(text, interval, uuid[]) is
+  'Claims a free index job for a worker, tenants in turn.';
 
-alter function public.claim_index_job(text, interval) owner to job_writer;
-revoke all on function public.claim_index_job(text, interval)
+alter function public.claim_index_job(text, interval, uuid[]) owner to job_writer;
+revoke all on function public.claim_index_job(text, interval, uuid[])
   from public, anon, authenticated, service_role;
-grant execute on function public.claim_index_job(text, interval) to job_worker, service_role;
+grant execute on function public.claim_index_job(text, interval, uuid[])
+  to job_worker, service_role;

@@ -1,6 +1,6 @@
 -- add_queue_job_id_and_commit_sha
 -- depends: 20261128093000_create_index_jobs
--- previous text: f5b68b0f2417
+-- previous text: cc4f7caf1ba2
 
 alter table public.index_jobs add column queue_job_id uuid;
 alter table public.index_jobs add column commit_sha text
@@ -9,10 +9,15 @@ create index index_jobs_queue_job_id_idx on public.index_jobs (queue_job_id);
 create index index_jobs_pending_idx
   on public.index_jobs (tenant_id, created_at, id)
   where status = 'pending' and queue_job_id is null;
+create index index_jobs_retry_at_idx
+  on public.index_jobs (retry_at, tenant_id)
+  where retry_at is not null and queue_job_id is null;
+create index index_jobs_processing_idx
+  on public.index_jobs (tenant_id, queue_job_id, retry_at, id) where status = 'processing';
 comment on column public.index_jobs.queue_job_id is
   'The job in an external queue that runs this one; set once. Null: the built-in runner takes it.';
 comment on column public.index_jobs.commit_sha is
   'The commit asked for, or, once completed, the one that was indexed.';
 
 notify pgrst, 'reload schema';
-comment on schema private is 'schema version 20261128093001, text e55a87133e09, serves 20261128093000';
+comment on schema private is 'schema version 20261128093001, text 658d7e0999cd, serves 20261128093000';

@@ -39,7 +39,7 @@ drop function public.ensure_repository(text, text, uuid);
 drop function public.create_index_job(uuid, text, text, text);
 drop function public.create_api_key(text, timestamptz);
 drop function public.complete_index(uuid, integer, text, text, uuid, text, jsonb, text, bigint, bigint);
-drop function public.claim_index_job(text, interval);
+drop function public.claim_index_job(text, interval, uuid[]);
 drop function public.cancel_index_job(uuid);
 drop function public.begin_index(uuid, integer, text);
 drop function public.api_schema_version();
@@ -126,9 +126,10 @@ drop function private.parse_status(text);
 drop function private.parse_since(text);
 drop function private.parse_repository(text, text, text);
 drop function private.parse_cursor(text);
+drop function private.order_waiting_tenants(timestamptz, uuid[], boolean, uuid[]);
 drop function private.lock_repository_of_job(uuid, integer);
+drop function private.lock_next_job(uuid[]);
 drop function private.lock_index_job(uuid);
-drop function private.lock_free_job();
 drop function private.list_api_keys();
 drop function private.job_transitions();
 drop function private.job_attempts(uuid);
@@ -164,4 +165,4 @@ revoke job_writer, job_gateway, job_tenant from current_user;
 -- end stamped part
 
 notify pgrst, 'reload schema';
-comment on schema private is 'schema version 20261128093001, text e55a87133e09, serves 20261128093000';
+comment on schema private is 'schema version 20261128093001, text 658d7e0999cd, serves 20261128093000';

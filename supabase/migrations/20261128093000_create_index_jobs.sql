@@ -159,7 +159,6 @@ create index index_jobs_repository_id_state_created_at_id_not_completed_idx
   where status <> 'completed';
 create index index_jobs_repository_id_created_at_id_completed_idx
   on public.index_jobs (repository_id, created_at, id) where status = 'completed';
-create index index_jobs_processing_idx on public.index_jobs (id) where status = 'processing';
 create index index_jobs_completed_at_idx
   on public.index_jobs (completed_at) where completed_at is not null;
 comment on table public.index_jobs is
@@ -203,6 +202,12 @@ comment on column public.index_jobs.version is
   'Grows with every visible change, progress included; drives the ETag. A heartbeat leaves it.';
 comment on column public.index_jobs.repeats_job_id is
   'The failed job that support repeated by this one, or null; it may have been purged since.';
+
+-- For claims: the tenant served last, as the halves of its id, and the second in which a claim last
+-- found that no lease had run out. No transaction locks a sequence. After a crash, turns start anew.
+create unlogged sequence private.claim_cursor_high minvalue -9223372036854775808 start 0;
+create unlogged sequence private.claim_cursor_low minvalue -9223372036854775808 start 0;
+create unlogged sequence private.claim_lease_check minvalue 0 start 0;
 
 create table public.index_job_events (
   job_id uuid not null references public.index_jobs on delete cascade,
@@ -596,4 +601,4 @@ comment on type private.api_answer is
   'the place of the next page of a list.';
 
 notify pgrst, 'reload schema';
-comment on schema private is 'schema version 20261128093000, text f5b68b0f2417, serves 20261128093000';
+comment on schema private is 'schema version 20261128093000, text cc4f7caf1ba2, serves 20261128093000';

@@ -1,6 +1,6 @@
 -- functions_and_policies
 -- depends: 20261128093001_add_queue_job_id_and_commit_sha
--- previous text: e55a87133e09
+-- previous text: 658d7e0999cd
 
 -- begin stamped part (make migration rewrites it)
 grant job_writer, job_gateway, job_tenant to current_user;
@@ -1051,103 +1051,6 @@ alter function private.list_api_keys() owner to job_gateway;
 revoke all on function private.list_api_keys() from public, anon, authenticated, service_role;
 grant execute on function private.list_api_keys() to authenticated;
 -- end stamp
--- stamp: db/functions/private/lock_free_job.sql
-create or replace function private.lock_free_job()
-returns setof public.index_jobs
-language plpgsql
-volatile
-security invoker
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  v_now timestamptz := private.clock();
-  v_tenant_id uuid;
-  v_status public.job_status;
-  v_job public.index_jobs;
-begin
-  for v_tenant_id, v_status in
-    with recursive waiting (tenant_id) as (
-      (select j.tenant_id
-      from public.index_jobs as j
-      where j.status = 'pending' and j.queue_job_id is null
-      order by j.tenant_id
-      limit 1)
-      union all
-      select (
-        select j.tenant_id
-        from public.index_jobs as j
-        where j.status = 'pending' and j.queue_job_id is null
-          and j.tenant_id > w.tenant_id
-        order by j.tenant_id
-        limit 1)
-      from waiting as w
-      where w.tenant_id is not null
-    ),
-    begun as materialized (
-      select
-        j.tenant_id,
-        j.created_at,
-        j.lease_expires_at > v_now as is_leased,
-        j.lease_expires_at <= v_now or j.retry_at <= v_now as is_free
-      from public.index_jobs as j
-      where j.status = 'processing' and j.queue_job_id is null
-        and num_nonnulls(j.lease_expires_at, j.retry_at) > 0
-    ),
-    free (tenant_id, status, created_at) as (
-      select w.tenant_id, 'pending'::public.job_status, (
-        select j.created_at
-        from public.index_jobs as j
-        where j.status = 'pending' and j.queue_job_id is null
-          and j.tenant_id = w.tenant_id
-        order by j.created_at, j.id
-        limit 1)
-      from waiting as w
-      where w.tenant_id is not null
-      union all
-      select b.tenant_id, 'processing', min(b.created_at)
-      from begun as b
-      where b.is_free
-      group by b.tenant_id
-    ),
-    busy as (
-      select b.tenant_id, count(*) as jobs from begun as b where b.is_leased group by b.tenant_id
-    )
-    select f.tenant_id, f.status
-    from free as f
-    left join busy as b on b.tenant_id = f.tenant_id
-    order by coalesce(b.jobs, 0), f.created_at, f.tenant_id
-  loop
-    if v_status = 'pending' then
-      select j.* into v_job
-      from public.index_jobs as j
-      where j.status = 'pending'
-        and j.queue_job_id is null
-        and j.tenant_id = v_tenant_id
-      order by j.created_at, j.id
-      limit 1
-      for no key update skip locked;
-    else
-      select j.* into v_job
-      from public.index_jobs as j
-      where j.status = 'processing'
-        and j.queue_job_id is null
-        and j.tenant_id = v_tenant_id
-        and (j.lease_expires_at <= v_now or j.retry_at <= v_now)
-      order by j.created_at, j.id
-      limit 1
-      for no key update skip locked;
-    end if;
-    if found then
-      return next v_job;
-      return;
-    end if;
-  end loop;
-end;
-$$;
-comment on function private.lock_free_job() is 'Locks the free index job that is next in turn.';
-revoke all on function private.lock_free_job() from public, anon, authenticated, service_role;
-grant execute on function private.lock_free_job() to job_writer;
--- end stamp
 -- stamp: db/functions/private/lock_index_job.sql
 create or replace function private.lock_index_job(p_job_id uuid)
 returns public.index_jobs
@@ -1169,6 +1072,109 @@ $$;
 comment on function private.lock_index_job(uuid) is 'Locks and returns one index job.';
 revoke all on function private.lock_index_job(uuid) from public, anon, authenticated, service_role;
 grant execute on function private.lock_index_job(uuid) to job_writer;
+-- end stamp
+-- stamp: db/functions/private/lock_next_job.sql
+create or replace function private.lock_next_job(p_except uuid[])
+returns public.index_jobs
+language plpgsql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_sort = off
+set enable_incremental_sort = off
+as $$
+declare
+  v_now timestamptz := private.clock();
+  v_second bigint := floor(extract(epoch from v_now));
+  v_lapsed uuid[] := '{}';
+  v_due uuid[];
+  v_tried uuid[] := p_except;
+  v_met boolean := false;
+  v_is_second boolean := false;
+  v_tenant_id uuid;
+  v_job public.index_jobs;
+begin
+  if (select c.last_value from private.claim_lease_check as c) <> v_second then
+    v_lapsed := array(
+      select distinct on (j.tenant_id) j.tenant_id
+      from public.index_jobs as j
+      where j.status = 'processing' and j.retry_at is null and j.queue_job_id is null
+        and j.lease_expires_at <= v_now
+      order by j.tenant_id, j.queue_job_id, j.retry_at, j.id);
+    if v_lapsed = '{}' then
+      perform setval('private.claim_lease_check', v_second);
+    end if;
+  end if;
+  v_due := array(
+    select j.tenant_id
+    from public.index_jobs as j
+    where j.retry_at <= v_now and j.queue_job_id is null
+    order by j.retry_at, j.tenant_id
+    limit 100);
+
+  loop
+    select t.tenant_id into v_tenant_id
+    from private.order_waiting_tenants(
+      v_now, v_lapsed || v_due, cardinality(v_due) = 100, v_tried) as t
+    limit 1;
+    if not found then
+      exit when v_is_second or not v_met;
+      v_is_second := true;
+      v_tried := p_except;
+      continue;
+    end if;
+    v_tried := v_tried || v_tenant_id;
+    if not v_is_second
+      and not pg_try_advisory_xact_lock(hashtextextended('claim ' || v_tenant_id, 0))
+    then
+      v_met := true;
+      continue;
+    end if;
+    perform
+      setval('private.claim_cursor_high', ('x' || left(t.hex, 16))::bit(64)::bigint),
+      setval('private.claim_cursor_low', ('x' || right(t.hex, 16))::bit(64)::bigint)
+    from (select replace(v_tenant_id::text, '-', '')) as t (hex);
+    loop
+      v_job := coalesce(
+        (select j
+        from public.index_jobs as j
+        where v_tenant_id = any (v_lapsed)
+          and j.status = 'processing' and j.retry_at is null and j.queue_job_id is null
+          and j.tenant_id >= v_tenant_id and j.tenant_id <= v_tenant_id
+          and j.lease_expires_at <= v_now
+        order by j.tenant_id, j.queue_job_id, j.retry_at, j.id
+        limit 1
+        for no key update skip locked),
+        (select j
+        from public.index_jobs as j
+        where j.status = 'processing' and j.retry_at <= v_now and j.queue_job_id is null
+          and j.tenant_id >= v_tenant_id and j.tenant_id <= v_tenant_id
+        order by j.tenant_id, j.queue_job_id, j.retry_at, j.id
+        limit 1
+        for no key update skip locked),
+        (select j
+        from public.index_jobs as j
+        where j.status = 'pending' and j.queue_job_id is null
+          and j.tenant_id >= v_tenant_id and j.tenant_id <= v_tenant_id
+        order by j.tenant_id, j.created_at, j.id
+        limit 1
+        for no key update skip locked));
+      exit when v_job.id is null;
+      if v_job.cancel_requested_at is null and v_job.attempt < v_job.max_attempts then
+        return v_job;
+      end if;
+      perform
+      from private.end_attempt(v_job, greatest(private.clock(), v_job.updated_at), null, true);
+    end loop;
+  end loop;
+  return null;
+end;
+$$;
+comment on function private.lock_next_job(uuid[]) is
+  'Locks the index job that is to be begun next, tenants in turn.';
+revoke all on function private.lock_next_job(uuid[]) from public, anon, authenticated, service_role;
+grant execute on function private.lock_next_job(uuid[]) to job_writer;
 -- end stamp
 -- stamp: db/functions/private/lock_repository_of_job.sql
 create or replace function private.lock_repository_of_job(p_job_id uuid, p_attempt integer)
@@ -1216,6 +1222,80 @@ comment on function private.lock_repository_of_job(uuid, integer) is
 revoke all on function private.lock_repository_of_job(uuid, integer)
   from public, anon, authenticated, service_role;
 grant execute on function private.lock_repository_of_job(uuid, integer) to job_writer;
+-- end stamp
+-- stamp: db/functions/private/order_waiting_tenants.sql
+create or replace function private.order_waiting_tenants(
+  p_now timestamptz,
+  p_ready uuid[],
+  p_is_more_due boolean,
+  p_except uuid[]
+)
+returns table (tenant_id uuid, held integer)
+language plpgsql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return query
+  with recursive served (id) as (
+    select (lpad(to_hex(h.last_value), 16, '0') || lpad(to_hex(l.last_value), 16, '0'))::uuid
+    from private.claim_cursor_high as h
+    cross join private.claim_cursor_low as l
+  ),
+  walk (looked_at, tenant_id, is_round, held) as (
+    select 0, c.id, false, null::integer from served as c
+    union all
+    select
+      w.looked_at + (h.held is not null)::integer,
+      coalesce(n.id, '00000000-0000-0000-0000-000000000000'),  -- where the circle begins
+      w.is_round or n.id is null,
+      h.held
+    from walk as w
+    cross join served as c
+    cross join lateral (
+      select least(
+        (select j.tenant_id
+        from public.index_jobs as j
+        where j.status = 'pending' and j.queue_job_id is null and j.tenant_id > w.tenant_id
+        order by j.tenant_id, j.created_at, j.id
+        limit 1),
+        (select j.tenant_id
+        from public.index_jobs as j
+        where p_is_more_due and j.status = 'processing' and j.queue_job_id is null
+          and j.tenant_id > w.tenant_id and j.retry_at <= p_now
+        order by j.tenant_id, j.queue_job_id, j.retry_at, j.id
+        limit 1),
+        (select r.id from unnest(p_ready) as r (id) where r.id > w.tenant_id order by r.id limit 1)
+      ) as id
+      offset 0) as n
+    cross join lateral (
+      select case when n.id is not null and n.id <> all (p_except)
+        then (select count(*)::integer
+          from (select
+            from public.index_jobs as j
+            where j.status = 'processing' and j.retry_at is null and j.queue_job_id is null
+              and j.tenant_id >= n.id and j.tenant_id <= n.id and j.lease_expires_at > p_now
+            order by j.tenant_id, j.queue_job_id, j.retry_at, j.id
+            limit 32) as leased)
+        end as held
+      offset 0) as h
+    where w.looked_at < 16
+      and w.held is distinct from 0
+      and (not w.is_round or n.id <= c.id)
+  )
+  select w.tenant_id, w.held
+  from walk as w
+  where w.held is not null
+  order by w.held, w.is_round, w.tenant_id;
+end;
+$$;
+comment on function private.order_waiting_tenants(timestamptz, uuid[], boolean, uuid[]) is
+  'The tenants whose turn it is to have a job claimed.';
+revoke all on function private.order_waiting_tenants(timestamptz, uuid[], boolean, uuid[])
+  from public, anon, authenticated, service_role;
+grant execute on function private.order_waiting_tenants(timestamptz, uuid[], boolean, uuid[])
+  to job_writer;
 -- end stamp
 -- stamp: db/functions/private/parse_cursor.sql
 create or replace function private.parse_cursor(p_cursor text)
@@ -2017,6 +2097,8 @@ comment on policy index_jobs_all_job_writer on public.index_jobs is
 revoke all on table public.index_jobs from public, anon, authenticated, service_role;
 grant select on table public.index_jobs to authenticated, job_worker, service_role;
 grant select, insert, update, delete on table public.index_jobs to job_writer;
+grant select, update on sequence
+  private.claim_cursor_high, private.claim_cursor_low, private.claim_lease_check to job_writer;
 -- end stamp
 -- stamp: db/policies/indexed_commits.sql
 alter table public.indexed_commits enable row level security;
@@ -2863,7 +2945,8 @@ grant execute on function public.cancel_index_job(uuid) to authenticated;
 -- stamp: db/functions/claim_index_job.sql
 create or replace function public.claim_index_job(
   p_worker_id text,
-  p_lease interval default interval '30 seconds'
+  p_lease interval default interval '30 seconds',
+  p_except_tenant_ids uuid[] default '{}'
 )
 returns setof public.index_jobs
 language plpgsql
@@ -2881,49 +2964,36 @@ begin
       using errcode = 'PT422', detail = 'missing_worker_id', column = 'worker_id',
         hint = 'Pass a random UUID, made when the worker starts.';
   end if;
-  if p_lease is null then
-    raise exception 'lease is missing'
-      using errcode = 'PT422', detail = 'invalid_lease', column = 'lease',
-        hint = 'Pass an interval such as 30 seconds.';
-  end if;
-  perform private.check_lease(p_lease);
+  perform private.check_lease(coalesce(p_lease, '-1 second'));
   perform private.see_worker(p_worker_id => v_worker_id);
 
-  loop
-    select j.* into v_job from private.lock_free_job() as j;
-    exit when not found;
-
-    v_now := greatest(private.clock(), v_job.updated_at);
-    if v_job.cancel_requested_at is not null or v_job.attempt >= v_job.max_attempts then
-      perform from private.end_attempt(v_job, v_now, null, true);
-    else
-      return query
-      update public.index_jobs as j
-      set status = 'processing',
-        attempt = j.attempt + 1,
-        worker_id = v_worker_id,
-        progress = null,
-        last_error = case when j.lease_expires_at > j.heartbeat_at then 'the worker was lost'
-          else j.last_error end,
-        started_at = coalesce(j.started_at, v_now),
-        heartbeat_at = v_now,
-        lease_expires_at = v_now + p_lease,
-        retry_at = null,
-        updated_at = v_now,
-        version = j.version + 1
-      where j.id = v_job.id
-      returning j.*;
-      exit;
-    end if;
-  end loop;
+  v_job := private.lock_next_job(p_except => coalesce(p_except_tenant_ids, '{}'));
+  v_now := greatest(private.clock(), v_job.updated_at);
+  return query
+  update public.index_jobs as j
+  set status = 'processing',
+    attempt = j.attempt + 1,
+    worker_id = v_worker_id,
+    progress = null,
+    last_error = case when j.lease_expires_at > j.heartbeat_at then 'the worker was lost'
+      else j.last_error end,
+    started_at = coalesce(j.started_at, v_now),
+    heartbeat_at = v_now,
+    lease_expires_at = v_now + p_lease,
+    retry_at = null,
+    updated_at = v_now,
+    version = j.version + 1
+  where j.id = v_job.id
+  returning j.*;
 end;
 $$;
-comment on function public.claim_index_job(text, interval) is
-  'Claims the oldest free index job for a worker, tenants in turn.';
-alter function public.claim_index_job(text, interval) owner to job_writer;
-revoke all on function public.claim_index_job(text, interval)
+comment on function public.claim_index_job(text, interval, uuid[]) is
+  'Claims a free index job for a worker, tenants in turn.';
+alter function public.claim_index_job(text, interval, uuid[]) owner to job_writer;
+revoke all on function public.claim_index_job(text, interval, uuid[])
   from public, anon, authenticated, service_role;
-grant execute on function public.claim_index_job(text, interval) to job_worker, service_role;
+grant execute on function public.claim_index_job(text, interval, uuid[])
+  to job_worker, service_role;
 -- end stamp
 -- stamp: db/functions/complete_index.sql
 create or replace function public.complete_index(
@@ -3940,4 +4010,4 @@ end;
 $$;
 
 notify pgrst, 'reload schema';
-comment on schema private is 'schema version 20261128093002, text bf085f569fc1, serves 20261128093002';
+comment on schema private is 'schema version 20261128093002, text aaf8ab0716ac, serves 20261128093002';

@@ -147,7 +147,7 @@ def test_the_start_is_one_line_with_the_limits_and_no_password(start: Start) -> 
     with start(WORKER_DATABASE_URL=NOWHERE) as served:
         (line,) = served.logged("API started")
         assert line["database"] == "127.0.0.1:1/none"
-        assert (line["runner_slots"], line["max_connections"]) == (2, 10_000)
+        assert (line["runner_slots"], line["max_connections"]) == (3, 10_000)
         assert (line["keep_alive_seconds"], line["database_pool_size"]) == (75, 4)
         assert httpx2.get(f"{line['address']}/health").status_code == 200
         assert "s3cret" not in "".join(served.lines)

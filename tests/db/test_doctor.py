@@ -331,7 +331,7 @@ def test_the_command_names_each_with_its_remedy_and_exits_with_1(patient: Any) -
 
 
 def test_a_lost_owner_is_named_and_the_remedy_cures(patient: Any) -> None:
-    function = "public.claim_index_job(text,interval)"
+    function = "public.claim_index_job(text,interval,uuid[])"
     execute(patient.url, f"alter function {function} owner to postgres")
     findings = doctor.examine(patient.migrator_url).findings
     assert ("owner", f"function {function}") in [(f.check, f.object) for f in findings]

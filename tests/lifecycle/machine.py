@@ -48,6 +48,11 @@ select e.event_no, e.from_status::text, e.to_status::text, e.attempt, e.at, e.wo
 from public.index_job_events as e where e.job_id = %s order by e.event_no
 """
 
+_NOBODY_SERVED = """
+select setval('private.claim_cursor_high', 0), setval('private.claim_cursor_low', 0),
+  setval('private.claim_lease_check', 0)
+"""
+
 
 class LieError(AssertionError):
     """The database says something else than the model."""
@@ -165,10 +170,12 @@ class Machine(RuleBasedStateMachine):
         self.world = world
         self.now = START
         self.jobs: dict[UUID, Job] = {}
+        self.claims = model.ClaimState()
 
     @initialize()
     def begin(self) -> None:
         self.world.first.execute("delete from public.index_jobs")
+        self.world.first.execute(_NOBODY_SERVED)
         for connection in (self.world.first, self.world.second):
             connection.execute("select setseed(0)")  # the jitter of retries: the same in each life
         self._set_clock()
@@ -224,7 +231,7 @@ class Machine(RuleBasedStateMachine):
         row = self.world.first.execute(
             "select j.id from public.claim_index_job(%s, %s) as j", (worker, lease)
         ).fetchone()
-        job = model.claim([*self.jobs.values()], self.now, worker, lease)
+        job = model.claim([*self.jobs.values()], self.claims, self.now, worker, lease)
         expected = [job_id for job_id, each in self.jobs.items() if each is job]
         if ([row[0]] if row else []) != expected:
             raise LieError(f"claim at {self.now}: {row}, not {expected}; {self.jobs}")

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+CIRCLE = ("alice", "acme")
+"""The tenants, in the order of their ids."""
 FINAL = ("completed", "failed", "cancelled")
 LOST = "the worker was lost"
 FORCED_AFTER = timedelta(minutes=1)
@@ -63,12 +65,13 @@ class Job:
     def is_final(self) -> bool:
         return self.status in FINAL
 
-    def is_free(self, now: datetime) -> bool:
-        """Whether a claim may take it."""
-        if self.status == "pending":
-            return True
-        due = [at for at in (self.lease_expires_at, self.retry_at) if at is not None]
-        return self.status == "processing" and any(at <= now for at in due)
+    def is_lapsed(self, now: datetime) -> bool:
+        """Whether its worker let the lease run out."""
+        return self.lease_expires_at is not None and self.lease_expires_at <= now
+
+    def is_due(self, now: datetime) -> bool:
+        """Whether its next attempt may begin."""
+        return self.retry_at is not None and self.retry_at <= now
 
     def is_leased(self, now: datetime) -> bool:
         return self.lease_expires_at is not None and self.lease_expires_at > now
@@ -224,13 +227,32 @@ class Job:
         self._move(now, "cancelled" if ends else "processing", cancel_requested=True)
 
 
-def claim(jobs: list[Job], now: datetime, worker: str, lease: timedelta) -> Job | None:
-    """claim_index_job: of the free jobs that of the tenant with the fewest leases, the oldest."""
-    while True:
-        leased = [job.tenant for job in jobs if job.is_leased(now)]
-        free = [job for job in jobs if job.is_free(now)]
-        if not free:
-            return None
-        job = min(free, key=lambda job: (leased.count(job.tenant), job.created_at))
-        if job.claim(now, worker, lease):
-            return job
+@dataclass
+class ClaimState:
+    """Whom the last claim served, and when a claim last found that no lease had lapsed."""
+
+    served: str | None = None
+    checked_at: datetime | None = None
+
+
+def claim(
+    jobs: list[Job], state: ClaimState, now: datetime, worker: str, lease: timedelta
+) -> Job | None:
+    """claim_index_job: of the tenants with a free job the one that holds the fewest, in turn."""
+    lapsed: list[Job] = []
+    if state.checked_at != now:
+        lapsed = [job for job in jobs if job.is_lapsed(now)]
+        state.checked_at = state.checked_at if lapsed else now
+    due = sorted((job for job in jobs if job.is_due(now)), key=lambda job: job.retry_at or now)
+    pending = [job for job in jobs if job.status == "pending"]
+    free = [*lapsed, *due, *pending]
+    served = CIRCLE.index(state.served) + 1 if state.served else 0
+    circle = [*CIRCLE[served:], *CIRCLE[:served]]
+    held = [job.tenant for job in jobs if job.is_leased(now)]
+    waiting = [tenant for tenant in circle if any(job.tenant == tenant for job in free)]
+    for tenant in sorted(waiting, key=held.count):
+        state.served = tenant
+        for job in free:
+            if job.tenant == tenant and job.claim(now, worker, lease):
+                return job
+    return None

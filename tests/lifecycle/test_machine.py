@@ -80,9 +80,21 @@ MUTANTS = [
     ),
     Mutant(
         "backoff ignored",
-        "private/lock_free_job.sql",
+        "private/lock_next_job.sql",
         "j.retry_at <= v_now",
         "j.retry_at is not null",
+    ),
+    Mutant(
+        "no turns",
+        "private/lock_next_job.sql",
+        "right(t.hex, 16)",
+        "repeat('0', 16)",
+    ),
+    Mutant(
+        "no look at leases",
+        "private/lock_next_job.sql",
+        "as c) <> v_second",
+        "as c) > v_second",
     ),
     Mutant(
         "a lost worker keeps its lease",

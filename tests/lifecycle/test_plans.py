@@ -32,6 +32,45 @@ cross join lateral (
 analyze;
 """
 
+# one free job of each kind, each of a tenant of its own
+FREE: LiteralString = """
+insert into public.index_jobs (
+  id, repository_id, repository, owner_user_id, status, attempt, created_at, started_at,
+  heartbeat_at, lease_expires_at, retry_at, updated_at)
+select gen_random_uuid(), gen_random_uuid(), 'x', u.id, u.status, u.attempt, t.at,
+  case when u.attempt > 0 then t.at end, t.at, u.lease, u.retry, t.at
+from (values ('2020-01-01Z'::timestamptz)) as t (at)
+cross join lateral (values
+  (gen_random_uuid(), 'pending'::public.job_status, 0, null, null),
+  (gen_random_uuid(), 'processing', 1, t.at, null),
+  (gen_random_uuid(), 'processing', 1, null, t.at),
+  ('00000000-0000-4000-8000-0000000000a1', 'processing', 1, null, '2099-01-01Z'),
+  ('00000000-0000-4000-8000-0000000000a1', 'pending', 0, null, null)
+) as u (id, status, attempt, lease, retry)
+"""
+MANY_LATER: LiteralString = """
+insert into public.index_jobs (
+  id, repository_id, repository, owner_user_id, status, attempt, created_at, started_at, retry_at,
+  updated_at)
+select gen_random_uuid(), gen_random_uuid(), 'x', gen_random_uuid(), s.status, s.attempt, t.at,
+  s.started_at, s.retry_at, t.at
+from (values ('2020-01-01Z'::timestamptz)) as t (at)
+cross join generate_series(1, 2001) as n
+cross join lateral (select
+  case when n > 2000 then 'pending' else 'processing' end::public.job_status,
+  case when n > 2000 then 0 else 1 end,
+  case when n <= 2000 then t.at end,
+  case when n <= 2000 then '2099-01-01Z'::timestamptz end
+) as s (status, attempt, started_at, retry_at)
+"""
+# what tells the statements of a claim apart
+MARKS = {
+    "turns": "with recursive",
+    "leases": "distinct on",
+    "due": "limit 100",
+    "lock": "skip locked",
+}
+
 
 @contextmanager
 def filled(
@@ -66,12 +105,6 @@ def busy(
     """Almost all jobs have that status."""
     major, status = request.param
     with filled(clusters, status, major) as connection:
-        yield connection
-
-
-@pytest.fixture(scope="module")
-def connection(clusters: Callable[[int], Any]) -> Iterator[psycopg.Connection[Any]]:
-    with filled(clusters, "pending") as connection:
         yield connection
 
 
@@ -121,23 +154,72 @@ def test_a_page_reads_from_an_index_in_order_what_it_gives_and_no_more(
         assert "Rows Removed" not in node[0], "nothing is read in vain"
 
 
+@pytest.fixture(
+    scope="module",
+    params=[(18, "empty"), (18, "pending"), (18, "processing"), (15, "empty"), (15, "processing")],
+)
+def claims(
+    clusters: Callable[[int], Any], request: pytest.FixtureRequest
+) -> Iterator[psycopg.Connection[Any]]:
+    """The planner believes that there are no jobs, or that almost all have that status."""
+    major, status = request.param
+    with filled(clusters, "pending" if status == "empty" else status, major) as connection:
+        if status == "empty":
+            connection.execute("delete from public.index_jobs")
+            connection.execute("analyze public.index_jobs")
+        connection.execute(FREE)
+        yield connection
+
+
 @pytest.mark.parametrize("mode", ["generic", "custom"])
-def test_a_claim_skips_from_tenant_to_tenant(
-    connection: psycopg.Connection[Any], mode: str
-) -> None:
+def test_a_claim_skips_from_tenant_to_tenant(claims: psycopg.Connection[Any], mode: str) -> None:
+    """It probes the two indexes that are made for it, whatever the planner believes."""
+    claims.execute(
+        "select setval('private.claim_cursor_high', 0), setval('private.claim_lease_check', 0)"
+    )
     heard = plans(
-        connection,
+        claims,
         mode,
         "act_as_worker()",
-        "select from public.claim_index_job(tests.worker(1), '1 minute')",
+        "select j.id from generate_series(1, 6) as n"
+        " cross join lateral public.claim_index_job(tests.worker(n)) as j",
     )
+    pending, begun = "index_jobs_pending_idx", "index_jobs_processing_idx"
+    used: dict[str, list[list[str]]] = {kind: [] for kind in MARKS}
     for plan in heard:
-        assert "Seq Scan on index_jobs" not in plan
-        assert "Bitmap Heap Scan on index_jobs" not in plan
-    (turn,) = [plan for plan in heard if "Recursive Union" in plan]
-    by_tenant = "Index Cond: (tenant_id "
-    assert turn.count(by_tenant) == 2, "to the next tenant, and to the oldest job of each"
-    (taken,) = [plan for plan in heard if "LockRows" in plan]
-    assert by_tenant in taken
-    for plan in (turn, taken):
-        assert "index_jobs_pending_idx" in plan
+        for kind, mark in MARKS.items():
+            if mark in plan:
+                assert not re.search("Seq Scan on index_jobs|Bitmap", plan)
+                keys = re.findall(r"Sort Key: (\w+)\.", plan)
+                assert set(keys) <= {"w", "r"}, "of 16 tenants, of what the function was told"
+                used[kind].append(re.findall(r"using (\S+) on index_jobs", plan))
+    assert len(used["turns"]) >= 6
+    assert all(indexes == [pending, begun, begun] for indexes in used["turns"])
+    assert used["leases"]
+    assert all(indexes == [begun] for indexes in used["leases"])
+    assert len(used["due"]) == 6
+    assert all(indexes == ["index_jobs_retry_at_idx"] for indexes in used["due"])
+    assert len(used["lock"]) >= 4
+    assert all(indexes == [begun, begun, pending] for indexes in used["lock"])
+    turns = next(plan for plan in heard if MARKS["turns"] in plan)
+    assert turns.count("Index Cond: ((tenant_id >= ") == 1, "held: of one tenant"
+    assert turns.count("Index Cond: (tenant_id > ") == 1, "to the next tenant with a pending job"
+    assert turns.count("Index Cond: ((tenant_id > ") == 1, "or with one that is due"
+
+
+def test_a_claim_does_not_visit_the_tenants_that_wait_for_a_later_retry(
+    claims: psycopg.Connection[Any],
+) -> None:
+    """Nor does it read their jobs: two thousand cost what one costs."""
+    with claims.transaction(force_rollback=True):
+        claims.execute("set local session_replication_role = replica")
+        claims.execute("delete from public.index_jobs where retry_at is null")
+        claims.execute("update public.index_jobs set retry_at = '2099-01-01Z'")
+        claims.execute(MANY_LATER)
+        heard = plans(
+            claims, "generic", "act_as_worker()", "select public.claim_index_job(tests.worker(1))"
+        )
+    (turns,) = (plan for plan in heard if MARKS["turns"] in plan)
+    (due,) = (plan for plan in heard if MARKS["due"] in plan)
+    assert re.search(r"Recursive Union .*actual rows=[1-4](\.|\b)", turns), turns
+    assert re.search(r"index_jobs_retry_at_idx .*actual rows=0", due), due

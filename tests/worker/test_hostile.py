@@ -81,11 +81,22 @@ def test_no_spelling_of_loopback_is_reached_by_a_request(start: Start, site: Hos
 
 
 def test_no_more_jobs_are_claimed_than_there_are_slots(start: Start, site: Host) -> None:
-    with start(runner_concurrency=2, **from_site(site)) as api:
+    """Nor more of one tenant than all slots but one: the last is for another tenant."""
+    with start(runner_concurrency=3, **from_site(site)) as api:
         jobs = [ask(api, f"stall/r{number}") for number in range(5)]
         statuses = "select array_agg(status::text order by created_at) from public.index_jobs"
         taken = ["processing"] * 2 + ["pending"] * 3
         until(lambda: api.value(statuses) == taken and len(site.requests) == 2)
+        with api.sql() as connection:
+            connection.execute("select tests.arrange_cast()")
+            connection.execute("select tests.job_for(tests.acme_repository())")
+            connection.execute("select tests.job_for(tests.alice_repository())")
+        begun = (
+            "select count(*) from public.index_jobs"
+            " where attempt > 0 and tenant_id in (tests.acme(), tests.alice())"
+        )
+        until(lambda: api.value(begun) == 2)
+        assert api.value(statuses)[:5] == taken
         site.released.set()
         assert {api.ended(job_id)["status"] for job_id in jobs} == {"failed"}
         assert len(site.requests) >= 5

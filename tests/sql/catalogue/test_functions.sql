@@ -74,9 +74,10 @@ insert into declared values
   ('private.is_repository_name', 'immutable', null, 'authenticated, job_gateway, service_role'),
   ('private.job_attempts', 'stable', null, 'job_gateway'),
   ('private.job_transitions', 'immutable', null, 'job_writer'),
-  ('private.lock_free_job', 'volatile', null, 'job_writer'),
   ('private.lock_index_job', 'volatile', null, 'job_writer'),
+  ('private.lock_next_job', 'volatile', null, 'job_writer'),
   ('private.lock_repository_of_job', 'volatile', null, 'job_writer'),
+  ('private.order_waiting_tenants', 'stable', null, 'job_writer'),
   ('private.parse_cursor', 'stable', null, 'authenticated, service_role'),
   ('private.parse_repository', 'immutable', null, 'job_gateway'),
   ('private.parse_since', 'stable', null, 'job_gateway'),
@@ -140,6 +141,8 @@ select is_empty(
        and not (f.name like 'public.api\_%' and c = 'TimeZone=UTC')
        and not (f.name = 'public.list_index_jobs' and c in ('enable_sort=off',
          'enable_bitmapscan=off'))
+       and not (f.name = 'private.lock_next_job' and c in ('enable_sort=off',
+         'enable_incremental_sort=off', 'plan_cache_mode=force_generic_plan'))
        and not (f.name = 'private.store_incoming_rows' and c = 'enable_nestloop=off') $$,
   'and no other setting, but for answers in UTC and where the planner would be misled');
 select is_empty(

@@ -55,6 +55,9 @@ insert into declared values
   ('private.index_durations', 'job_writer', 'DELETE, INSERT, SELECT'),
   ('private.job_totals', 'job_writer', 'INSERT, SELECT, UPDATE'),
   ('private.job_totals', 'service_role', 'SELECT'),
+  ('private.claim_cursor_high', 'job_writer', 'SELECT, UPDATE'),
+  ('private.claim_cursor_low', 'job_writer', 'SELECT, UPDATE'),
+  ('private.claim_lease_check', 'job_writer', 'SELECT, UPDATE'),
   ('private.rate_limit_counters', 'job_gateway', 'INSERT, SELECT, UPDATE'),
   ('private.development', null, null),
   ('private.idempotency_keys', 'job_writer', 'INSERT, SELECT'),
@@ -104,7 +107,8 @@ select set_eq(
   'these are the privileges on tables, columns and sequences, and no others');
 select set_eq(
   $$ select r.name from relations as r where r.relkind <> 'S' $$,
-  $$ select distinct d.name from declared as d where d.name !~ '[.].*[.]' $$,
+  $$ select distinct d.name from declared as d
+     where d.name !~ '[.].*[.]|[.]claim_(cursor|lease)' $$,
   'these are the tables');
 select is_empty(
   $$ select r.name from relations as r where r.relkind = 'r' and r.schema = 'public'
@@ -156,8 +160,7 @@ select is_empty(
   $$ select i.indexrelid::regclass, a.attname from pg_index as i
      join pg_attribute as a on a.attrelid = i.indrelid
      where i.indrelid = 'public.index_jobs'::regclass
-       and a.attname in ('heartbeat_at', 'lease_expires_at', 'retry_at', 'progress', 'updated_at',
-         'version')
+       and a.attname in ('heartbeat_at', 'lease_expires_at', 'progress', 'updated_at', 'version')
        and pg_get_indexdef(i.indexrelid) ~ ('\m' || a.attname || '\M') $$,
   'no index names a column that a heartbeat or a progress report changes');
 select is_empty(

@@ -10,6 +10,7 @@ select tests.job_for(tests.alice_repository()), tests.alice_repository() from ge
 select tests.advance_clock('1 second');
 insert into jobs (id, repository_id)
 select tests.job_for(tests.acme_repository()), tests.acme_repository() from generate_series(1, 2);
+select setval('private.claim_cursor_high', 0), setval('private.claim_cursor_low', 0);
 select tests.act_as_worker();
 
 select results_eq(

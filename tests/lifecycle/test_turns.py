@@ -1,0 +1,228 @@
+"""Tenants in turn, whatever else happens: who has nothing running is not passed over twice."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from typing import Any, LiteralString
+from uuid import NAMESPACE_OID, UUID, uuid5
+
+import psycopg
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+START = datetime(2030, 1, 1, 12, tzinfo=UTC)
+LEASE = timedelta(seconds=30)
+TENANTS = sorted(uuid5(NAMESPACE_OID, str(number)) for number in range(40))
+WORKER = "00000000-0000-4000-8000-00000000f001"
+
+PEOPLE: LiteralString = """
+insert into auth.users (id) select unnest(%(ids)s::uuid[]);
+"""
+REPOSITORIES: LiteralString = """
+insert into public.repositories (id, full_name, git_url, owner_user_id)
+select u.id, 'a/b', 'https://example.com/a/b.git', u.id from unnest(%(ids)s::uuid[]) as u (id)
+"""
+CREATE: LiteralString = "select id from public.create_index_job(%s)"
+CREATE_SOME: LiteralString = """
+select from unnest(%s::uuid[], %s::integer[]) as t (id, jobs)
+cross join generate_series(1, t.jobs) as n
+cross join lateral public.create_index_job(case when n > 0 then t.id end) as j
+"""
+CLAIM: LiteralString = (
+    "select id, tenant_id, attempt from public.claim_index_job(%s, %s, p_except_tenant_ids => %s)"
+)
+END: LiteralString = "select from public.update_job_status(%s, 'completed', '{}', %s)"
+FAIL: LiteralString = "select from public.fail_job_attempt(%s, %s, 'down')"
+HAND_BACK: LiteralString = "select from public.report_job_progress(%s, %s, p_lease => '0')"
+# of each tenant: jobs under a lease, whether any is free
+STATE: LiteralString = """
+select j.tenant_id, count(*) filter (where j.lease_expires_at > %(now)s),
+  bool_or(j.status = 'pending' or j.retry_at <= %(now)s
+    or j.lease_expires_at <= %(now)s and j.attempt < j.max_attempts)
+from public.index_jobs as j where j.status in ('pending', 'processing') group by j.tenant_id
+"""
+
+
+class Desk:
+    """A database with forty tenants, and a worker at it."""
+
+    def __init__(self, database: Any, at_exit: ExitStack) -> None:
+        def connect(url: str) -> psycopg.Connection[Any]:
+            return at_exit.enter_context(psycopg.connect(url, autocommit=True))
+
+        self.database = database
+        self.admin = connect(database.url)
+        self.worker = connect(database.service_role_url)
+        self.worker.execute("set role service_role")
+        self.worker.execute("set lock_timeout = '1s'")
+        self.admin.execute(PEOPLE, {"ids": TENANTS})
+        self.admin.execute(REPOSITORIES, {"ids": TENANTS})
+
+    def clear(self) -> None:
+        self.admin.execute("delete from public.index_jobs")
+        self.set_clock(START)
+
+    def set_clock(self, now: datetime) -> None:
+        self.now = now
+        self.admin.execute("select tests.set_clock(%s)", (now,))
+
+    def create(self, jobs: dict[UUID, int]) -> None:
+        self.worker.execute(CREATE_SOME, ([*jobs], [*jobs.values()]))
+
+    def claim(self, *but: UUID) -> Any:
+        """(job, tenant, attempt), or None."""
+        return self.worker.execute(CLAIM, (WORKER, LEASE, list(but))).fetchone()
+
+    def state(self) -> dict[UUID, tuple[int, bool]]:
+        """(jobs it holds, whether one more is free) of each tenant with a job."""
+        rows = self.admin.execute(STATE, {"now": self.now}).fetchall()
+        return {tenant: (held, free) for tenant, held, free in rows}
+
+
+@pytest.fixture(scope="module")
+def desk(clusters: Callable[[int], Any]) -> Iterator[Desk]:
+    with ExitStack() as at_exit:
+        database = at_exit.enter_context(clusters(18).database("ordinary", migrated=True))
+        yield Desk(database, at_exit)
+
+
+STEPS = st.lists(
+    st.one_of(
+        st.just(("claim", 0)),
+        st.just(("claim", 0)),
+        st.just(("claim and roll back", 0)),
+        st.tuples(st.just("create"), st.integers(0, len(TENANTS) - 1)),
+        st.tuples(st.sampled_from(["end", "fail", "hand back"]), st.integers(0, 100)),
+        st.tuples(st.just("advance"), st.sampled_from([1, 10, 31])),
+    ),
+    min_size=10,
+    max_size=50,
+)
+
+
+@given(
+    backlogs=st.dictionaries(st.integers(0, len(TENANTS) - 1), st.integers(1, 6), max_size=40),
+    steps=STEPS,
+)
+def test_while_a_tenant_with_nothing_running_waits_no_other_is_served_twice(
+    desk: Desk, backlogs: dict[int, int], steps: list[tuple[str, int]]
+) -> None:
+    """So it gets one of the next claims, at most as many as there are tenants that wait."""
+    desk.clear()
+    desk.create({TENANTS[tenant]: jobs for tenant, jobs in backlogs.items()})
+    before = desk.state()
+    running: list[tuple[UUID, int]] = []
+    served: defaultdict[UUID, Counter[UUID]] = defaultdict(Counter)  # while the key waited
+    for step, argument in steps:
+        if step == "create":
+            desk.create({TENANTS[argument]: 1})
+        elif step == "advance":
+            desk.set_clock(desk.now + timedelta(seconds=argument))
+            alive = "select id, attempt from public.index_jobs where lease_expires_at > %s"
+            running = [*desk.admin.execute(alive, (desk.now,))]
+        elif step.startswith("claim"):
+            with desk.worker.transaction(force_rollback=step != "claim"):
+                job = desk.claim()
+            assert (job is None) == (not any(free for _, free in before.values()))
+            for tenant, (held, free) in before.items():
+                if job and free and held == 0:
+                    served[tenant][job[1]] += tenant != job[1]
+                    assert max(served[tenant].values()) <= 1
+            if job:
+                served.pop(job[1], None)
+            if job and step == "claim":
+                running.append((job[0], job[2]))
+        elif running:
+            call = {"end": END, "fail": FAIL, "hand back": HAND_BACK}[step]
+            desk.worker.execute(call, running.pop(argument % len(running)))
+        before = desk.state()
+        waiting = {tenant for tenant, (held, free) in before.items() if free and held == 0}
+        for tenant in [*served]:
+            if tenant not in waiting:
+                del served[tenant]
+
+
+def test_one_slot_serves_a_newcomer_before_the_backlog_of_another_tenant(desk: Desk) -> None:
+    desk.clear()
+    desk.create({TENANTS[0]: 300})
+    desk.create({TENANTS[1]: 1})
+    served = []
+    for _ in range(2):
+        job_id, tenant, attempt = desk.claim()
+        served.append(tenant)
+        desk.worker.execute(END, (job_id, attempt))
+    assert TENANTS[1] in served
+
+
+@pytest.mark.parametrize("jobs", [50, 150], ids=["all are looked at", "more than are"])
+def test_the_one_retry_of_a_tenant_is_not_behind_all_those_of_another(
+    desk: Desk, jobs: int
+) -> None:
+    """They have been due for longer, and so many that a claim does not look at all of them."""
+    desk.clear()
+    backlogs = {TENANTS[0]: jobs, TENANTS[-1]: 1}
+    desk.create(backlogs)
+    for tenant, count in backlogs.items():
+        for _ in range(count):
+            job_id, _, attempt = desk.claim(*(backlogs.keys() - {tenant}))
+            desk.worker.execute(FAIL, (job_id, attempt))
+        desk.set_clock(desk.now + timedelta(minutes=20))
+    served = {desk.claim()[1] for _ in range(2)}
+    assert served == {TENANTS[0], TENANTS[-1]}
+
+
+@given(backlogs=st.lists(st.integers(1, 4), min_size=2, max_size=16), count=st.integers(1, 20))
+def test_of_at_most_sixteen_that_wait_the_one_with_the_fewest_running_is_served(
+    desk: Desk, backlogs: list[int], count: int
+) -> None:
+    desk.clear()
+    desk.create(dict(zip(TENANTS, backlogs, strict=False)))
+    for _ in range(min(count, sum(backlogs))):
+        before = desk.state()
+        _, tenant, _ = desk.claim()
+        assert before[tenant][0] == min(held for held, free in before.values() if free)
+
+
+def test_jobs_of_the_tenants_that_a_worker_names_are_left_alone(desk: Desk) -> None:
+    desk.clear()
+    desk.create(dict.fromkeys(TENANTS, 1))
+    for tenant in TENANTS[:-1]:
+        others = [other for other in TENANTS if other != tenant]
+        assert desk.claim(*others)[1] == tenant
+    assert desk.claim(*TENANTS) is None
+    assert desk.claim()[1] == TENANTS[-1]
+
+
+def test_nobody_waits_for_an_open_transaction_of_a_user_or_a_worker(desk: Desk) -> None:
+    """Lock waits end with an error after a second. What it holds is taken when it has ended."""
+    desk.clear()
+    desk.create({TENANTS[0]: 3, TENANTS[1]: 3})
+    other = desk.database
+    with (
+        psycopg.connect(other.authenticated_url) as user,
+        psycopg.connect(other.service_role_url) as worker,
+    ):
+        user.execute("set role authenticated")
+        user.execute(
+            "select set_config('request.jwt.claims', %s, true)", (f'{{"sub": "{TENANTS[0]}"}}',)
+        )
+        oldest = "select id from public.list_index_jobs() order by created_at, id limit 1"
+        user.execute(f"select from public.cancel_index_job(({oldest}))".encode())
+        user.execute(CREATE, (TENANTS[0],))
+        worker.execute("set role service_role")
+        assert worker.execute(CLAIM, (WORKER, LEASE, [TENANTS[0]])).fetchone()[1] == TENANTS[1]
+
+        desk.create({TENANTS[0]: 1, TENANTS[1]: 1})
+        claimed = [desk.claim() for _ in range(6)]
+        assert Counter(tenant for _, tenant, _ in claimed) == {TENANTS[0]: 3, TENANTS[1]: 3}
+        for job_id, _, attempt in claimed:
+            desk.worker.execute(END, (job_id, attempt))
+        assert desk.claim() is None
+        worker.rollback()
+        user.rollback()
+    assert {desk.claim()[1] for _ in range(2)} == {TENANTS[0], TENANTS[1]}
+    assert desk.claim() is None
