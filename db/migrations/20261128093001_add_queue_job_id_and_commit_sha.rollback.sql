@@ -3,9 +3,8 @@
 drop index public.index_jobs_processing_idx;
 drop index public.index_jobs_retry_at_idx;
 drop index public.index_jobs_pending_idx;
-drop index public.index_jobs_queue_job_id_idx;
 alter table public.index_jobs drop column commit_sha;
 alter table public.index_jobs drop column queue_job_id;
 
 notify pgrst, 'reload schema';
-comment on schema private is 'schema version 20261128093000, text cc4f7caf1ba2, serves 20261128093000';
+comment on schema private is 'schema version 20261128093000, text 222c93daa616, serves 20261128093000';

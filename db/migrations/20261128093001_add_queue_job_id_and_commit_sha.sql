@@ -1,11 +1,10 @@
 -- add_queue_job_id_and_commit_sha
 -- depends: 20261128093000_create_index_jobs
--- previous text: cc4f7caf1ba2
+-- previous text: 222c93daa616
 
 alter table public.index_jobs add column queue_job_id uuid;
 alter table public.index_jobs add column commit_sha text
   constraint index_jobs_commit_sha_is_a_full_object_id check (commit_sha ~ '^[0-9a-f]{40}$');
-create index index_jobs_queue_job_id_idx on public.index_jobs (queue_job_id);
 create index index_jobs_pending_idx
   on public.index_jobs (tenant_id, created_at, id)
   where status = 'pending' and queue_job_id is null;
@@ -20,4 +19,4 @@ comment on column public.index_jobs.commit_sha is
   'The commit asked for, or, once completed, the one that was indexed.';
 
 notify pgrst, 'reload schema';
-comment on schema private is 'schema version 20261128093001, text 658d7e0999cd, serves 20261128093000';
+comment on schema private is 'schema version 20261128093001, text 2dcae3b6bec3, serves 20261128093000';

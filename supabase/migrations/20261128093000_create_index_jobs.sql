@@ -135,9 +135,9 @@ create table public.index_jobs (
 create index index_jobs_repository_id_created_at_id_idx
   on public.index_jobs (repository_id, created_at, id);
 create index index_jobs_owner_user_id_created_at_id_idx
-  on public.index_jobs (owner_user_id, created_at, id);
+  on public.index_jobs (owner_user_id, created_at, id) where owner_user_id is not null;
 create index index_jobs_organization_id_created_at_id_idx
-  on public.index_jobs (organization_id, created_at, id);
+  on public.index_jobs (organization_id, created_at, id) where organization_id is not null;
 create index index_jobs_created_by_idx on public.index_jobs (created_by);
 -- A page of a list is read by the status asked for, however the others are spread. Which one a job
 -- has that is not completed, columns tell that are null or not: see list_index_jobs.
@@ -601,4 +601,4 @@ comment on type private.api_answer is
   'the place of the next page of a list.';
 
 notify pgrst, 'reload schema';
-comment on schema private is 'schema version 20261128093000, text cc4f7caf1ba2, serves 20261128093000';
+comment on schema private is 'schema version 20261128093000, text 222c93daa616, serves 20261128093000';

@@ -161,8 +161,8 @@ def test_a_good_database_is_said_to_be_good(patient: Any) -> None:
             ("constraint", "index_jobs_stats_are_an_object on public.index_jobs"),
         ),
         (
-            "drop index public.index_jobs_queue_job_id_idx",
-            ("index", "index_jobs_queue_job_id_idx on public.index_jobs"),
+            "drop index public.index_jobs_created_by_idx",
+            ("index", "index_jobs_created_by_idx on public.index_jobs"),
         ),
         (
             "alter table public.index_jobs disable trigger index_jobs_record_change",

@@ -63,6 +63,18 @@ cross join lateral (select
   case when n <= 2000 then '2099-01-01Z'::timestamptz end
 ) as s (status, attempt, started_at, retry_at)
 """
+# by whom, and what is called: between them they read every index
+READERS = [
+    ("act_as(tests.alice())", "public.list_index_jobs()"),
+    ("act_as(tests.carol())", "public.list_index_jobs(tests.acme())"),
+    *(
+        ("act_as(tests.alice())", f"public.list_index_jobs(null, {repository}, {status})")
+        for repository in ("null", "tests.alice_repository()")
+        for status in ("null", "'completed'", "'failed'")
+    ),
+    ("act_as_worker()", "public.claim_index_job(tests.worker(1))"),
+    ("act_as_worker()", "public.purge_finished_jobs()"),
+]
 # what tells the statements of a claim apart
 MARKS = {
     "turns": "with recursive",
@@ -152,6 +164,25 @@ def test_a_page_reads_from_an_index_in_order_what_it_gives_and_no_more(
         assert ("repository_id" in node[1]) is repository
         assert "Sort" not in plan, "the index gives the order"
         assert "Rows Removed" not in node[0], "nothing is read in vain"
+
+
+def test_each_index_of_the_jobs_is_read(busy: psycopg.Connection[Any]) -> None:
+    """By a call of the product, or when a user is deleted, whose jobs the database then finds."""
+    heard = [
+        plan
+        for user, call in READERS
+        for plan in plans(busy, "generic", user, f"select count(*) from {call}")
+    ]
+    with busy.transaction(force_rollback=True):
+        busy.execute("set local session_replication_role = origin")
+        heard += plans(
+            busy, "generic", "act_as_admin()", "delete from auth.users where id = tests.carol()"
+        )
+    read = re.findall(r"(?:using|Index Scan on) (index_jobs_\w+)", "\n".join(heard))
+    indexes = busy.execute(
+        "select indexname::text from pg_indexes where tablename = 'index_jobs' order by 1"
+    ).fetchall()
+    assert sorted(set(read)) == [name for (name,) in indexes]
 
 
 @pytest.fixture(
