@@ -165,4 +165,4 @@ revoke job_writer, job_gateway, job_tenant from current_user;
 -- end stamped part
 
 notify pgrst, 'reload schema';
-comment on schema private is 'schema version 20261128093001, text 2dcae3b6bec3, serves 20261128093000';
+comment on schema private is 'schema version 20261128093001, text e01998259e45, serves 20261128093000';

@@ -1,6 +1,6 @@
 -- functions_and_policies
 -- depends: 20261128093001_add_queue_job_id_and_commit_sha
--- previous text: 2dcae3b6bec3
+-- previous text: e01998259e45
 
 -- begin stamped part (make migration rewrites it)
 grant job_writer, job_gateway, job_tenant to current_user;
@@ -4010,4 +4010,4 @@ end;
 $$;
 
 notify pgrst, 'reload schema';
-comment on schema private is 'schema version 20261128093002, text 2f6942ebeb86, serves 20261128093002';
+comment on schema private is 'schema version 20261128093002, text 98bc245ff41d, serves 20261128093002';

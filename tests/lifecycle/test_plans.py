@@ -10,6 +10,7 @@ from typing import Any, LiteralString
 import psycopg
 import pytest
 
+READ = r"(?:using|Index Scan on) (index_jobs_\w+)"
 STATUSES = ("pending", "processing", "completed", "failed", "cancelled")
 
 # Of every repository the old jobs are of each status, and thousands of later ones of `busy` alone.
@@ -178,7 +179,7 @@ def test_each_index_of_the_jobs_is_read(busy: psycopg.Connection[Any]) -> None:
         heard += plans(
             busy, "generic", "act_as_admin()", "delete from auth.users where id = tests.carol()"
         )
-    read = re.findall(r"(?:using|Index Scan on) (index_jobs_\w+)", "\n".join(heard))
+    read = re.findall(READ, "\n".join(heard))
     indexes = busy.execute(
         "select indexname::text from pg_indexes where tablename = 'index_jobs' order by 1"
     ).fetchall()
@@ -232,6 +233,9 @@ def test_a_claim_skips_from_tenant_to_tenant(claims: psycopg.Connection[Any], mo
     assert all(indexes == ["index_jobs_retry_at_idx"] for indexes in used["due"])
     assert len(used["lock"]) >= 4
     assert all(indexes == [begun, begun, pending] for indexes in used["lock"])
+    begin = "".join(plan for plan in heard if "set status = 'processing'" in plan)
+    assert {*re.findall(READ, begin)} == {"index_jobs_pkey"}
+    assert "Seq Scan" not in begin
     turns = next(plan for plan in heard if MARKS["turns"] in plan)
     assert turns.count("Index Cond: ((tenant_id >= ") == 1, "held: of one tenant"
     assert turns.count("Index Cond: (tenant_id > ") == 1, "to the next tenant with a pending job"
