@@ -38,6 +38,15 @@ On {day}: {tests:,} tests passed, none was skipped or failed, in {minutes:.1f} m
 | --- | --- |
 {long}
 
+## Floods
+
+What one connection without a key sends at once, 8 MB of it; by how much the memory of the server
+grows, and how long 99 of 100 calls of `/health` take meanwhile, at most.
+
+| flood | MB | ms |
+| --- | --- | --- |
+{floods}
+
 ## Changes of the SQL
 
 `python -m tests.mutants` changes one object or clause of the declared SQL at a time, builds a
@@ -83,7 +92,8 @@ def main() -> None:
                 for case in ran
                 if case.module.startswith(LONG)
             ),
-            changes="\n".join(case.figures for case in ran if case.figures),
+            floods=figures(ran, "tests.api.test_flood"),
+            changes=figures(ran, "tests.mutants."),
             folders="\n".join(
                 f"| `{folder}` | {len(seconds):,} | {sum(seconds):.0f} |"
                 for folder, seconds in folders(ran).items()
@@ -104,6 +114,13 @@ def cases(suite: ElementTree.Element) -> Iterable[Case]:
             float(case.attrib["time"]),
             "" if figures is None else figures.attrib["value"],
         )
+
+
+def figures(ran: Iterable[Case], module: str) -> str:
+    """What the tests of a module say of themselves."""
+    return "\n".join(
+        case.figures for case in ran if case.figures and case.module.startswith(module)
+    )
 
 
 def folders(ran: Iterable[Case]) -> dict[str, list[float]]:
