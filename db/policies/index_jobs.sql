@@ -37,5 +37,6 @@ revoke all on table public.index_jobs from public, anon, authenticated, service_
 grant select on table public.index_jobs to authenticated, job_worker, service_role;
 grant select, insert, update, delete on table public.index_jobs to job_writer;
 
-grant select, update on sequence
-  private.claim_cursor_high, private.claim_cursor_low, private.claim_lease_check to job_writer;
+grant select, update on sequence private.claim_cursor_high to job_writer;
+grant select, update on sequence private.claim_cursor_low to job_writer;
+grant select, update on sequence private.claim_lease_check to job_writer;

@@ -2097,8 +2097,9 @@ comment on policy index_jobs_all_job_writer on public.index_jobs is
 revoke all on table public.index_jobs from public, anon, authenticated, service_role;
 grant select on table public.index_jobs to authenticated, job_worker, service_role;
 grant select, insert, update, delete on table public.index_jobs to job_writer;
-grant select, update on sequence
-  private.claim_cursor_high, private.claim_cursor_low, private.claim_lease_check to job_writer;
+grant select, update on sequence private.claim_cursor_high to job_writer;
+grant select, update on sequence private.claim_cursor_low to job_writer;
+grant select, update on sequence private.claim_lease_check to job_writer;
 -- end stamp
 -- stamp: db/policies/indexed_commits.sql
 alter table public.indexed_commits enable row level security;
@@ -4010,4 +4011,4 @@ end;
 $$;
 
 notify pgrst, 'reload schema';
-comment on schema private is 'schema version 20261128093002, text 98bc245ff41d, serves 20261128093002';
+comment on schema private is 'schema version 20261128093002, text e3517be15fd0, serves 20261128093002';

@@ -18,6 +18,7 @@ START = datetime(2030, 1, 1, 12, tzinfo=UTC)
 LEASE = timedelta(seconds=30)
 TENANTS = sorted(uuid5(NAMESPACE_OID, str(number)) for number in range(40))
 WORKER = "00000000-0000-4000-8000-00000000f001"
+OTHER_WORKER = "00000000-0000-4000-8000-00000000f002"
 
 PEOPLE: LiteralString = """
 insert into auth.users (id) select unnest(%(ids)s::uuid[]);
@@ -38,6 +39,9 @@ CLAIM: LiteralString = (
 END: LiteralString = "select from public.update_job_status(%s, 'completed', '{}', %s)"
 FAIL: LiteralString = "select from public.fail_job_attempt(%s, %s, 'down')"
 HAND_BACK: LiteralString = "select from public.report_job_progress(%s, %s, p_lease => '0')"
+BEGIN_ROUND: LiteralString = (
+    "select setval('private.claim_cursor_high', 0), setval('private.claim_cursor_low', 0)"
+)
 # of each tenant: jobs under a lease, whether any is free
 STATE: LiteralString = """
 select j.tenant_id, count(*) filter (where j.lease_expires_at > %(now)s),
@@ -197,6 +201,19 @@ def test_jobs_of_the_tenants_that_a_worker_names_are_left_alone(desk: Desk) -> N
     assert desk.claim()[1] == TENANTS[-1]
 
 
+def test_claims_at_the_same_moment_serve_several_tenants(desk: Desk) -> None:
+    """Though both read the same place in the circle. When one tenant is left, both serve it."""
+    desk.clear()
+    desk.create({TENANTS[0]: 3, TENANTS[1]: 1})
+    with psycopg.connect(desk.database.service_role_url) as worker:
+        worker.execute("set role service_role")
+        assert (
+            worker.execute(CLAIM, (OTHER_WORKER, LEASE, [TENANTS[1]])).fetchone()[1] == TENANTS[0]
+        )
+        desk.admin.execute(BEGIN_ROUND)
+        assert [desk.claim()[1] for _ in range(2)] == [TENANTS[1], TENANTS[0]]
+
+
 def test_nobody_waits_for_an_open_transaction_of_a_user_or_a_worker(desk: Desk) -> None:
     """Lock waits end with an error after a second. What it holds is taken when it has ended."""
     desk.clear()
@@ -214,7 +231,9 @@ def test_nobody_waits_for_an_open_transaction_of_a_user_or_a_worker(desk: Desk) 
         user.execute(f"select from public.cancel_index_job(({oldest}))".encode())
         user.execute(CREATE, (TENANTS[0],))
         worker.execute("set role service_role")
-        assert worker.execute(CLAIM, (WORKER, LEASE, [TENANTS[0]])).fetchone()[1] == TENANTS[1]
+        assert (
+            worker.execute(CLAIM, (OTHER_WORKER, LEASE, [TENANTS[0]])).fetchone()[1] == TENANTS[1]
+        )
 
         desk.create({TENANTS[0]: 1, TENANTS[1]: 1})
         claimed = [desk.claim() for _ in range(6)]

@@ -209,6 +209,8 @@ def _statement_mutants(code: Code, nodes: Sequence[Node]) -> Iterator[Mutant]:
             span = (node.start, end.start)
             if re.search(r"\bpg_(try_)?advisory", code.source.at(span)):
                 yield code.change("unlock", span, "null")
+        elif text and text.startswith("pg_try_advisory"):
+            yield code.change("unlock", (node.start, nodes[index + 1].end), "true")
         elif text == "for":
             yield from _lock_mutants(code, nodes, index)
         elif isinstance(node, Group) and node.kind != "$":

@@ -22,7 +22,7 @@ OPTIONS = '-csearch_path="$user",public,pgtap,tests -cstatement_timeout=30s'
 CATALOGUE = {"drop", "widen"}  # of these a test of the whole catalogue speaks first
 SUITES = {  # what one transaction of pgTAP cannot see
     "unlock": ("tests/races/test_locks.py", "tests/races/test_moves.py",
-               "tests/lifecycle/test_races.py"),
+               "tests/lifecycle/test_races.py", "tests/lifecycle/test_turns.py"),
     "session": ("tests/races/test_settings.py",),
 }  # fmt: skip
 
