@@ -24,11 +24,13 @@ from worker.records import GrowingIndex, Index, Job, NewIndex, StoredIndex
 from worker.rpc import LostError, UnreachableError, WorkerRpc
 from worker.scratch import remove
 from worker.spawner import Indexers
+from worker.tasks import end
 from worker.timings import Timings
 
 logger = get_logger(__name__)
 
 _TAIL_BYTES = 4000
+_END_SECONDS = 20.0  # more than it takes to kill an indexer
 _LOOK_SECONDS = 0.25  # between two looks at how far the indexer is
 # codes of the indexer whose reason may pass
 _TRANSIENT = {"host_unreachable", "internal_error", "interrupted"}
@@ -127,9 +129,7 @@ class Attempt:
             else:
                 reporting.result()
         finally:
-            for task in (indexing, reporting):
-                task.cancel()
-            await asyncio.gather(indexing, reporting, return_exceptions=True)
+            await end(indexing, reporting, again=_END_SECONDS)
 
     async def _report(self) -> None:
         """Renews the lease and reports progress until the channel is closed.
@@ -187,8 +187,7 @@ class Attempt:
                 ):
                     return
             finally:
-                indexing.cancel()
-                await asyncio.gather(indexing, return_exceptions=True)
+                await end(indexing, again=_END_SECONDS)
             base = None  # another job of the repository completed in between: all of it, once
 
     async def _nearly_indexed(self, indexing: asyncio.Task[Index], *, is_whole: bool) -> None:

@@ -22,6 +22,7 @@ from worker.rpc import WorkerRpc
 from worker.scratch import Scratch
 from worker.settings import WorkerSettings
 from worker.spawner import Indexers
+from worker.tasks import end
 from worker.timings import Timings
 
 
@@ -99,21 +100,17 @@ class Runner:
     ) -> None:
         async with self._opened:
             self._stopping = True
-            self._rescuing.cancel()
-            self._reporting.cancel()
+            ending = asyncio.create_task(end(self._rescuing, self._reporting, again=1))
             self.kick()
             await asyncio.wait(
                 {*self._running, self._claiming}, timeout=self._settings.runner_grace_seconds
             )
             for attempt in self._running:
                 attempt.cancel()
-            await asyncio.gather(
-                *self._running, self._rescuing, self._reporting, return_exceptions=True
-            )
+            await asyncio.gather(ending, *self._running, return_exceptions=True)
             # a claim under way may be committed already: it is waited for, and handed back
             await asyncio.wait({self._claiming}, timeout=self._timings.hand_back)
-            self._claiming.cancel()
-            await asyncio.gather(self._claiming, return_exceptions=True)
+            await end(self._claiming, again=1)
 
     def kick(self) -> None:
         """Looks for work at once, instead of at the next poll. Call it when a job was created."""

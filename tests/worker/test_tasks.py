@@ -1,0 +1,47 @@
+"""How tasks are ended that would go on for ever."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from contextlib import suppress
+
+import pytest
+
+from worker.tasks import end
+
+
+@pytest.mark.parametrize("lost", [0, 1, 3])
+def test_a_task_is_ended_however_many_cancellations_it_loses(lost: int) -> None:
+    async def run() -> bool:
+        async def losing() -> None:
+            for _ in range(lost):
+                with suppress(asyncio.CancelledError):
+                    await asyncio.sleep(600)
+            await asyncio.sleep(600)
+
+        task = asyncio.create_task(losing())
+        await asyncio.sleep(0)
+        await end(task, again=0.01)
+        return task.cancelled()
+
+    assert asyncio.run(run())
+
+
+def test_the_error_of_a_task_that_failed_is_not_reported_as_overlooked() -> None:
+    reported: list[str] = []
+
+    async def run() -> None:
+        async def failing() -> None:
+            raise ValueError
+
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, context: reported.append(str(context["message"])))
+        task = asyncio.create_task(failing())
+        await asyncio.sleep(0)
+        await end(task, again=0.01)
+        del task
+        gc.collect()
+
+    asyncio.run(run())
+    assert reported == []
