@@ -347,6 +347,9 @@ class BoundedProtocol(HttpToolsProtocol):
             head += [b"x-request-id: " + uuid4().hex.encode(), b"connection: close"]
             head += [b"%b: %b" % _NO_SNIFFING]
             self.transport.write(b"\r\n".join([*head, b"", bytes(answer.body)]))
+            if self._has_head:  # the request is under way: what it is answered goes nowhere
+                self.cycle.disconnected = True
+                self.cycle.message_event.set()
             # to close now, with bytes unread, would be a reset, which may overtake the answer
             self._linger = _LINGER_BYTES
             self.transport.write_eof()

@@ -401,3 +401,26 @@ def test_an_upgrade_to_websocket_is_not_taken(api: Api) -> None:
         said = one_answer(client, b"}")
     assert said.startswith(b"HTTP/1.1 401 ")
     assert b"application/problem+json" in said
+
+
+@over_the_database
+def test_a_request_that_turns_out_bad_while_it_is_answered_gets_one_answer(
+    own_api: Callable[..., Api],
+) -> None:
+    api = own_api(statement_timeout_seconds=60)
+    tenant = api.tenant()
+    lines = [f"GET /jobs/{api.create(tenant)} HTTP/1.1", "Host: x", "Transfer-Encoding: chunked"]
+    lines += [f"Authorization: Bearer {tenant.key}", "", "1", "x", ""]
+    with (
+        psycopg.connect(api.place.url) as locker,
+        api.sql() as watcher,
+        connected(api) as client,
+    ):
+        locker.execute("lock table public.index_jobs in access exclusive mode")
+        client.sendall("\r\n".join(lines).encode())
+        until(lambda: is_waiting_for_a_lock(watcher))
+        client.sendall(b"no chunk\r\n")
+        assert all_of(client).startswith(b"HTTP/1.1 400 ")
+        locker.rollback()
+        until(lambda: not is_waiting_for_a_lock(watcher))
+        assert api.get("/jobs", tenant).status_code == 200
