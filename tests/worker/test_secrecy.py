@@ -4,50 +4,36 @@ from __future__ import annotations
 
 import json
 import socket
-import time
 from collections.abc import Iterator
 from pathlib import Path
-from uuid import uuid4
 
 import httpx2
-import jwt
 import pytest
 
+from tests.rest.conftest import token
 from tests.support.repositories import commit
 from tests.support.waiting import until
 
 from .conftest import Api, Start
 
-SECRET = "a secret of the tests that is more than 32 bytes long"
-IDEMPOTENCY_KEY = "the-key-that-only-alice-has"
+IDEMPOTENCY_KEY = "the-key-that-only-bob-has"
 HOST = socket.gethostname()
+BOB, CAROL, ACME = (f"00000000-0000-4000-8000-0000000000{end}" for end in ("b0", "c0", "e0"))
+"""The owner of an organization and a member of it, see tests.arrange_cast."""
 
 
 def bearer(user: str) -> dict[str, str]:
-    claims = {"sub": user, "role": "authenticated", "aud": "authenticated"}
-    return {"Authorization": f"Bearer {jwt.encode(claims | {'exp': time.time() + 600}, SECRET)}"}
+    return {"Authorization": f"Bearer {token(sub=user)}"}
 
 
 class Fellows:
-    """Alice and bob, of one organization, and a job that alice has started and a runner ended."""
+    """Bob and carol, of one organization, and a job that bob has started and a runner ended."""
 
     def __init__(self, api: Api, folder: Path) -> None:
-        self.api, self.alice, self.bob = api, str(uuid4()), str(uuid4())
+        self.api = api
         with api.sql() as connection:
-            connection.execute(
-                "insert into auth.users (id) values (%s), (%s)", (self.alice, self.bob)
-            )
-            organization = connection.execute(
-                "insert into public.organizations (slug, name) values ('acme', 'Acme') returning id"
-            ).fetchone()
-            assert organization is not None
-            self.acme = str(organization[0])
-            connection.execute(
-                "insert into public.organization_members (organization_id, user_id, role)"
-                " values (%(o)s, %(a)s, 'owner'), (%(o)s, %(b)s, 'member')",
-                {"o": self.acme, "a": self.alice, "b": self.bob},
-            )
-        with httpx2.Client(base_url=api.url, headers=bearer(self.alice)) as client:
+            connection.execute("select tests.arrange_cast()")
+        with httpx2.Client(base_url=api.url, headers=bearer(BOB)) as client:
             body = {
                 "repository": "acme/app",
                 "localPath": str(folder),
@@ -59,9 +45,9 @@ class Fellows:
             until(lambda: client.get(f"/jobs/{self.job_id}").json()["status"] == "completed")
 
     def bodies(self) -> Iterator[tuple[str, str]]:
-        """Each way to read, and all that bob reads by it; it has the job's id."""
+        """Each way to read, and all that carol reads by it; it has the job's id."""
         job = {"p_job_id": self.job_id}
-        with httpx2.Client(base_url=self.api.url, headers=bearer(self.bob)) as client:
+        with httpx2.Client(base_url=self.api.url, headers=bearer(CAROL)) as client:
             for path in (
                 f"/jobs/{self.job_id}",
                 f"/jobs/{self.job_id}/events",
@@ -72,7 +58,7 @@ class Fellows:
             for function, arguments in (
                 ("get_job_status", job),
                 ("get_job_history", job),
-                ("list_index_jobs", {"p_organization_id": self.acme}),
+                ("list_index_jobs", {"p_organization_id": ACME}),
             ):
                 answer = client.post(f"/rest/v1/rpc/{function}", json=arguments)
                 yield f"rpc {function}", f"{answer.headers} {answer.text}"
@@ -85,7 +71,7 @@ class Fellows:
             ).fetchall()
             connection.execute(
                 "select set_config('request.jwt.claims', %s, true)",
-                (json.dumps({"sub": self.bob, "role": "authenticated"}),),
+                (json.dumps({"sub": CAROL, "role": "authenticated"}),),
             )
             connection.execute("set local role authenticated")
             for (table,) in tables:
