@@ -234,6 +234,7 @@ class Pipelines:
         self._deadline = PATIENCE + 2 * self._statement_timeout + 1
         self._max_waiting = settings.max_connections
         self._patience = PATIENCE
+        self._is_unreachable = False  # the last try to connect failed
         self._open: list[_Pipeline] = []
         self._waiting: deque[_Call] = deque()
         self._keepers: list[asyncio.Task[None]] = []
@@ -301,10 +302,11 @@ class Pipelines:
             try:
                 connection = await psycopg.AsyncConnection.connect(self._conninfo, autocommit=True)
             except psycopg.Error:
+                self._is_unreachable = True
                 await asyncio.sleep(_NEXT_TRY)
                 continue
             pipeline = _Pipeline(connection, self._statement_timeout, self._send_on)
-            self._patience = PATIENCE
+            self._is_unreachable, self._patience = False, PATIENCE
             self._open.append(pipeline)
             self._send_on()
             try:
@@ -322,13 +324,14 @@ class Pipelines:
                 or now - min(call.began for call in calls) > self._deadline
             ):
                 pipeline.close(TimeoutError("no answer of the database"))
-        patience = self._statement_timeout if self._open else self._patience
+        is_outage = self._is_unreachable and not self._open
+        patience = self._patience if is_outage else self._statement_timeout
         while self._waiting and now - self._waiting[0].began > patience:
-            if self._open:
-                error: Exception = TooManyRequests("every connection is at work")
-            else:
-                error = PoolTimeout("there is no connection")
+            if is_outage:
+                error: Exception = PoolTimeout("there is no connection")
                 self._patience = PATIENCE_IN_AN_OUTAGE
+            else:
+                error = TooManyRequests("every connection is at work, or made anew")
             self._waiting.popleft().fail(error)
         is_at_work = self._waiting or any(pipeline.calls for pipeline in self._open)
         self._timer = self._loop.call_later(_TICK, self._tick) if is_at_work else None

@@ -13,6 +13,7 @@ import pytest
 from psycopg_pool import TooManyRequests
 
 from api.rpc.pipelines import Pipelines
+from api.rpc.pool import PATIENCE as PATIENCE_WITHOUT_A_SERVER
 from api.rpc.statements import Statement
 from api.settings import ApiSettings
 from tests.support.waiting import PATIENCE
@@ -206,6 +207,26 @@ def test_who_waits_for_a_connection_as_long_as_a_statement_may_take_is_told_that
         await waiting
 
     run(test, seconds=1)
+
+
+def test_who_waits_for_a_connection_that_is_made_anew_waits_longer_than_for_a_server_that_is_gone(
+    run: Callable[..., None],
+) -> None:
+    async def test(it: Attack) -> None:
+        assert await it.text(ECHO, "before") == "before"
+        file = "pg_read_file('postmaster.pid')"
+        rows = await it.admin.execute(f"select split_part({file}, chr(10), 1)")
+        [postmaster] = map(int, await rows.fetchone() or ())
+        os.kill(postmaster, signal.SIGSTOP)
+        try:
+            await it.kill()
+            call = it.start(ECHO, "after")
+            await asyncio.sleep(PATIENCE_WITHOUT_A_SERVER + 0.5)
+        finally:
+            os.kill(postmaster, signal.SIGCONT)
+        assert await call == "after"
+
+    run(test)
 
 
 def test_a_prepared_statement_whose_result_changed_is_prepared_anew(
