@@ -50,6 +50,8 @@ select j.tenant_id, count(*) filter (where j.lease_expires_at > %(now)s),
 from public.index_jobs as j where j.status in ('pending', 'processing') group by j.tenant_id
 """
 
+KINDS = pytest.mark.parametrize("kind", ["pending", "due", "lost"])
+
 
 class Desk:
     """A database with forty tenants, and a worker at it."""
@@ -63,6 +65,7 @@ class Desk:
         self.worker = connect(database.service_role_url)
         self.worker.execute("set role service_role")
         self.worker.execute("set lock_timeout = '1s'")
+        self.worker.execute("set statement_timeout = '20s'")
         self.admin.execute(PEOPLE, {"ids": TENANTS})
         self.admin.execute(REPOSITORIES, {"ids": TENANTS})
 
@@ -80,6 +83,17 @@ class Desk:
     def claim(self, *but: UUID) -> Any:
         """(job, tenant, attempt), or None."""
         return self.worker.execute(CLAIM, (WORKER, LEASE, list(but))).fetchone()
+
+    def begin(self, kind: str, jobs: dict[UUID, int]) -> None:
+        """So many free jobs of each tenant: pending, due for a retry, or with a lost worker."""
+        self.clear()
+        self.create(jobs)
+        if kind != "pending":
+            claimed = [self.claim() for _ in range(sum(jobs.values()))]
+            for job_id, _, attempt in claimed if kind == "due" else ():
+                self.worker.execute(FAIL, (job_id, attempt))
+            self.set_clock(self.now + timedelta(minutes=20))
+        self.admin.execute(BEGIN_ROUND)
 
     def state(self) -> dict[UUID, tuple[int, bool]]:
         """(jobs it holds, whether one more is free) of each tenant with a job."""
@@ -212,6 +226,37 @@ def test_claims_at_the_same_moment_serve_several_tenants(desk: Desk) -> None:
         )
         desk.admin.execute(BEGIN_ROUND)
         assert [desk.claim()[1] for _ in range(2)] == [TENANTS[1], TENANTS[0]]
+
+
+@KINDS
+def test_claims_at_the_same_moment_take_each_job_of_a_tenant_once(desk: Desk, kind: str) -> None:
+    desk.begin(kind, {TENANTS[0]: 2})
+    with psycopg.connect(desk.database.service_role_url) as worker:
+        worker.execute("set role service_role")
+        first = worker.execute(CLAIM, (OTHER_WORKER, LEASE, [])).fetchone()
+        assert first and first[0] != desk.claim()[0]
+        assert desk.claim() is None
+
+
+@KINDS
+def test_a_job_is_taken_of_the_tenant_whose_turn_it_is(desk: Desk, kind: str) -> None:
+    desk.begin(kind, dict.fromkeys(TENANTS[:3], 1))
+    assert [desk.claim()[1] for _ in range(3)] == TENANTS[:3]
+
+
+@KINDS
+def test_when_all_jobs_of_the_tenant_whose_turn_it_is_are_locked_the_next_one_is_served(
+    desk: Desk, kind: str
+) -> None:
+    """And no job of a tenant that the worker leaves out."""
+    desk.begin(kind, dict.fromkeys(TENANTS[:4], 1))
+    assert desk.claim()[1] == TENANTS[0]
+    with psycopg.connect(desk.database.url) as locker:
+        lock = "select from public.index_jobs where tenant_id = %s for update"
+        locker.execute(lock, (TENANTS[1],))
+        assert desk.claim(TENANTS[2])[1] == TENANTS[3]
+        assert desk.claim(TENANTS[2]) is None
+    assert {desk.claim()[1] for _ in range(2)} == {*TENANTS[1:3]}
 
 
 def test_nobody_waits_for_an_open_transaction_of_a_user_or_a_worker(desk: Desk) -> None:

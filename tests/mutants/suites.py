@@ -25,6 +25,10 @@ SUITES = {  # what one transaction of pgTAP cannot see
                "tests/lifecycle/test_races.py", "tests/lifecycle/test_turns.py"),
     "session": ("tests/races/test_settings.py",),
 }  # fmt: skip
+SUITES_OF = {  # nor of these functions, whatever is changed
+    "lock_next_job": ("tests/lifecycle/test_turns.py",),
+    "order_waiting_tenants": ("tests/lifecycle/test_turns.py",),
+}
 
 
 def session(url: str) -> psycopg.Connection:
@@ -95,10 +99,17 @@ def _pgtap_failure(connection: psycopg.Connection, script: str) -> str | None:
     return None if passed == planned else f"{passed} of {planned} tests ran"
 
 
+def python_suites(mutant: Mutant) -> list[str]:
+    """The Python files that may see what pgTAP cannot."""
+    names = [name.rsplit(".", 1)[-1] for name in mutant.about.split()]
+    of_objects = (suite for name in names for suite in SUITES_OF.get(name, ()))
+    return list(dict.fromkeys([*of_objects, *SUITES.get(mutant.kind, ())]))
+
+
 def python_failure(declared: Declared, mutant: Mutant) -> str | None:
     """What the Python suites say of a change that one transaction cannot show."""
-    suites = SUITES.get(mutant.kind)
-    if suites is None:
+    suites = python_suites(mutant)
+    if not suites:
         return None
     with tempfile.NamedTemporaryFile("w", suffix=".sql") as file:
         file.write(HANDOVER + declared.changed(mutant) + HANDBACK)
