@@ -10,9 +10,21 @@ begin
   end if;
 end;
 $$;
+do $$
+begin
+  if exists (
+    select from pg_catalog.pg_policies as p
+    where p.schemaname = 'realtime' and p.policyname = 'index_jobs_select_authenticated')
+  then
+    drop policy index_jobs_select_authenticated on realtime.messages;
+  end if;
+end;
+$$;
 alter table public.repositories
   drop constraint repositories_git_url_is_without_credentials,
   drop constraint repositories_full_name_is_a_path;
+drop trigger index_jobs_broadcast_change on public.index_jobs;
+drop trigger index_jobs_broadcast_creation on public.index_jobs;
 drop trigger index_jobs_record_change on public.index_jobs;
 drop trigger index_jobs_record_creation on public.index_jobs;
 drop trigger indexed_commits_refuse_partial_index on public.indexed_commits;
@@ -149,6 +161,7 @@ drop function private.delete_gone_files(public.index_jobs);
 drop function private.delete_files_of_other_jobs(public.index_jobs);
 drop function private.current_user_id();
 drop function private.create_index_job(uuid, text, text, text);
+drop function private.create_broadcast_policy();
 drop function private.create_api_key(text, timestamptz);
 drop function private.count_request(private.api_caller);
 drop function private.clock();
@@ -158,6 +171,7 @@ drop function private.check_job_metadata(public.job_status, jsonb);
 drop function private.check_batch(interval, integer);
 drop function private.check_attempt(public.index_jobs, integer);
 drop function private.cancel_index_job(uuid);
+drop function private.broadcast_index_job();
 drop function private.begin_request(text, jsonb);
 drop function private.api_admin_get_job_status(uuid, text, text);
 revoke create on schema public, private from job_writer, job_gateway, job_tenant;

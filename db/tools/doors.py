@@ -106,6 +106,14 @@ select quote_ident(current_database()) as name,
     where has_function_privilege('public', f.name, 'execute')) as functions
 """
 
+_HAS_NO_BROADCASTS: LiteralString = """
+select from pg_class as c
+where c.relname = 'messages' and c.relnamespace = to_regnamespace('realtime')
+  and not exists (
+    select from pg_policy as p
+    where p.polrelid = c.oid and p.polname = 'index_jobs_select_authenticated')
+"""
+
 
 def findings(connection: Connection[TupleRow], *, development: bool) -> Iterator[Finding]:
     """What is to be mended; less on a database for development."""
@@ -147,7 +155,7 @@ def findings(connection: Connection[TupleRow], *, development: bool) -> Iterator
 
 
 def advice(connection: Connection[TupleRow]) -> Iterator[Finding]:
-    """What every login may do in this Postgres, and definers that name our tables."""
+    """What every login may do here, definers that name our tables, and what Realtime lacks."""
     ours = _known()
     for row in _rows(connection, _FUNCTIONS, ours):
         if not row["is_owned"]:
@@ -180,6 +188,13 @@ def advice(connection: Connection[TupleRow]) -> Iterator[Finding]:
                 "every login may fill the disk with large objects; only a superuser can change it",
                 f"revoke execute on function {row['functions']} from public;",
             )
+    if _rows(connection, _HAS_NO_BROADCASTS, ours):
+        yield Finding(
+            "policy",
+            "realtime.messages",
+            "has none for the topics of jobs: nobody can follow one by Supabase Realtime",
+            "select private.create_broadcast_policy();",
+        )
 
 
 def _known() -> dict[str, Any]:

@@ -88,6 +88,55 @@ revoke all on function private.begin_request(text, jsonb)
   from public, anon, authenticated, service_role;
 grant execute on function private.begin_request(text, jsonb) to job_gateway;
 -- end stamp
+-- stamp: db/functions/private/broadcast_index_job.sql
+create or replace function private.broadcast_index_job()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if to_regnamespace('realtime') is null then
+    return null;
+  end if;
+  begin
+    if to_regprocedure('realtime.send(jsonb,text,text,boolean)') is not null then
+      perform realtime.send(
+        jsonb_build_object(
+          'job_id', new.id,
+          'version', new.version,
+          'status', new.status,
+          'attempt', new.attempt,
+          'progress', new.progress),
+        'index_job',
+        'index_jobs:' || new.tenant_id,
+        true);
+    end if;
+  exception when others or assert_failure then
+    raise warning 'a change of job % was not broadcast: %', new.id, sqlerrm;
+  end;
+  return null;
+end;
+$$;
+comment on function private.broadcast_index_job() is
+  'Tells Supabase Realtime of a change to an index job.';
+revoke all on function private.broadcast_index_job() from public, anon, authenticated, service_role;
+create or replace trigger index_jobs_broadcast_creation
+  after insert on public.index_jobs
+  for each row execute function private.broadcast_index_job();
+create or replace trigger index_jobs_broadcast_change
+  after update on public.index_jobs
+  for each row
+  when (old.version <> new.version
+    and (old.progress is not distinct from new.progress
+      or old.status <> new.status
+      or old.attempt <> new.attempt
+      or old.retry_at is distinct from new.retry_at
+      or old.cancel_requested_at is distinct from new.cancel_requested_at
+      or date_trunc('second', old.updated_at) <> date_trunc('second', new.updated_at)))
+  execute function private.broadcast_index_job();
+-- end stamp
 -- stamp: db/functions/private/cancel_index_job.sql
 create or replace function private.cancel_index_job(p_job_id uuid)
 returns void
@@ -435,6 +484,37 @@ alter function private.create_api_key(text, timestamptz) owner to job_gateway;
 revoke all on function private.create_api_key(text, timestamptz)
   from public, anon, authenticated, service_role;
 grant execute on function private.create_api_key(text, timestamptz) to authenticated;
+-- end stamp
+-- stamp: db/functions/private/create_broadcast_policy.sql
+create or replace function private.create_broadcast_policy()
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if not exists (
+    select from pg_class as c
+    where c.relname = 'messages' and c.relnamespace = to_regnamespace('realtime'))
+  then
+    return;
+  end if;
+  drop policy if exists index_jobs_select_authenticated on realtime.messages;
+  create policy index_jobs_select_authenticated on realtime.messages
+    for select to authenticated
+    using (extension = 'broadcast'
+      and ((select realtime.topic()) = 'index_jobs:' || (select private.current_user_id())
+        or exists (
+          select from public.organization_members as m
+          where m.user_id = (select private.current_user_id())
+            and (select realtime.topic()) = 'index_jobs:' || m.organization_id)));
+end;
+$$;
+comment on function private.create_broadcast_policy() is
+  'Lets tenants follow their index jobs by Supabase Realtime.';
+revoke all on function private.create_broadcast_policy()
+  from public, anon, authenticated, service_role;
 -- end stamp
 -- stamp: db/functions/private/create_index_job.sql
 create or replace function private.create_index_job(
@@ -4010,5 +4090,14 @@ begin
 end;
 $$;
 
+do $$
+begin
+  perform private.create_broadcast_policy();
+exception when others then
+  raise warning 'nobody may follow index jobs by Realtime: %', sqlerrm
+    using hint = 'index-jobs doctor prints what to run.';
+end;
+$$;
+
 notify pgrst, 'reload schema';
-comment on schema private is 'schema version 20261128093002, text e3517be15fd0, serves 20261128093002';
+comment on schema private is 'schema version 20261128093002, text 1d6bdce003ca, serves 20261128093002';

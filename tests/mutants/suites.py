@@ -28,6 +28,8 @@ SUITES = {  # what one transaction of pgTAP cannot see
 SUITES_OF = {  # nor of these functions, whatever is changed
     "lock_next_job": ("tests/lifecycle/test_turns.py",),
     "order_waiting_tenants": ("tests/lifecycle/test_turns.py",),
+    "broadcast_index_job": ("tests/supabase/test_broadcast.py",),
+    "create_broadcast_policy": ("tests/supabase/test_broadcast.py",),
 }
 
 

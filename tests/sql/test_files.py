@@ -13,8 +13,9 @@ PLACES = {  # what is declared -> its tests
     "db/functions/private": "tests/sql/private",
     "db/policies": "tests/sql/policies",
 }
-# has a file of another kind: databases with pgTAP have a clock of their own, see test_clock.py
-ELSEWHERE = {"clock"}
+# have files of another kind: databases with pgTAP have a clock of their own, see test_clock.py, and
+# one server alone has Realtime, see tests/supabase/test_broadcast.py
+ELSEWHERE = {"clock", "broadcast_index_job", "create_broadcast_policy"}
 # whom each policy for tenants is tried as
 EVERYBODY = {
     "owner": "tests.act_as(tests.alice())",

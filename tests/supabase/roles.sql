@@ -19,7 +19,9 @@ create role dashboard_user nologin createdb createrole replication;
 create role supabase_auth_admin login noinherit createrole;
 alter role supabase_auth_admin set search_path = auth;
 
-grant anon, authenticated, service_role, authenticator to postgres;
+create role supabase_realtime_admin nologin noinherit;
+
+grant anon, authenticated, service_role, authenticator, supabase_realtime_admin to postgres;
 grant pg_monitor, pg_read_all_data, pg_signal_backend to postgres;
 
 do $$

@@ -47,6 +47,9 @@ insert into declared values
   ('private.api_admin_get_job_status', 'volatile', 'job_writer', 'job_gateway'),
   ('private.record_job_event', 'volatile', 'job_writer', ''),
   ('private.create_index_job', 'volatile', 'job_writer', 'authenticated'),
+  ('private.broadcast_index_job', 'volatile', (  -- who migrates
+    select c.relowner::regrole::text from pg_class as c where c.oid = 'public.index_jobs'::regclass
+  ), ''),
   -- helpers
   ('private.check_attempt', 'stable', null, 'job_writer'),
   ('private.check_batch', 'immutable', null, 'job_writer'),
@@ -55,6 +58,7 @@ insert into declared values
   ('private.clean_error', 'immutable', null, 'job_writer'),
   ('private.clock', 'volatile', null, 'authenticated, job_gateway, job_writer, service_role'),
   ('private.count_request', 'volatile', null, 'job_gateway'),
+  ('private.create_broadcast_policy', 'volatile', null, ''),
   ('private.current_user_id', 'stable', null,
     'anon, authenticated, job_gateway, job_writer, service_role'),
   ('private.delete_files_of_other_jobs', 'volatile', null, 'job_writer'),
