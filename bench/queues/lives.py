@@ -129,7 +129,8 @@ async def rate(project: str, url: str, clients: int, seconds: float) -> float:
         async def client(live: Life) -> None:
             nonlocal done
             while time.monotonic() < end:
-                done += await live()
+                has_ended = await live()
+                done += has_ended  # read after the wait: others count meanwhile
 
         begun = time.monotonic()
         await asyncio.gather(*map(client, lives))
