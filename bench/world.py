@@ -20,7 +20,7 @@ from cli.dev.logins import ensure_login
 from db.local import postgres
 
 JWT_SECRET = "a secret of the bench that is more than 32 bytes long"  # noqa: S105
-USERS = 1_000
+USERS = 2_000
 _FIRST = datetime(2026, 1, 1, tzinfo=UTC)
 VERSION = 3
 """Of each job that is there at the start: created, claimed, completed."""

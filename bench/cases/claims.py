@@ -41,7 +41,7 @@ def run(world: World, rounds: Rounds) -> Iterator[Comparison]:
     cases: dict[str, tuple[int, int, int]] = {  # pending, of so many tenants; leased before
         "1 pending": (1, 1, 0),
         "1,000 leased": (1, 1, 1_000),
-        "2,000 tenants wait": (2_000, min(2_000, world.users), 0),
+        "2,000 tenants wait": (2_000, 2_000, 0),
         "20,000 pending of one": (20_000, 1, 0),
     }
     figures: dict[str, list[float]] = {}
@@ -65,7 +65,7 @@ def waiting(
     with psycopg.connect(world.owner_url, autocommit=True) as owner:
         owner.execute("set session_replication_role = replica")
         if leased:
-            owner.execute(_PENDING, {"jobs": leased, "tenants": min(1_000, world.users)})
+            owner.execute(_PENDING, {"jobs": leased, "tenants": world.users})
             owner.execute(_LEASED, {"worker": _WORKER})
         owner.execute(_PENDING, {"jobs": pending, "tenants": tenants})
         owner.execute("vacuum analyze public.index_jobs")

@@ -91,8 +91,7 @@ def create_rate(world: World) -> float:
         [
             f"select public.api_create_index_job(p_api_key => '{world.key(owner)}', "
             "p_claims => null, p_repository => 'bench/repository', "
-            "p_git_url => 'https://github.com/bench/repository.git', p_organization => null, "
-            "p_ref => null, p_commit_sha => null, p_idempotency_key => null);"
+            "p_git_base_url => 'https://github.com/');"
             for owner in list(owners)[:_SCRIPTS]
         ],
         clients=4,
