@@ -9,7 +9,9 @@ from typing import Any, Final
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from api import jobs, poll
 from api.auth import Authenticator
@@ -38,6 +40,16 @@ EXPOSED_HEADERS: Final = (
     "X-Request-Id",
 )
 """What a script in a browser must be able to read."""
+
+
+class App(Starlette):
+    """Starlette without its own last resort for errors, which Guard is."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        stack: ASGIApp = ExceptionMiddleware(self.router, self.exception_handlers)
+        for middleware, arguments, named in reversed(self.user_middleware):
+            stack = middleware(stack, *arguments, **named)
+        return stack
 
 
 def create_app(
@@ -70,8 +82,10 @@ def create_app(
                 "kick": kick,
             }
 
-    app = Starlette(
+    app = App(
         routes=[
+            Route("/health", health),
+            Route("/ready", ready),
             Route("/index", jobs.create_index_job, methods=["POST"]),
             Route("/jobs", jobs.list_index_jobs),
             poll.ROUTE,
@@ -83,8 +97,6 @@ def create_app(
                 if isinstance(rpc, DatabaseRpc)
                 else []
             ),
-            Route("/health", health),
-            Route("/ready", ready),
         ],
         middleware=[
             Middleware(

@@ -13,6 +13,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import internal
+from api.protocol import WHOLE_ANSWER
 from api.rest.errors import rest_internal, rest_path
 from db.tools.logs import bind, get_logger
 
@@ -69,17 +70,28 @@ class Guard:
             return
         request_id = asked if asked and _ID.fullmatch(asked) else urandom(16).hex().encode()
         bind(request_id=request_id.decode())
+        answer_whole = scope.get("extensions", {}).get(WHOLE_ANSWER)
         status: int | None = None
+        start: Message | None = None  # as long as it waits for the body
 
         async def send_with_id(message: Message) -> None:
-            nonlocal status
+            nonlocal status, start
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [
+                headers = message["headers"] = [
                     *message.get("headers", ()),
                     (b"x-request-id", request_id),
                     *self._cors(origin),
                 ]
+                if answer_whole and _is_whole(status, headers):
+                    start = message
+                    return
+            elif start:
+                head, start = start, None
+                body, is_last = message.get("body", b""), not message.get("more_body")
+                if is_last and answer_whole(head["status"], head["headers"], body):
+                    return
+                await send(head)
             await send(message)
 
         try:
@@ -88,8 +100,9 @@ class Guard:
             logger.debug("the client went away", **_of_request(scope))
         except Exception:
             logger.exception("request failed", **_of_request(scope))
-            if status is not None:
+            if status is not None and not start:
                 raise
+            start = None
             failure = internal() if rest_path(scope) is None else rest_internal()
             await failure.response()(scope, receive, send_with_id)
         finally:
@@ -108,6 +121,12 @@ class Guard:
         if origin in self._origins:
             return [(b"access-control-allow-origin", origin), *self._of_others]
         return self._of_others
+
+
+def _is_whole(status: int, headers: Sequence[tuple[bytes, bytes]]) -> bool:
+    """Whether the body follows at once, and nothing is said of the connection."""
+    names = [name for name, _ in headers]
+    return (status == 304 or b"content-length" in names) and b"connection" not in names
 
 
 def _of_request(scope: Scope) -> dict[str, str]:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from fcntl import ioctl
+from functools import partial
 from http import HTTPStatus
 from termios import TIOCOUTQ
 from typing import Any, Final, NoReturn, cast
@@ -21,7 +22,11 @@ import httptools
 from uvicorn._types import ASGI3Application
 from uvicorn.config import Config
 from uvicorn.protocols.http.flow_control import FlowControl
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
 from uvicorn.server import ServerState
 
 from api.errors import Problem
@@ -36,6 +41,10 @@ MAX_TARGET: Final = 8_192
 MAX_HEADERS: Final = 100
 MAX_PARAMETERS: Final = 100
 """Of a query."""
+WHOLE_ANSWER: Final = "index_jobs.whole_answer"
+"""The extension of the scope by which an application sends an answer at once: a function of its
+status, its headers and its body. False: send it by messages, as any other. Raises RuntimeError when
+a header has a line break."""
 SECONDS: Final = 15.0
 """From a connection's start to the first byte of a request, and from there to the end of its
 headers; as long again for the rest of a body whose request is answered already; and for a client
@@ -212,9 +221,10 @@ class BoundedProtocol(HttpToolsProtocol):
             done += self._feed(unparsed[done : done + _PIECE])
         self._unparsed = b"" if self._is_over() else self._unparsed[done:]
         self._parse_on()
-        is_idle = self._deadline is None and not self._is_arriving and self._is_answered()
-        if done and is_idle:
-            self._set_deadline()  # what came was no request, and ended the time of keep-alive
+        # what came may have been no request, and have ended the time of keep-alive
+        has_nothing = done > 0 and not self._is_arriving and self._is_answered()
+        if self._deadline is None and (has_nothing or (self._is_arriving and not self._has_head)):
+            self._set_deadline()
 
     def _may_parse(self) -> bool:
         return (
@@ -256,7 +266,6 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_message_begin()
         self._is_arriving, self._has_head = True, False
         self._drop_deadline()
-        self._set_deadline()
 
     def on_url(self, url: bytes) -> None:
         super().on_url(url)
@@ -280,6 +289,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self._stop(_MALFORMED)
         super().on_headers_complete()  # raises for an address that is none
         self.cycle.default_headers = [*self.cycle.default_headers, _NO_SNIFFING]
+        self.scope["extensions"] = {WHOLE_ANSWER: partial(self._answer, self.cycle)}  # type: ignore[dict-item]
         self._has_head = True
         self._is_last = not self.cycle.keep_alive
         self._drop_deadline()
@@ -306,6 +316,27 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_message_complete()
 
     # --- what is answered ------------------------------------------------------------------------
+
+    def _answer(
+        self,
+        cycle: RequestResponseCycle,
+        status: int,
+        headers: Sequence[tuple[bytes, bytes]],
+        body: bytes,
+    ) -> bool:
+        """Writes the usual answer, head and body, at once: see WHOLE_ANSWER."""
+        is_usual = cycle.keep_alive and not (cycle.response_started or cycle.disconnected)
+        if not is_usual or self.flow.write_paused or cycle.scope["method"] == "HEAD":
+            return False
+        lines = [b"%b: %b" % header for header in (*cycle.default_headers, *headers)]
+        head = b"\r\n".join(lines)
+        if head.count(b"\n") + head.count(b"\r") != 2 * (len(lines) - 1):
+            raise RuntimeError("a header of an answer has a line break")
+        cycle.response_started = cycle.response_complete = True
+        self.transport.write(b"%b%b\r\n\r\n%b" % (STATUS_LINE[status], head, body))
+        cycle.message_event.set()
+        cycle.on_response()
+        return True
 
     def on_response_complete(self) -> None:
         self._unsent = 0

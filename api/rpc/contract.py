@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Literal, Protocol, Self
+from typing import Literal, NamedTuple, Protocol, Self
 
 Function = Literal[
     "api_admin_get_job_status",
@@ -21,8 +21,7 @@ Function = Literal[
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """One row of private.api_answer, in its order."""
 
     verdict: str

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 from asyncio import timeout
 from collections.abc import Callable
-from dataclasses import fields
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -33,7 +32,7 @@ _KEEP_ALIVE: Final = 20.0
 _TOO_MANY_CONNECTIONS: Final = "53300"
 # A migration changed the table's columns while the statement waited, which was rolled back.
 _COLUMNS_CHANGED: Final = "42804"
-_MEMBERS: Final = tuple(field.name for field in fields(Answer))
+_MEMBERS: Final = Answer._fields
 
 
 class SupabaseRpc:
