@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import Final, NoReturn
 
@@ -15,6 +16,7 @@ _WINDOW: Final = 3_600
 POLL_AFTER: Final = {"Retry-After": "1"}
 _POLL_AFTER: Final = (b"retry-after", b"1")
 _CACHED: Final = (b"cache-control", b"private, no-cache")
+_VERSION: Final = re.compile(r'(?:W/)?"([1-9][0-9]{0,17})"')
 _JSON: Final = (b"content-type", b"application/json")
 
 
@@ -24,6 +26,12 @@ def refuse(refusal: Problem, answer: Answer) -> NoReturn:
         respond(answer, refusal.status, {})
     refusal.headers.update(rate_headers(answer))
     raise refusal
+
+
+def known_version(if_none_match: str) -> int | None:
+    """The version that a client has and names as the only one; of that no body is needed."""
+    found = _VERSION.fullmatch(if_none_match)
+    return int(found[1]) if found else None
 
 
 def respond_job(answer: Answer, if_none_match: str) -> Response:

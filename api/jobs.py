@@ -9,7 +9,14 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from api.answers import POLL_AFTER, rate_headers, refuse, respond, respond_job
+from api.answers import (
+    POLL_AFTER,
+    known_version,
+    rate_headers,
+    refuse,
+    respond,
+    respond_job,
+)
 from api.auth import Caller, as_user
 from api.body import read_object
 from api.errors import Problem
@@ -59,8 +66,11 @@ async def create_index_job(request: ApiRequest) -> Response:
 
 async def get_job_status(request: ApiRequest) -> Response:
     """GET /jobs/{job_id}: the job, or 404 when it is missing or another tenant's."""
-    answer = await _call_for_job(request, "api_get_job_status")
-    return respond_job(answer, request.headers.get("if-none-match", ""))
+    if_none_match = request.headers.get("if-none-match", "")
+    answer = await _call_for_job(
+        request, "api_get_job_status", p_known_version=known_version(if_none_match)
+    )
+    return respond_job(answer, if_none_match)
 
 
 async def list_index_jobs(request: ApiRequest) -> Response:
@@ -136,11 +146,15 @@ async def _caller(request: ApiRequest) -> Caller:
     return await request.state.authenticate(request.headers.getlist("authorization"))
 
 
-async def _call_for_job(request: ApiRequest, function: Function) -> Answer:
+async def _call_for_job(request: ApiRequest, function: Function, **more: int | None) -> Answer:
     """What a function answers that takes a user and the job in the path."""
     caller = await _user(request)
     return await request.state.rpc.call(
-        function, p_api_key=caller.api_key, p_claims=caller.claims, p_job_id=_job_id(request)
+        function,
+        p_api_key=caller.api_key,
+        p_claims=caller.claims,
+        p_job_id=_job_id(request),
+        **more,
     )
 
 

@@ -14,7 +14,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api import jobs
-from api.answers import respond_job
+from api.answers import known_version, respond_job
 from api.auth import as_user
 from api.errors import Problem
 
@@ -53,6 +53,7 @@ class Polls:
                 p_api_key=caller.api_key,
                 p_claims=caller.claims,
                 p_job_id=job_id,
+                p_known_version=known_version(if_none_match),
             )
             response = respond_job(answer, if_none_match)
         except Problem as problem:

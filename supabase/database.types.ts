@@ -231,7 +231,7 @@ isOneToOne: false
         isSetofReturn: false
       } },
 "api_get_job_status":
-{ Args: { "p_api_key": string,"p_claims": Json,"p_job_id": string }; Returns: unknown
+{ Args: { "p_api_key": string,"p_claims": Json,"p_job_id": string,"p_known_version"?: number }; Returns: unknown
                           SetofOptions: {
         from: "*"
         to: "api_answer"

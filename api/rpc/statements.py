@@ -50,7 +50,7 @@ _ARGUMENTS: Final[Mapping[Function, tuple[str, ...]]] = {
         *("p_git_base_url", "p_local_url", "p_tracking_percent"),
     ),
     "api_get_job_history": (*_CALLER, "p_job_id"),
-    "api_get_job_status": (*_CALLER, "p_job_id"),
+    "api_get_job_status": (*_CALLER, "p_job_id", "p_known_version"),
     "api_list_index_jobs": (
         *_CALLER,
         *("p_organization", "p_repository", "p_status", "p_since", "p_cursor", "p_limit"),

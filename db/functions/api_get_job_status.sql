@@ -1,8 +1,9 @@
--- api_get_job_status(p_api_key, p_claims, p_job_id) -> api_answer
+-- api_get_job_status(p_api_key, p_claims, p_job_id, p_known_version) -> api_answer
 --
 -- GET /jobs/{id} in one statement: key, quota, claims, and the job under RLS. A refusal is
 -- an answer, not an error, so that the count of the request stays. The count is written without
--- waiting for the disk: nothing else is.
+-- waiting for the disk: nothing else is. A job at p_known_version, which the client has, is told
+-- without its body.
 --
 -- The first statement is a shortcut for the usual caller, whose key was used within the hour and
 -- who has a count of this hour with something left; the update is one for the usual count. Where
@@ -12,7 +13,12 @@
 -- jobs as job_gateway, which RLS holds like any user.
 -- Callers: job_http, service_role.
 
-create or replace function public.api_get_job_status(p_api_key text, p_claims jsonb, p_job_id text)
+create or replace function public.api_get_job_status(
+  p_api_key text,
+  p_claims jsonb,
+  p_job_id text,
+  p_known_version bigint default null
+)
 returns private.api_answer
 language plpgsql
 volatile
@@ -51,7 +57,9 @@ begin
     end if;
   end if;
 
-  select row_to_json(j)::text, j.id, j.status, j.version
+  select
+    case when j.version is distinct from p_known_version then row_to_json(j)::text end,
+    j.id, j.status, j.version
   into v_answer.body, v_answer.job_id, v_answer.job_status, v_answer.job_version
   from public.index_jobs as j
   where j.id = v_job_id;
@@ -76,9 +84,11 @@ begin
 end;
 $$;
 
-comment on function public.api_get_job_status(text, jsonb, text) is 'Answers GET /jobs/{id}.';
+comment on function public.api_get_job_status(text, jsonb, text, bigint) is
+  'Answers GET /jobs/{id}.';
 
-alter function public.api_get_job_status(text, jsonb, text) owner to job_gateway;
-revoke all on function public.api_get_job_status(text, jsonb, text)
+alter function public.api_get_job_status(text, jsonb, text, bigint) owner to job_gateway;
+revoke all on function public.api_get_job_status(text, jsonb, text, bigint)
   from public, anon, authenticated, service_role;
-grant execute on function public.api_get_job_status(text, jsonb, text) to job_http, service_role;
+grant execute on function public.api_get_job_status(text, jsonb, text, bigint)
+  to job_http, service_role;

@@ -56,7 +56,7 @@ drop function public.cancel_index_job(uuid);
 drop function public.begin_index(uuid, integer, text);
 drop function public.api_schema_version();
 drop function public.api_list_index_jobs(text, jsonb, text, text, text, text, text, integer);
-drop function public.api_get_job_status(text, jsonb, text);
+drop function public.api_get_job_status(text, jsonb, text, bigint);
 drop function public.api_get_job_history(text, jsonb, text);
 drop function public.api_create_index_job(text, jsonb, text, text, text, text, text, text, text, integer);
 drop function public.api_count_request(text, jsonb);

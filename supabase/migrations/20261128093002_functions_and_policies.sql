@@ -2795,7 +2795,12 @@ revoke all on function public.api_get_job_history(text, jsonb, text)
 grant execute on function public.api_get_job_history(text, jsonb, text) to job_http, service_role;
 -- end stamp
 -- stamp: db/functions/api_get_job_status.sql
-create or replace function public.api_get_job_status(p_api_key text, p_claims jsonb, p_job_id text)
+create or replace function public.api_get_job_status(
+  p_api_key text,
+  p_claims jsonb,
+  p_job_id text,
+  p_known_version bigint default null
+)
 returns private.api_answer
 language plpgsql
 volatile
@@ -2834,7 +2839,9 @@ begin
     end if;
   end if;
 
-  select row_to_json(j)::text, j.id, j.status, j.version
+  select
+    case when j.version is distinct from p_known_version then row_to_json(j)::text end,
+    j.id, j.status, j.version
   into v_answer.body, v_answer.job_id, v_answer.job_status, v_answer.job_version
   from public.index_jobs as j
   where j.id = v_job_id;
@@ -2858,11 +2865,13 @@ begin
   return v_answer;
 end;
 $$;
-comment on function public.api_get_job_status(text, jsonb, text) is 'Answers GET /jobs/{id}.';
-alter function public.api_get_job_status(text, jsonb, text) owner to job_gateway;
-revoke all on function public.api_get_job_status(text, jsonb, text)
+comment on function public.api_get_job_status(text, jsonb, text, bigint) is
+  'Answers GET /jobs/{id}.';
+alter function public.api_get_job_status(text, jsonb, text, bigint) owner to job_gateway;
+revoke all on function public.api_get_job_status(text, jsonb, text, bigint)
   from public, anon, authenticated, service_role;
-grant execute on function public.api_get_job_status(text, jsonb, text) to job_http, service_role;
+grant execute on function public.api_get_job_status(text, jsonb, text, bigint)
+  to job_http, service_role;
 -- end stamp
 -- stamp: db/functions/api_list_index_jobs.sql
 create or replace function public.api_list_index_jobs(
@@ -4100,4 +4109,4 @@ end;
 $$;
 
 notify pgrst, 'reload schema';
-comment on schema private is 'schema version 20261128093002, text 1d6bdce003ca, serves 20261128093002';
+comment on schema private is 'schema version 20261128093002, text c5df03bba03c, serves 20261128093002';

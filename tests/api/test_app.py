@@ -130,7 +130,8 @@ def spoil(api: Api, raising: str) -> None:
     with api.sql() as connection:
         connection.execute(
             "create or replace function public.api_get_job_status("
-            " p_api_key text, p_claims jsonb, p_job_id text) returns private.api_answer"
+            " p_api_key text, p_claims jsonb, p_job_id text, p_known_version bigint default null)"
+            " returns private.api_answer"
             " language plpgsql as $$ begin"
             f" raise exception 'secret of the inside' using errcode = '{raising}'; end $$"
         )

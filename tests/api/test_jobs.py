@@ -98,6 +98,28 @@ def test_a_client_that_has_this_version_gets_304_until_the_job_changes(
     assert changed.headers["etag"] != tag
 
 
+@pytest.mark.parametrize(
+    ("tags", "status"),
+    [
+        ('W/"1"', 304),
+        ('"1"', 304),
+        ('"7", W/"1"', 304),
+        ('W/"2"', 200),
+        ('"01"', 200),
+        ('"1" ""', 200),
+        ("1", 200),
+        (f'"{10**30}"', 200),
+    ],
+)
+def test_only_the_tag_of_this_version_takes_the_body_away(
+    api: Api, alice: Tenant, tags: str, status: int
+) -> None:
+    path = f"/jobs/{api.create(alice)}"
+    answer = api.get(path, alice, **{"If-None-Match": tags})
+    assert answer.status_code == status
+    assert answer.content == (b"" if status == 304 else api.get(path, alice).content)
+
+
 def test_a_304_is_not_a_way_to_learn_of_another_tenants_job(
     api: Api, alice: Tenant, bob: Tenant
 ) -> None:

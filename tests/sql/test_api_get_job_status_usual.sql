@@ -1,5 +1,5 @@
 begin;
-select plan(8);
+select plan(10);
 
 select tests.set_clock('2026-03-01 12:30+00');
 select tests.arrange_cast();
@@ -28,6 +28,14 @@ select is(
 select is(
   pg_temp.poll('job', (select replace(api_key, 'ij_', 'xx_') from keys)), 'PT401',
   'another prefix before a key in use');
+select is(
+  (select a.body is null and a.verdict = 'ok' and a.job_version = 1 from api_get_job_status(
+    (select k.api_key from keys as k), null, tests.id('job')::text, 1) as a),
+  true, 'a job at the version that the client has is told without its body');
+select isnt(
+  (select a.body from api_get_job_status(
+    (select k.api_key from keys as k), null, tests.id('job')::text, 2) as a),
+  null, 'at any other version with it');
 select tests.set_clock('2026-03-01 13:30:01+00');
 select is(pg_temp.poll('job'), 'ok t 99', 'an hour later the count begins at 1');
 select tests.act_as_admin();
