@@ -125,8 +125,8 @@ def memberships(world: World, rounds: Rounds) -> Comparison:
         )
         connection.execute(
             "insert into public.organization_members (organization_id, user_id)"
-            " select o.id, %s from public.organizations as o union all"
-            " select '00000000-0000-4000-9000-000000000001', %s",
+            " select o.id, %s::uuid from public.organizations as o union all"
+            " select '00000000-0000-4000-9000-000000000001', %s::uuid",
             (user_id(1), user_id(2)),
         )
         connection.execute(

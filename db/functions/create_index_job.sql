@@ -38,7 +38,10 @@ begin
       p_commit_sha => p_commit_sha,
       p_idempotency_key => p_idempotency_key);
   end if;
-  return query select j.* from public.get_job_status(p_job_id => v_job_id) as j;
+  return query select j.* from public.index_jobs as j where j.id = v_job_id;
+  if not found then  -- of an earlier request, whose job is out of sight by now
+    raise exception 'index job not found' using errcode = 'PT404';
+  end if;
 end;
 $$;
 

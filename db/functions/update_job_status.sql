@@ -29,14 +29,16 @@ declare
   v_worker_id uuid := private.parse_worker_id(p_worker_id);
   v_status public.job_status := private.parse_status(p_status);
   v_metadata jsonb := coalesce(p_metadata, '{}');
-  v_error text;
+  v_error text := v_metadata ->> 'error';
   v_stats jsonb := v_metadata -> 'stats';
   v_commit_sha text := lower(v_metadata ->> 'commit_sha');
   v_job public.index_jobs;
   v_now timestamptz;
 begin
   perform private.check_job_metadata(v_status, v_metadata);
-  v_error := private.clean_error(v_metadata ->> 'error');
+  if v_error is not null then
+    v_error := private.clean_error(v_error);
+  end if;
 
   v_job := private.lock_index_job(p_job_id);
   v_now := greatest(private.clock(), v_job.updated_at);

@@ -32,12 +32,12 @@ declare
   v_job_id uuid;
   v_key private.idempotency_keys;
 begin
-  if not private.is_git_ref(v_ref) then
+  if v_ref <> 'HEAD' and not private.is_git_ref(v_ref) then
     raise exception 'ref is not a name that git accepts, or has more than 255 characters'
       using errcode = 'PT422', detail = 'invalid_ref', column = 'ref',
         hint = 'Send a branch, a tag, HEAD or a commit; leave it out for the default branch.';
   end if;
-  if not private.is_commit_sha(v_commit_sha) then
+  if v_commit_sha is not null and not private.is_commit_sha(v_commit_sha) then
     raise exception 'commit_sha must have 40 hexadecimal digits'
       using errcode = 'PT422', detail = 'invalid_commit_sha', column = 'commit_sha',
         hint = 'Send what git rev-parse prints, or leave it out for the newest commit.';

@@ -16,12 +16,19 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
+  if tg_op = 'INSERT' then
+    insert into public.index_job_events
+      (job_id, event_no, to_status, attempt, at, worker_id, version)
+    values (new.id, 1, new.status, new.attempt, new.updated_at, new.worker_id, new.version);
+    return null;
+  end if;
   insert into public.index_job_events
     (job_id, event_no, from_status, to_status, attempt, at, worker_id, version, detail)
-  select
+  values (
     new.id,
-    coalesce(max(e.event_no), 0) + 1,
-    case when tg_op = 'UPDATE' then old.status end,
+    coalesce(
+      (select max(e.event_no) from public.index_job_events as e where e.job_id = new.id), 0) + 1,
+    old.status,
     new.status,
     new.attempt,
     new.updated_at,
@@ -29,25 +36,19 @@ begin
     new.version,
     jsonb_strip_nulls(jsonb_build_object(
       'error', case
-        when tg_op = 'INSERT' then null
         when new.status = 'failed' then new.error_message
         when new.last_error is distinct from old.last_error
           or new.retry_at is distinct from old.retry_at and new.retry_at > new.updated_at
           or new.attempt > old.attempt and old.lease_expires_at > old.heartbeat_at
           then new.last_error
       end,
-      'retry_at', case
-        when tg_op = 'UPDATE' and new.retry_at is distinct from old.retry_at then new.retry_at
-      end,
+      'retry_at', case when new.retry_at is distinct from old.retry_at then new.retry_at end,
       'handed_back', case
-        when tg_op = 'UPDATE' and old.retry_at is null and new.retry_at = new.updated_at then true
+        when old.retry_at is null and new.retry_at = new.updated_at then true
       end,
       'cancel_requested', case
-        when tg_op = 'UPDATE' and old.cancel_requested_at is null
-          and new.cancel_requested_at is not null then true
-      end))
-  from public.index_job_events as e
-  where e.job_id = new.id;
+        when old.cancel_requested_at is null and new.cancel_requested_at is not null then true
+      end)));
   return null;
 end;
 $$;
