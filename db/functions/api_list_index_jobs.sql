@@ -31,6 +31,8 @@ declare
   v_organization_id uuid;
   v_repository_id uuid;
   v_jobs json;
+  v_last_id uuid;  -- of a page that is full
+  v_last_created_at timestamptz;
 begin
   perform set_config('synchronous_commit', 'off', true);
   v_answer := private.count_request(private.begin_request(p_api_key, p_claims));
@@ -56,10 +58,9 @@ begin
     end if;
     select
       coalesce(json_agg(row_to_json(j) order by j.created_at desc, j.id desc), '[]'),
-      case when count(*) = p_limit then
-        (array_agg(to_json(j.created_at) #>> '{}' || ',' || j.id order by j.created_at, j.id))[1]
-      end
-    into v_jobs, v_answer.next_cursor
+      (array_agg(j.id order by j.created_at desc, j.id desc))[p_limit],
+      min(j.created_at)
+    into v_jobs, v_last_id, v_last_created_at
     from public.list_index_jobs(
       p_organization_id => v_organization_id,
       p_repository_id => v_repository_id,
@@ -76,6 +77,7 @@ begin
       v_answer.field = column_name;
     return v_answer;
   end;
+  v_answer.next_cursor := to_json(v_last_created_at) #>> '{}' || ',' || v_last_id;
   v_answer.body := json_build_object('jobs', v_jobs, 'next_cursor', v_answer.next_cursor)::text;
   return v_answer;
 end;

@@ -23,6 +23,16 @@ declare
   v_owner_user_id uuid := case when p_organization_id is null then v_user_id end;
   v_repository public.repositories;
 begin
+  -- what is there has been checked; names of a tenant that the caller does not belong to are hidden
+  select r.* into v_repository
+  from public.repositories as r
+  where r.full_name = p_full_name
+    and (r.owner_user_id = v_owner_user_id or r.organization_id = p_organization_id);
+  if found and (p_git_url is null or p_git_url = v_repository.git_url) then
+    return next v_repository;
+    return;
+  end if;
+
   if private.is_repository_name(p_full_name) is not true then
     raise exception 'full_name is not of the form owner/name'
       using errcode = 'PT422', detail = 'invalid_repository', column = 'full_name',

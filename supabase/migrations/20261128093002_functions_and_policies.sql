@@ -41,44 +41,39 @@ as $$
 declare
   v_now timestamptz := private.clock();
   v_secret_hash bytea := sha256(convert_to(split_part(coalesce(p_api_key, ''), '_', 3), 'UTF8'));
-  v_key private.api_keys;
   v_caller private.api_caller;
+  v_is_new_use boolean;
 begin
   v_caller.window_start := date_trunc('hour', v_now, 'UTC');
-  if p_api_key is not null then
-    select k.* into v_key
+  select u.id, u.is_new_use, t.requests_per_hour, coalesce(c.requests, 0)
+  into v_caller.user_id, v_is_new_use, v_caller.rate_limit, v_caller.requests
+  from (
+    select k.user_id, coalesce(k.last_used_at < v_now - interval '1 hour', true)
     from private.api_keys as k
     where k.id = split_part(p_api_key, '_', 2)
       and k.secret_hash = v_secret_hash
       and split_part(p_api_key, '_', 1) = 'ij'
       and k.enabled
-      and (k.expires_at is null or k.expires_at > v_now);
-    v_caller.user_id := v_key.user_id;
-  elsif p_claims ->> 'role' = 'authenticated' then
-    v_caller.user_id := private.parse_uuid(p_claims ->> 'sub');
-  end if;
-  if v_caller.user_id is null then
+      and (k.expires_at is null or k.expires_at > v_now)
+    union all
+    select private.parse_uuid(p_claims ->> 'sub'), false
+    where p_api_key is null and p_claims ->> 'role' = 'authenticated'
+  ) as u (id, is_new_use)
+  left join private.accounts as a on a.user_id = u.id
+  join private.tiers as t on t.name = coalesce(a.tier, 'free')
+  left join private.rate_limit_counters as c
+    on c.user_id = u.id and c.window_start >= v_caller.window_start
+  where u.id is not null;
+  if not found then
     return v_caller;
   end if;
 
   perform set_config('request.jwt.claims', coalesce(
     p_claims, jsonb_build_object('sub', v_caller.user_id, 'role', 'authenticated'))::text, true);
-  if v_key.id is not null and v_key.last_used_at is null
-    or v_key.last_used_at < v_now - interval '1 hour'
-  then
-    update private.api_keys as k set last_used_at = v_now where k.id = v_key.id;
+  if v_is_new_use then
+    update private.api_keys as k set last_used_at = v_now
+    where k.id = split_part(p_api_key, '_', 2);
   end if;
-
-  select
-    t.requests_per_hour,
-    coalesce((
-      select c.requests
-      from private.rate_limit_counters as c
-      where c.user_id = v_caller.user_id and c.window_start >= v_caller.window_start), 0)
-  into v_caller.rate_limit, v_caller.requests
-  from private.tiers as t
-  where t.name = coalesce(
-    (select a.tier from private.accounts as a where a.user_id = v_caller.user_id), 'free');
   return v_caller;
 end;
 $$;
@@ -849,12 +844,12 @@ declare
   v_job_id uuid;
   v_key private.idempotency_keys;
 begin
-  if not private.is_git_ref(v_ref) then
+  if v_ref <> 'HEAD' and not private.is_git_ref(v_ref) then
     raise exception 'ref is not a name that git accepts, or has more than 255 characters'
       using errcode = 'PT422', detail = 'invalid_ref', column = 'ref',
         hint = 'Send a branch, a tag, HEAD or a commit; leave it out for the default branch.';
   end if;
-  if not private.is_commit_sha(v_commit_sha) then
+  if v_commit_sha is not null and not private.is_commit_sha(v_commit_sha) then
     raise exception 'commit_sha must have 40 hexadecimal digits'
       using errcode = 'PT422', detail = 'invalid_commit_sha', column = 'commit_sha',
         hint = 'Send what git rev-parse prints, or leave it out for the newest commit.';
@@ -1483,12 +1478,16 @@ security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_parts text[] := regexp_match(p_since,
+  v_parts text[];
+  v_since timestamptz;
+begin
+  if p_since is null then
+    return null;
+  end if;
+  v_parts := regexp_match(p_since,
     '^([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ]'
     '((?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:[.][0-9]+)?)?)'
     '(?:[Zz]|([+-])([01][0-9]|2[0-3])(?::?([0-5][0-9]))?)$');
-  v_since timestamptz;
-begin
   begin
     v_since := (v_parts[1] || ' ' || v_parts[2])::timestamp at time zone 'UTC'
       - case when v_parts[3] = '-' then -1 else 1 end * make_interval(
@@ -1496,7 +1495,7 @@ begin
   exception when data_exception then
     null;  -- a 30th of February, raised below
   end;
-  if p_since is null or v_since >= '0001-01-01 00:00+00' and v_since < '10000-01-01 00:00+00' then
+  if v_since >= '0001-01-01 00:00+00' and v_since < '10000-01-01 00:00+00' then
     return v_since;
   end if;
   raise exception 'since is not a time with a zone'
@@ -1640,12 +1639,19 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
+  if tg_op = 'INSERT' then
+    insert into public.index_job_events
+      (job_id, event_no, to_status, attempt, at, worker_id, version)
+    values (new.id, 1, new.status, new.attempt, new.updated_at, new.worker_id, new.version);
+    return null;
+  end if;
   insert into public.index_job_events
     (job_id, event_no, from_status, to_status, attempt, at, worker_id, version, detail)
-  select
+  values (
     new.id,
-    coalesce(max(e.event_no), 0) + 1,
-    case when tg_op = 'UPDATE' then old.status end,
+    coalesce(
+      (select max(e.event_no) from public.index_job_events as e where e.job_id = new.id), 0) + 1,
+    old.status,
     new.status,
     new.attempt,
     new.updated_at,
@@ -1653,25 +1659,19 @@ begin
     new.version,
     jsonb_strip_nulls(jsonb_build_object(
       'error', case
-        when tg_op = 'INSERT' then null
         when new.status = 'failed' then new.error_message
         when new.last_error is distinct from old.last_error
           or new.retry_at is distinct from old.retry_at and new.retry_at > new.updated_at
           or new.attempt > old.attempt and old.lease_expires_at > old.heartbeat_at
           then new.last_error
       end,
-      'retry_at', case
-        when tg_op = 'UPDATE' and new.retry_at is distinct from old.retry_at then new.retry_at
-      end,
+      'retry_at', case when new.retry_at is distinct from old.retry_at then new.retry_at end,
       'handed_back', case
-        when tg_op = 'UPDATE' and old.retry_at is null and new.retry_at = new.updated_at then true
+        when old.retry_at is null and new.retry_at = new.updated_at then true
       end,
       'cancel_requested', case
-        when tg_op = 'UPDATE' and old.cancel_requested_at is null
-          and new.cancel_requested_at is not null then true
-      end))
-  from public.index_job_events as e
-  where e.job_id = new.id;
+        when old.cancel_requested_at is null and new.cancel_requested_at is not null then true
+      end)));
   return null;
 end;
 $$;
@@ -2896,6 +2896,8 @@ declare
   v_organization_id uuid;
   v_repository_id uuid;
   v_jobs json;
+  v_last_id uuid;  -- of a page that is full
+  v_last_created_at timestamptz;
 begin
   perform set_config('synchronous_commit', 'off', true);
   v_answer := private.count_request(private.begin_request(p_api_key, p_claims));
@@ -2921,10 +2923,9 @@ begin
     end if;
     select
       coalesce(json_agg(row_to_json(j) order by j.created_at desc, j.id desc), '[]'),
-      case when count(*) = p_limit then
-        (array_agg(to_json(j.created_at) #>> '{}' || ',' || j.id order by j.created_at, j.id))[1]
-      end
-    into v_jobs, v_answer.next_cursor
+      (array_agg(j.id order by j.created_at desc, j.id desc))[p_limit],
+      min(j.created_at)
+    into v_jobs, v_last_id, v_last_created_at
     from public.list_index_jobs(
       p_organization_id => v_organization_id,
       p_repository_id => v_repository_id,
@@ -2941,6 +2942,7 @@ begin
       v_answer.field = column_name;
     return v_answer;
   end;
+  v_answer.next_cursor := to_json(v_last_created_at) #>> '{}' || ',' || v_last_id;
   v_answer.body := json_build_object('jobs', v_jobs, 'next_cursor', v_answer.next_cursor)::text;
   return v_answer;
 end;
@@ -3241,7 +3243,10 @@ begin
       p_commit_sha => p_commit_sha,
       p_idempotency_key => p_idempotency_key);
   end if;
-  return query select j.* from public.get_job_status(p_job_id => v_job_id) as j;
+  return query select j.* from public.index_jobs as j where j.id = v_job_id;
+  if not found then  -- of an earlier request, whose job is out of sight by now
+    raise exception 'index job not found' using errcode = 'PT404';
+  end if;
 end;
 $$;
 comment on function public.create_index_job(uuid, text, text, text) is
@@ -3268,6 +3273,16 @@ declare
   v_owner_user_id uuid := case when p_organization_id is null then v_user_id end;
   v_repository public.repositories;
 begin
+  -- what is there has been checked; names of a tenant that the caller does not belong to are hidden
+  select r.* into v_repository
+  from public.repositories as r
+  where r.full_name = p_full_name
+    and (r.owner_user_id = v_owner_user_id or r.organization_id = p_organization_id);
+  if found and (p_git_url is null or p_git_url = v_repository.git_url) then
+    return next v_repository;
+    return;
+  end if;
+
   if private.is_repository_name(p_full_name) is not true then
     raise exception 'full_name is not of the form owner/name'
       using errcode = 'PT422', detail = 'invalid_repository', column = 'full_name',
@@ -3999,14 +4014,16 @@ declare
   v_worker_id uuid := private.parse_worker_id(p_worker_id);
   v_status public.job_status := private.parse_status(p_status);
   v_metadata jsonb := coalesce(p_metadata, '{}');
-  v_error text;
+  v_error text := v_metadata ->> 'error';
   v_stats jsonb := v_metadata -> 'stats';
   v_commit_sha text := lower(v_metadata ->> 'commit_sha');
   v_job public.index_jobs;
   v_now timestamptz;
 begin
   perform private.check_job_metadata(v_status, v_metadata);
-  v_error := private.clean_error(v_metadata ->> 'error');
+  if v_error is not null then
+    v_error := private.clean_error(v_error);
+  end if;
 
   v_job := private.lock_index_job(p_job_id);
   v_now := greatest(private.clock(), v_job.updated_at);
@@ -4109,4 +4126,4 @@ end;
 $$;
 
 notify pgrst, 'reload schema';
-comment on schema private is 'schema version 20261128093002, text c5df03bba03c, serves 20261128093002';
+comment on schema private is 'schema version 20261128093002, text 71506c689694, serves 20261128093002';

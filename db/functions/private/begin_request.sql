@@ -16,44 +16,39 @@ as $$
 declare
   v_now timestamptz := private.clock();
   v_secret_hash bytea := sha256(convert_to(split_part(coalesce(p_api_key, ''), '_', 3), 'UTF8'));
-  v_key private.api_keys;
   v_caller private.api_caller;
+  v_is_new_use boolean;
 begin
   v_caller.window_start := date_trunc('hour', v_now, 'UTC');
-  if p_api_key is not null then
-    select k.* into v_key
+  select u.id, u.is_new_use, t.requests_per_hour, coalesce(c.requests, 0)
+  into v_caller.user_id, v_is_new_use, v_caller.rate_limit, v_caller.requests
+  from (
+    select k.user_id, coalesce(k.last_used_at < v_now - interval '1 hour', true)
     from private.api_keys as k
     where k.id = split_part(p_api_key, '_', 2)
       and k.secret_hash = v_secret_hash
       and split_part(p_api_key, '_', 1) = 'ij'
       and k.enabled
-      and (k.expires_at is null or k.expires_at > v_now);
-    v_caller.user_id := v_key.user_id;
-  elsif p_claims ->> 'role' = 'authenticated' then
-    v_caller.user_id := private.parse_uuid(p_claims ->> 'sub');
-  end if;
-  if v_caller.user_id is null then
+      and (k.expires_at is null or k.expires_at > v_now)
+    union all
+    select private.parse_uuid(p_claims ->> 'sub'), false
+    where p_api_key is null and p_claims ->> 'role' = 'authenticated'
+  ) as u (id, is_new_use)
+  left join private.accounts as a on a.user_id = u.id
+  join private.tiers as t on t.name = coalesce(a.tier, 'free')
+  left join private.rate_limit_counters as c
+    on c.user_id = u.id and c.window_start >= v_caller.window_start
+  where u.id is not null;
+  if not found then
     return v_caller;
   end if;
 
   perform set_config('request.jwt.claims', coalesce(
     p_claims, jsonb_build_object('sub', v_caller.user_id, 'role', 'authenticated'))::text, true);
-  if v_key.id is not null and v_key.last_used_at is null
-    or v_key.last_used_at < v_now - interval '1 hour'
-  then
-    update private.api_keys as k set last_used_at = v_now where k.id = v_key.id;
+  if v_is_new_use then
+    update private.api_keys as k set last_used_at = v_now
+    where k.id = split_part(p_api_key, '_', 2);
   end if;
-
-  select
-    t.requests_per_hour,
-    coalesce((
-      select c.requests
-      from private.rate_limit_counters as c
-      where c.user_id = v_caller.user_id and c.window_start >= v_caller.window_start), 0)
-  into v_caller.rate_limit, v_caller.requests
-  from private.tiers as t
-  where t.name = coalesce(
-    (select a.tier from private.accounts as a where a.user_id = v_caller.user_id), 'free');
   return v_caller;
 end;
 $$;

@@ -14,12 +14,16 @@ security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_parts text[] := regexp_match(p_since,
+  v_parts text[];
+  v_since timestamptz;
+begin
+  if p_since is null then
+    return null;
+  end if;
+  v_parts := regexp_match(p_since,
     '^([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ]'
     '((?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:[.][0-9]+)?)?)'
     '(?:[Zz]|([+-])([01][0-9]|2[0-3])(?::?([0-5][0-9]))?)$');
-  v_since timestamptz;
-begin
   begin
     v_since := (v_parts[1] || ' ' || v_parts[2])::timestamp at time zone 'UTC'
       - case when v_parts[3] = '-' then -1 else 1 end * make_interval(
@@ -27,7 +31,7 @@ begin
   exception when data_exception then
     null;  -- a 30th of February, raised below
   end;
-  if p_since is null or v_since >= '0001-01-01 00:00+00' and v_since < '10000-01-01 00:00+00' then
+  if v_since >= '0001-01-01 00:00+00' and v_since < '10000-01-01 00:00+00' then
     return v_since;
   end if;
   raise exception 'since is not a time with a zone'
