@@ -100,7 +100,7 @@ def run() -> int:
     try:
         app()  # wrong usage exits with 2 in here, Ctrl-C with 130
     except Exception as error:
-        from cli import failures  # noqa: PLC0415 - it loads what the command itself does not need
+        from cli import failures  # noqa: PLC0415 - it loads the client of the API
 
         return failures.report(error)
     return 0

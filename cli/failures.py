@@ -1,24 +1,26 @@
-"""What a command says when it fails for a known reason.
-
-Loaded only then: it knows the errors of every command, and so imports all of them.
-"""
+"""What a command says when it fails for a known reason."""
 
 from __future__ import annotations
 
-import psycopg
-
-from api.main import ListenError
 from cli.client import ApiError
-from cli.errors import CommandError
 from cli.exits import Exit
 from cli.terminal import Terminal
-from db.local.binaries import BinariesError
-from db.local.postgres import PostgresError
-from db.tools.backup import BackupError
-from db.tools.connection import ConnectError
-from db.tools.migrate import MigrationError
-from db.tools.project import ProjectError
-from db.tools.settings import SettingError
+
+# By name, since to import them would load all commands. The text of each is the whole message.
+SENTENCES = frozenset(
+    {
+        "api.main.ListenError",
+        "cli.errors.CommandError",
+        "db.local.binaries.BinariesError",
+        "db.local.postgres.PostgresError",
+        "db.tools.backup.BackupError",
+        "db.tools.connection.ConnectError",
+        "db.tools.migrate.MigrationError",
+        "db.tools.project.ProjectError",
+        "db.tools.settings.SettingError",
+    }
+)
+DATABASE = "psycopg.Error"
 
 
 def report(error: Exception) -> int:
@@ -29,14 +31,13 @@ def report(error: Exception) -> int:
 
 
 def _explain(error: Exception) -> tuple[str, Exit]:
+    names = {f"{kind.__module__}.{kind.__qualname__}" for kind in type(error).__mro__}
     match error:
         case ApiError():
             return str(error), error.exit_code
-        case SettingError() | ListenError() | CommandError() | PostgresError() | ConnectError():
+        case _ if names & SENTENCES:
             return str(error), Exit.FAILED
-        case MigrationError() | ProjectError() | BackupError() | BinariesError():
-            return str(error), Exit.FAILED
-        case psycopg.Error():
+        case _ if DATABASE in names:
             return f"the database says: {str(error).strip()}", Exit.FAILED
         case UnicodeEncodeError():
             return "an argument is not UTF-8", Exit.USAGE

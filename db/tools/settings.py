@@ -10,8 +10,6 @@ from pydantic import AfterValidator, BeforeValidator, ValidationError, field_val
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from db.tools.connection import ConnectError, parameters
-
 
 class SettingError(ValueError):
     """A sentence that names the variable, what is wrong with it and what to do."""
@@ -45,6 +43,9 @@ def separated_by(separator: str) -> BeforeValidator:
 
 
 def _database_url(value: str) -> str:
+    # here, for a command that has no database would load psycopg for nothing, half of its start
+    from db.tools.connection import ConnectError, parameters  # noqa: PLC0415
+
     try:
         parameters(value)
     except ConnectError as error:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from uuid import UUID
 
@@ -17,6 +18,7 @@ import pytest
 
 from cli.commands import PANELS
 from cli.connection import connect
+from cli.failures import DATABASE, SENTENCES
 from cli.users import create_api_key
 from tests.support.databases import Database
 from tests.support.desk import Desk
@@ -109,6 +111,23 @@ def test_a_command_loads_the_module_of_no_other(fresh_desk: Desk, command: str) 
         assert asked.process.wait(60) == 0
         loaded = {*asked.loaded.read_text().split("\n")}
     assert loaded & {*MODULES.values()} == {MODULES[command]}
+
+
+def test_a_call_of_the_api_that_fails_loads_no_database_and_no_server(fresh_desk: Desk) -> None:
+    nobody = ("--api-url", "http://127.0.0.1:1", "--api-key", "x")
+    with running(fresh_desk, "status", "x", *nobody) as asked:
+        assert asked.process.wait(60) == 5
+        loaded = {*asked.loaded.read_text().split("\n")}
+    assert "cli.failures" in loaded
+    assert loaded & {"psycopg", "structlog", "starlette", "uvicorn", "yoyo", "db.local"} == set()
+
+
+@pytest.mark.parametrize("name", sorted({*SENTENCES, DATABASE}))
+def test_a_failure_that_is_known_by_name_is_an_error_of_that_name(name: str) -> None:
+    module, _, error = name.rpartition(".")
+    kind = getattr(import_module(module), error)
+    assert issubclass(kind, Exception)
+    assert f"{kind.__module__}.{kind.__qualname__}" == name
 
 
 def answers(url: str) -> bool:
