@@ -27,15 +27,21 @@ reset role;
 """
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Checkout:
-    (tmp_path / "project").mkdir()
-    return checkout(tmp_path / "project")
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    """What each test has a copy of."""
+    return checkout(tmp_path_factory.mktemp("begun"))
 
 
 @pytest.fixture
-def released(project: Checkout) -> Checkout:
+def project(begun: Checkout, tmp_path: Path) -> Checkout:
+    return begun.copy_to(tmp_path / "project")
+
+
+@pytest.fixture(scope="module")
+def released_once(begun: Checkout, tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     """The project, released and committed as `make release` says."""
+    project = begun.copy_to(tmp_path_factory.mktemp("released") / "project")
     done = project.make("release", "VERSION=0.1.0")
     assert done.returncode == 0, done.stderr
     next_step = done.stdout.splitlines()[-1]
@@ -44,6 +50,11 @@ def released(project: Checkout) -> Checkout:
     project.commit("Release 0.1.0")
     project.git("tag", "v0.1.0")
     return project
+
+
+@pytest.fixture
+def released(released_once: Checkout, tmp_path: Path) -> Checkout:
+    return released_once.copy_to(tmp_path / "released")
 
 
 def test_a_release_freezes_the_migrations_and_dates_the_changelog(released: Checkout) -> None:

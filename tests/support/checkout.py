@@ -14,7 +14,8 @@ PACKAGES = ("api", "cli", "db", "supabase", "worker")
 FILES = ("CHANGELOG.md", "Makefile", "README.md", "pyproject.toml")
 
 # what another program made is up to date, and of check only the part that knows migrations is run
-_KEPT = [f"--old-file={name}" for name in (".venv/app", ".venv/test", "lint", "types", "imports")]
+_MADE = (".venv/app", ".venv/test", "lint", "types", "imports", "guards")
+_KEPT = [f"--old-file={name}" for name in _MADE]
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,11 @@ class Checkout:
         done = self.make("migration", *arguments)
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
+
+    def copy_to(self, folder: Path) -> Checkout:
+        """The same as it is now, with its history, in another folder that is not there yet."""
+        shutil.copytree(self.root, folder, symlinks=True)
+        return Checkout(folder)
 
 
 def checkout(folder: Path) -> Checkout:
