@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any, LiteralString
 
 import psycopg
-from yoyo import exceptions, read_migrations
+from yoyo import exceptions
 from yoyo.backends.core.postgresql import PostgresqlPsycopgBackend
 from yoyo.connections import DatabaseURI
-from yoyo.migrations import default_migration_table
+from yoyo.migrations import Migration, MigrationList, StepCollector, default_migration_table
 
 from db.tools import lock, versions
 from db.tools.connection import connect, parameters
@@ -162,7 +162,7 @@ def _migrator(url: str, folder: Path) -> Iterator[_Migrator]:
                 raise MigrationError(str(problem))
             with _backend(parameters(url)) as backend:
                 _remove_stale_lock_row(guard)
-                known = read_migrations(str(folder))
+                known = MigrationList(_Migration.of(file) for file in forward_files(folder))
                 with backend.lock():
                     _reconcile(guard, backend, known)
                     yield _Migrator(backend, known, guard)
@@ -172,8 +172,26 @@ def _migrator(url: str, folder: Path) -> Iterator[_Migrator]:
         raise MigrationError(str(error)) from None
     except exceptions.LockTimeout as error:
         raise MigrationError(f"{error}; or wait until it has ended") from None
-    except exceptions.BadMigration as error:
-        raise MigrationError(f"{error}; run: make check") from None
+
+
+class _Migration(Migration):  # type: ignore[misc]
+    """A file that goes to the server as a whole.
+
+    yoyo would send hundreds of statements, each in a savepoint of its own, and parse them for that.
+    """
+
+    @classmethod
+    def of(cls, file: Path) -> _Migration:
+        return cls(file.stem, str(file), str(file.parent))
+
+    def load(self) -> None:
+        if self.loaded:
+            return
+        file = Path(self.path)
+        steps = StepCollector(migration=self)
+        steps.add_step(file.read_text(), file.with_suffix(".rollback.sql").read_text())
+        self.steps = steps.create_steps(use_transactions=True)
+        self._depends = set[Any]()  # they form one chain, in the order of their names (make check)
 
 
 class _Backend(PostgresqlPsycopgBackend):  # type: ignore[misc]
