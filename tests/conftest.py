@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from db.local.postgres import Server, temporary
-from tests.support.databases import SETTINGS, Cluster, Database, NewDatabase, Owner
+from tests.support.databases import Cluster, Database, NewDatabase, Owner, settings_of
 from tests.support.fetch import postgres_binaries
 from tests.support.repositories import commit, modules
 
@@ -70,11 +70,8 @@ def clusters(request: pytest.FixtureRequest) -> Iterator[Callable[..., Cluster]]
         def cluster(major: int, owner: Owner = "ordinary") -> Cluster:
             key = (major, owner == "supabase")
             if key not in started:
-                settings = dict(SETTINGS)
-                if major == 18:
-                    settings["shared_preload_libraries"] = "pg_stat_statements"
                 server = at_exit.enter_context(
-                    temporary(settings=settings, binaries=postgres_binaries(major))
+                    temporary(settings=settings_of(major), binaries=postgres_binaries(major))
                 )
                 started[key] = Cluster(server, hosted=owner == "supabase", changes=changes)
             return started[key]
