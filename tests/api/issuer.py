@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import threading
 import time
@@ -43,13 +44,19 @@ SYMMETRIC = b"a published symmetric key is no secret"
 Misbehaviour = Callable[[BaseHTTPRequestHandler], None]
 
 
+@functools.cache
+def _rsa_key() -> rsa.RSAPrivateKey:
+    """The same for every issuer, since to make one takes long."""
+    return rsa.generate_private_key(public_exponent=65_537, key_size=2048)
+
+
 class Issuer:
     """A server of public keys, as Supabase Auth is one; all of it may change while it runs."""
 
     def __init__(self) -> None:
         self.signing: dict[str, tuple[Any, str]] = {
             "ec": (ec.generate_private_key(ec.SECP256R1()), "ES256"),
-            "rsa": (rsa.generate_private_key(public_exponent=65_537, key_size=2048), "RS256"),
+            "rsa": (_rsa_key(), "RS256"),
         }
         self.published = ["ec", "rsa"]
         self.fetches = 0
@@ -97,7 +104,7 @@ def issuing() -> Iterator[tuple[Issuer, str]]:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
     try:
         yield issuer, f"http://127.0.0.1:{server.server_port}/jwks.json"

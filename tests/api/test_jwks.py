@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler
+from typing import Any
 
 import httpx2
 import jwt
@@ -18,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from api import jwks
 from tests.support.waiting import until
 
-from .conftest import Api, Tenant, text_of
+from .conftest import Api, Place, Tenant, leave_the_turn_of_the_hour, text_of
 from .issuer import SYMMETRIC, Issuer, Misbehaviour, claims_of, issuing, say
 
 pytestmark = pytest.mark.parametrize("transport", ["database"], indirect=True)
@@ -37,9 +38,17 @@ def issuer(issuer_and_url: tuple[Issuer, str]) -> Issuer:
     return issuer_and_url[0]
 
 
+@pytest.fixture(scope="module")
+def place(clusters: Callable[[int], Any]) -> Iterator[Place]:
+    """One database for all of them: each has a tenant of its own."""
+    with clusters(18).database("ordinary", migrated=True) as place:
+        leave_the_turn_of_the_hour(place)
+        yield place
+
+
 @pytest.fixture
-def api(own_api: Callable[..., Api], issuer_and_url: tuple[Issuer, str]) -> Api:
-    return own_api(jwks_url=issuer_and_url[1])
+def api(own_api: Callable[..., Api], place: Place, issuer_and_url: tuple[Issuer, str]) -> Api:
+    return own_api(place, jwks_url=issuer_and_url[1])
 
 
 @pytest.fixture
