@@ -6,7 +6,9 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,8 +17,8 @@ import psycopg
 import pytest
 
 from db.local.binaries import client_program
-from db.local.postgres import Server, temporary
-from db.tools import backup, doctor
+from db.local.postgres import Server, run
+from db.tools import backup, doctor, migrate
 from tests.support.databases import SETTINGS
 from tests.support.fetch import postgres_binaries
 
@@ -45,7 +47,7 @@ select j.id from public.ensure_repository('a/b', 'https://example.org/a/b') as r
 select j.id from public.ensure_repository('a/c', 'https://example.org/a/c') as r,
   public.create_index_job(p_repository_id => r.id) as j;
 set local role service_role;
-select j.id from public.claim_index_job('11111111-1111-4111-8111-111111111111') as j;
+select j.id from public.claim_index_job('11111111-1111-4111-8111-111111111111', '1 hour') as j;
 reset role;
 revoke service_role, authenticated from current_user;
 commit;
@@ -89,22 +91,65 @@ class Owned:
         )
 
 
-@pytest.fixture(params=[18, 15])
-def servers(request: pytest.FixtureRequest) -> Iterator[tuple[Owned, Owned]]:
-    """Two servers of a major version: one that was migrated and filled, and an empty one."""
-    binaries = postgres_binaries(request.param)
-    with (
-        temporary(settings=SETTINGS, binaries=binaries) as one,
-        temporary(settings=SETTINGS, binaries=binaries) as two,
-    ):
-        for server in (one, two):
+@dataclass(frozen=True)
+class Kept:
+    """Data directories of a major version, which are copied and never run."""
+
+    binaries: Path
+    folder: Path
+
+    @contextmanager
+    def running(self, name: str) -> Iterator[Owned]:
+        """A server on a copy of the one of that name."""
+        with open_folder() as folder:
+            subprocess.run(["cp", "-a", self.folder / name, folder / "pgdata"], check=True)
+            with self._server(folder / "pgdata") as server:
+                yield Owned(server)
+
+    def fill(self) -> None:
+        """Makes them: `empty`, where only its owner made a database, and `filled`."""
+        with self._server(self.folder / "empty") as server:
             for statement in SQL[0].replace("…", "secret").split(";\n"):
                 if statement:
                     execute(server.url(), statement)
-        old = Owned(one)
-        assert old.run(Path("/"), "index-jobs migrate").returncode == 0
-        execute(old.url, DATA)
-        yield old, Owned(two)
+        subprocess.run(["cp", "-a", self.folder / "empty", self.folder / "filled"], check=True)
+        with self._server(self.folder / "filled") as server:
+            old = Owned(server)
+            assert old.run(Path("/"), "index-jobs migrate").returncode == 0
+            execute(old.url, DATA)
+
+    def _server(self, folder: Path) -> AbstractContextManager[Server]:
+        return run(folder, port=0, settings=SETTINGS, binaries=self.binaries)
+
+
+@contextmanager
+def open_folder() -> Iterator[Path]:
+    """A folder that any user may enter."""
+    with tempfile.TemporaryDirectory(prefix="index-jobs-tests-", dir="/tmp") as folder:
+        Path(folder).chmod(0o711)
+        yield Path(folder)
+
+
+@pytest.fixture(scope="module", params=[18, 15])
+def kept(request: pytest.FixtureRequest) -> Iterator[Kept]:
+    with open_folder() as folder:
+        kept = Kept(postgres_binaries(request.param), folder)
+        kept.fill()
+        yield kept
+
+
+@pytest.fixture
+def old(kept: Kept) -> Iterator[Owned]:
+    """A server whose database was migrated and filled."""
+    with kept.running("filled") as owned:
+        yield owned
+
+
+@pytest.fixture
+def new(kept: Kept) -> Iterator[Owned]:
+    """A server of the same major version with an empty database."""
+    with kept.running("empty") as owned:
+        yield owned
 
 
 def execute(url: str, statement: str) -> None:
@@ -131,9 +176,8 @@ def dumped(owned: Owned) -> str:
 
 
 def test_what_the_document_says_saves_and_restores_everything(
-    servers: tuple[Owned, Owned], tmp_path: Path
+    old: Owned, new: Owned, tmp_path: Path
 ) -> None:
-    old, new = servers
     done = old.run(tmp_path, SH[0])
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "jobs.dump").stat().st_mode & 0o777 == 0o600
@@ -142,14 +186,13 @@ def test_what_the_document_says_saves_and_restores_everything(
     assert "all as it should be" in done.stderr
     assert dumped(new) == dumped(old), "rows, grants, policies, owners"
     assert doctor.examine(new.url).findings == ()
-    for owned in servers:
+    for owned in (old, new):
         memberships = "select count(*) from pg_auth_members where grantor = 'app_owner'::regrole"
         assert value(owned.superuser_url, memberships) == 2, "authenticated to two job_ roles"
     assert value(new.url, JOBS) == 0, "row-level security is forced again"
 
 
-def test_a_job_that_was_restored_ends(servers: tuple[Owned, Owned], tmp_path: Path) -> None:
-    old, new = servers
+def test_a_job_that_was_restored_ends(old: Owned, new: Owned, tmp_path: Path) -> None:
     backup.save(old.url, tmp_path / "jobs.dump")
     backup.restore(new.url, tmp_path / "jobs.dump")
     execute(new.superuser_url, "create role app_worker login password 'w' in role service_role")
@@ -158,8 +201,7 @@ def test_a_job_that_was_restored_ends(servers: tuple[Owned, Owned], tmp_path: Pa
     assert value(new.superuser_url, statuses) == "processing failed"
 
 
-def test_the_owner_counts_jobs_as_the_document_says(servers: tuple[Owned, Owned]) -> None:
-    old, _ = servers
+def test_the_owner_counts_jobs_as_the_document_says(old: Owned) -> None:
     assert value(old.url, JOBS) == 0
     with psycopg.connect(old.url, autocommit=True) as connection:
         *before, count, _ = SQL[1].strip().split("\n")
@@ -170,9 +212,8 @@ def test_the_owner_counts_jobs_as_the_document_says(servers: tuple[Owned, Owned]
     assert value(old.url, JOBS) == 0
 
 
-def test_pg_dump_by_itself_refuses_or_saves_nothing(servers: tuple[Owned, Owned]) -> None:
+def test_pg_dump_by_itself_refuses_or_saves_nothing(old: Owned) -> None:
     """Why there is a command."""
-    old, _ = servers
     command = [client_program("pg_dump"), "--data-only", "--table=public.index_jobs", old.url]
     refused = subprocess.run(command, capture_output=True, text=True, check=False)
     assert refused.returncode == 1
@@ -200,7 +241,7 @@ def test_a_backup_without_all_rows_is_never_kept(
 ) -> None:
     database = new_database(plain=True)
     url = database.migrator_url
-    migrate_by_command(url)
+    migrate.apply(url)
     execute(url, "create table public.notes (id int)")
     execute(url, hiding)
     file = tmp_path / "jobs.dump"
@@ -211,19 +252,7 @@ def test_a_backup_without_all_rows_is_never_kept(
     assert file.read_text() == "the one before"
 
 
-def migrate_by_command(url: str) -> None:
-    """A migrated database, as the command makes it."""
-    program = Path(sys.executable).with_name("index-jobs")
-    subprocess.run(
-        [program, "migrate"],
-        env=os.environ | {"DATABASE_URL": url},
-        check=True,
-        capture_output=True,
-    )
-
-
-def test_a_failed_restore_leaves_nothing(servers: tuple[Owned, Owned], tmp_path: Path) -> None:
-    old, new = servers
+def test_a_failed_restore_leaves_nothing(old: Owned, new: Owned, tmp_path: Path) -> None:
     execute(old.superuser_url, "create role reporting")
     execute(old.url, "grant select on public.notes to reporting")
     file = tmp_path / "jobs.dump"
