@@ -19,10 +19,8 @@ ROOT = Path(__file__).parent.parent.parent
 Supabase = Callable[..., subprocess.CompletedProcess[str]]
 
 
-@pytest.fixture
-def supabase(tmp_path: Path) -> Supabase:
+def command_line(home: Path) -> Supabase:
     """Runs a command of the CLI in a folder, on a database by its owner's URL."""
-    home = tmp_path / "home"
     home.mkdir()
     environment = {
         "PATH": os.environ["PATH"],
@@ -48,6 +46,11 @@ def supabase(tmp_path: Path) -> Supabase:
         return done
 
     return run
+
+
+@pytest.fixture
+def supabase(tmp_path: Path) -> Supabase:
+    return command_line(tmp_path / "home")
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,8 @@ from typing import Any
 import pytest
 
 from db.tools import doctor, migrate, project, stamp
+
+from .conftest import command_line
 
 INDEX_JOBS = Path(sys.executable).with_name("index-jobs")
 FILES = stamp.migration_files()
@@ -22,13 +25,19 @@ OWN = {
 }
 
 
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `supabase init` makes."""
+    folder = tmp_path_factory.mktemp("begun")
+    (folder / "project").mkdir()
+    command_line(folder / "home")(folder / "project", "init")
+    return folder / "project"
+
+
 @pytest.fixture
-def empty(tmp_path: Path, supabase: Any) -> Path:
+def empty(tmp_path: Path, begun: Path) -> Path:
     """A project that has nothing yet."""
-    folder = tmp_path / "their project"
-    folder.mkdir()
-    supabase(folder, "init")
-    return folder
+    return shutil.copytree(begun, tmp_path / "their project")
 
 
 @pytest.fixture
