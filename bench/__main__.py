@@ -10,6 +10,7 @@ Nothing else may run on the machine meanwhile.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -48,7 +49,7 @@ def main() -> int:
             )
             return 2
         chosen = {name: chosen[name] for name in names}
-    rounds, missed = Rounds(arguments.rounds), []
+    rounds, missed, load = Rounds(arguments.rounds), [], os.getloadavg()[0]
     with world(arguments.rows) as filled:
         for group, case in chosen.items():
             done = []
@@ -57,7 +58,7 @@ def main() -> int:
                 print(report.section(comparison), flush=True)
                 done.append(comparison)
             if not arguments.dry:
-                report.write(group, done, filled.rows)
+                report.write(group, done, filled.rows, load)
             missed += _missed(done)
     for line in missed:
         print(f"missed: {line}", file=sys.stderr)

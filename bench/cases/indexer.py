@@ -31,7 +31,7 @@ def index_rate(checkouts: dict[str, Path], rounds: Rounds) -> Iterator[Compariso
     second: dict[str, list[float]] = {}
     for number in range(rounds.count):
         for name, checkout in checkouts.items():
-            said = _said(checkout, "bench.index_rate")
+            said = _said(checkout, "bench.index_rate", "--rounds", "1")
             first.setdefault(name, []).append(said["rate_to_tree_sitter_alone"])
             second.setdefault(name, []).append(said["second_times_faster"])
         rounds.told(f"  indexer {number + 1}/{rounds.count}: {first}")
