@@ -5,9 +5,9 @@
 -- waiting for the disk: nothing else is. A job at p_known_version, which the client has, is told
 -- without its body.
 --
--- The first statement is a shortcut for the usual caller, whose key was used within the hour and
--- who has a count of this hour with something left; the update is one for the usual count. Where
--- they find no row, begin_request and count_request decide: what these check, they check as well.
+-- The first statement checks and counts the usual caller at once, whose key was used within the
+-- hour and who has a count of this hour with something left. Where it finds no row, begin_request
+-- and count_request decide: what these check, it checks as well.
 --
 -- Why definer: it checks API keys and takes on claims that the HTTP layer has verified; it reads
 -- jobs as job_gateway, which RLS holds like any user.
@@ -31,29 +31,33 @@ declare
   v_now timestamptz := private.clock();
   v_hour timestamptz := date_trunc('hour', v_now, 'UTC');
   v_job_id uuid := private.parse_uuid(p_job_id);
-  v_caller private.api_caller;
+  v_user_id uuid;
   v_answer private.api_answer;
-  v_counted private.api_answer;
 begin
-  select k.user_id, v_hour, t.requests_per_hour, c.requests into v_caller
+  update private.rate_limit_counters as c
+  set requests = c.requests + 1
   from private.api_keys as k
-  join private.rate_limit_counters as c on c.user_id = k.user_id and c.window_start = v_hour
   left join private.accounts as a on a.user_id = k.user_id
-  join private.tiers as t
-    on t.name = coalesce(a.tier, 'free') and t.requests_per_hour > c.requests
+  join private.tiers as t on t.name = coalesce(a.tier, 'free')
   where k.id = split_part(p_api_key, '_', 2)
     and k.secret_hash = sha256(convert_to(split_part(p_api_key, '_', 3), 'UTF8'))
     and split_part(p_api_key, '_', 1) = 'ij'
     and k.enabled
     and (k.expires_at is null or k.expires_at > v_now)
-    and k.last_used_at >= v_now - interval '1 hour';
+    and k.last_used_at >= v_now - interval '1 hour'
+    and c.user_id = k.user_id
+    and c.window_start = v_hour
+    and c.requests < t.requests_per_hour
+  returning c.user_id, t.requests_per_hour, t.requests_per_hour - c.requests
+  into v_user_id, v_answer.rate_limit, v_answer.rate_remaining;
   if found then
     v_setting := set_config('request.jwt.claims',
-      '{"sub": "' || v_caller.user_id || '", "role": "authenticated"}', true);
+      '{"sub": "' || v_user_id || '", "role": "authenticated"}', true);
+    v_answer.rate_reset := extract(epoch from v_hour)::bigint + 3600;
   else
-    v_caller := private.begin_request(p_api_key, p_claims);
-    if v_caller.user_id is null or v_caller.requests >= v_caller.rate_limit then
-      return private.count_request(v_caller);
+    v_answer := private.count_request(private.begin_request(p_api_key, p_claims));
+    if v_answer.verdict <> 'ok' then
+      return v_answer;
     end if;
   end if;
 
@@ -64,22 +68,6 @@ begin
   from public.index_jobs as j
   where j.id = v_job_id;
   v_answer.verdict := case when found then 'ok' else 'PT404' end;
-
-  update private.rate_limit_counters as c
-  set requests = c.requests + 1
-  where c.user_id = v_caller.user_id
-    and c.window_start = v_caller.window_start
-    and c.requests < v_caller.rate_limit
-  returning v_caller.rate_limit - c.requests into v_answer.rate_remaining;
-  if not found then
-    v_counted := private.count_request(v_caller);
-    if v_counted.verdict <> 'ok' then
-      return v_counted;
-    end if;
-    v_answer.rate_remaining := v_counted.rate_remaining;
-  end if;
-  v_answer.rate_limit := v_caller.rate_limit;
-  v_answer.rate_reset := extract(epoch from v_caller.window_start)::bigint + 3600;
   return v_answer;
 end;
 $$;
