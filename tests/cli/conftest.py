@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,6 +24,21 @@ def fresh_desk() -> Iterator[Desk]:
     """A run directory for one test, with nothing in it."""
     with new_desk() as desk:
         yield desk
+
+
+@pytest.fixture(scope="session")
+def data() -> Iterator[Path]:
+    """A data directory with the migrations, which is copied and never run."""
+    with new_desk() as desk:
+        assert desk.run("migrate").returncode == 0
+        yield desk.run_dir / "pgdata"
+
+
+@pytest.fixture
+def used_desk(fresh_desk: Desk, data: Path) -> Desk:
+    """A run directory for one test, with the data of an embedded server."""
+    subprocess.run(["cp", "-a", data, fresh_desk.run_dir / "pgdata"], check=True)
+    return fresh_desk
 
 
 @pytest.fixture(scope="session")

@@ -21,9 +21,14 @@ from tests.support.desk import Desk
 from tests.support.repositories import commit
 
 
+class Files(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        pass
+
+
 @contextmanager
 def server_of_files(folder: Path) -> Iterator[str]:
-    handler = partial(SimpleHTTPRequestHandler, directory=folder)
+    handler = partial(Files, directory=folder)
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = Thread(target=server.serve_forever)
         thread.start()
@@ -71,7 +76,7 @@ def test_status_of_a_failed_job_is_data_and_no_error(desk: Desk, small_repositor
 
 def test_the_same_idempotency_key_gives_the_same_job(desk: Desk, small_repository: Path) -> None:
     key = str(uuid4())
-    jobs = {desk.run("index", small_repository, "--idempotency-key", key).stdout for _ in range(2)}
+    jobs = {desk.ask("index", small_repository, "--idempotency-key", key).stdout for _ in range(2)}
     assert len(jobs) == 1
 
 
@@ -92,19 +97,19 @@ def test_what_the_api_refuses_as_invalid_is_wrong_usage(desk: Desk) -> None:
 
 def test_a_bad_key_and_an_absent_api_have_exit_codes_of_their_own(desk: Desk) -> None:
     job_id = str(uuid4())
-    assert desk.run("status", job_id, API_KEY="ij_wrong").returncode == 4
-    assert desk.run("status", job_id, "--user", "nobody").returncode == 4
-    gone = desk.run("status", job_id, API_URL="http://127.0.0.1:1")
+    assert desk.ask("status", job_id, API_KEY="ij_wrong").returncode == 4
+    assert desk.ask("status", job_id, "--user", "nobody").returncode == 4
+    gone = desk.ask("status", job_id, API_URL="http://127.0.0.1:1")
     assert (gone.returncode, gone.stdout) == (5, "")
     assert "http://127.0.0.1:1" in gone.stderr
-    assert desk.run("status", job_id, API_URL="nonsense").returncode == 2
+    assert desk.ask("status", job_id, API_URL="nonsense").returncode == 2
 
 
 def test_a_flag_beats_the_environment_which_beats_the_file(desk: Desk) -> None:
     job_id, url = str(uuid4()), desk.dev_env["API_URL"]
-    assert desk.run("status", job_id).returncode == 3
-    assert desk.run("status", job_id, API_URL="http://127.0.0.1:1").returncode == 5
-    by_flag = desk.run("status", job_id, "--api-url", url, API_URL="http://127.0.0.1:1")
+    assert desk.ask("status", job_id).returncode == 3
+    assert desk.ask("status", job_id, API_URL="http://127.0.0.1:1").returncode == 5
+    by_flag = desk.ask("status", job_id, "--api-url", url, API_URL="http://127.0.0.1:1")
     assert by_flag.returncode == 3
 
 
@@ -114,7 +119,7 @@ def test_a_quota_that_is_used_up_says_when_it_comes_back(desk: Desk) -> None:
         " returning 1",
         desk.dev_env["BOB_ID"],
     )
-    done = desk.run("status", str(uuid4()), "--user", "bob")
+    done = desk.ask("status", str(uuid4()), "--user", "bob")
     desk.sql("delete from private.rate_limit_counters returning 1")
     assert (done.returncode, done.stdout) == (6, "")
     assert "1000" in done.stderr
@@ -133,7 +138,7 @@ def test_a_quota_that_is_used_up_says_when_it_comes_back(desk: Desk) -> None:
     ],
 )
 def test_an_error_names_what_was_typed(desk: Desk, arguments: list[str], said: str) -> None:
-    done = desk.run("index", *arguments)
+    done = desk.ask("index", *arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(f"error: {said}")
 
@@ -142,8 +147,8 @@ def test_an_idempotency_key_of_another_request_is_named_as_it_was_typed(
     desk: Desk, small_repository: Path
 ) -> None:
     key = ("--idempotency-key", str(uuid4()))
-    desk.run("index", small_repository, *key)
-    done = desk.run("index", small_repository, *key, "--ref", "other")
+    desk.ask("index", small_repository, *key)
+    done = desk.ask("index", small_repository, *key, "--ref", "other")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("error: --idempotency-key was used for another request.")
 
@@ -151,26 +156,26 @@ def test_an_idempotency_key_of_another_request_is_named_as_it_was_typed(
 def test_another_folder_of_the_same_name_is_told_of_the_option(desk: Desk, tmp_path: Path) -> None:
     for number in ("1", "2"):
         commit(tmp_path / number / "twin", {"a.py": ""})
-    assert desk.run("index", tmp_path / "1/twin").returncode == 0
-    done = desk.run("index", tmp_path / "2/twin")
+    assert desk.ask("index", tmp_path / "1/twin").returncode == 0
+    done = desk.ask("index", tmp_path / "2/twin")
     assert (done.returncode, done.stdout) == (1, "")
     assert "indexed as local/twin: give this one a name of its own by --name" in done.stderr
-    assert desk.run("index", tmp_path / "2/twin", "--name", "local/twin-2").returncode == 0
+    assert desk.ask("index", tmp_path / "2/twin", "--name", "local/twin-2").returncode == 0
 
 
 def test_a_key_that_cannot_be_made_names_what_was_typed(desk: Desk) -> None:
-    done = desk.run("keys", "create", "", "--user", "bob")
+    done = desk.ask("keys", "create", "", "--user", "bob")
     assert done.stderr.startswith("error: NAME is empty")
-    done = desk.run("keys", "create", "x", "--user", "bob", "--expires", "1999-12-31")
+    done = desk.ask("keys", "create", "x", "--user", "bob", "--expires", "1999-12-31")
     assert done.stderr.startswith("error: --expires is not in the future")
 
 
 @pytest.mark.parametrize(("count", "code"), [("0", 2), ("-1", 2), ("two", 2), ("99", 1)])
 def test_a_rollback_of_a_wrong_count_takes_nothing_back(desk: Desk, count: str, code: int) -> None:
-    done = desk.run("rollback", COUNT=count)
+    done = desk.ask("rollback", COUNT=count)
     assert (done.returncode, done.stdout) == (code, "")
     assert "COUNT" in done.stderr
-    assert desk.run("migrate").stdout == ""
+    assert desk.ask("migrate").stdout == ""
 
 
 def commands() -> Iterator[list[str]]:
@@ -197,30 +202,30 @@ def test_the_exit_codes_are_in_the_help(desk: Desk) -> None:
 
 
 def test_a_key_is_made_used_listed_and_revoked(desk: Desk) -> None:
-    made = desk.run("keys", "create", "laptop", "--user", "carol")
+    made = desk.ask("keys", "create", "laptop", "--user", "carol")
     key = made.stdout.strip()
     assert (made.returncode, key[:3], len(key)) == (0, "ij_", 84)
     assert key.split("_")[2] not in made.stderr
 
-    assert desk.run("status", str(uuid4()), "--api-key", key).returncode == 3
-    listed = desk.run("keys", "list", "--user", desk.dev_env["CAROL_ID"], "--json")
+    assert desk.ask("status", str(uuid4()), "--api-key", key).returncode == 3
+    listed = desk.ask("keys", "list", "--user", desk.dev_env["CAROL_ID"], "--json")
     names = {row["key_id"]: row["name"] for row in json.loads(listed.stdout)}
     assert names[key.split("_")[1]] == "laptop"
     assert key.split("_")[2] not in listed.stdout
 
-    assert desk.run("keys", "revoke", key, "--user", "bob").returncode == 3
-    assert desk.run("keys", "revoke", key, "--user", "carol").returncode == 0
-    assert desk.run("status", str(uuid4()), "--api-key", key).returncode == 4
-    assert "revoked" in desk.run("keys", "list", "--user", "carol").stdout
+    assert desk.ask("keys", "revoke", key, "--user", "bob").returncode == 3
+    assert desk.ask("keys", "revoke", key, "--user", "carol").returncode == 0
+    assert desk.ask("status", str(uuid4()), "--api-key", key).returncode == 4
+    assert "revoked" in desk.ask("keys", "list", "--user", "carol").stdout
 
 
 def test_a_key_may_expire_and_its_owner_must_exist(desk: Desk) -> None:
-    made = desk.run("keys", "create", "x", "--user", "bob", "--expires", "2999-12-31", "--json")
+    made = desk.ask("keys", "create", "x", "--user", "bob", "--expires", "2999-12-31", "--json")
     assert json.loads(made.stdout)["expires_at"].startswith("2999-12-31T00:00:00")
-    past = desk.run("keys", "create", "x", "--user", "bob", "--expires", "1999-12-31")
+    past = desk.ask("keys", "create", "x", "--user", "bob", "--expires", "1999-12-31")
     assert (past.returncode, past.stdout) == (1, "")
     for user in ("nobody", str(uuid4())):
-        done = desk.run("keys", "create", "x", "--user", user)
+        done = desk.ask("keys", "create", "x", "--user", user)
         assert (done.returncode, done.stdout) == (1, "")
         assert user in done.stderr
 
@@ -236,16 +241,16 @@ def test_psql_migrate_and_rollback_work_on_the_running_server(desk: Desk) -> Non
 
 
 def test_a_dry_run_prints_what_is_pending_and_applies_nothing(desk: Desk) -> None:
-    assert desk.run("migrate", "--dry-run").stdout == ""
-    newest = desk.run("rollback").stdout
+    assert desk.ask("migrate", "--dry-run").stdout == ""
+    newest = desk.ask("rollback").stdout
     for _ in range(2):
-        assert desk.run("migrate", "--dry-run").stdout == newest
-    assert desk.run("migrate").stdout == newest
+        assert desk.ask("migrate", "--dry-run").stdout == newest
+    assert desk.ask("migrate").stdout == newest
 
 
 def test_a_folder_is_indexed_under_its_own_name(desk: Desk, tmp_path: Path) -> None:
     commit(tmp_path / "a project, no 2", {"a.py": "def f(): ...\n"})
-    job_id = desk.run("index", tmp_path / "a project, no 2").stdout.strip()
+    job_id = desk.ask("index", tmp_path / "a project, no 2").stdout.strip()
     name = desk.sql(
         "select full_name from public.repositories as r"
         " join public.index_jobs as j on j.repository_id = r.id where j.id = %s",
@@ -257,7 +262,7 @@ def test_a_folder_is_indexed_under_its_own_name(desk: Desk, tmp_path: Path) -> N
 @pytest.mark.parametrize("job_id", ["../jobs", "?limit=1", "", "..", "a\x01", "\udcff"])
 def test_what_is_no_id_is_no_job(desk: Desk, job_id: str) -> None:
     for command in ("status", "watch"):
-        done = desk.run(command, job_id)
+        done = desk.ask(command, job_id)
         assert (done.returncode, done.stdout) == (3, "")
         assert done.stderr.startswith("error: There is no such ")
 
@@ -279,7 +284,7 @@ def test_what_is_no_id_is_no_job(desk: Desk, job_id: str) -> None:
 def test_an_argument_that_cannot_be_sent_is_wrong_usage(
     desk: Desk, arguments: tuple[str, ...]
 ) -> None:
-    done = desk.run("index", *arguments)
+    done = desk.ask("index", *arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("error: ")
 
@@ -289,13 +294,13 @@ def test_a_server_that_is_another_one_is_named(desk: Desk, tmp_path: Path, body:
     (tmp_path / "jobs").mkdir()
     (tmp_path / "jobs" / "x").write_bytes(body)
     with server_of_files(tmp_path) as url:
-        done = desk.run("status", "x", "--api-url", url)
+        done = desk.ask("status", "x", "--api-url", url)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith(f"error: What answers at {url} is not this API")
 
 
 def test_a_damaged_dev_env_is_named(desk: Desk, tmp_path: Path) -> None:
     (tmp_path / "dev.env").write_bytes(b"API_URL=\xff\n")
-    done = desk.run("status", "x", RUN_DIR=str(tmp_path))
+    done = desk.ask("status", "x", RUN_DIR=str(tmp_path))
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith(f"error: {tmp_path}/dev.env is damaged")

@@ -86,7 +86,7 @@ def test_what_cannot_be_indexed_is_one_sentence(desk: Desk, tmp_path: Path, what
         folder.mkdir()
     if what == "no commit":
         subprocess.run(["git", "init", "--quiet", folder], check=True)
-    done = desk.run("demo", what if what.startswith(".") else folder)
+    done = desk.ask("demo", what if what.startswith(".") else folder)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("error: ")
     assert done.stderr.count("\n") == 1
@@ -102,7 +102,7 @@ def test_a_part_of_a_repository_is_refused_and_the_remedy_named(
     subprocess.run(git, check=True)
     (tmp_path / "theirs/bare.git").symlink_to(tmp_path / "bare.git")
     for command in ("demo", "index"):
-        done = fresh_desk.run(command, tmp_path / "theirs" / place)
+        done = fresh_desk.ask(command, tmp_path / "theirs" / place)
         assert (done.returncode, done.stdout) == (1 if command == "demo" else 2, "")
         assert done.stderr.count("\n") == 1
         whole = tmp_path / ("bare.git" if "bare" in place else "theirs")
@@ -113,7 +113,7 @@ def test_a_part_of_a_repository_is_refused_and_the_remedy_named(
 
 @pytest.mark.parametrize("scheme", ["https", "ssh"])
 def test_credentials_in_an_address_are_refused_without_being_shown(desk: Desk, scheme: str) -> None:
-    done = desk.run("demo", REPO=f"{scheme}://me:hush-hush@example.org/a/b")
+    done = desk.ask("demo", REPO=f"{scheme}://me:hush-hush@example.org/a/b")
     assert (done.returncode, done.stdout) == (1, "")
     assert f"{scheme}://…@example.org/a/b" in done.stderr
     assert "hush-hush" not in done.stderr

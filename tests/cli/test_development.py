@@ -45,7 +45,7 @@ def test_what_an_owner_makes_later_is_its_own(
     fresh_desk: Desk, new_database: Any, major: int
 ) -> None:
     database = new_database(major, plain=True)
-    done = fresh_desk.run("migrate", DATABASE_URL=database.migrator_url)
+    done = fresh_desk.ask("migrate", DATABASE_URL=database.migrator_url)
     assert (done.returncode, done.stdout.split()) == (0, migrate.names())
     execute(database.migrator_url, LATER)
     assert query(database.url, OPEN) == []
@@ -57,7 +57,7 @@ def test_what_an_owner_makes_later_is_its_own(
 
 
 def test_the_embedded_server_opens_it_so_that_a_missing_revoke_is_seen(fresh_desk: Desk) -> None:
-    assert fresh_desk.run("migrate").returncode == 0
+    assert fresh_desk.ask("migrate").returncode == 0
     said = fresh_desk.run("psql", "-Atc", LATER, "-c", OPEN).stdout.split()
     roles = ("anon", "authenticated", "service_role")
     assert sorted(said[-9:]) == [
@@ -66,8 +66,8 @@ def test_the_embedded_server_opens_it_so_that_a_missing_revoke_is_seen(fresh_des
 
 
 def test_the_embedded_server_is_for_development(fresh_desk: Desk) -> None:
-    fresh_desk.run("migrate")
-    assert fresh_desk.run("migrate").returncode == 0
+    fresh_desk.ask("migrate")
+    assert fresh_desk.ask("migrate").returncode == 0
     shown = fresh_desk.run("psql", "-Atc", "select d.made_by from private.development as d")
     assert shown.stdout == "the embedded server\n"
 
@@ -96,7 +96,7 @@ def test_a_database_that_is_not_for_development_is_not_touched(
     fresh_desk: Desk, database: Database, command: str
 ) -> None:
     before = dump(database)
-    done = fresh_desk.run(command, DATABASE_URL=database.migrator_url)
+    done = fresh_desk.ask(command, DATABASE_URL=database.migrator_url)
     assert (done.returncode, done.stdout) == (1, "")
     assert REFUSED in done.stderr
     assert done.stderr.endswith("or say that it is for development: index-jobs dev init\n")
@@ -108,9 +108,9 @@ def test_it_may_be_seeded_and_rolled_back_by_one_who_says_yes(
     fresh_desk: Desk, database: Database
 ) -> None:
     url = database.migrator_url
-    assert fresh_desk.run("seed", "--yes", DATABASE_URL=url).returncode == 0
+    assert fresh_desk.ask("seed", "--yes", DATABASE_URL=url).returncode == 0
     assert query(database.url, USERS) == [(3,)]
-    done = fresh_desk.run("rollback", "--yes", DATABASE_URL=url)
+    done = fresh_desk.ask("rollback", "--yes", DATABASE_URL=url)
     assert (done.returncode, done.stdout.split()) == (0, migrate.names()[-1:])
 
 
@@ -130,23 +130,23 @@ def test_a_database_becomes_one_for_development_by_a_command(
     fresh_desk: Desk, new_database: Any
 ) -> None:
     database = new_database(plain=True)
-    done = fresh_desk.run("dev", "init", DATABASE_URL=database.migrator_url)
+    done = fresh_desk.ask("dev", "init", DATABASE_URL=database.migrator_url)
     assert (done.returncode, done.stdout.split()) == (0, migrate.names())
-    assert fresh_desk.run("dev", "init", DATABASE_URL=database.migrator_url).returncode == 0
+    assert fresh_desk.ask("dev", "init", DATABASE_URL=database.migrator_url).returncode == 0
     with psycopg.connect(database.url) as connection:
         assert reset.made_by(connection) == "index-jobs dev init"
     assert query(database.url, "select count(*) from private.development") == [(1,)]
-    assert fresh_desk.run("seed", DATABASE_URL=database.migrator_url).returncode == 0
+    assert fresh_desk.ask("seed", DATABASE_URL=database.migrator_url).returncode == 0
     assert query(database.url, USERS) == [(3,)]
-    assert fresh_desk.run("reset", DATABASE_URL=database.migrator_url).returncode == 0
+    assert fresh_desk.ask("reset", DATABASE_URL=database.migrator_url).returncode == 0
 
 
 def test_one_that_holds_jobs_becomes_it_only_by_one_who_says_yes(
     fresh_desk: Desk, database: Database
 ) -> None:
     url = database.migrator_url
-    fresh_desk.run("seed", "--yes", DATABASE_URL=url)
-    done = fresh_desk.run("dev", "init", DATABASE_URL=url)
+    fresh_desk.ask("seed", "--yes", DATABASE_URL=url)
+    done = fresh_desk.ask("dev", "init", DATABASE_URL=url)
     assert (done.returncode, done.stdout) == (1, "")
     assert "that database holds jobs: say --yes" in done.stderr
-    assert fresh_desk.run("dev", "init", "--yes", DATABASE_URL=url).returncode == 0
+    assert fresh_desk.ask("dev", "init", "--yes", DATABASE_URL=url).returncode == 0

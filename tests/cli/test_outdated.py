@@ -24,7 +24,8 @@ def test_a_database_made_before_the_first_release_is_refused_in_one_sentence(
         reset.develop(connection, "a test")
         connection.execute("comment on schema private is 'schema version 20261125044947'")
     before = dump(database)
-    done = fresh_desk.run(command, DATABASE_URL=database.migrator_url)
+    call = fresh_desk.run if command in ("serve", "demo") else fresh_desk.ask
+    done = call(command, DATABASE_URL=database.migrator_url)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.endswith(SAID)
     assert "Traceback" not in done.stderr

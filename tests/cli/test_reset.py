@@ -17,25 +17,25 @@ def rows(desk: Desk) -> str:
 
 
 def test_the_data_is_gone_and_the_database_is_migrated(fresh_desk: Desk) -> None:
-    applied = fresh_desk.run("migrate").stdout
-    fresh_desk.run("seed")
+    applied = fresh_desk.ask("migrate").stdout
+    fresh_desk.ask("seed")
     assert rows(fresh_desk) == "13\n"
-    done = fresh_desk.run("reset")
+    done = fresh_desk.ask("reset")
     assert (done.returncode, done.stdout) == (0, applied)
     assert rows(fresh_desk) == "0\n"
 
 
 def test_the_keys_that_were_kept_are_replaced(fresh_desk: Desk) -> None:
-    before = json.loads(fresh_desk.run("seed", "--json").stdout)
-    assert fresh_desk.run("reset").returncode == 0
-    after = json.loads(fresh_desk.run("seed", "--json").stdout)
+    before = json.loads(fresh_desk.ask("seed", "--json").stdout)
+    assert fresh_desk.ask("reset").returncode == 0
+    after = json.loads(fresh_desk.ask("seed", "--json").stdout)
     assert before.keys() == after.keys()
     assert not {*before.values()} & {*after.values()}
 
 
 def test_it_is_refused_while_a_server_runs(fresh_desk: Desk) -> None:
     with fresh_desk.serving("--port", "0"):
-        done = fresh_desk.run("reset")
+        done = fresh_desk.ask("reset")
         assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
         assert "make serve (process " in done.stderr
         assert fresh_desk.sql("select count(*) > 0 from auth.users") == [(True,)]
@@ -58,11 +58,11 @@ def test_a_database_of_ones_own_is_left_alone_unless_one_says_yes(
     with psycopg.connect(database.url) as connection:
         connection.execute(USER)
         connection.execute(TIER)
-    done = fresh_desk.run("reset", DATABASE_URL=database.migrator_url)
+    done = fresh_desk.ask("reset", DATABASE_URL=database.migrator_url)
     assert (done.returncode, done.stdout) == (1, "")
     assert "nothing says that the database of DATABASE_URL is for development" in done.stderr
     assert accounts(database) == 1
-    done = fresh_desk.run("reset", "--yes", DATABASE_URL=database.migrator_url)
+    done = fresh_desk.ask("reset", "--yes", DATABASE_URL=database.migrator_url)
     assert (done.returncode, done.stdout.split()) == (0, migrate.names())
     assert accounts(database) == 0
 
@@ -74,7 +74,7 @@ def test_a_database_of_ones_own_that_is_for_development_stays_so(
         connection.execute(USER)
         connection.execute(TIER)
         reset.develop(connection, "a test")
-    done = fresh_desk.run("reset", DATABASE_URL=database.migrator_url)
+    done = fresh_desk.ask("reset", DATABASE_URL=database.migrator_url)
     assert (done.returncode, done.stdout.split()) == (0, migrate.names())
     assert accounts(database) == 0
     with psycopg.connect(database.url) as connection:
@@ -84,7 +84,7 @@ def test_a_database_of_ones_own_that_is_for_development_stays_so(
 def test_data_of_another_postgres_is_left_alone(fresh_desk: Desk, tmp_path: Path) -> None:
     (tmp_path / "theirs").mkdir()
     (tmp_path / "theirs/PG_VERSION").write_text("18\n")
-    done = fresh_desk.run("reset", DATA_DIR=str(tmp_path / "theirs"))
+    done = fresh_desk.ask("reset", DATA_DIR=str(tmp_path / "theirs"))
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
     assert "was not made by the embedded Postgres" in done.stderr
     assert (tmp_path / "theirs/PG_VERSION").exists()

@@ -49,9 +49,9 @@ def rows(desk: Desk) -> list[tuple[Any, ...]]:
     )
 
 
-def test_it_writes_a_file_that_a_shell_can_read(fresh_desk: Desk) -> None:
-    with fresh_desk.serving("--port", "0"):
-        path = fresh_desk.run_dir / "dev.env"
+def test_it_writes_a_file_that_a_shell_can_read(used_desk: Desk) -> None:
+    with used_desk.serving("--port", "0"):
+        path = used_desk.run_dir / "dev.env"
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         shell = subprocess.run(
             ["sh", "-c", f'. {path}; echo "$API_URL $ALICE_KEY $SERVICE_KEY"'],
@@ -72,36 +72,36 @@ def test_it_writes_a_file_that_a_shell_can_read(fresh_desk: Desk) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_and_sigterm_are_no_failure_and_leave_nothing_behind(
-    fresh_desk: Desk, slow_repository: Path, number: signal.Signals
+    used_desk: Desk, slow_repository: Path, number: signal.Signals
 ) -> None:
-    with fresh_desk.serving("--port", "0", RUNNER_GRACE_SECONDS="0") as served:
-        start_job(fresh_desk, slow_repository)
+    with used_desk.serving("--port", "0", RUNNER_GRACE_SECONDS="0") as served:
+        start_job(used_desk, slow_repository)
         assert served.end(number) == 0
-    until(lambda: not working_in(fresh_desk.run_dir))
-    assert not list(fresh_desk.run_dir.glob("scratch/*/"))
+    until(lambda: not working_in(used_desk.run_dir))
+    assert not list(used_desk.run_dir.glob("scratch/*/"))
     assert "Traceback" not in served.said
     assert "ERROR" not in served.said
 
 
 def test_sigterm_hands_jobs_back_and_the_next_start_goes_on(
-    fresh_desk: Desk, slow_repository: Path
+    used_desk: Desk, slow_repository: Path
 ) -> None:
     patient = {"RUNNER_LEASE_SECONDS": "3600", "RUNNER_GRACE_SECONDS": "0"}
-    with fresh_desk.serving("--port", "0", **patient) as served:
-        job_id = start_job(fresh_desk, slow_repository)
+    with used_desk.serving("--port", "0", **patient) as served:
+        job_id = start_job(used_desk, slow_repository)
         served.end(signal.SIGTERM)
-    with fresh_desk.serving("--port", "0", **patient):
-        job = ended(fresh_desk, job_id)
+    with used_desk.serving("--port", "0", **patient):
+        job = ended(used_desk, job_id)
         assert (job["status"], job["attempt"]) == ("completed", 2)
 
 
-def test_sigterm_lets_a_request_that_was_begun_end(fresh_desk: Desk) -> None:
+def test_sigterm_lets_a_request_that_was_begun_end(used_desk: Desk) -> None:
     with (
         ThreadPoolExecutor(1) as thread,
-        fresh_desk.serving("--port", "0", STATEMENT_TIMEOUT_SECONDS="60") as served,
-        psycopg.connect(fresh_desk.dev_env["DEV_DATABASE_URL"]) as locker,
+        used_desk.serving("--port", "0", STATEMENT_TIMEOUT_SECONDS="60") as served,
+        psycopg.connect(used_desk.dev_env["DEV_DATABASE_URL"]) as locker,
     ):
-        url, key = fresh_desk.dev_env["API_URL"], fresh_desk.dev_env["ALICE_KEY"]
+        url, key = used_desk.dev_env["API_URL"], used_desk.dev_env["ALICE_KEY"]
         locker.execute("lock table public.index_jobs in access exclusive mode")
         headers = {"Authorization": f"Bearer {key}"}
         request = thread.submit(httpx2.get, f"{url}/jobs", headers=headers, timeout=60)
@@ -109,7 +109,7 @@ def test_sigterm_lets_a_request_that_was_begun_end(fresh_desk: Desk) -> None:
             "select from pg_stat_activity where usename = 'index_jobs_api'"
             " and wait_event_type = 'Lock'"
         )
-        until(lambda: fresh_desk.sql(waiting))
+        until(lambda: used_desk.sql(waiting))
         served.process.send_signal(signal.SIGTERM)
         until(lambda: not answers(url))
         locker.execute("select pg_sleep(1)")  # it goes on while the server waits for it
@@ -127,40 +127,40 @@ def answers(url: str) -> bool:
 
 
 def test_a_killed_process_takes_its_children_along_and_its_job_is_done_by_the_next(
-    fresh_desk: Desk, slow_repository: Path
+    used_desk: Desk, slow_repository: Path
 ) -> None:
-    with fresh_desk.serving("--port", "0", RUNNER_LEASE_SECONDS="600") as served:
-        job_id = start_job(fresh_desk, slow_repository)
+    with used_desk.serving("--port", "0", RUNNER_LEASE_SECONDS="600") as served:
+        job_id = start_job(used_desk, slow_repository)
         served.end(signal.SIGKILL)
-    until(lambda: not working_in(fresh_desk.run_dir))
-    assert list(fresh_desk.run_dir.glob("scratch/*/*/work"))
-    with fresh_desk.serving("--port", "0", RUNNER_LEASE_SECONDS="600"):
-        fresh_desk.sql(
+    until(lambda: not working_in(used_desk.run_dir))
+    assert list(used_desk.run_dir.glob("scratch/*/*/work"))
+    with used_desk.serving("--port", "0", RUNNER_LEASE_SECONDS="600"):
+        used_desk.sql(
             "update public.index_jobs set lease_expires_at = now() where id = %s returning id",
             job_id,
         )
-        job = ended(fresh_desk, job_id)
+        job = ended(used_desk, job_id)
         assert (job["status"], job["attempt"]) == ("completed", 2)
         stats = job["stats"]
-        assert rows(fresh_desk) == [(stats["files_indexed"], stats["symbols_extracted"])]
-        until(lambda: not list(fresh_desk.run_dir.glob("scratch/*/*/")))
-        assert len(list(fresh_desk.run_dir.glob("scratch/*/"))) == 1
+        assert rows(used_desk) == [(stats["files_indexed"], stats["symbols_extracted"])]
+        until(lambda: not list(used_desk.run_dir.glob("scratch/*/*/")))
+        assert len(list(used_desk.run_dir.glob("scratch/*/"))) == 1
 
 
 @pytest.mark.parametrize("on_path", [True, False])
 def test_the_next_command_that_it_names_can_be_typed(
-    fresh_desk: Desk, small_repository: Path, on_path: bool
+    used_desk: Desk, small_repository: Path, on_path: bool
 ) -> None:
     path = os.pathsep.join([*([str(PROGRAM.parent)] if on_path else []), "/usr/bin", "/bin"])
-    with fresh_desk.serving("--port", "0", PATH=path) as served:
+    with used_desk.serving("--port", "0", PATH=path) as served:
         (line,) = [line for line in served.lines if "--watch" in line]
         command = (
             line.removeprefix("  next").partition(" · ")[0].replace(" . ", f" {small_repository} ")
         )
         shell = subprocess.run(
             ["sh", "-c", command],
-            env=fresh_desk.environment | {"PATH": path},
-            cwd=fresh_desk.run_dir,
+            env=used_desk.environment | {"PATH": path},
+            cwd=used_desk.run_dir,
             capture_output=True,
             text=True,
             check=False,
@@ -231,16 +231,16 @@ def test_a_port_that_was_asked_for_and_is_taken_is_an_error(fresh_desk: Desk) ->
 
 
 def test_a_usual_port_that_is_taken_is_replaced_by_the_next(
-    desk: Desk, fresh_desk: Desk, occupied: Served
+    desk: Desk, used_desk: Desk, occupied: Served
 ) -> None:
-    with fresh_desk.serving() as one:
-        first = int(fresh_desk.dev_env["API_URL"].rpartition(":")[2])
+    with used_desk.serving() as one:
+        first = int(used_desk.dev_env["API_URL"].rpartition(":")[2])
         assert first >= USUAL_PORT
         assert (f"port {USUAL_PORT} is taken: using {first}\n" in one.said) == (first != USUAL_PORT)
         assert one.end(signal.SIGTERM) == 0
     while True:
-        with taken(USUAL_PORT) as by_us, fresh_desk.serving() as two:
-            second = int(fresh_desk.dev_env["API_URL"].rpartition(":")[2])
+        with taken(USUAL_PORT) as by_us, used_desk.serving() as two:
+            second = int(used_desk.dev_env["API_URL"].rpartition(":")[2])
             if second == USUAL_PORT and not by_us:
                 continue  # whoever had it left meanwhile
             assert second > USUAL_PORT

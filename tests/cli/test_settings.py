@@ -43,7 +43,7 @@ def said_by_api(desk: Desk, environment: dict[str, str]) -> str:
 @pytest.mark.parametrize("name", WRONG)
 def test_a_command_says_what_is_wrong_with_a_setting(fresh_desk: Desk, name: str) -> None:
     value, words = WRONG[name]
-    done = fresh_desk.run("serve", "--port", "0", **{name: value})
+    done = fresh_desk.ask("serve", "--port", "0", **{name: value})
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
     assert done.stderr.startswith(f"error: {name}")
     assert words in done.stderr
