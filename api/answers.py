@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import re
 import time
+from math import ceil
 from typing import Final, NoReturn
 
 from starlette.responses import Response
 
 from api.errors import STATUS_BY_SQLSTATE, Problem, unauthenticated
-from api.records import UNFINISHED
 from api.rpc.contract import Answer
 
 _WINDOW: Final = 3_600
-POLL_AFTER: Final = {"Retry-After": "1"}
-_POLL_AFTER: Final = (b"retry-after", b"1")
+_SOONEST_POLL: Final = 1
+_LATEST_POLL: Final = 10  # seconds, as long as there are requests enough
 _CACHED: Final = (b"cache-control", b"private, no-cache")
 _VERSION: Final = re.compile(r'(?:W/)?"([1-9][0-9]{0,17})"')
 _JSON: Final = (b"content-type", b"application/json")
@@ -39,12 +39,11 @@ def respond_job(answer: Answer, if_none_match: str) -> Response:
 
     Raises: Problem for a verdict that is not ok.
     """
-    if answer.verdict != "ok":
-        raise _refusal(answer)
+    check(answer)
     opaque_tag = f'"{answer.job_version}"'
     headers = [_CACHED, (b"etag", b"W/" + opaque_tag.encode())]
-    if answer.job_status in UNFINISHED:
-        headers.append(_POLL_AFTER)
+    if answer.job_age is not None:
+        headers.append((b"retry-after", b"%d" % _retry_after(answer, answer.job_age)))
     headers += _rate_headers(answer)
     if if_none_match and _matches(if_none_match, opaque_tag):
         return _Raw(304, headers, b"")
@@ -71,17 +70,16 @@ def _matches(if_none_match: str, opaque_tag: str) -> bool:
 
 def respond(answer: Answer, status: int, headers: dict[str, str]) -> Response:
     """The function's body as it is. Raises: Problem for a verdict that is not ok."""
-    if answer.verdict == "ok":
-        return Response(
-            answer.body, status, {**headers, **rate_headers(answer)}, "application/json"
-        )
-    raise _refusal(answer)
+    check(answer)
+    return Response(answer.body, status, {**headers, **rate_headers(answer)}, "application/json")
 
 
-def _refusal(answer: Answer) -> Problem:
-    problem = _problem(answer)
-    problem.headers.update(rate_headers(answer))
-    return problem
+def check(answer: Answer) -> None:
+    """Raises: Problem for a verdict that is not ok."""
+    if answer.verdict != "ok":
+        problem = _problem(answer)
+        problem.headers.update(rate_headers(answer))
+        raise problem
 
 
 def _problem(answer: Answer) -> Problem:
@@ -107,6 +105,23 @@ def _problem(answer: Answer) -> Problem:
 
 def _sentence(message: str) -> str:
     return f"{message[:1].upper()}{message[1:]}".rstrip(".") + "."
+
+
+def poll_after(answer: Answer) -> dict[str, str]:
+    """Retry-After, as long as something may still happen to what the answer is about."""
+    if answer.job_age is None:
+        return {}
+    return {"Retry-After": str(_retry_after(answer, answer.job_age))}
+
+
+def _retry_after(answer: Answer, age: int) -> int:
+    """Seconds: what has waited or run for long is not asked after often, and who has used more than
+    half of the hour's requests spreads the others over the rest of it."""
+    pause = min(max(age / 10, _SOONEST_POLL), _LATEST_POLL)
+    limit, left = answer.rate_limit, answer.rate_remaining
+    if limit is not None and left is not None and left < limit / 2:
+        pause = max(pause, _seconds_left(answer) / (left + 1))
+    return ceil(pause)
 
 
 def rate_headers(answer: Answer) -> dict[str, str]:

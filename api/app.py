@@ -17,6 +17,7 @@ from api import jobs, poll
 from api.auth import Authenticator
 from api.errors import Problem, on_problem
 from api.health import health, ready
+from api.live.following import Following
 from api.middleware import Guard
 from api.rest import routes
 from api.rest.errors import RestError, on_http_exception, on_rest_error
@@ -31,6 +32,7 @@ EXPOSED_HEADERS: Final = (
     "ETag",
     "Link",
     "Location",
+    "Preference-Applied",
     "RateLimit",
     "RateLimit-Policy",
     "Retry-After",
@@ -40,6 +42,8 @@ EXPOSED_HEADERS: Final = (
     "X-Request-Id",
 )
 """What a script in a browser must be able to read."""
+_SECONDS_BETWEEN_LOOKS: Final = 0.15
+"""At the jobs that anybody follows; over SUPABASE_URL one."""
 
 
 class App(Starlette):
@@ -75,11 +79,18 @@ def create_app(
             stack.push_async_callback(authenticate.aclose)
             for part in background:
                 await stack.enter_async_context(part())
+            following = Following(
+                rpc,
+                limit=settings.live_limit,
+                interval=_SECONDS_BETWEEN_LOOKS if isinstance(rpc, DatabaseRpc) else 1.0,
+            )
+            app.state.following = await stack.enter_async_context(following)
             yield {
                 "settings": settings,
                 "rpc": rpc,
                 "authenticate": authenticate,
                 "kick": kick,
+                "following": following,
             }
 
     app = App(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import json
+import math
 import re
 import time
 from collections.abc import Sequence
@@ -32,6 +33,8 @@ class Caller:
     claims: str | None
     """JSON: sub and role of a user, role of the service; null for anon."""
     role: Literal["authenticated", "service_role", "anon"]
+    expires_at: float = math.inf
+    """When the token ends, in Unix seconds."""
 
 
 def as_user(caller: Caller) -> Caller:
@@ -152,7 +155,7 @@ class Authenticator:
         user = str(UUID(claims.get("sub") or ""))
         bind(user_id=user)
         verified = json.dumps({"sub": user, "role": "authenticated"})
-        return Caller(None, verified, "authenticated")
+        return Caller(None, verified, "authenticated", expires)
 
 
 def _bearer(headers: Sequence[str]) -> str:

@@ -7,11 +7,14 @@ and count: so an unknown key gets 401 rather than 422, and every authenticated r
 
 from __future__ import annotations
 
+import json
+
 from starlette.responses import Response
 
 from api.answers import (
-    POLL_AFTER,
+    check,
     known_version,
+    poll_after,
     rate_headers,
     refuse,
     respond,
@@ -20,6 +23,8 @@ from api.answers import (
 from api.auth import Caller, as_user
 from api.body import read_object
 from api.errors import Problem
+from api.live.stream import JobStream, accepts_stream, last_event
+from api.live.wait import preferred_wait, wait_for_event
 from api.records import UNFINISHED
 from api.requests import index_body, index_headers, list_query, local_url
 from api.rpc.contract import Answer, Function
@@ -58,19 +63,37 @@ async def create_index_job(request: ApiRequest) -> Response:
     if answer.job_id:
         bind(job_id=answer.job_id)
         root = request.scope.get("root_path", "")
-        headers.update({"Location": f"{root}/jobs/{answer.job_id}", **POLL_AFTER})
+        headers.update({"Location": f"{root}/jobs/{answer.job_id}", **poll_after(answer)})
     response = respond(answer, 202, headers)
     request.state.kick()
     return response
 
 
 async def get_job_status(request: ApiRequest) -> Response:
-    """GET /jobs/{job_id}: the job, or 404 when it is missing or another tenant's."""
+    """GET /jobs/{job_id}: the job, or 404 when it is missing or another tenant's.
+
+    With `Prefer: wait=N` and the version that the client has, as soon as an event is newer.
+    """
     if_none_match = request.headers.get("if-none-match", "")
-    answer = await _call_for_job(
-        request, "api_get_job_status", p_known_version=known_version(if_none_match)
-    )
-    return respond_job(answer, if_none_match)
+    version = known_version(if_none_match)
+    seconds = preferred_wait(request.headers.getlist("prefer"))
+    caller = await _user(request)
+    answer = await _call_for_job(request, caller, "api_get_job_status", p_known_version=version)
+    if seconds is None:
+        return respond_job(answer, if_none_match)
+    if version is not None and answer.job_age is not None:
+        answer = await wait_for_event(
+            request.state.rpc,
+            request.state.following,
+            first=answer,
+            version=version,
+            seconds=seconds,
+            caller=caller,
+            receive=request.receive,
+        )
+    response = respond_job(answer, if_none_match)
+    response.headers["Preference-Applied"] = f"wait={seconds}"
+    return response
 
 
 async def list_index_jobs(request: ApiRequest) -> Response:
@@ -95,7 +118,7 @@ async def list_index_jobs(request: ApiRequest) -> Response:
         p_cursor=wanted.cursor and wanted.cursor.replace(" ", "+"),
         p_limit=wanted.limit,
     )
-    headers = {"Cache-Control": "private, no-cache"}
+    headers = {"Cache-Control": "private, no-cache", **poll_after(answer)}
     if answer.next_cursor:
         following = request.url.include_query_params(cursor=answer.next_cursor)
         headers["Link"] = f'<{following.path}?{following.query}>; rel="next"'
@@ -103,17 +126,42 @@ async def list_index_jobs(request: ApiRequest) -> Response:
 
 
 async def get_job_history(request: ApiRequest) -> Response:
-    """GET /jobs/{job_id}/events: the events and the attempts of the job."""
-    answer = await _call_for_job(request, "api_get_job_history")
+    """GET /jobs/{job_id}/events: the events and the attempts of the job.
+
+    To a client that accepts text/event-stream, the events as they happen.
+    """
+    caller = await _user(request)
+    if request.method == "GET" and accepts_stream(request.headers.get("accept", "")):
+        return await _stream(request, caller)
+    answer = await _call_for_job(request, caller, "api_get_job_history")
     return respond(answer, 200, {"Cache-Control": "private, no-cache"})
+
+
+async def _stream(request: ApiRequest, caller: Caller) -> Response:
+    after = last_event(request.headers.get("last-event-id", ""))
+    answer = await _call_for_job(
+        request, caller, "api_follow_index_job", p_after=after, p_is_first="true"
+    )
+    check(answer)
+    told = json.loads(answer.body or "")
+    if answer.job_age is None and not told["events"]:
+        return Response(status_code=204, headers=rate_headers(answer))
+    return JobStream(
+        request.state.rpc,
+        request.state.following,
+        first=answer,
+        told=told,
+        after=after,
+        caller=caller,
+    )
 
 
 async def cancel_index_job(request: ApiRequest) -> Response:
     """DELETE /jobs/{job_id}: 200 with the cancelled job, 202 when its worker was asked to."""
-    answer = await _call_for_job(request, "api_cancel_index_job")
+    answer = await _call_for_job(request, await _user(request), "api_cancel_index_job")
     headers = {"Cache-Control": "private, no-cache", "ETag": f'W/"{answer.job_version}"'}
     if answer.job_status in UNFINISHED:
-        return respond(answer, 202, {**headers, **POLL_AFTER})
+        return respond(answer, 202, {**headers, **poll_after(answer)})
     return respond(answer, 200, headers)
 
 
@@ -146,9 +194,10 @@ async def _caller(request: ApiRequest) -> Caller:
     return await request.state.authenticate(request.headers.getlist("authorization"))
 
 
-async def _call_for_job(request: ApiRequest, function: Function, **more: int | None) -> Answer:
+async def _call_for_job(
+    request: ApiRequest, caller: Caller, function: Function, **more: str | int | None
+) -> Answer:
     """What a function answers that takes a user and the job in the path."""
-    caller = await _user(request)
     return await request.state.rpc.call(
         function,
         p_api_key=caller.api_key,

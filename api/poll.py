@@ -42,6 +42,9 @@ class Polls:
         state = scope["state"]
         authorization, if_none_match = [], ""
         for name, value in scope["headers"]:
+            if name == b"prefer":  # it may wait
+                await self.app(scope, receive, send)
+                return
             if name == b"authorization":
                 authorization.append(value.decode("latin-1"))
             elif name == b"if-none-match" and not if_none_match:

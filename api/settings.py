@@ -38,6 +38,8 @@ class ApiSettings(LocalRepositorySettings):
     """How long a connection is kept without a request."""
     forwarded_allow_ips: Annotated[tuple[str, ...], NoDecode, separated_by(",")] = ()
     """Comma separated addresses and networks of proxies whose X-Forwarded-For and -Proto count."""
+    live_limit: int = Field(default=10_000, ge=0)
+    """How many clients may follow a job by `Prefer: wait` or a stream at once, in this process."""
     access_log: bool = False
     """Whether each request is a line in the log."""
     cors_origins: Annotated[tuple[str, ...], NoDecode, separated_by(",")] = ("*",)

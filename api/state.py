@@ -8,6 +8,7 @@ from starlette.datastructures import State
 from starlette.requests import Request
 
 from api.auth import Authenticator
+from api.live.following import Following
 from api.rpc.contract import Rpc
 from api.settings import ApiSettings
 
@@ -18,6 +19,7 @@ class AppState(State):
     settings: ApiSettings
     rpc: Rpc
     authenticate: Authenticator
+    following: Following
     kick: Callable[[], None]
 
 

@@ -222,6 +222,14 @@ isOneToOne: false
         isOneToOne: true
         isSetofReturn: false
       } },
+"api_follow_index_job":
+{ Args: { "p_after": number,"p_api_key": string,"p_claims": Json,"p_is_first": boolean,"p_job_id": string }; Returns: unknown
+                          SetofOptions: {
+        from: "*"
+        to: "api_answer"
+        isOneToOne: true
+        isSetofReturn: false
+      } },
 "api_get_job_history":
 { Args: { "p_api_key": string,"p_claims": Json,"p_job_id": string }; Returns: unknown
                           SetofOptions: {
@@ -246,11 +254,27 @@ isOneToOne: false
         isOneToOne: true
         isSetofReturn: false
       } },
+"api_recheck_followers":
+{ Args: { "p_all_claims": (string)[],"p_api_keys": (string)[],"p_job_ids": (string)[] }; Returns: unknown
+                          SetofOptions: {
+        from: "*"
+        to: "api_answer"
+        isOneToOne: true
+        isSetofReturn: false
+      } },
 "api_schema_version":
 { Args: Record<PropertyKey, never>; Returns: {
               "is_writable": boolean,"serves": string,"version": string
             }[]
                            },
+"api_watch_jobs":
+{ Args: { "p_job_ids": (string)[],"p_versions": (number)[] }; Returns: unknown
+                          SetofOptions: {
+        from: "*"
+        to: "api_answer"
+        isOneToOne: true
+        isSetofReturn: false
+      } },
 "begin_index":
 { Args: { "p_attempt": number,"p_extractor": string,"p_job_id": string }; Returns: {
               "base_commit_sha": string,"base_job_id": string,"base_stats": Json,"git_url": string

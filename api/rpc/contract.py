@@ -15,9 +15,12 @@ Function = Literal[
     "api_cancel_index_job",
     "api_count_request",
     "api_create_index_job",
+    "api_follow_index_job",
     "api_get_job_history",
     "api_get_job_status",
     "api_list_index_jobs",
+    "api_recheck_followers",
+    "api_watch_jobs",
 ]
 
 
@@ -42,6 +45,11 @@ class Answer(NamedTuple):
     """When the hour ends, in Unix seconds."""
     next_cursor: str | None
     """Where the next page of a list begins; null on the last page and elsewhere."""
+    job_age: int | None
+    """Seconds since the job began to wait or to run, of a list the smallest; null once all have
+    ended."""
+    user_id: str | None
+    """Who asked, where something goes on after the answer."""
 
 
 @dataclass(frozen=True, slots=True)

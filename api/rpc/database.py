@@ -159,6 +159,8 @@ def _answer(row: PGresult) -> Answer:
         rate_remaining=_number(row, 10),
         rate_reset=_number(row, 11),
         next_cursor=_text(row, 12),
+        job_age=_number(row, 13),
+        user_id=_text(row, 14),
     )
 
 

@@ -37,6 +37,7 @@ def _statement(function: str, columns: tuple[str, ...], *arguments: str) -> Stat
 _ANSWER: Final = (
     *("verdict", "code", "message", "hint", "field", "body", "job_id::text", "job_status"),
     *("job_version", "rate_limit", "rate_remaining", "rate_reset", "next_cursor"),
+    *("job_age", "user_id::text"),
 )
 _CALLER: Final = ("p_api_key", "p_claims")
 
@@ -49,12 +50,15 @@ _ARGUMENTS: Final[Mapping[Function, tuple[str, ...]]] = {
         *("p_repository", "p_organization", "p_ref", "p_commit_sha", "p_idempotency_key"),
         *("p_git_base_url", "p_local_url", "p_tracking_percent"),
     ),
+    "api_follow_index_job": (*_CALLER, "p_job_id", "p_after", "p_is_first"),
     "api_get_job_history": (*_CALLER, "p_job_id"),
     "api_get_job_status": (*_CALLER, "p_job_id", "p_known_version"),
     "api_list_index_jobs": (
         *_CALLER,
         *("p_organization", "p_repository", "p_status", "p_since", "p_cursor", "p_limit"),
     ),
+    "api_recheck_followers": ("p_api_keys", "p_all_claims", "p_job_ids"),
+    "api_watch_jobs": ("p_job_ids", "p_versions"),
 }
 
 STATEMENTS: Final[Mapping[Function, Statement]] = {

@@ -24,8 +24,11 @@ begin
   if p_claims ->> 'role' is distinct from 'service_role' then
     return private.count_request(null);
   end if;
-  select 'ok', row_to_json(j)::text, j.id, j.status, j.version
-  into v_answer.verdict, v_answer.body, v_answer.job_id, v_answer.job_status, v_answer.job_version
+  select 'ok', row_to_json(j)::text, j.id, j.status, j.version,
+    case when j.completed_at is null
+      then extract(epoch from private.clock() - coalesce(j.started_at, j.created_at)) end
+  into v_answer.verdict, v_answer.body, v_answer.job_id, v_answer.job_status, v_answer.job_version,
+    v_answer.job_age
   from private.api_admin_get_job_status(
     p_job_id => private.parse_uuid(p_job_id),
     p_actor => coalesce(p_claims ->> 'sub', 'service_role'),

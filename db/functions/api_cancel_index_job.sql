@@ -28,8 +28,11 @@ begin
   end if;
 
   begin
-    select row_to_json(j)::text, j.id, j.status, j.version
-    into v_answer.body, v_answer.job_id, v_answer.job_status, v_answer.job_version
+    select row_to_json(j)::text, j.id, j.status, j.version,
+      case when j.completed_at is null
+        then extract(epoch from private.clock() - coalesce(j.started_at, j.created_at)) end
+    into v_answer.body, v_answer.job_id, v_answer.job_status, v_answer.job_version,
+      v_answer.job_age
     from public.cancel_index_job(p_job_id => private.parse_uuid(p_job_id)) as j;
   exception when sqlstate 'PT403' or sqlstate 'PT404' or sqlstate 'PT409' then
     get stacked diagnostics

@@ -60,8 +60,10 @@ begin
       p_ref => p_ref,
       p_commit_sha => p_commit_sha,
       p_idempotency_key => p_idempotency_key);
-    select j.id, j.status, j.version
-    into v_answer.job_id, v_answer.job_status, v_answer.job_version
+    select j.id, j.status, j.version,
+      case when j.completed_at is null
+        then extract(epoch from private.clock() - coalesce(j.started_at, j.created_at)) end
+    into v_answer.job_id, v_answer.job_status, v_answer.job_version, v_answer.job_age
     from public.index_jobs as j
     where j.id = v_job_id;
     if not found then  -- of an earlier request, whose job is out of sight by now
@@ -86,6 +88,7 @@ begin
     v_answer.job_id := null;
     v_answer.job_status := null;
     v_answer.job_version := null;
+    v_answer.job_age := null;
   else
     v_answer.body := json_build_object(
       'jobId', v_job_id, 'runId', v_job_id, 'status', v_answer.job_status)::text;

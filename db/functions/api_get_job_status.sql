@@ -31,7 +31,6 @@ declare
   v_now timestamptz := private.clock();
   v_hour timestamptz := date_trunc('hour', v_now, 'UTC');
   v_job_id uuid := private.parse_uuid(p_job_id);
-  v_user_id uuid;
   v_answer private.api_answer;
 begin
   update private.rate_limit_counters as c
@@ -49,10 +48,10 @@ begin
     and c.window_start = v_hour
     and c.requests < t.requests_per_hour
   returning c.user_id, t.requests_per_hour, t.requests_per_hour - c.requests
-  into v_user_id, v_answer.rate_limit, v_answer.rate_remaining;
+  into v_answer.user_id, v_answer.rate_limit, v_answer.rate_remaining;
   if found then
     v_setting := set_config('request.jwt.claims',
-      '{"sub": "' || v_user_id || '", "role": "authenticated"}', true);
+      '{"sub": "' || v_answer.user_id || '", "role": "authenticated"}', true);
     v_answer.rate_reset := extract(epoch from v_hour)::bigint + 3600;
   else
     v_answer := private.count_request(private.begin_request(p_api_key, p_claims));
@@ -63,8 +62,10 @@ begin
 
   select
     case when j.version is distinct from p_known_version then row_to_json(j)::text end,
-    j.id, j.status, j.version
-  into v_answer.body, v_answer.job_id, v_answer.job_status, v_answer.job_version
+    j.id, j.status, j.version,
+    case when j.completed_at is null
+      then extract(epoch from v_now - coalesce(j.started_at, j.created_at)) end
+  into v_answer.body, v_answer.job_id, v_answer.job_status, v_answer.job_version, v_answer.job_age
   from public.index_jobs as j
   where j.id = v_job_id;
   v_answer.verdict := case when found then 'ok' else 'PT404' end;

@@ -59,8 +59,10 @@ begin
     select
       coalesce(json_agg(row_to_json(j) order by j.created_at desc, j.id desc), '[]'),
       (array_agg(j.id order by j.created_at desc, j.id desc))[p_limit],
-      min(j.created_at)
-    into v_jobs, v_last_id, v_last_created_at
+      min(j.created_at),
+      min(extract(epoch from private.clock() - coalesce(j.started_at, j.created_at)))
+        filter (where j.completed_at is null)
+    into v_jobs, v_last_id, v_last_created_at, v_answer.job_age
     from public.list_index_jobs(
       p_organization_id => v_organization_id,
       p_repository_id => v_repository_id,

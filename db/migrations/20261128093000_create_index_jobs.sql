@@ -595,12 +595,15 @@ create type private.api_answer as (
   rate_limit integer,
   rate_remaining integer,
   rate_reset bigint,
-  next_cursor text
+  next_cursor text,
+  job_age integer,
+  user_id uuid
 );
 comment on type private.api_answer is
   'What an api_ function answers: ok or the SQLSTATE of a refusal with its code, message, hint and '
   'field; the body as JSON text; the quota (reset in Unix seconds), null for an unknown caller; '
-  'the place of the next page of a list.';
+  'the place of the next page of a list; the seconds since a job began to wait or to run, null once it '
+  'has ended; who asked, for what goes on after the answer.';
 
 notify pgrst, 'reload schema';
-comment on schema private is 'schema version 20261128093000, text 99359dd21c3b, serves 20261128093000';
+comment on schema private is 'schema version 20261128093000, text c6f9ec425244, serves 20261128093000';

@@ -54,10 +54,13 @@ drop function public.complete_index(uuid, integer, text, text, uuid, text, jsonb
 drop function public.claim_index_job(text, interval, uuid[]);
 drop function public.cancel_index_job(uuid);
 drop function public.begin_index(uuid, integer, text);
+drop function public.api_watch_jobs(uuid[], bigint[]);
 drop function public.api_schema_version();
+drop function public.api_recheck_followers(text[], text[], uuid[]);
 drop function public.api_list_index_jobs(text, jsonb, text, text, text, text, text, integer);
 drop function public.api_get_job_status(text, jsonb, text, bigint);
 drop function public.api_get_job_history(text, jsonb, text);
+drop function public.api_follow_index_job(text, jsonb, text, integer, boolean);
 drop function public.api_create_index_job(text, jsonb, text, text, text, text, text, text, text, integer);
 drop function public.api_count_request(text, jsonb);
 drop function public.api_cancel_index_job(text, jsonb, text);
@@ -179,4 +182,4 @@ revoke job_writer, job_gateway, job_tenant from current_user;
 -- end stamped part
 
 notify pgrst, 'reload schema';
-comment on schema private is 'schema version 20261128093001, text e01998259e45, serves 20261128093000';
+comment on schema private is 'schema version 20261128093001, text 2e621670358b, serves 20261128093000';

@@ -1,6 +1,6 @@
 -- functions_and_policies
 -- depends: 20261128093001_add_queue_job_id_and_commit_sha
--- previous text: e01998259e45
+-- previous text: 2e621670358b
 
 -- begin stamped part (make migration rewrites it)
 grant job_writer, job_gateway, job_tenant to current_user;
@@ -416,6 +416,7 @@ begin
     returning c.requests into v_requests;
   end if;
   v_answer.verdict := 'ok';
+  v_answer.user_id := p_caller.user_id;
   v_answer.rate_limit := p_caller.rate_limit;
   v_answer.rate_remaining := greatest(
     p_caller.rate_limit - coalesce(v_requests, p_caller.rate_limit), 0);
@@ -2449,8 +2450,11 @@ begin
   if p_claims ->> 'role' is distinct from 'service_role' then
     return private.count_request(null);
   end if;
-  select 'ok', row_to_json(j)::text, j.id, j.status, j.version
-  into v_answer.verdict, v_answer.body, v_answer.job_id, v_answer.job_status, v_answer.job_version
+  select 'ok', row_to_json(j)::text, j.id, j.status, j.version,
+    case when j.completed_at is null
+      then extract(epoch from private.clock() - coalesce(j.started_at, j.created_at)) end
+  into v_answer.verdict, v_answer.body, v_answer.job_id, v_answer.job_status, v_answer.job_version,
+    v_answer.job_age
   from private.api_admin_get_job_status(
     p_job_id => private.parse_uuid(p_job_id),
     p_actor => coalesce(p_claims ->> 'sub', 'service_role'),
@@ -2618,8 +2622,11 @@ begin
   end if;
 
   begin
-    select row_to_json(j)::text, j.id, j.status, j.version
-    into v_answer.body, v_answer.job_id, v_answer.job_status, v_answer.job_version
+    select row_to_json(j)::text, j.id, j.status, j.version,
+      case when j.completed_at is null
+        then extract(epoch from private.clock() - coalesce(j.started_at, j.created_at)) end
+    into v_answer.body, v_answer.job_id, v_answer.job_status, v_answer.job_version,
+      v_answer.job_age
     from public.cancel_index_job(p_job_id => private.parse_uuid(p_job_id)) as j;
   exception when sqlstate 'PT403' or sqlstate 'PT404' or sqlstate 'PT409' then
     get stacked diagnostics
@@ -2708,8 +2715,10 @@ begin
       p_ref => p_ref,
       p_commit_sha => p_commit_sha,
       p_idempotency_key => p_idempotency_key);
-    select j.id, j.status, j.version
-    into v_answer.job_id, v_answer.job_status, v_answer.job_version
+    select j.id, j.status, j.version,
+      case when j.completed_at is null
+        then extract(epoch from private.clock() - coalesce(j.started_at, j.created_at)) end
+    into v_answer.job_id, v_answer.job_status, v_answer.job_version, v_answer.job_age
     from public.index_jobs as j
     where j.id = v_job_id;
     if not found then  -- of an earlier request, whose job is out of sight by now
@@ -2734,6 +2743,7 @@ begin
     v_answer.job_id := null;
     v_answer.job_status := null;
     v_answer.job_version := null;
+    v_answer.job_age := null;
   else
     v_answer.body := json_build_object(
       'jobId', v_job_id, 'runId', v_job_id, 'status', v_answer.job_status)::text;
@@ -2752,6 +2762,64 @@ revoke all on function
   from public, anon, authenticated, service_role;
 grant execute on function
   public.api_create_index_job(text, jsonb, text, text, text, text, text, text, text, integer)
+  to job_http, service_role;
+-- end stamp
+-- stamp: db/functions/api_follow_index_job.sql
+create or replace function public.api_follow_index_job(
+  p_api_key text,
+  p_claims jsonb,
+  p_job_id text,
+  p_after integer,
+  p_is_first boolean
+)
+returns private.api_answer
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+as $$
+declare
+  v_job_id uuid := private.parse_uuid(p_job_id);
+  v_caller private.api_caller;
+  v_answer private.api_answer;
+begin
+  perform set_config('synchronous_commit', 'off', true);
+  v_caller := private.begin_request(p_api_key, p_claims);
+  if p_is_first or v_caller.user_id is null then
+    v_answer := private.count_request(v_caller);
+    if v_answer.verdict <> 'ok' then
+      return v_answer;
+    end if;
+  end if;
+
+  select
+    case
+      when p_after is null then row_to_json(j)
+      else json_build_object(
+        'events', coalesce((
+          select json_agg(row_to_json(e) order by e.event_no)
+          from public.index_job_events as e
+          where e.job_id = j.id and e.event_no > p_after), '[]'),
+        'job', row_to_json(j))
+    end::text,
+    j.id, j.status, j.version,
+    case when j.completed_at is null
+      then extract(epoch from private.clock() - coalesce(j.started_at, j.created_at)) end
+  into v_answer.body, v_answer.job_id, v_answer.job_status, v_answer.job_version, v_answer.job_age
+  from public.index_jobs as j
+  where j.id = v_job_id;
+  v_answer.verdict := case when found then 'ok' else 'PT404' end;
+  return v_answer;
+end;
+$$;
+comment on function public.api_follow_index_job(text, jsonb, text, integer, boolean) is
+  'Answers those who follow an index job.';
+alter function public.api_follow_index_job(text, jsonb, text, integer, boolean)
+  owner to job_gateway;
+revoke all on function public.api_follow_index_job(text, jsonb, text, integer, boolean)
+  from public, anon, authenticated, service_role;
+grant execute on function public.api_follow_index_job(text, jsonb, text, integer, boolean)
   to job_http, service_role;
 -- end stamp
 -- stamp: db/functions/api_get_job_history.sql
@@ -2813,7 +2881,6 @@ declare
   v_now timestamptz := private.clock();
   v_hour timestamptz := date_trunc('hour', v_now, 'UTC');
   v_job_id uuid := private.parse_uuid(p_job_id);
-  v_user_id uuid;
   v_answer private.api_answer;
 begin
   update private.rate_limit_counters as c
@@ -2831,10 +2898,10 @@ begin
     and c.window_start = v_hour
     and c.requests < t.requests_per_hour
   returning c.user_id, t.requests_per_hour, t.requests_per_hour - c.requests
-  into v_user_id, v_answer.rate_limit, v_answer.rate_remaining;
+  into v_answer.user_id, v_answer.rate_limit, v_answer.rate_remaining;
   if found then
     v_setting := set_config('request.jwt.claims',
-      '{"sub": "' || v_user_id || '", "role": "authenticated"}', true);
+      '{"sub": "' || v_answer.user_id || '", "role": "authenticated"}', true);
     v_answer.rate_reset := extract(epoch from v_hour)::bigint + 3600;
   else
     v_answer := private.count_request(private.begin_request(p_api_key, p_claims));
@@ -2845,8 +2912,10 @@ begin
 
   select
     case when j.version is distinct from p_known_version then row_to_json(j)::text end,
-    j.id, j.status, j.version
-  into v_answer.body, v_answer.job_id, v_answer.job_status, v_answer.job_version
+    j.id, j.status, j.version,
+    case when j.completed_at is null
+      then extract(epoch from v_now - coalesce(j.started_at, j.created_at)) end
+  into v_answer.body, v_answer.job_id, v_answer.job_status, v_answer.job_version, v_answer.job_age
   from public.index_jobs as j
   where j.id = v_job_id;
   v_answer.verdict := case when found then 'ok' else 'PT404' end;
@@ -2912,8 +2981,10 @@ begin
     select
       coalesce(json_agg(row_to_json(j) order by j.created_at desc, j.id desc), '[]'),
       (array_agg(j.id order by j.created_at desc, j.id desc))[p_limit],
-      min(j.created_at)
-    into v_jobs, v_last_id, v_last_created_at
+      min(j.created_at),
+      min(extract(epoch from private.clock() - coalesce(j.started_at, j.created_at)))
+        filter (where j.completed_at is null)
+    into v_jobs, v_last_id, v_last_created_at, v_answer.job_age
     from public.list_index_jobs(
       p_organization_id => v_organization_id,
       p_repository_id => v_repository_id,
@@ -2948,6 +3019,53 @@ grant execute on function
   public.api_list_index_jobs(text, jsonb, text, text, text, text, text, integer)
   to job_http, service_role;
 -- end stamp
+-- stamp: db/functions/api_recheck_followers.sql
+create or replace function public.api_recheck_followers(
+  p_api_keys text[],
+  p_all_claims text[],
+  p_job_ids uuid[]
+)
+returns private.api_answer
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+as $$
+declare
+  v_caller record;
+  v_gone bigint[] := '{}';
+  v_answer private.api_answer;
+begin
+  perform set_config('synchronous_commit', 'off', true);
+  for v_caller in
+    select f.api_key, f.claims, array_agg(f.job_id) as job_ids, array_agg(f.place) as places
+    from unnest(p_api_keys, p_all_claims, p_job_ids) with ordinality as f (
+      api_key, claims, job_id, place)
+    group by f.api_key, f.claims
+  loop
+    if (private.begin_request(v_caller.api_key, v_caller.claims::jsonb)).user_id is null then
+      v_gone := v_gone || v_caller.places;
+    else
+      v_gone := v_gone || array(
+        select f.place
+        from unnest(v_caller.job_ids, v_caller.places) as f (job_id, place)
+        where not exists (select from public.index_jobs as j where j.id = f.job_id));
+    end if;
+  end loop;
+  v_answer.verdict := 'ok';
+  v_answer.body := nullif(array_to_json(v_gone)::text, '[]');
+  return v_answer;
+end;
+$$;
+comment on function public.api_recheck_followers(text[], text[], uuid[]) is
+  'Tells which clients may no longer follow their index job.';
+alter function public.api_recheck_followers(text[], text[], uuid[]) owner to job_gateway;
+revoke all on function public.api_recheck_followers(text[], text[], uuid[])
+  from public, anon, authenticated, service_role;
+grant execute on function public.api_recheck_followers(text[], text[], uuid[])
+  to job_http, service_role;
+-- end stamp
 -- stamp: db/functions/api_schema_version.sql
 create or replace function public.api_schema_version()
 returns table (version text, serves text, is_writable boolean)
@@ -2968,6 +3086,40 @@ comment on function public.api_schema_version() is
   'The newest migration applied, the oldest code it serves, and whether a session can write.';
 revoke all on function public.api_schema_version() from public, anon, authenticated, service_role;
 grant execute on function public.api_schema_version() to job_http, service_role;
+-- end stamp
+-- stamp: db/functions/api_watch_jobs.sql
+create or replace function public.api_watch_jobs(p_job_ids uuid[], p_versions bigint[])
+returns private.api_answer
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+as $$
+declare
+  v_answer private.api_answer;
+begin
+  v_answer.verdict := 'ok';
+  v_answer.body := (
+    select json_agg(json_build_array(w.id, j.version, e.version))::text
+    from unnest(p_job_ids, p_versions) as w (id, version)
+    left join public.index_jobs as j on j.id = w.id
+    left join lateral (
+      select e.version
+      from public.index_job_events as e
+      where e.job_id = j.id
+      order by e.event_no desc
+      limit 1) as e on j.version > w.version
+    where j.id is null or j.version > w.version);
+  return v_answer;
+end;
+$$;
+comment on function public.api_watch_jobs(uuid[], bigint[]) is
+  'Tells which of some index jobs have changed.';
+alter function public.api_watch_jobs(uuid[], bigint[]) owner to job_writer;
+revoke all on function public.api_watch_jobs(uuid[], bigint[])
+  from public, anon, authenticated, service_role;
+grant execute on function public.api_watch_jobs(uuid[], bigint[]) to job_http, service_role;
 -- end stamp
 -- stamp: db/functions/begin_index.sql
 create or replace function public.begin_index(p_job_id uuid, p_attempt integer, p_extractor text)
@@ -4114,4 +4266,4 @@ end;
 $$;
 
 notify pgrst, 'reload schema';
-comment on schema private is 'schema version 20261128093002, text e6e6ed8e6997, serves 20261128093002';
+comment on schema private is 'schema version 20261128093002, text 57df2b830de4, serves 20261128093002';

@@ -19,6 +19,7 @@ import jwt
 import psycopg
 import pytest
 from psycopg.rows import TupleRow
+from starlette.applications import Starlette
 
 from api.app import Background, create_app
 from api.main import Server as ApiServer
@@ -32,6 +33,7 @@ from tests.support import postgrest
 from tests.support.ports import kept_port
 from tests.support.waiting import PATIENCE
 
+WORKER = "00000000-0000-4000-8000-00000000f001"
 JWT_SECRET = "a secret of the tests that is more than 32 bytes long"
 SERVICE_KEY = jwt.encode(
     {"role": "service_role", "iss": "tests", "exp": 9_999_999_999}, JWT_SECRET, "HS256"
@@ -72,6 +74,8 @@ class Api:
     url: str
     place: Place
     client: httpx2.Client
+    app: Starlette
+    server: ApiServer
     kicks: list[None]
     thread: threading.Thread
     everything_logged: list[logging.LogRecord]
@@ -81,6 +85,10 @@ class Api:
     def log(self) -> list[logging.LogRecord]:
         """What this API logged; each runs in a thread of its own."""
         return [r for r in self.everything_logged if r.thread == self.thread.ident]
+
+    def stop(self) -> None:
+        """As SIGTERM does."""
+        self.server.should_exit = True
 
     @contextmanager
     def sql(self) -> Iterator[psycopg.Connection[TupleRow]]:
@@ -135,6 +143,29 @@ class Api:
         return row[0] if row else 0
 
 
+class Job:
+    """A job, as its worker moves it."""
+
+    def __init__(self, api: Api, tenant: Tenant, **body: str) -> None:
+        self.api = api
+        self.id = api.create(tenant, **body)
+        self.path = f"/jobs/{self.id}"
+
+    def run(self, call: str, *values: object) -> None:
+        with self.api.sql() as connection:
+            connection.execute("set role service_role")
+            connection.execute(f"select public.{call}".encode(), values)
+
+    def begin(self) -> None:
+        self.run("update_job_status(%s, 'processing', '{}', null, %s)", self.id, WORKER)
+
+    def progress(self, done: int) -> None:
+        self.run("report_job_progress(%s, 1, 'parsing', %s, 100)", self.id, done)
+
+    def complete(self) -> None:
+        self.run("update_job_status(%s, 'completed', '{}', 1)", self.id)
+
+
 def text_of(record: logging.LogRecord) -> str:
     """The sentence and all fields of what was logged, as it was given to the logger."""
     return f"{record.getMessage()} {vars(record)}"
@@ -182,7 +213,7 @@ def serve(
         assert ready.wait(PATIENCE)
         url = address(listener)
         with httpx2.Client(base_url=url, timeout=PATIENCE) as client:
-            api = Api(url, place, client, kicks, thread, collector.records)
+            api = Api(url, place, client, app, server, kicks, thread, collector.records)
             yield api
     finally:
         server.should_exit = True

@@ -48,6 +48,8 @@ begin
     v_answer.job_id := v_job.id;
     v_answer.job_status := v_job.status;
     v_answer.job_version := v_job.version;
+    v_answer.job_age := case when not private.is_final(v_job.status)
+      then extract(epoch from private.clock() - coalesce(v_job.started_at, v_job.created_at)) end;
   end if;
   return v_answer;
 end;

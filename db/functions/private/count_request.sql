@@ -35,6 +35,7 @@ begin
     returning c.requests into v_requests;
   end if;
   v_answer.verdict := 'ok';
+  v_answer.user_id := p_caller.user_id;
   v_answer.rate_limit := p_caller.rate_limit;
   v_answer.rate_remaining := greatest(
     p_caller.rate_limit - coalesce(v_requests, p_caller.rate_limit), 0);

@@ -34,10 +34,13 @@ insert into declared values
   ('public.api_cancel_index_job', 'volatile', 'job_gateway', 'job_http, service_role'),
   ('public.api_count_request', 'volatile', 'job_gateway', 'job_http, service_role'),
   ('public.api_create_index_job', 'volatile', 'job_gateway', 'job_http, service_role'),
+  ('public.api_follow_index_job', 'volatile', 'job_gateway', 'job_http, service_role'),
   ('public.api_get_job_history', 'volatile', 'job_gateway', 'job_http, service_role'),
   ('public.api_get_job_status', 'volatile', 'job_gateway', 'job_http, service_role'),
   ('public.api_list_index_jobs', 'volatile', 'job_gateway', 'job_http, service_role'),
+  ('public.api_recheck_followers', 'volatile', 'job_gateway', 'job_http, service_role'),
   ('public.api_schema_version', 'volatile', null, 'job_http, service_role'),
+  ('public.api_watch_jobs', 'stable', 'job_writer', 'job_http, service_role'),
   -- behind the shells that users call
   ('private.cancel_index_job', 'volatile', 'job_writer', 'authenticated'),
   ('private.revoke_api_key', 'volatile', 'job_gateway', 'authenticated'),

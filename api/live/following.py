@@ -1,0 +1,77 @@
+"""Those who follow a job by a wait or a stream: how many may, and when one has left."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final, Self
+
+from starlette.types import Receive
+
+from api.answers import rate_headers
+from api.auth import Caller
+from api.errors import Problem
+from api.live.watcher import Follower, Watcher
+from api.rpc.contract import Answer, Rpc
+
+OF_A_USER: Final = 20
+"""How many one user may have at once."""
+_LATER: Final = {"Retry-After": "5"}
+
+
+class Following:
+    """All followers of this process, at most `limit`. An async context manager."""
+
+    def __init__(self, rpc: Rpc, *, limit: int, interval: float) -> None:
+        self._watcher = Watcher(rpc, interval)
+        self._limit = limit
+        self._count = 0
+        self._of_users: Counter[str] = Counter()
+
+    async def __aenter__(self) -> Self:
+        await self._watcher.__aenter__()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._watcher.__aexit__()
+
+    def dismiss(self) -> None:
+        """Has all of them leave, now and from now on: the process is about to end."""
+        self._watcher.dismiss()
+
+    @asynccontextmanager
+    async def follow(
+        self, answer: Answer, version: int, caller: Caller, receive: Receive
+    ) -> AsyncIterator[Follower]:
+        """Follows the job of the answer until the end of the block, from this version on.
+
+        Raises: Problem 429 when the user follows as many as one may, 503 when all users do.
+        """
+        user_id, job_id = answer.user_id or "", answer.job_id or ""
+        if self._of_users[user_id] >= OF_A_USER:
+            raise Problem("TOO_MANY_STREAMS", headers=_LATER | rate_headers(answer))
+        if self._count >= self._limit:
+            raise Problem("LIVE_LIMIT", headers=_LATER | rate_headers(answer))
+        self._count += 1
+        self._of_users[user_id] += 1
+        try:
+            with self._watcher.follow(job_id, version, caller) as follower:
+                leaving = asyncio.create_task(_notice_leaving(receive, follower))
+                try:
+                    yield follower
+                finally:
+                    leaving.cancel()
+        finally:
+            self._count -= 1
+            self._of_users[user_id] -= 1
+            if not self._of_users[user_id]:
+                del self._of_users[user_id]
+
+
+async def _notice_leaving(receive: Receive, follower: Follower) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    follower.has_left = True
+    follower.news.set()

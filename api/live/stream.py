@@ -1,0 +1,164 @@
+"""A job's events as server-sent events, as they happen.
+
+Each frame is written by itself and waited for, so that a client that does not read holds one frame
+and no more: what happened meanwhile it is told when it reads on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import time
+from asyncio import timeout
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from typing import Any, Final
+
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from api.answers import rate_headers
+from api.auth import Caller
+from api.errors import Problem
+from api.live.following import Following
+from api.live.watcher import Follower
+from api.rpc.contract import Answer, Rpc
+
+PING_SECONDS: Final = 15.0
+"""Of silence, before a comment is sent that keeps proxies from closing the connection."""
+PROGRESS_SECONDS: Final = 1.0
+"""From one progress to the next, at least."""
+_RECONNECT: Final = b"retry: 2000\n\n"
+_SECONDS_IN_AN_OUTAGE: Final = 1.0
+_HEADERS: Final = {
+    "Cache-Control": "no-store",
+    "Content-Type": "text/event-stream; charset=utf-8",
+    "X-Accel-Buffering": "no",
+}
+_NUMBER: Final = re.compile("[0-9]{1,9}")
+
+
+def accepts_stream(accept: str) -> bool:
+    """Whether the header names text/event-stream."""
+    for each in accept.split(","):
+        media_type, *parameters = (part.strip().lower() for part in each.split(";"))
+        if media_type == "text/event-stream":
+            return not any(re.fullmatch(r"q=0(\.0*)?", parameter) for parameter in parameters)
+    return False
+
+
+def last_event(last_event_id: str) -> int:
+    """The number of the event that a client has seen last; 0, the beginning, if it is no number."""
+    return int(last_event_id) if _NUMBER.fullmatch(last_event_id) else 0
+
+
+class JobStream(Response):
+    """The events after number `after` of the job in `first`, until the final one has been sent.
+
+    `told` is the body of `first`.
+    """
+
+    def __init__(
+        self,
+        rpc: Rpc,
+        following: Following,
+        *,
+        first: Answer,
+        told: Mapping[str, Any],
+        after: int,
+        caller: Caller,
+    ) -> None:
+        super().__init__(status_code=200, headers={**_HEADERS, **rate_headers(first)})
+        del self.headers["content-length"]
+        self._rpc = rpc
+        self._following = following
+        self._first = first
+        self._told = told
+        self._after = after
+        self._caller = caller
+        self._version = 0  # of the job as it was sent last
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        first, version = self._first, self._first.job_version or 0
+        async with self._following.follow(first, version, self._caller, receive) as follower:
+            await send(
+                {
+                    "type": "http.response.start",
+                    "status": self.status_code,
+                    "headers": self.raw_headers,
+                }
+            )
+            await self._write(send, _RECONNECT + self._frames(first, self._told))
+            if first.job_age is not None:
+                await self._go_on(follower, send)
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _go_on(self, follower: Follower, send: Send) -> None:
+        silent_since = read_at = time.monotonic()
+        while not (follower.has_left or follower.is_refused):
+            now = time.monotonic()
+            has_event = follower.event_version > self._version
+            may_read = has_event or now - read_at >= PROGRESS_SECONDS
+            if follower.version > self._version and may_read:
+                read_at = now
+                answer = await self._read()
+                if answer is None:
+                    await asyncio.sleep(_SECONDS_IN_AN_OUTAGE)
+                    continue
+                if answer.verdict != "ok":
+                    return
+                await self._write(send, self._frames(answer, json.loads(answer.body or "")))
+                silent_since = time.monotonic()
+                if answer.job_age is None:
+                    return
+                continue
+            if now - silent_since >= PING_SECONDS:
+                await self._write(send, b": ping\n\n")
+                silent_since = now
+                continue
+            wake_at = silent_since + PING_SECONDS
+            if follower.version > self._version:
+                wake_at = min(wake_at, read_at + PROGRESS_SECONDS)
+            follower.news.clear()
+            with suppress(TimeoutError):
+                async with timeout(max(0.0, wake_at - time.monotonic())):
+                    await follower.news.wait()
+
+    async def _read(self) -> Answer | None:
+        """What is new; None while the database is out of reach."""
+        try:
+            return await self._rpc.call(
+                "api_follow_index_job",
+                p_api_key=self._caller.api_key,
+                p_claims=self._caller.claims,
+                p_job_id=self._first.job_id,
+                p_after=self._after,
+                p_is_first="false",
+            )
+        except Problem:
+            return None
+
+    def _frames(self, answer: Answer, told: Mapping[str, Any]) -> bytes:
+        frames = list(_frames_of(told["events"], told["job"]))
+        if told["events"]:
+            self._after = told["events"][-1]["event_no"]
+        elif self._version:
+            frames = [_frame("progress", {"job": told["job"]})]
+        self._version = answer.job_version or 0
+        return b"".join(frames)
+
+    @staticmethod
+    async def _write(send: Send, frames: bytes) -> None:
+        await send({"type": "http.response.body", "body": frames, "more_body": True})
+
+
+def _frames_of(events: list[dict[str, Any]], job: dict[str, Any]) -> Iterator[bytes]:
+    for event in events:
+        yield _frame("job", {"event": event, "job": job}, event["event_no"])
+
+
+def _frame(name: str, data: dict[str, Any], number: int | None = None) -> bytes:
+    identity = "" if number is None else f"id: {number}\n"
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    return f"event: {name}\n{identity}data: {text}\n\n".encode()

@@ -1,0 +1,72 @@
+"""`Prefer: wait=N` on a poll: the answer comes with the next event, or after N seconds."""
+
+from __future__ import annotations
+
+import re
+import time
+from asyncio import timeout
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import Final
+
+from starlette.types import Receive
+
+from api.auth import Caller
+from api.errors import unauthenticated
+from api.live.following import Following
+from api.rpc.contract import Answer, Rpc
+
+LONGEST: Final = 60
+"""Seconds."""
+_WAIT: Final = re.compile(r'wait[ \t]*=[ \t]*("?)([0-9]{1,9})\1(?:[ \t]*;.*)?', re.IGNORECASE)
+
+
+def preferred_wait(headers: Iterable[str]) -> int | None:
+    """The seconds that `Prefer` asks for, at most LONGEST; of two the first counts (RFC 7240).
+
+    None when it asks for none, or cannot be read.
+    """
+    for preference in ",".join(headers).split(","):
+        if found := _WAIT.fullmatch(preference.strip(" \t")):
+            return min(int(found[2]), LONGEST)
+    return None
+
+
+async def wait_for_event(
+    rpc: Rpc,
+    following: Following,
+    *,
+    first: Answer,
+    version: int,
+    seconds: int,
+    caller: Caller,
+    receive: Receive,
+) -> Answer:
+    """The job once it has an event above this version, or `seconds` later; progress is none.
+
+    `first` is what a poll answered just now, whose limits the answer has: it counts no request.
+    Raises: Problem as Following.follow does.
+    """
+    async with following.follow(first, version, caller, receive) as follower:
+        with suppress(TimeoutError):
+            async with timeout(seconds):
+                while follower.event_version <= version and not (
+                    follower.has_left or follower.is_refused
+                ):
+                    follower.news.clear()
+                    await follower.news.wait()
+    if caller.expires_at <= time.time():
+        raise unauthenticated("AUTH_INVALID_KEY")
+    answer = await rpc.call(
+        "api_follow_index_job",
+        p_api_key=caller.api_key,
+        p_claims=caller.claims,
+        p_job_id=first.job_id,
+        p_after=None,
+        p_is_first="false",
+    )
+    return answer._replace(
+        rate_limit=first.rate_limit,
+        rate_remaining=first.rate_remaining,
+        rate_reset=first.rate_reset,
+    )

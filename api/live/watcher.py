@@ -1,0 +1,175 @@
+"""The one task of a process that asks the database which jobs have changed, for all who follow one.
+
+It holds no connection, and no NOTIFY is sent for it: that would take a lock in each transition. A
+follower is told that something is new, never what: so what waits for a slow client does not grow.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Final, Self
+
+from api.auth import Caller
+from api.errors import Problem
+from api.rpc.contract import Rpc
+from db.tools.logs import get_logger
+
+logger = get_logger(__name__)
+
+RECHECK_SECONDS: Final = 5.0
+"""From one look at a follower's key, token and job to the next."""
+_SECONDS_IN_AN_OUTAGE: Final = 1.0
+_RECHECKED_AT_ONCE: Final = 200
+_GONE: Final = 2**62  # the version of a job that was purged: above any other
+
+
+class Follower:
+    """A client that follows a job. `news` is set when one of the other members has changed."""
+
+    __slots__ = ("caller", "event_version", "has_left", "is_refused", "job_id", "news", "version")
+
+    def __init__(self, job_id: str, version: int, caller: Caller) -> None:
+        self.job_id = job_id
+        self.caller = caller
+        self.news = asyncio.Event()
+        self.version = version
+        """Of the job, as far as is known."""
+        self.event_version = 0
+        """Of the newest event that is known."""
+        self.is_refused = False
+        """Whether the key or token is no longer good, or the job no longer the caller's to see."""
+        self.has_left = False
+        """Whether the client is gone, or is to go to another process."""
+
+
+class _Job:
+    """Whom to tell of a job, and the version that the database is asked about."""
+
+    __slots__ = ("followers", "version")
+
+    def __init__(self, version: int) -> None:
+        self.followers: set[Follower] = set()
+        self.version = version
+
+
+class Watcher:
+    """Looks for changes every `interval` seconds while anybody follows a job. A context manager."""
+
+    def __init__(self, rpc: Rpc, interval: float) -> None:
+        self._rpc = rpc
+        self._interval = interval
+        self._jobs: dict[str, _Job] = {}
+        self._is_needed = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def __aenter__(self) -> Self:
+        self._tasks = [asyncio.create_task(self._watch()), asyncio.create_task(self._recheck())]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.dismiss()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def dismiss(self) -> None:
+        """Has all who follow a job leave."""
+        for follower in self._followers():
+            follower.has_left = True
+            follower.news.set()
+
+    @contextmanager
+    def follow(self, job_id: str, version: int, caller: Caller) -> Iterator[Follower]:
+        """Tells the follower of each version of the job above this one, until the end of the block.
+
+        What happened before the block is told as well.
+        """
+        follower = Follower(job_id, version, caller)
+        job = self._jobs.setdefault(job_id, _Job(version))
+        job.version = min(job.version, version)
+        job.followers.add(follower)
+        self._is_needed.set()
+        try:
+            yield follower
+        finally:
+            job.followers.discard(follower)
+            if not job.followers:
+                self._jobs.pop(job_id, None)
+            if not self._jobs:
+                self._is_needed.clear()
+
+    async def _watch(self) -> None:
+        while True:
+            await self._is_needed.wait()
+            began = time.monotonic()
+            pause = self._interval
+            try:
+                await self._look()
+            except Problem:  # logged where it was met
+                pause = _SECONDS_IN_AN_OUTAGE
+            except Exception:
+                logger.exception("jobs could not be watched")
+                pause = _SECONDS_IN_AN_OUTAGE
+            await asyncio.sleep(max(pause - (time.monotonic() - began), pause / 2))
+
+    async def _look(self) -> None:
+        asked = self._jobs.items()
+        answer = await self._rpc.call(
+            "api_watch_jobs",
+            p_job_ids="{" + ",".join([job_id for job_id, _ in asked]) + "}",
+            p_versions="{" + ",".join([str(job.version) for _, job in asked]) + "}",
+        )
+        for job_id, version, event_version in json.loads(answer.body or "[]"):
+            job = self._jobs.get(job_id)
+            if job is None:  # its followers have left meanwhile
+                continue
+            job.version = _GONE if version is None else version
+            for follower in job.followers:
+                if follower.version < job.version or version is None:
+                    follower.version = job.version
+                    follower.event_version = _GONE if version is None else event_version or 0
+                    follower.news.set()
+
+    async def _recheck(self) -> None:
+        while True:
+            await self._is_needed.wait()
+            followers = list(self._followers())
+            pause = RECHECK_SECONDS / max(1, -(-len(followers) // _RECHECKED_AT_ONCE))
+            for first in range(0, len(followers), _RECHECKED_AT_ONCE):
+                await asyncio.sleep(pause)
+                with suppress(Problem):  # in an outage nobody is told anything anyway
+                    await self._refuse(followers[first : first + _RECHECKED_AT_ONCE])
+            if not followers:
+                await asyncio.sleep(pause)
+
+    async def _refuse(self, followers: list[Follower]) -> None:
+        answer = await self._rpc.call(
+            "api_recheck_followers",
+            p_api_keys=_array(follower.caller.api_key for follower in followers),
+            p_all_claims=_array(follower.caller.claims for follower in followers),
+            p_job_ids=_array(follower.job_id for follower in followers),
+        )
+        refused = {place - 1 for place in json.loads(answer.body or "[]")}
+        now = time.time()
+        for place, follower in enumerate(followers):
+            if place in refused or follower.caller.expires_at <= now:
+                follower.is_refused = True
+                follower.news.set()
+
+    def _followers(self) -> Iterator[Follower]:
+        for job in list(self._jobs.values()):
+            yield from list(job.followers)
+
+
+def _array(values: Iterable[str | None]) -> str:
+    """Postgres's text form of an array of texts."""
+    return "{" + ",".join(["NULL" if value is None else _quoted(value) for value in values]) + "}"
+
+
+def _quoted(value: str) -> str:
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'

@@ -1,0 +1,69 @@
+-- api_follow_index_job(p_api_key, p_claims, p_job_id, p_after, p_is_first) -> api_answer
+--
+-- What a client that follows a job is told next, in one statement: body is {"events": the events
+-- after number p_after, oldest first, "job": the job now}, or without p_after the job alone, as
+-- api_get_job_status gives it. The first call of a client counts one request, as a poll does; the
+-- others count nothing.
+--
+-- Why definer: it checks API keys and takes on claims that the HTTP layer has verified; it reads
+-- jobs as job_gateway, which RLS holds like any user.
+-- Callers: job_http, service_role.
+
+create or replace function public.api_follow_index_job(
+  p_api_key text,
+  p_claims jsonb,
+  p_job_id text,
+  p_after integer,
+  p_is_first boolean
+)
+returns private.api_answer
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+as $$
+declare
+  v_job_id uuid := private.parse_uuid(p_job_id);
+  v_caller private.api_caller;
+  v_answer private.api_answer;
+begin
+  perform set_config('synchronous_commit', 'off', true);
+  v_caller := private.begin_request(p_api_key, p_claims);
+  if p_is_first or v_caller.user_id is null then
+    v_answer := private.count_request(v_caller);
+    if v_answer.verdict <> 'ok' then
+      return v_answer;
+    end if;
+  end if;
+
+  select
+    case
+      when p_after is null then row_to_json(j)
+      else json_build_object(
+        'events', coalesce((
+          select json_agg(row_to_json(e) order by e.event_no)
+          from public.index_job_events as e
+          where e.job_id = j.id and e.event_no > p_after), '[]'),
+        'job', row_to_json(j))
+    end::text,
+    j.id, j.status, j.version,
+    case when j.completed_at is null
+      then extract(epoch from private.clock() - coalesce(j.started_at, j.created_at)) end
+  into v_answer.body, v_answer.job_id, v_answer.job_status, v_answer.job_version, v_answer.job_age
+  from public.index_jobs as j
+  where j.id = v_job_id;
+  v_answer.verdict := case when found then 'ok' else 'PT404' end;
+  return v_answer;
+end;
+$$;
+
+comment on function public.api_follow_index_job(text, jsonb, text, integer, boolean) is
+  'Answers those who follow an index job.';
+
+alter function public.api_follow_index_job(text, jsonb, text, integer, boolean)
+  owner to job_gateway;
+revoke all on function public.api_follow_index_job(text, jsonb, text, integer, boolean)
+  from public, anon, authenticated, service_role;
+grant execute on function public.api_follow_index_job(text, jsonb, text, integer, boolean)
+  to job_http, service_role;

@@ -1,0 +1,58 @@
+-- api_recheck_followers(p_api_keys, p_all_claims, p_job_ids) -> api_answer
+--
+-- Who of these clients may not go on: body is a JSON array of their places (from 1), null when all
+-- may. At each place stand a client's API key or verified claims, the other being null, and the job
+-- that it follows. A client may not go on when its key is revoked or expired, or when RLS hides the
+-- job from it. Nothing is counted.
+--
+-- Why definer: it checks API keys and takes on claims that the HTTP layer has verified; it reads
+-- jobs as job_gateway, which RLS holds like any user.
+-- Callers: job_http, service_role.
+
+create or replace function public.api_recheck_followers(
+  p_api_keys text[],
+  p_all_claims text[],
+  p_job_ids uuid[]
+)
+returns private.api_answer
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+as $$
+declare
+  v_caller record;
+  v_gone bigint[] := '{}';
+  v_answer private.api_answer;
+begin
+  perform set_config('synchronous_commit', 'off', true);
+  for v_caller in
+    select f.api_key, f.claims, array_agg(f.job_id) as job_ids, array_agg(f.place) as places
+    from unnest(p_api_keys, p_all_claims, p_job_ids) with ordinality as f (
+      api_key, claims, job_id, place)
+    group by f.api_key, f.claims
+  loop
+    if (private.begin_request(v_caller.api_key, v_caller.claims::jsonb)).user_id is null then
+      v_gone := v_gone || v_caller.places;
+    else
+      v_gone := v_gone || array(
+        select f.place
+        from unnest(v_caller.job_ids, v_caller.places) as f (job_id, place)
+        where not exists (select from public.index_jobs as j where j.id = f.job_id));
+    end if;
+  end loop;
+  v_answer.verdict := 'ok';
+  v_answer.body := nullif(array_to_json(v_gone)::text, '[]');
+  return v_answer;
+end;
+$$;
+
+comment on function public.api_recheck_followers(text[], text[], uuid[]) is
+  'Tells which clients may no longer follow their index job.';
+
+alter function public.api_recheck_followers(text[], text[], uuid[]) owner to job_gateway;
+revoke all on function public.api_recheck_followers(text[], text[], uuid[])
+  from public, anon, authenticated, service_role;
+grant execute on function public.api_recheck_followers(text[], text[], uuid[])
+  to job_http, service_role;

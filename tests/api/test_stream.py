@@ -1,0 +1,298 @@
+"""A job's events as server-sent events: each once, in order, whatever breaks on the way."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import httpx2
+import pytest
+from psycopg.types.json import Jsonb
+
+from api.live.stream import PROGRESS_SECONDS, accepts_stream, last_event
+from tests.support.waiting import PATIENCE, until
+
+from .conftest import Api, Job, Machine, Tenant, over_the_database, serve
+
+STREAM = {"Accept": "text/event-stream"}
+_FRAME = 3_000_000
+Frame = dict[str, Any]
+
+
+@pytest.fixture
+def alice(api: Api) -> Tenant:
+    return api.tenant()
+
+
+@pytest.fixture
+def job(api: Api, alice: Tenant) -> Job:
+    return Job(api, alice)
+
+
+class Stream:
+    """What a client reads of a stream, frame by frame."""
+
+    def __init__(self, response: httpx2.Response) -> None:
+        self.response = response
+        self._frames = self._read()
+
+    def _read(self) -> Iterator[Frame]:
+        frame: Frame = {}
+        for line in self.response.iter_lines():
+            name, _, value = line.partition(": ")
+            if line and name in {"event", "id", "data", "retry"}:
+                frame[name] = json.loads(value) if name == "data" else value
+            elif not line and "event" in frame:
+                yield frame
+                frame = {}
+
+    def next(self) -> Frame:
+        return next(self._frames)
+
+    def rest(self) -> list[Frame]:
+        """All frames until the stream ends."""
+        return list(self._frames)
+
+
+@contextmanager
+def stream(api: Api, job: Job, tenant: Tenant, **headers: str) -> Iterator[Stream]:
+    with (
+        httpx2.Client(base_url=api.url, timeout=PATIENCE) as client,
+        client.stream(
+            "GET", f"{job.path}/events", headers={**tenant.headers, **STREAM, **headers}
+        ) as response,
+    ):
+        yield Stream(response)
+
+
+def told(frames: list[Frame]) -> list[tuple[str, str | None, str]]:
+    """(event, id, status of the job) of each."""
+    return [(frame["event"], frame.get("id"), frame["data"]["job"]["status"]) for frame in frames]
+
+
+def test_each_event_is_told_with_the_job_until_the_final_one(
+    api: Api, alice: Tenant, job: Job
+) -> None:
+    before = api.requests_of(alice)
+    with stream(api, job, alice) as it:
+        headers = it.response.headers
+        assert headers["content-type"] == "text/event-stream; charset=utf-8"
+        assert (headers["cache-control"], headers["x-accel-buffering"]) == ("no-store", "no")
+        assert headers["x-ratelimit-remaining"]
+        assert told([it.next()]) == [("job", "1", "pending")]
+        job.begin()
+        second = it.next()
+        assert told([second]) == [("job", "2", "processing")]
+        assert second["data"]["event"]["to_status"] == "processing"
+        assert second["data"]["job"]["id"] == job.id
+        job.complete()
+        assert told(it.rest()) == [("job", "3", "completed")]
+    assert api.requests_of(alice) == before + 1, "one request, however long"
+
+
+def test_progress_is_told_once_a_second_at_most_and_has_no_id(
+    api: Api, alice: Tenant, job: Job
+) -> None:
+    job.begin()
+    with stream(api, job, alice) as it:
+        assert told([it.next(), it.next()]) == [
+            ("job", "1", "processing"),
+            ("job", "2", "processing"),
+        ]
+        began = time.monotonic()
+        done = 0
+        while time.monotonic() - began < 3:
+            done += 1
+            job.progress(done % 100)
+            time.sleep(0.05)
+        seconds = time.monotonic() - began
+        job.complete()
+        rest = it.rest()
+    progress = [frame for frame in rest if frame["event"] == "progress"]
+    assert 1 <= len(progress) <= seconds + 1
+    assert not any("id" in frame for frame in progress)
+    assert progress[0]["data"]["job"]["progress"]["phase"] == "parsing"
+    assert told(rest[-1:]) == [("job", "3", "completed")]
+
+
+def test_a_client_that_comes_back_is_told_what_it_has_not_seen(
+    api: Api, alice: Tenant, job: Job
+) -> None:
+    with stream(api, job, alice) as it:
+        assert it.next()["id"] == "1"
+    job.begin()
+    job.progress(1)
+    job.complete()
+    with stream(api, job, alice, **{"Last-Event-ID": "1"}) as it:
+        assert told(it.rest()) == [("job", "2", "completed"), ("job", "3", "completed")]
+    with stream(api, job, alice, **{"Last-Event-ID": "3"}) as it:
+        assert (it.response.status_code, it.response.read()) == (204, b"")
+
+
+@pytest.mark.parametrize("last", ["x", "-1", "1.5", "9" * 40, "٣", "1 or 1=1", ""])
+def test_a_bad_last_event_id_starts_from_the_beginning(
+    api: Api, alice: Tenant, job: Job, last: str
+) -> None:
+    assert last_event(last) == 0
+    job.begin()
+    job.complete()
+    sent = {"Last-Event-ID": last} if last.isascii() else {}
+    with stream(api, job, alice, **sent) as it:
+        assert [frame["id"] for frame in it.rest()] == ["1", "2", "3"]
+
+
+def test_foreign_missing_and_malformed_ids_are_the_same_404(
+    api: Api, alice: Tenant, job: Job
+) -> None:
+    bob = api.tenant()
+    paths = [job.path, "/jobs/00000000-0000-4000-8000-0000000000ff", "/jobs/x", "/jobs/%00"]
+    answers = [api.get(f"{path}/events", bob, **STREAM) for path in paths]
+    assert {(answer.status_code, answer.content) for answer in answers} == {
+        (404, api.get("/jobs/y", bob).content)
+    }
+
+
+def test_without_that_type_it_is_the_history(api: Api, alice: Tenant, job: Job) -> None:
+    for accept in ("*/*", "application/json", "text/event-stream;q=0"):
+        answer = api.get(f"{job.path}/events", alice, Accept=accept)
+        assert answer.headers["content-type"] == "application/json"
+        assert len(answer.json()["events"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("accept", "wanted"),
+    [
+        ("text/event-stream", True), ("Text/Event-Stream; q=0.5", True),
+        ("application/json, text/event-stream", True), ("text/event-stream;q=0.0", False),
+        ("text/*", False), ("", False), (";,;", False),
+    ],
+)  # fmt: skip
+def test_which_accept_asks_for_a_stream(accept: str, wanted: bool) -> None:
+    assert accepts_stream(accept) is wanted
+
+
+def test_a_key_that_is_revoked_stops_receiving(api: Api, alice: Tenant, job: Job) -> None:
+    with stream(api, job, alice) as it:
+        it.next()
+        with api.sql() as connection:
+            connection.execute(
+                "update private.api_keys set enabled = false where user_id = %s", (alice.id,)
+            )
+        assert it.rest() == [], "though nothing happened"
+        job.begin()
+    assert api.get(f"{job.path}/events", alice, **STREAM).status_code == 401
+
+
+def test_a_member_who_is_removed_stops_receiving_and_others_go_on(api: Api, alice: Tenant) -> None:
+    bob = api.tenant()
+    job = Job(api, alice, organization=api.organization(alice, bob))
+    with stream(api, job, alice) as hers, stream(api, job, bob) as his:
+        assert his.next() == hers.next()
+        with api.sql() as connection:
+            connection.execute(
+                "delete from public.organization_members where user_id = %s", (bob.id,)
+            )
+        assert his.rest() == []
+        job.begin()
+        assert told([hers.next()]) == [("job", "2", "processing")]
+
+
+def test_a_purged_job_ends_its_stream(api: Api, alice: Tenant, job: Job) -> None:
+    with stream(api, job, alice) as it:
+        it.next()
+        with api.sql() as connection:
+            connection.execute("delete from public.index_jobs where id = %s", (job.id,))
+        assert it.rest() == []
+
+
+@over_the_database
+def test_when_the_api_ends_streams_and_waits_end_and_others_take_them_over(
+    own_api: Callable[..., Api],
+) -> None:
+    first = own_api()
+    alice = first.tenant()
+    job = Job(first, alice)
+    with stream(first, job, alice) as it:
+        assert it.next()["id"] == "1"
+        first.stop()
+        assert it.rest() == []
+    job.begin()
+    with serve(first.place) as second, stream(second, job, alice, **{"Last-Event-ID": "1"}) as it:
+        assert told([it.next()]) == [("job", "2", "processing")]
+
+
+@over_the_database
+def test_a_killed_session_of_the_watcher_costs_no_event(
+    own_api: Callable[..., Api],
+) -> None:
+    api = own_api()
+    alice = api.tenant()
+    job = Job(api, alice)
+    with stream(api, job, alice) as it:
+        it.next()
+        for move in (job.begin, job.complete):
+            with api.sql() as connection:
+                connection.execute(
+                    "select pg_terminate_backend(pid, 5000) from pg_stat_activity"
+                    " where usename = 'index_jobs_api' and datname = current_database()"
+                )
+            move()
+        assert told(it.rest())[-1] == ("job", "3", "completed")
+
+
+def test_a_restart_of_the_database_costs_no_event(machine: Machine) -> None:
+    with serve(machine.place) as api, ExitStack() as at_exit:
+        with machine.running():
+            until(lambda: api.client.get("/ready").status_code == 200)
+            alice = api.tenant()
+            job = Job(api, alice)
+            it = at_exit.enter_context(stream(api, job, alice))
+            assert it.next()["id"] == "1"
+        with machine.running():
+            job.begin()
+            job.complete()
+            assert [frame["id"] for frame in it.rest()] == ["2", "3"]
+
+
+@over_the_database
+def test_a_client_that_does_not_read_holds_a_frame_or_two(
+    api: Api, alice: Tenant, job: Job
+) -> None:
+    """One that reads is told all meanwhile."""
+    job.begin()
+    address = httpx2.URL(api.url)
+    with socket.socket() as slow, stream(api, job, alice) as it:
+        slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        slow.connect((address.host, address.port))
+        slow.sendall(
+            f"GET {job.path}/events HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n"
+            f"Authorization: {alice.headers['Authorization']}\r\n\r\n".encode()
+        )
+        connections = api.server.server_state.connections
+        it.next()
+        with api.sql() as connection:
+            for number in range(8):
+                connection.execute(
+                    "update public.index_jobs set version = version + 1, progress = %s"
+                    " where id = %s",
+                    (Jsonb({"number": number, "pad": "x" * _FRAME}), job.id),
+                )
+                unsent = sum(c.transport.get_write_buffer_size() for c in connections)  # type: ignore[attr-defined]
+                assert unsent < 2.5 * _FRAME
+                time.sleep(PROGRESS_SECONDS)
+        job.complete()
+        assert told(it.rest())[-1] == ("job", "3", "completed")
+
+
+def test_a_silent_stream_is_kept_open_by_pings(
+    api: Api, alice: Tenant, job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.live.stream.PING_SECONDS", 0.3)
+    with stream(api, job, alice) as it:
+        lines = it.response.iter_lines()
+        until(lambda: next(lines) == ": ping")
+        until(lambda: next(lines) == ": ping")
