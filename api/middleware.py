@@ -87,9 +87,10 @@ class Guard:
                     start = message
                     return
             elif start:
-                head, start = start, None
                 body, is_last = message.get("body", b""), not message.get("more_body")
-                if is_last and answer_whole(head["status"], head["headers"], body):
+                is_sent = is_last and answer_whole(start["status"], start["headers"], body)
+                head, start = start, None
+                if is_sent:
                     return
                 await send(head)
             await send(message)

@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 import httpx2
 import psycopg
 import pytest
+from starlette.responses import Response
 
 from api import protocol
 from tests.support.waiting import until
@@ -424,3 +425,21 @@ def test_a_request_that_turns_out_bad_while_it_is_answered_gets_one_answer(
         locker.rollback()
         until(lambda: not is_waiting_for_a_lock(watcher))
         assert api.get("/jobs", tenant).status_code == 200
+
+
+@over_the_database
+def test_a_header_of_an_answer_with_a_line_break_is_a_500_and_begins_no_header(
+    own_api: Callable[..., Api], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def health(_: object) -> Response:
+        return Response("text", headers={"X-One": "one\r\nX-Two: two"})
+
+    monkeypatch.setattr("api.app.health", health)
+    api = own_api()
+    api.expected_errors.append("/health")
+    with connected(api) as client:
+        client.sendall(get())
+        said = one_answer(client, until=b"}")
+    assert said.startswith(b"HTTP/1.1 500 ")
+    assert b"\r\nx-request-id: " in said
+    assert b"two" not in said
