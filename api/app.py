@@ -102,6 +102,7 @@ def create_app(
             poll.ROUTE,
             Route("/jobs/{job_id}", jobs.cancel_index_job, methods=["DELETE"]),
             Route("/jobs/{job_id}/events", jobs.get_job_history),
+            Route("/jobs/{job_id}/explain", jobs.explain_index_job),
             Route("/admin/jobs/{job_id}", jobs.admin_get_job_status),
             *(
                 [Route("/rest/v1/rpc/{function}", routes.call_function, methods=["GET", "POST"])]

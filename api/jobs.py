@@ -156,6 +156,12 @@ async def _stream(request: ApiRequest, caller: Caller) -> Response:
     )
 
 
+async def explain_index_job(request: ApiRequest) -> Response:
+    """GET /jobs/{job_id}/explain: why it stands where it stands, and when it may end."""
+    answer = await _call_for_job(request, await _user(request), "api_explain_index_job")
+    return respond(answer, 200, {"Cache-Control": "private, no-cache"})
+
+
 async def cancel_index_job(request: ApiRequest) -> Response:
     """DELETE /jobs/{job_id}: 200 with the cancelled job, 202 when its worker was asked to."""
     answer = await _call_for_job(request, await _user(request), "api_cancel_index_job")

@@ -118,6 +118,41 @@ class JobHistory(TypedDict):
     attempts: list[JobAttempt]
 
 
+WaitReason = Literal[
+    "completed",
+    "failed",
+    "cancelled",
+    "cancelling",
+    "external_queue",
+    "working",
+    "silent",
+    "retry_at",
+    "no_runner",
+    "in_line",
+    "runners_busy",
+    "up_next",
+]
+
+
+class JobExplanation(TypedDict):
+    """GET /jobs/{id}/explain.
+
+    `position` is how many claims return another job first, null while the job is not free; 1,000
+    means that many or more. It is a bound where `sentence` says 'at most'. `eta_p50` and `eta_p90`
+    are seconds from now, null where nothing can be said.
+    """
+
+    reason: WaitReason
+    sentence: str
+    position: int | None
+    own_ahead: int | None
+    until: str | None
+    eta_p50: float | None
+    eta_p90: float | None
+    eta_basis: Literal["repository", "fleet"] | None
+    eta_samples: int | None
+
+
 class JobList(TypedDict):
     """GET /jobs: one page, newest first; `next_cursor` is null on the last one."""
 

@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 import httpx
 
-from api.records import UNFINISHED, IndexJob, IndexResponse
+from api.records import UNFINISHED, IndexJob, IndexResponse, JobExplanation
 from cli.exits import Exit
 from db.tools.settings import is_loopback
 
@@ -127,6 +127,11 @@ class Client:
     def get_job_status(self, job_id: str) -> IndexJob:
         """GET /jobs/{id}."""
         return self._job(self._patiently("GET", _path(job_id)))
+
+    def explain_index_job(self, job_id: str) -> JobExplanation:
+        """GET /jobs/{id}/explain."""
+        response = self._patiently("GET", f"{_path(job_id)}/explain")
+        return cast(JobExplanation, self._record(response, "reason"))
 
     def follow(self, job_id: str, *, every: float | None = None) -> Iterator[IndexJob]:
         """The job again and again, until its status is final.

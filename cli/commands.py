@@ -23,6 +23,7 @@ PANELS = {
         "index": "cli.jobs",
         "status": "cli.jobs",
         "watch": "cli.jobs",
+        "why": "cli.jobs",
         "keys": "cli.keys",
     },
     "Operating": {

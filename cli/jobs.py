@@ -1,4 +1,4 @@
-"""`index-jobs index`, `status` and `watch`: what the HTTP API is asked."""
+"""`index-jobs index`, `status`, `watch` and `why`: what the HTTP API is asked."""
 
 from __future__ import annotations
 
@@ -121,6 +121,21 @@ def watch(
     """Follow a job to its end; exit code 0 when it completed, 1 when it failed or was cancelled."""
     with _client(api_url, api_key, user) as client:
         _watch(client, job_id, as_json, _watch_command(context, job_id))
+
+
+@app.command(epilog=API_CODES)
+def why(
+    job_id: JobId,
+    *,
+    as_json: Json = False,
+    api_url: ApiUrl = None,
+    api_key: ApiKey = None,
+    user: AsUser = "alice",
+) -> None:
+    """Say why a job waits, how many come first, and when it may end."""
+    with _client(api_url, api_key, user) as client:
+        explanation = client.explain_index_job(job_id)
+    print(json.dumps(explanation) if as_json else explanation["sentence"])
 
 
 def _watch(client: Client, job_id: str, as_json: bool, again: str) -> None:

@@ -222,6 +222,14 @@ isOneToOne: false
         isOneToOne: true
         isSetofReturn: false
       } },
+"api_explain_index_job":
+{ Args: { "p_api_key": string,"p_claims": Json,"p_job_id": string }; Returns: unknown
+                          SetofOptions: {
+        from: "*"
+        to: "api_answer"
+        isOneToOne: true
+        isSetofReturn: false
+      } },
 "api_follow_index_job":
 { Args: { "p_after": number,"p_api_key": string,"p_claims": Json,"p_is_first": boolean,"p_job_id": string }; Returns: unknown
                           SetofOptions: {
@@ -414,6 +422,11 @@ isOneToOne: false
         isOneToOne: false
         isSetofReturn: true
       } },
+"explain_index_job":
+{ Args: { "p_job_id": string }; Returns: {
+              "eta_basis": string,"eta_p50": number,"eta_p90": number,"eta_samples": number,"own_ahead": number,"position": number,"reason": string,"sentence": string,"until": string
+            }[]
+                           },
 "fail_job_attempt":
 { Args: { "p_attempt": number,"p_error": string,"p_job_id": string,"p_retryable"?: boolean }; Returns: {
               "attempt": number,

@@ -15,6 +15,7 @@ Function = Literal[
     "api_cancel_index_job",
     "api_count_request",
     "api_create_index_job",
+    "api_explain_index_job",
     "api_follow_index_job",
     "api_get_job_history",
     "api_get_job_status",

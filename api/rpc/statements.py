@@ -50,6 +50,7 @@ _ARGUMENTS: Final[Mapping[Function, tuple[str, ...]]] = {
         *("p_repository", "p_organization", "p_ref", "p_commit_sha", "p_idempotency_key"),
         *("p_git_base_url", "p_local_url", "p_tracking_percent"),
     ),
+    "api_explain_index_job": (*_CALLER, "p_job_id"),
     "api_follow_index_job": (*_CALLER, "p_job_id", "p_after", "p_is_first"),
     "api_get_job_history": (*_CALLER, "p_job_id"),
     "api_get_job_status": (*_CALLER, "p_job_id", "p_known_version"),

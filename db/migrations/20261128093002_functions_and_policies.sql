@@ -83,6 +83,170 @@ revoke all on function private.begin_request(text, jsonb)
   from public, anon, authenticated, service_role;
 grant execute on function private.begin_request(text, jsonb) to job_gateway;
 -- end stamp
+-- stamp: db/functions/private/bound_claims_before.sql
+create or replace function private.bound_claims_before(
+  p_job public.index_jobs,
+  p_now timestamptz,
+  p_served uuid,
+  p_lapsed uuid[],
+  p_own integer
+)
+returns integer
+language plpgsql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  c_most constant integer := 1001;
+  v_is_round boolean := p_job.tenant_id <= p_served;
+  v_due uuid[] := array(
+    select j.tenant_id
+    from public.index_jobs as j
+    where j.retry_at <= p_now and j.queue_job_id is null
+    order by j.retry_at, j.tenant_id
+    limit c_most);
+  v_free integer := (
+    select count(*)
+    from (select
+      from public.index_jobs as j
+      where j.status = 'pending' and j.queue_job_id is null
+      order by j.tenant_id, j.created_at, j.id
+      limit c_most + 1) as f)
+    + cardinality(v_due)
+    + (select count(*)
+    from (select
+      from public.index_jobs as j
+      where p_lapsed <> '{}' and j.status = 'processing' and j.retry_at is null
+        and j.queue_job_id is null and j.lease_expires_at <= p_now
+      order by j.tenant_id, j.queue_job_id, j.retry_at, j.id
+      limit c_most) as f);
+  v_held integer := (
+    select count(*)
+    from (select
+      from public.index_jobs as j
+      where j.status = 'processing' and j.retry_at is null and j.queue_job_id is null
+        and j.tenant_id >= p_job.tenant_id and j.tenant_id <= p_job.tenant_id
+        and j.lease_expires_at > p_now
+      order by j.tenant_id, j.queue_job_id, j.retry_at, j.id
+      limit 32) as leased);
+  v_level integer := least(v_held + p_own, 32);
+  v_rounds integer := 1 + p_own;
+  v_tenants uuid[];
+  v_holds integer[];
+  v_ahead integer[];
+  v_walked integer;
+  v_last uuid;
+  v_is_last_round boolean;
+  v_seen integer := 0;
+  v_between integer;
+  v_claims integer := p_own;
+begin
+  if v_level = 0 then
+    with recursive walk (walked, tenant_id, is_round, is_waiting) as (
+      select 0, p_served, false, false
+      union all
+      select
+        w.walked + 1,
+        coalesce(n.id, '00000000-0000-0000-0000-000000000000'),
+        w.is_round or n.id is null,
+        n.id is not null
+      from walk as w
+      cross join lateral (
+        select (
+          select j.tenant_id
+          from public.index_jobs as j
+          where j.status = 'pending' and j.queue_job_id is null and j.tenant_id > w.tenant_id
+          order by j.tenant_id, j.created_at, j.id
+          limit 1) as id
+        offset 0) as n
+      where w.walked < 200
+        and (w.is_round, w.tenant_id) < (v_is_round, p_job.tenant_id)
+        and (n.id is not null or not w.is_round)
+    )
+    select
+      max(w.walked),
+      count(*) filter (
+        where w.is_waiting and (w.is_round, w.tenant_id) < (v_is_round, p_job.tenant_id)),
+      (array_agg(w.tenant_id order by w.walked desc))[1],
+      bool_or(w.is_round)
+    into v_walked, v_between, v_last, v_is_last_round
+    from walk as w;
+    if v_walked = 200 then
+      select v_between + count(distinct f.tenant_id), count(*) into v_between, v_seen
+      from (
+        (select j.tenant_id
+        from public.index_jobs as j
+        where j.status = 'pending' and j.queue_job_id is null and j.tenant_id > v_last
+          and (v_is_round > v_is_last_round or j.tenant_id < p_job.tenant_id)
+        order by j.tenant_id, j.created_at, j.id
+        limit 2000)
+        union all
+        (select j.tenant_id
+        from public.index_jobs as j
+        where v_is_round > v_is_last_round
+          and j.status = 'pending' and j.queue_job_id is null and j.tenant_id < p_job.tenant_id
+        order by j.tenant_id, j.created_at, j.id
+        limit 2000)) as f;
+    end if;
+    v_between := v_between + (
+      select count(distinct r.id)
+      from unnest(p_lapsed || v_due) as r (id)
+      where (r.id <= p_served, r.id) < (v_is_round, p_job.tenant_id)
+        and not exists (
+          select
+          from public.index_jobs as j
+          where j.status = 'pending' and j.queue_job_id is null
+            and j.tenant_id >= r.id and j.tenant_id <= r.id));
+    if v_seen >= 2000 or cardinality(v_due) = c_most then
+      v_between := c_most;
+    end if;
+    return least(v_between, v_free - 1, c_most);
+  end if;
+
+  select array_agg(t.tenant_id), array_agg(t.held)
+  into v_tenants, v_holds
+  from private.order_waiting_tenants(
+    p_now, p_lapsed || v_due, cardinality(v_due) = c_most, array[p_job.tenant_id],
+    p_window => 33, p_past_idle => true) as t;
+  if cardinality(v_tenants) > 32 then
+    return least(v_free - 1, c_most);
+  end if;
+  for i in 1 .. cardinality(v_tenants) loop
+    v_ahead[i] := case when v_holds[i] < v_level then (
+      select f.turns
+      from private.count_free_jobs(
+        p_tenant_id => v_tenants[i],
+        p_now => p_now,
+        p_is_lapsed => v_tenants[i] = any (p_lapsed),
+        p_most => v_level - v_holds[i]) as f) else 0 end;
+    v_rounds := v_rounds + v_ahead[i];
+  end loop;
+  for i in 1 .. cardinality(v_tenants) loop
+    exit when v_claims >= c_most;
+    v_claims := v_claims + (
+      select f.jobs
+      from private.count_free_jobs(
+        p_tenant_id => v_tenants[i],
+        p_now => p_now,
+        p_is_lapsed => v_tenants[i] = any (p_lapsed),
+        p_most => least(c_most - v_claims, v_ahead[i] + v_rounds
+          - ((v_tenants[i] <= p_served, v_tenants[i])
+            > (v_is_round, p_job.tenant_id))::integer)) as f);
+  end loop;
+  return least(v_claims, v_free - 1, c_most);
+end;
+$$;
+comment on function
+  private.bound_claims_before(public.index_jobs, timestamptz, uuid, uuid[], integer) is
+  'At most how many claims come before that of a job, while many tenants wait.';
+revoke all on function
+  private.bound_claims_before(public.index_jobs, timestamptz, uuid, uuid[], integer)
+  from public, anon, authenticated, service_role;
+grant execute on function
+  private.bound_claims_before(public.index_jobs, timestamptz, uuid, uuid[], integer)
+  to job_writer;
+-- end stamp
 -- stamp: db/functions/private/broadcast_index_job.sql
 create or replace function private.broadcast_index_job()
 returns trigger
@@ -386,6 +550,240 @@ comment on function private.clock() is
   'The current time; tests replace it by a clock of their own.';
 revoke all on function private.clock() from public, anon, authenticated, service_role;
 grant execute on function private.clock() to authenticated, service_role, job_writer, job_gateway;
+-- end stamp
+-- stamp: db/functions/private/count_claims_before.sql
+create or replace function private.count_claims_before(
+  p_job public.index_jobs,
+  p_now timestamptz
+)
+returns table (claims integer, own integer, is_exact boolean)
+language plpgsql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_sort = off
+set enable_incremental_sort = off
+as $$
+declare
+  c_most constant integer := 1001;
+  v_served uuid := (
+    select (lpad(to_hex(h.last_value), 16, '0') || lpad(to_hex(l.last_value), 16, '0'))::uuid
+    from private.claim_cursor_high as h
+    cross join private.claim_cursor_low as l);
+  v_lapsed uuid[] := '{}';
+  v_due uuid[];
+  v_place text;  -- pending, due or lapsed: which of its tenant's lists the job stands in
+  v_tenants uuid[];
+  v_held integer[];
+  v_jobs integer[];
+  v_turns integer[];
+  v_free record;
+  v_level integer;
+  v_step integer;
+begin
+  if p_job.queue_job_id is not null or p_job.cancel_requested_at is not null
+    or p_job.attempt >= p_job.max_attempts
+  then
+    return next;
+    return;
+  end if;
+  if (select c.last_value from private.claim_lease_check as c)
+    <> floor(extract(epoch from p_now))::bigint
+  then
+    v_lapsed := array(
+      select distinct on (j.tenant_id) j.tenant_id
+      from public.index_jobs as j
+      where j.status = 'processing' and j.retry_at is null and j.queue_job_id is null
+        and j.lease_expires_at <= p_now
+      order by j.tenant_id, j.queue_job_id, j.retry_at, j.id);
+  end if;
+  v_place := case
+    when p_job.status = 'pending' then 'pending'
+    when p_job.retry_at <= p_now then 'due'
+    when p_job.lease_expires_at <= p_now and p_job.tenant_id = any (v_lapsed) then 'lapsed'
+  end;
+  if v_place is null then
+    return next;
+    return;
+  end if;
+
+  own := (
+    select count(*)
+    from (select
+      from public.index_jobs as j
+      where p_job.tenant_id = any (v_lapsed)
+        and j.status = 'processing' and j.retry_at is null and j.queue_job_id is null
+        and j.tenant_id >= p_job.tenant_id and j.tenant_id <= p_job.tenant_id
+        and j.lease_expires_at <= p_now
+        and j.cancel_requested_at is null and j.attempt < j.max_attempts
+        and (v_place <> 'lapsed' or j.id < p_job.id)
+      order by j.tenant_id, j.queue_job_id, j.retry_at, j.id
+      limit c_most) as f);
+  own := own + (
+    select count(*)
+    from (select
+      from public.index_jobs as j
+      where v_place <> 'lapsed'
+        and j.status = 'processing' and j.retry_at <= p_now and j.queue_job_id is null
+        and j.tenant_id >= p_job.tenant_id and j.tenant_id <= p_job.tenant_id
+        and j.cancel_requested_at is null and j.attempt < j.max_attempts
+        and (v_place <> 'due' or (j.retry_at, j.id) < (p_job.retry_at, p_job.id))
+      order by j.tenant_id, j.queue_job_id, j.retry_at, j.id
+      limit c_most - own) as f);
+  own := own + (
+    select count(*)
+    from (select
+      from public.index_jobs as j
+      where v_place = 'pending' and j.status = 'pending' and j.queue_job_id is null
+        and j.tenant_id >= p_job.tenant_id and j.tenant_id <= p_job.tenant_id
+        and (j.created_at, j.id) < (p_job.created_at, p_job.id)
+      order by j.tenant_id, j.created_at, j.id
+      limit c_most - own) as f);
+
+  v_due := array(
+    select j.tenant_id
+    from public.index_jobs as j
+    where j.retry_at <= p_now and j.queue_job_id is null
+    order by j.retry_at, j.tenant_id
+    limit 100);
+  select array_agg(t.tenant_id), array_agg(t.held)
+  into v_tenants, v_held
+  from private.order_waiting_tenants(
+    p_now, v_lapsed || v_due, cardinality(v_due) = 100, '{}',
+    p_window => 17, p_past_idle => true) as t;
+  is_exact := cardinality(v_tenants) <= 16;
+  if not is_exact then
+    claims := private.bound_claims_before(p_job, p_now, v_served, v_lapsed, own);
+    return next;
+    return;
+  end if;
+
+  v_level := own + v_held[array_position(v_tenants, p_job.tenant_id)];
+  claims := own;
+  for i in 1 .. cardinality(v_tenants) loop
+    select 0 as jobs, 0 as turns into v_free;
+    if v_tenants[i] = p_job.tenant_id then
+      select own + 1 as jobs, own + 1 as turns into v_free;
+    elsif v_held[i] <= v_level and claims < c_most then
+      select f.* into v_free
+      from private.count_free_jobs(
+        p_tenant_id => v_tenants[i],
+        p_now => p_now,
+        p_is_lapsed => v_tenants[i] = any (v_lapsed),
+        p_most => least(v_level - v_held[i] + 1, c_most - claims)) as f;
+      claims := claims + least(v_free.jobs, v_level - v_held[i]);
+    end if;
+    v_jobs[i] := v_free.jobs;
+    v_turns[i] := v_free.turns;
+  end loop;
+
+  -- Who is served last in the levels below: it changes only where some tenant begins or ends.
+  for v_step in
+    select distinct s.level
+    from unnest(v_held, v_turns) as u (held, turns)
+    cross join lateral (values (u.held), (u.held + u.turns)) as s (level)
+    where s.level < v_level
+    order by s.level
+  loop
+    v_served := coalesce(
+      (select u.tenant_id
+      from unnest(v_tenants, v_held, v_turns) as u (tenant_id, held, turns)
+      where u.held <= v_step and u.held + u.turns > v_step
+      order by u.tenant_id <= v_served desc, u.tenant_id desc
+      limit 1),
+      v_served);
+  end loop;
+  claims := least(c_most, claims + (
+    select count(*)
+    from unnest(v_tenants, v_held, v_jobs) as u (tenant_id, held, jobs)
+    where u.held <= v_level and u.held + u.jobs > v_level
+      and (u.tenant_id <= v_served, u.tenant_id)
+        < (p_job.tenant_id <= v_served, p_job.tenant_id)));
+  return next;
+end;
+$$;
+comment on function private.count_claims_before(public.index_jobs, timestamptz) is
+  'How many claims come before that of a job.';
+revoke all on function private.count_claims_before(public.index_jobs, timestamptz)
+  from public, anon, authenticated, service_role;
+grant execute on function private.count_claims_before(public.index_jobs, timestamptz)
+  to job_writer;
+-- end stamp
+-- stamp: db/functions/private/count_free_jobs.sql
+create or replace function private.count_free_jobs(
+  p_tenant_id uuid,
+  p_now timestamptz,
+  p_is_lapsed boolean,
+  p_most integer
+)
+returns table (jobs integer, turns integer)
+language plpgsql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_pending integer := (
+    select count(*)
+    from (select
+      from public.index_jobs as j
+      where j.status = 'pending' and j.queue_job_id is null
+        and j.tenant_id >= p_tenant_id and j.tenant_id <= p_tenant_id
+      order by j.tenant_id, j.created_at, j.id
+      limit p_most) as f);
+begin
+  jobs := v_pending;
+  if jobs < p_most then
+    jobs := jobs + (
+      select count(*)
+      from (select
+        from public.index_jobs as j
+        where j.status = 'processing' and j.queue_job_id is null and j.retry_at <= p_now
+          and j.tenant_id >= p_tenant_id and j.tenant_id <= p_tenant_id
+          and j.cancel_requested_at is null and j.attempt < j.max_attempts
+        order by j.tenant_id, j.queue_job_id, j.retry_at, j.id
+        limit p_most - jobs) as f);
+  end if;
+  if jobs < p_most and p_is_lapsed then
+    jobs := jobs + (
+      select count(*)
+      from (select
+        from public.index_jobs as j
+        where j.status = 'processing' and j.queue_job_id is null and j.retry_at is null
+          and j.tenant_id >= p_tenant_id and j.tenant_id <= p_tenant_id
+          and j.lease_expires_at <= p_now
+          and j.cancel_requested_at is null and j.attempt < j.max_attempts
+        order by j.tenant_id, j.queue_job_id, j.retry_at, j.id
+        limit p_most - jobs) as f);
+  end if;
+  turns := jobs;
+  if v_pending = 0 and jobs < p_most then
+    turns := jobs + coalesce(
+      (select j.cancel_requested_at is not null or j.attempt >= j.max_attempts
+      from public.index_jobs as j
+      where j.status = 'processing' and j.queue_job_id is null and j.retry_at <= p_now
+        and j.tenant_id >= p_tenant_id and j.tenant_id <= p_tenant_id
+      order by j.tenant_id desc, j.queue_job_id desc, j.retry_at desc, j.id desc
+      limit 1),
+      (select j.cancel_requested_at is not null or j.attempt >= j.max_attempts
+      from public.index_jobs as j
+      where p_is_lapsed and j.status = 'processing' and j.queue_job_id is null
+        and j.retry_at is null and j.lease_expires_at <= p_now
+        and j.tenant_id >= p_tenant_id and j.tenant_id <= p_tenant_id
+      order by j.tenant_id desc, j.queue_job_id desc, j.retry_at desc, j.id desc
+      limit 1),
+      false)::integer;
+  end if;
+  return next;
+end;
+$$;
+comment on function private.count_free_jobs(uuid, timestamptz, boolean, integer) is
+  'How many jobs of a tenant are free, and how many turns they last.';
+revoke all on function private.count_free_jobs(uuid, timestamptz, boolean, integer)
+  from public, anon, authenticated, service_role;
+grant execute on function private.count_free_jobs(uuid, timestamptz, boolean, integer)
+  to job_writer;
 -- end stamp
 -- stamp: db/functions/private/count_request.sql
 create or replace function private.count_request(p_caller private.api_caller)
@@ -744,6 +1142,226 @@ revoke all on function private.end_attempt(public.index_jobs, timestamptz, text,
   from public, anon, authenticated, service_role;
 grant execute on function private.end_attempt(public.index_jobs, timestamptz, text, boolean)
   to job_writer;
+-- end stamp
+-- stamp: db/functions/private/estimate_index_job.sql
+create or replace function private.estimate_index_job(
+  p_job public.index_jobs,
+  p_now timestamptz,
+  p_claims integer
+)
+returns table (
+  eta_p50 double precision, eta_p90 double precision, eta_basis text, eta_samples integer
+)
+language plpgsql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_seconds double precision[] := array(
+    select d.seconds
+    from private.index_durations as d
+    where d.repository_id = p_job.repository_id
+    order by d.id desc
+    limit 20);
+  v_all double precision[];
+  v_slots bigint;
+  v_run double precision := 0;
+  v_wait double precision := 0;
+begin
+  if cardinality(v_seconds) < 3 or p_claims > 0 then
+    select array_agg(d.seconds) into v_all
+    from (
+      select d.seconds, coalesce(r.organization_id, r.owner_user_id) as tenant_id
+      from private.index_durations as d
+      join public.repositories as r on r.id = d.repository_id
+      order by d.id desc
+      limit 200) as d
+    having count(*) >= 20 and count(distinct d.tenant_id) >= 5;
+  end if;
+  if p_claims is null then
+    v_run := extract(epoch from p_now - (
+      select min(e.at)
+      from public.index_job_events as e
+      where e.job_id = p_job.id and e.attempt = p_job.attempt));
+  elsif p_claims > 0 then
+    select sum(coalesce(r.slots, 1)) into v_slots
+    from private.runners as r
+    where r.seen_at > p_now - interval '15 seconds';
+    v_wait := (
+      select percentile_cont(0.5) within group (order by s) from unnest(v_all) as s)
+      * p_claims / v_slots;
+  end if;
+  eta_basis := case when cardinality(v_seconds) >= 3 then 'repository' else 'fleet' end;
+  v_seconds := case eta_basis when 'repository' then v_seconds else v_all end;
+
+  select
+    round((v_wait + percentile_cont(0.5) within group (order by s) - v_run)::numeric, 1),
+    round((v_wait + percentile_cont(0.9) within group (order by s) - v_run)::numeric, 1)
+  into eta_p50, eta_p90
+  from unnest(v_seconds) as s
+  where s >= v_run;
+  if eta_p50 is null then
+    eta_basis := null;
+  else
+    eta_samples := cardinality(v_seconds);
+  end if;
+  return next;
+end;
+$$;
+comment on function private.estimate_index_job(public.index_jobs, timestamptz, integer) is
+  'In how many seconds a job is likely to be completed.';
+revoke all on function private.estimate_index_job(public.index_jobs, timestamptz, integer)
+  from public, anon, authenticated, service_role;
+grant execute on function private.estimate_index_job(public.index_jobs, timestamptz, integer)
+  to job_writer;
+-- end stamp
+-- stamp: db/functions/private/explain_any_job.sql
+create or replace function private.explain_any_job(p_job_id uuid)
+returns table (
+  reason text, sentence text, "position" integer, own_ahead integer, until timestamptz,
+  eta_p50 double precision, eta_p90 double precision, eta_basis text, eta_samples integer
+)
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_now timestamptz := private.clock();
+  v_job public.index_jobs;
+  v_claims integer;
+  v_place text;
+  v_are_busy boolean;
+begin
+  select j.* into v_job from public.index_jobs as j where j.id = p_job_id;
+  if not found then
+    raise exception 'index job not found' using errcode = 'PT404';
+  end if;
+  if not private.is_final(v_job.status) then
+    select
+      c.claims,
+      least(c.claims, 1000),
+      least(c.own, 1000),
+      private.spell_place(c.claims, c.own, c.is_exact)
+    into v_claims, "position", own_ahead, v_place
+    from private.count_claims_before(v_job, v_now) as c
+    where c.claims is not null;
+  end if;
+
+  if private.is_final(v_job.status) then
+    reason := v_job.status;
+    sentence := case v_job.status
+      when 'completed' then 'The job is completed.'
+      when 'failed' then 'The job failed: ' || v_job.error_message
+      else 'The job was cancelled.'
+    end;
+  elsif v_job.cancel_requested_at is not null then
+    reason := 'cancelling';
+    until := v_job.cancel_requested_at + interval '1 minute';
+    sentence := 'The worker was asked to stop. The job is cancelled '
+      || case when until > v_now
+        then 'in ' || private.spell_seconds(extract(epoch from until - v_now)) || ' at the latest.'
+        else 'now, whatever the worker does.' end;
+  elsif v_job.queue_job_id is not null then
+    reason := 'external_queue';
+    sentence := 'An external queue runs this job, and decides when.';
+  elsif v_job.status = 'processing' and v_job.retry_at is null then
+    until := v_job.lease_expires_at;
+    if v_now >= v_job.heartbeat_at + (v_job.lease_expires_at - v_job.heartbeat_at) / 2 then
+      reason := 'silent';
+      sentence := format('No sign of life from the worker for %s. ',
+          private.spell_seconds(extract(epoch from v_now - v_job.heartbeat_at)))
+        || case when v_job.attempt < v_job.max_attempts
+          then 'Another worker takes the job over'
+          else format('All %s attempts are used up: the job fails', v_job.max_attempts) end
+        || case
+          when until > v_now
+            then format(' in %s.', private.spell_seconds(extract(epoch from until - v_now)))
+          when v_claims > 0 then format('; %s.', v_place)
+          else '.'
+        end;
+    else
+      reason := 'working';
+      sentence := format('A worker is on attempt %s of %s.', v_job.attempt, v_job.max_attempts);
+      select e.* into eta_p50, eta_p90, eta_basis, eta_samples
+      from private.estimate_index_job(v_job, v_now, null) as e;
+    end if;
+  elsif v_job.retry_at > v_now then
+    reason := 'retry_at';
+    until := v_job.retry_at;
+    sentence := format('Attempt %s of %s may start in %s.', v_job.attempt + 1, v_job.max_attempts,
+        private.spell_seconds(extract(epoch from until - v_now)))
+      || coalesce(' Last error: ' || v_job.last_error, '');
+  else
+    select bool_and(r.busy >= r.slots and r.slots is not null) into v_are_busy
+    from private.runners as r
+    where r.seen_at > v_now - interval '15 seconds';
+    if v_are_busy is null then
+      reason := 'no_runner';
+      sentence := 'Waiting: no worker has been seen for 15 seconds'
+        || case when v_claims > 0 then format(', and %s.', v_place) else '.' end;
+    else
+      reason := case
+        when v_claims > 0 then 'in_line' when v_are_busy then 'runners_busy' else 'up_next' end;
+      sentence := case reason
+        when 'in_line' then format('Waiting: %s.', v_place)
+        when 'runners_busy' then 'Next in line: every worker is busy.'
+        else 'Next in line: the next worker that asks takes it.'
+      end;
+      select e.* into eta_p50, eta_p90, eta_basis, eta_samples
+      from private.estimate_index_job(
+        v_job, v_now, case when v_claims <= 1000 then v_claims end) as e;
+    end if;
+  end if;
+  if eta_p50 is not null then
+    sentence := sentence || format(' Completed in about %s (p90 %s, from the last %s runs of %s).',
+      private.spell_seconds(eta_p50), private.spell_seconds(eta_p90), eta_samples,
+      case eta_basis when 'repository' then 'this repository' else 'all repositories' end);
+  end if;
+  return next;
+end;
+$$;
+comment on function private.explain_any_job(uuid) is
+  'Why a job stands where it stands, whoever asks.';
+alter function private.explain_any_job(uuid) owner to job_writer;
+revoke all on function private.explain_any_job(uuid)
+  from public, anon, authenticated, service_role;
+grant execute on function private.explain_any_job(uuid) to service_role;
+-- end stamp
+-- stamp: db/functions/private/explain_index_job.sql
+create or replace function private.explain_index_job(p_job_id uuid)
+returns table (
+  reason text, sentence text, "position" integer, own_ahead integer, until timestamptz,
+  eta_p50 double precision, eta_p90 double precision, eta_basis text, eta_samples integer
+)
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_user_id uuid := private.current_user_id();
+begin
+  perform
+  from public.index_jobs as j
+  where j.id = p_job_id
+    and (j.owner_user_id = v_user_id
+      or exists (
+        select from public.organization_members as m
+        where m.organization_id = j.organization_id and m.user_id = v_user_id));
+  if not found then
+    raise exception 'index job not found' using errcode = 'PT404';
+  end if;
+  return query select e.* from private.explain_any_job(p_job_id => p_job_id) as e;
+end;
+$$;
+comment on function private.explain_index_job(uuid) is
+  'Why a job of the signed-in user stands where it stands.';
+alter function private.explain_index_job(uuid) owner to job_writer;
+revoke all on function private.explain_index_job(uuid)
+  from public, anon, authenticated, service_role;
+grant execute on function private.explain_index_job(uuid) to authenticated;
 -- end stamp
 -- stamp: db/functions/private/exposed_functions.sql
 create or replace function private.exposed_functions(p_name text default null)
@@ -1304,7 +1922,9 @@ create or replace function private.order_waiting_tenants(
   p_now timestamptz,
   p_ready uuid[],
   p_is_more_due boolean,
-  p_except uuid[]
+  p_except uuid[],
+  p_window integer default 16,
+  p_past_idle boolean default false
 )
 returns table (tenant_id uuid, held integer)
 language plpgsql
@@ -1356,8 +1976,8 @@ begin
             limit 32) as leased)
         end as held
       offset 0) as h
-    where w.looked_at < 16
-      and w.held is distinct from 0
+    where w.looked_at < p_window
+      and (p_past_idle or w.held is distinct from 0)
       and (not w.is_round or n.id <= c.id)
   )
   select w.tenant_id, w.held
@@ -1366,11 +1986,14 @@ begin
   order by w.held, w.is_round, w.tenant_id;
 end;
 $$;
-comment on function private.order_waiting_tenants(timestamptz, uuid[], boolean, uuid[]) is
+comment on function
+  private.order_waiting_tenants(timestamptz, uuid[], boolean, uuid[], integer, boolean) is
   'The tenants whose turn it is to have a job claimed.';
-revoke all on function private.order_waiting_tenants(timestamptz, uuid[], boolean, uuid[])
+revoke all on function
+  private.order_waiting_tenants(timestamptz, uuid[], boolean, uuid[], integer, boolean)
   from public, anon, authenticated, service_role;
-grant execute on function private.order_waiting_tenants(timestamptz, uuid[], boolean, uuid[])
+grant execute on function
+  private.order_waiting_tenants(timestamptz, uuid[], boolean, uuid[], integer, boolean)
   to job_writer;
 -- end stamp
 -- stamp: db/functions/private/parse_cursor.sql
@@ -1861,6 +2484,53 @@ $$;
 comment on function private.see_worker(uuid) is 'Notes that a worker was seen.';
 revoke all on function private.see_worker(uuid) from public, anon, authenticated, service_role;
 grant execute on function private.see_worker(uuid) to job_writer;
+-- end stamp
+-- stamp: db/functions/private/spell_place.sql
+create or replace function private.spell_place(p_claims integer, p_own integer, p_is_exact boolean)
+returns text
+language sql
+immutable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select case
+      when p_claims > 1000 and p_is_exact then 'more than 1,000 jobs come first'
+      when p_claims > 1000 then 'more than 1,000 jobs may come first'
+      else case when p_is_exact then '' else 'at most ' end
+        || p_claims || case when p_claims = 1 then ' job comes' else ' jobs come' end || ' first'
+    end
+    || case
+      when p_own = 0 then ''
+      when p_own > 1000 then ', more than 1,000 of them yours'
+      when p_own = p_claims and p_own = 1 then ', yours'
+      when p_own = p_claims then ', all of them yours'
+      else format(', %s of them yours', p_own)
+    end;
+$$;
+comment on function private.spell_place(integer, integer, boolean) is
+  'How many jobs come first, in words.';
+revoke all on function private.spell_place(integer, integer, boolean)
+  from public, anon, authenticated, service_role;
+grant execute on function private.spell_place(integer, integer, boolean) to job_writer;
+-- end stamp
+-- stamp: db/functions/private/spell_seconds.sql
+create or replace function private.spell_seconds(p_seconds double precision)
+returns text
+language sql
+immutable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select case
+    when p_seconds <= 120 then ceil(p_seconds) || ' s'
+    when p_seconds <= 7200 then ceil(p_seconds / 60) || ' min'
+    else ceil(p_seconds / 3600) || ' h'
+  end;
+$$;
+comment on function private.spell_seconds(double precision) is 'A span of time in words.';
+revoke all on function private.spell_seconds(double precision)
+  from public, anon, authenticated, service_role;
+grant execute on function private.spell_seconds(double precision) to job_writer;
 -- end stamp
 -- stamp: db/functions/private/store_incoming_rows.sql
 create or replace function private.store_incoming_rows(p_job public.index_jobs)
@@ -2764,6 +3434,44 @@ grant execute on function
   public.api_create_index_job(text, jsonb, text, text, text, text, text, text, text, integer)
   to job_http, service_role;
 -- end stamp
+-- stamp: db/functions/api_explain_index_job.sql
+create or replace function public.api_explain_index_job(
+  p_api_key text,
+  p_claims jsonb,
+  p_job_id text
+)
+returns private.api_answer
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+as $$
+declare
+  v_answer private.api_answer;
+begin
+  perform set_config('synchronous_commit', 'off', true);
+  v_answer := private.count_request(private.begin_request(p_api_key, p_claims));
+  if v_answer.verdict <> 'ok' then
+    return v_answer;
+  end if;
+
+  begin
+    select row_to_json(e)::text into v_answer.body
+    from public.explain_index_job(p_job_id => private.parse_uuid(p_job_id)) as e;
+  exception when sqlstate 'PT404' then
+    v_answer.verdict := 'PT404';
+  end;
+  return v_answer;
+end;
+$$;
+comment on function public.api_explain_index_job(text, jsonb, text) is
+  'Answers GET /jobs/{id}/explain.';
+alter function public.api_explain_index_job(text, jsonb, text) owner to job_gateway;
+revoke all on function public.api_explain_index_job(text, jsonb, text)
+  from public, anon, authenticated, service_role;
+grant execute on function public.api_explain_index_job(text, jsonb, text) to job_http, service_role;
+-- end stamp
 -- stamp: db/functions/api_follow_index_job.sql
 create or replace function public.api_follow_index_job(
   p_api_key text,
@@ -3473,6 +4181,32 @@ comment on function public.ensure_repository(text, text, uuid) is
 revoke all on function public.ensure_repository(text, text, uuid)
   from public, anon, authenticated, service_role;
 grant execute on function public.ensure_repository(text, text, uuid) to authenticated;
+-- end stamp
+-- stamp: db/functions/explain_index_job.sql
+create or replace function public.explain_index_job(p_job_id uuid)
+returns table (
+  reason text, sentence text, "position" integer, own_ahead integer, until timestamptz,
+  eta_p50 double precision, eta_p90 double precision, eta_basis text, eta_samples integer
+)
+language plpgsql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform from public.get_job_status(p_job_id => p_job_id);
+  if pg_has_role(current_user, 'service_role', 'usage') then
+    return query select e.* from private.explain_any_job(p_job_id => p_job_id) as e;
+  else
+    return query select e.* from private.explain_index_job(p_job_id => p_job_id) as e;
+  end if;
+end;
+$$;
+comment on function public.explain_index_job(uuid) is
+  'Says why an index job stands where it stands, its place in line and when it may end.';
+revoke all on function public.explain_index_job(uuid)
+  from public, anon, authenticated, service_role;
+grant execute on function public.explain_index_job(uuid) to authenticated, service_role;
 -- end stamp
 -- stamp: db/functions/fail_job_attempt.sql
 create or replace function public.fail_job_attempt(
@@ -4266,4 +5000,4 @@ end;
 $$;
 
 notify pgrst, 'reload schema';
-comment on schema private is 'schema version 20261128093002, text 57df2b830de4, serves 20261128093002';
+comment on schema private is 'schema version 20261128093002, text 867119e4a441, serves 20261128093002';

@@ -35,6 +35,7 @@ CALLS: dict[str, tuple[str, str, str]] = {
     "create": ("POST", "/index", "api_create_index_job"),
     "list": ("GET", "/jobs", "api_list_index_jobs"),
     "history": ("GET", "/jobs/{job_id}/events", "api_get_job_history"),
+    "explain": ("GET", "/jobs/{job_id}/explain", "api_explain_index_job"),
     "cancel": ("DELETE", "/jobs/{job_id}", "api_cancel_index_job"),
     "admin": ("GET", "/admin/jobs/{job_id}?reason=tests", "api_admin_get_job_status"),
     "ready": ("GET", "/ready", "api_schema_version"),

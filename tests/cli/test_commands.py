@@ -59,6 +59,15 @@ def test_index_prints_the_id_and_watch_ends_with_zero_when_the_job_completed(
     assert now.stderr == ""
 
 
+def test_why_prints_the_sentence_or_all_that_is_known(desk: Desk, small_repository: Path) -> None:
+    job_id = desk.run("index", small_repository).stdout.strip()
+    desk.run("watch", job_id)
+    said = desk.run("why", job_id)
+    assert (said.returncode, said.stdout, said.stderr) == (0, "The job is completed.\n", "")
+    explanation = json.loads(desk.run("why", job_id, "--json").stdout)
+    assert (explanation["reason"], explanation["position"]) == ("completed", None)
+
+
 def test_watch_ends_with_one_when_the_job_failed(desk: Desk, small_repository: Path) -> None:
     done = desk.run("index", small_repository, "--ref", "no-such", "--watch", "--json")
     assert done.returncode == 1
@@ -261,7 +270,7 @@ def test_a_folder_is_indexed_under_its_own_name(desk: Desk, tmp_path: Path) -> N
 
 @pytest.mark.parametrize("job_id", ["../jobs", "?limit=1", "", "..", "a\x01", "\udcff"])
 def test_what_is_no_id_is_no_job(desk: Desk, job_id: str) -> None:
-    for command in ("status", "watch"):
+    for command in ("status", "watch", "why"):
         done = desk.ask(command, job_id)
         assert (done.returncode, done.stdout) == (3, "")
         assert done.stderr.startswith("error: There is no such ")

@@ -16,6 +16,7 @@ CALLS: dict[str, list[LiteralString]] = {  # login -> what it calls
     "index_jobs_api": [
         "select api_get_job_status(null, %(claims)s, %(job)s)",
         "select api_get_job_status('ij_0_secret', null, %(job)s)",
+        "select api_explain_index_job(null, %(claims)s, %(job)s)",
         "select api_get_job_history(null, %(claims)s, %(job)s)",
         "select api_list_index_jobs(null, %(claims)s)",
         "select api_count_request(null, %(claims)s)",

@@ -399,6 +399,15 @@ JOBS = [
         who="bob",
         hint_is_free=True,
     ),
+    Case("why a job waits", "/rpc/explain_index_job", {"p_job_id": "{job}"}, hint_is_free=True),
+    _get("why a job waits by GET", "/rpc/explain_index_job?p_job_id={job}&select=reason,position"),
+    Case(
+        "why another tenant's job waits",
+        "/rpc/explain_index_job",
+        {"p_job_id": "{job}"},
+        who="bob",
+        hint_is_free=True,
+    ),
     Case(
         "another tenant's job to cancel",
         "/rpc/cancel_index_job",

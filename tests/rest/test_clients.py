@@ -70,6 +70,10 @@ EXPECTED_OF: dict[str, dict[str, Any]] = {
         "listed by another": [],
     },
     "cancel_index_job": {"cancelled by another": JOB_NOT_FOUND, "cancelled": "cancelled"},
+    "explain_index_job": {
+        "explained": ["no_runner", 0, None],
+        "explained to another": JOB_NOT_FOUND,
+    },
     "get_job_history": {
         "history": [
             {"event_no": 1, "to_status": "pending"},

@@ -51,6 +51,7 @@ class Fellows:
             for path in (
                 f"/jobs/{self.job_id}",
                 f"/jobs/{self.job_id}/events",
+                f"/jobs/{self.job_id}/explain",
                 "/jobs?organization=acme",
             ):
                 answer = client.get(path)
@@ -58,6 +59,7 @@ class Fellows:
             for function, arguments in (
                 ("get_job_status", job),
                 ("get_job_history", job),
+                ("explain_index_job", job),
                 ("list_index_jobs", {"p_organization_id": ACME}),
             ):
                 answer = client.post(f"/rest/v1/rpc/{function}", json=arguments)

@@ -1,24 +1,28 @@
--- order_waiting_tenants(p_now, p_ready, p_is_more_due, p_except) -> table (tenant_id, held)
+-- order_waiting_tenants(p_now, p_ready, p_is_more_due, p_except, p_window, p_past_idle)
+--   -> table (tenant_id, held)
 --
 -- Whose turn it is, in order. The tenants are in a circle, by id, and turns go round it. Behind
--- the one that was served last, at most 16 with a free job are looked at, and none behind the first
--- that holds nothing. Those that hold the fewest jobs under a lease (counted up to 32) come first,
--- then those that come first in the circle. Free are pending jobs, those of p_ready (the tenants
--- with a job whose lease ran out or whose retry_at has come), and, if p_is_more_due, all others
--- whose retry_at has come. Tenants in p_except are left out.
+-- the one that was served last, at most p_window with a free job are looked at: 16 for a claim. The
+-- first that holds nothing is the last one looked at, unless p_past_idle. Those that hold the
+-- fewest jobs under a lease (counted up to 32) come first, then those that come first in the
+-- circle. Free are pending jobs, those of p_ready (the tenants with a job whose lease ran out or
+-- whose retry_at has come), and, if p_is_more_due, all others whose retry_at has come. Tenants in
+-- p_except are left out.
 --
 -- It probes an index for each thing it asks, however many rows there are; only p_is_more_due makes
 -- it pass over the entries of jobs that run or wait for a later retry. For that its caller sets
 -- enable_sort and enable_incremental_sort to off and plan_cache_mode to force_generic_plan: several
 -- partial indexes hold what is asked, and only the one that is meant gives the whole order.
 --
--- Callers: job_writer: lock_next_job.
+-- Callers: job_writer: lock_next_job, count_claims_before.
 
 create or replace function private.order_waiting_tenants(
   p_now timestamptz,
   p_ready uuid[],
   p_is_more_due boolean,
-  p_except uuid[]
+  p_except uuid[],
+  p_window integer default 16,
+  p_past_idle boolean default false
 )
 returns table (tenant_id uuid, held integer)
 language plpgsql
@@ -70,8 +74,8 @@ begin
             limit 32) as leased)
         end as held
       offset 0) as h
-    where w.looked_at < 16
-      and w.held is distinct from 0
+    where w.looked_at < p_window
+      and (p_past_idle or w.held is distinct from 0)
       and (not w.is_round or n.id <= c.id)
   )
   select w.tenant_id, w.held
@@ -81,10 +85,13 @@ begin
 end;
 $$;
 
-comment on function private.order_waiting_tenants(timestamptz, uuid[], boolean, uuid[]) is
+comment on function
+  private.order_waiting_tenants(timestamptz, uuid[], boolean, uuid[], integer, boolean) is
   'The tenants whose turn it is to have a job claimed.';
 
-revoke all on function private.order_waiting_tenants(timestamptz, uuid[], boolean, uuid[])
+revoke all on function
+  private.order_waiting_tenants(timestamptz, uuid[], boolean, uuid[], integer, boolean)
   from public, anon, authenticated, service_role;
-grant execute on function private.order_waiting_tenants(timestamptz, uuid[], boolean, uuid[])
+grant execute on function
+  private.order_waiting_tenants(timestamptz, uuid[], boolean, uuid[], integer, boolean)
   to job_writer;

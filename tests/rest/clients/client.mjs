@@ -82,6 +82,11 @@ if (functions.includes("list_index_jobs")) {
   seen["listed by GET"] = newest.map((row) => row.id === job.id);
   seen["listed by another"] = await data(stranger.rpc("list_index_jobs"));
 }
+if (functions.includes("explain_index_job")) {
+  const why = await data(alice.rpc("explain_index_job", its).single());
+  seen["explained"] = [why.reason, why.own_ahead, why.eta_p50];
+  seen["explained to another"] = await refusal(stranger.rpc("explain_index_job", its));
+}
 if (functions.includes("cancel_index_job")) {
   seen["cancelled by another"] = await refusal(stranger.rpc("cancel_index_job", its));
   seen["cancelled"] = (await data(alice.rpc("cancel_index_job", its).single())).status;

@@ -83,6 +83,10 @@ def main() -> dict[str, Any]:
         newest = by_get.order("created_at", desc=True).limit(1).execute().data
         seen["listed by GET"] = [row["id"] == job["id"] for row in newest]
         seen["listed by another"] = stranger.rpc("list_index_jobs", {}).execute().data
+    if "explain_index_job" in os.environ["FUNCTIONS"].split():
+        why = alice.rpc("explain_index_job", this).single().execute().data
+        seen["explained"] = [why["reason"], why["own_ahead"], why["eta_p50"]]
+        seen["explained to another"] = refusal(stranger.rpc("explain_index_job", this))
     if "cancel_index_job" in os.environ["FUNCTIONS"].split():
         seen["cancelled by another"] = refusal(stranger.rpc("cancel_index_job", this))
         cancelled = alice.rpc("cancel_index_job", this).single().execute().data

@@ -10,6 +10,7 @@ insert into declared values
   ('public.create_api_key', 'volatile', null, 'authenticated'),
   ('public.create_index_job', 'volatile', null, 'authenticated, service_role'),
   ('public.ensure_repository', 'volatile', null, 'authenticated'),
+  ('public.explain_index_job', 'stable', null, 'authenticated, service_role'),
   ('public.get_job_history', 'stable', null, 'authenticated, service_role'),
   ('public.get_job_status', 'stable', null, 'authenticated, service_role'),
   ('public.list_api_keys', 'stable', null, 'authenticated'),
@@ -34,6 +35,7 @@ insert into declared values
   ('public.api_cancel_index_job', 'volatile', 'job_gateway', 'job_http, service_role'),
   ('public.api_count_request', 'volatile', 'job_gateway', 'job_http, service_role'),
   ('public.api_create_index_job', 'volatile', 'job_gateway', 'job_http, service_role'),
+  ('public.api_explain_index_job', 'volatile', 'job_gateway', 'job_http, service_role'),
   ('public.api_follow_index_job', 'volatile', 'job_gateway', 'job_http, service_role'),
   ('public.api_get_job_history', 'volatile', 'job_gateway', 'job_http, service_role'),
   ('public.api_get_job_status', 'volatile', 'job_gateway', 'job_http, service_role'),
@@ -43,6 +45,8 @@ insert into declared values
   ('public.api_watch_jobs', 'stable', 'job_writer', 'job_http, service_role'),
   -- behind the shells that users call
   ('private.cancel_index_job', 'volatile', 'job_writer', 'authenticated'),
+  ('private.explain_any_job', 'stable', 'job_writer', 'service_role'),
+  ('private.explain_index_job', 'stable', 'job_writer', 'authenticated'),
   ('private.revoke_api_key', 'volatile', 'job_gateway', 'authenticated'),
   ('private.insert_index_job', 'volatile', 'job_writer', 'service_role'),
   ('private.create_api_key', 'volatile', 'job_gateway', 'authenticated'),
@@ -54,12 +58,15 @@ insert into declared values
     select c.relowner::regrole::text from pg_class as c where c.oid = 'public.index_jobs'::regclass
   ), ''),
   -- helpers
+  ('private.bound_claims_before', 'stable', null, 'job_writer'),
   ('private.check_attempt', 'stable', null, 'job_writer'),
   ('private.check_batch', 'immutable', null, 'job_writer'),
   ('private.check_job_metadata', 'immutable', null, 'job_writer'),
   ('private.check_lease', 'immutable', null, 'job_writer'),
   ('private.clean_error', 'immutable', null, 'job_writer'),
   ('private.clock', 'volatile', null, 'authenticated, job_gateway, job_writer, service_role'),
+  ('private.count_claims_before', 'stable', null, 'job_writer'),
+  ('private.count_free_jobs', 'stable', null, 'job_writer'),
   ('private.count_request', 'volatile', null, 'job_gateway'),
   ('private.create_broadcast_policy', 'volatile', null, ''),
   ('private.current_user_id', 'stable', null,
@@ -69,6 +76,7 @@ insert into declared values
   ('private.delete_incoming_rows', 'volatile', null, 'job_writer'),
   ('private.delete_orphaned_rows', 'volatile', null, 'job_writer'),
   ('private.delete_symbols_of_files', 'volatile', 'job_writer', ''),
+  ('private.estimate_index_job', 'stable', null, 'job_writer'),
   ('private.exposed_functions', 'stable', null, 'job_tenant'),
   ('private.end_attempt', 'volatile', null, 'job_writer'),
   ('private.find_organization', 'stable', null, 'job_gateway'),
@@ -98,6 +106,8 @@ insert into declared values
   ('private.retry_delay', 'volatile', null, 'job_writer'),
   ('private.rollout_bucket', 'immutable', null, 'job_gateway'),
   ('private.see_worker', 'volatile', null, 'job_writer'),
+  ('private.spell_place', 'immutable', null, 'job_writer'),
+  ('private.spell_seconds', 'immutable', null, 'job_writer'),
   ('private.store_incoming_rows', 'volatile', null, 'job_writer'),
   ('private.store_index', 'volatile', null, 'job_writer'),
   ('private.stuck_jobs', 'volatile', null, 'job_writer, service_role'),
@@ -148,7 +158,7 @@ select is_empty(
        and not (f.name like 'public.api\_%' and c = 'TimeZone=UTC')
        and not (f.name = 'public.list_index_jobs' and c in ('enable_sort=off',
          'enable_bitmapscan=off'))
-       and not (f.name = 'private.lock_next_job' and c in ('enable_sort=off',
+       and not (f.name in ('private.count_claims_before', 'private.lock_next_job') and c in ('enable_sort=off',
          'enable_incremental_sort=off', 'plan_cache_mode=force_generic_plan'))
        and not (f.name = 'private.store_incoming_rows' and c = 'enable_nestloop=off') $$,
   'and no other setting, but for answers in UTC and where the planner would be misled');

@@ -1,6 +1,6 @@
 -- Forty tenants by number; 20 is the one served last.
 begin;
-select plan(13);
+select plan(15);
 
 select tests.arrange_cast();
 select tests.set_clock('2030-01-01 12:00Z');
@@ -59,6 +59,16 @@ select is(
   pg_temp.turns(p_except => array[22, 23, 24, 26]),
   '25:1 27:1 28:1 29:1 31:1 32:1 33:1 34:1 35:1 36:1 37:1 38:1 39:1 40:1 21:2 30:32',
   'who is named is left out');
+
+select is(
+  (select count(*)::integer from private.order_waiting_tenants('2030-01-01 12:00Z', '{}', false,
+    '{}', p_window => 17)), 17, 'as many are looked at as are asked for');
+delete from index_jobs where left(tenant_id::text, 8) = '00000025' and status = 'processing';
+select is(
+  (select string_agg(left(t.tenant_id::text, 8)::integer || ':' || t.held, ' ' order by t.ordinality)
+  from private.order_waiting_tenants('2030-01-01 12:00Z', '{}', false, '{}', 6, true)
+    with ordinality as t), '25:0 23:1 24:1 26:1 21:2 22:2',
+  'past the first that holds nothing, where that is asked for');
 
 delete from index_jobs where status = 'pending' or left(tenant_id::text, 8) = '00000021';
 select is(pg_temp.turns(), null, 'who has begun all jobs does not wait');

@@ -1,0 +1,86 @@
+-- estimate_index_job(p_job, p_now, p_claims) -> table (eta_p50, eta_p90, eta_basis, eta_samples)
+--
+-- In how many seconds the job is likely to be completed, by how long the last ones took: those of
+-- its repository, from 3 on, else the newest 200 of all, from 20 on of at least 5 tenants. For a
+-- job that a worker has begun (p_claims is null): of those that took longer than this attempt has
+-- until now. For a job in line: the time of the jobs that come first, p_claims, each as long as the
+-- median of all, shared by the slots of the workers seen in the last 15 seconds, and its own time
+-- besides. All are null where that cannot be known.
+--
+-- It goes by the clock alone: not by the size of the change, nor by the progress.
+--
+-- Callers: job_writer: explain_any_job.
+
+create or replace function private.estimate_index_job(
+  p_job public.index_jobs,
+  p_now timestamptz,
+  p_claims integer
+)
+returns table (
+  eta_p50 double precision, eta_p90 double precision, eta_basis text, eta_samples integer
+)
+language plpgsql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_seconds double precision[] := array(
+    select d.seconds
+    from private.index_durations as d
+    where d.repository_id = p_job.repository_id
+    order by d.id desc
+    limit 20);
+  v_all double precision[];
+  v_slots bigint;
+  v_run double precision := 0;
+  v_wait double precision := 0;
+begin
+  if cardinality(v_seconds) < 3 or p_claims > 0 then
+    select array_agg(d.seconds) into v_all
+    from (
+      select d.seconds, coalesce(r.organization_id, r.owner_user_id) as tenant_id
+      from private.index_durations as d
+      join public.repositories as r on r.id = d.repository_id
+      order by d.id desc
+      limit 200) as d
+    having count(*) >= 20 and count(distinct d.tenant_id) >= 5;
+  end if;
+  if p_claims is null then
+    v_run := extract(epoch from p_now - (
+      select min(e.at)
+      from public.index_job_events as e
+      where e.job_id = p_job.id and e.attempt = p_job.attempt));
+  elsif p_claims > 0 then
+    select sum(coalesce(r.slots, 1)) into v_slots
+    from private.runners as r
+    where r.seen_at > p_now - interval '15 seconds';
+    v_wait := (
+      select percentile_cont(0.5) within group (order by s) from unnest(v_all) as s)
+      * p_claims / v_slots;
+  end if;
+  eta_basis := case when cardinality(v_seconds) >= 3 then 'repository' else 'fleet' end;
+  v_seconds := case eta_basis when 'repository' then v_seconds else v_all end;
+
+  select
+    round((v_wait + percentile_cont(0.5) within group (order by s) - v_run)::numeric, 1),
+    round((v_wait + percentile_cont(0.9) within group (order by s) - v_run)::numeric, 1)
+  into eta_p50, eta_p90
+  from unnest(v_seconds) as s
+  where s >= v_run;
+  if eta_p50 is null then
+    eta_basis := null;
+  else
+    eta_samples := cardinality(v_seconds);
+  end if;
+  return next;
+end;
+$$;
+
+comment on function private.estimate_index_job(public.index_jobs, timestamptz, integer) is
+  'In how many seconds a job is likely to be completed.';
+
+revoke all on function private.estimate_index_job(public.index_jobs, timestamptz, integer)
+  from public, anon, authenticated, service_role;
+grant execute on function private.estimate_index_job(public.index_jobs, timestamptz, integer)
+  to job_writer;

@@ -1,0 +1,60 @@
+begin;
+select plan(9);
+
+select tests.arrange_cast();
+select tests.set_clock('2030-01-01 12:00Z');
+select tests.arrange_job('job');
+select tests.arrange_job('running', 'processing');
+create function pg_temp.took(p_seconds double precision[], p_repository_id uuid default tests.alice_repository())
+returns void language sql as $$
+  insert into private.index_durations
+    (repository_id, commit_sha, bytes, bytes_unchanged, seconds, ended_at)
+  select p_repository_id, 'x', 1, 0, s, private.clock() from unnest(p_seconds) as s
+$$;
+create function pg_temp.estimate(p_claims integer default 0, p_job text default 'job')
+returns text language sql as $$
+  select concat_ws(' ', e.eta_p50, e.eta_p90, e.eta_basis, e.eta_samples)
+  from private.estimate_index_job(tests.job_row(p_job), private.clock(), p_claims) as e
+$$;
+
+select pg_temp.took('{10, 20}');
+select is(pg_temp.estimate(), '', 'two runs of the repository are not enough');
+select pg_temp.took('{30}');
+select is(pg_temp.estimate(), '20 28 repository 3', 'three are: half of them, and nine in ten');
+select is(pg_temp.estimate(2), '', 'how long others take that come first is not known');
+
+select tests.advance_clock('15 seconds');
+select is(
+  pg_temp.estimate(null, 'running'), '10 14 repository 3',
+  'a job that runs is compared with those that took longer than it has until now');
+select tests.advance_clock('16 seconds');
+select is(pg_temp.estimate(null, 'running'), '', 'of one that runs longer than any, nothing is known');
+
+insert into auth.users (id) select gen_random_uuid() from generate_series(1, 4);
+insert into repositories (full_name, git_url, owner_user_id)
+select 'a/fleet', 'https://example.com/fleet.git', u.id
+from auth.users as u where u.email is null limit 3;
+select pg_temp.took(array_fill(100::double precision, array[10]), r.id)
+from repositories as r where r.full_name = 'a/fleet';
+select is(
+  concat_ws('|', pg_temp.estimate(2), (select e.eta_p50 from private.estimate_index_job(
+    jsonb_populate_record(tests.job_row('job'), jsonb_build_object(
+      'repository_id', tests.acme_repository())), private.clock(), 0) as e)),
+  '', '33 runs of four tenants tell nothing of other repositories');
+select pg_temp.took('{100}', tests.acme_repository());
+select is(
+  (select concat_ws(' ', e.eta_p50, e.eta_p90, e.eta_basis, e.eta_samples)
+  from private.estimate_index_job(
+    jsonb_populate_record(tests.job_row('job'), jsonb_build_object(
+      'repository_id', tests.acme_repository())), private.clock(), 0) as e),
+  '100 100 fleet 34', 'those of five tenants do, where the repository has too few of its own');
+select is(pg_temp.estimate(2), '', 'without a worker nothing can be said of the wait');
+insert into private.runners (worker_id, slots, seen_at) values
+  (gen_random_uuid(), 3, private.clock()), (gen_random_uuid(), null, private.clock()),
+  (gen_random_uuid(), 5, private.clock() - interval '16 seconds');
+select is(
+  pg_temp.estimate(2), '70 78 repository 3',
+  'the jobs that come first take as long as the median of all, on the slots of the workers seen');
+
+select * from finish();
+rollback;
