@@ -5,9 +5,11 @@ A 429 and a 503 are waited out as Retry-After says, as long as the caller's pati
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Literal, Self, cast
@@ -29,9 +31,8 @@ _EXIT_CODES = {
 }
 _OUTAGE_SECONDS = 60.0
 _SHORT_WAIT = 30.0
-_SCARCE_REQUESTS = 20
-_SLOWEST_POLL = 60.0
-_LONG_PAUSE = 10.0
+_LONG_PAUSE = 15.0  # longer than the API asks for while there are requests enough
+_SILENCE = 40.0  # seconds without as much as a ping, after which a stream is dead
 
 Waiting = Callable[[str], None]
 
@@ -133,22 +134,57 @@ class Client:
         response = self._patiently("GET", f"{_path(job_id)}/explain")
         return cast(JobExplanation, self._record(response, "reason"))
 
-    def follow(self, job_id: str, *, every: float | None = None) -> Iterator[IndexJob]:
-        """The job again and again, until its status is final.
+    def follow(
+        self, job_id: str, *, every: float | None = None, timeout: float | None = None
+    ) -> Iterator[IndexJob]:
+        """The job whenever it has changed, until its status is final: by a stream, which is one
+        request, and where there is none by polls at the pace that the API asks for.
 
-        `every` is the pause in seconds; without it the API says how long, and a quota that runs
-        low stretches it.
+        `every` asks for polls with that pause in seconds. After `timeout` seconds, or when a wait
+        would last longer, an ApiError ends it.
         """
+        ends_at = None if timeout is None else time.monotonic() + timeout
         while True:
-            response = self._patiently("GET", _path(job_id), for_ever=True)
+            response = self._patiently("GET", _path(job_id), for_ever=True, ends_at=ends_at)
             job = self._job(response)
             yield job
+            if job["status"] in UNFINISHED and every is None:
+                for job in self._stream(job_id, ends_at):
+                    yield job
             if job["status"] not in UNFINISHED:
                 return
-            seconds = _pause(response) if every is None else every
-            if seconds >= _LONG_PAUSE:
-                self.waiting(f"The quota runs low: the next look is in {_span(seconds)}.")
-            time.sleep(seconds)
+            pause = _number(response, "Retry-After", 1.0) if every is None else every
+            if ends_at is not None and time.monotonic() + pause > ends_at:
+                time.sleep(max(0.0, ends_at - time.monotonic()))
+                raise ApiError(
+                    f"The job is {job['status']} after {_span(timeout or 0.0)}.",
+                    exit_code=Exit.TIMEOUT,
+                )
+            if pause >= _LONG_PAUSE:
+                self.waiting(f"The quota runs low: the next look is in {_span(pause)}.")
+            time.sleep(pause)
+
+    def _stream(self, job_id: str, ends_at: float | None) -> Iterator[IndexJob]:
+        """The job with each event and progress, as long as the API streams them."""
+        silence = _SILENCE
+        if ends_at is not None:
+            silence = min(silence, max(0.1, ends_at - time.monotonic()))
+        with (
+            suppress(httpx.TransportError),
+            self._http.stream(
+                "GET",
+                f"{_path(job_id)}/events",
+                headers={"Accept": "text/event-stream"},
+                timeout=silence,
+            ) as response,
+        ):
+            if response.status_code != 200:
+                return
+            for line in response.iter_lines():
+                if line.startswith("data: "):
+                    yield cast(IndexJob, json.loads(line.removeprefix("data: "))["job"])
+                if ends_at is not None and time.monotonic() >= ends_at:
+                    return
 
     def _job(self, response: httpx.Response) -> IndexJob:
         return cast(IndexJob, self._record(response, "id"))
@@ -171,9 +207,11 @@ class Client:
         path: str,
         *,
         for_ever: bool = False,
+        ends_at: float | None = None,
         **arguments: Any,
     ) -> httpx.Response:
-        """Waits for a quota to come back; with `for_ever` however long, and for a lost API too."""
+        """Waits for a quota to come back; with `for_ever` however long, and for a lost API too, but
+        not beyond `ends_at`."""
         gives_up = time.monotonic() + _OUTAGE_SECONDS
         said = ""
         while True:
@@ -191,7 +229,7 @@ class Client:
                     left = gives_up - time.monotonic()
                     worth_it = error.exit_code == Exit.UNREACHABLE and for_ever and left > 0
                     going_on = f"Trying on for up to {_span(left)}."
-                if not worth_it:
+                if not worth_it or (ends_at is not None and time.monotonic() + seconds > ends_at):
                     raise
                 if str(error) != said:
                     said = str(error)
@@ -243,16 +281,6 @@ def _refusal(response: httpx.Response) -> ApiError:
         field=str(field or ""),
         retry_after=_number(response, "Retry-After"),
     )
-
-
-def _pause(response: httpx.Response) -> float:
-    """What the API advises; longer when the hour's last requests must last until its end."""
-    advised = max(0.5, _number(response, "Retry-After", 1.0))
-    left = _number(response, "X-RateLimit-Remaining", _SCARCE_REQUESTS)
-    if left >= _SCARCE_REQUESTS:
-        return advised
-    until_reset = _number(response, "X-RateLimit-Reset") - time.time()
-    return min(max(advised, until_reset / (left + 1)), _SLOWEST_POLL)
 
 
 def _number(response: httpx.Response, header: str, default: float = 0.0) -> float:

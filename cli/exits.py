@@ -14,6 +14,7 @@ class Exit(IntEnum):
     NO_ACCESS = 4
     UNREACHABLE = 5
     QUOTA = 6
+    TIMEOUT = 7
 
 
 API_CODES = f"""Exit codes:
@@ -24,6 +25,7 @@ API_CODES = f"""Exit codes:
 {Exit.NO_ACCESS} no key, or one that is not valid ·
 {Exit.UNREACHABLE} the API does not answer ·
 {Exit.QUOTA} the hour's requests are used up ·
+{Exit.TIMEOUT} watch: the job has not ended within --timeout ·
 130 interrupted by Ctrl-C"""
 
 COMMON_CODES = f"""Exit codes: 0 done · {Exit.FAILED} it did not work · {Exit.USAGE} wrong usage ·

@@ -113,6 +113,10 @@ def watch(
     context: typer.Context,
     job_id: JobId,
     *,
+    timeout: Annotated[
+        float | None,
+        typer.Option(min=0, metavar="SECONDS", help="Give up after that time; without it, never."),
+    ] = None,
     as_json: Json = False,
     api_url: ApiUrl = None,
     api_key: ApiKey = None,
@@ -120,7 +124,7 @@ def watch(
 ) -> None:
     """Follow a job to its end; exit code 0 when it completed, 1 when it failed or was cancelled."""
     with _client(api_url, api_key, user) as client:
-        _watch(client, job_id, as_json, _watch_command(context, job_id))
+        _watch(client, job_id, as_json, _watch_command(context, job_id), timeout)
 
 
 @app.command(epilog=API_CODES)
@@ -138,23 +142,27 @@ def why(
     print(json.dumps(explanation) if as_json else explanation["sentence"])
 
 
-def _watch(client: Client, job_id: str, as_json: bool, again: str) -> None:
+def _watch(
+    client: Client, job_id: str, as_json: bool, again: str, timeout: float | None = None
+) -> None:
     terminal = Terminal()
     try:
         with terminal.following() as view:
             client.waiting = view.note
-            for job in client.follow(job_id):
+            for job in client.follow(job_id, timeout=timeout):
                 if job["status"] in UNFINISHED:
                     view.show(job)
     except KeyboardInterrupt:
         terminal.say(f"  the job goes on; to watch it again: {again}")
         raise typer.Exit(130) from None
     except ApiError as error:
-        if error.exit_code != Exit.UNREACHABLE:
+        if error.exit_code == Exit.UNREACHABLE:
+            words = "Once it answers, watch the job again"
+        elif error.exit_code in {Exit.TIMEOUT, Exit.QUOTA}:
+            words = "To watch it again"
+        else:
             raise
-        raise ApiError(
-            f"{error} Once it answers, watch the job again: {again}", exit_code=error.exit_code
-        ) from None
+        raise ApiError(f"{error} {words}: {again}", exit_code=error.exit_code) from None
     _print_job(job, as_json)
     raise typer.Exit(0 if job["status"] == "completed" else Exit.FAILED)
 

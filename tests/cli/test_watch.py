@@ -123,3 +123,55 @@ def test_a_terminal_is_told_how_to_watch_an_unfinished_job(
     data, shown = on_a_terminal(idle, "status", job_id)
     assert data.startswith("pending")
     assert f"index-jobs watch {job_id}" in shown
+
+
+COUNT = """
+select coalesce(sum(c.requests), 0)::integer from private.rate_limit_counters as c
+where c.user_id = %s and c.window_start = date_trunc('hour', now(), 'UTC')
+"""
+USE_UP = """
+with used as (
+  insert into private.rate_limit_counters (user_id, window_start, requests)
+  values (%s, date_trunc('hour', now(), 'UTC'), 100)
+  on conflict (user_id) do update
+  set requests = excluded.requests, window_start = excluded.window_start
+  returning 1)
+select from used
+"""
+BEGIN_AND_END = """
+with begun as (
+  select j.attempt from public.update_job_status(%s, 'processing', '{}', null, %s) as j)
+select from begun, public.update_job_status(%s, 'completed', '{}', begun.attempt)
+"""
+
+
+def test_it_gives_up_after_its_timeout_and_says_how_to_go_on(
+    idle: Desk, small_repository: Path
+) -> None:
+    job_id = idle.run("index", small_repository, "--user", "carol").stdout.strip()
+    done = idle.run("watch", job_id, "--user", "carol", "--timeout", "2")
+    assert (done.returncode, done.stdout) == (7, "")
+    assert "The job is pending after 2 s." in done.stderr
+    assert done.stderr.endswith(f"index-jobs watch {job_id} --user carol\n")
+
+
+def test_it_does_not_wait_for_a_quota_beyond_its_timeout(
+    idle: Desk, small_repository: Path
+) -> None:
+    job_id = idle.run("index", small_repository, "--user", "alice").stdout.strip()
+    idle.sql(USE_UP, idle.dev_env["ALICE_ID"])
+    done = idle.run("watch", job_id, "--timeout", "2")
+    assert (done.returncode, done.stdout) == (6, "")
+    assert "You have used the 100 requests of this hour." in done.stderr
+
+
+def test_it_follows_a_job_to_its_end_for_two_requests(idle: Desk, small_repository: Path) -> None:
+    job_id = idle.run("index", small_repository, "--user", "bob").stdout.strip()
+    bob = idle.dev_env["BOB_ID"]
+    before = idle.sql(COUNT, bob)[0][0]
+    with watching(idle, job_id, "--user", "bob") as (process, _):
+        until(lambda: idle.sql(COUNT, bob)[0][0] == before + 2)
+        worker = str(uuid4())
+        idle.sql(BEGIN_AND_END, job_id, worker, job_id)
+        assert process.wait(60) == 0
+    assert idle.sql(COUNT, bob)[0][0] == before + 2
