@@ -99,6 +99,7 @@ def create_app(
             Route("/ready", ready),
             Route("/index", jobs.create_index_job, methods=["POST"]),
             Route("/jobs", jobs.list_index_jobs),
+            Route("/jobs/counts", jobs.job_counts),
             poll.ROUTE,
             Route("/jobs/{job_id}", jobs.cancel_index_job, methods=["DELETE"]),
             Route("/jobs/{job_id}/events", jobs.get_job_history),

@@ -26,7 +26,7 @@ from api.errors import Problem
 from api.live.stream import JobStream, accepts_stream, last_event
 from api.live.wait import preferred_wait, wait_for_event
 from api.records import UNFINISHED
-from api.requests import index_body, index_headers, list_query, local_url
+from api.requests import counts_query, index_body, index_headers, list_query, local_url
 from api.rpc.contract import Answer, Function
 from api.settings import ApiSettings
 from api.state import ApiRequest
@@ -123,6 +123,23 @@ async def list_index_jobs(request: ApiRequest) -> Response:
         following = request.url.include_query_params(cursor=answer.next_cursor)
         headers["Link"] = f'<{following.path}?{following.query}>; rel="next"'
     return respond(answer, 200, headers)
+
+
+async def job_counts(request: ApiRequest) -> Response:
+    """GET /jobs/counts: the caller's jobs, or an organization's, by status; waits and durations."""
+    caller = await _user(request)
+    try:
+        wanted = counts_query(request.query_params.multi_items())
+    except Problem as refusal:
+        refuse(refusal, await _count_only(request, caller))
+    answer = await request.state.rpc.call(
+        "api_job_counts",
+        p_api_key=caller.api_key,
+        p_claims=caller.claims,
+        p_organization=wanted.organization,
+        p_since=wanted.since,
+    )
+    return respond(answer, 200, {"Cache-Control": "private, no-cache"})
 
 
 async def get_job_history(request: ApiRequest) -> Response:

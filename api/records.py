@@ -160,6 +160,21 @@ class JobList(TypedDict):
     next_cursor: str | None
 
 
+class JobCounts(TypedDict):
+    """GET /jobs/counts: counts stop at 1,000; waits and durations are seconds, null without any."""
+
+    pending: int
+    processing: int
+    completed: int
+    failed: int
+    cancelled: int
+    oldest_pending_at: str | None
+    wait_p50: float | None
+    wait_p95: float | None
+    duration_p50: float | None
+    duration_p95: float | None
+
+
 class IndexResponse(TypedDict):
     """POST /index: 202. `runId` equals `jobId` and is deprecated; without status tracking it is
     all there is."""

@@ -61,6 +61,13 @@ class ListQuery(_Sent):
     limit: Annotated[int, BeforeValidator(_whole)] = 20
 
 
+class CountsQuery(_Sent):
+    """The query of GET /jobs/counts."""
+
+    organization: Text | None = None
+    since: Text | None = None
+
+
 Sent = TypeVar("Sent", bound=_Sent)
 
 # The code when a member of a body, or a header, is not as its model says.
@@ -89,6 +96,11 @@ def list_query(parameters: Iterable[tuple[str, str]]) -> ListQuery:
     return _read(ListQuery, _single(parameters))
 
 
+def counts_query(parameters: Iterable[tuple[str, str]]) -> CountsQuery:
+    """Raises: Problem 422 that names the first wrong parameter."""
+    return _read(CountsQuery, _single(parameters))
+
+
 def _single(pairs: Iterable[tuple[str, str]]) -> dict[str, str | list[str]]:
     """Each name with its value; with a list, which no model takes, where it occurs twice."""
     values: dict[str, list[str]] = {}
@@ -104,7 +116,7 @@ def _read(model: type[Sent], sent: Mapping[str, Any]) -> Sent:
         known = [field.alias or name for name, field in model.model_fields.items()]
         # a name that is not known explains best what else is missing
         first = min(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
-        raise _problem(first, known, is_query=model is ListQuery) from None
+        raise _problem(first, known, is_query=model in {ListQuery, CountsQuery}) from None
 
 
 def _problem(error: ErrorDetails, known: Sequence[str], *, is_query: bool) -> Problem:

@@ -254,6 +254,14 @@ isOneToOne: false
         isOneToOne: true
         isSetofReturn: false
       } },
+"api_job_counts":
+{ Args: { "p_api_key": string,"p_claims": Json,"p_organization"?: string,"p_since"?: string }; Returns: unknown
+                          SetofOptions: {
+        from: "*"
+        to: "api_answer"
+        isOneToOne: true
+        isSetofReturn: false
+      } },
 "api_list_index_jobs":
 { Args: { "p_api_key": string,"p_claims": Json,"p_cursor"?: string,"p_limit"?: number,"p_organization"?: string,"p_repository"?: string,"p_since"?: string,"p_status"?: string }; Returns: unknown
                           SetofOptions: {
@@ -519,6 +527,11 @@ isOneToOne: false
         isOneToOne: false
         isSetofReturn: true
       } },
+"job_counts":
+{ Args: { "p_organization_id"?: string,"p_since"?: string }; Returns: {
+              "cancelled": number,"completed": number,"duration_p50": number,"duration_p95": number,"failed": number,"oldest_pending_at": string,"pending": number,"processing": number,"wait_p50": number,"wait_p95": number
+            }[]
+                           },
 "link_queue_job":
 { Args: { "p_job_id": string,"p_queue_job_id": string }; Returns: {
               "attempt": number,

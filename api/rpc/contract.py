@@ -19,6 +19,7 @@ Function = Literal[
     "api_follow_index_job",
     "api_get_job_history",
     "api_get_job_status",
+    "api_job_counts",
     "api_list_index_jobs",
     "api_recheck_followers",
     "api_watch_jobs",

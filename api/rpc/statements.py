@@ -54,6 +54,7 @@ _ARGUMENTS: Final[Mapping[Function, tuple[str, ...]]] = {
     "api_follow_index_job": (*_CALLER, "p_job_id", "p_after", "p_is_first"),
     "api_get_job_history": (*_CALLER, "p_job_id"),
     "api_get_job_status": (*_CALLER, "p_job_id", "p_known_version"),
+    "api_job_counts": (*_CALLER, "p_organization", "p_since"),
     "api_list_index_jobs": (
         *_CALLER,
         *("p_organization", "p_repository", "p_status", "p_since", "p_cursor", "p_limit"),

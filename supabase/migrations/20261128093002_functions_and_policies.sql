@@ -3638,6 +3638,53 @@ revoke all on function public.api_get_job_status(text, jsonb, text, bigint)
 grant execute on function public.api_get_job_status(text, jsonb, text, bigint)
   to job_http, service_role;
 -- end stamp
+-- stamp: db/functions/api_job_counts.sql
+create or replace function public.api_job_counts(
+  p_api_key text,
+  p_claims jsonb,
+  p_organization text default null,
+  p_since text default null
+)
+returns private.api_answer
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+as $$
+declare
+  v_answer private.api_answer;
+begin
+  perform set_config('synchronous_commit', 'off', true);
+  v_answer := private.count_request(private.begin_request(p_api_key, p_claims));
+  if v_answer.verdict <> 'ok' then
+    return v_answer;
+  end if;
+
+  begin
+    select row_to_json(c)::text into v_answer.body
+    from public.job_counts(
+      p_organization_id => case
+        when p_organization is not null then private.find_organization(p_organization) end,
+      p_since => private.parse_since(p_since)) as c;
+  exception when sqlstate 'PT422' then
+    get stacked diagnostics
+      v_answer.verdict = returned_sqlstate,
+      v_answer.code = pg_exception_detail,
+      v_answer.message = message_text,
+      v_answer.hint = pg_exception_hint,
+      v_answer.field = column_name;
+  end;
+  return v_answer;
+end;
+$$;
+comment on function public.api_job_counts(text, jsonb, text, text) is 'Answers GET /jobs/counts.';
+alter function public.api_job_counts(text, jsonb, text, text) owner to job_gateway;
+revoke all on function public.api_job_counts(text, jsonb, text, text)
+  from public, anon, authenticated, service_role;
+grant execute on function public.api_job_counts(text, jsonb, text, text)
+  to job_http, service_role;
+-- end stamp
 -- stamp: db/functions/api_list_index_jobs.sql
 create or replace function public.api_list_index_jobs(
   p_api_key text,
@@ -4315,6 +4362,101 @@ $$;
 comment on function public.get_job_status(uuid) is 'Returns one index job that the caller may see.';
 revoke all on function public.get_job_status(uuid) from public, anon, authenticated, service_role;
 grant execute on function public.get_job_status(uuid) to authenticated, service_role;
+-- end stamp
+-- stamp: db/functions/job_counts.sql
+create or replace function public.job_counts(
+  p_organization_id uuid default null,
+  p_since timestamptz default null
+)
+returns table (
+  pending integer, processing integer, completed integer, failed integer, cancelled integer,
+  oldest_pending_at timestamptz, wait_p50 double precision, wait_p95 double precision,
+  duration_p50 double precision, duration_p95 double precision
+)
+language plpgsql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+set enable_bitmapscan = off
+set enable_sort = off
+as $$
+declare
+  v_now timestamptz := private.clock();
+  v_since timestamptz := coalesce(p_since, v_now - interval '24 hours');
+  v_tenant_id uuid := coalesce(p_organization_id, private.current_user_id());
+begin
+  if v_since < v_now - interval '30 days' then
+    raise exception 'since is more than 30 days ago'
+      using errcode = 'PT422', detail = 'invalid_since', column = 'since',
+        hint = 'Send a time of the last 30 days, or leave it out for the last 24 hours.';
+  end if;
+
+  select
+    max(c.jobs) filter (where s.state = 0),
+    max(c.jobs) filter (where s.state = 1),
+    max(c.jobs) filter (where s.state = 2),
+    max(c.jobs) filter (where s.state = 3),
+    min(c.oldest) filter (where s.state = 0)
+  into pending, processing, cancelled, failed, oldest_pending_at
+  from (values (0, timestamptz '-infinity'), (1, '-infinity'), (2, v_since), (3, v_since))
+    as s (state, since)
+  cross join lateral (
+    select count(*), min(n.created_at)
+    from (
+      select j.created_at
+      from public.index_jobs as j
+      where j.tenant_id = v_tenant_id
+        and j.status <> 'completed'
+        and case when j.completed_at is null then case when j.started_at is null then 0 else 1 end
+          when j.error_message is null then 2 else 3 end = s.state
+        and j.created_at >= s.since
+      order by j.created_at, j.id
+      limit 1000) as n) as c (jobs, oldest);
+
+  completed := (
+    select count(*)
+    from (
+      select
+      from public.index_jobs as j
+      where j.tenant_id = v_tenant_id and j.status = 'completed' and j.created_at >= v_since
+      order by j.created_at, j.id
+      limit 1000) as n);
+
+  select
+    round(extract(epoch from percentile_cont(0.5) within group (order by e.wait)), 1),
+    round(extract(epoch from percentile_cont(0.95) within group (order by e.wait)), 1),
+    round(extract(epoch from percentile_cont(0.5) within group (order by e.duration)), 1),
+    round(extract(epoch from percentile_cont(0.95) within group (order by e.duration)), 1)
+  into wait_p50, wait_p95, duration_p50, duration_p95
+  from (
+    select n.started_at - n.created_at as wait, n.completed_at - n.started_at as duration
+    from (
+      (select j.created_at, j.started_at, j.completed_at
+      from public.index_jobs as j
+      where j.tenant_id = v_tenant_id and j.status = 'completed' and j.created_at >= v_since
+      order by j.created_at desc, j.id desc
+      limit 1000)
+      union all
+      (select j.created_at, j.started_at, j.completed_at
+      from public.index_jobs as j
+      where j.tenant_id = v_tenant_id
+        and j.status <> 'completed'
+        and case when j.completed_at is null then case when j.started_at is null then 0 else 1 end
+          when j.error_message is null then 2 else 3 end = 3
+        and j.created_at >= v_since
+      order by j.created_at desc, j.id desc
+      limit 1000)) as n
+    where n.started_at is not null
+    order by n.completed_at desc
+    limit 1000) as e;
+  return next;
+end;
+$$;
+comment on function public.job_counts(uuid, timestamptz) is
+  'Counts the index jobs of one scope by status, and how long they wait and take.';
+revoke all on function public.job_counts(uuid, timestamptz)
+  from public, anon, authenticated, service_role;
+grant execute on function public.job_counts(uuid, timestamptz) to authenticated, service_role;
 -- end stamp
 -- stamp: db/functions/link_queue_job.sql
 create or replace function public.link_queue_job(p_job_id uuid, p_queue_job_id uuid)
@@ -5000,4 +5142,4 @@ end;
 $$;
 
 notify pgrst, 'reload schema';
-comment on schema private is 'schema version 20261128093002, text 867119e4a441, serves 20261128093002';
+comment on schema private is 'schema version 20261128093002, text bfd1e30a479f, serves 20261128093002';

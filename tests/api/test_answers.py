@@ -34,6 +34,7 @@ CALLS: dict[str, tuple[str, str, str]] = {
     "poll": ("GET", "/jobs/{job_id}", "api_get_job_status"),
     "create": ("POST", "/index", "api_create_index_job"),
     "list": ("GET", "/jobs", "api_list_index_jobs"),
+    "counts": ("GET", "/jobs/counts", "api_job_counts"),
     "history": ("GET", "/jobs/{job_id}/events", "api_get_job_history"),
     "explain": ("GET", "/jobs/{job_id}/explain", "api_explain_index_job"),
     "cancel": ("DELETE", "/jobs/{job_id}", "api_cancel_index_job"),

@@ -18,6 +18,7 @@ CALLS: dict[str, list[LiteralString]] = {  # login -> what it calls
         "select api_get_job_status('ij_0_secret', null, %(job)s)",
         "select api_explain_index_job(null, %(claims)s, %(job)s)",
         "select api_get_job_history(null, %(claims)s, %(job)s)",
+        "select api_job_counts(null, %(claims)s)",
         "select api_list_index_jobs(null, %(claims)s)",
         "select api_count_request(null, %(claims)s)",
         "select api_call_function(%(claims)s, 'get_job_status', %(arguments)s, true, '{}')",

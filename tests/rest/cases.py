@@ -399,6 +399,14 @@ JOBS = [
         who="bob",
         hint_is_free=True,
     ),
+    Case("the jobs by status", "/rpc/job_counts", {}, hint_is_free=True),
+    _get("the jobs by status by GET", "/rpc/job_counts?select=pending,oldest_pending_at"),
+    Case(
+        "the jobs of a time long ago by status",
+        "/rpc/job_counts",
+        {"p_since": "2020-01-01T00:00:00Z"},
+        hint_is_free=True,
+    ),
     Case("why a job waits", "/rpc/explain_index_job", {"p_job_id": "{job}"}, hint_is_free=True),
     _get("why a job waits by GET", "/rpc/explain_index_job?p_job_id={job}&select=reason,position"),
     Case(

@@ -13,6 +13,7 @@ insert into declared values
   ('public.explain_index_job', 'stable', null, 'authenticated, service_role'),
   ('public.get_job_history', 'stable', null, 'authenticated, service_role'),
   ('public.get_job_status', 'stable', null, 'authenticated, service_role'),
+  ('public.job_counts', 'stable', null, 'authenticated, service_role'),
   ('public.list_api_keys', 'stable', null, 'authenticated'),
   ('public.list_index_jobs', 'stable', null, 'authenticated, service_role'),
   ('public.revoke_api_key', 'volatile', null, 'authenticated'),
@@ -39,6 +40,7 @@ insert into declared values
   ('public.api_follow_index_job', 'volatile', 'job_gateway', 'job_http, service_role'),
   ('public.api_get_job_history', 'volatile', 'job_gateway', 'job_http, service_role'),
   ('public.api_get_job_status', 'volatile', 'job_gateway', 'job_http, service_role'),
+  ('public.api_job_counts', 'volatile', 'job_gateway', 'job_http, service_role'),
   ('public.api_list_index_jobs', 'volatile', 'job_gateway', 'job_http, service_role'),
   ('public.api_recheck_followers', 'volatile', 'job_gateway', 'job_http, service_role'),
   ('public.api_schema_version', 'volatile', null, 'job_http, service_role'),
@@ -156,7 +158,7 @@ select is_empty(
   $$ select f.name, c from functions as f cross join unnest(f.proconfig) as c
      where c <> 'search_path=pg_catalog, pg_temp'
        and not (f.name like 'public.api\_%' and c = 'TimeZone=UTC')
-       and not (f.name = 'public.list_index_jobs' and c in ('enable_sort=off',
+       and not (f.name in ('public.job_counts', 'public.list_index_jobs') and c in ('enable_sort=off',
          'enable_bitmapscan=off'))
        and not (f.name in ('private.count_claims_before', 'private.lock_next_job') and c in ('enable_sort=off',
          'enable_incremental_sort=off', 'plan_cache_mode=force_generic_plan'))
