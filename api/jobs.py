@@ -8,6 +8,7 @@ and count: so an unknown key gets 401 rather than 422, and every authenticated r
 from __future__ import annotations
 
 import json
+from urllib.parse import urlencode
 
 from starlette.responses import Response
 
@@ -120,8 +121,9 @@ async def list_index_jobs(request: ApiRequest) -> Response:
     )
     headers = {"Cache-Control": "private, no-cache", **poll_after(answer)}
     if answer.next_cursor:
-        following = request.url.include_query_params(cursor=answer.next_cursor)
-        headers["Link"] = f'<{following.path}?{following.query}>; rel="next"'
+        sent = [pair for pair in request.query_params.multi_items() if pair[0] != "cursor"]
+        query = urlencode([*sent, ("cursor", answer.next_cursor)])
+        headers["Link"] = f'<{request.scope["path"]}?{query}>; rel="next"'
     return respond(answer, 200, headers)
 
 
