@@ -159,7 +159,12 @@ async def get_job_history(request: ApiRequest) -> Response:
 async def _stream(request: ApiRequest, caller: Caller) -> Response:
     after = last_event(request.headers.get("last-event-id", ""))
     answer = await _call_for_job(
-        request, caller, "api_follow_index_job", p_after=after, p_is_first="true"
+        request,
+        caller,
+        "api_follow_index_job",
+        p_after=after,
+        p_is_first="true",
+        p_explains="true",
     )
     check(answer)
     told = json.loads(answer.body or "")

@@ -231,7 +231,7 @@ isOneToOne: false
         isSetofReturn: false
       } },
 "api_follow_index_job":
-{ Args: { "p_after": number,"p_api_key": string,"p_claims": Json,"p_is_first": boolean,"p_job_id": string }; Returns: unknown
+{ Args: { "p_after": number,"p_api_key": string,"p_claims": Json,"p_explains": boolean,"p_is_first": boolean,"p_job_id": string }; Returns: unknown
                           SetofOptions: {
         from: "*"
         to: "api_answer"

@@ -77,6 +77,7 @@ class JobStream(Response):
         self._told = told
         self._after = after
         self._caller = caller
+        self._is_pending = False
         self._version = 0  # of the job as it was sent last
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -102,7 +103,7 @@ class JobStream(Response):
             may_read = has_event or now - read_at >= PROGRESS_SECONDS
             if follower.version > self._version and may_read:
                 read_at = now
-                answer = await self._read()
+                answer = await self._read(explains=False)
                 if answer is None:
                     await asyncio.sleep(_SECONDS_IN_AN_OUTAGE)
                     continue
@@ -114,7 +115,7 @@ class JobStream(Response):
                     return
                 continue
             if now - silent_since >= PING_SECONDS:
-                await self._write(send, b": ping\n\n")
+                await self._write(send, await self._sign_of_life())
                 silent_since = now
                 continue
             wake_at = silent_since + PING_SECONDS
@@ -125,7 +126,15 @@ class JobStream(Response):
                 async with timeout(max(0.0, wake_at - time.monotonic())):
                     await follower.news.wait()
 
-    async def _read(self) -> Answer | None:
+    async def _sign_of_life(self) -> bytes:
+        """Why the job waits, as long as it does; else a comment."""
+        answer = await self._read(explains=True) if self._is_pending else None
+        told = json.loads(answer.body or "{}") if answer else {}
+        if told.get("explain"):
+            return _frame("explain", told["explain"])
+        return b": ping\n\n"
+
+    async def _read(self, *, explains: bool) -> Answer | None:
         """What is new; None while the database is out of reach."""
         try:
             return await self._rpc.call(
@@ -135,6 +144,7 @@ class JobStream(Response):
                 p_job_id=self._first.job_id,
                 p_after=self._after,
                 p_is_first="false",
+                p_explains="true" if explains else "false",
             )
         except Problem:
             return None
@@ -145,7 +155,10 @@ class JobStream(Response):
             self._after = told["events"][-1]["event_no"]
         elif self._version:
             frames = [_frame("progress", {"job": told["job"]})]
+        if told["explain"]:
+            frames.append(_frame("explain", told["explain"]))
         self._version = answer.job_version or 0
+        self._is_pending = answer.job_status == "pending"
         return b"".join(frames)
 
     @staticmethod

@@ -64,6 +64,7 @@ async def wait_for_event(
         p_job_id=first.job_id,
         p_after=None,
         p_is_first="false",
+        p_explains="false",
     )
     return answer._replace(
         rate_limit=first.rate_limit,

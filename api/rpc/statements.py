@@ -51,7 +51,7 @@ _ARGUMENTS: Final[Mapping[Function, tuple[str, ...]]] = {
         *("p_git_base_url", "p_local_url", "p_tracking_percent"),
     ),
     "api_explain_index_job": (*_CALLER, "p_job_id"),
-    "api_follow_index_job": (*_CALLER, "p_job_id", "p_after", "p_is_first"),
+    "api_follow_index_job": (*_CALLER, "p_job_id", "p_after", "p_is_first", "p_explains"),
     "api_get_job_history": (*_CALLER, "p_job_id"),
     "api_get_job_status": (*_CALLER, "p_job_id", "p_known_version"),
     "api_job_counts": (*_CALLER, "p_organization", "p_since"),

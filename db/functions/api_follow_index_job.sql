@@ -1,9 +1,10 @@
--- api_follow_index_job(p_api_key, p_claims, p_job_id, p_after, p_is_first) -> api_answer
+-- api_follow_index_job(p_api_key, p_claims, p_job_id, p_after, p_is_first, p_explains)
+--   -> api_answer
 --
 -- What a client that follows a job is told next, in one statement: body is {"events": the events
--- after number p_after, oldest first, "job": the job now}, or without p_after the job alone, as
--- api_get_job_status gives it. The first call of a client counts one request, as a poll does; the
--- others count nothing.
+-- after number p_after, oldest first, "job": the job now, "explain": with p_explains why it waits,
+-- if it is pending}, or without p_after the job alone, as api_get_job_status gives it. The first
+-- call of a client counts one request, as a poll does; the others count nothing.
 --
 -- Why definer: it checks API keys and takes on claims that the HTTP layer has verified; it reads
 -- jobs as job_gateway, which RLS holds like any user.
@@ -14,7 +15,8 @@ create or replace function public.api_follow_index_job(
   p_claims jsonb,
   p_job_id text,
   p_after integer,
-  p_is_first boolean
+  p_is_first boolean,
+  p_explains boolean
 )
 returns private.api_answer
 language plpgsql
@@ -45,7 +47,9 @@ begin
           select json_agg(row_to_json(e) order by e.event_no)
           from public.index_job_events as e
           where e.job_id = j.id and e.event_no > p_after), '[]'),
-        'job', row_to_json(j))
+        'job', row_to_json(j),
+        'explain', case when p_explains and j.status = 'pending'
+          then (select row_to_json(x) from public.explain_index_job(p_job_id => j.id) as x) end)
     end::text,
     j.id, j.status, j.version,
     case when j.completed_at is null
@@ -58,12 +62,13 @@ begin
 end;
 $$;
 
-comment on function public.api_follow_index_job(text, jsonb, text, integer, boolean) is
+comment on function public.api_follow_index_job(text, jsonb, text, integer, boolean, boolean) is
   'Answers those who follow an index job.';
 
-alter function public.api_follow_index_job(text, jsonb, text, integer, boolean)
+alter function public.api_follow_index_job(text, jsonb, text, integer, boolean, boolean)
   owner to job_gateway;
-revoke all on function public.api_follow_index_job(text, jsonb, text, integer, boolean)
+revoke all on function public.api_follow_index_job(text, jsonb, text, integer, boolean, boolean)
   from public, anon, authenticated, service_role;
-grant execute on function public.api_follow_index_job(text, jsonb, text, integer, boolean)
+grant execute on function
+  public.api_follow_index_job(text, jsonb, text, integer, boolean, boolean)
   to job_http, service_role;

@@ -63,7 +63,7 @@ drop function public.api_list_index_jobs(text, jsonb, text, text, text, text, te
 drop function public.api_job_counts(text, jsonb, text, text);
 drop function public.api_get_job_status(text, jsonb, text, bigint);
 drop function public.api_get_job_history(text, jsonb, text);
-drop function public.api_follow_index_job(text, jsonb, text, integer, boolean);
+drop function public.api_follow_index_job(text, jsonb, text, integer, boolean, boolean);
 drop function public.api_explain_index_job(text, jsonb, text);
 drop function public.api_create_index_job(text, jsonb, text, text, text, text, text, text, text, integer);
 drop function public.api_count_request(text, jsonb);

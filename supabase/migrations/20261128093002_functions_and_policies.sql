@@ -3478,7 +3478,8 @@ create or replace function public.api_follow_index_job(
   p_claims jsonb,
   p_job_id text,
   p_after integer,
-  p_is_first boolean
+  p_is_first boolean,
+  p_explains boolean
 )
 returns private.api_answer
 language plpgsql
@@ -3509,7 +3510,9 @@ begin
           select json_agg(row_to_json(e) order by e.event_no)
           from public.index_job_events as e
           where e.job_id = j.id and e.event_no > p_after), '[]'),
-        'job', row_to_json(j))
+        'job', row_to_json(j),
+        'explain', case when p_explains and j.status = 'pending'
+          then (select row_to_json(x) from public.explain_index_job(p_job_id => j.id) as x) end)
     end::text,
     j.id, j.status, j.version,
     case when j.completed_at is null
@@ -3521,13 +3524,14 @@ begin
   return v_answer;
 end;
 $$;
-comment on function public.api_follow_index_job(text, jsonb, text, integer, boolean) is
+comment on function public.api_follow_index_job(text, jsonb, text, integer, boolean, boolean) is
   'Answers those who follow an index job.';
-alter function public.api_follow_index_job(text, jsonb, text, integer, boolean)
+alter function public.api_follow_index_job(text, jsonb, text, integer, boolean, boolean)
   owner to job_gateway;
-revoke all on function public.api_follow_index_job(text, jsonb, text, integer, boolean)
+revoke all on function public.api_follow_index_job(text, jsonb, text, integer, boolean, boolean)
   from public, anon, authenticated, service_role;
-grant execute on function public.api_follow_index_job(text, jsonb, text, integer, boolean)
+grant execute on function
+  public.api_follow_index_job(text, jsonb, text, integer, boolean, boolean)
   to job_http, service_role;
 -- end stamp
 -- stamp: db/functions/api_get_job_history.sql
@@ -5142,4 +5146,4 @@ end;
 $$;
 
 notify pgrst, 'reload schema';
-comment on schema private is 'schema version 20261128093002, text bfd1e30a479f, serves 20261128093002';
+comment on schema private is 'schema version 20261128093002, text 4cee9b8d36da, serves 20261128093002';

@@ -38,6 +38,7 @@ class Stream:
 
     def __init__(self, response: httpx2.Response) -> None:
         self.response = response
+        self.explained: list[Frame] = []
         self._frames = self._read()
 
     def _read(self) -> Iterator[Frame]:
@@ -47,7 +48,10 @@ class Stream:
             if line and name in {"event", "id", "data", "retry"}:
                 frame[name] = json.loads(value) if name == "data" else value
             elif not line and "event" in frame:
-                yield frame
+                if frame["event"] == "explain":
+                    self.explained.append(frame["data"])
+                else:
+                    yield frame
                 frame = {}
 
     def next(self) -> Frame:
@@ -86,6 +90,7 @@ def test_each_event_is_told_with_the_job_until_the_final_one(
         assert told([it.next()]) == [("job", "1", "pending")]
         job.begin()
         second = it.next()
+        assert [why["reason"] for why in it.explained] == ["no_runner"], "while it was pending"
         assert told([second]) == [("job", "2", "processing")]
         assert second["data"]["event"]["to_status"] == "processing"
         assert second["data"]["job"]["id"] == job.id
@@ -294,5 +299,8 @@ def test_a_silent_stream_is_kept_open_by_pings(
     monkeypatch.setattr("api.live.stream.PING_SECONDS", 0.3)
     with stream(api, job, alice) as it:
         lines = it.response.iter_lines()
-        until(lambda: next(lines) == ": ping")
-        until(lambda: next(lines) == ": ping")
+        for _ in range(2):
+            until(lambda: next(lines) == "event: explain")  # why it waits
+        job.begin()
+        for _ in range(2):
+            until(lambda: next(lines) == ": ping")

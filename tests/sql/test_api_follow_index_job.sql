@@ -1,8 +1,9 @@
 begin;
-select plan(9);
+select plan(10);
 
 select tests.arrange_cast();
 select tests.arrange_job('job', 'processing', tests.alice_repository());
+select tests.arrange_job('waits', 'pending', tests.alice_repository());
 select tests.act_as_http();
 
 create function pg_temp.follow(p_user_id uuid, p_after integer, p_is_first boolean)
@@ -11,7 +12,7 @@ language sql
 as $$
   select api_follow_index_job(
     null, jsonb_build_object('sub', p_user_id, 'role', 'authenticated'),
-    tests.id('job')::text, p_after, p_is_first)
+    tests.id('job')::text, p_after, p_is_first, false)
 $$;
 
 select results_eq(
@@ -44,12 +45,17 @@ select results_eq(
   $$ values ('PT404', null::text) $$, 'nor without a count');
 select is(
   (select a.verdict from api_follow_index_job(
-     'ij_0_0', null, tests.id('job')::text, 0, false) as a), 'PT401',
+     'ij_0_0', null, tests.id('job')::text, 0, false, false) as a), 'PT401',
   'an unknown key is refused, though nothing is counted');
 select is(
   (select a.verdict from api_follow_index_job(
-     null, jsonb_build_object('sub', tests.alice(), 'role', 'authenticated'), 'x', 0, true) as a),
+     null, jsonb_build_object('sub', tests.alice(), 'role', 'authenticated'), 'x', 0, true, true) as a),
   'PT404', 'a malformed id is no job');
+select is(
+  (select a.body::json -> 'explain' ->> 'reason' from api_follow_index_job(
+     null, jsonb_build_object('sub', tests.alice(), 'role', 'authenticated'),
+     tests.id('waits')::text, 0, true, true) as a),
+  'no_runner', 'of a job that is pending it tells why it waits');
 
 select * from finish();
 rollback;
