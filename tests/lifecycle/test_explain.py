@@ -77,7 +77,7 @@ KINDS = {
 ALWAYS_READY = {"pending", "due", "due, used up"}
 """A tenant with one of these waits, even if a claim would merely end it."""
 
-BACKLOGS = st.lists(st.sampled_from([*KINDS, "pending", "pending", "due"]), max_size=6)
+BACKLOGS = st.lists(st.sampled_from([*KINDS, *["pending", "due, used up"] * 3]), max_size=5)
 HELD = st.sampled_from([0, 0, 0, 1, 2, 31, 33])
 STATES = st.one_of(
     st.dictionaries(st.integers(0, 39), st.tuples(HELD, BACKLOGS), min_size=1, max_size=16),
