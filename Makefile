@@ -45,10 +45,10 @@ release: check  ## Freeze the migrations, date the changelog, set the version: V
 # --- change it ---
 
 test: check  ## All that gates a change, on servers of its own
-	@$(BIN)/pytest -n 4 --dist loadfile
+	@$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder
 
 prove: check .venv/prove  ## The long forms of the tests; writes docs/prove.md
-	@$(BIN)/pytest -n 3 --dist loadfile --prove --junit-xml=dist/prove.xml
+	@$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder --prove --junit-xml=dist/prove.xml
 	@$(BIN)/python -m bench.late_worker
 	@$(BIN)/python -m tests.support.prove_report dist/prove.xml
 

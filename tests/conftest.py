@@ -20,6 +20,9 @@ from tests.support.databases import Cluster, Database, NewDatabase, Owner, setti
 from tests.support.fetch import postgres_binaries
 from tests.support.repositories import commit, modules
 
+LONG = ("faults", "worker", "support", "cli", "db", "supabase", "test_session.py", "lifecycle")
+"""The folders and files with the longest tests."""
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--prove", action="store_true", help="the long forms of the tests")
@@ -49,6 +52,21 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in list(os.environ):
         if name.startswith("PG") or name.endswith("DATABASE_URL"):
             del os.environ[name]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with long tests first: one that comes last is run while other processes have no more.
+
+    The many short files of pgTAP fill the end.
+    """
+    order = {name: at for at, name in enumerate(LONG)} | {"sql": len(LONG) + 1}
+    here = Path(__file__).parent
+
+    def place(item: pytest.Item) -> int:
+        inside = item.path.is_relative_to(here)
+        return order.get(item.path.relative_to(here).parts[0], len(LONG)) if inside else len(LONG)
+
+    items.sort(key=place)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
