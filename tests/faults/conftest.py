@@ -88,7 +88,7 @@ class Machine:
         return self.client.create_index_job(body).answer["jobId"]
 
     def ended(self, job_id: str) -> dict[str, Any]:
-        *_, job = self.client.follow(job_id, every=0.05)
+        *_, job = self.client.follow(job_id, every=0.1)
         return dict(job)
 
     def rows(self, job: dict[str, Any]) -> list[tuple[Any, ...]]:

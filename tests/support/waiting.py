@@ -11,9 +11,14 @@ PATIENCE = 300.0
 
 
 def until(check: Callable[[], Any], limit: float = PATIENCE, pause: float = 0.02) -> Any:
-    """What the check gives, once it gives something; fails after `limit` seconds."""
+    """What the check gives, once it gives something; fails after `limit` seconds.
+
+    Between two checks are `pause` seconds, and up to 0.1 for what does not come soon: each check
+    takes time from that which it waits for.
+    """
     deadline = time.monotonic() + limit
     while not (found := check()):
         assert time.monotonic() < deadline, "it did not come to that in time"
         time.sleep(pause)
+        pause = min(1.2 * pause, max(pause, 0.1))
     return found

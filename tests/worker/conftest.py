@@ -95,7 +95,7 @@ class Api:
 
     def ended(self, job_id: str) -> dict[str, Any]:
         """The job in its final status."""
-        *_, job = self.client.follow(job_id, every=0.05)
+        *_, job = self.client.follow(job_id, every=0.1)
         print(job["status"], job["error_message"])  # shown when the test fails
         return dict(job)
 
