@@ -182,7 +182,9 @@ class Client:
                 return
             for line in response.iter_lines():
                 if line.startswith("data: "):
-                    yield cast(IndexJob, json.loads(line.removeprefix("data: "))["job"])
+                    told = json.loads(line.removeprefix("data: "))
+                    if "job" in told:  # it has none that explains why the job waits
+                        yield cast(IndexJob, told["job"])
                 if ends_at is not None and time.monotonic() >= ends_at:
                     return
 
