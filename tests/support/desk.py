@@ -81,7 +81,7 @@ class Desk:
             timeout=120,
             check=False,
         )
-        assert "Traceback" not in done.stderr
+        assert "Traceback" not in done.stderr, done.stderr
         assert "\x1b" not in done.stdout + done.stderr, "colours in a pipe"
         return done
 
