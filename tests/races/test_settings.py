@@ -17,6 +17,8 @@ CALLS: dict[str, list[LiteralString]] = {  # login -> what it calls
         "select api_get_job_status(null, %(claims)s, %(job)s)",
         "select api_get_job_status('ij_0_secret', null, %(job)s)",
         "select api_explain_index_job(null, %(claims)s, %(job)s)",
+        "select api_follow_index_job(null, %(claims)s, %(job)s, 0, true, true)",
+        "select api_recheck_followers(array[null::text], array[%(claims)s], array[%(job)s::uuid])",
         "select api_get_job_history(null, %(claims)s, %(job)s)",
         "select api_job_counts(null, %(claims)s)",
         "select api_list_index_jobs(null, %(claims)s)",
