@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from bench import report
-from bench.cases import claims, growth, indexer, lifecycles, polls, routes
+from bench.cases import claims, followers, growth, indexer, lifecycles, polls, routes
 from bench.load import BenchError
 from bench.measure import Comparison, Rounds, short
 from bench.world import World, world
@@ -29,6 +29,7 @@ def cases(before: Path | None) -> dict[str, Case]:
     return {
         "poll": polls.run,
         "routes": routes.run,
+        "followers": followers.run,
         "claim": claims.run,
         "growth": growth.run,
         "lifecycle": lifecycles.run,

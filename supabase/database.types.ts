@@ -1,6 +1,24 @@
 
 export type Json = string | number | boolean | null | { [key: string]: Json | undefined } | Json[]
 
+/** Where the work on a job is; `total` is null while it is unknown. */
+export type JobProgress = { phase: string; done: number; total: number | null }
+
+/** What a completed job counted; which members there are depends on the indexer. */
+export type JobStats = {
+  files_indexed?: number
+  symbols_extracted?: number
+  files_skipped?: number
+  files_unchanged?: number
+  bytes?: number
+  languages?: { [language: string]: number }
+  skipped?: { [reason: string]: number }
+  unparsed?: number
+  reused?: boolean
+  reused_job_id?: string
+  [name: string]: Json | undefined
+}
+
 export type Database = {
   
   "public": {
@@ -27,14 +45,14 @@ isOneToOne: false
                   ]
                 },"index_jobs": {
                   Row: {
-                    "attempt": number,"cancel_requested_at": string | null,"commit_sha": string | null,"completed_at": string | null,"created_at": string,"created_by": string | null,"error_message": string | null,"heartbeat_at": string | null,"id": string,"last_error": string | null,"lease_expires_at": string | null,"max_attempts": number,"organization_id": string | null,"owner_user_id": string | null,"progress": Json | null,"queue_job_id": string | null,"ref": string,"repeats_job_id": string | null,"repository": string,"repository_id": string,"retry_at": string | null,"started_at": string | null,"stats": Json | null,"status": Database["public"]['Enums']["job_status"],"tenant_id": string,"updated_at": string,"version": number,"worker_id": string | null
+                    "attempt": number,"cancel_requested_at": string | null,"commit_sha": string | null,"completed_at": string | null,"created_at": string,"created_by": string | null,"error_message": string | null,"heartbeat_at": string | null,"id": string,"last_error": string | null,"lease_expires_at": string | null,"max_attempts": number,"organization_id": string | null,"owner_user_id": string | null,"progress": JobProgress | null,"queue_job_id": string | null,"ref": string,"repeats_job_id": string | null,"repository": string,"repository_id": string,"retry_at": string | null,"started_at": string | null,"stats": JobStats | null,"status": Database["public"]['Enums']["job_status"],"tenant_id": string,"updated_at": string,"version": number,"worker_id": string | null
                   }
                   ComputedFields: never
                   Insert: {
-                    "attempt"?: number,"cancel_requested_at"?: string | null,"commit_sha"?: string | null,"completed_at"?: string | null,"created_at": string,"created_by"?: string | null,"error_message"?: string | null,"heartbeat_at"?: string | null,"id": string,"last_error"?: string | null,"lease_expires_at"?: string | null,"max_attempts"?: number,"organization_id"?: string | null,"owner_user_id"?: string | null,"progress"?: Json | null,"queue_job_id"?: string | null,"ref"?: string,"repeats_job_id"?: string | null,"repository": string,"repository_id": string,"retry_at"?: string | null,"started_at"?: string | null,"stats"?: Json | null,"status"?: Database["public"]['Enums']["job_status"],"tenant_id"?: never,"updated_at": string,"version"?: number,"worker_id"?: string | null
+                    "attempt"?: number,"cancel_requested_at"?: string | null,"commit_sha"?: string | null,"completed_at"?: string | null,"created_at": string,"created_by"?: string | null,"error_message"?: string | null,"heartbeat_at"?: string | null,"id": string,"last_error"?: string | null,"lease_expires_at"?: string | null,"max_attempts"?: number,"organization_id"?: string | null,"owner_user_id"?: string | null,"progress"?: JobProgress | null,"queue_job_id"?: string | null,"ref"?: string,"repeats_job_id"?: string | null,"repository": string,"repository_id": string,"retry_at"?: string | null,"started_at"?: string | null,"stats"?: JobStats | null,"status"?: Database["public"]['Enums']["job_status"],"tenant_id"?: never,"updated_at": string,"version"?: number,"worker_id"?: string | null
                   }
                   Update: {
-                    "attempt"?: number,"cancel_requested_at"?: string | null,"commit_sha"?: string | null,"completed_at"?: string | null,"created_at"?: string,"created_by"?: string | null,"error_message"?: string | null,"heartbeat_at"?: string | null,"id"?: string,"last_error"?: string | null,"lease_expires_at"?: string | null,"max_attempts"?: number,"organization_id"?: string | null,"owner_user_id"?: string | null,"progress"?: Json | null,"queue_job_id"?: string | null,"ref"?: string,"repeats_job_id"?: string | null,"repository"?: string,"repository_id"?: string,"retry_at"?: string | null,"started_at"?: string | null,"stats"?: Json | null,"status"?: Database["public"]['Enums']["job_status"],"tenant_id"?: never,"updated_at"?: string,"version"?: number,"worker_id"?: string | null
+                    "attempt"?: number,"cancel_requested_at"?: string | null,"commit_sha"?: string | null,"completed_at"?: string | null,"created_at"?: string,"created_by"?: string | null,"error_message"?: string | null,"heartbeat_at"?: string | null,"id"?: string,"last_error"?: string | null,"lease_expires_at"?: string | null,"max_attempts"?: number,"organization_id"?: string | null,"owner_user_id"?: string | null,"progress"?: JobProgress | null,"queue_job_id"?: string | null,"ref"?: string,"repeats_job_id"?: string | null,"repository"?: string,"repository_id"?: string,"retry_at"?: string | null,"started_at"?: string | null,"stats"?: JobStats | null,"status"?: Database["public"]['Enums']["job_status"],"tenant_id"?: never,"updated_at"?: string,"version"?: number,"worker_id"?: string | null
                   }
                   Relationships: [
                     {
@@ -185,117 +203,6 @@ isOneToOne: false
             [_ in never]: never
           }
           Functions: {
-            "api_admin_get_job_status":
-{ Args: { "p_claims": Json,"p_job_id": string,"p_reason"?: string }; Returns: unknown
-                          SetofOptions: {
-        from: "*"
-        to: "api_answer"
-        isOneToOne: true
-        isSetofReturn: false
-      } },
-"api_call_function":
-{ Args: { "p_arguments": string,"p_claims": Json,"p_function": string,"p_query": Json,"p_read_only": boolean }; Returns: {
-              "body": string,"is_void": boolean,"row_count": number,"total": number
-            }[]
-                           },
-"api_cancel_index_job":
-{ Args: { "p_api_key": string,"p_claims": Json,"p_job_id": string }; Returns: unknown
-                          SetofOptions: {
-        from: "*"
-        to: "api_answer"
-        isOneToOne: true
-        isSetofReturn: false
-      } },
-"api_count_request":
-{ Args: { "p_api_key": string,"p_claims": Json }; Returns: unknown
-                          SetofOptions: {
-        from: "*"
-        to: "api_answer"
-        isOneToOne: true
-        isSetofReturn: false
-      } },
-"api_create_index_job":
-{ Args: { "p_api_key": string,"p_claims": Json,"p_commit_sha"?: string,"p_git_base_url"?: string,"p_idempotency_key"?: string,"p_local_url"?: string,"p_organization"?: string,"p_ref"?: string,"p_repository": string,"p_tracking_percent"?: number }; Returns: unknown
-                          SetofOptions: {
-        from: "*"
-        to: "api_answer"
-        isOneToOne: true
-        isSetofReturn: false
-      } },
-"api_explain_index_job":
-{ Args: { "p_api_key": string,"p_claims": Json,"p_job_id": string }; Returns: unknown
-                          SetofOptions: {
-        from: "*"
-        to: "api_answer"
-        isOneToOne: true
-        isSetofReturn: false
-      } },
-"api_follow_index_job":
-{ Args: { "p_after": number,"p_api_key": string,"p_claims": Json,"p_explains": boolean,"p_is_first": boolean,"p_job_id": string }; Returns: unknown
-                          SetofOptions: {
-        from: "*"
-        to: "api_answer"
-        isOneToOne: true
-        isSetofReturn: false
-      } },
-"api_get_job_history":
-{ Args: { "p_api_key": string,"p_claims": Json,"p_job_id": string }; Returns: unknown
-                          SetofOptions: {
-        from: "*"
-        to: "api_answer"
-        isOneToOne: true
-        isSetofReturn: false
-      } },
-"api_get_job_status":
-{ Args: { "p_api_key": string,"p_claims": Json,"p_job_id": string,"p_known_version"?: number }; Returns: unknown
-                          SetofOptions: {
-        from: "*"
-        to: "api_answer"
-        isOneToOne: true
-        isSetofReturn: false
-      } },
-"api_job_counts":
-{ Args: { "p_api_key": string,"p_claims": Json,"p_organization"?: string,"p_since"?: string }; Returns: unknown
-                          SetofOptions: {
-        from: "*"
-        to: "api_answer"
-        isOneToOne: true
-        isSetofReturn: false
-      } },
-"api_list_index_jobs":
-{ Args: { "p_api_key": string,"p_claims": Json,"p_cursor"?: string,"p_limit"?: number,"p_organization"?: string,"p_repository"?: string,"p_since"?: string,"p_status"?: string }; Returns: unknown
-                          SetofOptions: {
-        from: "*"
-        to: "api_answer"
-        isOneToOne: true
-        isSetofReturn: false
-      } },
-"api_recheck_followers":
-{ Args: { "p_all_claims": (string)[],"p_api_keys": (string)[],"p_job_ids": (string)[] }; Returns: unknown
-                          SetofOptions: {
-        from: "*"
-        to: "api_answer"
-        isOneToOne: true
-        isSetofReturn: false
-      } },
-"api_schema_version":
-{ Args: Record<PropertyKey, never>; Returns: {
-              "is_writable": boolean,"serves": string,"version": string
-            }[]
-                           },
-"api_watch_jobs":
-{ Args: { "p_job_ids": (string)[],"p_versions": (number)[] }; Returns: unknown
-                          SetofOptions: {
-        from: "*"
-        to: "api_answer"
-        isOneToOne: true
-        isSetofReturn: false
-      } },
-"begin_index":
-{ Args: { "p_attempt": number,"p_extractor": string,"p_job_id": string }; Returns: {
-              "base_commit_sha": string,"base_job_id": string,"base_stats": Json,"git_url": string
-            }[]
-                           },
 "cancel_index_job":
 { Args: { "p_job_id": string }; Returns: {
               "attempt": number,
@@ -312,7 +219,7 @@ isOneToOne: false
 "max_attempts": number,
 "organization_id": string | null,
 "owner_user_id": string | null,
-"progress": Json | null,
+"progress": JobProgress | null,
 "queue_job_id": string | null,
 "ref": string,
 "repeats_job_id": string | null,
@@ -320,7 +227,7 @@ isOneToOne: false
 "repository_id": string,
 "retry_at": string | null,
 "started_at": string | null,
-"stats": Json | null,
+"stats": JobStats | null,
 "status": Database["public"]['Enums']["job_status"],
 "tenant_id": string,
 "updated_at": string,
@@ -333,53 +240,13 @@ isOneToOne: false
         isOneToOne: false
         isSetofReturn: true
       } },
-"claim_index_job":
-{ Args: { "p_except_tenant_ids"?: (string)[],"p_lease"?: string,"p_worker_id": string }; Returns: {
-              "attempt": number,
-"cancel_requested_at": string | null,
-"commit_sha": string | null,
-"completed_at": string | null,
-"created_at": string,
-"created_by": string | null,
-"error_message": string | null,
-"heartbeat_at": string | null,
-"id": string,
-"last_error": string | null,
-"lease_expires_at": string | null,
-"max_attempts": number,
-"organization_id": string | null,
-"owner_user_id": string | null,
-"progress": Json | null,
-"queue_job_id": string | null,
-"ref": string,
-"repeats_job_id": string | null,
-"repository": string,
-"repository_id": string,
-"retry_at": string | null,
-"started_at": string | null,
-"stats": Json | null,
-"status": Database["public"]['Enums']["job_status"],
-"tenant_id": string,
-"updated_at": string,
-"version": number,
-"worker_id": string | null
-            }[]
-                          SetofOptions: {
-        from: "*"
-        to: "index_jobs"
-        isOneToOne: false
-        isSetofReturn: true
-      } },
-"complete_index":
-{ Args: { "p_attempt": number,"p_base_job_id"?: string,"p_commit_sha"?: string,"p_done"?: number,"p_extractor": string,"p_job_id": string,"p_phase"?: string,"p_stats"?: Json,"p_total"?: number,"p_worker_id": string }; Returns: string
-                           },
 "create_api_key":
-{ Args: { "p_expires_at"?: string,"p_name": string }; Returns: {
-              "api_key": string,"created_at": string,"expires_at": string,"key_id": string,"name": string
+{ Args: { "p_expires_at"?: string | null,"p_name": string }; Returns: {
+              "api_key": string,"created_at": string,"expires_at": string | null,"key_id": string,"name": string
             }[]
                            },
 "create_index_job":
-{ Args: { "p_commit_sha"?: string,"p_idempotency_key"?: string,"p_ref"?: string,"p_repository_id": string }; Returns: {
+{ Args: { "p_commit_sha"?: string | null,"p_idempotency_key"?: string | null,"p_ref"?: string | null,"p_repository_id": string }; Returns: {
               "attempt": number,
 "cancel_requested_at": string | null,
 "commit_sha": string | null,
@@ -394,7 +261,7 @@ isOneToOne: false
 "max_attempts": number,
 "organization_id": string | null,
 "owner_user_id": string | null,
-"progress": Json | null,
+"progress": JobProgress | null,
 "queue_job_id": string | null,
 "ref": string,
 "repeats_job_id": string | null,
@@ -402,7 +269,7 @@ isOneToOne: false
 "repository_id": string,
 "retry_at": string | null,
 "started_at": string | null,
-"stats": Json | null,
+"stats": JobStats | null,
 "status": Database["public"]['Enums']["job_status"],
 "tenant_id": string,
 "updated_at": string,
@@ -416,7 +283,7 @@ isOneToOne: false
         isSetofReturn: true
       } },
 "ensure_repository":
-{ Args: { "p_full_name": string,"p_git_url"?: string,"p_organization_id"?: string }; Returns: {
+{ Args: { "p_full_name": string,"p_git_url"?: string | null,"p_organization_id"?: string | null }; Returns: {
               "created_at": string,
 "full_name": string,
 "git_url": string,
@@ -432,46 +299,9 @@ isOneToOne: false
       } },
 "explain_index_job":
 { Args: { "p_job_id": string }; Returns: {
-              "eta_basis": string,"eta_p50": number,"eta_p90": number,"eta_samples": number,"own_ahead": number,"position": number,"reason": string,"sentence": string,"until": string
+              "eta_basis": string | null,"eta_p50": number | null,"eta_p90": number | null,"eta_samples": number | null,"own_ahead": number | null,"position": number | null,"reason": string,"sentence": string,"until": string | null
             }[]
                            },
-"fail_job_attempt":
-{ Args: { "p_attempt": number,"p_error": string,"p_job_id": string,"p_retryable"?: boolean }; Returns: {
-              "attempt": number,
-"cancel_requested_at": string | null,
-"commit_sha": string | null,
-"completed_at": string | null,
-"created_at": string,
-"created_by": string | null,
-"error_message": string | null,
-"heartbeat_at": string | null,
-"id": string,
-"last_error": string | null,
-"lease_expires_at": string | null,
-"max_attempts": number,
-"organization_id": string | null,
-"owner_user_id": string | null,
-"progress": Json | null,
-"queue_job_id": string | null,
-"ref": string,
-"repeats_job_id": string | null,
-"repository": string,
-"repository_id": string,
-"retry_at": string | null,
-"started_at": string | null,
-"stats": Json | null,
-"status": Database["public"]['Enums']["job_status"],
-"tenant_id": string,
-"updated_at": string,
-"version": number,
-"worker_id": string | null
-            }[]
-                          SetofOptions: {
-        from: "*"
-        to: "index_jobs"
-        isOneToOne: false
-        isSetofReturn: true
-      } },
 "get_job_history":
 { Args: { "p_job_id": string }; Returns: {
               "at": string,
@@ -506,7 +336,7 @@ isOneToOne: false
 "max_attempts": number,
 "organization_id": string | null,
 "owner_user_id": string | null,
-"progress": Json | null,
+"progress": JobProgress | null,
 "queue_job_id": string | null,
 "ref": string,
 "repeats_job_id": string | null,
@@ -514,7 +344,7 @@ isOneToOne: false
 "repository_id": string,
 "retry_at": string | null,
 "started_at": string | null,
-"stats": Json | null,
+"stats": JobStats | null,
 "status": Database["public"]['Enums']["job_status"],
 "tenant_id": string,
 "updated_at": string,
@@ -528,54 +358,17 @@ isOneToOne: false
         isSetofReturn: true
       } },
 "job_counts":
-{ Args: { "p_organization_id"?: string,"p_since"?: string }; Returns: {
-              "cancelled": number,"completed": number,"duration_p50": number,"duration_p95": number,"failed": number,"oldest_pending_at": string,"pending": number,"processing": number,"wait_p50": number,"wait_p95": number
+{ Args: { "p_organization_id"?: string | null,"p_since"?: string | null }; Returns: {
+              "cancelled": number,"completed": number,"duration_p50": number | null,"duration_p95": number | null,"failed": number,"oldest_pending_at": string | null,"pending": number,"processing": number,"wait_p50": number | null,"wait_p95": number | null
             }[]
                            },
-"link_queue_job":
-{ Args: { "p_job_id": string,"p_queue_job_id": string }; Returns: {
-              "attempt": number,
-"cancel_requested_at": string | null,
-"commit_sha": string | null,
-"completed_at": string | null,
-"created_at": string,
-"created_by": string | null,
-"error_message": string | null,
-"heartbeat_at": string | null,
-"id": string,
-"last_error": string | null,
-"lease_expires_at": string | null,
-"max_attempts": number,
-"organization_id": string | null,
-"owner_user_id": string | null,
-"progress": Json | null,
-"queue_job_id": string | null,
-"ref": string,
-"repeats_job_id": string | null,
-"repository": string,
-"repository_id": string,
-"retry_at": string | null,
-"started_at": string | null,
-"stats": Json | null,
-"status": Database["public"]['Enums']["job_status"],
-"tenant_id": string,
-"updated_at": string,
-"version": number,
-"worker_id": string | null
-            }[]
-                          SetofOptions: {
-        from: "*"
-        to: "index_jobs"
-        isOneToOne: false
-        isSetofReturn: true
-      } },
 "list_api_keys":
 { Args: Record<PropertyKey, never>; Returns: {
-              "created_at": string,"enabled": boolean,"expires_at": string,"key_id": string,"last_used_at": string,"name": string
+              "created_at": string,"enabled": boolean,"expires_at": string | null,"key_id": string,"last_used_at": string | null,"name": string
             }[]
                            },
 "list_index_jobs":
-{ Args: { "p_cursor"?: string,"p_limit"?: number,"p_organization_id"?: string,"p_repository_id"?: string,"p_since"?: string,"p_status"?: string }; Returns: {
+{ Args: { "p_cursor"?: string | null,"p_limit"?: number,"p_organization_id"?: string | null,"p_repository_id"?: string | null,"p_since"?: string | null,"p_status"?: string | null }; Returns: {
               "attempt": number,
 "cancel_requested_at": string | null,
 "commit_sha": string | null,
@@ -590,7 +383,7 @@ isOneToOne: false
 "max_attempts": number,
 "organization_id": string | null,
 "owner_user_id": string | null,
-"progress": Json | null,
+"progress": JobProgress | null,
 "queue_job_id": string | null,
 "ref": string,
 "repeats_job_id": string | null,
@@ -598,7 +391,7 @@ isOneToOne: false
 "repository_id": string,
 "retry_at": string | null,
 "started_at": string | null,
-"stats": Json | null,
+"stats": JobStats | null,
 "status": Database["public"]['Enums']["job_status"],
 "tenant_id": string,
 "updated_at": string,
@@ -611,106 +404,11 @@ isOneToOne: false
         isOneToOne: false
         isSetofReturn: true
       } },
-"purge_finished_jobs":
-{ Args: { "p_limit"?: number,"p_older_than"?: string }; Returns: {
-              "purged": number
-            }[]
-                           },
-"record_index_run":
-{ Args: { "p_commit_sha"?: string,"p_error"?: string,"p_ref"?: string,"p_repository_id": string,"p_stats"?: Json,"p_status"?: string }; Returns: {
-              "attempt": number,
-"cancel_requested_at": string | null,
-"commit_sha": string | null,
-"completed_at": string | null,
-"created_at": string,
-"created_by": string | null,
-"error_message": string | null,
-"heartbeat_at": string | null,
-"id": string,
-"last_error": string | null,
-"lease_expires_at": string | null,
-"max_attempts": number,
-"organization_id": string | null,
-"owner_user_id": string | null,
-"progress": Json | null,
-"queue_job_id": string | null,
-"ref": string,
-"repeats_job_id": string | null,
-"repository": string,
-"repository_id": string,
-"retry_at": string | null,
-"started_at": string | null,
-"stats": Json | null,
-"status": Database["public"]['Enums']["job_status"],
-"tenant_id": string,
-"updated_at": string,
-"version": number,
-"worker_id": string | null
-            }[]
-                          SetofOptions: {
-        from: "*"
-        to: "index_jobs"
-        isOneToOne: false
-        isSetofReturn: true
-      } },
-"report_job_progress":
-{ Args: { "p_attempt": number,"p_done"?: number,"p_job_id": string,"p_lease"?: string,"p_phase"?: string,"p_total"?: number }; Returns: {
-              "cancel_requested": boolean,"lease_expires_at": string
-            }[]
-                           },
-"report_runner":
-{ Args: { "p_busy": number,"p_host": string,"p_pid": number,"p_release": string,"p_slots": number,"p_worker_id": string }; Returns: undefined
-                           },
-"retry_or_fail_stuck_jobs":
-{ Args: { "p_limit"?: number,"p_older_than"?: string }; Returns: {
-              "cancelled": number,"failed": number,"retried": number
-            }[]
-                           },
 "revoke_api_key":
 { Args: { "p_key_id": string }; Returns: {
               "created_at": string,"enabled": boolean,"expires_at": string,"key_id": string,"last_used_at": string,"name": string
             }[]
-                           },
-"store_index_rows":
-{ Args: { "p_attempt": number,"p_job_id": string }; Returns: number
-                           },
-"update_job_status":
-{ Args: { "p_attempt"?: number,"p_job_id": string,"p_metadata"?: Json,"p_status": string,"p_worker_id"?: string }; Returns: {
-              "attempt": number,
-"cancel_requested_at": string | null,
-"commit_sha": string | null,
-"completed_at": string | null,
-"created_at": string,
-"created_by": string | null,
-"error_message": string | null,
-"heartbeat_at": string | null,
-"id": string,
-"last_error": string | null,
-"lease_expires_at": string | null,
-"max_attempts": number,
-"organization_id": string | null,
-"owner_user_id": string | null,
-"progress": Json | null,
-"queue_job_id": string | null,
-"ref": string,
-"repeats_job_id": string | null,
-"repository": string,
-"repository_id": string,
-"retry_at": string | null,
-"started_at": string | null,
-"stats": Json | null,
-"status": Database["public"]['Enums']["job_status"],
-"tenant_id": string,
-"updated_at": string,
-"version": number,
-"worker_id": string | null
-            }[]
-                          SetofOptions: {
-        from: "*"
-        to: "index_jobs"
-        isOneToOne: false
-        isSetofReturn: true
-      } }
+                           }
           }
           Enums: {
             "job_status": "pending"|"processing"|"completed"|"failed"|"cancelled"

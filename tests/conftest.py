@@ -79,6 +79,12 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 @pytest.fixture(scope="session")
+def proving(pytestconfig: pytest.Config) -> bool:
+    """Whether the long forms of the tests are wanted."""
+    return bool(pytestconfig.option.prove)
+
+
+@pytest.fixture(scope="session")
 def clusters(request: pytest.FixtureRequest) -> Iterator[Callable[..., Cluster]]:
     """The cluster of a major version and an owner, started when first asked for."""
     changes = [file.read_text() for file in request.config.getoption("--change")]

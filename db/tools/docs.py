@@ -10,11 +10,8 @@ never in them. Exit code 0: written; 1: a problem, named on stderr.
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
 import sys
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
@@ -29,7 +26,8 @@ from db.local.bootstrap import bootstrap, scaffold
 from db.tools import catalogue, migrate
 from db.tools.codes import codes
 from db.tools.connection import ConnectError, connect
-from tests.support.fetch import FetchError, supabase_cli
+from db.tools.typescript import typescript
+from tests.support.fetch import FetchError
 
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMA = "docs/schema.md"
@@ -212,27 +210,6 @@ def http_page(root: Path = ROOT) -> str:
         rows.append((f"`{name}`", status if code.over_http else f"({status})", code.sentence))
     table = _table(("code", "status", "when"), rows)
     return _replace(HTTP, (root / HTTP).read_text(), "codes", table)
-
-
-def typescript(url: str) -> str:
-    """The types of the schema public for TypeScript, by Supabase's command line.
-
-    Raises FetchError when there is none for this machine, ValueError when it says no.
-    """
-    remote = f"--remote={url}?sslmode=disable"
-    with tempfile.TemporaryDirectory(prefix="index-jobs-docs-") as home:
-        done = subprocess.run(
-            [supabase_cli(), "gen", "types", "--schema", "public", remote],
-            cwd=home,
-            env={"PATH": os.environ.get("PATH", os.defpath), "HOME": home},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    if done.returncode != 0:
-        raise ValueError(f"supabase gen types failed: {done.stderr[-2000:]}")
-    return done.stdout
 
 
 def _rows(connection: psycopg.Connection[TupleRow], query: LiteralString) -> list[Row]:

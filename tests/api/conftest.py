@@ -203,7 +203,7 @@ def serve(
     kicks: list[None] = []
     app = create_app(settings, background=background, kick=lambda: kicks.append(None))
     collector = _Collector()
-    listener = listen("127.0.0.1", 0)
+    listener = listen("127.0.0.1", changes.get("port", 0))
     ready = threading.Event()
     server = ApiServer(app, settings, on_ready=ready.set)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})

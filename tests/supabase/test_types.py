@@ -10,6 +10,7 @@ import pytest
 
 from api import records
 from db.tools import docs
+from db.tools.typescript import typescript
 
 ANNOTATIONS = {  # type of a column -> of its value in JSON
     "uuid": str,
@@ -29,18 +30,18 @@ def rows(database: Any, query: str) -> list[Any]:
 
 def test_the_typescript_types_are_what_make_docs_writes(database: Any) -> None:
     committed = (docs.ROOT / docs.TYPES).read_text()
-    assert docs.typescript(database.migrator_url) == committed, "run: make docs"
+    assert typescript(database.migrator_url) == committed, "run: make docs"
 
 
 def test_the_typescript_types_follow_the_schema(database: Any) -> None:
     with psycopg.connect(database.migrator_url, autocommit=True) as connection:
         connection.execute("alter table public.index_jobs add column mood text")
-    assert '"mood"?: string | null' in docs.typescript(database.migrator_url)
+    assert '"mood"?: string | null' in typescript(database.migrator_url)
 
 
 def test_types_that_cannot_be_made_say_why(database: Any) -> None:
     with pytest.raises(ValueError, match="supabase gen types failed"):
-        docs.typescript(database.server.url("nowhere"))
+        typescript(database.server.url("nowhere"))
 
 
 def test_index_job_is_the_table(database: Any) -> None:

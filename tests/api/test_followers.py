@@ -1,0 +1,157 @@
+"""Many who follow jobs, and for long: nobody misses an event, whatever happens to the servers."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+
+import httpx2
+import psycopg
+import pytest
+
+from tests.support.waiting import PATIENCE, until
+
+from .conftest import Api, Job, Machine, Tenant, serve
+from .test_stream import Stream, stream
+
+pytestmark = pytest.mark.timeout(1200)
+
+
+class Client:
+    """Follows a job by streams to its end, on whichever API is there; a thread of its own."""
+
+    def __init__(self, job: Job, tenant: Tenant, apis: list[Api]) -> None:
+        self.job, self.tenant, self.apis = job, tenant, apis
+        self.seen: list[str] = []
+        self.requests = 0
+
+    def follow(self) -> list[str]:
+        while True:
+            self.requests += 1
+            last = {"Last-Event-ID": self.seen[-1]} if self.seen else {}
+            try:
+                with stream(self.apis[-1], self.job, self.tenant, **last) as it:
+                    if it.response.status_code == 200:
+                        self.read(it)
+                    elif it.response.status_code == 204:
+                        return self.seen
+            except httpx2.TransportError:
+                pass
+            time.sleep(0.2)
+
+    def read(self, it: Stream) -> None:
+        while True:
+            try:
+                frame = it.next()
+            except StopIteration:
+                return
+            if "id" in frame:
+                self.seen.append(frame["id"])
+
+
+@pytest.fixture
+def place(new_database: Callable[[], object]) -> object:
+    return new_database()
+
+
+def test_all_streams_of_a_process_that_ends_go_on_in_another(place: object, proving: bool) -> None:
+    users = 20 if proving else 5
+    with serve(place) as first, ExitStack() as at_exit:  # type: ignore[arg-type]
+        apis, threads = [first], at_exit.enter_context(ThreadPoolExecutor(5 * users))
+        tenants = [first.tenant() for _ in range(users)]
+        jobs = [Job(first, tenant) for tenant in tenants]
+        clients = [
+            Client(job, tenant, apis)
+            for job, tenant in zip(jobs, tenants, strict=True)
+            for _ in range(5)
+        ]
+        following = [threads.submit(client.follow) for client in clients]
+        until(lambda: all(client.seen == ["1"] for client in clients))
+        for job in jobs:
+            job.begin()
+        second = at_exit.enter_context(serve(place))  # type: ignore[arg-type]
+        apis.append(second)
+        first.stop()
+        for job in jobs:
+            job.complete()
+        assert [each.result(PATIENCE) for each in following] == [["1", "2", "3"]] * len(clients)
+
+
+def processes_of(postmaster: int) -> list[int]:
+    children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
+    return [postmaster, *map(int, children)]
+
+
+def test_a_database_that_is_out_of_reach_for_long_costs_no_event(
+    machine: Machine, proving: bool
+) -> None:
+    """As behind a network that is gone: nothing is answered, and nothing is refused."""
+    with (
+        machine.running() as server,
+        serve(machine.place, statement_timeout_seconds=1) as api,
+        ThreadPoolExecutor(1) as threads,
+    ):
+        tenant = api.tenant()
+        job = Job(api, tenant)
+        client = Client(job, tenant, [api])
+        following = threads.submit(client.follow)
+        until(lambda: client.seen == ["1"])
+        with psycopg.connect(api.place.url, autocommit=True) as worker:
+            worker.execute("set role service_role")
+            job.begin()
+            stopped = processes_of(server.pid)
+            for pid in stopped:
+                os.kill(pid, signal.SIGSTOP)
+            try:
+                time.sleep(30 if proving else 4)
+            finally:
+                for pid in stopped:
+                    os.kill(pid, signal.SIGCONT)
+        until(lambda: client.seen[-1] == "2")
+        job.complete()
+        assert following.result(PATIENCE) == ["1", "2", "3"]
+        assert client.requests == 2, "one stream, and one for the 204"
+
+
+def test_a_long_job_is_followed_by_few_requests(place: object, proving: bool) -> None:
+    """Of ten minutes by waits of 30 seconds: 25 at most; by a stream one. Progress ends no wait."""
+    seconds, longest = (600, 30) if proving else (10, 1)
+    with serve(place) as api, ThreadPoolExecutor(1) as threads:  # type: ignore[arg-type]
+        waiter, streamer = api.tenant(), api.tenant()
+        slug = api.organization(waiter, streamer)
+        job = Job(api, waiter, organization=slug)
+        before = api.requests_of(waiter)
+
+        def wait() -> None:
+            version = 1
+            while True:
+                answer = api.get(
+                    job.path,
+                    waiter,
+                    **{"Prefer": f"wait={longest}", "If-None-Match": f'W/"{version}"'},
+                )
+                if answer.status_code == 200:
+                    version = answer.json()["version"]
+                    if answer.json()["completed_at"]:
+                        return
+
+        waiting = threads.submit(wait)
+        with stream(api, job, streamer) as it:
+            assert it.next()["id"] == "1"
+            job.begin()
+            ends = time.monotonic() + seconds
+            done = 0
+            while time.monotonic() < ends:
+                done += 1
+                job.progress(done % 100)
+                time.sleep(0.5)
+            job.complete()
+            assert [frame["id"] for frame in it.rest() if "id" in frame] == ["2", "3"]
+        waiting.result(PATIENCE)
+        assert api.requests_of(waiter) - before <= seconds / longest + 5
+        assert api.requests_of(streamer) == 1

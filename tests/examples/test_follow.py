@@ -1,0 +1,186 @@
+"""followJob and useJob in Node: by a stream, by Broadcast, by polls, and when each breaks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.api.conftest import Api, Job, Tenant, serve
+from tests.rest.conftest import token
+from tests.support.waiting import until
+
+from .conftest import Follower, node
+
+FINAL = ("completed", 4)
+
+
+@pytest.fixture(scope="module")
+def api(clusters: Callable[[int], Any]) -> Iterator[Api]:
+    with clusters(18).database("ordinary", migrated=True) as place, serve(place) as api:
+        yield api
+
+
+@pytest.fixture
+def alice(api: Api) -> Tenant:
+    return api.tenant()
+
+
+@pytest.fixture
+def job(api: Api, alice: Tenant) -> Job:
+    return Job(api, alice)
+
+
+@contextmanager
+def following(
+    application: Path, api: Api, job: Job, user: Tenant, by: str, script: str = "follow.mjs"
+) -> Iterator[Follower]:
+    access = user.key if by == "http" else token(sub=user.id, exp=int(time.time()) + 3600)
+    with node(application, script, API_URL=api.url, TOKEN=access, JOB_ID=job.id, BY=by) as follower:
+        yield follower
+
+
+def hint(job: Job, version: int, **members: object) -> dict[str, object]:
+    return {"job_id": job.id, "version": version, "status": "processing", "attempt": 1, **members}
+
+
+def test_a_stream_tells_each_event_for_two_requests(
+    application: Path, api: Api, alice: Tenant, job: Job
+) -> None:
+    before = api.requests_of(alice)
+    with following(application, api, job, alice, "http") as it:
+        it.sees("pending")
+        until(lambda: api.requests_of(alice) == before + 2)
+        job.begin()
+        it.sees("processing")
+        job.progress(3)
+        until(lambda: ("processing", 3) in it.statuses)
+        job.complete()
+        it.end()
+    assert it.statuses == [("pending", 1), ("processing", 2), ("processing", 3), FINAL]
+    assert api.requests_of(alice) == before + 2
+    assert it.of("trouble") == it.of("error") == []
+
+
+def test_a_stream_that_breaks_is_taken_up_elsewhere_and_no_event_is_missed(
+    application: Path, clusters: Callable[[int], Any]
+) -> None:
+    with clusters(18).database("ordinary", migrated=True) as place, serve(place) as first:
+        alice = first.tenant()
+        job = Job(first, alice)
+        with following(application, first, job, alice, "http") as it:
+            it.sees("pending")
+            until(lambda: first.requests_of(alice) == 3)
+            first.stop()
+            until(lambda: it.of("trouble"))
+            job.begin()
+            job.progress(1)
+            with serve(place, port=int(first.url.rpartition(":")[2])):
+                it.sees("processing")
+                job.complete()
+                it.end()
+    assert it.of("trouble")[0] == "The server cannot be reached."
+    assert it.statuses[-1] == FINAL
+
+
+def test_without_a_place_for_a_stream_it_polls(
+    application: Path, clusters: Callable[[int], Any]
+) -> None:
+    with (
+        clusters(18).database("ordinary", migrated=True) as place,
+        serve(place, live_limit=0) as api,
+    ):
+        alice = api.tenant()
+        job = Job(api, alice)
+        with following(application, api, job, alice, "http") as it:
+            it.sees("pending")
+            job.begin()
+            it.sees("processing")
+            job.complete()
+            it.end()
+    assert it.statuses[-1][0] == "completed"
+    assert it.of("trouble") == []
+
+
+@pytest.mark.parametrize("by", ["http", "supabase"])
+def test_another_users_job_looks_like_none(application: Path, api: Api, job: Job, by: str) -> None:
+    with following(application, api, job, api.tenant(), by) as it:
+        it.end()
+    assert it.of("error") == ["There is no such job, or you may not see it."]
+
+
+def reads(it: Follower) -> int:
+    return it.of("read").count("/rest/v1/rpc/get_job_status")
+
+
+def test_broadcast_tells_of_changes_and_each_is_read_once(
+    application: Path, api: Api, alice: Tenant, job: Job
+) -> None:
+    """Messages that are doubled or come late cost no read."""
+    with following(application, api, job, alice, "supabase") as it:
+        until(lambda: it.of("joined"))
+        assert it.of("joined") == [f"realtime:index_jobs:{alice.id}"]
+        until(lambda: reads(it) == 2)  # at first, and once it is joined
+        job.begin()
+        it.tell(send=hint(job, 2))
+        it.sees("processing")
+        assert reads(it) == 3
+        for version in (2, 2, 1):
+            it.tell(send=hint(job, version))
+        it.tell(send=hint(job, 9) | {"job_id": "another"})
+        time.sleep(1)
+        assert reads(it) == 3
+        job.progress(1)
+        it.tell(send=hint(job, 3))
+        until(lambda: ("processing", 3) in it.statuses)
+        job.complete()
+        it.tell(send=hint(job, 4, status="completed"))
+        it.end()
+    assert reads(it) == 5
+    assert it.statuses == [("pending", 1), ("processing", 2), ("processing", 3), FINAL]
+
+
+def test_a_final_status_is_seen_though_realtime_lost_all_and_came_back(
+    application: Path, api: Api, alice: Tenant, job: Job
+) -> None:
+    with following(application, api, job, alice, "supabase") as it:
+        until(lambda: it.of("joined"))
+        job.begin()
+        it.tell(drop=True)
+        job.complete()
+        it.end()
+    assert it.statuses[-1] == ("completed", 3)
+
+
+def test_without_realtime_it_polls(application: Path, api: Api, alice: Tenant, job: Job) -> None:
+    with following(application, api, job, alice, "supabase") as it:
+        it.tell(refuse=True)
+        it.sees("pending")
+        job.begin()
+        it.sees("processing")
+        job.complete()
+        it.end()
+    assert it.statuses[-1] == ("completed", 3)
+    assert it.of("trouble") == it.of("error") == []
+
+
+def test_the_hook_shows_the_job_until_it_has_ended(
+    application: Path, api: Api, alice: Tenant, job: Job
+) -> None:
+    with following(application, api, job, alice, "http", "hook.mjs") as it:
+        until(lambda: "pending" in it.said)
+        job.begin()
+        until(lambda: "processing" in it.said)
+        job.complete()
+        it.end()
+    assert it.said[-1] == "nothing", "without an id there is no job"
+
+
+def test_the_hook_shows_a_refusal(application: Path, api: Api, job: Job) -> None:
+    with following(application, api, job, api.tenant(), "http", "hook.mjs") as it:
+        it.end()
+    assert "There is no such job, or you may not see it." in it.said
