@@ -37,6 +37,8 @@ def known_version(if_none_match: str) -> int | None:
 def respond_job(answer: Answer, if_none_match: str) -> Response:
     """200 with the whole record, or 304 when the client has this version.
 
+    Of a version that the function was told of it has made no body.
+
     Raises: Problem for a verdict that is not ok.
     """
     check(answer)
@@ -45,9 +47,9 @@ def respond_job(answer: Answer, if_none_match: str) -> Response:
     if answer.job_age is not None:
         headers.append((b"retry-after", b"%d" % _retry_after(answer, answer.job_age)))
     headers += _rate_headers(answer)
-    if if_none_match and _matches(if_none_match, opaque_tag):
+    if answer.body is None or (if_none_match and _matches(if_none_match, opaque_tag)):
         return _Raw(304, headers, b"")
-    body = (answer.body or "").encode()
+    body = answer.body.encode()
     headers += (_JSON, (b"content-length", b"%d" % len(body)))
     return _Raw(200, headers, body)
 

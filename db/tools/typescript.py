@@ -12,7 +12,6 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from typing import Final, LiteralString
 
-
 from db.tools.connection import connect
 from tests.support.fetch import supabase_cli
 
