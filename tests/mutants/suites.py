@@ -30,6 +30,9 @@ SUITES_OF = {  # nor of these functions, whatever is changed
     "order_waiting_tenants": ("tests/lifecycle/test_turns.py",),
     "broadcast_index_job": ("tests/supabase/test_broadcast.py",),
     "create_broadcast_policy": ("tests/supabase/test_broadcast.py",),
+    "count_claims_before": ("tests/lifecycle/test_explain.py",),
+    "bound_claims_before": ("tests/lifecycle/test_explain.py",),
+    "count_free_jobs": ("tests/lifecycle/test_explain.py",),
 }
 
 
