@@ -1,5 +1,5 @@
 begin;
-select plan(9);
+select plan(10);
 
 select tests.set_clock('2026-03-01 12:00+00');
 select tests.arrange_cast();
@@ -20,6 +20,9 @@ select 'user', a.* from api_admin_get_job_status(
 insert into answers
 select 'nobody', a.* from api_admin_get_job_status(null, tests.id('job')::text) as a;
 
+select is(
+  (select a.job_age from answers as a where a.name = 'known'), 0,
+  'the answer tells how long the job has waited');
 select results_eq(
   $$ select a.verdict, a.job_id, a.job_status, a.job_version, a.rate_limit from answers as a
      where a.name = 'known' $$,
@@ -65,6 +68,5 @@ select tests.act_as_worker();
 select is(
   tests.refusal($$ select api_admin_get_job_status('{"role": "service_role"}', 'x') $$),
   'accepted', 'the service may ask without the HTTP layer');
-
 select * from finish();
 rollback;

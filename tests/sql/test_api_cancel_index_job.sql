@@ -6,11 +6,12 @@ select tests.arrange_job('job', 'pending', tests.alice_repository());
 select tests.act_as_http();
 
 select results_eq(
-  $$ select a.verdict, a.body::json ->> 'status', a.rate_remaining
+  $$ select a.verdict, a.body::json ->> 'status', a.rate_remaining, a.job_age
      from api_cancel_index_job(
        null, jsonb_build_object('sub', tests.alice(), 'role', 'authenticated'),
        tests.id('job')::text) as a $$,
-  $$ values ('ok', 'cancelled', 99) $$, 'the owner is answered, for one request');
+  $$ values ('ok', 'cancelled', 99, null::integer) $$,
+  'the owner is answered, for one request, and need not ask again');
 select results_eq(
   $$ select a.verdict, a.body, a.rate_remaining
      from api_cancel_index_job(

@@ -1,5 +1,5 @@
 begin;
-select plan(12);
+select plan(13);
 
 select tests.set_clock('2026-03-01 12:00+00');
 select tests.arrange_cast();
@@ -88,6 +88,9 @@ select is(
   'whoever was refused made no repository');
 select is(
   (select count(*)::integer from index_jobs), 3, 'and no job');
+select is(
+  (select a.job_age from answers as a where a.name = 'first'), 0,
+  'the answer tells how long the job has waited');
 
 select * from finish();
 rollback;

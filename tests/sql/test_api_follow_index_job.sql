@@ -1,5 +1,5 @@
 begin;
-select plan(10);
+select plan(11);
 
 select tests.arrange_cast();
 select tests.arrange_job('job', 'processing', tests.alice_repository());
@@ -17,9 +17,9 @@ $$;
 
 select results_eq(
   $$ select a.verdict, json_array_length(a.body::json -> 'events'), a.body::json -> 'job' ->> 'id',
-       a.rate_remaining, a.job_version, a.user_id
+       a.rate_remaining, a.job_version, a.user_id, a.job_age is not null
      from pg_temp.follow(tests.alice(), 0, true) as a $$,
-  $$ values ('ok', 2, tests.id('job')::text, 99, 2::bigint, tests.alice()) $$,
+  $$ values ('ok', 2, tests.id('job')::text, 99, 2::bigint, tests.alice(), true) $$,
   'the first call tells all events, for one request');
 select results_eq(
   $$ select a.verdict, a.body::json -> 'events' -> 0 ->> 'to_status', a.rate_remaining
@@ -56,6 +56,10 @@ select is(
      null, jsonb_build_object('sub', tests.alice(), 'role', 'authenticated'),
      tests.id('waits')::text, 0, true, true) as a),
   'no_runner', 'of a job that is pending it tells why it waits');
+select is(
+  (select a.body::json ->> 'explain' from api_follow_index_job(
+     null, jsonb_build_object('sub', tests.alice(), 'role', 'authenticated'),
+     tests.id('waits')::text, 0, false, false) as a), null, 'when it is asked to');
 
 select * from finish();
 rollback;

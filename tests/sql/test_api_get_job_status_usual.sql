@@ -1,5 +1,5 @@
 begin;
-select plan(10);
+select plan(11);
 
 select tests.set_clock('2026-03-01 12:30+00');
 select tests.arrange_cast();
@@ -20,6 +20,10 @@ $$;
 
 -- the first poll notes the key and begins the count: from then on they are usual ones
 select is(pg_temp.poll('job'), 'ok t 99', 'the first poll of the hour');
+select is(
+  (select a.job_age from api_get_job_status(
+     null, jsonb_build_object('sub', tests.carol(), 'role', 'authenticated'),
+     tests.id('acme_job')::text) as a), 0, 'a job tells how long it has waited');
 select is(pg_temp.poll('job'), 'ok t 98', 'a usual poll');
 select is(pg_temp.poll('acme_job'), 'PT404 97', 'a usual poll of another tenant''s job');
 select is(

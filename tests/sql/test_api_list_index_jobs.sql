@@ -6,10 +6,11 @@ select tests.arrange_job('job', 'pending', tests.alice_repository());
 select tests.act_as_http();
 
 select results_eq(
-  $$ select a.verdict, json_array_length(a.body::json -> 'jobs'), a.next_cursor, a.rate_remaining
+  $$ select a.verdict, json_array_length(a.body::json -> 'jobs'), a.next_cursor, a.rate_remaining,
+       a.job_age is not null
      from api_list_index_jobs(
        null, jsonb_build_object('sub', tests.alice(), 'role', 'authenticated')) as a $$,
-  $$ values ('ok', 1, null::text, 99) $$, 'a page that is not full is the last one');
+  $$ values ('ok', 1, null::text, 99, true) $$, 'a page that is not full is the last one');
 select is(
   (select json_array_length(b.body::json -> 'jobs')
    from api_list_index_jobs(

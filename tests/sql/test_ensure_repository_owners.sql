@@ -1,5 +1,5 @@
 begin;
-select plan(3);
+select plan(4);
 
 select tests.arrange_cast();
 insert into organizations (id, slug, name)
@@ -24,6 +24,15 @@ select results_eq(
   $$ select r.owner_user_id, r.organization_id
      from ensure_repository('bob/x', 'https://example.com/bob/x.git', tests.acme()) as r $$,
   $$ values (null::uuid, tests.acme()) $$, 'and the other way round');
+select tests.act_as_admin();
+insert into organization_members (organization_id, user_id, role)
+values ('00000000-0000-4000-8000-0000000000e1', tests.bob(), 'member');
+select tests.act_as(tests.bob());
+select results_eq(
+  $$ select r.organization_id from ensure_repository('acme/shop',
+     'https://example.com/acme/shop.git', '00000000-0000-4000-8000-0000000000e1') as r $$,
+  $$ values ('00000000-0000-4000-8000-0000000000e1'::uuid) $$,
+  'and for who belongs to two organizations');
 
 select * from finish();
 rollback;
