@@ -113,6 +113,7 @@ def idle(
 
     async def whole() -> tuple[dict[str, list[float]], float, float]:
         p99s: dict[str, list[float]] = {"nobody follows": [], f"{FOLLOWERS:,} follow": []}
+        await _p99(url, polls)  # the first polls open connections of the database
         p99s["nobody follows"].append(await _p99(url, polls))
         held = servers.resident_bytes(pid)
         async with AsyncExitStack() as streams:
@@ -129,6 +130,7 @@ def idle(
             core = (_cpu_seconds(pid, world.server.pid) - spent) / (time.monotonic() - began)
             for _ in range(rounds.count):
                 p99s[f"{FOLLOWERS:,} follow"].append(await _p99(url, polls))
+        await asyncio.sleep(_SECONDS)  # until all of them have left
         for _ in range(rounds.count - 1):
             p99s["nobody follows"].append(await _p99(url, polls))
         return p99s, each, core
