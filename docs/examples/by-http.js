@@ -1,11 +1,11 @@
 // Jobs by the HTTP API, and news of them by its stream of server-sent events.
 
+import { isFinal } from "./final.js";
 import { JobError } from "./job-error.js";
 import { pause, visible } from "./waiting.js";
 
 const LONGEST_SILENCE = 40_000; // milliseconds without as much as a comment: the stream is dead
 const LONGEST_WAIT_IN_AN_OUTAGE = 30_000;
-const FINAL = new Set(["completed", "failed", "cancelled"]);
 
 export async function createJob(api, { repository, gitUrl, ref, idempotencyKey }) {
   const answer = await request(api, "/index", {
@@ -39,12 +39,12 @@ export async function* followJob(api, jobId, { signal, onTrouble }) {
       const job = await answer.json();
       wait = 1_000;
       if (isNew(job)) yield job;
-      if (FINAL.has(job.status)) return;
+      if (isFinal(job)) return;
       pauseFor = 1_000 * Number(answer.headers.get("Retry-After") ?? 1);
       for await (const { id, data } of stream(api, jobId, lastEvent, signal)) {
         lastEvent = id || lastEvent;
         if (data.job && isNew(data.job)) yield data.job;
-        if (data.job && FINAL.has(data.job.status)) return;
+        if (isFinal(data.job)) return;
       }
     } catch (error) {
       if (signal.aborted) return;

@@ -1,5 +1,6 @@
 // Jobs by supabase.rpc(), and news of them by private Broadcast where there is Realtime.
 
+import { isFinal } from "./final.js";
 import { JobError } from "./job-error.js";
 import { Bell, visible } from "./waiting.js";
 
@@ -8,7 +9,6 @@ const LONGEST_WAIT = 5_000;
 const LONGEST_WAIT_IN_AN_OUTAGE = 30_000;
 const WAIT_WITH_NEWS = 30_000; // a message may be lost
 const NEXT_TRY = 60_000; // of a channel that could not be joined
-const FINAL = new Set(["completed", "failed", "cancelled"]);
 
 export async function createJob(supabase, { repository, gitUrl, ref, idempotencyKey }) {
   const { id } = await call(
@@ -48,7 +48,7 @@ export async function* followJob(supabase, jobId, { signal, onTrouble }) {
         wait = isNew ? FIRST_WAIT : Math.min(wait * 1.5, LONGEST_WAIT);
         known = job.version;
         if (isNew) yield job;
-        if (FINAL.has(job.status)) return;
+        if (isFinal(job)) return;
         channel ??= topicOf(supabase, job.tenant_id).listen({ onMessage, onJoin });
       } catch (error) {
         if (signal.aborted) return;

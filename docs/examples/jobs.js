@@ -4,17 +4,13 @@
 import * as byHttp from "./by-http.js";
 import * as bySupabase from "./by-supabase.js";
 
+export { isFinal } from "./final.js";
 export { JobError } from "./job-error.js";
-
-const FINAL = new Set(["completed", "failed", "cancelled"]);
 
 const ways = (source) => (typeof source.rpc === "function" ? bySupabase : byHttp);
 
 /** @returns the new job, which is pending. The same idempotency key gives the same job again. */
 export const createJob = (source, wanted) => ways(source).createJob(source, wanted);
-
-/** Whether nothing more can happen to the job. */
-export const isFinal = (job) => FINAL.has(job?.status);
 
 /** @returns the job as it is now. It is a GET: it may be repeated, and changes nothing. */
 export const getJob = (source, jobId, signal) => ways(source).getJob(source, jobId, signal);
