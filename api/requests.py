@@ -50,7 +50,11 @@ class IndexHeaders(_Sent):
     idempotency_key: str | None = Field(default=None, alias="Idempotency-Key")
 
 
-class ListQuery(_Sent):
+class _Query(_Sent):
+    """What a route takes in its query."""
+
+
+class ListQuery(_Query):
     """The query of GET /jobs."""
 
     organization: Text | None = None
@@ -61,7 +65,7 @@ class ListQuery(_Sent):
     limit: Annotated[int, BeforeValidator(_whole)] = 20
 
 
-class CountsQuery(_Sent):
+class CountsQuery(_Query):
     """The query of GET /jobs/counts."""
 
     organization: Text | None = None
@@ -116,7 +120,7 @@ def _read(model: type[Sent], sent: Mapping[str, Any]) -> Sent:
         known = [field.alias or name for name, field in model.model_fields.items()]
         # a name that is not known explains best what else is missing
         first = min(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
-        raise _problem(first, known, is_query=model in {ListQuery, CountsQuery}) from None
+        raise _problem(first, known, is_query=issubclass(model, _Query)) from None
 
 
 def _problem(error: ErrorDetails, known: Sequence[str], *, is_query: bool) -> Problem:
