@@ -163,8 +163,8 @@ async def _stream(request: ApiRequest, caller: Caller) -> Response:
         caller,
         "api_follow_index_job",
         p_after=after,
-        p_is_first="true",
-        p_explains="true",
+        p_is_first=True,
+        p_explains=True,
     )
     check(answer)
     told = json.loads(answer.body or "")

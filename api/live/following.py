@@ -38,7 +38,7 @@ class Following:
         await self._watcher.__aexit__()
 
     def dismiss(self) -> None:
-        """Has all of them leave, now and from now on: the process is about to end."""
+        """Has all of them leave: the process is about to end."""
         self._watcher.dismiss()
 
     @asynccontextmanager

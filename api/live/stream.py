@@ -143,8 +143,8 @@ class JobStream(Response):
                 p_claims=self._caller.claims,
                 p_job_id=self._first.job_id,
                 p_after=self._after,
-                p_is_first="false",
-                p_explains="true" if explains else "false",
+                p_is_first=False,
+                p_explains=explains,
             )
         except Problem:
             return None

@@ -63,8 +63,8 @@ async def wait_for_event(
         p_claims=caller.claims,
         p_job_id=first.job_id,
         p_after=None,
-        p_is_first="false",
-        p_explains="false",
+        p_is_first=False,
+        p_explains=False,
     )
     return answer._replace(
         rate_limit=first.rate_limit,
