@@ -333,3 +333,13 @@ def own_api(
             return at_exit.enter_context(serve_over(transport, place, **arguments))
 
         yield start
+
+
+@pytest.fixture
+def alice(api: Api) -> Tenant:
+    return api.tenant()
+
+
+@pytest.fixture
+def job(api: Api, alice: Tenant) -> Job:
+    return Job(api, alice)

@@ -21,11 +21,6 @@ def one(request: pytest.FixtureRequest) -> str:
     return digit
 
 
-@pytest.fixture
-def alice(api: Api) -> Tenant:
-    return api.tenant()
-
-
 @pytest.mark.parametrize(
     ("query", "field"),
     [

@@ -23,16 +23,6 @@ _FRAME = 3_000_000
 Frame = dict[str, Any]
 
 
-@pytest.fixture
-def alice(api: Api) -> Tenant:
-    return api.tenant()
-
-
-@pytest.fixture
-def job(api: Api, alice: Tenant) -> Job:
-    return Job(api, alice)
-
-
 class Stream:
     """What a client reads of a stream, frame by frame."""
 

@@ -19,16 +19,6 @@ from tests.support.waiting import PATIENCE, until
 from .conftest import JWT_SECRET, Api, Job, Tenant, over_the_database
 
 
-@pytest.fixture
-def alice(api: Api) -> Tenant:
-    return api.tenant()
-
-
-@pytest.fixture
-def job(api: Api, alice: Tenant) -> Job:
-    return Job(api, alice)
-
-
 class Waiters:
     """Polls that wait, each in a thread and on a connection of its own."""
 
