@@ -1,7 +1,7 @@
 // Follows a job by the package, and prints what it is told, a line of JSON each: {job}, {trouble},
 // {error}, {read} for each request, {joined} and {left} of a channel. Realtime is a server in this
 // process, which sends what stdin says: {send: payload}, {drop: true} cuts it, {refuse: true} lets
-// nobody join.
+// nobody join. With POLLS=no the timers of long waits never end: what is told then, was broadcast.
 
 import { createInterface } from "node:readline";
 
@@ -9,7 +9,12 @@ import { createClient } from "@supabase/supabase-js";
 import { followJob } from "index-jobs-client";
 import { WebSocket, WebSocketServer } from "ws";
 
-const { API_URL, TOKEN, JOB_ID, BY } = process.env;
+const { API_URL, TOKEN, JOB_ID, BY, POLLS } = process.env;
+if (POLLS === "no") {
+  const setTimeoutPlain = globalThis.setTimeout;
+  globalThis.setTimeout = (done, milliseconds, ...rest) =>
+    setTimeoutPlain(milliseconds < 20_000 ? done : () => {}, milliseconds, ...rest);
+}
 const say = (line) => console.log(JSON.stringify(line));
 
 const fetchNoting = (input, options) => {

@@ -37,10 +37,17 @@ def job(api: Api, alice: Tenant) -> Job:
 
 @contextmanager
 def following(
-    application: Path, api: Api, job: Job, user: Tenant, by: str, script: str = "follow.mjs"
+    application: Path,
+    api: Api,
+    job: Job,
+    user: Tenant,
+    by: str,
+    script: str = "follow.mjs",
+    **environment: str,
 ) -> Iterator[Follower]:
     access = user.key if by == "http" else token(sub=user.id, exp=int(time.time()) + 3600)
-    with node(application, script, API_URL=api.url, TOKEN=access, JOB_ID=job.id, BY=by) as follower:
+    environment |= {"API_URL": api.url, "TOKEN": access, "JOB_ID": job.id, "BY": by}
+    with node(application, script, **environment) as follower:
         yield follower
 
 
@@ -121,7 +128,7 @@ def test_broadcast_tells_of_changes_and_each_is_read_once(
     application: Path, api: Api, alice: Tenant, job: Job
 ) -> None:
     """Messages that are doubled or come late cost no read."""
-    with following(application, api, job, alice, "supabase") as it:
+    with following(application, api, job, alice, "supabase", POLLS="no") as it:
         until(lambda: it.of("joined"))
         assert it.of("joined") == [f"realtime:index_jobs:{alice.id}"]
         until(lambda: reads(it) == 2)  # at first, and once it is joined
