@@ -104,6 +104,9 @@ def create_app(
             Route("/jobs/{job_id}", jobs.cancel_index_job, methods=["DELETE"]),
             Route("/jobs/{job_id}/events", jobs.get_job_history),
             Route("/jobs/{job_id}/explain", jobs.explain_index_job),
+            Route("/jobs/{job_id}/files", jobs.list_indexed_files),
+            Route("/jobs/{job_id}/skipped", jobs.list_skipped_files),
+            Route("/jobs/{job_id}/symbols", jobs.find_symbols),
             Route("/admin/jobs/{job_id}", jobs.admin_get_job_status),
             *(
                 [Route("/rest/v1/rpc/{function}", routes.call_function, methods=["GET", "POST"])]

@@ -8,6 +8,8 @@ and count: so an unknown key gets 401 rather than 422, and every authenticated r
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from types import MappingProxyType
 from urllib.parse import urlencode
 
 from starlette.responses import Response
@@ -27,7 +29,18 @@ from api.errors import Problem
 from api.live.stream import JobStream, accepts_stream, last_event
 from api.live.wait import preferred_wait, wait_for_event
 from api.records import UNFINISHED
-from api.requests import counts_query, index_body, index_headers, list_query, local_url
+from api.requests import (
+    CountsQuery,
+    FilesQuery,
+    ListQuery,
+    Query,
+    SkippedQuery,
+    SymbolsQuery,
+    index_body,
+    index_headers,
+    local_url,
+    read_query,
+)
 from api.rpc.contract import Answer, Function
 from api.settings import ApiSettings
 from api.state import ApiRequest
@@ -103,10 +116,7 @@ async def list_index_jobs(request: ApiRequest) -> Response:
     `Link: <…>; rel="next"` leads to the next page, if there is one.
     """
     caller = await _user(request)
-    try:
-        wanted = list_query(request.query_params.multi_items())
-    except Problem as refusal:
-        refuse(refusal, await _count_only(request, caller))
+    wanted = await _query(request, caller, ListQuery)
     answer = await request.state.rpc.call(
         "api_list_index_jobs",
         p_api_key=caller.api_key,
@@ -119,21 +129,13 @@ async def list_index_jobs(request: ApiRequest) -> Response:
         p_cursor=wanted.cursor and wanted.cursor.replace(" ", "+"),
         p_limit=wanted.limit,
     )
-    headers = {"Cache-Control": "private, no-cache", **poll_after(answer)}
-    if answer.next_cursor:
-        sent = [pair for pair in request.query_params.multi_items() if pair[0] != "cursor"]
-        query = urlencode([*sent, ("cursor", answer.next_cursor)])
-        headers["Link"] = f'<{request.scope["path"]}?{query}>; rel="next"'
-    return respond(answer, 200, headers)
+    return _page(request, answer, poll_after(answer))
 
 
 async def job_counts(request: ApiRequest) -> Response:
     """GET /jobs/counts: the caller's jobs, or an organization's, by status; waits and durations."""
     caller = await _user(request)
-    try:
-        wanted = counts_query(request.query_params.multi_items())
-    except Problem as refusal:
-        refuse(refusal, await _count_only(request, caller))
+    wanted = await _query(request, caller, CountsQuery)
     answer = await request.state.rpc.call(
         "api_job_counts",
         p_api_key=caller.api_key,
@@ -186,6 +188,51 @@ async def explain_index_job(request: ApiRequest) -> Response:
     return respond(answer, 200, {"Cache-Control": "private, no-cache"})
 
 
+async def list_indexed_files(request: ApiRequest) -> Response:
+    """GET /jobs/{job_id}/files: one page of the files that its repository has now, by path."""
+    caller = await _user(request)
+    wanted = await _query(request, caller, FilesQuery)
+    answer = await _call_for_job(
+        request,
+        caller,
+        "api_list_indexed_files",
+        p_cursor=wanted.cursor,
+        p_limit=wanted.limit,
+    )
+    return _page(request, answer)
+
+
+async def list_skipped_files(request: ApiRequest) -> Response:
+    """GET /jobs/{job_id}/skipped: one page of the files that its repository's index left out."""
+    caller = await _user(request)
+    wanted = await _query(request, caller, SkippedQuery)
+    answer = await _call_for_job(
+        request,
+        caller,
+        "api_list_skipped_files",
+        p_reason=wanted.reason,
+        p_cursor=wanted.cursor,
+        p_limit=wanted.limit,
+    )
+    return _page(request, answer)
+
+
+async def find_symbols(request: ApiRequest) -> Response:
+    """GET /jobs/{job_id}/symbols: one page of the symbols that its repository has now, by name."""
+    caller = await _user(request)
+    wanted = await _query(request, caller, SymbolsQuery)
+    answer = await _call_for_job(
+        request,
+        caller,
+        "api_find_symbols",
+        p_name=wanted.name,
+        p_prefix=wanted.prefix,
+        p_cursor=wanted.cursor,
+        p_limit=wanted.limit,
+    )
+    return _page(request, answer)
+
+
 async def cancel_index_job(request: ApiRequest) -> Response:
     """DELETE /jobs/{job_id}: 200 with the cancelled job, 202 when its worker was asked to."""
     answer = await _call_for_job(request, await _user(request), "api_cancel_index_job")
@@ -222,6 +269,26 @@ async def _user(request: ApiRequest) -> Caller:
 
 async def _caller(request: ApiRequest) -> Caller:
     return await request.state.authenticate(request.headers.getlist("authorization"))
+
+
+async def _query(request: ApiRequest, caller: Caller, model: type[Query]) -> Query:
+    """The query as its model; one that is refused costs a request too."""
+    try:
+        return read_query(model, request.query_params.multi_items())
+    except Problem as refusal:
+        refuse(refusal, await _count_only(request, caller))
+
+
+def _page(
+    request: ApiRequest, answer: Answer, more: Mapping[str, str] = MappingProxyType({})
+) -> Response:
+    """200 with one page of a list, and the address of the next one, if there is one."""
+    headers = {"Cache-Control": "private, no-cache", **more}
+    if answer.next_cursor:
+        sent = [pair for pair in request.query_params.multi_items() if pair[0] != "cursor"]
+        query = urlencode([*sent, ("cursor", answer.next_cursor)])
+        headers["Link"] = f'<{request.scope["path"]}?{query}>; rel="next"'
+    return respond(answer, 200, headers)
 
 
 async def _call_for_job(

@@ -160,6 +160,61 @@ class JobList(TypedDict):
     next_cursor: str | None
 
 
+class IndexedFile(TypedDict):
+    """A file as it is stored; `symbol_count` is null where its symbols could not be had."""
+
+    path: str
+    language: str | None
+    bytes: int
+    blob_sha: str
+    symbol_count: int | None
+
+
+class SkippedFile(TypedDict):
+    """A file that was left out."""
+
+    path: str
+    reason: str
+
+
+class FoundSymbol(TypedDict):
+    """A definition; lines count from 1, `parent` is the enclosing definition."""
+
+    name: str
+    kind: str
+    path: str
+    language: str | None
+    start_line: int
+    end_line: int
+    parent: str | None
+
+
+class StoredPage(TypedDict):
+    """One page of what the job's repository has now: by `job_id`, which may be a later job."""
+
+    job_id: str
+    commit_sha: str
+    next_cursor: str | None
+
+
+class FileList(StoredPage):
+    """GET /jobs/{id}/files."""
+
+    files: list[IndexedFile]
+
+
+class SkippedList(StoredPage):
+    """GET /jobs/{id}/skipped."""
+
+    skipped: list[SkippedFile]
+
+
+class SymbolList(StoredPage):
+    """GET /jobs/{id}/symbols."""
+
+    symbols: list[FoundSymbol]
+
+
 class JobCounts(TypedDict):
     """GET /jobs/counts: counts stop at 1,000; waits and durations are seconds, null without any."""
 

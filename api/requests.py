@@ -29,6 +29,9 @@ def _whole(value: object) -> object:
     return int(value) if isinstance(value, str) else value
 
 
+Limit = Annotated[int, BeforeValidator(_whole)]
+
+
 class _Sent(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
@@ -62,7 +65,31 @@ class ListQuery(_Query):
     status: Text | None = None
     since: Text | None = None
     cursor: Text | None = None
-    limit: Annotated[int, BeforeValidator(_whole)] = 20
+    limit: Limit = 20
+
+
+class FilesQuery(_Query):
+    """The query of GET /jobs/{id}/files."""
+
+    cursor: Text | None = None
+    limit: Limit = 20
+
+
+class SkippedQuery(_Query):
+    """The query of GET /jobs/{id}/skipped."""
+
+    reason: Text | None = None
+    cursor: Text | None = None
+    limit: Limit = 20
+
+
+class SymbolsQuery(_Query):
+    """The query of GET /jobs/{id}/symbols."""
+
+    name: Text | None = None
+    prefix: Text | None = None
+    cursor: Text | None = None
+    limit: Limit = 20
 
 
 class CountsQuery(_Query):
@@ -73,6 +100,7 @@ class CountsQuery(_Query):
 
 
 Sent = TypeVar("Sent", bound=_Sent)
+Query = TypeVar("Query", bound=_Query)
 
 # The code when a member of a body, or a header, is not as its model says.
 _CODES: Final = {
@@ -95,14 +123,9 @@ def index_headers(idempotency_keys: Sequence[str]) -> IndexHeaders:
     return _read(IndexHeaders, _single([("Idempotency-Key", key) for key in idempotency_keys]))
 
 
-def list_query(parameters: Iterable[tuple[str, str]]) -> ListQuery:
+def read_query(model: type[Query], parameters: Iterable[tuple[str, str]]) -> Query:
     """Raises: Problem 422 that names the first wrong parameter."""
-    return _read(ListQuery, _single(parameters))
-
-
-def counts_query(parameters: Iterable[tuple[str, str]]) -> CountsQuery:
-    """Raises: Problem 422 that names the first wrong parameter."""
-    return _read(CountsQuery, _single(parameters))
+    return _read(model, _single(parameters))
 
 
 def _single(pairs: Iterable[tuple[str, str]]) -> dict[str, str | list[str]]:

@@ -302,6 +302,11 @@ isOneToOne: false
               "eta_basis": string | null,"eta_p50": number | null,"eta_p90": number | null,"eta_samples": number | null,"own_ahead": number | null,"position": number | null,"reason": string,"sentence": string,"until": string | null
             }[]
                            },
+"find_symbols":
+{ Args: { "p_cursor"?: string | null,"p_limit"?: number,"p_name"?: string | null,"p_prefix"?: string | null,"p_repository_id": string }; Returns: {
+              "commit_sha": string,"cursor": string,"end_line": number,"job_id": string,"kind": string,"language": string | null,"name": string,"parent": string | null,"path": string,"start_line": number
+            }[]
+                           },
 "get_job_history":
 { Args: { "p_job_id": string }; Returns: {
               "at": string,
@@ -404,6 +409,16 @@ isOneToOne: false
         isOneToOne: false
         isSetofReturn: true
       } },
+"list_indexed_files":
+{ Args: { "p_cursor"?: string | null,"p_limit"?: number,"p_repository_id": string }; Returns: {
+              "blob_sha": string,"bytes": number,"commit_sha": string,"cursor": string,"job_id": string,"language": string | null,"path": string,"symbol_count": number | null
+            }[]
+                           },
+"list_skipped_files":
+{ Args: { "p_cursor"?: string | null,"p_limit"?: number,"p_reason"?: string | null,"p_repository_id": string }; Returns: {
+              "commit_sha": string,"cursor": string,"job_id": string,"path": string,"reason": string
+            }[]
+                           },
 "revoke_api_key":
 { Args: { "p_key_id": string }; Returns: {
               "created_at": string,"enabled": boolean,"expires_at": string,"key_id": string,"last_used_at": string,"name": string

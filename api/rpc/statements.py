@@ -51,6 +51,7 @@ _ARGUMENTS: Final[Mapping[Function, tuple[str, ...]]] = {
         *("p_git_base_url", "p_local_url", "p_tracking_percent"),
     ),
     "api_explain_index_job": (*_CALLER, "p_job_id"),
+    "api_find_symbols": (*_CALLER, "p_job_id", "p_name", "p_prefix", "p_cursor", "p_limit"),
     "api_follow_index_job": (*_CALLER, "p_job_id", "p_after", "p_is_first", "p_explains"),
     "api_get_job_history": (*_CALLER, "p_job_id"),
     "api_get_job_status": (*_CALLER, "p_job_id", "p_known_version"),
@@ -59,6 +60,8 @@ _ARGUMENTS: Final[Mapping[Function, tuple[str, ...]]] = {
         *_CALLER,
         *("p_organization", "p_repository", "p_status", "p_since", "p_cursor", "p_limit"),
     ),
+    "api_list_indexed_files": (*_CALLER, "p_job_id", "p_cursor", "p_limit"),
+    "api_list_skipped_files": (*_CALLER, "p_job_id", "p_reason", "p_cursor", "p_limit"),
     "api_recheck_followers": ("p_api_keys", "p_all_claims", "p_job_ids"),
     "api_watch_jobs": ("p_job_ids", "p_versions"),
 }

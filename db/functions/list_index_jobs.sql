@@ -41,11 +41,7 @@ declare
   v_before timestamptz;
   v_before_id uuid;
 begin
-  if p_limit is null or p_limit not between 1 and 100 then
-    raise exception 'limit is not a number from 1 to 100'
-      using errcode = 'PT422', detail = 'invalid_limit', column = 'limit',
-        hint = 'Send 100 or less, and follow next_cursor to the rest.';
-  end if;
+  perform private.check_page(p_limit);
   if p_status is not null then
     v_status := private.parse_status(p_status);
     v_state := case v_status

@@ -343,7 +343,8 @@ create table public.symbols (
   parent text,
   constraint symbols_end_line_is_not_before_start_line check (end_line >= start_line)
 );
-create index symbols_repository_id_name_idx on public.symbols (repository_id, name);
+create index symbols_repository_id_name_id_idx
+  on public.symbols (repository_id, name collate "C", id);
 create index symbols_repository_id_file_id_idx on public.symbols (repository_id, file_id);
 comment on table public.symbols is 'The definitions found in indexed_files.';
 comment on column public.symbols.id is 'Primary key.';
@@ -606,4 +607,4 @@ comment on type private.api_answer is
   'has ended; who asked, for what goes on after the answer.';
 
 notify pgrst, 'reload schema';
-comment on schema private is 'schema version 20261128093000, text c6f9ec425244, serves 20261128093000';
+comment on schema private is 'schema version 20261128093000, text fd165e5b6de8, serves 20261128093000';

@@ -1,4 +1,6 @@
 -- public.indexed_files: who sees the repository sees its files; only functions write them.
+--
+-- The offset keeps the planner from reading the repositories of all tenants, where one decides.
 
 alter table public.indexed_files enable row level security;
 alter table public.indexed_files force row level security;
@@ -6,7 +8,8 @@ alter table public.indexed_files force row level security;
 drop policy if exists indexed_files_select_authenticated on public.indexed_files;
 create policy indexed_files_select_authenticated on public.indexed_files
   for select to authenticated
-  using (exists (select from public.repositories as r where r.id = indexed_files.repository_id));
+  using (exists (
+    select from public.repositories as r where r.id = indexed_files.repository_id offset 0));
 comment on policy indexed_files_select_authenticated on public.indexed_files is
   'A user sees the files of the repositories that the user sees.';
 

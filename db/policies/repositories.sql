@@ -1,4 +1,6 @@
 -- public.repositories: owners and members see and add theirs; the service manages them.
+--
+-- The offset keeps the planner from reading all memberships where one decides.
 
 alter table public.repositories enable row level security;
 alter table public.repositories force row level security;
@@ -10,7 +12,8 @@ create policy repositories_select_authenticated on public.repositories
     or exists (
       select from public.organization_members as m
       where m.organization_id = repositories.organization_id
-        and m.user_id = (select private.current_user_id())));
+        and m.user_id = (select private.current_user_id())
+      offset 0));
 comment on policy repositories_select_authenticated on public.repositories is
   'A user sees own repositories and those of the user''s organizations.';
 

@@ -30,10 +30,12 @@ _MAY_BE_NULL: Final[Mapping[str, frozenset[str]]] = {
     "explain_index_job": frozenset(
         {"position", "own_ahead", "until", "eta_p50", "eta_p90", "eta_basis", "eta_samples"}
     ),
+    "find_symbols": frozenset({"language", "parent"}),
     "job_counts": frozenset(
         {"oldest_pending_at", "wait_p50", "wait_p95", "duration_p50", "duration_p95"}
     ),
     "list_api_keys": frozenset({"expires_at", "last_used_at"}),
+    "list_indexed_files": frozenset({"language", "symbol_count"}),
 }
 _JSON: Final = {"progress": "JobProgress", "stats": "JobStats"}
 _DECLARED: Final = """

@@ -1,6 +1,6 @@
 -- functions_and_policies
 -- depends: 20261128093001_add_queue_job_id_and_commit_sha
--- previous text: 2e621670358b
+-- previous text: 9a3ce3844c32
 
 -- begin stamped part (make migration rewrites it)
 grant job_writer, job_gateway, job_tenant to current_user;
@@ -503,6 +503,26 @@ $$;
 comment on function private.check_lease(interval) is 'Refuses a lease that no worker can mean.';
 revoke all on function private.check_lease(interval) from public, anon, authenticated, service_role;
 grant execute on function private.check_lease(interval) to job_writer;
+-- end stamp
+-- stamp: db/functions/private/check_page.sql
+create or replace function private.check_page(p_limit integer)
+returns void
+language plpgsql
+immutable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if p_limit is null or p_limit not between 1 and 100 then
+    raise exception 'limit is not a number from 1 to 100'
+      using errcode = 'PT422', detail = 'invalid_limit', column = 'limit',
+        hint = 'Send 100 or less, and follow next_cursor to the rest.';
+  end if;
+end;
+$$;
+comment on function private.check_page(integer) is 'Refuses a size that no page can have.';
+revoke all on function private.check_page(integer) from public, anon, authenticated, service_role;
+grant execute on function private.check_page(integer) to authenticated, service_role;
 -- end stamp
 -- stamp: db/functions/private/clean_error.sql
 create or replace function private.clean_error(p_error text)
@@ -2093,6 +2113,42 @@ revoke all on function private.parse_repository(text, text, text)
   from public, anon, authenticated, service_role;
 grant execute on function private.parse_repository(text, text, text) to job_gateway;
 -- end stamp
+-- stamp: db/functions/private/parse_row_cursor.sql
+create or replace function private.parse_row_cursor(p_cursor text)
+returns table (place text, id bigint)
+language plpgsql
+immutable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_text text;
+begin
+  if p_cursor is null then
+    return query select '', 0::bigint;
+    return;
+  end if;
+  begin
+    v_text := convert_from(decode(
+      translate(p_cursor, '-_', '+/') || repeat('=', -length(p_cursor) & 3), 'base64'), 'UTF8');
+    if v_text ~ '^[0-9]{1,18},' then
+      return query
+      select substr(v_text, strpos(v_text, ',') + 1), split_part(v_text, ',', 1)::bigint;
+      return;
+    end if;
+  exception when data_exception then
+    null;  -- neither base64 nor UTF-8, raised below
+  end;
+  raise exception 'cursor is not one of ours'
+    using errcode = 'PT422', detail = 'invalid_cursor', column = 'cursor',
+      hint = 'Pass the cursor of the last row of the page before, or nothing for the first page.';
+end;
+$$;
+comment on function private.parse_row_cursor(text) is 'The row of a list that a cursor names.';
+revoke all on function private.parse_row_cursor(text)
+  from public, anon, authenticated, service_role;
+grant execute on function private.parse_row_cursor(text) to authenticated, service_role;
+-- end stamp
 -- stamp: db/functions/private/parse_since.sql
 create or replace function private.parse_since(p_since text)
 returns timestamptz
@@ -2460,6 +2516,22 @@ comment on function private.rollout_bucket(uuid) is 'The place of a user in a ro
 revoke all on function private.rollout_bucket(uuid) from public, anon, authenticated, service_role;
 grant execute on function private.rollout_bucket(uuid) to job_gateway;
 -- end stamp
+-- stamp: db/functions/private/row_cursor.sql
+create or replace function private.row_cursor(p_place text, p_id bigint)
+returns text
+language sql
+immutable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select translate(
+    encode(convert_to(p_id || ',' || p_place, 'UTF8'), 'base64'), e'+/=\n', '-_');
+$$;
+comment on function private.row_cursor(text, bigint) is 'The cursor of a row of a list.';
+revoke all on function private.row_cursor(text, bigint)
+  from public, anon, authenticated, service_role;
+grant execute on function private.row_cursor(text, bigint) to authenticated, service_role;
+-- end stamp
 -- stamp: db/functions/private/see_worker.sql
 create or replace function private.see_worker(p_worker_id uuid)
 returns void
@@ -2680,6 +2752,73 @@ revoke all on function private.store_index(public.index_jobs, boolean, jsonb)
   from public, anon, authenticated, service_role;
 grant execute on function private.store_index(public.index_jobs, boolean, jsonb) to job_writer;
 -- end stamp
+-- stamp: db/functions/private/stored_commit.sql
+create or replace function private.stored_commit(p_repository_id uuid)
+returns public.indexed_commits
+language plpgsql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_commit public.indexed_commits;
+begin
+  select c.* into v_commit
+  from public.indexed_commits as c
+  where c.repository_id = p_repository_id;
+  if found then
+    return v_commit;
+  end if;
+  perform from public.repositories as r where r.id = p_repository_id;
+  if found then
+    raise exception 'no index of the repository is stored yet'
+      using errcode = 'PT409', detail = 'not_completed',
+        hint = 'Wait until a job of the repository is completed.';
+  end if;
+  raise exception 'repository not found' using errcode = 'PT404';
+end;
+$$;
+comment on function private.stored_commit(uuid) is 'What is stored of a repository now.';
+revoke all on function private.stored_commit(uuid) from public, anon, authenticated, service_role;
+grant execute on function private.stored_commit(uuid) to authenticated, service_role;
+-- end stamp
+-- stamp: db/functions/get_job_status.sql
+create or replace function public.get_job_status(p_job_id uuid)
+returns setof public.index_jobs
+language plpgsql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return query select j.* from public.index_jobs as j where j.id = p_job_id;
+  if not found then
+    raise exception 'index job not found' using errcode = 'PT404';
+  end if;
+end;
+$$;
+comment on function public.get_job_status(uuid) is 'Returns one index job that the caller may see.';
+revoke all on function public.get_job_status(uuid) from public, anon, authenticated, service_role;
+grant execute on function public.get_job_status(uuid) to authenticated, service_role;
+-- end stamp
+-- stamp: db/functions/private/stored_commit_of_job.sql
+create or replace function private.stored_commit_of_job(p_job_id text)
+returns public.indexed_commits
+language sql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select c.*
+  from public.get_job_status(p_job_id => private.parse_uuid(p_job_id)) as j
+  cross join lateral private.stored_commit(p_repository_id => j.repository_id) as c;
+$$;
+comment on function private.stored_commit_of_job(text) is
+  'What is stored now of the repository of a job.';
+revoke all on function private.stored_commit_of_job(text)
+  from public, anon, authenticated, service_role;
+grant execute on function private.stored_commit_of_job(text) to job_gateway;
+-- end stamp
 -- stamp: db/functions/private/stuck_jobs.sql
 create or replace function private.stuck_jobs(
   p_silent interval,
@@ -2890,7 +3029,8 @@ alter table public.indexed_files force row level security;
 drop policy if exists indexed_files_select_authenticated on public.indexed_files;
 create policy indexed_files_select_authenticated on public.indexed_files
   for select to authenticated
-  using (exists (select from public.repositories as r where r.id = indexed_files.repository_id));
+  using (exists (
+    select from public.repositories as r where r.id = indexed_files.repository_id offset 0));
 comment on policy indexed_files_select_authenticated on public.indexed_files is
   'A user sees the files of the repositories that the user sees.';
 drop policy if exists indexed_files_select_job_worker on public.indexed_files;
@@ -2985,7 +3125,8 @@ create policy repositories_select_authenticated on public.repositories
     or exists (
       select from public.organization_members as m
       where m.organization_id = repositories.organization_id
-        and m.user_id = (select private.current_user_id())));
+        and m.user_id = (select private.current_user_id())
+      offset 0));
 comment on policy repositories_select_authenticated on public.repositories is
   'A user sees own repositories and those of the user''s organizations.';
 drop policy if exists repositories_insert_authenticated on public.repositories;
@@ -3036,7 +3177,8 @@ alter table public.skipped_files force row level security;
 drop policy if exists skipped_files_select_authenticated on public.skipped_files;
 create policy skipped_files_select_authenticated on public.skipped_files
   for select to authenticated
-  using (exists (select from public.repositories as r where r.id = skipped_files.repository_id));
+  using (exists (
+    select from public.repositories as r where r.id = skipped_files.repository_id offset 0));
 comment on policy skipped_files_select_authenticated on public.skipped_files is
   'A user sees the skipped files of the repositories that the user sees.';
 drop policy if exists skipped_files_select_job_worker on public.skipped_files;
@@ -3069,7 +3211,8 @@ alter table public.symbols force row level security;
 drop policy if exists symbols_select_authenticated on public.symbols;
 create policy symbols_select_authenticated on public.symbols
   for select to authenticated
-  using (exists (select from public.repositories as r where r.id = symbols.repository_id));
+  using (exists (
+    select from public.repositories as r where r.id = symbols.repository_id offset 0));
 comment on policy symbols_select_authenticated on public.symbols is
   'A user sees the symbols of the repositories that the user sees.';
 drop policy if exists symbols_select_job_worker on public.symbols;
@@ -3472,6 +3615,74 @@ revoke all on function public.api_explain_index_job(text, jsonb, text)
   from public, anon, authenticated, service_role;
 grant execute on function public.api_explain_index_job(text, jsonb, text) to job_http, service_role;
 -- end stamp
+-- stamp: db/functions/api_find_symbols.sql
+create or replace function public.api_find_symbols(
+  p_api_key text,
+  p_claims jsonb,
+  p_job_id text,
+  p_name text default null,
+  p_prefix text default null,
+  p_cursor text default null,
+  p_limit integer default 20
+)
+returns private.api_answer
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+as $$
+declare
+  v_answer private.api_answer;
+  v_commit public.indexed_commits;
+  v_rows json;
+begin
+  perform set_config('synchronous_commit', 'off', true);
+  v_answer := private.count_request(private.begin_request(p_api_key, p_claims));
+  if v_answer.verdict <> 'ok' then
+    return v_answer;
+  end if;
+
+  begin
+    v_commit := private.stored_commit_of_job(p_job_id);
+    select
+      coalesce(json_agg(json_build_object(
+        'name', r.name, 'kind', r.kind, 'path', r.path, 'language', r.language,
+        'start_line', r.start_line, 'end_line', r.end_line, 'parent', r.parent)
+        order by r.ordinality), '[]'),
+      (array_agg(r.cursor order by r.ordinality))[p_limit]
+    into v_rows, v_answer.next_cursor
+    from public.find_symbols(
+      p_repository_id => v_commit.repository_id,
+      p_name => p_name,
+      p_prefix => p_prefix,
+      p_cursor => p_cursor,
+      p_limit => p_limit
+    ) with ordinality as r;
+  exception when sqlstate 'PT404' or sqlstate 'PT409' or sqlstate 'PT422' then
+    get stacked diagnostics
+      v_answer.verdict = returned_sqlstate,
+      v_answer.code = pg_exception_detail,
+      v_answer.message = message_text,
+      v_answer.hint = pg_exception_hint,
+      v_answer.field = column_name;
+    return v_answer;
+  end;
+  v_answer.body := json_build_object(
+    'job_id', v_commit.job_id, 'commit_sha', v_commit.commit_sha, 'symbols', v_rows,
+    'next_cursor', v_answer.next_cursor)::text;
+  return v_answer;
+end;
+$$;
+comment on function public.api_find_symbols(text, jsonb, text, text, text, text, integer) is
+  'Answers GET /jobs/{id}/symbols.';
+alter function public.api_find_symbols(text, jsonb, text, text, text, text, integer)
+  owner to job_gateway;
+revoke all on function public.api_find_symbols(text, jsonb, text, text, text, text, integer)
+  from public, anon, authenticated, service_role;
+grant execute on function public.api_find_symbols(text, jsonb, text, text, text, text, integer)
+  to job_http, service_role;
+-- end stamp
 -- stamp: db/functions/api_follow_index_job.sql
 create or replace function public.api_follow_index_job(
   p_api_key text,
@@ -3776,6 +3987,132 @@ revoke all on function
   from public, anon, authenticated, service_role;
 grant execute on function
   public.api_list_index_jobs(text, jsonb, text, text, text, text, text, integer)
+  to job_http, service_role;
+-- end stamp
+-- stamp: db/functions/api_list_indexed_files.sql
+create or replace function public.api_list_indexed_files(
+  p_api_key text,
+  p_claims jsonb,
+  p_job_id text,
+  p_cursor text default null,
+  p_limit integer default 20
+)
+returns private.api_answer
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+as $$
+declare
+  v_answer private.api_answer;
+  v_commit public.indexed_commits;
+  v_rows json;
+begin
+  perform set_config('synchronous_commit', 'off', true);
+  v_answer := private.count_request(private.begin_request(p_api_key, p_claims));
+  if v_answer.verdict <> 'ok' then
+    return v_answer;
+  end if;
+
+  begin
+    v_commit := private.stored_commit_of_job(p_job_id);
+    select
+      coalesce(json_agg(json_build_object(
+        'path', r.path, 'language', r.language, 'bytes', r.bytes, 'blob_sha', r.blob_sha,
+        'symbol_count', r.symbol_count) order by r.ordinality), '[]'),
+      (array_agg(r.cursor order by r.ordinality))[p_limit]
+    into v_rows, v_answer.next_cursor
+    from public.list_indexed_files(
+      p_repository_id => v_commit.repository_id,
+      p_cursor => p_cursor,
+      p_limit => p_limit
+    ) with ordinality as r;
+  exception when sqlstate 'PT404' or sqlstate 'PT409' or sqlstate 'PT422' then
+    get stacked diagnostics
+      v_answer.verdict = returned_sqlstate,
+      v_answer.code = pg_exception_detail,
+      v_answer.message = message_text,
+      v_answer.hint = pg_exception_hint,
+      v_answer.field = column_name;
+    return v_answer;
+  end;
+  v_answer.body := json_build_object(
+    'job_id', v_commit.job_id, 'commit_sha', v_commit.commit_sha, 'files', v_rows,
+    'next_cursor', v_answer.next_cursor)::text;
+  return v_answer;
+end;
+$$;
+comment on function public.api_list_indexed_files(text, jsonb, text, text, integer) is
+  'Answers GET /jobs/{id}/files.';
+alter function public.api_list_indexed_files(text, jsonb, text, text, integer) owner to job_gateway;
+revoke all on function public.api_list_indexed_files(text, jsonb, text, text, integer)
+  from public, anon, authenticated, service_role;
+grant execute on function public.api_list_indexed_files(text, jsonb, text, text, integer)
+  to job_http, service_role;
+-- end stamp
+-- stamp: db/functions/api_list_skipped_files.sql
+create or replace function public.api_list_skipped_files(
+  p_api_key text,
+  p_claims jsonb,
+  p_job_id text,
+  p_reason text default null,
+  p_cursor text default null,
+  p_limit integer default 20
+)
+returns private.api_answer
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+as $$
+declare
+  v_answer private.api_answer;
+  v_commit public.indexed_commits;
+  v_rows json;
+begin
+  perform set_config('synchronous_commit', 'off', true);
+  v_answer := private.count_request(private.begin_request(p_api_key, p_claims));
+  if v_answer.verdict <> 'ok' then
+    return v_answer;
+  end if;
+
+  begin
+    v_commit := private.stored_commit_of_job(p_job_id);
+    select
+      coalesce(json_agg(json_build_object(
+        'path', r.path, 'reason', r.reason) order by r.ordinality), '[]'),
+      (array_agg(r.cursor order by r.ordinality))[p_limit]
+    into v_rows, v_answer.next_cursor
+    from public.list_skipped_files(
+      p_repository_id => v_commit.repository_id,
+      p_reason => p_reason,
+      p_cursor => p_cursor,
+      p_limit => p_limit
+    ) with ordinality as r;
+  exception when sqlstate 'PT404' or sqlstate 'PT409' or sqlstate 'PT422' then
+    get stacked diagnostics
+      v_answer.verdict = returned_sqlstate,
+      v_answer.code = pg_exception_detail,
+      v_answer.message = message_text,
+      v_answer.hint = pg_exception_hint,
+      v_answer.field = column_name;
+    return v_answer;
+  end;
+  v_answer.body := json_build_object(
+    'job_id', v_commit.job_id, 'commit_sha', v_commit.commit_sha, 'skipped', v_rows,
+    'next_cursor', v_answer.next_cursor)::text;
+  return v_answer;
+end;
+$$;
+comment on function public.api_list_skipped_files(text, jsonb, text, text, text, integer) is
+  'Answers GET /jobs/{id}/skipped.';
+alter function public.api_list_skipped_files(text, jsonb, text, text, text, integer)
+  owner to job_gateway;
+revoke all on function public.api_list_skipped_files(text, jsonb, text, text, text, integer)
+  from public, anon, authenticated, service_role;
+grant execute on function public.api_list_skipped_files(text, jsonb, text, text, text, integer)
   to job_http, service_role;
 -- end stamp
 -- stamp: db/functions/api_recheck_followers.sql
@@ -4327,6 +4664,83 @@ revoke all on function public.fail_job_attempt(uuid, integer, text, boolean)
 grant execute on function public.fail_job_attempt(uuid, integer, text, boolean)
   to job_worker, service_role;
 -- end stamp
+-- stamp: db/functions/find_symbols.sql
+create or replace function public.find_symbols(
+  p_repository_id uuid,
+  p_name text default null,
+  p_prefix text default null,
+  p_cursor text default null,
+  p_limit integer default 20
+)
+returns table (
+  name text, kind text, path text, language text, start_line integer, end_line integer,
+  parent text, job_id uuid, commit_sha text, cursor text
+)
+language plpgsql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_custom_plan
+set enable_bitmapscan = off
+set enable_sort = off
+as $$
+declare
+  v_commit public.indexed_commits;
+  v_prefix text := coalesce(p_prefix, '');
+  v_name text;
+  v_id bigint;
+begin
+  perform private.check_page(p_limit);
+  if p_name is not null and p_prefix is not null then
+    raise exception 'name and prefix exclude each other'
+      using errcode = 'PT422', detail = 'name_and_prefix', column = 'prefix',
+        hint = 'Send name for exactly that name, or prefix for all that begin with it.';
+  end if;
+  select c.place, c.id into v_name, v_id from private.parse_row_cursor(p_cursor) as c;
+  v_commit := private.stored_commit(p_repository_id);
+
+  if p_name is not null then
+    return query
+    select p.name, p.kind, f.path, f.language, p.start_line, p.end_line, p.parent,
+      v_commit.job_id, v_commit.commit_sha, private.row_cursor(p.name, p.id)
+    from (
+      select s.*
+      from public.symbols as s
+      where (s.repository_id, s.name collate "C", s.id) > (p_repository_id, p_name, v_id)
+        and (s.repository_id, s.name collate "C") <= (p_repository_id, p_name)
+      order by s.repository_id, s.name collate "C", s.id
+      limit p_limit) as p
+    join public.indexed_files as f on f.id = p.file_id
+    order by p.repository_id, p.name collate "C", p.id;
+    return;
+  end if;
+
+  if v_name collate "C" < v_prefix then
+    v_name := v_prefix;
+    v_id := 0;
+  end if;
+  return query
+  select p.name, p.kind, f.path, f.language, p.start_line, p.end_line, p.parent,
+    v_commit.job_id, v_commit.commit_sha, private.row_cursor(p.name, p.id)
+  from (
+    select s.*
+    from public.symbols as s
+    where s.repository_id = p_repository_id
+      and (s.name collate "C", s.id) > (v_name, v_id)
+      and starts_with(s.name collate "C", v_prefix)
+    order by s.name collate "C", s.id
+    limit p_limit) as p
+  join public.indexed_files as f on f.id = p.file_id
+  order by p.name collate "C", p.id;
+end;
+$$;
+comment on function public.find_symbols(uuid, text, text, text, integer) is
+  'Finds the symbols of a repository by name or by how the name begins, page by page.';
+revoke all on function public.find_symbols(uuid, text, text, text, integer)
+  from public, anon, authenticated, service_role;
+grant execute on function public.find_symbols(uuid, text, text, text, integer)
+  to authenticated, service_role;
+-- end stamp
 -- stamp: db/functions/get_job_history.sql
 create or replace function public.get_job_history(p_job_id uuid)
 returns setof public.index_job_events
@@ -4347,25 +4761,6 @@ comment on function public.get_job_history(uuid) is
   'Returns the events of one index job that the caller may see.';
 revoke all on function public.get_job_history(uuid) from public, anon, authenticated, service_role;
 grant execute on function public.get_job_history(uuid) to authenticated, service_role;
--- end stamp
--- stamp: db/functions/get_job_status.sql
-create or replace function public.get_job_status(p_job_id uuid)
-returns setof public.index_jobs
-language plpgsql
-stable
-security invoker
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-  return query select j.* from public.index_jobs as j where j.id = p_job_id;
-  if not found then
-    raise exception 'index job not found' using errcode = 'PT404';
-  end if;
-end;
-$$;
-comment on function public.get_job_status(uuid) is 'Returns one index job that the caller may see.';
-revoke all on function public.get_job_status(uuid) from public, anon, authenticated, service_role;
-grant execute on function public.get_job_status(uuid) to authenticated, service_role;
 -- end stamp
 -- stamp: db/functions/job_counts.sql
 create or replace function public.job_counts(
@@ -4558,11 +4953,7 @@ declare
   v_before timestamptz;
   v_before_id uuid;
 begin
-  if p_limit is null or p_limit not between 1 and 100 then
-    raise exception 'limit is not a number from 1 to 100'
-      using errcode = 'PT422', detail = 'invalid_limit', column = 'limit',
-        hint = 'Send 100 or less, and follow next_cursor to the rest.';
-  end if;
+  perform private.check_page(p_limit);
   if p_status is not null then
     v_status := private.parse_status(p_status);
     v_state := case v_status
@@ -4653,6 +5044,88 @@ comment on function public.list_index_jobs(uuid, uuid, text, timestamptz, text, 
 revoke all on function public.list_index_jobs(uuid, uuid, text, timestamptz, text, integer)
   from public, anon, authenticated, service_role;
 grant execute on function public.list_index_jobs(uuid, uuid, text, timestamptz, text, integer)
+  to authenticated, service_role;
+-- end stamp
+-- stamp: db/functions/list_indexed_files.sql
+create or replace function public.list_indexed_files(
+  p_repository_id uuid,
+  p_cursor text default null,
+  p_limit integer default 20
+)
+returns table (
+  path text, language text, bytes bigint, blob_sha text, symbol_count integer, job_id uuid,
+  commit_sha text, cursor text
+)
+language plpgsql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+set enable_bitmapscan = off
+set enable_sort = off
+as $$
+declare
+  v_commit public.indexed_commits;
+  v_path text;
+  v_id bigint;
+begin
+  perform private.check_page(p_limit);
+  select c.place, c.id into v_path, v_id from private.parse_row_cursor(p_cursor) as c;
+  v_commit := private.stored_commit(p_repository_id);
+
+  return query
+  select f.path, f.language, f.bytes, f.blob_sha, f.symbol_count, v_commit.job_id,
+    v_commit.commit_sha, private.row_cursor(f.path, f.id)
+  from public.indexed_files as f
+  where f.repository_id = p_repository_id and (f.path, f.id) > (v_path, v_id)
+  order by f.path
+  limit p_limit;
+end;
+$$;
+comment on function public.list_indexed_files(uuid, text, integer) is
+  'Lists the files that are stored of a repository, by path, page by page.';
+revoke all on function public.list_indexed_files(uuid, text, integer)
+  from public, anon, authenticated, service_role;
+grant execute on function public.list_indexed_files(uuid, text, integer)
+  to authenticated, service_role;
+-- end stamp
+-- stamp: db/functions/list_skipped_files.sql
+create or replace function public.list_skipped_files(
+  p_repository_id uuid,
+  p_reason text default null,
+  p_cursor text default null,
+  p_limit integer default 20
+)
+returns table (path text, reason text, job_id uuid, commit_sha text, cursor text)
+language plpgsql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+set enable_bitmapscan = off
+set enable_sort = off
+as $$
+declare
+  v_commit public.indexed_commits;
+  v_id bigint;
+begin
+  perform private.check_page(p_limit);
+  select c.id into v_id from private.parse_row_cursor(p_cursor) as c;
+  v_commit := private.stored_commit(p_repository_id);
+
+  return query
+  select k.path, k.reason, v_commit.job_id, v_commit.commit_sha, private.row_cursor('', k.id)
+  from public.skipped_files as k
+  where (k.repository_id, k.id) > (p_repository_id, v_id)
+    and k.repository_id <= p_repository_id
+    and (p_reason is null or k.reason = p_reason)
+  order by k.repository_id, k.id
+  limit p_limit;
+end;
+$$;
+comment on function public.list_skipped_files(uuid, text, text, integer) is
+  'Lists the files that the last index of a repository left out, page by page.';
+revoke all on function public.list_skipped_files(uuid, text, text, integer)
+  from public, anon, authenticated, service_role;
+grant execute on function public.list_skipped_files(uuid, text, text, integer)
   to authenticated, service_role;
 -- end stamp
 -- stamp: db/functions/purge_finished_jobs.sql
@@ -5146,4 +5619,4 @@ end;
 $$;
 
 notify pgrst, 'reload schema';
-comment on schema private is 'schema version 20261128093002, text 4cee9b8d36da, serves 20261128093002';
+comment on schema private is 'schema version 20261128093002, text f0813c982fe9, serves 20261128093002';

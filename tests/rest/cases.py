@@ -416,6 +416,20 @@ JOBS = [
         who="bob",
         hint_is_free=True,
     ),
+    *(
+        Case(
+            f"{function} of {whose} repository",
+            f"/rpc/{function}",
+            {"p_repository_id": repository} | arguments,
+            hint_is_free=True,
+        )
+        for function, arguments in (
+            ("list_indexed_files", {}),
+            ("list_skipped_files", {"p_limit": 101}),
+            ("find_symbols", {"p_prefix": "a%", "p_cursor": "x"}),
+        )
+        for whose, repository in (("an own", REPOSITORY), ("no", UNKNOWN))
+    ),
     Case(
         "another tenant's job to cancel",
         "/rpc/cancel_index_job",

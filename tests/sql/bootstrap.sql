@@ -224,6 +224,10 @@ create function tests.acme_repository() returns uuid language sql immutable
   set search_path = pg_catalog, pg_temp
   as $$ select '00000000-0000-4000-8000-000000000002'::uuid $$;
 
+create function tests.indexed_by() returns uuid language sql immutable
+  set search_path = pg_catalog, pg_temp
+  as $$ select '00000000-0000-4000-8000-0000000000f0'::uuid $$;
+
 create function tests.worker(p_number integer) returns text language sql immutable
   set search_path = pg_catalog, pg_temp
   as $$ select '00000000-0000-4000-8000-00000000f' || lpad(p_number::text, 3, '0') $$;
@@ -362,3 +366,37 @@ as $$
   select j.* from public.index_jobs as j where j.id = tests.id(p_name);
 $$;
 comment on function tests.job_row(text) is 'The job of that name.';
+
+create function tests.arrange_index(
+  p_repository_id uuid default tests.alice_repository(), p_prefix text default 'src/'
+)
+returns void
+language sql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+  insert into public.indexed_commits (repository_id, job_id, commit_sha, extractor, stats)
+  values (p_repository_id, tests.indexed_by(), repeat('c', 40), 'tests', '{}');
+  insert into public.indexed_files
+    (repository_id, job_id, path, language, bytes, blob_sha, symbol_count)
+  select p_repository_id, tests.indexed_by(), p_prefix || f.path, f.language, 10, repeat('b', 40),
+    f.symbols
+  from (values ('c.txt', null, null), ('b.py', 'Python', 1), ('a.py', 'Python', 4))
+    as f (path, language, symbols);
+  insert into public.symbols (repository_id, file_id, name, kind, start_line, end_line, parent)
+  select f.repository_id, f.id, s.name, s.kind, s.line, s.line + 1, s.parent
+  from (values
+    ('a.py', 'Shop', 'class', 1, null), ('a.py', 'sell', 'method', 2, 'Shop'),
+    ('a.py', 'sell_all', 'function', 4, null), ('b.py', 'sell', 'function', 1, null),
+    ('a.py', 's_ll', 'function', 8, null)) as s (path, name, kind, line, parent)
+  join public.indexed_files as f
+    on f.repository_id = p_repository_id and f.path = p_prefix || s.path
+  order by s.path, s.line;
+  insert into public.skipped_files (repository_id, job_id, path, reason)
+  select p_repository_id, tests.indexed_by(), p_prefix || s.path, s.reason
+  from (values ('z.bin', 'binary'), ('lib.js', 'vendored'), ('a.bin', 'binary'))
+    as s (path, reason);
+$$;
+comment on function tests.arrange_index(uuid, text) is
+  'Stores an index of the repository: three files, of which two have five symbols, three skipped.';

@@ -56,6 +56,9 @@ class Fellows:
                 f"/jobs/{self.job_id}",
                 f"/jobs/{self.job_id}/events",
                 f"/jobs/{self.job_id}/explain",
+                f"/jobs/{self.job_id}/files",
+                f"/jobs/{self.job_id}/skipped",
+                f"/jobs/{self.job_id}/symbols",
                 "/jobs?organization=acme",
             ):
                 answer = client.get(path)
@@ -107,6 +110,7 @@ def test_no_way_to_read_a_job_tells_the_runners_host_or_a_fellows_key(fellows: F
     assert {way for way, body in seen.items() if fellows.job_id in body} >= {
         f"GET /jobs/{fellows.job_id}",
         f"GET /jobs/{fellows.job_id}/events",
+        *(f"GET /jobs/{fellows.job_id}/{what}" for what in ("files", "skipped", "symbols")),
         "GET /jobs?organization=acme",
         "rpc get_job_status",
         "rpc get_job_history",

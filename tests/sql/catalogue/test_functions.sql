@@ -11,11 +11,14 @@ insert into declared values
   ('public.create_index_job', 'volatile', null, 'authenticated, service_role'),
   ('public.ensure_repository', 'volatile', null, 'authenticated'),
   ('public.explain_index_job', 'stable', null, 'authenticated, service_role'),
+  ('public.find_symbols', 'stable', null, 'authenticated, service_role'),
   ('public.get_job_history', 'stable', null, 'authenticated, service_role'),
   ('public.get_job_status', 'stable', null, 'authenticated, service_role'),
   ('public.job_counts', 'stable', null, 'authenticated, service_role'),
   ('public.list_api_keys', 'stable', null, 'authenticated'),
   ('public.list_index_jobs', 'stable', null, 'authenticated, service_role'),
+  ('public.list_indexed_files', 'stable', null, 'authenticated, service_role'),
+  ('public.list_skipped_files', 'stable', null, 'authenticated, service_role'),
   ('public.revoke_api_key', 'volatile', null, 'authenticated'),
   -- for workers
   ('public.begin_index', 'stable', 'job_writer', 'job_worker, service_role'),
@@ -37,11 +40,14 @@ insert into declared values
   ('public.api_count_request', 'volatile', 'job_gateway', 'job_http, service_role'),
   ('public.api_create_index_job', 'volatile', 'job_gateway', 'job_http, service_role'),
   ('public.api_explain_index_job', 'volatile', 'job_gateway', 'job_http, service_role'),
+  ('public.api_find_symbols', 'volatile', 'job_gateway', 'job_http, service_role'),
   ('public.api_follow_index_job', 'volatile', 'job_gateway', 'job_http, service_role'),
   ('public.api_get_job_history', 'volatile', 'job_gateway', 'job_http, service_role'),
   ('public.api_get_job_status', 'volatile', 'job_gateway', 'job_http, service_role'),
   ('public.api_job_counts', 'volatile', 'job_gateway', 'job_http, service_role'),
   ('public.api_list_index_jobs', 'volatile', 'job_gateway', 'job_http, service_role'),
+  ('public.api_list_indexed_files', 'volatile', 'job_gateway', 'job_http, service_role'),
+  ('public.api_list_skipped_files', 'volatile', 'job_gateway', 'job_http, service_role'),
   ('public.api_recheck_followers', 'volatile', 'job_gateway', 'job_http, service_role'),
   ('public.api_schema_version', 'volatile', null, 'job_http, service_role'),
   ('public.api_watch_jobs', 'stable', 'job_writer', 'job_http, service_role'),
@@ -65,6 +71,7 @@ insert into declared values
   ('private.check_batch', 'immutable', null, 'job_writer'),
   ('private.check_job_metadata', 'immutable', null, 'job_writer'),
   ('private.check_lease', 'immutable', null, 'job_writer'),
+  ('private.check_page', 'immutable', null, 'authenticated, service_role'),
   ('private.clean_error', 'immutable', null, 'job_writer'),
   ('private.clock', 'volatile', null, 'authenticated, job_gateway, job_writer, service_role'),
   ('private.count_claims_before', 'stable', null, 'job_writer'),
@@ -97,6 +104,7 @@ insert into declared values
   ('private.order_waiting_tenants', 'stable', null, 'job_writer'),
   ('private.parse_cursor', 'stable', null, 'authenticated, service_role'),
   ('private.parse_repository', 'immutable', null, 'job_gateway'),
+  ('private.parse_row_cursor', 'immutable', null, 'authenticated, service_role'),
   ('private.parse_since', 'stable', null, 'job_gateway'),
   ('private.parse_status', 'stable', null, 'authenticated, job_writer, service_role'),
   ('private.parse_uuid', 'immutable', null, 'job_gateway, job_writer'),
@@ -107,9 +115,12 @@ insert into declared values
   ('private.rest_conditions', 'immutable', null, 'job_tenant'),
   ('private.retry_delay', 'volatile', null, 'job_writer'),
   ('private.rollout_bucket', 'immutable', null, 'job_gateway'),
+  ('private.row_cursor', 'immutable', null, 'authenticated, service_role'),
   ('private.see_worker', 'volatile', null, 'job_writer'),
   ('private.spell_place', 'immutable', null, 'job_writer'),
   ('private.spell_seconds', 'immutable', null, 'job_writer'),
+  ('private.stored_commit', 'stable', null, 'authenticated, service_role'),
+  ('private.stored_commit_of_job', 'stable', null, 'job_gateway'),
   ('private.store_incoming_rows', 'volatile', null, 'job_writer'),
   ('private.store_index', 'volatile', null, 'job_writer'),
   ('private.stuck_jobs', 'volatile', null, 'job_writer, service_role'),
@@ -158,8 +169,10 @@ select is_empty(
   $$ select f.name, c from functions as f cross join unnest(f.proconfig) as c
      where c <> 'search_path=pg_catalog, pg_temp'
        and not (f.name like 'public.api\_%' and c = 'TimeZone=UTC')
-       and not (f.name in ('public.job_counts', 'public.list_index_jobs') and c in ('enable_sort=off',
-         'enable_bitmapscan=off'))
+       and not (f.name in ('public.find_symbols', 'public.job_counts', 'public.list_index_jobs',
+         'public.list_indexed_files', 'public.list_skipped_files')
+         and c in ('enable_sort=off', 'enable_bitmapscan=off'))
+       and not (f.name = 'public.find_symbols' and c = 'plan_cache_mode=force_custom_plan')
        and not (f.name in ('private.count_claims_before', 'private.lock_next_job') and c in ('enable_sort=off',
          'enable_incremental_sort=off', 'plan_cache_mode=force_generic_plan'))
        and not (f.name = 'private.store_incoming_rows' and c = 'enable_nestloop=off') $$,

@@ -1,0 +1,67 @@
+begin;
+select plan(10);
+
+select tests.arrange_cast();
+select tests.arrange_index();
+select tests.arrange_job('job');
+select tests.arrange_job('theirs', p_repository_id => tests.acme_repository());
+create function pg_temp.ask(
+  p_user_id uuid, p_job_id text, p_cursor text default null, p_limit integer default 20
+) returns private.api_answer language sql as $$
+  select a from api_find_symbols(
+    null, jsonb_build_object('sub', p_user_id, 'role', 'authenticated'), p_job_id,
+    p_cursor => p_cursor, p_limit => p_limit) as a
+$$;
+create function pg_temp.said(a private.api_answer) returns text language sql as $$
+  select concat_ws(
+    ' ', (a).verdict, nullif((a).code, ''), nullif((a).field, ''), (a).rate_remaining)
+$$;
+select tests.act_as_http();
+
+select results_eq(
+  $$ select a.verdict, a.rate_remaining, a.next_cursor, b.body ->> 'job_id',
+       b.body ->> 'commit_sha', json_array_length(b.body -> 'symbols'),
+       b.body -> 'symbols' -> 0 ->> 'path', b.body ->> 'next_cursor'
+     from pg_temp.ask(tests.alice(), tests.id('job')::text) as a
+     cross join lateral (select a.body::json) as b (body) $$,
+  $$ values ('ok', 99, null::text, tests.indexed_by()::text, repeat('c', 40), 5, 'src/a.py',
+       null::text) $$,
+  'what is stored is answered, for one request; a page that is not full is the last one');
+select is(
+  (select array_agg(k.key order by k.key)
+   from pg_temp.ask(tests.alice(), tests.id('job')::text) as a
+   cross join json_object_keys(a.body::json -> 'symbols' -> 0) as k (key)),
+  array['end_line', 'kind', 'language', 'name', 'parent', 'path', 'start_line'],
+  'a row has these members');
+select results_eq(
+  $$ select b.body::json ->> 'next_cursor' = a.next_cursor, json_array_length(c.body::json -> 'symbols')
+     from pg_temp.ask(tests.alice(), tests.id('job')::text, p_limit => 2) as a
+     cross join lateral (select a.body) as b
+     cross join lateral pg_temp.ask(tests.alice(), tests.id('job')::text, a.next_cursor) as c $$,
+  $$ values (true, 3) $$, 'a full one leads to the next');
+select is(
+  pg_temp.said(pg_temp.ask(tests.alice(), tests.id('theirs')::text)), 'PT404 95',
+  'a job of others is none');
+select is(pg_temp.said(pg_temp.ask(tests.alice(), 'x')), 'PT404 94', 'nor is a word');
+select is(
+  pg_temp.said(pg_temp.ask(tests.bob(), tests.id('theirs')::text)), 'PT409 not_completed 99',
+  'before the first index it is refused');
+select is(
+  pg_temp.said(pg_temp.ask(tests.alice(), tests.id('job')::text, 'x')),
+  'PT422 invalid_cursor cursor 93', 'a wrong cursor is named');
+select is(
+  pg_temp.said(pg_temp.ask(tests.alice(), tests.id('job')::text, p_limit => 101)),
+  'PT422 invalid_limit limit 92', 'so is a wrong limit');
+select results_eq(
+  $$ select a.body::json #>> '{symbols,0,name}', json_array_length(a.body::json -> 'symbols')
+     from (values ('sell', null), (null, 'Sh')) as s (name, prefix)
+     cross join lateral api_find_symbols(
+       null, jsonb_build_object('sub', tests.alice(), 'role', 'authenticated'),
+       tests.id('job')::text, s.name, s.prefix) as a $$,
+  $$ values ('sell', 2), ('Shop', 1) $$, 'a name and a prefix are passed on');
+select is(
+  (select a.verdict from api_find_symbols('ij_0_0', null, tests.id('job')::text) as a), 'PT401',
+  'an unknown key is refused');
+
+select * from finish();
+rollback;
