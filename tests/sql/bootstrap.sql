@@ -400,3 +400,68 @@ as $$
 $$;
 comment on function tests.arrange_index(uuid, text) is
   'Stores an index of the repository: three files, of which two have five symbols, three skipped.';
+
+-- The line: tenants by number, as claims go round them.
+
+create function tests.arrange_line()
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform tests.set_clock('2030-01-01 12:00Z');
+  perform tests.serve(20);
+  perform setval('private.claim_lease_check', 0);
+  perform set_config('session_replication_role', 'replica', true);
+end;
+$$;
+comment on function tests.arrange_line() is
+  'The clock stands at noon of 2030-01-01, tenant 20 was served last, no leases were looked for, '
+  'and jobs are rows alone: neither triggers nor foreign keys see them.';
+
+create function tests.tenant(p_no integer) returns uuid language sql immutable
+  set search_path = pg_catalog, pg_temp
+  as $$ select (lpad(p_no::text, 8, '0') || '-0000-4000-8000-000000000000')::uuid $$;
+
+create function tests.serve(p_no integer)
+returns void
+language sql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select setval('private.claim_cursor_high', ('x' || left(t.hex, 16))::bit(64)::bigint),
+    setval('private.claim_cursor_low', ('x' || right(t.hex, 16))::bit(64)::bigint)
+  from (select replace(tests.tenant(p_no)::text, '-', '')) as t (hex);
+$$;
+comment on function tests.serve(integer) is 'That tenant was served last.';
+
+create function tests.stand_in_line(
+  p_no integer,
+  p_attempt integer default 0,
+  p_lease interval default null,
+  p_retry interval default null,
+  p_id uuid default gen_random_uuid(),
+  p_is_linked boolean default false,
+  p_is_cancelled boolean default false
+)
+returns void
+language sql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  insert into public.index_jobs (id, repository_id, repository, owner_user_id, status, attempt,
+    max_attempts, queue_job_id, created_at, started_at, lease_expires_at, retry_at,
+    cancel_requested_at, updated_at)
+  select p_id, gen_random_uuid(), 'x', tests.tenant(p_no),
+    case when p_attempt = 0 then 'pending' else 'processing' end::public.job_status, p_attempt, 3,
+    case when p_is_linked then gen_random_uuid() end, '2030-01-01Z',
+    case when p_attempt > 0 then timestamptz '2030-01-01Z' end,
+    private.clock() + p_lease, private.clock() + p_retry,
+    case when p_is_cancelled then timestamptz '2030-01-01Z' end, '2030-01-01Z';
+$$;
+comment on function tests.stand_in_line(integer, integer, interval, interval, uuid, boolean, boolean)
+  is 'A job of the tenant: pending, or on that attempt of 3, with a lease or a retry from now on.';

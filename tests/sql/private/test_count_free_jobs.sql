@@ -1,44 +1,67 @@
+-- Of tenant 21, between two others that have jobs of each kind.
 begin;
-select plan(8);
+select plan(17);
 
-select tests.arrange_cast();
-select tests.set_clock('2030-01-01 12:00Z');
-set local session_replication_role = replica;
-create function pg_temp.job(
-  p_attempt integer, p_lease interval default null, p_retry interval default null,
-  p_is_linked boolean default false
-) returns void language sql as $$
-  insert into index_jobs (id, repository_id, repository, owner_user_id, status, attempt,
-    max_attempts, queue_job_id, created_at, started_at, lease_expires_at, retry_at, updated_at)
-  select gen_random_uuid(), tests.alice_repository(), 'x', tests.alice(),
-    case when p_attempt = 0 then 'pending' else 'processing' end::job_status, p_attempt, 3,
-    case when p_is_linked then gen_random_uuid() end, '2030-01-01Z',
-    case when p_attempt > 0 then timestamptz '2030-01-01Z' end,
-    private.clock() + p_lease, private.clock() + p_retry, '2030-01-01Z'
-$$;
+select tests.arrange_line();
+select tests.stand_in_line(n), tests.stand_in_line(n, 1, p_retry => '-1 second'),
+  tests.stand_in_line(n, 1, '-1 second'), tests.stand_in_line(n, 3, p_retry => '0'),
+  tests.stand_in_line(n, 3, '0', p_id => ('ffffffff-0000-4000-8000-0000000000' || n)::uuid)
+from unnest(array[20, 22]) as n;
+-- 'jobs turns' of tenant 21
 create function pg_temp.free(p_most integer default 10, p_is_lapsed boolean default true)
 returns text language sql as $$
   select f.jobs || ' ' || f.turns
-  from private.count_free_jobs(tests.alice(), private.clock(), p_is_lapsed, p_most) as f
+  from private.count_free_jobs(tests.tenant(21), private.clock(), p_is_lapsed, p_most) as f
+$$;
+create function pg_temp.clear() returns void language sql as $$
+  delete from index_jobs where tenant_id = tests.tenant(21)
 $$;
 
-select pg_temp.job(0, p_is_linked => true), pg_temp.job(1, '1 second'),
-  pg_temp.job(1, null, '1 second');
-select is(pg_temp.free(), '0 0', 'a linked job, one that runs and one that waits for a retry are not free');
-select pg_temp.job(3, '-1 second');
-select is(pg_temp.free(), '0 1', 'a job that a claim merely ends takes a turn');
-select is(pg_temp.free(p_is_lapsed => false), '0 0', 'unless no claim looks for lapsed leases');
-select pg_temp.job(1, null, '0 seconds');
-select is(pg_temp.free(), '1 1', 'or one that it gives away comes behind it');
-select pg_temp.job(3, null, '0 seconds'), pg_temp.job(1, '-1 second');
-update index_jobs set id = 'ffffffff-0000-4000-8000-000000000000' where attempt = 3 and retry_at is not null;
-select is(pg_temp.free(), '2 3', 'the last one counts');
-select pg_temp.job(0), pg_temp.job(0);
-select is(pg_temp.free(), '4 4', 'pending ones are last, and none of them is ended');
-select is(pg_temp.free(3), '3 3', 'no more are counted than asked for');
+select is(pg_temp.free(), '0 0', 'what others have does not count');
+select tests.stand_in_line(21, 1, '1 second'), tests.stand_in_line(21, 1, p_retry => '1 second'),
+  tests.stand_in_line(21, p_is_linked => true),
+  tests.stand_in_line(21, 1, '-1 second', p_is_linked => true),
+  tests.stand_in_line(21, 1, p_retry => '-1 second', p_is_linked => true),
+  tests.stand_in_line(21, 3, '-1 second', p_is_linked => true),
+  tests.stand_in_line(21, 3, p_retry => '-1 second', p_is_linked => true);
 select is(
-  (select f.jobs from private.count_free_jobs(tests.bob(), private.clock(), true, 10) as f), 0,
-  'each tenant has its own');
+  pg_temp.free(), '0 0',
+  'a job that runs, one that waits for a later retry, and those of a queue are not free');
+
+select tests.stand_in_line(21, 1, p_retry => '0');
+select is(pg_temp.free(p_is_lapsed => false), '1 1', 'one whose retry has come is');
+select tests.stand_in_line(21, 1, '0'), tests.stand_in_line(21, 2, '-1 second');
+select is(pg_temp.free(), '3 3', 'and one whose lease has run out');
+select is(pg_temp.free(p_is_lapsed => false), '1 1', 'if claims look for these');
+select is(pg_temp.free(2), '2 2', 'as many are counted');
+select is(pg_temp.free(1), '1 1', 'as are asked for');
+select tests.stand_in_line(21), tests.stand_in_line(21), tests.stand_in_line(21);
+select is(pg_temp.free(), '6 6', 'pending jobs are free');
+select is(pg_temp.free(4) || ',' || pg_temp.free(2), '4 4,2 2', 'and counted first');
+
+select pg_temp.clear(), tests.stand_in_line(21, 3, '-1 second');
+select is(pg_temp.free(), '0 1', 'a job that a claim merely ends takes a turn');
+select is(
+  pg_temp.free(p_is_lapsed => false) || ',' || pg_temp.free(0), '0 0,0 0',
+  'if a claim comes to it');
+select pg_temp.clear(), tests.stand_in_line(21, 1, '-1 second', p_is_cancelled => true);
+select is(pg_temp.free(), '0 1', 'so does one that is cancelled');
+select tests.stand_in_line(21), tests.stand_in_line(21, 1, p_retry => '1 second');
+select is(pg_temp.free(), '1 1', 'but none before a pending one');
+select pg_temp.clear(), tests.stand_in_line(21, 1, '-1 second'),
+  tests.stand_in_line(21, 3, p_retry => '-2 seconds'),
+  tests.stand_in_line(21, 1, p_retry => '-1 second', p_is_cancelled => true);
+select is(pg_temp.free(), '1 2', 'retries come behind leases, and the last of them are ended');
+select tests.stand_in_line(21, 1, p_retry => '0'), tests.stand_in_line(21, 3, '-1 second');
+select is(pg_temp.free(), '2 2', 'or the last is given away');
+
+select pg_temp.clear(),
+  tests.stand_in_line(21, 3, '-1 second', p_id => 'ffffffff-0000-4000-8000-000000000000'),
+  tests.stand_in_line(21, 1, '-1 second', p_id => '00000000-0000-4000-8000-000000000000');
+select is(pg_temp.free(), '1 2', 'of those whose leases ran out the newest is the last');
+update index_jobs set retry_at = private.clock(), lease_expires_at = null
+where tenant_id = tests.tenant(21);
+select is(pg_temp.free(p_is_lapsed => false), '1 2', 'as of those whose retries come together');
 
 select * from finish();
 rollback;

@@ -2,58 +2,37 @@
 begin;
 select plan(15);
 
-select tests.arrange_cast();
-select tests.set_clock('2030-01-01 12:00Z');
-set local session_replication_role = replica;
-
-create function pg_temp.tenant(p_no integer) returns uuid language sql as
-$$ select (lpad(p_no::text, 8, '0') || '-0000-4000-8000-000000000000')::uuid $$;
-create function pg_temp.job(
-  p_no integer, p_attempt integer = 0, p_lease timestamptz = null, p_retry timestamptz = null
-) returns void language sql as $$
-  insert into index_jobs (id, repository_id, repository, owner_user_id, status, attempt, created_at,
-    started_at, lease_expires_at, retry_at, updated_at)
-  select gen_random_uuid(), gen_random_uuid(), 'x', pg_temp.tenant(p_no),
-    case when p_attempt = 0 then 'pending' else 'processing' end::job_status, p_attempt,
-    '2030-01-01Z', case when p_attempt > 0 then timestamptz '2030-01-01Z' end, p_lease, p_retry,
-    '2030-01-01Z'
-$$;
--- the cursor: whom the last claim served
-create function pg_temp.serve(p_no integer) returns void language sql as $$
-  select setval('private.claim_cursor_high', ('x' || left(t.hex, 16))::bit(64)::bigint),
-    setval('private.claim_cursor_low', ('x' || right(t.hex, 16))::bit(64)::bigint)
-  from (select replace(pg_temp.tenant(p_no)::text, '-', '')) as t (hex)
-$$;
+select tests.arrange_line();
 -- whose turn it is: 'number:held' each
 create function pg_temp.turns(
   p_ready integer[] = '{}', p_is_more_due boolean = false, p_except integer[] = '{}'
 ) returns text language sql as $$
   select string_agg(left(t.tenant_id::text, 8)::integer || ':' || t.held, ' ' order by t.ordinality)
   from private.order_waiting_tenants('2030-01-01 12:00Z',
-    array(select pg_temp.tenant(r) from unnest(p_ready) as r), p_is_more_due,
-    array(select pg_temp.tenant(e) from unnest(p_except) as e)
+    array(select tests.tenant(r) from unnest(p_ready) as r), p_is_more_due,
+    array(select tests.tenant(e) from unnest(p_except) as e)
   ) with ordinality as t
 $$;
 
-select pg_temp.serve(20);
+select tests.serve(20);
 select is(pg_temp.turns(), null, 'nobody waits');
-select pg_temp.job(n) from generate_series(1, 40) as n;
+select tests.stand_in_line(n) from generate_series(1, 40) as n;
 select is(pg_temp.turns(), '21:0', 'next is the one behind the one that was served last');
-select pg_temp.serve(40);
+select tests.serve(40);
 select is(pg_temp.turns(), '1:0', 'behind the last one in the circle comes the first');
-select pg_temp.serve(20);
+select tests.serve(20);
 select is(
   pg_temp.turns(p_except => array(select n from generate_series(1, 40) as n where n <> 20)),
   '20:0', 'who was served last comes last');
 
-select pg_temp.job(n, 1, '2030-01-01 12:01Z') from generate_series(21, 22) as n;
+select tests.stand_in_line(n, 1, '1 minute') from generate_series(21, 22) as n;
 select is(pg_temp.turns(), '23:0 21:1 22:1', 'who holds nothing goes before who holds a job');
-select pg_temp.job(n, 1, '2030-01-01 12:01Z') from generate_series(1, 40) as n;
+select tests.stand_in_line(n, 1, '1 minute') from generate_series(1, 40) as n;
 select is(
   pg_temp.turns(),
   '23:1 24:1 25:1 26:1 27:1 28:1 29:1 30:1 31:1 32:1 33:1 34:1 35:1 36:1 21:2 22:2',
   'sixteen are looked at; the fewest jobs go first, then the place in the circle');
-select pg_temp.job(30, 1, '2030-01-01 12:01Z') from generate_series(1, 40) as n;
+select tests.stand_in_line(30, 1, '1 minute') from generate_series(1, 40) as n;
 select matches(pg_temp.turns(), ' 30:32$', 'of what one holds 32 are counted');
 select is(
   pg_temp.turns(p_except => array[22, 23, 24, 26]),
@@ -72,12 +51,12 @@ select is(
 
 delete from index_jobs where status = 'pending' or left(tenant_id::text, 8) = '00000021';
 select is(pg_temp.turns(), null, 'who has begun all jobs does not wait');
-select pg_temp.job(n, 1, p_retry => '2030-01-01 12:00:01Z') from generate_series(21, 22) as n;
-select pg_temp.job(23, 1, p_retry => '2030-01-01 12:00Z');
+select tests.stand_in_line(n, 1, p_retry => '1 second') from generate_series(21, 22) as n;
+select tests.stand_in_line(23, 1, p_retry => '0');
 select is(pg_temp.turns(), null, 'a retry is no free job by itself');
 select is(
   pg_temp.turns(p_is_more_due => true), '23:1', 'one that is due is, where more are than are named');
-select pg_temp.job(21), pg_temp.job(21, 1, '2030-01-01 12:01Z');
+select tests.stand_in_line(21), tests.stand_in_line(21, 1, '1 minute');
 select is(pg_temp.turns(), '21:1', 'a pending one beside it is');
 select is(
   pg_temp.turns(p_ready => array[24, 20, 22, 24]), '21:1 24:1 20:1 22:2',
