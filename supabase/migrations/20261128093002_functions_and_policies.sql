@@ -1167,7 +1167,7 @@ grant execute on function private.end_attempt(public.index_jobs, timestamptz, te
 create or replace function private.estimate_index_job(
   p_job public.index_jobs,
   p_now timestamptz,
-  p_claims integer
+  p_ahead integer
 )
 returns table (
   eta_p50 double precision, eta_p90 double precision, eta_basis text, eta_samples integer
@@ -1189,7 +1189,7 @@ declare
   v_run double precision := 0;
   v_wait double precision := 0;
 begin
-  if cardinality(v_seconds) < 3 or p_claims > 0 then
+  if cardinality(v_seconds) < 3 or p_ahead > 0 then
     select array_agg(d.seconds) into v_all
     from (
       select d.seconds, coalesce(r.organization_id, r.owner_user_id) as tenant_id
@@ -1199,18 +1199,18 @@ begin
       limit 200) as d
     having count(*) >= 20 and count(distinct d.tenant_id) >= 5;
   end if;
-  if p_claims is null then
+  if p_ahead is null then
     v_run := extract(epoch from p_now - (
       select min(e.at)
       from public.index_job_events as e
       where e.job_id = p_job.id and e.attempt = p_job.attempt));
-  elsif p_claims > 0 then
+  elsif p_ahead > 0 then
     select sum(coalesce(r.slots, 1)) into v_slots
     from private.runners as r
     where r.seen_at > p_now - interval '15 seconds';
     v_wait := (
       select percentile_cont(0.5) within group (order by s) from unnest(v_all) as s)
-      * p_claims / v_slots;
+      * p_ahead / v_slots;
   end if;
   eta_basis := case when cardinality(v_seconds) >= 3 then 'repository' else 'fleet' end;
   v_seconds := case eta_basis when 'repository' then v_seconds else v_all end;
@@ -2558,7 +2558,7 @@ revoke all on function private.see_worker(uuid) from public, anon, authenticated
 grant execute on function private.see_worker(uuid) to job_writer;
 -- end stamp
 -- stamp: db/functions/private/spell_place.sql
-create or replace function private.spell_place(p_claims integer, p_own integer, p_is_exact boolean)
+create or replace function private.spell_place(p_ahead integer, p_own integer, p_is_exact boolean)
 returns text
 language sql
 immutable
@@ -2566,16 +2566,16 @@ security invoker
 set search_path = pg_catalog, pg_temp
 as $$
   select case
-      when p_claims > 1000 and p_is_exact then 'more than 1,000 jobs come first'
-      when p_claims > 1000 then 'more than 1,000 jobs may come first'
+      when p_ahead > 1000 and p_is_exact then 'more than 1,000 jobs come first'
+      when p_ahead > 1000 then 'more than 1,000 jobs may come first'
       else case when p_is_exact then '' else 'at most ' end
-        || p_claims || case when p_claims = 1 then ' job comes' else ' jobs come' end || ' first'
+        || p_ahead || case when p_ahead = 1 then ' job comes' else ' jobs come' end || ' first'
     end
     || case
       when p_own = 0 then ''
       when p_own > 1000 then ', more than 1,000 of them yours'
-      when p_own = p_claims and p_own = 1 then ', yours'
-      when p_own = p_claims then ', all of them yours'
+      when p_own = p_ahead and p_own = 1 then ', yours'
+      when p_own = p_ahead then ', all of them yours'
       else format(', %s of them yours', p_own)
     end;
 $$;
@@ -5619,4 +5619,4 @@ end;
 $$;
 
 notify pgrst, 'reload schema';
-comment on schema private is 'schema version 20261128093002, text f0813c982fe9, serves 20261128093002';
+comment on schema private is 'schema version 20261128093002, text 0486bfeafaf8, serves 20261128093002';

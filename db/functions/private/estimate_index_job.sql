@@ -1,9 +1,9 @@
--- estimate_index_job(p_job, p_now, p_claims) -> table (eta_p50, eta_p90, eta_basis, eta_samples)
+-- estimate_index_job(p_job, p_now, p_ahead) -> table (eta_p50, eta_p90, eta_basis, eta_samples)
 --
 -- In how many seconds the job is likely to be completed, by how long the last ones took: those of
 -- its repository, from 3 on, else the newest 200 of all, from 20 on of at least 5 tenants. For a
--- job that a worker has begun (p_claims is null): of those that took longer than this attempt has
--- until now. For a job in line: the time of the jobs that come first, p_claims, each as long as the
+-- job that a worker has begun (p_ahead is null): of those that took longer than this attempt has
+-- until now. For a job in line: the time of the jobs that come first, p_ahead, each as long as the
 -- median of all, shared by the slots of the workers seen in the last 15 seconds, and its own time
 -- besides. All are null where that cannot be known.
 --
@@ -14,7 +14,7 @@
 create or replace function private.estimate_index_job(
   p_job public.index_jobs,
   p_now timestamptz,
-  p_claims integer
+  p_ahead integer
 )
 returns table (
   eta_p50 double precision, eta_p90 double precision, eta_basis text, eta_samples integer
@@ -36,7 +36,7 @@ declare
   v_run double precision := 0;
   v_wait double precision := 0;
 begin
-  if cardinality(v_seconds) < 3 or p_claims > 0 then
+  if cardinality(v_seconds) < 3 or p_ahead > 0 then
     select array_agg(d.seconds) into v_all
     from (
       select d.seconds, coalesce(r.organization_id, r.owner_user_id) as tenant_id
@@ -46,18 +46,18 @@ begin
       limit 200) as d
     having count(*) >= 20 and count(distinct d.tenant_id) >= 5;
   end if;
-  if p_claims is null then
+  if p_ahead is null then
     v_run := extract(epoch from p_now - (
       select min(e.at)
       from public.index_job_events as e
       where e.job_id = p_job.id and e.attempt = p_job.attempt));
-  elsif p_claims > 0 then
+  elsif p_ahead > 0 then
     select sum(coalesce(r.slots, 1)) into v_slots
     from private.runners as r
     where r.seen_at > p_now - interval '15 seconds';
     v_wait := (
       select percentile_cont(0.5) within group (order by s) from unnest(v_all) as s)
-      * p_claims / v_slots;
+      * p_ahead / v_slots;
   end if;
   eta_basis := case when cardinality(v_seconds) >= 3 then 'repository' else 'fleet' end;
   v_seconds := case eta_basis when 'repository' then v_seconds else v_all end;

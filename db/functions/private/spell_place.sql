@@ -1,11 +1,11 @@
--- spell_place(p_claims, p_own, p_is_exact) -> text
+-- spell_place(p_ahead, p_own, p_is_exact) -> text
 --
--- How many jobs come first, in words, without an end of the sentence. p_claims and p_own are
+-- How many jobs come first, in words, without an end of the sentence. p_ahead and p_own are
 -- counted up to 1,001, as count_claims_before does.
 --
 -- Callers: job_writer: explain_any_job.
 
-create or replace function private.spell_place(p_claims integer, p_own integer, p_is_exact boolean)
+create or replace function private.spell_place(p_ahead integer, p_own integer, p_is_exact boolean)
 returns text
 language sql
 immutable
@@ -13,16 +13,16 @@ security invoker
 set search_path = pg_catalog, pg_temp
 as $$
   select case
-      when p_claims > 1000 and p_is_exact then 'more than 1,000 jobs come first'
-      when p_claims > 1000 then 'more than 1,000 jobs may come first'
+      when p_ahead > 1000 and p_is_exact then 'more than 1,000 jobs come first'
+      when p_ahead > 1000 then 'more than 1,000 jobs may come first'
       else case when p_is_exact then '' else 'at most ' end
-        || p_claims || case when p_claims = 1 then ' job comes' else ' jobs come' end || ' first'
+        || p_ahead || case when p_ahead = 1 then ' job comes' else ' jobs come' end || ' first'
     end
     || case
       when p_own = 0 then ''
       when p_own > 1000 then ', more than 1,000 of them yours'
-      when p_own = p_claims and p_own = 1 then ', yours'
-      when p_own = p_claims then ', all of them yours'
+      when p_own = p_ahead and p_own = 1 then ', yours'
+      when p_own = p_ahead then ', all of them yours'
       else format(', %s of them yours', p_own)
     end;
 $$;
