@@ -1,5 +1,5 @@
 begin;
-select plan(11);
+select plan(12);
 
 select tests.arrange_cast();
 select tests.set_clock('2030-01-01 12:00Z');
@@ -46,6 +46,12 @@ select tests.act_as_worker();
 select is(
   (select e.position from explain_index_job(tests.id('first')) as e), 0,
   'the service is told of every job');
+select tests.act_as_admin();
+select set_config('request.jwt.claims', jsonb_build_object('sub', tests.bob())::text, true);
+set local role authenticated;
+select is(
+  tests.refusal($$ select explain_index_job(tests.id('other')) $$), 'accepted',
+  'a user is one, whatever the login may do beside');
 select tests.act_as_anon();
 select is(
   tests.refusal($$ select explain_index_job(tests.id('first')) $$), '42501', 'anon may not ask');

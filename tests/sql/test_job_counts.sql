@@ -1,5 +1,5 @@
 begin;
-select plan(12);
+select plan(13);
 
 select tests.arrange_cast();
 select tests.set_clock('2030-01-01 12:00Z');
@@ -20,7 +20,10 @@ returns void language sql as $$
 $$;
 select pg_temp.ended('completed', '1 second', '10 seconds'),
   pg_temp.ended('completed', '3 seconds', '30 seconds'),
-  pg_temp.ended('failed', '2 seconds', '20 seconds');
+  pg_temp.ended('failed', '9 seconds', '70 seconds');
+select tests.set_clock('2030-01-01 12:00Z');
+select pg_temp.ended('failed', '20 seconds', '200 seconds');
+select tests.set_clock('2030-01-05 12:00Z');
 select tests.arrange_job('theirs', p_repository_id => tests.acme_repository());
 create function pg_temp.counts(p_organization_id uuid default null, p_since timestamptz default null)
 returns text language sql as $$
@@ -33,12 +36,12 @@ select is(
   pg_temp.counts(), '2 1 2 2 1',
   'all that are pending or processing count, and those of the others that were made in 24 hours');
 select is(
-  pg_temp.counts(null, '2030-01-01 12:00Z'), '2 1 3 2 1', 'or since a time that is named');
+  pg_temp.counts(null, '2030-01-01 12:00Z'), '2 1 3 3 1', 'or since a time that is named');
 select results_eq(
   'select c.oldest_pending_at, c.wait_p50, c.wait_p95, c.duration_p50, c.duration_p95
    from job_counts() as c',
-  $$ values (timestamptz '2030-01-01 12:00Z', 2::double precision, 2.9::double precision,
-       20::double precision, 29::double precision) $$,
+  $$ values (timestamptz '2030-01-01 12:00Z', 3::double precision, 8.4::double precision,
+       30::double precision, 66::double precision) $$,
   'waits and durations are of the jobs that were begun');
 select is(
   tests.refusal($$ select job_counts(null, '2029-12-06 11:59:59Z') $$), 'PT422 invalid_since since',
@@ -60,6 +63,13 @@ select tests.act_with_claims(null);
 select is(pg_temp.counts(), '0 0 0 0 0', 'without claims there are none');
 select tests.act_as_anon();
 select is(tests.refusal('select job_counts()'), '42501', 'anon may not ask');
+
+select tests.act_as_worker();
+select results_eq(
+  'select c.pending, c.processing, c.completed, c.failed, c.cancelled, c.wait_p50, c.duration_p95
+   from job_counts(tests.acme()) as c',
+  'values (1, 0, 0, 0, 0, null::double precision, null::double precision)',
+  'the service counts the jobs of the scope alone, though it sees all');
 
 select tests.act_as_admin();
 insert into index_jobs (id, repository_id, repository, owner_user_id, created_at, updated_at)

@@ -1,7 +1,7 @@
 -- Each table, column and sequence of the schemas public and private, and who may do what with it
 -- beside its owner. A new table is one more line here for each of its roles.
 begin;
-select plan(11);
+select plan(12);
 
 create temp table declared (name text, grantee text, privileges text);
 insert into declared values
@@ -163,6 +163,14 @@ select is_empty(
        and a.attname in ('heartbeat_at', 'lease_expires_at', 'progress', 'updated_at', 'version')
        and pg_get_indexdef(i.indexrelid) ~ ('\m' || a.attname || '\M') $$,
   'no index names a column that a heartbeat or a progress report changes');
+select set_eq(
+  $$ select t.tgname from pg_trigger as t
+     join relations as r on r.oid = t.tgrelid
+     where not t.tgisinternal and t.tgenabled = 'O' $$,
+  $$ values ('index_jobs_record_creation'), ('index_jobs_record_change'),
+       ('index_jobs_broadcast_creation'), ('index_jobs_broadcast_change'),
+       ('indexed_files_delete_symbols'), ('indexed_commits_refuse_partial_index') $$,
+  'these are the triggers');
 select is_empty(
   $$ select k.conname from pg_constraint as k
      join relations as r on r.oid = k.conrelid
