@@ -22,9 +22,12 @@ from tests.support.databases import (
 )
 from tests.support.fetch import postgres_binaries
 
+USES = 25
+"""How many changes are made in one database: each leaves the dead rows of its tests."""
+
 
 class BuildError(Exception):
-    """A change after which the migrations do not run; the text is Postgres's."""
+    """A change that does not run; the text is Postgres's."""
 
 
 class Yard:
@@ -44,6 +47,8 @@ class Yard:
         with psycopg.connect(self._empty.url) as connection:
             add_pgtap(connection)
         self._templates: dict[tuple[str, ...], Database] = {(): self._empty}
+        self._with_helpers: Database | None = None
+        self._kept: list[tuple[Database, int]] = []
         self._lock = Lock()
         self._numbers = count(1)
         return self
@@ -69,7 +74,39 @@ class Yard:
                 raise BuildError(str(error).splitlines()[0]) from error
             yield database
         finally:
-            self._execute("drop database {} with (force)", database.name)
+            self._drop(database)
+
+    @contextmanager
+    def replaced(self, original: Sequence[str], change: str, undo: str) -> Iterator[Database]:
+        """A database with these migrations in which its owner has run `change`.
+
+        It is used again after `undo`, which is much cheaper than to make one. Raises BuildError.
+        """
+        with self._lock:
+            database, uses = self._kept.pop() if self._kept else (self._helped(original), 0)
+        try:
+            self._migrate(database, [change])
+        except psycopg.Error as error:
+            with self._lock:
+                self._kept.append((database, uses))
+            raise BuildError(str(error).splitlines()[0]) from error
+        yield database
+        if uses + 1 == USES:
+            self._drop(database)
+            return
+        self._migrate(database, [undo])
+        with psycopg.connect(database.url) as connection:
+            # a rollback of the tests leaves these where they are
+            connection.execute("select setval(s.seqrelid, s.seqstart, false) from pg_sequence as s")
+        with self._lock:
+            self._kept.append((database, uses + 1))
+
+    def _helped(self, original: Sequence[str]) -> Database:
+        if self._with_helpers is None:
+            self._with_helpers = self._copy(self._template(tuple(original)))
+            with psycopg.connect(self._with_helpers.url) as connection:
+                add_helpers(connection)
+        return self._copy(self._with_helpers)
 
     def _template(self, migrations: tuple[str, ...]) -> Database:
         if migrations not in self._templates:
@@ -82,6 +119,9 @@ class Yard:
         name = f"built_{next(self._numbers)}"
         self._execute("create database {} template {} owner migrator", name, template.name)
         return replace(template, name=name)
+
+    def _drop(self, database: Database) -> None:
+        self._execute("drop database {} with (force)", database.name)
 
     def _migrate(self, database: Database, migrations: Sequence[str]) -> None:
         for text in migrations:

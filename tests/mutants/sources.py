@@ -7,7 +7,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from db.tools.stamp import END_STAMP, ROOT, STAMP, declared_code, declared_files, migration_files
+from db.tools.stamp import (
+    END_STAMP,
+    HANDBACK,
+    HANDOVER,
+    ROOT,
+    STAMP,
+    declared_code,
+    declared_files,
+    migration_files,
+)
 from db.tools.stamp.files import BEGIN_PART, END_PART, code_of
 from tests.mutants.syntax import squeezed
 
@@ -30,6 +39,8 @@ class Mutant:
     text: str
     of_server: bool = False
     """A role is changed: all databases of a server have it."""
+    is_replaceable: bool = False
+    """To run its file makes the whole change, and to run the file as it is undoes it."""
     number: int = field(default=1, compare=False)
     """Tells mutants of a file apart that read alike."""
 
@@ -112,6 +123,14 @@ class Declared:
         """The file of a function or policies with the change, as it is stamped."""
         text = self._files[mutant.path]
         return code_of(text[: mutant.start] + mutant.text + text[mutant.end :])
+
+    def replacement(self, mutant: Mutant) -> str:
+        """What changes a migrated database, when its owner runs it."""
+        return HANDOVER + self.changed(mutant) + HANDBACK
+
+    def original(self, mutant: Mutant) -> str:
+        """What undoes the replacement."""
+        return HANDOVER + self._codes[mutant.path] + HANDBACK
 
     def callers(self, name: str) -> list[str]:
         """The functions whose text names this one, as names without schema."""

@@ -38,8 +38,18 @@ def statement_mutants(source: Source, nodes: Sequence[Node]) -> Iterator[Mutant]
     head = " ".join(word for word in words if word not in {"or", "replace", "constraint"})
     for start, rule in _RULES:
         if head.startswith(start):
-            yield from rule(source, nodes)
+            for mutant in rule(source, nodes):
+                yield replace(mutant, is_replaceable=_is_replaceable(mutant, start))
             return
+
+
+def _is_replaceable(mutant: Mutant, start: str) -> bool:
+    """Whether `create or replace`, or dropping a policy and making it anew, is all it takes."""
+    return (
+        not mutant.path.startswith("db/migrations/")
+        and mutant.path != "db/functions/private/clock.sql"  # the tests have a clock of their own
+        and (start == "create function" or (start == "create policy" and mutant.kind != "drop"))
+    )
 
 
 def _span(nodes: Sequence[Node]) -> tuple[int, int]:

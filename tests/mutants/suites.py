@@ -14,7 +14,7 @@ from typing import Any
 import psycopg
 from psycopg.rows import scalar_row
 
-from db.tools.stamp import HANDBACK, HANDOVER, ROOT
+from db.tools.stamp import ROOT
 from tests.mutants.sources import Declared, Mutant
 
 FOLDER = ROOT / "tests/sql"
@@ -117,7 +117,7 @@ def python_failure(declared: Declared, mutant: Mutant) -> str | None:
     if not suites:
         return None
     with tempfile.NamedTemporaryFile("w", suffix=".sql") as file:
-        file.write(HANDOVER + declared.changed(mutant) + HANDBACK)
+        file.write(declared.replacement(mutant))
         file.flush()
         ran = subprocess.run(
             [sys.executable, "-m", "pytest", "-qx", "-p", "no:cacheprovider", "-p", "no:xdist",

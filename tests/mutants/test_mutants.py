@@ -10,12 +10,14 @@ from typing import Any
 import psycopg
 import pytest
 
+from db.tools import catalogue
 from tests.mutants.databases import Yard
 from tests.mutants.equivalents import FILE, Equivalent, complaints, equivalents
 from tests.mutants.report import figures
 from tests.mutants.sources import Declared, Mutant
 from tests.mutants.statements import mutants
 from tests.mutants.verdicts import Trial, Verdict
+from tests.support.databases import Database
 
 SAMPLES = [  # found by hand once, when no test noticed them; and one more of each kind
     r"private/cancel_index_job.*: widen j\.owner_user_id = v_user_id → .* or j\.created_by",
@@ -35,6 +37,20 @@ IN_SERVERS_AND_SUITES = [  # these take seconds each
     r"retry_or_fail_stuck_jobs.*: unlock",
     r"purge_finished_jobs.*: unlock",
 ]
+REPLACED = [  # by `create or replace`, in a database that is there
+    r"private/cancel_index_job.*: widen j\.owner_user_id",
+    r"private/cancel_index_job.*: flip security definer",
+    r"private/cancel_index_job.*: drop set search_path",
+    r"policies/index_jobs.*: weaken index_jobs_select_authenticated using",
+    r"policies/index_jobs.*: widen index_jobs_select_authenticated to public",
+]
+BUILT = [
+    r"private/cancel_index_job.*: drop revoke",
+    r"policies/index_jobs.*: drop create policy",
+    r"functions/private/clock.*: flip security",
+    r"record_job_event.*: drop create or replace trigger",
+    r"widen grant job_writer to service_role",
+]
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +61,12 @@ def declared() -> Declared:
 @pytest.fixture(scope="module")
 def every(declared: Declared) -> list[Mutant]:
     return mutants(declared)
+
+
+@pytest.fixture(scope="module")
+def yard() -> Iterator[Yard]:
+    with Yard() as yard:
+        yield yard
 
 
 @pytest.fixture(scope="module")
@@ -60,15 +82,15 @@ def facts(
 def test_each_change_is_caught_or_listed_as_equivalent(
     declared: Declared,
     every: list[Mutant],
+    yard: Yard,
     request: pytest.FixtureRequest,
 ) -> None:
     proving = request.config.getoption("--prove")
     chosen = every if proving else [found(every, sample)[0] for sample in SAMPLES]
-    with Yard() as yard:
-        trial = Trial(declared, yard)
-        if proving:
-            trial.check()
-        verdicts = trial.verdicts(chosen, jobs=2)
+    trial = Trial(declared, yard)
+    if proving:
+        trial.check()
+    verdicts = trial.verdicts(chosen, jobs=2)
     # not by record_property, which warns of the JUnit family that pytest has by default
     request.node.user_properties.append(("figures", figures(verdicts, equivalents())))
     assert complaints(verdicts, equivalents(), every) == []
@@ -78,6 +100,38 @@ def found(every: list[Mutant], pattern: str) -> list[Mutant]:
     matching = [mutant for mutant in every if re.search(pattern, mutant.place)]
     assert matching, pattern
     return matching
+
+
+def test_a_database_is_used_again_as_it_was_before_the_change(
+    declared: Declared, every: list[Mutant], yard: Yard
+) -> None:
+    def facts(database: Database) -> catalogue.Facts:
+        with psycopg.connect(database.url) as connection:
+            return catalogue.facts(connection)
+
+    def order(database: Database) -> list[Any]:
+        with psycopg.connect(database.url) as connection:
+            return connection.execute("select nextval('private.claim_cursor_low')").fetchall()
+
+    migrations = declared.migrations()
+    with yard.database(migrations, migrations) as database:
+        before, first = facts(database), order(database)
+    names = set()
+    for pattern in REPLACED:
+        mutant = found(every, pattern)[0]
+        assert mutant.is_replaceable
+        change, undo = declared.replacement(mutant), declared.original(mutant)
+        with yard.replaced(migrations, change, undo) as database:
+            assert facts(database) != before
+            assert order(database) == first
+        assert facts(database) == before
+        names.add(database.name)
+    assert len(names) == 1
+
+
+def test_what_cannot_be_replaced_is_built(every: list[Mutant]) -> None:
+    for pattern in BUILT:
+        assert not found(every, pattern)[0].is_replaceable
 
 
 @pytest.mark.parametrize("pattern", [*SAMPLES, *IN_SERVERS_AND_SUITES])

@@ -61,6 +61,10 @@ class Trial:
     def verdict(self, mutant: Mutant) -> Verdict:
         """Builds the change and runs the suites, up to the first failure."""
         try:
+            if mutant.is_replaceable:
+                change, undo = self._declared.replacement(mutant), self._declared.original(mutant)
+                with self._yard.replaced(self._original, change, undo) as database:
+                    return self._judged(mutant, database)
             if mutant.of_server:  # the roles of a server are of all its databases
                 with Yard() as yard, self._built(mutant, yard) as database:
                     return self._judged(mutant, database)
