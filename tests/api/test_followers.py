@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import httpx2
-import psycopg
 import pytest
 
 from tests.support.waiting import PATIENCE, until
@@ -29,9 +28,10 @@ class Client:
         self.job, self.tenant, self.apis = job, tenant, apis
         self.seen: list[str] = []
         self.requests = 0
+        self.has_left = False
 
     def follow(self) -> list[str]:
-        while True:
+        while not self.has_left:
             self.requests += 1
             last = {"Last-Event-ID": self.seen[-1]} if self.seen else {}
             try:
@@ -43,15 +43,27 @@ class Client:
             except httpx2.TransportError:
                 pass
             time.sleep(0.2)
+        return self.seen
 
     def read(self, it: Stream) -> None:
-        while True:
+        while not self.has_left:
             try:
                 frame = it.next()
             except StopIteration:
                 return
             if "id" in frame:
                 self.seen.append(frame["id"])
+
+
+@contextmanager
+def followed_by(clients: list[Client]) -> Iterator[list[Future[list[str]]]]:
+    """What each has seen. They leave at the end of the block, also when it fails."""
+    with ThreadPoolExecutor(len(clients)) as threads:
+        try:
+            yield [threads.submit(client.follow) for client in clients]
+        finally:
+            for client in clients:
+                client.has_left = True
 
 
 @pytest.fixture
@@ -62,7 +74,7 @@ def place(new_database: Callable[[], object]) -> object:
 def test_all_streams_of_a_process_that_ends_go_on_in_another(place: object, proving: bool) -> None:
     users = 20 if proving else 5
     with serve(place) as first, ExitStack() as at_exit:  # type: ignore[arg-type]
-        apis, threads = [first], at_exit.enter_context(ThreadPoolExecutor(5 * users))
+        apis = [first]
         tenants = [first.tenant() for _ in range(users)]
         jobs = [Job(first, tenant) for tenant in tenants]
         clients = [
@@ -70,7 +82,7 @@ def test_all_streams_of_a_process_that_ends_go_on_in_another(place: object, prov
             for job, tenant in zip(jobs, tenants, strict=True)
             for _ in range(5)
         ]
-        following = [threads.submit(client.follow) for client in clients]
+        following = at_exit.enter_context(followed_by(clients))
         until(lambda: all(client.seen == ["1"] for client in clients))
         for job in jobs:
             job.begin()
@@ -82,39 +94,37 @@ def test_all_streams_of_a_process_that_ends_go_on_in_another(place: object, prov
         assert [each.result(PATIENCE) for each in following] == [["1", "2", "3"]] * len(clients)
 
 
-def processes_of(postmaster: int) -> list[int]:
-    children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
-    return [postmaster, *map(int, children)]
+@contextmanager
+def stopped(postmaster: int) -> Iterator[None]:
+    """All of Postgres, as behind a network that is gone: nothing is answered, nothing refused."""
+    pids = [postmaster]
+    try:
+        os.kill(postmaster, signal.SIGSTOP)  # the first: it makes no process then, and reaps none
+        children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text()
+        pids += map(int, children.split())
+        for pid in pids[1:]:
+            os.kill(pid, signal.SIGSTOP)
+        yield
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
 
 
 def test_a_database_that_is_out_of_reach_for_long_costs_no_event(
     machine: Machine, proving: bool
 ) -> None:
-    """As behind a network that is gone: nothing is answered, and nothing is refused."""
-    with (
-        machine.running() as server,
-        serve(machine.place, statement_timeout_seconds=1) as api,
-        ThreadPoolExecutor(1) as threads,
-    ):
+    with machine.running() as server, serve(machine.place, statement_timeout_seconds=1) as api:
         tenant = api.tenant()
         job = Job(api, tenant)
         client = Client(job, tenant, [api])
-        following = threads.submit(client.follow)
-        until(lambda: client.seen == ["1"])
-        with psycopg.connect(api.place.url, autocommit=True) as worker:
-            worker.execute("set role service_role")
+        with followed_by([client]) as (following,):
+            until(lambda: client.seen == ["1"])
             job.begin()
-            stopped = processes_of(server.pid)
-            for pid in stopped:
-                os.kill(pid, signal.SIGSTOP)
-            try:
+            with stopped(server.pid):
                 time.sleep(30 if proving else 4)
-            finally:
-                for pid in stopped:
-                    os.kill(pid, signal.SIGCONT)
-        until(lambda: client.seen[-1] == "2")
-        job.complete()
-        assert following.result(PATIENCE) == ["1", "2", "3"]
+            until(lambda: client.seen[-1] == "2")
+            job.complete()
+            assert following.result(PATIENCE) == ["1", "2", "3"]
         assert client.requests == 2, "one stream, and one for the 204"
 
 
@@ -127,9 +137,11 @@ def test_a_long_job_is_followed_by_few_requests(place: object, proving: bool) ->
         job = Job(api, waiter, organization=slug)
         before = api.requests_of(waiter)
 
+        ends = time.monotonic() + seconds + PATIENCE
+
         def wait() -> None:
             version = 1
-            while True:
+            while time.monotonic() < ends:
                 answer = api.get(
                     job.path,
                     waiter,
@@ -144,9 +156,9 @@ def test_a_long_job_is_followed_by_few_requests(place: object, proving: bool) ->
         with stream(api, job, streamer) as it:
             assert it.next()["id"] == "1"
             job.begin()
-            ends = time.monotonic() + seconds
+            completes = time.monotonic() + seconds
             done = 0
-            while time.monotonic() < ends:
+            while time.monotonic() < completes:
                 done += 1
                 job.progress(done % 100)
                 time.sleep(0.5)
