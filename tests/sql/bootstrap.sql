@@ -465,3 +465,31 @@ as $$
 $$;
 comment on function tests.stand_in_line(integer, integer, interval, interval, uuid, boolean, boolean)
   is 'A job of the tenant: pending, or on that attempt of 3, with a lease or a retry from now on.';
+
+create function tests.arrange_realtime()
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  drop schema if exists realtime cascade;
+  create schema realtime;
+  grant usage on schema realtime to public;
+  create table realtime.messages (
+    topic text, extension text, payload jsonb, event text, private boolean);
+  alter table realtime.messages enable row level security;
+  grant select on table realtime.messages to public;
+  create function realtime.topic() returns text language sql stable
+    return current_setting('realtime.topic', true);
+  create function realtime.send(payload jsonb, event text, topic text, private boolean default true)
+    returns void language sql security definer
+    begin atomic
+      insert into realtime.messages (payload, event, topic, private, extension)
+      values (payload, event, topic, private, 'broadcast');
+    end;
+end;
+$$;
+comment on function tests.arrange_realtime() is
+  'What jobs need of Supabase Realtime, see tests/supabase/database.sql.';

@@ -13,9 +13,7 @@ PLACES = {  # what is declared -> its tests
     "db/functions/private": "tests/sql/private",
     "db/policies": "tests/sql/policies",
 }
-# have files of another kind: databases with pgTAP have a clock of their own, see test_clock.py, and
-# one server alone has Realtime, see tests/supabase/test_broadcast.py
-ELSEWHERE = {"clock", "broadcast_index_job", "create_broadcast_policy"}
+ELSEWHERE = {"clock"}  # databases with pgTAP have a clock of their own, see test_clock.py
 # whom each policy for tenants is tried as
 EVERYBODY = {
     "owner": "tests.act_as(tests.alice())",

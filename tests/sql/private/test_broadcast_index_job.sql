@@ -1,0 +1,75 @@
+-- As Supabase has it, and with what goes wrong there: tests/supabase/test_broadcast.py.
+begin;
+select plan(15);
+
+select tests.arrange_cast();
+select tests.set_clock('2030-01-01 12:00Z');
+select tests.arrange_job('untold');
+select tests.arrange_realtime();
+-- what was told since the last time
+create function pg_temp.told() returns text[] language sql as $$
+  with gone as (delete from realtime.messages as m returning m.*)
+  select array(
+    select concat_ws(' ', g.topic, g.event, g.extension, g.private, g.payload)
+    from gone as g
+    order by (g.payload ->> 'version')::integer)
+$$;
+-- a change in which progress is told besides: is it told at once?
+create function pg_temp.is_told(p_change text) returns boolean language plpgsql as $$
+begin
+  execute 'update index_jobs set version = version + 1, '
+    || $a$ progress = jsonb_build_object('done', version), $a$ || p_change
+    || $a$ where id = tests.id('job') $a$;
+  return cardinality(pg_temp.told()) = 1;
+end
+$$;
+
+select tests.arrange_job('job', 'processing');
+select is(
+  pg_temp.told(),
+  array[
+    format('index_jobs:%s index_job broadcast t {"job_id": "%s", "status": "pending", "attempt": 0,'
+      ' "version": 1, "progress": null}', tests.alice(), tests.id('job')),
+    format('index_jobs:%s index_job broadcast t {"job_id": "%s", "status": "processing", "attempt": 1,'
+      ' "version": 2, "progress": null}', tests.alice(), tests.id('job'))],
+  'each change is told to the topic of the tenant');
+select tests.arrange_job('theirs', p_repository_id => tests.acme_repository());
+select matches(
+  (pg_temp.told())[1], '^index_jobs:' || tests.acme(), 'that of an organization to the organization''s');
+
+update index_jobs set heartbeat_at = '2030-01-01 12:00:03Z', updated_at = '2030-01-01 12:00:03Z'
+where id = tests.id('job');
+select is(pg_temp.told(), '{}', 'a heartbeat is not');
+update index_jobs set version = version + 1 where id = tests.id('job');
+select is(cardinality(pg_temp.told()), 1, 'whatever else changes is');
+update index_jobs set progress = '{"done": 1}' where id = tests.id('job');
+select is(pg_temp.told(), '{}', 'if the version says so');
+select ok(not pg_temp.is_told($$ updated_at = '2030-01-01 12:00:03.9Z' $$),
+  'progress is not told in the second of the last change');
+select ok(pg_temp.is_told($$ updated_at = '2030-01-01 12:00:04Z' $$), 'but in the next one');
+select ok(pg_temp.is_told('attempt = 2'), 'a new attempt is told at once');
+select ok(
+  pg_temp.is_told($$ lease_expires_at = null, retry_at = '2030-01-01 12:05Z' $$), 'a retry');
+select ok(pg_temp.is_told($$ cancel_requested_at = '2030-01-01 12:00:04Z' $$), 'a request to cancel');
+select ok(
+  pg_temp.is_told(
+    $$ status = 'cancelled', retry_at = null, completed_at = '2030-01-01 12:00:04Z' $$),
+  'and the end');
+
+create or replace function realtime.send(payload jsonb, event text, topic text, private boolean = true)
+returns void language plpgsql as 'begin raise exception $a$down$a$; end';
+select tests.arrange_job('unsent');
+select is(pg_temp.told(), '{}', 'where Realtime fails the job is made');
+drop function realtime.send;
+select tests.arrange_job('unsendable');
+select is(pg_temp.told(), '{}', 'or cannot be called');
+drop schema realtime cascade;
+select tests.arrange_job('unheard');
+select is(
+  (select count(*)::integer from index_jobs as j
+  where j.id in (tests.id('unsent'), tests.id('unsendable'), tests.id('unheard'))), 3,
+  'or is not there at all');
+select is((tests.job_row('untold')).status, 'pending', 'as before it was there');
+
+select * from finish();
+rollback;

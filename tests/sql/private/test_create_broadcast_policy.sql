@@ -1,0 +1,44 @@
+-- As Supabase has it, and as the doctor asks for it: tests/supabase/test_broadcast.py.
+begin;
+select plan(7);
+
+select tests.arrange_cast();
+drop schema if exists realtime cascade;
+create table public.messages ();
+select lives_ok('select private.create_broadcast_policy()', 'without Realtime it does nothing');
+create schema realtime;
+create table realtime.other ();
+select lives_ok('select private.create_broadcast_policy()', 'nor without its table');
+
+select tests.arrange_realtime();
+select private.create_broadcast_policy();
+select lives_ok('select private.create_broadcast_policy()', 'it may be called again');
+insert into realtime.messages (topic, extension)
+select t, e
+from unnest(array['index_jobs:' || tests.alice(), 'index_jobs:' || tests.acme(), 'index_jobs:x']) as t
+cross join unnest(array['broadcast', 'presence']) as e;
+-- how many messages the user may read while following the topic, of 6
+create function pg_temp.follow(p_topic text) returns text language sql as $$
+  select set_config('realtime.topic', 'index_jobs:' || p_topic, true);
+  select string_agg(distinct m.extension, ' ') || ' ' || count(*) from realtime.messages as m
+$$;
+
+select tests.act_as(tests.alice());
+select is(
+  array[pg_temp.follow(tests.alice()::text), pg_temp.follow(tests.acme()::text), pg_temp.follow('x')],
+  array['broadcast 3', null, null], 'a user follows the own jobs, by broadcast alone');
+select tests.act_as(tests.carol());
+select is(
+  array[pg_temp.follow(tests.alice()::text), pg_temp.follow(tests.acme()::text), pg_temp.follow('x')],
+  array[null, 'broadcast 3', null], 'a member those of the organization');
+select tests.act_as(tests.dave());
+select is(
+  array[pg_temp.follow(tests.alice()::text), pg_temp.follow(tests.acme()::text), pg_temp.follow('x')],
+  array[null, null, null]::text[], 'a former member and a stranger none');
+select tests.act_as_anon();
+select is(
+  array[pg_temp.follow(tests.alice()::text), pg_temp.follow('')], array[null, null]::text[],
+  'nor does anon');
+
+select * from finish();
+rollback;
