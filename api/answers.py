@@ -47,7 +47,7 @@ def respond_job(answer: Answer, if_none_match: str) -> Response:
     if answer.job_age is not None:
         headers.append((b"retry-after", b"%d" % _retry_after(answer, answer.job_age)))
     headers += _rate_headers(answer)
-    if answer.body is None or (if_none_match and _matches(if_none_match, opaque_tag)):
+    if answer.body is None or (if_none_match and matches(if_none_match, opaque_tag)):
         return _Raw(304, headers, b"")
     body = answer.body.encode()
     headers += (_JSON, (b"content-length", b"%d" % len(body)))
@@ -64,8 +64,8 @@ class _Raw(Response):
         self.raw_headers = headers
 
 
-def _matches(if_none_match: str, opaque_tag: str) -> bool:
-    """RFC 9110's weak comparison: W/ does not matter; * is any."""
+def matches(if_none_match: str, opaque_tag: str) -> bool:
+    """Whether the header names that tag, by RFC 9110's weak comparison: W/ does not matter."""
     tags = {tag.strip().removeprefix("W/") for tag in if_none_match.split(",")}
     return "*" in tags or opaque_tag in tags
 

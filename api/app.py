@@ -19,6 +19,7 @@ from api.errors import Problem, on_problem
 from api.health import health, ready
 from api.live.following import Following
 from api.middleware import Guard
+from api.pages.routes import Demo, page_routes
 from api.rest import routes
 from api.rest.errors import RestError, on_http_exception, on_rest_error
 from api.rpc.contract import Rpc
@@ -61,15 +62,17 @@ def create_app(
     *,
     background: Sequence[Background] = (),
     kick: Callable[[], None] = lambda: None,
+    demo: Demo | None = None,
 ) -> Starlette:
     """The application. Raises SettingError when no settings name a database.
 
     Its lifespan opens the transport, which does not wait for the database, then enters each of
     `background`, and leaves them in reverse before the transport closes. With SUPABASE_URL there is
     no /rest/v1 here: Supabase has it. `kick` is called on the event loop after each 202 of
-    POST /index; it must neither block nor raise.
+    POST /index; it must neither block nor raise. Pages sign in as `demo`, where there is one.
     """
     rpc = _rpc(settings)
+    pages = page_routes(settings, demo) if settings.pages_enabled else []
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[Mapping[str, Any]]:
@@ -113,6 +116,7 @@ def create_app(
                 if isinstance(rpc, DatabaseRpc)
                 else []
             ),
+            *pages,
         ],
         middleware=[
             Middleware(
@@ -121,6 +125,7 @@ def create_app(
                 allow_methods=("GET", "HEAD", "POST", "DELETE"),
                 expose_headers=EXPOSED_HEADERS,
                 access_log=settings.access_log,
+                pages=pages,
             ),
             Middleware(poll.Polls),
         ],

@@ -19,6 +19,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from api.app import create_app
+from api.pages.routes import Demo
 from api.protocol import BoundedProtocol
 from api.settings import ApiSettings
 from db.tools import logs
@@ -73,17 +74,17 @@ def main() -> int:
     return 0 if server.has_answered else 1
 
 
-def make_app(settings: ApiSettings, worker: WorkerSettings) -> Starlette:
+def make_app(settings: ApiSettings, worker: WorkerSettings, demo: Demo | None = None) -> Starlette:
     """The API, with a runner unless `worker` asks for none or names no database for it.
 
     Raises SettingError.
     """
     if not _has_runner(worker):
-        return create_app(settings)
+        return create_app(settings, demo=demo)
     from worker.runner import Runner  # noqa: PLC0415
 
     runner = Runner(worker)
-    return create_app(settings, background=[lambda: runner], kick=runner.kick)
+    return create_app(settings, background=[lambda: runner], kick=runner.kick, demo=demo)
 
 
 def _has_runner(worker: WorkerSettings) -> bool:

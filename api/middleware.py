@@ -10,9 +10,11 @@ from typing import Final
 
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect
+from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import internal
+from api.pages.routes import PageRoute
 from api.protocol import WHOLE_ANSWER
 from api.rest.errors import rest_internal, rest_path
 from db.tools.logs import bind, get_logger
@@ -28,7 +30,7 @@ class Guard:
 
     The client's own id is kept when it is a plain word. A client that went away needs no answer.
     With `access_log` each request is a line in the log, as nothing is by default. Preflights are
-    Starlette's to answer.
+    Starlette's to answer. Of `pages` no other origin may read anything.
     """
 
     def __init__(
@@ -39,9 +41,11 @@ class Guard:
         allow_methods: Sequence[str],
         expose_headers: Sequence[str],
         access_log: bool = False,
+        pages: Sequence[PageRoute] = (),
     ) -> None:
         self.app = app
         self._logs_access = access_log
+        self._pages = pages
         self._preflight = CORSMiddleware(
             app, allow_origins=allow_origins, allow_methods=allow_methods, allow_headers=("*",)
         )
@@ -65,7 +69,7 @@ class Guard:
                 origin = value if origin is None else origin
             elif name == b"access-control-request-method":
                 is_preflight = scope["method"] == "OPTIONS"
-        if is_preflight and origin is not None:
+        if is_preflight and origin is not None and not self._is_for_a_page(scope):
             await self._preflight(scope, receive, send)
             return
         request_id = asked if asked and _ID.fullmatch(asked) else urandom(16).hex().encode()
@@ -81,7 +85,7 @@ class Guard:
                 headers = message["headers"] = [
                     *message.get("headers", ()),
                     (b"x-request-id", request_id),
-                    *self._cors(origin),
+                    *self._cors(origin, scope),
                 ]
                 if answer_whole and _is_whole(status, headers):
                     start = message
@@ -113,9 +117,12 @@ class Guard:
                     "request", status=status, milliseconds=milliseconds, **_of_request(scope)
                 )
 
-    def _cors(self, origin: bytes | None) -> list[tuple[bytes, bytes]]:
+    def _is_for_a_page(self, scope: Scope) -> bool:
+        return any(route.matches(scope)[0] is not Match.NONE for route in self._pages)
+
+    def _cors(self, origin: bytes | None, scope: Scope) -> list[tuple[bytes, bytes]]:
         """What lets a page of that origin read the answer."""
-        if origin is None:
+        if origin is None or isinstance(scope.get("route"), PageRoute):
             return self._without_origin
         if self._allows_all:
             return self._of_any

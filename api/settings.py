@@ -45,6 +45,9 @@ class ApiSettings(LocalRepositorySettings):
     cors_origins: Annotated[tuple[str, ...], NoDecode, separated_by(",")] = ("*",)
     """Comma separated origins of browsers that may call; * is any."""
 
+    pages_enabled: bool = True
+    """Whether there is the page at / and /jobs/{id}/view."""
+
     jwt_secret: SecretStr | None = None
     """Checks HS256 tokens; at least 32 bytes."""
     jwks_url: str | None = None

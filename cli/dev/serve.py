@@ -23,11 +23,13 @@ from api.main import (
     listen,
     make_app,
 )
+from api.pages.routes import Demo
 from api.settings import ApiSettings
 from cli.connection import connect
 from cli.dev import stack
 from cli.dev.occupation import occupy, occupy_run_dir
 from cli.dev.options import Options
+from cli.dev.people import ALICE
 from cli.dev.settings import StackSettings
 from cli.dev.stack import Stack
 from cli.errors import CommandError
@@ -62,7 +64,7 @@ def serve(settings: StackSettings, options: Options, terminal: Terminal) -> None
             stack.write_dev_env(dev_env, url, parts)
             settings = on_stack(settings, parts)
             logs.set_up(logging.INFO if settings.access_log else logging.WARNING)
-            app = make_app(settings, settings)
+            app = make_app(settings, settings, _demo(settings, parts))
 
             def tell() -> None:
                 announce(url)
@@ -76,6 +78,14 @@ def serve(settings: StackSettings, options: Options, terminal: Terminal) -> None
                 raise CommandError(NOT_STARTED)
 
 
+def _demo(settings: StackSettings, parts: Stack) -> Demo | None:
+    """Whom pages sign in by themselves: in development alone, for this machine alone."""
+    key = parts.api_keys.get(ALICE.name)
+    if key is None or not is_loopback(settings.host):
+        return None
+    return Demo(ALICE.name, ALICE.tier, key, folder=str(Path.cwd()))
+
+
 def _warn_of_powers(url: str, terminal: Terminal) -> None:
     with connect(url, "API_DATABASE_URL") as connection:
         found = doctor.excess(connection)
@@ -87,6 +97,8 @@ def _warn_of_powers(url: str, terminal: Terminal) -> None:
 def _tell(terminal: Terminal, settings: StackSettings, url: str, dev_env: Path) -> None:
     terminal.step(f"API at {url}")
     terminal.say("")
+    if settings.pages_enabled:
+        terminal.say(f"  page                 {url}/")
     terminal.say(f"  keys and addresses   source {near(dev_env)}")
     terminal.say(f"  local paths          {_roots(settings)}")
     terminal.say("  docs                 docs/http.md")

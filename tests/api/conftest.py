@@ -24,6 +24,7 @@ from starlette.applications import Starlette
 from api.app import Background, create_app
 from api.main import Server as ApiServer
 from api.main import address, listen
+from api.pages.routes import Demo
 from api.settings import ApiSettings
 from cli.dev import stack
 from cli.dev.logins import ensure_login
@@ -184,6 +185,7 @@ class _Collector(logging.Handler):
 def serve(
     place: Place,
     background: Sequence[Background] = (),
+    demo: Demo | None = None,
     **changes: Any,
 ) -> Iterator[Api]:
     """The API with these settings, by its own server, in a thread of its own."""
@@ -201,7 +203,7 @@ def serve(
         | changes
     )
     kicks: list[None] = []
-    app = create_app(settings, background=background, kick=lambda: kicks.append(None))
+    app = create_app(settings, background=background, kick=lambda: kicks.append(None), demo=demo)
     collector = _Collector()
     listener = listen("127.0.0.1", changes.get("port", 0))
     ready = threading.Event()

@@ -61,6 +61,14 @@ def test_a_wrong_setting_is_one_sentence(installed: Path, tmp_path: Path, comman
     assert done.stderr.startswith("error: RUNNER_CONCURRENCY=two: ")
 
 
+def test_the_pages_are_in_it(installed: Path) -> None:
+    script = (
+        "from api.pages.files import *; print(*shells('', is_development=True), *static_files())"
+    )
+    done = run(installed / "python", "-c", script)
+    assert done.stdout.split() == ["list", "job", "icon.svg", "page.css", "page.js"], done.stderr
+
+
 @pytest.mark.parametrize("package", ["bench", "tests"])
 def test_what_measures_and_tests_it_is_not_in_it(installed: Path, package: str) -> None:
     assert run(installed / "python", "-c", "import api, cli, db, worker").returncode == 0

@@ -1,0 +1,122 @@
+"""The routes of the page. None of them asks the database: what is shown, the script in the browser
+asks the API for, with the key of whoever signed in there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from api.answers import matches
+from api.errors import Problem
+from api.pages.files import PageFile, shells, static_files
+from api.settings import ApiSettings
+from db.tools.settings import is_loopback
+
+HEADERS: Final = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+        "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
+        "require-trusted-types-for 'script'; trusted-types 'none'"
+    ),
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+}
+"""Of every page and file: nothing of another origin comes in, none of them frames or reads it.
+That browsers do not guess at media types is said of every answer: see api/protocol.py."""
+_REVALIDATED: Final = "no-cache"
+_FOR_EVER: Final = "public, max-age=31536000, immutable"
+
+
+@dataclass(frozen=True)
+class Demo:
+    """Whom a page of a development server signs in, and the folder that it offers to index."""
+
+    name: str
+    tier: str
+    api_key: str = field(repr=False)
+    folder: str
+
+
+class PageRoute(Route):
+    """A route whose answers are for pages of this origin alone, so that CORS allows no other."""
+
+
+Handler = Callable[[Request[Any]], Awaitable[Response]]
+
+
+def page_routes(settings: ApiSettings, demo: Demo | None) -> list[PageRoute]:
+    """The page and its files. With `demo` it signs in by itself, at the names of loopback alone."""
+    pages = shells(settings.root_path, is_development=demo is not None)
+    check_host = _check_host if demo else _accept
+
+    def page(name: str) -> Handler:
+        async def shell(request: Request[Any]) -> Response:
+            check_host(request)
+            return _respond(request, pages[name], _REVALIDATED)
+
+        return shell
+
+    async def static_file(request: Request[Any]) -> Response:
+        """GET /pages/{file}: a file that the shells name."""
+        check_host(request)
+        found = static_files().get(request.path_params["file"])
+        if found is None:
+            raise Problem("ROUTE_NOT_FOUND")
+        is_pinned = request.query_params.get("v") == found.digest
+        return _respond(request, found, _FOR_EVER if is_pinned else _REVALIDATED)
+
+    routes = [
+        PageRoute("/", page("list")),
+        PageRoute("/jobs/{job_id}/view", page("job")),
+        PageRoute("/pages/{file}", static_file),
+    ]
+    if demo:
+        routes.insert(0, PageRoute("/pages/demo", _sign_in(demo), methods=["POST"]))
+    return routes
+
+
+def _sign_in(demo: Demo) -> Handler:
+    async def sign_in(request: Request[Any]) -> Response:
+        """POST /pages/demo: the demo user's key, to a page of this very server."""
+        host = _check_host(request)
+        if request.headers.getlist("origin") != [f"http://{host}"]:
+            raise Problem("FOREIGN_ORIGIN")
+        return JSONResponse(asdict(demo), headers={**HEADERS, "Cache-Control": "no-store"})
+
+    return sign_in
+
+
+def _accept(_: Request[Any]) -> None:
+    pass
+
+
+def _check_host(request: Request[Any]) -> str:
+    """The Host header, a name of this machine's own. Raises: Problem 421.
+
+    A page of another origin reaches this server by having its own name resolve to 127.0.0.1 (DNS
+    rebinding); the Host is then still that name.
+    """
+    host = request.headers.get("host", "")
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        name = ""
+    if not is_loopback(name):
+        raise Problem("FOREIGN_HOST")
+    return host
+
+
+def _respond(request: Request[Any], file: PageFile, cache_control: str) -> Response:
+    opaque_tag = f'"{file.digest}"'
+    headers = {**HEADERS, "Cache-Control": cache_control, "ETag": opaque_tag}
+    if matches(request.headers.get("if-none-match", ""), opaque_tag):
+        return Response(status_code=304, headers=headers)
+    return Response(file.content, headers=headers | {"Content-Type": file.media_type})
