@@ -1,6 +1,6 @@
 -- Tenants by number; 20 is the one served last. tests/lifecycle/test_explain.py compares with claims.
 begin;
-select plan(15);
+select plan(10);
 
 select tests.arrange_line();
 -- for the newest job of the tenant
@@ -51,28 +51,8 @@ select is(pg_temp.bound(21, 1), 1 + 9 * 12 + 11 * 3, 'but those that hold as man
 select tests.stand_in_line(21, 1, '1 minute', p_id => '00000000-0000-4000-8000-000000000001');
 -- the 11 others may pass once: 12 rounds
 select is(pg_temp.bound(21), 9 * 11 + 11 * 3, 'who holds a job lets those pass that hold none');
-select tests.stand_in_line(10) from generate_series(1, 1200);
+select tests.stand_in_line(10) from generate_series(1, 50);
 select is(pg_temp.bound(10), 10, 'however much the tenant has');
-
-delete from index_jobs;
-select tests.stand_in_line(n) from generate_series(1, 1300) as n;
-select is(
-  array[pg_temp.bound(920), pg_temp.bound(1220)], array[899, 1001], 'hundreds of tenants are counted, up to 1,000');
-select tests.stand_in_line(230) from generate_series(1, 2000);
-select is(
-  pg_temp.bound(240), 1001, 'but no further than 200 tenants and the next 2,000 jobs');
-delete from index_jobs where tenant_id > tests.tenant(300);
-delete from index_jobs where tenant_id = tests.tenant(230);
-select tests.stand_in_line(230);
-select is(pg_temp.bound(19), 298, 'all round the circle');
-delete from index_jobs where tenant_id > tests.tenant(210);
-select is(pg_temp.bound(25), 4, 'and no further than to the one who asks');
-
-delete from index_jobs;
-select tests.stand_in_line(21), tests.stand_in_line(21);
-select tests.stand_in_line(22, 1, p_retry => '-2 minutes') from generate_series(1, 1001);
-select tests.stand_in_line(23, 1, p_retry => '-1 minute');
-select is(pg_temp.bound(21, 1), 1 + 4 + 1, 'a retry is seen behind a thousand of another tenant');
 
 select * from finish();
 rollback;

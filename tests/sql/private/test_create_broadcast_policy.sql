@@ -1,6 +1,6 @@
 -- As Supabase has it, and as the doctor asks for it: tests/supabase/test_broadcast.py.
 begin;
-select plan(7);
+select plan(8);
 
 select tests.arrange_cast();
 drop schema if exists realtime cascade;
@@ -39,6 +39,12 @@ select tests.act_as_anon();
 select is(
   array[pg_temp.follow(tests.alice()::text), pg_temp.follow('')], array[null, null]::text[],
   'nor does anon');
+select tests.act_as_admin();
+create policy organization_members_open on organization_members
+  for select to authenticated using (true);
+select tests.act_as(tests.alice());
+select is(
+  pg_temp.follow(tests.acme()::text), null, 'nor who merely sees that the organization has members');
 
 select * from finish();
 rollback;
