@@ -19,6 +19,7 @@ from api.errors import Problem, on_problem
 from api.health import health, ready
 from api.live.following import Following
 from api.middleware import Guard
+from api.openapi.routes import llms, openapi
 from api.pages.routes import Demo, page_routes
 from api.rest import routes
 from api.rest.errors import RestError, on_http_exception, on_rest_error
@@ -100,6 +101,8 @@ def create_app(
         routes=[
             Route("/health", health),
             Route("/ready", ready),
+            Route("/openapi.json", openapi),
+            Route("/llms.txt", llms),
             Route("/index", jobs.create_index_job, methods=["POST"]),
             Route("/jobs", jobs.list_index_jobs),
             Route("/jobs/counts", jobs.job_counts),

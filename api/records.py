@@ -3,7 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, Literal, NotRequired, TypedDict
+from typing import Annotated, Any, Final, Literal, NotRequired
+
+from typing_extensions import TypedDict
+
+
+class _Format:
+    """Tells pydantic a format of JSON Schema, without that pydantic is loaded here."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
+        return {**handler(schema), "format": self._name}
+
+
+Uuid = Annotated[str, _Format("uuid")]
+Time = Annotated[str, _Format("date-time")]
+"""RFC 3339, in UTC."""
 
 JobStatus = Literal["pending", "processing", "completed", "failed", "cancelled"]
 """public.job_status; the last three are final."""
@@ -53,34 +70,34 @@ class JobProgress(TypedDict):
 class IndexJob(TypedDict):
     """GET /jobs/{id}: a row of public.index_jobs. Times are RFC 3339 in UTC."""
 
-    id: str
-    repository_id: str
+    id: Uuid
+    repository_id: Uuid
     repository: str
-    owner_user_id: str | None
-    organization_id: str | None
-    tenant_id: str
-    created_by: str | None
+    owner_user_id: Uuid | None
+    organization_id: Uuid | None
+    tenant_id: Uuid
+    created_by: Uuid | None
     ref: str
     commit_sha: str | None
     queue_job_id: str | None
     status: JobStatus
     attempt: int
     max_attempts: int
-    worker_id: str | None
+    worker_id: Uuid | None
     progress: JobProgress | None
     stats: JobStats | None
     error_message: str | None
     last_error: str | None
-    created_at: str
-    started_at: str | None
-    completed_at: str | None
-    heartbeat_at: str | None
-    lease_expires_at: str | None
-    retry_at: str | None
-    cancel_requested_at: str | None
-    updated_at: str
+    created_at: Time
+    started_at: Time | None
+    completed_at: Time | None
+    heartbeat_at: Time | None
+    lease_expires_at: Time | None
+    retry_at: Time | None
+    cancel_requested_at: Time | None
+    updated_at: Time
     version: int
-    repeats_job_id: str | None
+    repeats_job_id: Uuid | None
 
 
 class JobEvent(TypedDict):
@@ -89,13 +106,13 @@ class JobEvent(TypedDict):
     `detail` may have error, retry_at, handed_back, cancel_requested.
     """
 
-    job_id: str
+    job_id: Uuid
     event_no: int
     from_status: JobStatus | None
     to_status: JobStatus
     attempt: int
-    at: str
-    worker_id: str | None
+    at: Time
+    worker_id: Uuid | None
     version: int
     detail: Mapping[str, Any]
 
@@ -104,9 +121,9 @@ class JobAttempt(TypedDict):
     """One attempt of a job; the last three are null while it runs."""
 
     attempt: int
-    worker_id: str | None
-    started_at: str
-    ended_at: str | None
+    worker_id: Uuid | None
+    started_at: Time
+    ended_at: Time | None
     outcome: Literal["completed", "failed", "cancelled", "retry", "handed_back", "lost"] | None
     error: str | None
 
@@ -146,7 +163,7 @@ class JobExplanation(TypedDict):
     sentence: str
     position: int | None
     own_ahead: int | None
-    until: str | None
+    until: Time | None
     eta_p50: float | None
     eta_p90: float | None
     eta_basis: Literal["repository", "fleet"] | None
@@ -192,7 +209,7 @@ class FoundSymbol(TypedDict):
 class StoredPage(TypedDict):
     """One page of what the job's repository has now: by `job_id`, which may be a later job."""
 
-    job_id: str
+    job_id: Uuid
     commit_sha: str
     next_cursor: str | None
 
@@ -223,7 +240,7 @@ class JobCounts(TypedDict):
     completed: int
     failed: int
     cancelled: int
-    oldest_pending_at: str | None
+    oldest_pending_at: Time | None
     wait_p50: float | None
     wait_p95: float | None
     duration_p50: float | None
@@ -234,6 +251,48 @@ class IndexResponse(TypedDict):
     """POST /index: 202. `runId` equals `jobId` and is deprecated; without status tracking it is
     all there is."""
 
-    jobId: str
-    runId: str
-    status: JobStatus
+    jobId: NotRequired[Uuid]
+    runId: Uuid
+    status: NotRequired[JobStatus]
+
+
+class JobFrame(TypedDict):
+    """The data of a frame of the stream: the job as it is now, and the event, if it is of one."""
+
+    job: IndexJob
+    event: NotRequired[JobEvent]
+
+
+class Health(TypedDict):
+    """GET /health."""
+
+    status: Literal["ok"]
+
+
+class Readiness(TypedDict):
+    """GET /ready: 200."""
+
+    status: Literal["ready"]
+    schema_version: str
+
+
+class ProblemBody(TypedDict):
+    """application/problem+json (RFC 9457). `error` is the sentence of `detail`."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    error: str
+    field: NotRequired[str]
+    hint: NotRequired[str]
+
+
+class RestProblemBody(TypedDict):
+    """What PostgREST answers to what it refuses."""
+
+    code: str
+    message: str
+    details: str | None
+    hint: str | None

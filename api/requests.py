@@ -29,7 +29,18 @@ def _whole(value: object) -> object:
     return int(value) if isinstance(value, str) else value
 
 
-Limit = Annotated[int, BeforeValidator(_whole)]
+Limit = Annotated[
+    int,
+    BeforeValidator(_whole),
+    Field(
+        description="How many on a page.", json_schema_extra={"minimum": 1, "maximum": 100}
+    ),  # which the SQL functions see to
+]
+Cursor = Annotated[Text | None, Field(description="next_cursor of the page before.")]
+Organization = Annotated[
+    Text | None,
+    Field(description="Slug or id of an organization; what is your own if it is left out."),
+]
 
 
 class _Sent(BaseModel):
@@ -39,18 +50,32 @@ class _Sent(BaseModel):
 class IndexBody(_Sent):
     """The body of POST /index; null means absent."""
 
-    repository: Text
-    """owner/name, an https URL, or with localPath any owner/name."""
-    ref: Text | None = None
-    commit_sha: Text | None = None
-    organization: Text | None = None
-    local_path: Text | None = Field(default=None, alias="localPath")
+    repository: Text = Field(
+        description="owner/name, an https URL, or with localPath any owner/name.",
+        examples=["octocat/Hello-World"],
+    )
+    ref: Text | None = Field(
+        default=None, description="A branch, a tag, HEAD or a commit; HEAD if it is left out."
+    )
+    commit_sha: Text | None = Field(
+        default=None, description="40 hexadecimal digits; the newest commit if it is left out."
+    )
+    organization: Organization = None
+    local_path: Text | None = Field(
+        default=None,
+        alias="localPath",
+        description="A folder of the server, inside one of LOCAL_REPOSITORY_ROOTS.",
+    )
 
 
 class IndexHeaders(_Sent):
     """The headers of POST /index that it reads."""
 
-    idempotency_key: str | None = Field(default=None, alias="Idempotency-Key")
+    idempotency_key: str | None = Field(
+        default=None,
+        alias="Idempotency-Key",
+        description="1 to 255 visible ASCII characters: a repeat gets the job of the first.",
+    )
 
 
 class _Query(_Sent):
@@ -60,43 +85,51 @@ class _Query(_Sent):
 class ListQuery(_Query):
     """The query of GET /jobs."""
 
-    organization: Text | None = None
-    repository: Text | None = None
-    status: Text | None = None
-    since: Text | None = None
-    cursor: Text | None = None
+    organization: Organization = None
+    repository: Text | None = Field(default=None, description="Its owner/name or id.")
+    status: Text | None = Field(
+        default=None, description="pending, processing, completed, failed or cancelled."
+    )
+    since: Text | None = Field(
+        default=None, description="Only jobs that were made then or later: RFC 3339 with a zone."
+    )
+    cursor: Cursor = None
     limit: Limit = 20
 
 
 class FilesQuery(_Query):
     """The query of GET /jobs/{id}/files."""
 
-    cursor: Text | None = None
+    cursor: Cursor = None
     limit: Limit = 20
 
 
 class SkippedQuery(_Query):
     """The query of GET /jobs/{id}/skipped."""
 
-    reason: Text | None = None
-    cursor: Text | None = None
+    reason: Text | None = Field(default=None, description="Only what was left out for this reason.")
+    cursor: Cursor = None
     limit: Limit = 20
 
 
 class SymbolsQuery(_Query):
     """The query of GET /jobs/{id}/symbols."""
 
-    name: Text | None = None
-    prefix: Text | None = None
-    cursor: Text | None = None
+    name: Text | None = Field(default=None, description="The whole name.")
+    prefix: Text | None = Field(default=None, description="How the name begins.")
+    cursor: Cursor = None
     limit: Limit = 20
 
 
 class CountsQuery(_Query):
     """The query of GET /jobs/counts."""
 
-    organization: Text | None = None
-    since: Text | None = None
+    organization: Organization = None
+    since: Text | None = Field(
+        default=None,
+        description="Of waits and durations: RFC 3339 with a zone, 30 days ago at most;"
+        " 24 hours ago if it is left out.",
+    )
 
 
 Sent = TypeVar("Sent", bound=_Sent)

@@ -55,7 +55,7 @@ _MOST_OFFERS: Final = 20
 
 
 async def call_function(request: ApiRequest) -> Response:
-    """GET, HEAD and POST /rest/v1/rpc/{function}; by GET and HEAD nothing can be written."""
+    """GET, HEAD and POST /rest/v1/rpc/{function}: the SQL function; GET and HEAD write nothing."""
     function: str = request.path_params["function"]
     reads = request.method != "POST"
     profile = _check_profile(request, "accept-profile" if reads else "content-profile")

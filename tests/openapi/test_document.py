@@ -1,0 +1,197 @@
+"""/openapi.json and /llms.txt: they name what is served, as it is served."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.routing import Route
+
+from api.openapi.document import document
+from api.openapi.operations import OPERATIONS
+from api.pages.routes import PageRoute
+from api.records import JobStatus
+from db.tools.codes import codes
+from tests.api.conftest import SERVICE_KEY, Api, Job, Tenant, serve
+from tests.rest.conftest import token
+
+DOCUMENT = document("", has_rest=True)
+
+
+def described(api: Api) -> list[Route]:
+    """The routes of the API: without the page for people, and without the document itself."""
+    routes = [route for route in api.app.routes if isinstance(route, Route)]
+    return [
+        route
+        for route in routes
+        if not isinstance(route, PageRoute) and route.path not in {"/openapi.json", "/llms.txt"}
+    ]
+
+
+@pytest.fixture(scope="module")
+def api(clusters: Callable[[int], Any]) -> Iterator[Api]:
+    with clusters(18).database("ordinary", migrated=True) as place, serve(place) as api:
+        yield api
+
+
+@pytest.fixture(scope="module")
+def alice(api: Api) -> Tenant:
+    return api.tenant()
+
+
+@pytest.fixture(scope="module")
+def job(api: Api, alice: Tenant) -> Job:
+    return Job(api, alice)
+
+
+def test_every_route_has_its_operation_and_every_operation_its_route(api: Api) -> None:
+    served = {
+        (route.path, method)
+        for route in described(api)
+        for method in (route.methods or set()) - {"HEAD"}
+    }
+    assert served == {(each.path, each.method) for each in OPERATIONS}
+
+
+def test_a_route_is_answered_by_the_handler_that_is_described(api: Api) -> None:
+    for route in described(api):
+        assert route.endpoint in [each.handler for each in OPERATIONS if each.path == route.path]
+
+
+def test_each_operation_says_what_it_does_and_has_an_id_of_its_own() -> None:
+    operations = [each for path in DOCUMENT["paths"].values() for each in path.values()]
+    assert all(len(each["summary"]) > 10 for each in operations)
+    assert len({each["operationId"] for each in operations}) == len(operations) == len(OPERATIONS)
+
+
+def test_every_code_that_http_may_have_stands_with_its_status() -> None:
+    responses = DOCUMENT["components"]["responses"]
+    listed = {
+        (name, int(status))
+        for status, response in responses.items()
+        for name in codes()
+        if f"- `{name}`: " in response["description"]
+    }
+    meant = {
+        (name, status)
+        for name, code in codes().items()
+        if code.over_http
+        for status in code.status
+        if str(status) in responses
+    }
+    assert listed == meant
+    assert {name for name, _ in listed} >= {"NOT_FOUND", "RATE_LIMITED", "invalid_repository"}
+
+
+def test_it_is_served_once_and_then_known(api: Api) -> None:
+    first = api.client.get("/openapi.json")
+    assert first.status_code == 200
+    assert first.headers["content-type"] == "application/json"
+    assert first.json() == DOCUMENT
+    again = api.client.get("/openapi.json", headers={"If-None-Match": first.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+
+
+def test_below_a_path_it_names_that_path(clusters: Callable[[int], Any]) -> None:
+    assert document("/jobs-api", has_rest=True)["servers"] == [{"url": "/jobs-api"}]
+
+
+def test_what_supabase_serves_itself_is_not_in_it() -> None:
+    paths = document("", has_rest=False)
+    assert set(DOCUMENT["paths"]) - set(paths["paths"]) == {"/rest/v1/rpc/{function}"}
+    assert "rpc" not in {tag["name"] for tag in paths["tags"]}
+
+
+def test_llms_txt_lists_every_operation(api: Api) -> None:
+    answer = api.client.get("/llms.txt")
+    assert answer.headers["content-type"] == "text/plain; charset=utf-8"
+    assert answer.text.startswith("# index-jobs ")
+    assert [f"- `{each.method} {each.path}`: " in answer.text for each in OPERATIONS] == [
+        True
+    ] * len(OPERATIONS)
+
+
+def test_ids_and_times_have_their_formats() -> None:
+    schemas = DOCUMENT["components"]["schemas"]
+    job = schemas["IndexJob"]["properties"]
+    assert job["id"] == {"type": "string", "format": "uuid"}
+    assert job["created_at"] == {"type": "string", "format": "date-time"}
+    assert set(job["status"]["enum"]) == set(JobStatus.__args__)  # type: ignore[attr-defined]
+
+
+@pytest.fixture(scope="module")
+def environment(api: Api, alice: Tenant, job: Job) -> dict[str, str]:
+    return {
+        "PATH": os.environ["PATH"],
+        "API_URL": api.url,
+        "JOB": job.id,
+        "API_KEY": alice.key,
+        "TOKEN": token(sub=alice.id, exp=int(time.time()) + 3600),
+        "SERVICE_KEY": SERVICE_KEY,
+    }
+
+
+def samples(language: str) -> dict[str, str]:
+    """By operation, in an order in which the job is cancelled last."""
+    found = {
+        operation["operationId"]: next(
+            each["source"] for each in operation["x-codeSamples"] if each["label"] == language
+        )
+        for path in DOCUMENT["paths"].values()
+        for operation in path.values()
+    }
+    return dict(sorted(found.items(), key=lambda each: each[0] == "cancel_index_job"))
+
+
+def expected(operation_id: str) -> int:
+    """Nothing is stored for the job, which is what its lists then say."""
+    if operation_id in {"list_indexed_files", "list_skipped_files", "find_symbols"}:
+        return 409
+    return 202 if operation_id == "create_index_job" else 200
+
+
+def statuses(said: str) -> list[int]:
+    return [int(line.split()[0]) for line in said.splitlines() if line[:3].isdigit()]
+
+
+def run(environment: dict[str, str], *command: str, folder: Path | None = None) -> str:
+    return subprocess.run(
+        command, env=environment, cwd=folder, check=True, capture_output=True, text=True
+    ).stdout
+
+
+def test_each_sample_of_curl_does_what_it_says(environment: dict[str, str]) -> None:
+    found = samples("curl")
+    script = "\n".join(f"{each} -o /dev/null -w '%{{http_code}}\\n'" for each in found.values())
+    assert statuses(run(environment, "bash", "-ec", script)) == [*map(expected, found)]
+
+
+def test_each_sample_of_python_does_what_it_says(environment: dict[str, str]) -> None:
+    found = samples("Python")
+    said = run(environment, sys.executable, "-c", "\n".join(found.values()))
+    assert statuses(said) == [*map(expected, found)]
+
+
+def test_each_sample_of_typescript_does_what_it_says(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    found = samples("TypeScript")
+    (tmp_path / "all.mjs").write_text("".join(f"{{\n{each}\n}}\n" for each in found.values()))
+    said = run(environment, "node", "all.mjs", folder=tmp_path)
+    assert statuses(said) == [*map(expected, found)]
+
+
+def test_the_document_is_json_that_names_nothing_it_does_not_have() -> None:
+    text = json.dumps(DOCUMENT)
+    named = {part.split('"')[0] for part in text.split('"$ref": "#')[1:]}
+    for reference in named:
+        found: Any = DOCUMENT
+        for step in reference.strip("/").split("/"):
+            found = found[step]
