@@ -11,14 +11,27 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from http import HTTPStatus
 from types import TracebackType
 from typing import Any, Literal, Self, cast
 from urllib.parse import quote
 
 import httpx
 
-from api.records import UNFINISHED, IndexJob, IndexResponse, JobExplanation
+from api.records import (
+    UNFINISHED,
+    FileList,
+    IndexJob,
+    IndexResponse,
+    JobExplanation,
+    JobHistory,
+    JobList,
+    SkippedList,
+    SymbolList,
+)
 from cli.exits import Exit
+from cli.hints import in_words
+from db.tools.codes import codes
 from db.tools.settings import is_loopback
 
 _EXIT_CODES = {
@@ -134,6 +147,30 @@ class Client:
         response = self._patiently("GET", f"{_path(job_id)}/explain")
         return cast(JobExplanation, self._record(response, "reason"))
 
+    def cancel_index_job(self, job_id: str) -> IndexJob:
+        """DELETE /jobs/{id}."""
+        return self._job(self._patiently("DELETE", _path(job_id)))
+
+    def list_index_jobs(self, **query: str | int | None) -> JobList:
+        """GET /jobs."""
+        return cast(JobList, self._page("/jobs", "jobs", query))
+
+    def get_job_history(self, job_id: str) -> JobHistory:
+        """GET /jobs/{id}/events."""
+        return cast(JobHistory, self._page(f"{_path(job_id)}/events", "events", {}))
+
+    def list_indexed_files(self, job_id: str, **query: str | int | None) -> FileList:
+        """GET /jobs/{id}/files."""
+        return cast(FileList, self._page(f"{_path(job_id)}/files", "files", query))
+
+    def list_skipped_files(self, job_id: str, **query: str | int | None) -> SkippedList:
+        """GET /jobs/{id}/skipped."""
+        return cast(SkippedList, self._page(f"{_path(job_id)}/skipped", "skipped", query))
+
+    def find_symbols(self, job_id: str, **query: str | int | None) -> SymbolList:
+        """GET /jobs/{id}/symbols."""
+        return cast(SymbolList, self._page(f"{_path(job_id)}/symbols", "symbols", query))
+
     def follow(
         self, job_id: str, *, every: float | None = None, timeout: float | None = None
     ) -> Iterator[IndexJob]:
@@ -188,6 +225,11 @@ class Client:
                 if ends_at is not None and time.monotonic() >= ends_at:
                     return
 
+    def _page(self, path: str, member: str, query: Mapping[str, str | int | None]) -> object:
+        """The answer to a query, of which None is left out."""
+        given = {name: value for name, value in query.items() if value is not None}
+        return self._record(self._patiently("GET", path, params=given), member)
+
     def _job(self, response: httpx.Response) -> IndexJob:
         return cast(IndexJob, self._record(response, "id"))
 
@@ -205,7 +247,7 @@ class Client:
 
     def _patiently(
         self,
-        method: Literal["GET", "POST"],
+        method: Literal["GET", "POST", "DELETE"],
         path: str,
         *,
         for_ever: bool = False,
@@ -238,7 +280,9 @@ class Client:
                     self.waiting(f"{said} {going_on}")
                 time.sleep(seconds)
 
-    def _call(self, method: Literal["GET", "POST"], path: str, **arguments: Any) -> httpx.Response:
+    def _call(
+        self, method: Literal["GET", "POST", "DELETE"], path: str, **arguments: Any
+    ) -> httpx.Response:
         try:
             response = self._http.request(method, path, **arguments)
         except (httpx.UnsupportedProtocol, httpx.InvalidURL):
@@ -265,23 +309,27 @@ class Client:
 
 
 def _path(job_id: str) -> str:
+    if "/" in job_id or not job_id.strip("."):  # it would lead to another address
+        raise ApiError(codes()["NOT_FOUND"].sentence, exit_code=Exit.NOT_FOUND, code="NOT_FOUND")
     return f"/jobs/{quote(job_id, safe='', errors='replace')}"
 
 
 def _refusal(response: httpx.Response) -> ApiError:
+    status, seconds = response.status_code, _number(response, "Retry-After")
     try:
         problem = response.json()
-        words = [problem["detail"], problem.get("hint")]
-        code, field = problem.get("code", ""), problem.get("field")
-    except (ValueError, KeyError, TypeError):
-        words, code, field = [f"The API answered {response.status_code}."], "", None
-    status = response.status_code
+        code, field = str(problem.get("code", "")), problem.get("field")
+        words = in_words(code, problem["detail"], problem.get("hint"))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        words, code, field = f"The API answered {status}.", "", None
+    if status == HTTPStatus.TOO_MANY_REQUESTS and seconds:
+        words = f"{words} They come back in {_span(seconds)}."
     return ApiError(
-        " ".join(str(word) for word in words if word),
+        words,
         exit_code=_EXIT_CODES.get(status, Exit.UNREACHABLE if status >= 500 else Exit.FAILED),
-        code=str(code),
+        code=code,
         field=str(field or ""),
-        retry_after=_number(response, "Retry-After"),
+        retry_after=seconds,
     )
 
 

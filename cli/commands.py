@@ -6,11 +6,14 @@ A flag beats an environment variable, which beats the file RUN_DIR/dev.env of `m
 from __future__ import annotations
 
 import io
+import os
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from importlib import import_module
+from importlib.metadata import version
 from itertools import chain
-from typing import Any, cast
+from typing import Annotated, Any, cast
 
 import typer
 from typer.core import TyperGroup
@@ -21,9 +24,16 @@ from cli.exits import API_CODES
 PANELS = {
     "The API": {
         "index": "cli.jobs",
+        "list": "cli.lists",
         "status": "cli.jobs",
+        "show": "cli.jobs",
         "watch": "cli.jobs",
         "why": "cli.jobs",
+        "history": "cli.lists",
+        "cancel": "cli.jobs",
+        "files": "cli.lists",
+        "skipped": "cli.lists",
+        "symbols": "cli.lists",
         "keys": "cli.keys",
     },
     "Operating": {
@@ -36,6 +46,7 @@ PANELS = {
         "doctor": "cli.database",
         "psql": "cli.database",
         "supabase": "cli.project",
+        "completion": "cli.completion",
     },
     "Development": {
         "serve": "cli.dev.commands",
@@ -43,6 +54,7 @@ PANELS = {
         "seed": "cli.dev.commands",
         "reset": "cli.dev.commands",
         "dev": "cli.dev.commands",
+        "token": "cli.tokens",
     },
 }
 """The commands as --help lists them, each with the module whose `app` has it."""
@@ -88,8 +100,21 @@ app = typer.Typer(
 )
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"index-jobs {version('index-jobs')}")
+        raise typer.Exit
+
+
 @app.callback()
-def _index_jobs() -> None:
+def _index_jobs(
+    _: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the release."
+        ),
+    ] = False,
+) -> None:
     """Makes a group of an app that has no command of its own."""
 
 
@@ -98,6 +123,12 @@ def run() -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
+    if not re.fullmatch("[1-9][0-9]*", os.environ.get("COLUMNS", "1")):
+        del os.environ["COLUMNS"]  # 0 is what no terminal has: nothing would be printed
+    if "_INDEX_JOBS_COMPLETE" in os.environ:
+        from cli import completion  # noqa: PLC0415
+
+        completion.prepare()
     try:
         app()  # wrong usage exits with 2 in here, Ctrl-C with 130
     except Exception as error:

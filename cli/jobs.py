@@ -1,24 +1,22 @@
-"""`index-jobs index`, `status`, `watch` and `why`: what the HTTP API is asked."""
+"""`index-jobs index`, `status`, `show`, `watch`, `why` and `cancel`: one job, by the HTTP API."""
 
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
-from dotenv import dotenv_values
 
 from api.records import UNFINISHED, IndexJob
+from cli.access import ApiKey, ApiUrl, AsUser, JobId, client_of, watch_command
 from cli.client import ApiError, Client
 from cli.errors import CommandError
 from cli.exits import API_CODES, Exit
-from cli.options import Json, settings_with
-from cli.paths import program
+from cli.options import Json
 from cli.repository import folder_of, is_path, local_name
-from cli.terminal import Terminal, summary
+from cli.terminal import Terminal, moment, plain, print_rows, summary
 
 # a field of the API -> what a person types for it
 _WORDS = {
@@ -31,19 +29,9 @@ _WORDS = {
     "idempotency_key": "--idempotency-key",
 }
 
-app = typer.Typer()
+_TIMES: Final = ("created_at", "started_at", "completed_at", "retry_at")
 
-ApiUrl = Annotated[
-    str | None,
-    typer.Option(help="Address of the API.", envvar="API_URL", show_default="from dev.env"),
-]
-ApiKey = Annotated[
-    str | None, typer.Option(help="An API key.", envvar="API_KEY", show_default="of --user")
-]
-AsUser = Annotated[
-    str, typer.Option("--user", help="Whose key of dev.env to use: alice, bob, carol.")
-]
-JobId = Annotated[str, typer.Argument(help="The id that POST /index gave.", show_default=False)]
+app = typer.Typer()
 
 
 @app.command(epilog=API_CODES)
@@ -77,12 +65,12 @@ def index(
     options = {"ref": ref, "commit_sha": commit, "organization": organization}
     request |= {field: value for field, value in options.items() if value is not None}
     terminal = Terminal()
-    with _client(api_url, api_key, user) as client:
+    with client_of(api_url, api_key, user) as client:
         try:
             created = client.create_index_job(request, idempotency_key=idempotency_key)
         except ApiError as error:
             raise _refusal(error, request, name) from None
-        again = _watch_command(context, created.job_id)
+        again = watch_command(context, created.job_id)
         if watch:
             terminal.say(f"  job {created.job_id}")
             _watch(client, created.job_id, as_json, again)
@@ -100,12 +88,50 @@ def status(
     api_key: ApiKey = None,
     user: AsUser = "alice",
 ) -> None:
-    """Print how a job stands now."""
-    with _client(api_url, api_key, user) as client:
+    """Print in one line how a job stands now: what, when, which attempt."""
+    with client_of(api_url, api_key, user) as client:
         job = client.get_job_status(job_id)
-    _print_job(job, as_json)
+    print(json.dumps(job) if as_json else _line(job))
     if job["status"] in UNFINISHED:
-        Terminal().hint(_watch_command(context, job_id))
+        Terminal().hint(watch_command(context, job_id))
+
+
+@app.command(epilog=API_CODES)
+def show(
+    job_id: JobId,
+    *,
+    as_json: Json = False,
+    api_url: ApiUrl = None,
+    api_key: ApiKey = None,
+    user: AsUser = "alice",
+) -> None:
+    """Print the whole record of a job, a field a line."""
+    with client_of(api_url, api_key, user) as client:
+        job = client.get_job_status(job_id)
+    if as_json:
+        print(json.dumps(job))
+    else:
+        print_rows((name, _shown(value)) for name, value in job.items())
+
+
+@app.command(epilog=API_CODES)
+def cancel(
+    context: typer.Context,
+    job_id: JobId,
+    *,
+    as_json: Json = False,
+    api_url: ApiUrl = None,
+    api_key: ApiKey = None,
+    user: AsUser = "alice",
+) -> None:
+    """Cancel a job, or ask its worker to stop; prints how it stands then."""
+    with client_of(api_url, api_key, user) as client:
+        job = client.cancel_index_job(job_id)
+    print(json.dumps(job) if as_json else _line(job))
+    if job["status"] in UNFINISHED:
+        terminal = Terminal()
+        terminal.say("  its worker was asked to stop; after a minute the job is cancelled anyway")
+        terminal.hint(watch_command(context, job_id))
 
 
 @app.command(epilog=API_CODES)
@@ -122,9 +148,12 @@ def watch(
     api_key: ApiKey = None,
     user: AsUser = "alice",
 ) -> None:
-    """Follow a job to its end; exit code 0 when it completed, 1 when it failed or was cancelled."""
-    with _client(api_url, api_key, user) as client:
-        _watch(client, job_id, as_json, _watch_command(context, job_id), timeout)
+    """Follow a job to its end; exit code 0 when it completed, 1 when it failed or was cancelled.
+
+    With --json each change is a line.
+    """
+    with client_of(api_url, api_key, user) as client:
+        _watch(client, job_id, as_json, watch_command(context, job_id), timeout)
 
 
 @app.command(epilog=API_CODES)
@@ -137,19 +166,23 @@ def why(
     user: AsUser = "alice",
 ) -> None:
     """Say why a job waits, how many come first, and when it may end."""
-    with _client(api_url, api_key, user) as client:
+    with client_of(api_url, api_key, user) as client:
         explanation = client.explain_index_job(job_id)
-    print(json.dumps(explanation) if as_json else explanation["sentence"])
+    print(json.dumps(explanation) if as_json else plain(explanation["sentence"]))
 
 
 def _watch(
     client: Client, job_id: str, as_json: bool, again: str, timeout: float | None = None
 ) -> None:
-    terminal = Terminal()
+    """Exits as the job ended. As JSON each version of the job that is seen is a line."""
+    terminal, told = Terminal(), 0
     try:
         with terminal.following() as view:
             client.waiting = view.note
             for job in client.follow(job_id, timeout=timeout):
+                if as_json and job["version"] > told:
+                    print(json.dumps(job), flush=True)
+                    told = job["version"]
                 if job["status"] in UNFINISHED:
                     view.show(job)
     except KeyboardInterrupt:
@@ -163,23 +196,23 @@ def _watch(
         else:
             raise
         raise ApiError(f"{error} {words}: {again}", exit_code=error.exit_code) from None
-    _print_job(job, as_json)
+    if not as_json:
+        print(summary(job))
     raise typer.Exit(0 if job["status"] == "completed" else Exit.FAILED)
 
 
-def _watch_command(context: typer.Context, job_id: str) -> str:
-    """What to type to watch the job, with the flags that were given here."""
-    words = [program(), "watch", job_id]
-    for name in ("user", "api_url", "api_key"):
-        source = context.get_parameter_source(name)
-        if source is not None and source.name == "COMMANDLINE":
-            value = "KEY" if name == "api_key" else context.params[name]
-            words += [f"--{name.replace('_', '-')}", value]
-    return shlex.join(words)
+def _line(job: IndexJob) -> str:
+    """How the job stands, which it is, of what, and its times."""
+    begun = f"attempt {job['attempt']} of {job['max_attempts']}"
+    times = [f"{name} {moment(job[name])}" for name in _TIMES if job[name]]
+    status, _, more = summary(job).partition("  ")
+    whole = [status, job["id"], f"{job['repository']}@{job['ref']}", more, *times, begun]
+    return "  ".join(plain(part) for part in whole if part)
 
 
-def _print_job(job: IndexJob, as_json: bool) -> None:
-    print(json.dumps(job) if as_json else summary(job))
+def _shown(value: object) -> str:
+    """A field of a record: JSON for what is no text."""
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _request(repository: str, name: str | None) -> dict[str, str]:
@@ -206,29 +239,3 @@ def _refusal(error: ApiError, request: Mapping[str, str], name: str | None) -> A
             exit_code=error.exit_code,
         )
     return error.in_words(_WORDS | ({"repository": "--name"} if name else {}))
-
-
-def _client(url: str | None, key: str | None, user: str) -> Client:
-    file = settings_with().run_dir.absolute() / "dev.env"
-    kept = _dev_env(file)
-    url = url or kept.get("API_URL")
-    if not url:
-        raise ApiError(
-            f"There is no API to ask, for there is no {file}: start one (make serve), run this in "
-            "its folder or with its RUN_DIR=, or name it by --api-url or API_URL.",
-            exit_code=Exit.UNREACHABLE,
-        )
-    key = key or kept.get(f"{user.upper()}_KEY")
-    if not key:
-        raise ApiError(
-            f"There is no key of {user} in {file}: give one by --api-key or API_KEY.",
-            exit_code=Exit.NO_ACCESS,
-        )
-    return Client(url, key, waiting=Terminal().say)
-
-
-def _dev_env(file: Path) -> Mapping[str, str | None]:
-    try:
-        return dotenv_values(file, interpolate=False)
-    except UnicodeDecodeError:
-        raise CommandError(f"{file} is damaged: remove it, make serve writes it again") from None

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
-from uuid import UUID
 
 import psycopg
 import typer
@@ -21,7 +20,7 @@ from cli.exits import Exit
 from cli.options import DatabaseUrl, DataDir, Json, stack_options
 from cli.paths import program
 from cli.terminal import Terminal
-from cli.users import create_api_key, list_api_keys, revoke_api_key, user_exists
+from cli.users import create_api_key, list_api_keys, revoke_api_key
 
 _CODES = f"""Exit codes: 0 done · {Exit.FAILED} it did not work · {Exit.USAGE} wrong usage ·
 {Exit.NOT_FOUND} the user has no such key · 130 interrupted by Ctrl-C"""
@@ -110,9 +109,8 @@ def _keyring(
         connect(base.url) as connection,
     ):
         try:
-            yield connection, _user_id(connection, user)
-        except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedFunction):
-            raise CommandError("the database is empty: make serve or make migrate first") from None
+            with people.explained():
+                yield connection, people.find(connection, user)
         except psycopg.Error as error:
             if error.sqlstate == "PT404":
                 raise ApiError(
@@ -124,20 +122,6 @@ def _keyring(
                 text = f"{diag.message_primary}. {hint}".rstrip()
                 raise CommandError(message_about(field, text, _WORDS.get(field, field))) from None
             raise
-
-
-def _user_id(connection: Connection, user: str) -> str:
-    user_id = next((person.id for person in people.ALL if person.name == user), user)
-    try:
-        UUID(user_id)
-    except ValueError:
-        names = ", ".join(person.name for person in people.ALL)
-        raise CommandError(f"--user {user} is neither a user's id nor one of {names}") from None
-    if not user_exists(connection, user_id):
-        raise CommandError(
-            f"there is no user {user} in the database (make serve makes alice & co.)"
-        )
-    return user_id
 
 
 def _text(value: Any) -> str:

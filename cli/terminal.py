@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
@@ -24,7 +25,9 @@ class Terminal:
         self._console = Console(stderr=True, highlight=False, soft_wrap=True)
 
     def say(self, text: str, style: str = "") -> None:
-        self._console.print(Text(text, style), end="\n")
+        """A line, or lines; what would move the cursor or hide text is spelled out."""
+        lines = "\n".join(plain(line) for line in text.split("\n"))
+        self._console.print(Text(lines, style), end="\n")
 
     def hint(self, text: str) -> None:
         """What may be typed next: for people only, so on a terminal only."""
@@ -91,15 +94,39 @@ class JobView:
         self._terminal.say(f"  {text}")
 
 
+def plain(text: str) -> str:
+    """The text in one line, with escapes for what a terminal would obey or not show: control and
+    bidi characters, line ends, invisible ones."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def moment(text: str | None) -> str:
+    """A time of a record, to the second; '-' for none."""
+    if text is None:
+        return "-"
+    return f"{datetime.fromisoformat(text).astimezone(UTC):%Y-%m-%d %H:%M:%SZ}"
+
+
+def print_rows(rows: Iterable[Sequence[str]]) -> None:
+    """Prints a table: in columns on a terminal, else with tabs between the cells."""
+    cells = [[plain(cell) for cell in row] for row in rows]
+    widths = [0] * max(map(len, cells), default=0)
+    if sys.stdout.isatty():
+        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    gap = "  " if sys.stdout.isatty() else "\t"
+    for row in cells:
+        print(gap.join(f"{c:<{w}}" for c, w in zip(row, widths, strict=True)).rstrip(" "))
+
+
 def progress_of(job: IndexJob) -> str:
     """'62 %  symbols 124/200   attempt 1', as far as it is known."""
     words = []
     if progress := job["progress"]:
-        done, total = progress["done"], progress["total"]
+        done, total, phase = progress["done"], progress["total"], plain(progress["phase"])
         if total:
-            words.append(f"{100 * done // total:3} %  {progress['phase']} {done:,}/{total:,}")
+            words.append(f"{100 * done // total:3} %  {phase} {done:,}/{total:,}")
         else:
-            words.append(f"{progress['phase']} {done:,}" if done else progress["phase"])
+            words.append(f"{phase} {done:,}" if done else phase)
     if job["attempt"]:
         words.append(f"attempt {job['attempt']}")
     return "   ".join(words)
@@ -108,12 +135,14 @@ def progress_of(job: IndexJob) -> str:
 def summary(job: IndexJob) -> str:
     """How the job stands, in one line."""
     if job["status"] == "failed":
-        return f"failed  {job['error_message']}"
+        return f"failed  {plain(job['error_message'] or '')}"
     if job["status"] != "completed":
         return f"{job['status']}  {progress_of(job)}".rstrip()
     words = []
-    if stats := job["stats"]:
-        words += [f"{stats['files_indexed']:,} files", f"{stats['symbols_extracted']:,} symbols"]
+    stats: Mapping[str, Any] = job["stats"] or {}  # of any worker
+    for name, unit in (("files_indexed", "files"), ("symbols_extracted", "symbols")):
+        if isinstance(count := stats.get(name), int):
+            words.append(f"{count:,} {unit}")
     if job["started_at"] and job["completed_at"]:
         took = datetime.fromisoformat(job["completed_at"]) - datetime.fromisoformat(
             job["started_at"]

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from uuid import UUID
+
+import psycopg
 
 from cli.connection import Connection
 from cli.dev.options import Options
 from cli.dev.secrets import Secrets
-from cli.users import create_api_key, list_api_keys
+from cli.errors import CommandError
+from cli.users import create_api_key, list_api_keys, user_exists
 
 
 @dataclass(frozen=True)
@@ -30,6 +36,30 @@ FAY = Person("fay", "fa900000-0000-4000-8000-000000000013", "team")
 """Whom `make seed` makes."""
 
 ALL = (ALICE, BOB, CAROL, DORA, EMIL, FAY)
+
+
+def find(connection: Connection, user: str) -> str:
+    """The id of a user who is there: by the id, or by the name of one of ALL."""
+    user_id = next((person.id for person in ALL if person.name == user), user)
+    try:
+        UUID(user_id)
+    except ValueError:
+        names = ", ".join(person.name for person in ALL)
+        raise CommandError(f"--user {user} is neither a user's id nor one of {names}") from None
+    if not user_exists(connection, user_id):
+        raise CommandError(
+            f"there is no user {user} in the database (make serve makes alice & co.)"
+        )
+    return user_id
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Tells an empty database from one that has no such user. Raises CommandError."""
+    try:
+        yield
+    except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedFunction):
+        raise CommandError("the database is empty: make serve or make migrate first") from None
 
 
 def ensure_person(connection: Connection, person: Person, kept: Secrets, options: Options) -> str:

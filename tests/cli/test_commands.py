@@ -71,7 +71,7 @@ def test_why_prints_the_sentence_or_all_that_is_known(desk: Desk, small_reposito
 def test_watch_ends_with_one_when_the_job_failed(desk: Desk, small_repository: Path) -> None:
     done = desk.run("index", small_repository, "--ref", "no-such", "--watch", "--json")
     assert done.returncode == 1
-    assert json.loads(done.stdout)["status"] == "failed"
+    assert json.loads(done.stdout.splitlines()[-1])["status"] == "failed"
     assert "job" in done.stderr
 
 

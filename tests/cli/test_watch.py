@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import pty
 import signal
@@ -175,3 +176,49 @@ def test_it_follows_a_job_to_its_end_for_two_requests(idle: Desk, small_reposito
         idle.sql(BEGIN_AND_END, job_id, worker, job_id)
         assert process.wait(60) == 0
     assert idle.sql(COUNT, bob)[0][0] == before + 2
+
+
+def test_as_json_each_change_is_a_line(idle: Desk, small_repository: Path) -> None:
+    job_id = idle.ask("index", small_repository, "--user", "bob").stdout.strip()
+    process = subprocess.Popen(
+        [PROGRAM, "watch", job_id, "--json", "--user", "bob"],
+        env=idle.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert process.stdout is not None
+    with process.stdout as lines:
+        told = [json.loads(lines.readline())]
+        idle.sql(BEGIN_AND_END, job_id, str(uuid4()), job_id)
+        told += [json.loads(line) for line in lines]
+    assert process.wait(60) == 0
+    assert (told[0]["status"], told[-1]["status"]) == ("pending", "completed")
+    versions = [job["version"] for job in told]
+    assert versions == sorted(set(versions)), "none is told twice"
+
+
+@pytest.mark.parametrize("way", ["pipe", "terminal", "json"])
+def test_cancel_says_how_the_job_stands_then(idle: Desk, small_repository: Path, way: str) -> None:
+    """A pending job is cancelled at once; the worker of another one is asked."""
+    pending, begun = (
+        idle.ask("index", small_repository, "--user", "carol").stdout.strip() for _ in range(2)
+    )
+    idle.sql(
+        "select from public.update_job_status(%s, 'processing', '{}', null, %s)",
+        begun,
+        str(uuid4()),
+    )
+    for job_id, status in ((pending, "cancelled"), (begun, "processing")):
+        words = ["cancel", job_id, "--user", "carol"]
+        if way == "terminal":
+            code, shown = idle.ask_on_terminal(*words, COLUMNS="0", NO_COLOR="1")
+            assert (code, shown.startswith(f"{status}  ")) == (0, True)
+            assert ("index-jobs watch" in shown) is (status == "processing")
+            continue
+        done = idle.ask(*words, *(["--json"] if way == "json" else []))
+        assert done.returncode == 0
+        assert ("was asked to stop" in done.stderr) is (status == "processing")
+        told = json.loads(done.stdout)["status"] if way == "json" else done.stdout.split()[0]
+        assert told == status
+        assert done.stdout.count("\n") == 1

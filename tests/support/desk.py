@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import io
 import os
+import pty
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import psycopg
 import pytest
@@ -90,8 +92,29 @@ class Desk:
 
         Only for commands that neither replace their process nor start others.
         """
-        words = [str(PROGRAM), *map(str, arguments)]
         out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for _ in range(2))
+        code = self._in_here(arguments, environment, out, err)
+        shown = [stream.buffer.getvalue().decode() for stream in (out, err)]  # type: ignore[attr-defined]
+        assert "\x1b" not in "".join(shown), "colours in a pipe"
+        return subprocess.CompletedProcess([str(PROGRAM), *map(str, arguments)], code, *shown)
+
+    def ask_on_terminal(self, *arguments: str | Path, **environment: str) -> tuple[int, str]:
+        """As `ask`, but on a terminal: the exit code, and all that is shown there."""
+        ours, theirs = pty.openpty()
+        with ThreadPoolExecutor(1) as reader, os.fdopen(theirs, "w", encoding="utf-8") as terminal:
+            shown = reader.submit(all_shown, ours)
+            code = self._in_here(arguments, environment, terminal, terminal)
+            terminal.close()
+            return code, shown.result().decode().replace("\r\n", "\n")
+
+    def _in_here(
+        self,
+        arguments: Sequence[str | Path],
+        environment: Mapping[str, str],
+        out: TextIO,
+        err: TextIO,
+    ) -> int:
+        words = [str(PROGRAM), *map(str, arguments)]
         surroundings = self.environment | environment
         with pytest.MonkeyPatch.context() as patch:
             for name in os.environ.keys() - surroundings.keys():
@@ -102,12 +125,9 @@ class Desk:
             for name, stream in (("argv", words), ("stdout", out), ("stderr", err)):
                 patch.setattr(sys, name, stream)
             try:
-                code = commands.run()
+                return commands.run()
             except SystemExit as end:
-                code = int(end.code or 0)
-        shown = [stream.buffer.getvalue().decode() for stream in (out, err)]  # type: ignore[attr-defined]
-        assert "\x1b" not in "".join(shown), "colours in a pipe"
-        return subprocess.CompletedProcess(words, code, *shown)
+                return int(end.code or 0)
 
     @contextmanager
     def serving(self, *arguments: str, **environment: str) -> Iterator[Served]:

@@ -1,0 +1,86 @@
+"""Which API a command asks, as whom, and what to type to ask again."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from dotenv import dotenv_values
+
+from cli.client import ApiError, Client
+from cli.errors import CommandError
+from cli.exits import Exit
+from cli.options import settings_with
+from cli.paths import program
+from cli.terminal import Terminal
+
+ApiUrl = Annotated[
+    str | None,
+    typer.Option(help="Address of the API.", envvar="API_URL", show_default="from dev.env"),
+]
+ApiKey = Annotated[
+    str | None, typer.Option(help="An API key.", envvar="API_KEY", show_default="of --user")
+]
+AsUser = Annotated[
+    str, typer.Option("--user", help="Whose key of dev.env to use: alice, bob, carol.")
+]
+JobId = Annotated[str, typer.Argument(help="The id that index and list print.", show_default=False)]
+
+
+def client_of(url: str | None, key: str | None, user: str) -> Client:
+    """The client for these options. Raises ApiError when nothing says where, or with which key."""
+    file = settings_with().run_dir.absolute() / "dev.env"
+    kept = _dev_env(file)
+    url = url or kept.get("API_URL")
+    if not url:
+        raise ApiError(
+            f"There is no API to ask, for there is no {file}: start one (make serve), run this in "
+            "its folder or with its RUN_DIR=, or name it by --api-url or API_URL.",
+            exit_code=Exit.UNREACHABLE,
+        )
+    key = key or kept.get(f"{user.upper()}_KEY")
+    if not key:
+        raise ApiError(
+            f"There is no key of {user} in {file}: give one by --api-key or API_KEY.",
+            exit_code=Exit.NO_ACCESS,
+        )
+    return Client(url, key, waiting=Terminal().say)
+
+
+def watch_command(context: typer.Context, job_id: str) -> str:
+    """What to type to watch the job, as the user and at the API that were given here."""
+    words = [program(), "watch", job_id]
+    for name in ("user", "api_url", "api_key"):
+        if _is_typed(context, name):
+            words += _option(name, context.params[name])
+    return shlex.join(words)
+
+
+def next_page_command(context: typer.Context, cursor: str) -> str:
+    """What to type for the page of a list that begins at the cursor."""
+    words = [program(), str(context.info_name)]
+    for name, value in context.params.items():
+        if name == "job_id":
+            words.append(value)
+        elif name != "cursor" and _is_typed(context, name):
+            words += _option(name, value)
+    return shlex.join([*words, "--cursor", cursor])
+
+
+def _is_typed(context: typer.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
+
+
+def _option(name: str, value: object) -> list[str]:
+    return [f"--{name.replace('_', '-')}", "KEY" if name == "api_key" else str(value)]
+
+
+def _dev_env(file: Path) -> Mapping[str, str | None]:
+    try:
+        return dotenv_values(file, interpolate=False)
+    except UnicodeDecodeError:
+        raise CommandError(f"{file} is damaged: remove it, make serve writes it again") from None

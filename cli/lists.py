@@ -1,0 +1,205 @@
+"""`index-jobs list`, `history`, `files`, `skipped` and `symbols`: lists, by the HTTP API."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+import typer
+
+from api.records import JobEvent, JobStatus
+from cli.access import ApiKey, ApiUrl, AsUser, JobId, client_of, next_page_command
+from cli.client import ApiError
+from cli.exits import API_CODES
+from cli.options import Json
+from cli.paths import program
+from cli.terminal import Terminal, moment, print_rows, summary
+
+app = typer.Typer()
+
+Limit = Annotated[int, typer.Option(help="How many at most, from 1 to 100.")]
+Cursor = Annotated[
+    str | None, typer.Option(help="Where the page begins: as the page before has told.")
+]
+
+
+@app.command("list", epilog=API_CODES)
+def list_jobs(
+    context: typer.Context,
+    *,
+    status: Annotated[JobStatus | None, typer.Option(help="Only these.")] = None,
+    repository: Annotated[str | None, typer.Option(help="Full name or id.")] = None,
+    organization: Annotated[
+        str | None, typer.Option(help="Slug or id: its jobs instead of your own.")
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Made then or later, with its zone.")
+    ] = None,
+    limit: Limit = 20,
+    cursor: Cursor = None,
+    as_json: Json = False,
+    api_url: ApiUrl = None,
+    api_key: ApiKey = None,
+    user: AsUser = "alice",
+) -> None:
+    """List jobs, newest first: status, id, when made, attempt, repository, how it stands."""
+    with client_of(api_url, api_key, user) as client:
+        page = _typed(
+            client.list_index_jobs,
+            status=status,
+            repository=repository,
+            organization=organization,
+            since=since,
+            limit=limit,
+            cursor=cursor,
+        )
+    rows = [
+        (
+            job["status"],
+            job["id"],
+            moment(job["created_at"]),
+            f"{job['attempt']}/{job['max_attempts']}",
+            f"{job['repository']}@{job['ref']}",
+            summary(job).partition("  ")[2],
+        )
+        for job in page["jobs"]
+    ]
+    _show(context, page, rows, as_json)
+    if not rows:
+        Terminal().hint(f"{program()} index REPOSITORY")
+
+
+@app.command(epilog=API_CODES)
+def history(
+    job_id: JobId,
+    *,
+    as_json: Json = False,
+    api_url: ApiUrl = None,
+    api_key: ApiKey = None,
+    user: AsUser = "alice",
+) -> None:
+    """Print what happened to a job: number, time, status, attempt and why, an event a line."""
+    with client_of(api_url, api_key, user) as client:
+        story = client.get_job_history(job_id)
+    if as_json:
+        print(json.dumps(story))
+        return
+    print_rows(
+        (
+            str(event["event_no"]),
+            moment(event["at"]),
+            event["to_status"],
+            f"attempt {event['attempt']}" if event["attempt"] else "",
+            _detail(event),
+        )
+        for event in story["events"]
+    )
+
+
+@app.command(epilog=API_CODES)
+def files(
+    context: typer.Context,
+    job_id: JobId,
+    *,
+    limit: Limit = 20,
+    cursor: Cursor = None,
+    as_json: Json = False,
+    api_url: ApiUrl = None,
+    api_key: ApiKey = None,
+    user: AsUser = "alice",
+) -> None:
+    """List the files that the job's repository has now: path, language, bytes, symbols."""
+    with client_of(api_url, api_key, user) as client:
+        page = _typed(client.list_indexed_files, job_id, limit=limit, cursor=cursor)
+    rows = [
+        (file["path"], file["language"] or "-", str(file["bytes"]), _count(file["symbol_count"]))
+        for file in page["files"]
+    ]
+    _show(context, page, rows, as_json)
+
+
+@app.command(epilog=API_CODES)
+def skipped(
+    context: typer.Context,
+    job_id: JobId,
+    *,
+    reason: Annotated[str | None, typer.Option(help="Only those, such as binary.")] = None,
+    limit: Limit = 20,
+    cursor: Cursor = None,
+    as_json: Json = False,
+    api_url: ApiUrl = None,
+    api_key: ApiKey = None,
+    user: AsUser = "alice",
+) -> None:
+    """List the files that the repository's index has left out: path, reason."""
+    with client_of(api_url, api_key, user) as client:
+        page = _typed(client.list_skipped_files, job_id, reason=reason, limit=limit, cursor=cursor)
+    rows = [(file["path"], file["reason"]) for file in page["skipped"]]
+    _show(context, page, rows, as_json)
+
+
+@app.command(epilog=API_CODES)
+def symbols(
+    context: typer.Context,
+    job_id: JobId,
+    *,
+    name: Annotated[str | None, typer.Option(help="Exactly this name.")] = None,
+    prefix: Annotated[str | None, typer.Option(help="Names that begin with it.")] = None,
+    limit: Limit = 20,
+    cursor: Cursor = None,
+    as_json: Json = False,
+    api_url: ApiUrl = None,
+    api_key: ApiKey = None,
+    user: AsUser = "alice",
+) -> None:
+    """List the symbols that the job's repository has now: name, kind, where, within what."""
+    with client_of(api_url, api_key, user) as client:
+        page = _typed(
+            client.find_symbols, job_id, name=name, prefix=prefix, limit=limit, cursor=cursor
+        )
+    rows = [
+        (
+            symbol["name"],
+            symbol["kind"],
+            f"{symbol['path']}:{symbol['start_line']}",
+            symbol["parent"] or "-",
+        )
+        for symbol in page["symbols"]
+    ]
+    _show(context, page, rows, as_json)
+
+
+def _typed(call: Any, *arguments: str, **query: str | int | None) -> Any:
+    """The call; what is wrong with an option is told of the option."""
+    try:
+        return call(*arguments, **query)
+    except ApiError as error:
+        raise error.in_words({name: f"--{name}" for name in query}) from None
+
+
+def _show(
+    context: typer.Context, page: Mapping[str, Any], rows: Sequence[Sequence[str]], as_json: bool
+) -> None:
+    """The page as the API has told it, or a row a line, and on stderr how to go on."""
+    if as_json:
+        print(json.dumps(page))
+        return
+    print_rows(rows)
+    if page["next_cursor"]:
+        Terminal().say(f"  more: {next_page_command(context, page['next_cursor'])}")
+
+
+def _count(number: int | None) -> str:
+    return "-" if number is None else str(number)
+
+
+def _detail(event: JobEvent) -> str:
+    detail = event["detail"]
+    words = [str(detail["error"])] if "error" in detail else []
+    if "retry_at" in detail:
+        words.append(f"next attempt {moment(detail['retry_at'])}")
+    words += [
+        name.replace("_", " ") for name in ("handed_back", "cancel_requested") if detail.get(name)
+    ]
+    return " · ".join(words)

@@ -1,0 +1,64 @@
+"""Shell completion, and the release."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from importlib.metadata import version
+
+import pytest
+
+from tests.support.desk import PROGRAM, Desk
+
+# what a shell sends for a command line, and what it gets back for `typed`
+ASKED = {
+    "bash": ("complete_bash", {"COMP_WORDS": "{typed}", "COMP_CWORD": "{last}"}),
+    "zsh": ("complete_zsh", {"_TYPER_COMPLETE_ARGS": "{typed}"}),
+    "fish": (
+        "complete_fish",
+        {"_TYPER_COMPLETE_ARGS": "{typed}", "_TYPER_COMPLETE_FISH_ACTION": "get-args"},
+    ),
+}
+
+
+@pytest.mark.parametrize("shell", ASKED)
+def test_each_shell_has_a_script_and_gets_an_answer(desk: Desk, shell: str) -> None:
+    script = desk.ask("completion", shell)
+    assert (script.returncode, script.stderr) == (0, "")
+    action, variables = ASKED[shell]
+    assert f"_INDEX_JOBS_COMPLETE={action}" in script.stdout
+    assert all(name in script.stdout for name in variables)
+    typed = "index-jobs list --status c"
+    values = {name: text.format(typed=typed, last=3) for name, text in variables.items()}
+    told = desk.ask(_INDEX_JOBS_COMPLETE=action, **values)
+    assert "cancelled" in told.stdout
+    assert "completed" in told.stdout
+    assert "pending" not in told.stdout
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash on this machine")
+def test_bash_completes_commands(desk: Desk) -> None:
+    done = subprocess.run(
+        ["bash", "-c", "source <(index-jobs completion bash); COMP_WORDS=(index-jobs wa);"
+         " COMP_CWORD=1; _index_jobs_completion index-jobs; echo ${COMPREPLY[@]}"],
+        env=desk.environment | {"PATH": f"{PROGRAM.parent}:/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )  # fmt: skip
+    assert (done.stdout, done.stderr) == ("watch\n", "")
+
+
+def test_another_shell_is_refused(desk: Desk) -> None:
+    assert desk.ask("completion", "tcsh").returncode == 2
+
+
+def test_the_release_is_told(desk: Desk) -> None:
+    done = desk.ask("--version")
+    assert (done.returncode, done.stdout) == (0, f"index-jobs {version('index-jobs')}\n")
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("columns", ["0", "-1", "x", ""])
+def test_the_help_is_shown_whatever_columns_says(desk: Desk, columns: str) -> None:
+    assert "index-jobs" in desk.ask("--help", COLUMNS=columns).stdout

@@ -1,0 +1,49 @@
+"""What the API refuses is told in the words of a command line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cli.hints import in_words
+from db.tools.codes import codes
+
+ROOT = Path(__file__).parents[2]
+OF_HTTP = re.compile(
+    r"header|Retry-After|next_cursor|\bSend\b|\bPass\b|\bp_\w|%2B|JSON|\bbody\b|\broute\b|HTTP"
+    r"|Authorization|Bearer|\b(GET|POST|DELETE) |PostgREST|RFC 9|the request again|get_job_status"
+)
+
+
+def refusals() -> Iterator[tuple[str, str, str | None]]:
+    """Each code that a route answers, with its sentence and each hint that it may have."""
+    hints: dict[str, set[str]] = {}
+    for file in (ROOT / "db/functions").rglob("*.sql"):
+        for raised in re.findall(r"raise exception.*?;$", file.read_text(), re.S | re.M):
+            code = re.search(r"detail = '(\w+)'", raised)
+            parts = re.search(r"hint = ((?:'(?:[^']|'')*'\s*)+)", raised)
+            if code and parts:
+                text = "".join(re.findall(r"'((?:[^']|'')*)'", parts[1])).replace("''", "'")
+                hints.setdefault(code[1], set()).add(text)
+    for name, code in codes().items():
+        if code.over_http:
+            yield name, code.sentence, code.hint
+            for hint in sorted(hints.get(name, ())):
+                yield name, code.sentence, hint
+
+
+@pytest.mark.parametrize(("code", "sentence", "hint"), list(refusals()))
+def test_no_refusal_is_told_in_the_words_of_http(
+    code: str, sentence: str, hint: str | None
+) -> None:
+    told = in_words(code, sentence, hint)
+    assert not OF_HTTP.search(told), told
+    assert told[-1] in ".?", told
+
+
+def test_what_is_not_known_is_told_as_it_is() -> None:
+    assert in_words("new_code", "It is so.", "Do that.") == "It is so. Do that."
+    assert in_words("", "It is so.", None) == "It is so."

@@ -1,0 +1,255 @@
+"""Every command that asks about jobs: in a pipe, on a terminal, as JSON, with odd surroundings."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import jwt
+import psycopg
+import pytest
+
+from tests.support.desk import Desk
+from tests.support.repositories import commit
+from tests.support.waiting import until
+
+ESCAPES, BIDI = "\x1b]0;x\x07\x1b[2J\x9b31m", "\u202e\u2066\u200b"
+HOSTILE = f"a{ESCAPES}\r\n{BIDI}b"
+SPELLED = r"a\x1b]0;x\x07\x1b[2J\x9b31m\r\n\u202e\u2066\u200bb"
+# what a foreign worker may leave behind
+SPOIL = """
+with job as (
+  update public.index_jobs as j set error_message = %(text)s, last_error = %(text)s,
+    progress = jsonb_build_object('phase', %(text)s::text, 'done', 1, 'total', 2)
+  where j.id = %(job)s returning 1),
+event as (
+  update public.index_job_events as e set detail = jsonb_build_object('error', %(text)s::text)
+  where e.job_id = %(job)s returning 1)
+select count(*) from job, event
+"""
+SPOIL_ROWS = """
+with f as (
+  update public.indexed_files as f set path = %(text)s, language = %(text)s
+  where f.repository_id = %(repository)s and f.path = 'a.py' returning 1),
+k as (
+  insert into public.skipped_files (repository_id, job_id, path, reason)
+  values (%(repository)s, %(job)s, %(text)s, 'binary') returning 1),
+s as (
+  update public.symbols as s set name = %(text)s, parent = %(text)s
+  where s.repository_id = %(repository)s and s.name = 'get' returning 1)
+select count(*) from f, k, s
+"""
+
+
+@dataclass(frozen=True)
+class Jobs:
+    """A server and alice's jobs there."""
+
+    desk: Desk
+    done: str
+    failed: str
+
+    def of(self, arguments: tuple[str, ...]) -> list[str]:
+        return [word.format(done=self.done, failed=self.failed) for word in arguments]
+
+
+@pytest.fixture(scope="module")
+def jobs(desk: Desk, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jobs]:
+    folder = tmp_path_factory.mktemp("indexed")
+    commit(
+        folder,
+        {"a.py": "def get(): ...\ndef put(): ...\n", "b.py": "def get_all(): ...\n", "c.bin": "\0"},
+    )
+    with desk.serving("--port", "0"):
+        done = desk.ask("index", folder, "--user", "carol").stdout.strip()
+        failed = desk.ask("index", folder, "--ref", "no-such", "--user", "carol").stdout.strip()
+        ended = "select completed_at is not null from public.index_jobs where id = %s"
+        for job_id in (done, failed):
+            until(lambda job_id=job_id: desk.sql(ended, job_id)[0][0], 60)
+        yield Jobs(desk, done, failed)
+
+
+@pytest.fixture(scope="module")
+def spoiled(jobs: Jobs) -> Jobs:
+    """Texts that no terminal should obey stand wherever a worker may put one."""
+    values = {"text": HOSTILE, "job": jobs.failed}
+    ((repository,),) = jobs.desk.sql(
+        "select repository_id from public.index_jobs where id = %s", jobs.done
+    )
+    assert sql(jobs.desk, SPOIL, values) != [(0,)]
+    assert sql(jobs.desk, SPOIL_ROWS, values | {"repository": repository}) == [(1,)]
+    return jobs
+
+
+def sql(desk: Desk, query: str, values: dict[str, Any]) -> list[tuple[Any, ...]]:
+    with psycopg.connect(desk.dev_env["DEV_DATABASE_URL"], autocommit=True) as connection:
+        connection.execute("set session_replication_role = replica")
+        return connection.execute(query.encode(), values).fetchall()
+
+
+# what is typed -> what the lines of a pipe match
+COMMANDS: dict[tuple[str, ...], str] = {
+    ("list",): r"failed\t{failed}\t\S+ \S+Z\t\d/3\tlocal/\S+@no-such\t.+\ncompleted\t{done}\t.*\n",
+    ("list", "--status", "completed"): r"completed\t{done}\t.*\t2 files · 3 symbols · [\d.]+ s\n",
+    ("status", "{done}"): r"completed  {done}  local/\S+@HEAD  2 files .*  created_at \S+ \S+Z  "
+    r"started_at \S+ \S+Z  completed_at \S+ \S+Z  attempt 1 of 3\n",
+    ("status", "{failed}"): r"failed  {failed}  local/\S+@no-such  .+  attempt \d of 3\n",
+    ("show", "{done}"): r"id\t{done}\n(\w+\t.*\n)*commit_sha\t[0-9a-f]{40}\n",
+    ("why", "{done}"): r"The job is completed\.\n",
+    ("history", "{done}"): r"1\t\S+ \S+Z\tpending\t\t\n2\t\S+ \S+Z\tprocessing\tattempt 1\t\n"
+    r"3\t\S+ \S+Z\tcompleted\tattempt 1\t\n",
+    ("files", "{done}"): r".*\t\S+\t\d+\t2\nb\.py\tPython\t\d+\t1\n",
+    ("skipped", "{done}"): r"c\.bin\tbinary\n(.*\tbinary\n)?",
+    ("skipped", "{done}", "--reason", "vendored"): r"",
+    ("symbols", "{done}", "--name", "put"): r"put\tfunction\t\S+:2\t-\n",
+    ("symbols", "{done}", "--prefix", "get_"): r"get_all\tfunction\tb\.py:1\t-\n",
+    ("watch", "{done}"): r"completed  2 files · 3 symbols · [\d.]+ s\n",
+}
+TYPED = pytest.mark.parametrize("typed", COMMANDS, ids=" ".join)
+
+
+@TYPED
+def test_in_a_pipe_it_prints_lines_with_tabs_and_nothing_else(
+    jobs: Jobs, typed: tuple[str, ...]
+) -> None:
+    done = jobs.desk.ask(*jobs.of(typed), "--user", "carol")
+    assert (done.returncode, done.stderr) == (0, "")
+    pattern = COMMANDS[typed].replace("{done}", jobs.done).replace("{failed}", jobs.failed)
+    assert re.fullmatch(pattern, done.stdout), done.stdout
+
+
+@TYPED
+def test_as_json_it_is_one_line_that_the_api_has_told(jobs: Jobs, typed: tuple[str, ...]) -> None:
+    done = jobs.desk.ask(*jobs.of(typed), "--json", "--user", "carol")
+    assert (done.returncode, done.stderr, done.stdout.count("\n")) == (0, "", 1)
+    assert isinstance(json.loads(done.stdout), dict)
+
+
+@TYPED
+def test_on_a_terminal_it_prints_the_same_words(jobs: Jobs, typed: tuple[str, ...]) -> None:
+    words = jobs.of(typed)
+    piped = jobs.desk.ask(*words, "--user", "carol").stdout
+    for surroundings in ({}, {"COLUMNS": "0", "NO_COLOR": "1", "TERM": "dumb"}):
+        code, shown = jobs.desk.ask_on_terminal(*words, "--user", "carol", **surroundings)
+        assert code == 0
+        if surroundings or typed[0] != "watch":  # which moves the cursor where it may
+            assert "\x1b" not in shown
+            assert shown.split() == piped.split()
+
+
+@TYPED
+def test_hostile_texts_are_spelled_out(spoiled: Jobs, typed: tuple[str, ...]) -> None:
+    words = [*spoiled.of(typed), "--user", "carol"]
+    for shown in (
+        spoiled.desk.ask(*words).stdout,
+        spoiled.desk.ask(*words, "--json").stdout,
+        spoiled.desk.ask_on_terminal(*words, NO_COLOR="1", TERM="dumb")[1],
+    ):
+        assert not set(shown) & set(ESCAPES + BIDI) - set("]0;x[2J31m"), ascii(shown)
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        ("status", "{failed}"),
+        ("show", "{failed}"),
+        ("list",),
+        ("history", "{failed}"),
+        ("watch", "{failed}"),
+        ("why", "{failed}"),
+        ("files", "{done}"),
+        ("skipped", "{done}"),
+        ("symbols", "{done}"),
+    ],
+    ids=" ".join,
+)
+def test_hostile_texts_are_shown_nevertheless(spoiled: Jobs, typed: tuple[str, ...]) -> None:
+    assert SPELLED in spoiled.desk.ask(*spoiled.of(typed), "--user", "carol").stdout
+
+
+@TYPED
+def test_of_another_user_nothing_is_seen(jobs: Jobs, typed: tuple[str, ...]) -> None:
+    done = jobs.desk.ask(*jobs.of(typed), "--user", "bob")
+    assert done.stdout == ""
+    assert (done.returncode, done.stderr == "") == ((0, True) if typed[0] == "list" else (3, False))
+
+
+def test_pages_of_a_list_say_how_to_go_on(jobs: Jobs) -> None:
+    seen: list[str] = []
+    words = ["symbols", jobs.done, "--limit", "2", "--user", "carol"]
+    while words:
+        done = jobs.desk.ask(*words)
+        assert done.returncode == 0
+        seen += done.stdout.splitlines()
+        more = re.fullmatch(r"  more: \S+ (.*)\n", done.stderr)
+        words = more[1].split() if more else []
+    assert len(seen) == 3
+    assert seen == jobs.desk.ask("symbols", jobs.done, "--user", "carol").stdout.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        (("list", "--limit", "0"), "--limit is not a number from 1 to 100. Give a number"),
+        (("list", "--since", "yesterday"), "--since is "),
+        (("list", "--cursor", "x"), "--cursor is not one that a page has told. Give the cursor"),
+        (("list", "--repository", "no/such"), "--repository is unknown"),
+        (("files", "{done}", "--cursor", "x"), "--cursor is not one that a page has told. Give"),
+        (("symbols", "{done}", "--name", "a", "--prefix", "b"), "name and prefix exclude each"),
+    ],
+)
+def test_a_wrong_option_is_named_as_it_was_typed(
+    jobs: Jobs, typed: tuple[str, ...], said: str
+) -> None:
+    done = jobs.desk.ask(*jobs.of(typed), "--user", "carol")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr
+
+
+def test_before_the_first_index_it_is_refused_with_the_next_step(
+    jobs: Jobs, tmp_path: Path
+) -> None:
+    commit(tmp_path / "empty", {"a.py": ""})
+    job_id = jobs.desk.ask("index", tmp_path / "empty", "--ref", "no", "--user", "carol").stdout
+    done = jobs.desk.ask("files", job_id.strip(), "--user", "carol")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "index-jobs why JOB_ID" in done.stderr
+
+
+def test_a_job_that_has_ended_is_not_cancelled_nor_one_of_another_user(
+    jobs: Jobs, small_repository: Path
+) -> None:
+    job_id = jobs.desk.ask("index", small_repository, "--user", "carol").stdout.strip()
+    jobs.desk.ask("watch", job_id, "--user", "carol")
+    refused = jobs.desk.ask("cancel", job_id, "--user", "carol")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "A job that has ended stays as it is." in refused.stderr
+    assert jobs.desk.ask("cancel", job_id, "--user", "bob").returncode == 3
+    assert jobs.desk.ask("cancel", str(uuid4())).returncode == 3
+
+
+def test_a_token_signs_the_user_in(jobs: Jobs) -> None:
+    token = jobs.desk.ask("token", "--user", "carol", "--minutes", "5").stdout.strip()
+    claims = jwt.decode(token, options={"verify_signature": False})
+    assert claims["sub"] == jobs.desk.dev_env["CAROL_ID"]
+    assert claims["exp"] - claims["iat"] == 300
+    assert jobs.desk.ask("status", jobs.done, "--api-key", token).returncode == 0
+    other = jobs.desk.ask("token").stdout.strip()
+    assert jobs.desk.ask("status", jobs.done, "--api-key", other).returncode == 3
+    unknown = jobs.desk.ask("token", "--user", "nobody")
+    assert (unknown.returncode, unknown.stdout) == (1, "")
+
+
+def test_a_token_is_made_only_where_the_database_is_for_development(jobs: Jobs) -> None:
+    mark = jobs.desk.sql("delete from private.development returning made_by")
+    try:
+        done = jobs.desk.ask("token", DATABASE_URL=jobs.desk.dev_env["DEV_DATABASE_URL"])
+    finally:
+        jobs.desk.sql("insert into private.development (made_by) values (%s) returning 1", *mark[0])
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "is for development" in done.stderr
