@@ -198,7 +198,8 @@ def documents(connection: psycopg.Connection[TupleRow], root: Path = ROOT) -> di
         functions = _rows(connection, _FUNCTIONS)
         public = [f for f in functions if f["schema"] == "public" and not f["is_trigger"]]
         readme = _replace(README, readme, "states", _diagram(transitions))
-        readme = _replace(README, readme, "functions", _summary(public))
+        of_users = [f for f in public if "authenticated" in (f["callers"] or "")]
+        readme = _replace(README, readme, "functions", _summary(of_users))
         return {SCHEMA: _schema(connection, transitions, functions), README: readme}
 
 
