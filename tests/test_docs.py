@@ -10,6 +10,7 @@ from pydantic import ByteSize
 from starlette.routing import Route
 
 from api.app import create_app
+from cli.commands import PANELS
 from cli.dev.settings import StackSettings
 from db.tools import docs, migrate
 from db.tools.codes import codes
@@ -56,6 +57,13 @@ def first_cells(text: str) -> list[str]:
 def test_every_route_has_its_section_and_every_section_its_route() -> None:
     titles = re.findall(r"^### ([A-Z, ]+ /.*)$", HTTP, re.M)
     assert sorted(each_method(titles)) == sorted(routes())
+
+
+def test_every_command_is_on_the_page_of_the_command_line() -> None:
+    page = (ROOT / "docs/command-line.md").read_text()
+    typed = {word for text in re.findall(r"`([^`\n]+)`", page) for word in text.split()[:1]}
+    typed |= set(re.findall(r"index-jobs ([a-z]+)", page))
+    assert {name for commands in PANELS.values() for name in commands} <= typed
 
 
 def test_the_readme_lists_every_route() -> None:
