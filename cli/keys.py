@@ -19,7 +19,7 @@ from cli.errors import CommandError
 from cli.exits import Exit
 from cli.options import DatabaseUrl, DataDir, Json, stack_options
 from cli.paths import program
-from cli.terminal import Terminal
+from cli.terminal import Terminal, plain
 from cli.users import create_api_key, list_api_keys, revoke_api_key
 
 _CODES = f"""Exit codes: 0 done · {Exit.FAILED} it did not work · {Exit.USAGE} wrong usage ·
@@ -80,7 +80,7 @@ def list_keys(
         state = "enabled" if row["enabled"] else "revoked"
         used = f"used {row['last_used_at']:%Y-%m-%d}" if row["last_used_at"] else "never used"
         until = f"until {row['expires_at']:%Y-%m-%d}" if row["expires_at"] else "for ever"
-        print(f"{row['key_id']}  {state:<8} {until:<16} {used:<16} {row['name']}")
+        print(f"{row['key_id']}  {state:<8} {until:<16} {used:<16} {plain(row['name'])}")
 
 
 @keys.command("revoke", epilog=_CODES)

@@ -228,6 +228,11 @@ def test_a_key_is_made_used_listed_and_revoked(desk: Desk) -> None:
     assert "revoked" in desk.ask("keys", "list", "--user", "carol").stdout
 
 
+def test_the_name_of_a_key_is_shown_in_one_line_whatever_it_is(desk: Desk) -> None:
+    assert desk.ask("keys", "create", "a\u202eb", "--user", "bob").returncode == 0
+    assert r"a\u202eb" in desk.ask("keys", "list", "--user", "bob").stdout
+
+
 def test_a_key_may_expire_and_its_owner_must_exist(desk: Desk) -> None:
     made = desk.ask("keys", "create", "x", "--user", "bob", "--expires", "2999-12-31", "--json")
     assert json.loads(made.stdout)["expires_at"].startswith("2999-12-31T00:00:00")
