@@ -26,8 +26,6 @@ _SENTENCES: Final[Mapping[str, str]] = {
     "URI_TOO_LONG": "The arguments are too long for the API.",
     "invalid_cursor": "cursor is not one that a page has told.",
     "invalid_idempotency_key": "idempotency_key must have 1 to 255 visible ASCII characters.",
-    "invalid_local_path": "localPath is not a folder of the API's machine, or not one that may be "
-    "indexed.",
     "name_and_prefix": "name and prefix exclude each other.",
     "unknown_field": "The API does not know an option of this command.",
     "unknown_parameter": "The API does not know an option of this command.",

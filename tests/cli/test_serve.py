@@ -39,7 +39,7 @@ def start_job(desk: Desk, repository: Path) -> str:
 
 
 def ended(desk: Desk, job_id: str) -> dict[str, Any]:
-    job: dict[str, Any] = json.loads(desk.run("watch", job_id, "--json").stdout)
+    job: dict[str, Any] = json.loads(desk.run("watch", job_id, "--json").stdout.splitlines()[-1])
     return job
 
 
