@@ -39,16 +39,28 @@ def statement_mutants(source: Source, nodes: Sequence[Node]) -> Iterator[Mutant]
     for start, rule in _RULES:
         if head.startswith(start):
             for mutant in rule(source, nodes):
-                yield replace(mutant, is_replaceable=_is_replaceable(mutant, start))
+                yield replace(mutant, is_replaceable=_is_replaceable(source, mutant, start))
             return
 
 
-def _is_replaceable(mutant: Mutant, start: str) -> bool:
-    """Whether `create or replace`, or dropping a policy and making it anew, is all it takes."""
+def _is_replaceable(source: Source, mutant: Mutant, start: str) -> bool:
+    """Whether to run the file makes the whole change, and to run it as it is undoes that.
+
+    Functions are replaced, policies dropped and made anew, and what STRANGERS have is revoked.
+    """
+    revoked = rf"revoke all on [^;]*\b{re.escape(mutant.about)}\b[^;]*\sfrom {', '.join(STRANGERS)}"
     return (
         not mutant.path.startswith("db/migrations/")
         and mutant.path != "db/functions/private/clock.sql"  # the tests have a clock of their own
-        and (start == "create function" or (start == "create policy" and mutant.kind != "drop"))
+        and (
+            start == "create function"
+            or (start == "create policy" and mutant.kind != "drop")
+            or (
+                start == "grant"
+                and mutant.text in {f", {role}" for role in STRANGERS}
+                and re.search(revoked, source.sql) is not None
+            )
+        )
     )
 
 

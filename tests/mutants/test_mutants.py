@@ -43,10 +43,16 @@ REPLACED = [  # by `create or replace`, in a database that is there
     r"private/cancel_index_job.*: drop set search_path",
     r"policies/index_jobs.*: weaken index_jobs_select_authenticated using",
     r"policies/index_jobs.*: widen index_jobs_select_authenticated to public",
+    r"private/cancel_index_job.*: widen .* to anon",
+    r"policies/repositories.*: widen .*insert .* to anon",
+    r"policies/index_jobs\.sql.*: widen .*select .* to public",
 ]
 BUILT = [
     r"private/cancel_index_job.*: drop revoke",
     r"policies/index_jobs.*: drop create policy",
+    r"policies/index_jobs.*: drop grant",
+    r"policies/index_jobs.*: widen .* private\.claim_cursor_low to anon",
+    r"policies/repositories.*: widen .*: all columns",
     r"functions/private/clock.*: flip security",
     r"record_job_event.*: drop create or replace trigger",
     r"widen grant job_writer to service_role",
