@@ -39,7 +39,7 @@ def test_a_database_that_is_not_migrated_is_503_everywhere(
         assert answer.headers["retry-after"]
 
 
-@pytest.mark.parametrize("path", ["/", "/nothing", "/jobs/", "/index/", "/jobs/a/b", "/%00"])
+@pytest.mark.parametrize("path", ["/view", "/nothing", "/jobs/", "/index/", "/jobs/a/b", "/%00"])
 def test_an_unknown_route_is_a_problem(api: Api, path: str) -> None:
     answer = api.client.get(path)
     assert (answer.status_code, answer.json()["code"]) == (404, "ROUTE_NOT_FOUND")
