@@ -19,8 +19,8 @@ from api.errors import Problem, on_problem
 from api.health import health, ready
 from api.live.following import Following
 from api.middleware import Guard
-from api.openapi.routes import llms, openapi
-from api.pages.routes import Demo, page_routes
+from api.openapi.routes import docs, llms, openapi
+from api.pages.routes import Demo, PageRoute, page_routes
 from api.rest import routes
 from api.rest.errors import RestError, on_http_exception, on_rest_error
 from api.rpc.contract import Rpc
@@ -73,7 +73,9 @@ def create_app(
     POST /index; it must neither block nor raise. Pages sign in as `demo`, where there is one.
     """
     rpc = _rpc(settings)
-    pages = page_routes(settings, demo) if settings.pages_enabled else []
+    pages = (
+        [PageRoute("/docs", docs), *page_routes(settings, demo)] if settings.pages_enabled else []
+    )
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[Mapping[str, Any]]:

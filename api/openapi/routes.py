@@ -1,4 +1,4 @@
-"""GET /openapi.json and GET /llms.txt: what programs and agents read first."""
+"""GET /openapi.json, GET /llms.txt and GET /docs: what programs, agents and people read first."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from starlette.responses import Response
 
 from api.openapi.document import document
 from api.openapi.llms import llms_text
+from api.openapi.page import docs_page
+from api.pages.files import static_files
+from api.pages.routes import HEADERS
 from api.rpc.database import DatabaseRpc
 
 _CACHED: Final = "public, max-age=300"
@@ -27,6 +30,13 @@ async def llms(request: Request) -> Response:
     return _cached(request, _llms(*_served(request)), "text/plain; charset=utf-8")
 
 
+async def docs(request: Request) -> Response:
+    """GET /docs: the document for people."""
+    response = _cached(request, _docs(*_served(request)), "text/html; charset=utf-8")
+    response.headers.update(HEADERS)
+    return response
+
+
 def _served(request: Request) -> tuple[str, bool]:
     """Below which path, and whether with /rest/v1."""
     return request.scope.get("root_path", ""), isinstance(request.state.rpc, DatabaseRpc)
@@ -40,6 +50,15 @@ def _document(root_path: str, has_rest: bool) -> bytes:
 @cache
 def _llms(root_path: str, has_rest: bool) -> bytes:
     return llms_text(document(root_path, has_rest=has_rest)).encode()
+
+
+@cache
+def _docs(root_path: str, has_rest: bool) -> bytes:
+    files = static_files()
+    styles = [
+        f"{root_path}/pages/{name}?v={files[name].digest}" for name in ("page.css", "docs.css")
+    ]
+    return docs_page(document(root_path, has_rest=has_rest), styles=styles)
 
 
 def _cached(request: Request, body: bytes, media_type: str) -> Response:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -11,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 from starlette.routing import Route
 
@@ -195,3 +197,50 @@ def test_the_document_is_json_that_names_nothing_it_does_not_have() -> None:
         found: Any = DOCUMENT
         for step in reference.strip("/").split("/"):
             found = found[step]
+
+
+@pytest.fixture(scope="module")
+def page(api: Api) -> httpx2.Response:
+    return api.client.get("/docs")
+
+
+def test_docs_shows_every_operation_type_and_code(page: httpx2.Response) -> None:
+    ids = set(re.findall('id="([^"]+)"', page.text))
+    operations = {
+        each["operationId"] for path in DOCUMENT["paths"].values() for each in path.values()
+    }
+    types = {f"type-{name}" for name in DOCUMENT["components"]["schemas"]}
+    assert ids >= operations | types
+    statuses = {int(status) for status in DOCUMENT["components"]["responses"]}
+    for name, code in codes().items():
+        is_listed = f"<dt><code>{name}</code></dt>" in page.text
+        assert is_listed == (code.over_http and not statuses.isdisjoint(code.status)), name
+    for name in ("curl", "Python", "TypeScript"):
+        assert page.text.count(f"<summary>{name}</summary>") == len(OPERATIONS)
+
+
+def test_docs_loads_nothing_but_what_this_server_has(api: Api, page: httpx2.Response) -> None:
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+    loaded = re.findall('<(?:link|script|img)[^>]* (?:href|src)="([^"]+)"', page.text)
+    assert len(loaded) == 2
+    for address in loaded:
+        assert api.client.get(address).status_code == 200
+    assert "<script" not in page.text and "style=" not in page.text
+
+
+def test_links_of_docs_lead_somewhere(api: Api, page: httpx2.Response) -> None:
+    ids = set(re.findall('id="([^"]+)"', page.text))
+    for target in re.findall('<a [^>]*href="([^"]+)"', page.text):
+        if target.startswith("#"):
+            assert target[1:] in ids
+        else:
+            assert api.client.get(target).status_code == 200
+
+
+def test_docs_is_off_where_pages_are_off(clusters: Callable[[int], Any]) -> None:
+    with (
+        clusters(18).database("ordinary", migrated=True) as place,
+        serve(place, pages_enabled=False) as api,
+    ):
+        assert api.client.get("/docs").status_code == 404
+        assert api.client.get("/openapi.json").status_code == 200
