@@ -83,6 +83,7 @@ def _operations(document: Json) -> Iterator[Json]:
                         "status": status,
                         "meaning": HTTPStatus(int(status)).phrase,
                         "type": _answered(answer),
+                        "is_error": "$ref" in answer,
                     }
                     for status, answer in operation["responses"].items()
                     if "$ref" not in answer or int(status) not in {400, 408, 414, 431, 500}
