@@ -19,6 +19,7 @@ from db.tools.logs import Logger, get_logger
 from worker.indexer.extractor import fingerprint
 from worker.indexer.guard import exceeded
 from worker.indexer.protocol import Known, Request
+from worker.indexer.text import last_bytes
 from worker.progress import Progress, ProgressChannel
 from worker.records import GrowingIndex, Index, Job, NewIndex, StoredIndex
 from worker.rpc import LostError, UnreachableError, WorkerRpc
@@ -286,20 +287,14 @@ async def run_indexer(
     finally:
         await indexer.kill()
     if last is None:
-        output = await asyncio.to_thread(_tail, errors)
-        log.error("the indexer died without a last event", output=output)
+        output = await asyncio.to_thread(last_bytes, errors, _TAIL_BYTES)
+        log.error("the indexer died without a last event", output=output.decode(errors="replace"))
         raise FailedAttemptError("The indexer stopped unexpectedly, without giving a reason.")
     if last["event"] == "error" and last["code"] in _TRANSIENT:
         raise FailedAttemptError(last["message"])
     if last["event"] == "error":
         raise FailedJobError(last["message"])
     return last
-
-
-def _tail(path: Path) -> str:
-    with path.open("rb") as file:
-        file.seek(max(0, path.stat().st_size - _TAIL_BYTES))
-        return file.read(_TAIL_BYTES).decode(errors="replace")
 
 
 async def _follow(

@@ -7,17 +7,18 @@ life. Everything after the fetch runs without any transport.
 from __future__ import annotations
 
 import io
-import os
 import re
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
-from typing import IO, NamedTuple
+from pathlib import Path
+from typing import NamedTuple
 
 from worker.indexer.git import Git, broken, damaged, pipe, stop
 from worker.indexer.guard import exceeded
 from worker.indexer.protocol import IndexingError, Request
 from worker.indexer.rules import is_commit_sha
 from worker.indexer.source import Source
+from worker.indexer.text import last_bytes
 
 _HEAD = "refs/job/head"
 _RECEIVING = re.compile(rb"Receiving objects: +[0-9]+% \(([0-9]+)/([0-9]+)\)")
@@ -163,7 +164,7 @@ class Repository:
                     if not names:
                         return found
                 if process.wait():
-                    raise self._git.failure(process, _last(messages))
+                    raise self._git.failure(process, last_bytes(Path(messages.name), _LAST_BYTES))
                 return found
             finally:
                 stop(process)
@@ -233,13 +234,6 @@ class Blobs:
 
     def close(self) -> None:
         stop(self._process)
-
-
-def _last(messages: IO[bytes]) -> bytes:
-    """The end of what git has said into a file."""
-    size = messages.seek(0, os.SEEK_END)
-    messages.seek(max(0, size - _LAST_BYTES))
-    return messages.read()
 
 
 def _records(stream: io.BufferedReader) -> Iterator[bytes]:

@@ -1,9 +1,11 @@
-"""The bytes of a file as UTF-8 whose lines end with a line feed."""
+"""The bytes of a file: as UTF-8 whose lines end with a line feed, and their end."""
 
 from __future__ import annotations
 
 import codecs
+import os
 import re
+from pathlib import Path
 
 # The longer mark first: that of UTF-32 begins with that of UTF-16.
 _MARKS = (
@@ -36,3 +38,10 @@ def with_line_feeds(source: bytes) -> bytes:
     if b"\r" not in source or source.count(b"\r") == source.count(b"\r\n"):
         return source
     return _LONE_RETURNS.sub(lambda run: b"\n" * len(run[0]), source)
+
+
+def last_bytes(path: Path, count: int) -> bytes:
+    """The last `count` bytes of a file, or all of a shorter one."""
+    with path.open("rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - count))
+        return file.read(count)
