@@ -11,17 +11,19 @@ import json
 import math
 import shutil
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from db.tools.logs import Logger, get_logger
+from worker.credentials import CloneCredentials, CredentialHelper
 from worker.indexer.extractor import fingerprint
 from worker.indexer.guard import exceeded
 from worker.indexer.protocol import Known, Request
 from worker.indexer.text import last_bytes
 from worker.progress import Progress, ProgressChannel
-from worker.records import GrowingIndex, Index, Job, NewIndex, StoredIndex
+from worker.records import GrowingIndex, Index, Job, NewIndex, Repository, StoredIndex
 from worker.rpc import LostError, UnreachableError, WorkerRpc
 from worker.scratch import remove
 from worker.spawner import Indexers
@@ -66,6 +68,7 @@ class Attempt:
         template: Request,
         rpc: WorkerRpc,
         indexers: Indexers,
+        helper: CredentialHelper | None,
         lease_seconds: float,
         timings: Timings,
     ) -> None:
@@ -74,6 +77,7 @@ class Attempt:
         self._template = template
         self._rpc = rpc
         self._indexers = indexers
+        self._helper = helper
         self._lease = lease_seconds
         self._timings = timings
         self._progress = ProgressChannel()
@@ -177,7 +181,7 @@ class Attempt:
         )
         base = repository.stored
         while True:
-            indexing = asyncio.create_task(self._index(repository.git_url, base))
+            indexing = asyncio.create_task(self._index(repository, base))
             try:
                 await self._nearly_indexed(indexing, is_whole=base is None)
                 if await self._rpc.complete_index(
@@ -211,18 +215,18 @@ class Attempt:
         work = self._folder / "work"
         return GrowingIndex(work / "files.copy", work / "symbols.copy", indexing)
 
-    async def _index(self, git_url: str, base: StoredIndex | None) -> Index:
+    async def _index(self, repository: Repository, base: StoredIndex | None) -> Index:
         """Indexes, unless the commit is stored. What follows is to be stored."""
         if base and base.commit_sha == self._job.commit_sha:
             index: Index = base
         else:
-            index = await self._run_indexer(git_url, base)
+            index = await self._run_indexer(repository, base)
         self._indexed = self._progress.newest
         self._progress.set(Progress("store", 0, None))
         self._begin_step(2 * self._timings.store)
         return index
 
-    async def _run_indexer(self, git_url: str, base: StoredIndex | None) -> Index:
+    async def _run_indexer(self, repository: Repository, base: StoredIndex | None) -> Index:
         timings, limits = self._timings, self._template.limits
         self._begin_step(timings.indexer_start + limits.seconds + timings.indexer_overtime)
         work = self._folder / "work"
@@ -230,7 +234,7 @@ class Attempt:
         await asyncio.to_thread(work.mkdir, mode=0o700)
         request = replace(
             self._template,
-            git_url=git_url,
+            git_url=repository.git_url,
             scratch=work,
             ref=self._job.ref,
             commit_sha=self._job.commit_sha,
@@ -241,6 +245,7 @@ class Attempt:
             request,
             self._folder,
             on_progress=self._progress.set,
+            credentials=self._credentials(repository),
             timings=timings,
             log=self._log,
         )
@@ -256,6 +261,12 @@ class Attempt:
             stats=last["stats"],
         )
 
+    def _credentials(self, repository: Repository) -> CloneCredentials | None:
+        """None where the repository has another owner by now, who has set its address."""
+        if self._helper is None or repository.tenant_id != self._job.tenant_id:
+            return None
+        return CloneCredentials(self._helper, self._job, repository.git_url)
+
 
 async def run_indexer(
     indexers: Indexers,
@@ -263,37 +274,43 @@ async def run_indexer(
     folder: Path,
     *,
     on_progress: Callable[[Progress], None],
+    credentials: CloneCredentials | None = None,
     timings: Timings,
     log: Logger,
 ) -> dict[str, Any]:
     """Runs one indexer to its end and returns its last event, a Result or Unchanged.
 
-    However this ends, the process group of the indexer is dead then.
+    With `credentials`, these answer what its git asks. However this ends, the process group of the
+    indexer is dead then.
     Raises: FailedJobError with the indexer's own sentence; FailedAttemptError with it when the
     reason may pass, or with one of ours when it died without a last event.
     """
     path = folder / "request.json"
     errors = folder / "indexer.log"
+    request = replace(request, credentials=credentials is not None)
     await asyncio.to_thread(request.write, path)
-    indexer = await indexers.start(path, errors)
-    try:
+    async with AsyncExitStack() as opened:
+        theirs = None
+        if credentials:
+            theirs = await opened.enter_async_context(credentials.answering())
+        indexer = await indexers.start(path, errors, theirs)
+        opened.push_async_callback(indexer.kill)
         if not await indexer.begun(timings.indexer_start):
             await indexers.close()  # those of other jobs end with it, and are tried again
             raise FailedAttemptError("The indexer did not start.")
-        async with asyncio.timeout(request.limits.seconds + timings.indexer_overtime):
-            last = await _follow(indexer.output, on_progress)
-    except TimeoutError:  # the process that watches its limits is gone
-        raise FailedJobError(exceeded("time_limit", request.limits).message) from None
-    finally:
-        await indexer.kill()
+        try:
+            async with asyncio.timeout(request.limits.seconds + timings.indexer_overtime):
+                last = await _follow(indexer.output, on_progress)
+        except TimeoutError:  # the process that watches its limits is gone
+            raise FailedJobError(exceeded("time_limit", request.limits).message) from None
     if last is None:
         output = await asyncio.to_thread(last_bytes, errors, _TAIL_BYTES)
         log.error("the indexer died without a last event", output=output.decode(errors="replace"))
         raise FailedAttemptError("The indexer stopped unexpectedly, without giving a reason.")
-    if last["event"] == "error" and last["code"] in _TRANSIENT:
-        raise FailedAttemptError(last["message"])
     if last["event"] == "error":
-        raise FailedJobError(last["message"])
+        failure = credentials and credentials.failure(last["code"])
+        sentence, may_pass = failure or (last["message"], last["code"] in _TRANSIENT)
+        raise (FailedAttemptError if may_pass else FailedJobError)(sentence)
     return last
 
 

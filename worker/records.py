@@ -42,9 +42,13 @@ class StoredIndex:
 
 @dataclass(frozen=True)
 class Repository:
-    """What a job's repository is cloned from, and what the tables hold of it."""
+    """What a job's repository is cloned from, and what the tables hold of it.
+
+    `tenant_id` owns it now; it may have belonged to another one when the job was made.
+    """
 
     git_url: str
+    tenant_id: str
     stored: StoredIndex | None
 
 

@@ -52,8 +52,12 @@ select status::text from public.fail_job_attempt(
   p_job_id => %s, p_attempt => %s, p_error => %s, p_retryable => true)
 """
 _BEGIN: Final = """
-select git_url, base_job_id::text, base_commit_sha
-from public.begin_index(p_job_id => %s, p_attempt => %s, p_extractor => %s)
+select b.git_url, b.base_job_id::text, b.base_commit_sha, (
+  select coalesce(r.owner_user_id, r.organization_id)::text
+  from public.repositories as r
+  where r.id = %s
+)
+from public.begin_index(p_job_id => %s, p_attempt => %s, p_extractor => %s) as b
 """
 _COPY_KNOWN: Final = """
 copy (
@@ -280,12 +284,13 @@ class WorkerRpc:
 async def _begin_index(
     connection: BoundedConnection, job: Job, extractor: str, known: Path, seconds: float
 ) -> Repository:
-    row = await (await connection.execute(_BEGIN, (job.id, job.attempt, extractor))).fetchone()
+    arguments = (job.repository_id, job.id, job.attempt, extractor)
+    row = await (await connection.execute(_BEGIN, arguments)).fetchone()
     if row is None:
         raise LostError
-    git_url, base_job_id, base_commit_sha = row
+    git_url, base_job_id, base_commit_sha, tenant_id = row
     if base_job_id is None:
-        return Repository(git_url, None)
+        return Repository(git_url, tenant_id, None)
     if base_commit_sha != job.commit_sha:
         # another job may complete in between: then complete_index says that the base has changed
         await store.allow(connection, seconds)
@@ -302,7 +307,7 @@ async def _begin_index(
                     await file.write(rows)
                     rows.clear()
             await file.write(rows)
-    return Repository(git_url, StoredIndex(base_job_id, base_commit_sha, known))
+    return Repository(git_url, tenant_id, StoredIndex(base_job_id, base_commit_sha, known))
 
 
 async def _report(

@@ -15,6 +15,7 @@ from types import TracebackType
 
 from db.tools.settings import SettingError
 from worker.attempt import Attempt
+from worker.credentials import CredentialHelper
 from worker.indexer.protocol import Limits, Request
 from worker.records import Job
 from worker.rescue import Rescue
@@ -64,6 +65,8 @@ class Runner:
             proxy=settings.git_proxy,
             limits=limits_of(settings),
         )
+        helper = settings.git_credential_helper
+        self._helper = CredentialHelper(helper, timings.credentials) if helper else None
         self._scratch = Scratch(settings.run_dir.resolve() / "scratch", self.worker_id)
         self._indexers = Indexers()
         self._rpc = WorkerRpc(
@@ -151,6 +154,7 @@ class Runner:
             template=self._template,
             rpc=self._rpc,
             indexers=self._indexers,
+            helper=self._helper,
             lease_seconds=self._settings.runner_lease_seconds,
             timings=self._timings,
         )

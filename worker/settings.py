@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import ByteSize, Field
+from pydantic import ByteSize, Field, field_validator
 from pydantic_settings import NoDecode
 
 from db.tools.settings import DatabaseUrl, LocalRepositorySettings, separated_by
@@ -24,6 +25,9 @@ class WorkerSettings(LocalRepositorySettings):
     git_proxy: str | None = Field(default=None, repr=False)
     """URL of an HTTP proxy that clones go through. It looks names up, so it must refuse private
     addresses itself; the proxies of the environment are not used."""
+    git_credential_helper: Path | None = None
+    """A program, by its absolute path, that knows credentials for private repositories: it is asked
+    by git's credential protocol, with tenant_id, repository_id and job_id besides."""
 
     runner_concurrency: int = Field(default=3, ge=0, le=64)
     """Jobs that this process indexes at once; 0 = none, another process does it. Of more than one,
@@ -39,3 +43,13 @@ class WorkerSettings(LocalRepositorySettings):
     """What its scratch folder may hold: the pack of one commit, and the rows."""
     runner_job_files: int = Field(default=500_000, gt=0)
     """How many files a repository may have; and as many folders."""
+
+    @field_validator("git_credential_helper")
+    @classmethod
+    def _helper_is_a_program(cls, value: Path | None) -> Path | None:
+        if value is None or (value.is_absolute() and value.is_file() and os.access(value, os.X_OK)):
+            return value
+        raise ValueError(
+            f"there is no program at {value}; name one by its absolute path, without arguments,"
+            " and make it executable"
+        )

@@ -71,17 +71,21 @@ class Indexers:
         self._jobs: socket.socket | None = None
         self._starting = asyncio.Lock()
 
-    async def start(self, request: Path, log: Path) -> Indexer:
+    async def start(
+        self, request: Path, log: Path, credentials: socket.socket | None = None
+    ) -> Indexer:
         """An indexer for a request, in the folder of its file, with its errors in `log`.
 
-        The caller kills it, however it ended.
+        What its git asks for credentials comes out of the other end of `credentials`. The caller
+        kills it, however it ended.
         """
         # a socket: uvloop closes a pipe twice, and the second time it may be another's
         ours, theirs = socket.socketpair()
         with theirs, log.open("wb") as errors:
             output, writer = await asyncio.open_connection(sock=ours, limit=_LINE_BYTES)
             try:
-                await self._ask(request, [theirs.fileno(), errors.fileno()])
+                given = [theirs.fileno(), errors.fileno()]
+                await self._ask(request, given + ([credentials.fileno()] if credentials else []))
             except BaseException:
                 writer.close()
                 raise

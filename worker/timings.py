@@ -31,5 +31,7 @@ class Timings:
     """How long handing back a job may take, and closing the connections."""
     indexer_start: float = 60.0
     """How long an indexer may take to start."""
+    credentials: float = 10.0
+    """How long the credential helper may take to answer."""
     indexer_overtime: float = 30.0
     """How long past its own time limit an indexer may run before the runner kills it."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import datetime
+import ipaddress
 import os
 import ssl
 import subprocess
@@ -12,7 +15,37 @@ from itertools import count
 from pathlib import Path
 from urllib.parse import unquote
 
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
 _PACK = b"000dpackfile\n"
+_PRIVATE = frozenset({"private", "away", "gone"})
+
+
+def certificate(path: Path) -> Path:
+    """Makes a certificate of 127.0.0.1, which is its own authority, and its key, in one file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    address = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    now = datetime.datetime.now(datetime.UTC)
+    signed = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(address, critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    path.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+        + signed.public_bytes(serialization.Encoding.PEM)
+    )
+    return path
 
 
 class Host:
@@ -24,6 +57,9 @@ class Host:
     after a minute), /endless/ and /junk/ answer without end, /redirect/ leads to `elsewhere`,
     /dumb/ speaks the old protocol and names `elsewhere` as an alternate, /401/ is that status,
     /error/ tells git the rest of the path as an error, /talk/ is 404 with 2 MB for git to repeat.
+    /private/ is /git/ for those who send `token` as x-access-token's password, and 401 for others;
+    /away/ asks for that too, and leads to `elsewhere`; /gone/ does so when it is asked for a pack.
+    With `holds_packs`, a pack is sent once the host is `released`.
     """
 
     def __init__(self, root: Path, certificate: Path | None = None) -> None:
@@ -31,6 +67,8 @@ class Host:
         self.connections = 0
         self.requests: list[str] = []
         self.credentials: list[str] = []
+        self.token = ""
+        self.holds_packs = False
         self.stalled = threading.Event()
         self.released = threading.Event()
         self.environment = {"GIT_SSL_CAINFO": str(certificate)} if certificate else {}
@@ -84,11 +122,13 @@ class Host:
         elif kind == "held":
             self._stand_still()
             self._backend(request, root, "/" + rest)
+        elif kind in _PRIVATE and self._knows(request):
+            if kind == "away" or (kind == "gone" and request.command == "POST"):
+                self._redirect(request, rest)
+            else:
+                self._backend(request, root, "/" + rest)
         elif kind == "redirect":
-            request.send_response(302)
-            request.send_header("Location", f"{self.elsewhere}/git/{rest}")
-            request.send_header("Content-Length", "0")
-            request.end_headers()
+            self._redirect(request, rest)
         elif kind in {"endless", "junk"}:
             self._pour(request, kind)
         elif kind == "dumb":
@@ -103,11 +143,22 @@ class Host:
             request.send_header("Content-Type", "text/plain")
             _finish(request, b"There is no such repository here, as I have said before.\n" * 36_000)
         else:
-            status = int(kind) if kind.isdigit() else 502
+            unknown = 401 if kind in _PRIVATE else 502
+            status = int(kind) if kind.isdigit() else unknown
             request.send_response(status)
-            if kind == "401":
+            if status == 401:
                 request.send_header("WWW-Authenticate", 'Basic realm="git"')
             _finish(request, b"<html>\nA page, and no repository.\n</html>\n")
+
+    def _knows(self, request: BaseHTTPRequestHandler) -> bool:
+        login = base64.b64encode(f"x-access-token:{self.token}".encode()).decode()
+        return request.headers.get("Authorization") == f"Basic {login}"
+
+    def _redirect(self, request: BaseHTTPRequestHandler, rest: str) -> None:
+        request.send_response(302)
+        request.send_header("Location", f"{self.elsewhere}/git/{rest}")
+        request.send_header("Content-Length", "0")
+        request.end_headers()
 
     def _stand_still(self) -> None:
         self.stalled.set()
@@ -145,6 +196,8 @@ class Host:
     ) -> None:
         path, _, query = path.partition("?")
         body = request.rfile.read(int(request.headers.get("Content-Length") or 0))
+        if self.holds_packs and b"command=fetch" in body:
+            self._stand_still()
         done = subprocess.run(
             ["git", "http-backend"],
             input=body,

@@ -44,8 +44,7 @@ def pin(source: Source, *, proxied: bool) -> str | None:
     if not source.trusted and not all(map(is_public, addresses)):
         raise IndexingError(
             "address_not_allowed",
-            "The host of the repository address is not on the public internet. Only public"
-            " repositories can be indexed.",
+            "The host of the repository address is not on the public internet.",
         )
     if written:
         return None

@@ -14,7 +14,7 @@ import sys
 from tempfile import NamedTemporaryFile
 from typing import IO
 
-from worker.indexer.guard import exceeded, files
+from worker.indexer.guard import drop_input, exceeded, files
 from worker.indexer.protocol import IndexingError, Request
 from worker.indexer.source import Source, exec_path
 
@@ -34,6 +34,7 @@ _CONFIG = """\
 	threads = 2
 [credential]
 	helper =
+	useHttpPath = true
 [protocol]
 	allow = never
 	version = 2
@@ -60,6 +61,14 @@ _CONFIG = """\
 [remote "origin"]
 	uploadpack = GIT_WORK_TREE=. GIT_ALLOW_PROTOCOL=none git upload-pack --strict
 """
+# Asks at descriptor 3 what git asks, and gives git the answer; stores nothing. No secret becomes an
+# argument: of these commands, all but cat are the shell's own.
+_HELPER = r"""[credential]
+	helper = "!f() { test \"$1\" = get || exit 0; { cat; echo; } >&3; \
+while IFS= read -r line <&3 && test -n \"$line\"; do printf '%s\\n' \"$line\"; done; }; f"
+"""
+# Standard input becomes descriptor 3: shells can name it, and all that git starts inherits it.
+_WITH_CREDENTIALS = ("sh", "-c", 'exec "$@" 3<&0 </dev/null', "sh")
 # What git gets of the environment: where it is, and whose certificates it trusts.
 INHERITED = ("PATH", "GIT_SSL_CAINFO")
 # All that git needs to fetch. Without git-http-fetch nothing is fetched from where a host says
@@ -77,8 +86,14 @@ _FAILURES = (
         "The host does not speak git's smart HTTP protocol.",
     ),
     (
+        r"authentication failed|could not read (username|password)|returned error: 401"
+        r"|credential helper .* told us to quit",
+        "repository_not_found",
+        "The repository does not exist, or it is private: this server has no credentials for it.",
+    ),
+    (
         r"repository '.*' not found|not appear to be a git repo|is this a git repo"
-        r"|authentication failed|could not read (username|password)|returned error: (401|403|404)",
+        r"|returned error: (403|404)",
         "repository_not_found",
         "The repository does not exist, or it is private.",
     ),
@@ -143,12 +158,14 @@ class Git:
         self._git_dir = scratch / "repository.git"
         self._source = source
         self._limits = request.limits
+        # never in clear, not even to a host that may be anywhere
+        self._asks = request.credentials and source.protocol == "https"
         programs = scratch / "git-core"
         programs.mkdir()
         for name in _PROGRAMS:
             (programs / name).symlink_to(exec_path() / name)
         config = scratch / "gitconfig"
-        config.write_text(_CONFIG)
+        config.write_text(_CONFIG + (_HELPER if self._asks else ""))
         self._environment = {name: os.environ[name] for name in INHERITED if name in os.environ}
         self._environment |= {
             "HOME": str(scratch),
@@ -197,20 +214,10 @@ class Git:
             raise _interrupted()
         return done
 
-    def start(
-        self,
-        *arguments: str,
-        stdin: int,
-        stderr: IO[bytes] | int | None = None,
-        protocol: str = "none",
-    ) -> subprocess.Popen[bytes]:
-        """A command at work, which the caller stops. Without a `protocol` it has no transport."""
+    def start(self, *arguments: str, stdin: int) -> subprocess.Popen[bytes]:
+        """A command at work, which the caller stops. It has no transport."""
         return subprocess.Popen(
-            ["git", *arguments],
-            env=self._environment | {"GIT_ALLOW_PROTOCOL": protocol},
-            stdin=stdin,
-            stdout=subprocess.PIPE,
-            stderr=stderr,
+            ["git", *arguments], env=self._environment, stdin=stdin, stdout=subprocess.PIPE
         )
 
     def start_remote(
@@ -221,12 +228,18 @@ class Git:
         Its stderr is a pipe, or the file for its `messages`. Of a pipe the caller reads all: the
         source has git say as much as it likes, and git waits while nobody reads that.
         """
-        return self.start(
-            *arguments,
-            stdin=subprocess.DEVNULL,
+        return subprocess.Popen(
+            [*(_WITH_CREDENTIALS if self._asks else ()), "git", *arguments],
+            env=self._environment | {"GIT_ALLOW_PROTOCOL": self._source.protocol},
+            stdin=None if self._asks else subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
             stderr=messages or subprocess.PIPE,
-            protocol=self._source.protocol,
         )
+
+    def forget_credentials(self) -> None:
+        """Closes the way to credentials for this process and all that it will start."""
+        if self._asks:
+            drop_input()
 
     def messages(self) -> IO[bytes]:
         """A file for what git says, which counts as a part of the repository while it is open."""

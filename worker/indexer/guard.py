@@ -59,6 +59,7 @@ def watch(scratch: Path, limits: Limits, tell: Callable[[IndexingError], None]) 
     code = None
     try:
         os.close(writing)
+        drop_input()
         os.setsid()
         code = _stand_watch(reading, group, scratch, limits)
     finally:
@@ -67,6 +68,13 @@ def watch(scratch: Path, limits: Limits, tell: Callable[[IndexingError], None]) 
         if code is not None:
             tell(exceeded(code, limits))
         os._exit(0)
+
+
+def drop_input() -> None:
+    """Closes the standard input of this process, and of all that it will start."""
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
 
 
 def step_back() -> None:

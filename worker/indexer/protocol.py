@@ -63,7 +63,9 @@ class Request:
 
     Of a repository that is `known` only what has changed is read. Local paths and file:// are
     taken only inside `local_roots`; http:// and addresses that are not public only of
-    `trusted_hosts`, each `name` or `name:port`. A `proxy`, a URL, looks names up itself.
+    `trusted_hosts`, each `name` or `name:port`. A `proxy`, a URL, looks names up itself. With
+    `credentials`, standard input is a socket where git may ask for some: a question is the lines of
+    git's credential protocol and an empty one, and so is its answer.
     """
 
     git_url: str
@@ -74,6 +76,7 @@ class Request:
     local_roots: tuple[Path, ...] = ()
     trusted_hosts: tuple[str, ...] = ()
     proxy: str | None = None
+    credentials: bool = False
     limits: Limits = field(default_factory=Limits)
 
     @classmethod
@@ -116,6 +119,7 @@ class Request:
             local_roots=roots,
             trusted_hosts=tuple(data.get("trusted_hosts") or ()),
             proxy=data.get("proxy"),
+            credentials=data.get("credentials") is True,
             limits=limits,
         )
 

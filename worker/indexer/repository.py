@@ -84,6 +84,7 @@ class Repository:
         Raises IndexingError when there is no such commit.
         """
         self._fetch(found.name, progress)
+        self._git.forget_credentials()
         # No promise of more blobs: one that is missing stays missing, instead of being fetched.
         self._git.run("config", "--remove-section", "remote.origin")
         fetched = self._commit(f"{_HEAD}^{{commit}}")

@@ -1,10 +1,10 @@
 """Forks an indexer for each job, out of a process that holds what all of them need.
 
 `python -m worker.indexer -` has a stream socket as its standard input. A message there is the path
-of a request file, with two descriptors: the standard output and the standard error of the indexer,
-which works in the folder of that file. The first line of its output is the number of its process,
-which leads a session of its own; the protocol of a job follows. The server ends when the socket's
-other end closes or its parent ends, and its indexers end with it.
+of a request file, with the standard output and the standard error of the indexer, and perhaps its
+standard input; it works in the folder of that file. The first line of its output is the number of
+its process, which leads a session of its own; the protocol of a job follows. The server ends when
+the socket's other end closes or its parent ends, and its indexers end with it.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def serve() -> tuple[Path, int] | None:
     server = os.getpid()
     with socket.socket(fileno=0) as jobs:
         while True:
-            message, descriptors, _, _ = socket.recv_fds(jobs, _MESSAGE_BYTES, 2)
+            message, descriptors, _, _ = socket.recv_fds(jobs, _MESSAGE_BYTES, 3)
             if not message:
                 return None
             try:
@@ -52,8 +52,9 @@ def serve() -> tuple[Path, int] | None:
     os.setsid()
     os.chdir(path.parent)
     os.environ["TMPDIR"] = str(path.parent)
-    _redirect(0, os.open(os.devnull, os.O_RDONLY))
-    for number, descriptor in enumerate(descriptors, 1):
+    if len(descriptors) < 3:
+        descriptors.append(os.open(os.devnull, os.O_RDONLY))
+    for number, descriptor in zip((1, 2, 0), descriptors, strict=True):
         _redirect(number, descriptor)
     print(os.getpid(), flush=True)
     return path, server

@@ -64,8 +64,8 @@ def parse(git_url: str, local_roots: Sequence[Path], trusted_hosts: Sequence[str
     if protocol in {"https", "http"} and "@" in re.split(r"[/\\]", rest)[0]:
         raise IndexingError(
             "credentials_in_url",
-            "The repository address holds a user name or password. Remove it: only public"
-            " repositories can be indexed.",
+            "The repository address holds a user name or password. Remove it: for private"
+            " repositories the server asks its credential helper.",
         )
     if not is_git_url(git_url):
         raise _invalid()
