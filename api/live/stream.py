@@ -13,6 +13,7 @@ import time
 from asyncio import timeout
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from datetime import datetime
 from typing import Any, Final
 
 from starlette.responses import Response
@@ -26,7 +27,8 @@ from api.live.watcher import Follower
 from api.rpc.contract import Answer, Rpc
 
 PING_SECONDS: Final = 15.0
-"""Of silence, before a comment is sent that keeps proxies from closing the connection."""
+"""Of silence at most, before something is sent that keeps proxies from closing the connection."""
+_SHORTEST_SILENCE: Final = 5.0
 PROGRESS_SECONDS: Final = 1.0
 """From one progress to the next, at least."""
 _RECONNECT: Final = b"retry: 2000\n\n"
@@ -77,7 +79,7 @@ class JobStream(Response):
         self._told = told
         self._after = after
         self._caller = caller
-        self._is_pending = False
+        self._silence = PING_SECONDS
         self._version = 0  # of the job as it was sent last
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -103,7 +105,7 @@ class JobStream(Response):
             may_read = has_event or now - read_at >= PROGRESS_SECONDS
             if follower.version > self._version and may_read:
                 read_at = now
-                answer = await self._read(explains=False)
+                answer = await self._read(explains=has_event)
                 if answer is None:
                     await asyncio.sleep(_SECONDS_IN_AN_OUTAGE)
                     continue
@@ -114,11 +116,11 @@ class JobStream(Response):
                 if answer.job_age is None:
                     return
                 continue
-            if now - silent_since >= PING_SECONDS:
+            if now - silent_since >= self._silence:
                 await self._write(send, await self._sign_of_life())
                 silent_since = now
                 continue
-            wake_at = silent_since + PING_SECONDS
+            wake_at = silent_since + self._silence
             if follower.version > self._version:
                 wake_at = min(wake_at, read_at + PROGRESS_SECONDS)
             follower.news.clear()
@@ -127,8 +129,8 @@ class JobStream(Response):
                     await follower.news.wait()
 
     async def _sign_of_life(self) -> bytes:
-        """Why the job waits, as long as it does; else a comment."""
-        answer = await self._read(explains=True) if self._is_pending else None
+        """Why the job stands where it stands; a comment while the database is out of reach."""
+        answer = await self._read(explains=True)
         told = json.loads(answer.body or "{}") if answer else {}
         if told.get("explain"):
             return _frame("explain", told["explain"])
@@ -158,12 +160,22 @@ class JobStream(Response):
         if told["explain"]:
             frames.append(_frame("explain", told["explain"]))
         self._version = answer.job_version or 0
-        self._is_pending = answer.job_status == "pending"
+        self._silence = _silence(told["job"])
         return b"".join(frames)
 
     @staticmethod
     async def _write(send: Send, frames: bytes) -> None:
         await send({"type": "http.response.body", "body": frames, "more_body": True})
+
+
+def _silence(job: Mapping[str, Any]) -> float:
+    """Seconds without news, after which the job is explained: its worker may be silent by then."""
+    if job["lease_expires_at"] is None:
+        return PING_SECONDS
+    lease = datetime.fromisoformat(job["lease_expires_at"]) - datetime.fromisoformat(
+        job["heartbeat_at"]
+    )
+    return min(PING_SECONDS, max(_SHORTEST_SILENCE, lease.total_seconds() / 2 + 0.5))
 
 
 def _frames_of(events: list[dict[str, Any]], job: dict[str, Any]) -> Iterator[bytes]:

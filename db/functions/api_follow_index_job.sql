@@ -2,8 +2,8 @@
 --   -> api_answer
 --
 -- What a client that follows a job is told next, in one statement: body is {"events": the events
--- after number p_after, oldest first, "job": the job now, "explain": with p_explains why it waits,
--- if it is pending}, or without p_after the job alone, as api_get_job_status gives it. The first
+-- after number p_after, oldest first, "job": the job now, "explain": with p_explains why it stands
+-- where it stands, until it has ended}, or without p_after the job alone, as api_get_job_status gives it. The first
 -- call of a client counts one request, as a poll does; the others count nothing.
 --
 -- Why definer: it checks API keys and takes on claims that the HTTP layer has verified; it reads
@@ -48,7 +48,7 @@ begin
           from public.index_job_events as e
           where e.job_id = j.id and e.event_no > p_after), '[]'),
         'job', row_to_json(j),
-        'explain', case when p_explains and j.status = 'pending'
+        'explain', case when p_explains and j.completed_at is null
           then (select row_to_json(x) from public.explain_index_job(p_job_id => j.id) as x) end)
     end::text,
     j.id, j.status, j.version,

@@ -3722,7 +3722,7 @@ begin
           from public.index_job_events as e
           where e.job_id = j.id and e.event_no > p_after), '[]'),
         'job', row_to_json(j),
-        'explain', case when p_explains and j.status = 'pending'
+        'explain', case when p_explains and j.completed_at is null
           then (select row_to_json(x) from public.explain_index_job(p_job_id => j.id) as x) end)
     end::text,
     j.id, j.status, j.version,
@@ -5619,4 +5619,4 @@ end;
 $$;
 
 notify pgrst, 'reload schema';
-comment on schema private is 'schema version 20261128093002, text 0486bfeafaf8, serves 20261128093002';
+comment on schema private is 'schema version 20261128093002, text 20dd852dad3f, serves 20261128093002';

@@ -80,12 +80,12 @@ def test_each_event_is_told_with_the_job_until_the_final_one(
         assert told([it.next()]) == [("job", "1", "pending")]
         job.begin()
         second = it.next()
-        assert [why["reason"] for why in it.explained] == ["no_runner"], "while it was pending"
         assert told([second]) == [("job", "2", "processing")]
         assert second["data"]["event"]["to_status"] == "processing"
         assert second["data"]["job"]["id"] == job.id
         job.complete()
         assert told(it.rest()) == [("job", "3", "completed")]
+        assert [why["reason"] for why in it.explained] == ["no_runner", "working"]
     assert api.requests_of(alice) == before + 1, "one request, however long"
 
 
@@ -283,14 +283,25 @@ def test_a_client_that_does_not_read_holds_a_frame_or_two(
         assert told(it.rest())[-1] == ("job", "3", "completed")
 
 
-def test_a_silent_stream_is_kept_open_by_pings(
+def test_a_silent_stream_is_kept_open_by_explanations(
     api: Api, alice: Tenant, job: Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("api.live.stream.PING_SECONDS", 0.3)
     with stream(api, job, alice) as it:
         lines = it.response.iter_lines()
+
+        def explained(reason: str) -> None:
+            until(lambda: next(lines).startswith(f'data: {{"reason":"{reason}"'))
+
         for _ in range(2):
-            until(lambda: next(lines) == "event: explain")  # why it waits
+            explained("no_runner")
         job.begin()
         for _ in range(2):
-            until(lambda: next(lines) == ": ping")
+            explained("working")
+        with api.sql() as connection:
+            connection.execute(
+                "update public.index_jobs set heartbeat_at = now() - interval '9 seconds',"
+                " lease_expires_at = now() + interval '6 seconds' where id = %s",
+                (job.id,),
+            )
+        explained("silent")

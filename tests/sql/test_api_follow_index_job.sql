@@ -1,9 +1,10 @@
 begin;
-select plan(11);
+select plan(13);
 
 select tests.arrange_cast();
 select tests.arrange_job('job', 'processing', tests.alice_repository());
 select tests.arrange_job('waits', 'pending', tests.alice_repository());
+select tests.arrange_job('ended', 'completed', tests.alice_repository());
 select tests.act_as_http();
 
 create function pg_temp.follow(p_user_id uuid, p_after integer, p_is_first boolean)
@@ -55,11 +56,19 @@ select is(
   (select a.body::json -> 'explain' ->> 'reason' from api_follow_index_job(
      null, jsonb_build_object('sub', tests.alice(), 'role', 'authenticated'),
      tests.id('waits')::text, 0, true, true) as a),
-  'no_runner', 'of a job that is pending it tells why it waits');
+  'no_runner', 'it tells why a job waits');
 select is(
   (select a.body::json ->> 'explain' from api_follow_index_job(
      null, jsonb_build_object('sub', tests.alice(), 'role', 'authenticated'),
      tests.id('waits')::text, 0, false, false) as a), null, 'when it is asked to');
+select is(
+  (select a.body::json -> 'explain' ->> 'reason' from api_follow_index_job(
+     null, jsonb_build_object('sub', tests.alice(), 'role', 'authenticated'),
+     tests.id('job')::text, 0, false, true) as a), 'working', 'and of one that runs');
+select is(
+  (select a.body::json ->> 'explain' from api_follow_index_job(
+     null, jsonb_build_object('sub', tests.alice(), 'role', 'authenticated'),
+     tests.id('ended')::text, 0, false, true) as a), null, 'not of one that has ended');
 
 select * from finish();
 rollback;
