@@ -28,6 +28,8 @@ from tests.support.waiting import PATIENCE
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "docs/examples"
 CLIENTS = ROOT / "tests/rest/clients"
+REBOUND = "rebound.example"
+"""A name of somebody else's that resolves to this machine."""
 CDN = "https://cdn.jsdelivr.net/npm/"
 
 expect.set_options(timeout=1000 * PATIENCE)
@@ -51,7 +53,9 @@ def browser() -> Iterator[Browser]:
         }
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=program, args=["--no-sandbox"], env=environment
+            executable_path=program,
+            args=["--no-sandbox", f"--host-resolver-rules=MAP {REBOUND} 127.0.0.1"],
+            env=environment,
         )
         yield browser
         browser.close()

@@ -1,19 +1,50 @@
-"""The page in a real browser: one job from its creation to each of its ends, and the list."""
+"""The page of a deployment in a real browser: one job in each of its states, and the list."""
 
 from __future__ import annotations
 
+import tarfile
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Final, Literal
+from uuid import uuid4
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, Request, expect
 
-from tests.api.conftest import Api, Job, Tenant, leave_the_turn_of_the_hour, serve
+from tests.api.conftest import (
+    Api,
+    Job,
+    Tenant,
+    leave_the_turn_of_the_hour,
+    serve,
+    text_of,
+)
+from tests.support.fetch import npm_pack
+from tests.support.ports import kept_port
+
+from .conftest import token
+from .pages import (
+    HOSTILE,
+    SHOWN,
+    completed,
+    failed,
+    forget_runners,
+    open_job,
+    report_runner,
+    retrying,
+    sentence,
+    sign_in,
+    silent,
+)
+
+AXE = "axe-core@4.14.1"
+AXE_SHA256 = "e6b0ce02b84d892e2e33e403485e7f3d6c29e2be6df65daf44d89ba564139745"
+SCHEMES: Final[tuple[Literal["light", "dark"], ...]] = ("light", "dark")
+NO_JOB = "There is no such job, or you may not see it."
 
 
 @pytest.fixture(scope="module")
 def api(clusters: Callable[[int], Any]) -> Iterator[Api]:
-    """One API of a deployment: nobody is signed in by himself."""
+    """One API, where nobody is signed in by the server."""
     with clusters(18).database("ordinary", migrated=True) as place, serve(place) as api:
         leave_the_turn_of_the_hour(place)
         yield api
@@ -24,23 +55,27 @@ def alice(api: Api) -> Tenant:
     return api.tenant()
 
 
-def sign_in(page: Page, api: Api, key: str, path: str = "/") -> None:
-    page.goto(f"{api.url}{path}")
-    page.get_by_label("API key").fill(key)
-    page.get_by_role("button", name="Sign in").click()
+@pytest.fixture
+def job(api: Api, alice: Tenant) -> Job:
+    return Job(api, alice)
 
 
-def test_a_job_that_is_created_is_watched_to_its_end_for_one_request(
-    page: Page, api: Api, alice: Tenant
-) -> None:
+def stored(page: Page) -> str:
+    """What the tab keeps."""
+    kept: str = page.evaluate("JSON.stringify({...sessionStorage, ...localStorage})")
+    return kept + page.evaluate("document.cookie")
+
+
+def test_a_job_is_watched_to_its_end_for_one_request(page: Page, api: Api, alice: Tenant) -> None:
     job = Job(api, alice, repository="owner/watched")
     before = api.requests_of(alice)
     sign_in(page, api, alice.key, f"{job.path}/view")
     status = page.locator("#status")
     expect(status).to_have_text("Pending")
-    expect(page.locator("#sentence")).to_contain_text("Waiting: no worker has been seen")
+    expect(sentence(page)).to_contain_text("Waiting: no worker has been seen")
     job.begin()
     expect(status).to_have_text("Processing")
+    expect(sentence(page)).to_contain_text("A worker is on attempt 1 of 3.")
     job.progress(30)
     expect(page.get_by_text("parsing 30 of 100 · 30 %")).to_be_visible()
     bar = page.get_by_role("progressbar")
@@ -55,28 +90,386 @@ def test_a_job_that_is_created_is_watched_to_its_end_for_one_request(
     assert api.requests_of(alice) == before + 1
 
 
-def test_the_list_shows_jobs_of_whoever_signed_in(page: Page, api: Api, alice: Tenant) -> None:
-    job = Job(api, alice, repository="owner/mine")
-    Job(api, api.tenant(), repository="owner/not-mine")
-    before = api.requests_of(alice)
-    sign_in(page, api, alice.key)
-    expect(page.locator("#jobs li")).to_have_count(1)
-    expect(page.locator("#jobs li")).to_contain_text("owner/mine @ HEAD")
-    expect(page.get_by_role("link", name="Pending 1")).to_be_visible()
-    assert api.requests_of(alice) == before + 2
-    page.locator("#jobs a").click()
-    expect(page).to_have_url(f"{api.url}{job.path}/view")
+def test_what_came_of_a_job_is_found_on_its_page(
+    page: Page, api: Api, alice: Tenant, job: Job
+) -> None:
+    completed(job)
+    open_job(page, api, alice, job)
+    figures = page.locator("#figures")
+    expect(figures).to_contain_text("Files1")
+    expect(figures).to_contain_text("Size2 kB")
+    page.get_by_text("Skipped files 1").click()
+    expect(page.locator("#skipped td")).to_have_text(["src/main.py", "binary"])
+    page.locator("#files summary").click()
+    expect(page.locator("#files td")).to_have_text(["src/main.py", "src/main.py", "2 kB", "1"])
+    page.locator("#symbols summary").click()
+    for name, how, cells in (
+        ("src", "begins so", ["src/main.py", "function", "src/main.py:1", "src/main.py"]),
+        ("src", "is exactly so", []),
+    ):
+        page.get_by_label("Name").fill(name)
+        page.get_by_label("that").select_option(how)
+        page.get_by_role("button", name="Find").click()
+        expect(page.locator("#symbols td")).to_have_text(cells)
+    expect(page.locator("#symbols .found")).to_have_text("None.")
+
+
+def test_a_failed_job_says_why(page: Page, api: Api, alice: Tenant, job: Job) -> None:
+    open_job(page, api, alice, job)
+    failed(job)
+    expect(page.locator("#status")).to_have_text("Failed")
+    expect(page.locator("#error-text")).to_have_text("There is no branch 'nowhere'.")
+    expect(page.locator("#phase")).to_have_text("not begun")
+    assert page.locator("progress").get_attribute("value") == "0"
+
+
+def test_a_job_that_is_tried_again_says_when(page: Page, api: Api, alice: Tenant, job: Job) -> None:
+    open_job(page, api, alice, job)
+    retrying(job)
+    expect(sentence(page)).to_contain_text("Attempt 2 of 3 starts in ")
+    first = sentence(page).inner_text()
+    expect(page.locator("#error")).to_contain_text("Last error")
+    expect(page.locator("#error")).to_contain_text("The host could not be reached.")
+    expect(page.locator("#timeline")).to_contain_text("Attempt 1 failed, another one follows")
+    expect(sentence(page)).not_to_have_text(first)  # the seconds go down by themselves
+
+
+def test_a_job_whose_worker_is_silent_says_who_takes_over(
+    page: Page, api: Api, alice: Tenant, job: Job
+) -> None:
+    silent(job)
+    open_job(page, api, alice, job)
+    expect(sentence(page)).to_contain_text("No sign of life from the worker for ")
+    expect(sentence(page)).to_contain_text("another worker takes the job over in ")
+
+
+def test_a_job_in_line_says_how_many_come_first(
+    page: Page, api: Api, alice: Tenant, job: Job
+) -> None:
+    behind = Job(api, alice)
+    report_runner(api)
+    open_job(page, api, alice, behind)
+    expect(sentence(page)).to_contain_text("come first")
+    forget_runners(api)
+    job.begin()
+
+
+def test_a_job_is_cancelled_by_a_button_that_asks_first(
+    page: Page, api: Api, alice: Tenant, job: Job
+) -> None:
+    open_job(page, api, alice, job)
+    cancel = page.locator("#cancel")
+    cancel.click()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_be_hidden()
     expect(page.locator("#status")).to_have_text("Pending")
+    cancel.click()
+    page.get_by_role("dialog").get_by_role("button", name="Cancel the job").click()
+    expect(page.locator("#status")).to_have_text("Cancelled")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    expect(cancel).to_be_hidden()
+
+    running = Job(api, alice)
+    running.begin()
+    open_job(page, api, alice, running)
+    cancel.click()
+    page.get_by_role("dialog").get_by_role("button", name="Cancel the job").click()
+    expect(sentence(page)).to_contain_text("The worker was asked to stop.")
+    expect(cancel).to_be_hidden()
+
+
+def test_two_tenants_do_not_see_each_others_jobs(
+    page: Page, browser: Browser, api: Api, alice: Tenant, job: Job
+) -> None:
+    bob = api.tenant()
+    open_job(page, api, alice, job)
+    context = browser.new_context()
+    other = context.new_page()
+    sign_in(other, api, bob.key)
+    expect(other.locator("#empty")).to_be_visible()
+    shown = set()
+    for path in (job.path, f"/jobs/{uuid4()}", "/jobs/x", "/jobs/%3Cb%3E", "/jobs/%zz"):
+        other.goto(f"{api.url}{path}/view")
+        expect(other.get_by_role("main")).to_contain_text(NO_JOB)
+        shown.add((other.title(), other.get_by_role("main").inner_html()))
+    assert len(shown) == 1
+    expect(page.locator("#status")).to_have_text("Pending")
+    context.close()
+
+
+def test_a_restart_of_the_server_is_waited_out(page: Page, api: Api) -> None:
+    with kept_port() as port:
+        with serve(api.place, port=port) as first:
+            alice = first.tenant()
+            job = Job(first, alice)
+            open_job(page, first, alice, job)
+            expect(page.locator("#status")).to_have_text("Pending")
+        expect(page.locator("#trouble")).to_contain_text("The server cannot be reached.")
+        job.api = api
+        job.begin()
+        expect(page.locator("#status")).to_have_text("Pending")
+        with serve(api.place, port=port):
+            expect(page.locator("#status")).to_have_text("Processing")
+            expect(page.locator("#trouble")).to_be_hidden()
+            job.complete()
+            expect(page.locator("#timeline li > span")).to_have_text(
+                ["Created", "Attempt 1 began", "Completed"]
+            )
+
+
+def test_hostile_texts_are_shown_as_text(page: Page, api: Api, alice: Tenant) -> None:
+    requests: list[str] = []
+    page.on("request", lambda request: requests.append(request.url))
+    job = Job(api, alice, ref="<svg/onload=window.hacked=1>")
+    failing, again = Job(api, alice), Job(api, alice)
+    completed(job, HOSTILE)
+    failed(failing, HOSTILE)
+    retrying(again, HOSTILE)
+    with api.sql() as connection:
+        connection.execute(
+            "update public.index_jobs set repository = %s, commit_sha = repeat('a', 40)"
+            " where owner_user_id = %s",
+            (HOSTILE, alice.id),
+        )
+    sign_in(page, api, alice.key)
+    expect(page.locator("#jobs bdi").nth(0)).to_have_text(SHOWN)
+    expect(page.locator("#jobs")).to_contain_text("@ <svg/onload=window.hacked=1>")
+    for each in (failing, again):
+        open_job(page, api, alice, each)
+        expect(page.locator("#repository")).to_have_text(SHOWN)
+        expect(page.locator("#error-text")).to_have_text(SHOWN)
+        expect(page.locator("#timeline pre")).to_have_text(SHOWN)
+    open_job(page, api, alice, job)
+    page.get_by_text("Skipped files 1").click()
+    expect(page.locator("#skipped td").first).to_have_text(SHOWN)
+    page.locator("#files summary").click()
+    expect(page.locator("#files td").first).to_have_text(SHOWN)
+    page.locator("#symbols summary").click()
+    page.get_by_label("Name").fill("<img")
+    page.get_by_role("button", name="Find").click()
+    expect(page.locator("#symbols td").first).to_have_text(SHOWN)
+    page.goto(f"{api.url}/?repository={'<img src=x onerror=hacked=1>'}&status=%22%3E%3Cb%3E")
+    expect(page.get_by_role("alert").first).to_be_visible()
+    assert page.evaluate("window.hacked") is None
+    assert page.locator("img, main script, main svg").count() == 0
+    assert [url for url in requests if not url.startswith(f"{api.url}/")] == []
 
 
 def test_a_refused_key_leaves_no_trace_in_the_tab(page: Page, api: Api, alice: Tenant) -> None:
     refused = f"ij_{'0' * 16}_{'1' * 64}"
-    for key in (refused, "not a key", "ключ", api.new_key(alice.id)[:-1] + "x"):
+    service = token(alice.id).replace(".", "x")
+    for key in (refused, "not a key", "ключ", HOSTILE, service, alice.key[:-1] + "g"):
         sign_in(page, api, key)
-        expect(page.get_by_role("alert")).to_contain_text("API key")
-        assert (
-            page.evaluate("JSON.stringify({...sessionStorage, ...localStorage})").count("ij_") == 0
-        )
-        assert page.locator("input").input_value() == ""
+        expect(page.get_by_role("alert")).to_contain_text("key")
+        assert stored(page) in ("{}", '{"signed-out":"yes"}')
+        assert page.get_by_label("API key").input_value() == ""
         assert key not in page.content()
-    assert page.evaluate("sessionStorage.getItem('key')") is None
+        assert page.url == f"{api.url}/"
+    expect(page.locator("#jobs")).to_have_count(0)
+
+
+def test_before_signing_in_there_is_nothing_but_a_form(page: Page, api: Api, job: Job) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url.removeprefix(api.url)))
+    for path in ("/", f"{job.path}/view"):
+        page.goto(f"{api.url}{path}")
+        expect(page.get_by_label("API key")).to_be_focused()
+        expect(page.get_by_role("main").get_by_role("button")).to_have_text(["Sign in"])
+    assert not [path for path in asked if path not in ("/", f"{job.path}/view")
+                and not path.startswith("/pages/")]  # fmt: skip
+
+
+def test_a_session_of_supabase_signs_in_and_a_revoked_key_signs_out(
+    page: Page, api: Api, alice: Tenant, job: Job
+) -> None:
+    session = token(alice.id)
+    sign_in(page, api, session)
+    expect(page.locator("#jobs li")).to_have_count(1)
+    page.reload()
+    expect(page.locator("#jobs li")).to_have_count(1)
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_label("API key")).to_be_focused()
+    assert session not in stored(page) + page.content()
+
+    key = api.new_key(alice.id)
+    sign_in(page, api, key, f"{job.path}/view")
+    expect(page.locator("#status")).to_have_text("Pending")
+    with api.sql() as connection:
+        connection.execute(
+            "update private.api_keys set enabled = false where user_id = %s", (alice.id,)
+        )
+    page.reload()
+    expect(page.get_by_role("alert")).to_contain_text("no valid API key or token")
+    assert key not in stored(page) + page.content()
+    assert job.id not in page.get_by_role("main").inner_html()
+    logged = " ".join(map(text_of, api.log))
+    assert session not in logged
+    assert key not in logged
+    assert key not in page.url
+
+
+def test_the_list_is_of_whoever_signed_in_and_costs_two_requests(
+    page: Page, api: Api, alice: Tenant
+) -> None:
+    job = Job(api, alice, repository="owner/mine")
+    Job(api, api.tenant(), repository="owner/not-mine")
+    before = api.requests_of(alice)
+    sign_in(page, api, alice.key)
+    rows = page.locator("#jobs li")
+    expect(rows).to_have_count(1)
+    expect(rows).to_contain_text("owner/mine @ HEAD")
+    expect(page.get_by_role("link", name="Pending 1")).to_be_visible()
+    assert api.requests_of(alice) == before + 2
+
+    page.get_by_role("link", name="Failed 0").click()
+    expect(page).to_have_url(f"{api.url}/?status=failed")
+    expect(page.locator("#empty")).to_contain_text("No job is like that.")
+    page.get_by_label("Repository").fill("owner/mine")
+    page.get_by_role("link", name="All").click()
+    page.get_by_label("Repository").fill("owner/mine")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(f"{api.url}/?repository=owner%2Fmine")
+    expect(rows).to_have_count(1)
+    page.locator("#jobs a").focus()
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(f"{api.url}{job.path}/view")
+    expect(page.locator("#status")).to_have_text("Pending")
+
+
+def test_without_jobs_the_list_shows_how_to_create_one(page: Page, api: Api, alice: Tenant) -> None:
+    sign_in(page, api, alice.key)
+    expect(page.locator("#create")).to_contain_text(
+        f'curl {api.url}/index -H "Authorization: Bearer $API_KEY"'
+    )
+    assert alice.key not in page.content()
+
+
+def test_a_list_in_which_something_runs_asks_every_ten_seconds_and_then_no_more(
+    page: Page, api: Api, alice: Tenant, job: Job
+) -> None:
+    asked: list[str] = []
+
+    def note(request: Request) -> None:
+        if "/jobs" in request.url:
+            asked.append(request.url)
+
+    page.clock.install()
+    sign_in(page, api, alice.key)
+    rows = page.locator("#jobs li")
+    expect(rows).to_have_count(1)
+    page.on("request", note)
+    page.clock.run_for(9_000)
+    assert asked == []
+    job.begin()
+    page.clock.run_for(2_000)
+    expect(rows).to_contain_text("Processing")
+    assert len(asked) == 1
+
+    page.locator("#jobs a").hover()
+    Job(api, alice, repository="owner/new")
+    page.clock.run_for(10_000)
+    button = page.get_by_role("button", name="Show 1 new job")
+    expect(button).to_be_visible()
+    expect(rows).to_have_count(1)  # nothing moves under the pointer
+    button.click()
+    expect(rows.first).to_contain_text("owner/new")
+
+    page.get_by_role("button", name="Pause").click()
+    asked.clear()
+    page.clock.run_for(60_000)
+    assert asked == []
+    with api.sql() as connection:
+        connection.execute(
+            "update public.index_jobs set status = 'cancelled', completed_at = now(), attempt = 0,"
+            " started_at = null, lease_expires_at = null where owner_user_id = %s",
+            (alice.id,),
+        )
+    page.get_by_role("button", name="Go on").click()
+    while "counts" not in " ".join(asked):
+        page.clock.run_for(1_000)
+    expect(page.get_by_role("link", name="Cancelled 2")).to_be_visible()
+    asked.clear()
+    page.clock.run_for(120_000)
+    assert asked == []
+
+
+def test_a_user_without_requests_is_told_so(page: Page, api: Api) -> None:
+    poor = api.tenant(limit=1)
+    job = Job(api, poor)
+    page.goto(f"{api.url}{job.path}/view")
+    page.get_by_label("API key").fill(poor.key)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.locator("#trouble")).to_contain_text("You have used the 1 requests of this hour.")
+
+
+def test_a_page_paints_at_once_and_nothing_moves(
+    page: Page, api: Api, alice: Tenant, job: Job, proving: bool
+) -> None:
+    completed(job)
+    sign_in(page, api, alice.key)
+    expect(page.locator("#jobs li")).to_have_count(1)
+    for path in ("/", f"{job.path}/view"):
+        paints = []
+        for _ in range(5 if proving else 1):
+            page.goto(f"{api.url}{path}")
+            page.locator("#jobs li, #now").first.wait_for()
+            paints.append(page.evaluate("performance.getEntriesByType('paint')[0].startTime"))
+            shift = page.evaluate(
+                "new Promise((resolve) => { let sum = 0;"
+                " new PerformanceObserver((list) => {"
+                "   for (const entry of list.getEntries()) sum += entry.value; })"
+                "   .observe({ type: 'layout-shift', buffered: true });"
+                " setTimeout(() => resolve(sum), 300); })"
+            )
+            assert shift == 0
+        if proving:
+            assert sorted(paints)[len(paints) // 2] < 300
+
+
+def test_axe_finds_nothing_in_any_state_in_light_and_in_dark(
+    page: Page, api: Api, alice: Tenant, job: Job
+) -> None:
+    with tarfile.open(npm_pack(AXE, AXE_SHA256)) as package:
+        file = package.extractfile("package/axe.min.js")
+        assert file
+        axe = file.read().decode()
+
+    def check(state: str) -> None:
+        for scheme in SCHEMES:
+            page.emulate_media(color_scheme=scheme)
+            page.evaluate(axe)
+            found = page.evaluate(
+                "axe.run().then(({violations}) => violations.map(({id, nodes}) =>"
+                " [id, ...nodes.map((node) => node.html)]))"
+            )
+            assert found == [], f"{state}, {scheme}"
+
+    page.goto(api.url)
+    expect(page.get_by_label("API key")).to_be_focused()
+    check("signing in")
+    sign_in(page, api, alice.key)
+    expect(page.locator("#jobs li")).to_have_count(1)
+    failing, again, ending = Job(api, alice), Job(api, alice), Job(api, alice)
+    failed(failing)
+    retrying(again)
+    completed(ending)
+    job.begin()
+    page.reload()
+    expect(page.locator("#jobs li")).to_have_count(4)
+    check("the list")
+    page.goto(f"{api.url}/?status=cancelled")
+    expect(page.locator("#empty")).to_be_visible()
+    check("an empty list")
+    open_job(page, api, alice, again)
+    check("trying again")
+    open_job(page, api, alice, failing)
+    check("failed")
+    open_job(page, api, alice, ending)
+    page.get_by_text("Skipped files 1").click()
+    expect(page.locator("#skipped td").first).to_be_visible()
+    page.locator("#symbols summary").click()
+    page.get_by_text("Record as JSON").click()
+    check("completed")
+    open_job(page, api, alice, job)
+    page.locator("#cancel").click()
+    check("asking whether to cancel")

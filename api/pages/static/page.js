@@ -324,6 +324,7 @@ async function refresh({ list, count, counts, page, filters, signal }) {
     sessionStorage.setItem("paused", paused ? "yes" : "no");
   });
   let looks = 0;
+  let hasChanged = false; // so that the tabs are of before
   let lookedAt = Date.now();
   for (let wait = 1; ; ) {
     const runs = counts.pending + counts.processing > 0;
@@ -333,14 +334,14 @@ async function refresh({ list, count, counts, page, filters, signal }) {
     if (paused || (back && Date.now() - lookedAt < 2_000)) continue;
     lookedAt = Date.now();
     try {
-      // every third look is at the counts, so that the tabs keep up
-      if (++looks % 3 === 0 && !back) {
+      if (!back && (hasChanged || ++looks % 3 === 0)) {
         counts = await count();
+        hasChanged = false;
         showCounts(counts, filters);
       } else {
         page = await list();
         if (page.jobs.some((job) => !FINAL.includes(job.status))) counts = { ...counts, processing: counts.processing || 1 };
-        updateRows(page.jobs);
+        hasChanged = updateRows(page.jobs);
         showPages(page, filters);
       }
       wait = 1;
@@ -474,15 +475,19 @@ function note(job) {
   return job.progress ? progressOf(job.progress) : `attempt ${job.attempt}`;
 }
 
-/** Changes rows where they are; new jobs come in at once only when nobody points at the list. */
+/**
+ * Changes rows where they are; new jobs come in at once only when nobody points at the list.
+ * True when there are others, or one has another status.
+ */
 function updateRows(jobs) {
   const list = element("jobs");
   const rows = new Map([...list.children].map((row) => [row.dataset.id, row]));
+  const isOld = jobs.every((job) => rows.get(job.id)?.dataset.status === job.status);
   for (const job of jobs) if (rows.has(job.id)) showRow(rows.get(job.id), job);
   const isSame = jobs.length === rows.size && jobs.every((job) => rows.has(job.id));
   const news = element("news");
   show(news, false);
-  if (isSame) return;
+  if (isSame) return !isOld;
   if (rows.size && (list.matches(":hover") || list.contains(document.activeElement))) {
     const added = jobs.filter((job) => !rows.has(job.id)).length;
     const button = news.querySelector("button");
@@ -493,6 +498,7 @@ function updateRows(jobs) {
     };
     show(news);
   } else showRows(jobs);
+  return true;
 }
 
 function showPages(page, filters) {
@@ -517,8 +523,8 @@ async function showJob(signal) {
         lastEvent = frame.id || lastEvent;
         wait = 1;
         hear(frame, signal);
-        if (FINAL.includes(story.job?.status)) return;
       }
+      if (FINAL.includes(story.job?.status)) return;
     } catch (error) {
       if (["TOO_MANY_STREAMS", "LIVE_LIMIT"].includes(error.code)) await poll(signal);
       else if (!(error instanceof Refusal)) throw error;
@@ -581,7 +587,7 @@ async function* stream(path, headers, signal) {
 
 function hear({ name, data }, signal) {
   const isFirst = !story.job;
-  if (name === "explain") story.explain = { ...data, at: now(), version: story.job?.version };
+  if (name === "explain") story.explain = { ...data, at: now(), version: story.job?.version, attempt: story.job?.attempt };
   if (data.event) story.events.set(data.event.event_no, data.event);
   if (data.job && data.job.version >= (story.job?.version ?? 0)) story.job = data.job;
   if (!story.job) return;
@@ -621,7 +627,7 @@ function render() {
     Repository: job.repository, Ref: job.ref, Commit: job.commit_sha, Job: id,
     "Queue job": job.queue_job_id, Repeats: job.repeats_job_id,
   });
-  say(element("raw"), JSON.stringify(job, null, 2));
+  say(element("raw"), plain(JSON.stringify(job, null, 2)));
   show(element("cancel"), !FINAL.includes(job.status) && !job.cancel_requested_at);
   const files = job.status === "completed" && stats?.files_indexed != null ? `: ${number.format(stats.files_indexed)} files` : "";
   say(element("said"), `${word}${files}`);
@@ -672,14 +678,21 @@ function sentence(job) {
     return Date.parse(job.retry_at) > now() ? `${next} starts in ${left(job.retry_at)}.` : `${next} waits for a worker.`;
   }
   if (isFresh && explain.reason === "silent") {
-    const silent = counting(now() - Date.parse(job.heartbeat_at));
+    const lease = Date.parse(job.lease_expires_at) - Date.parse(job.heartbeat_at);
+    const silent = counting(now() - Date.parse(explain.until) + lease);
     const next = job.attempt < job.max_attempts ? "another worker takes the job over" : "the job fails";
     return Date.parse(explain.until) > now()
       ? `No sign of life from the worker for ${silent}; ${next} in ${left(explain.until)}.`
       : explain.sentence;
   }
-  if (isFresh) return explain.sentence;
-  return job.status === "pending" ? "Waiting." : `A worker is on attempt ${job.attempt} of ${job.max_attempts}.`;
+  if (job.status === "pending") return isFresh ? explain.sentence : "Waiting.";
+  const working = `A worker is on attempt ${job.attempt} of ${job.max_attempts}.`;
+  if (explain?.reason !== "working" || explain.attempt !== job.attempt || explain.eta_p50 == null) return working;
+  const of = explain.eta_basis === "repository" ? "this repository" : "all repositories";
+  const rest = (eta) => 1000 * eta - (now() - explain.at);
+  return `${working} ${rest(explain.eta_p50) > 0
+    ? `About ${counting(rest(explain.eta_p50))} to go (p90 ${counting(rest(explain.eta_p90))}, from the last ${explain.eta_samples} runs of ${of}).`
+    : `It takes longer than half of the last ${explain.eta_samples} runs of ${of}.`}`;
 }
 
 function renderTimeline() {
