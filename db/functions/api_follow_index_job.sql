@@ -3,8 +3,8 @@
 --
 -- What a client that follows a job is told next, in one statement: body is {"events": the events
 -- after number p_after, oldest first, "job": the job now, "explain": with p_explains why it stands
--- where it stands, until it has ended}, or without p_after the job alone, as api_get_job_status gives it. The first
--- call of a client counts one request, as a poll does; the others count nothing.
+-- where it stands, until it has ended}, or without p_after the job alone, as api_get_job_status
+-- gives it. The first call of a client counts one request, as a poll does; the others count none.
 --
 -- Why definer: it checks API keys and takes on claims that the HTTP layer has verified; it reads
 -- jobs as job_gateway, which RLS holds like any user.

@@ -84,7 +84,7 @@ def test_a_job_is_watched_to_its_end_for_one_request(page: Page, api: Api, alice
     job.complete()
     expect(status).to_have_text("Completed")
     expect(page.locator("#timeline li > span")).to_have_text(
-        ["Created", "Attempt 1 began", "Completed"]
+        ["Created", "Attempt 1 started", "Completed"]
     )
     expect(page.get_by_role("button", name="Cancel the job")).to_be_hidden()
     assert api.requests_of(alice) == before + 1
@@ -104,11 +104,11 @@ def test_what_came_of_a_job_is_found_on_its_page(
     expect(page.locator("#files td")).to_have_text(["src/main.py", "src/main.py", "2 kB", "1"])
     page.locator("#symbols summary").click()
     for name, how, cells in (
-        ("src", "begins so", ["src/main.py", "function", "src/main.py:1", "src/main.py"]),
-        ("src", "is exactly so", []),
+        ("src", "starts with", ["src/main.py", "function", "src/main.py:1", "src/main.py"]),
+        ("src", "exactly", []),
     ):
         page.get_by_label("Name").fill(name)
-        page.get_by_label("that").select_option(how)
+        page.get_by_label("Match").select_option(how)
         page.get_by_role("button", name="Find").click()
         expect(page.locator("#symbols td")).to_have_text(cells)
     expect(page.locator("#symbols .found")).to_have_text("None.")
@@ -119,7 +119,7 @@ def test_a_failed_job_says_why(page: Page, api: Api, alice: Tenant, job: Job) ->
     failed(job)
     expect(page.locator("#status")).to_have_text("Failed")
     expect(page.locator("#error-text")).to_have_text("There is no branch 'nowhere'.")
-    expect(page.locator("#phase")).to_have_text("not begun")
+    expect(page.locator("#phase")).to_have_text("not started")
     assert page.locator("progress").get_attribute("value") == "0"
 
 
@@ -130,7 +130,7 @@ def test_a_job_that_is_tried_again_says_when(page: Page, api: Api, alice: Tenant
     first = sentence(page).inner_text()
     expect(page.locator("#error")).to_contain_text("Last error")
     expect(page.locator("#error")).to_contain_text("The host could not be reached.")
-    expect(page.locator("#timeline")).to_contain_text("Attempt 1 failed, another one follows")
+    expect(page.locator("#timeline")).to_contain_text("Attempt 1 failed, retry scheduled")
     expect(sentence(page)).not_to_have_text(first)  # the seconds go down by themselves
 
 
@@ -213,7 +213,7 @@ def test_a_restart_of_the_server_is_waited_out(page: Page, api: Api) -> None:
             expect(page.locator("#trouble")).to_be_hidden()
             job.complete()
             expect(page.locator("#timeline li > span")).to_have_text(
-                ["Created", "Attempt 1 began", "Completed"]
+                ["Created", "Attempt 1 started", "Completed"]
             )
 
 
@@ -299,7 +299,7 @@ def test_a_session_of_supabase_signs_in_and_a_revoked_key_signs_out(
             "update private.api_keys set enabled = false where user_id = %s", (alice.id,)
         )
     page.reload()
-    expect(page.get_by_role("alert")).to_contain_text("no valid API key or token")
+    expect(page.get_by_role("alert")).to_contain_text("not valid, or no longer")
     assert key not in stored(page) + page.content()
     assert job.id not in page.get_by_role("main").inner_html()
     logged = " ".join(map(text_of, api.log))
@@ -323,9 +323,9 @@ def test_the_list_is_of_whoever_signed_in_and_costs_two_requests(
 
     page.get_by_role("link", name="Failed 0").click()
     expect(page).to_have_url(f"{api.url}/?status=failed")
-    expect(page.locator("#empty")).to_contain_text("No job is like that.")
-    page.get_by_label("Repository").fill("owner/mine")
+    expect(page.locator("#empty")).to_contain_text("No jobs match.")
     page.get_by_role("link", name="All").click()
+    page.get_by_text("Filter").click()
     page.get_by_label("Repository").fill("owner/mine")
     page.keyboard.press("Enter")
     expect(page).to_have_url(f"{api.url}/?repository=owner%2Fmine")
@@ -384,7 +384,7 @@ def test_a_list_in_which_something_runs_asks_every_ten_seconds_and_then_no_more(
             " started_at = null, lease_expires_at = null where owner_user_id = %s",
             (alice.id,),
         )
-    page.get_by_role("button", name="Go on").click()
+    page.get_by_role("button", name="Resume").click()
     while "counts" not in " ".join(asked):
         page.clock.run_for(1_000)
     expect(page.get_by_role("link", name="Cancelled 2")).to_be_visible()

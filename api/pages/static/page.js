@@ -19,6 +19,7 @@ const now = () => Date.now() + clockAhead;
 
 const number = new Intl.NumberFormat("en");
 const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
+const many = (count, noun) => `${number.format(count)} ${noun}${count === 1 ? "" : "s"}`;
 const capitalized = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 
 /** Text with what cannot be seen, or turns the direction of the rest around, written out. */
@@ -119,8 +120,8 @@ function copying(container) {
 
 const REFUSED = {
   0: "The server cannot be reached.",
-  401: "That is no valid API key or token, or no longer one.",
-  AUTH_USER_REQUIRED: "That key is the service's. Sign in with a user's.",
+  401: "This API key or token is not valid, or no longer.",
+  AUTH_USER_REQUIRED: "This is the service key. Sign in with the key of a user.",
 };
 
 /** What the API refused, or that it cannot be reached (status 0). */
@@ -220,7 +221,7 @@ function signIn(message) {
     event.preventDefault();
     const typed = element("key").value.trim();
     element("key").value = "";
-    if (!/^[\x21-\x7e]+$/.test(typed)) return say(element("key-error"), "That is neither an API key nor a token.");
+    if (!/^[\x21-\x7e]+$/.test(typed)) return say(element("key-error"), "This is neither an API key nor a token.");
     key = typed;
     await open();
   });
@@ -316,7 +317,7 @@ async function refresh({ list, count, counts, page, filters, signal }) {
   const isPaused = (is) => {
     paused = is;
     button.setAttribute("aria-pressed", is);
-    say(button, is ? "Go on" : "Pause");
+    say(button, is ? "Resume" : "Pause");
   };
   isPaused(paused);
   button.addEventListener("click", () => {
@@ -387,7 +388,10 @@ function setUpFilters(filters) {
     if (tab.dataset.status === (filters.get("status") ?? "")) tab.setAttribute("aria-current", "page");
   }
   const form = element("filters");
-  for (const field of form.querySelectorAll("[name]")) field.value = filters.get(field.name) ?? "";
+  for (const field of form.querySelectorAll("[name]")) {
+    field.value = filters.get(field.name) ?? "";
+    if (field.value) element("filtering").open = true;
+  }
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     location.assign(listed(filters, Object.fromEntries(new FormData(form))));
@@ -425,10 +429,10 @@ function showCounts(counts, filters) {
   const days = filters.get("days");
   const seconds = (value) => span(1000 * value);
   say(element("summary"), [
-    counts.oldest_pending_at && `The oldest waits since ${span(now() - Date.parse(counts.oldest_pending_at))}.`,
-    counts.wait_p50 != null && `Wait ${seconds(counts.wait_p50)}, 95 % within ${seconds(counts.wait_p95)}.`,
-    counts.duration_p50 != null && `Run ${seconds(counts.duration_p50)}, 95 % within ${seconds(counts.duration_p95)}.`,
-    `Ended jobs: those made in the last ${days === "1" ? "day" : `${days || 30} days`}.`,
+    counts.oldest_pending_at && `The oldest has been waiting for ${span(now() - Date.parse(counts.oldest_pending_at))}.`,
+    counts.wait_p50 != null && `Waits: median ${seconds(counts.wait_p50)}, p95 ${seconds(counts.wait_p95)}.`,
+    counts.duration_p50 != null && `Runs: median ${seconds(counts.duration_p50)}, p95 ${seconds(counts.duration_p95)}.`,
+    `Ended jobs are counted for the last ${days === "1" ? "day" : `${days || 30} days`}.`,
   ].filter(Boolean).join(" "));
 }
 
@@ -441,7 +445,7 @@ function showRows(jobs) {
   }));
   show(element("empty"), jobs.length === 0);
   if (jobs.length) return;
-  if (location.search) say(element("nothing"), "No job is like that. This creates one:");
+  if (location.search) say(element("nothing"), "No jobs match. This creates one:");
   const body = '{"repository": "owner/name"}';
   say(element("create"), `curl ${location.origin}${root}/index -H "Authorization: Bearer $API_KEY" \\\n  -H 'Content-Type: application/json' -d '${body}'`);
 }
@@ -466,12 +470,12 @@ function note(job) {
   if (job.status === "failed") return job.error_message;
   if (job.status === "completed") {
     const { files_indexed: files, symbols_extracted: symbols } = job.stats ?? {};
-    return [files != null && `${number.format(files)} files`, symbols != null && `${number.format(symbols)} symbols`, span(ran)].filter(Boolean).join(" · ");
+    return [files != null && many(files, "file"), symbols != null && many(symbols, "symbol"), span(ran)].filter(Boolean).join(" · ");
   }
   if (job.status === "cancelled") return "";
   if (job.cancel_requested_at) return "cancelling";
-  if (job.status === "pending") return `waits since ${span(now() - Date.parse(job.created_at))}`;
-  if (job.retry_at) return `attempt ${job.attempt} of ${job.max_attempts} failed; another follows`;
+  if (job.status === "pending") return `waiting for ${span(now() - Date.parse(job.created_at))}`;
+  if (job.retry_at) return `attempt ${job.attempt} of ${job.max_attempts} failed, retry pending`;
   return job.progress ? progressOf(job.progress) : `attempt ${job.attempt}`;
 }
 
@@ -629,7 +633,7 @@ function render() {
   });
   say(element("raw"), plain(JSON.stringify(job, null, 2)));
   show(element("cancel"), !FINAL.includes(job.status) && !job.cancel_requested_at);
-  const files = job.status === "completed" && stats?.files_indexed != null ? `: ${number.format(stats.files_indexed)} files` : "";
+  const files = job.status === "completed" && stats?.files_indexed != null ? `: ${many(stats.files_indexed, "file")}` : "";
   say(element("said"), `${word}${files}`);
   tick();
 }
@@ -638,12 +642,13 @@ function renderProgress({ status, progress }) {
   const bar = main.querySelector("progress");
   const { phase, done, total } = progress ?? {};
   const isOver = FINAL.includes(status);
-  if (status === "processing" && !total) bar.removeAttribute("value");
+  const isResting = status !== "processing" || story.job.retry_at;
+  if (!isResting && !total) bar.removeAttribute("value");
   else {
     bar.max = total || 1;
     bar.value = status === "completed" ? bar.max : total ? done : 0;
   }
-  say(element("phase"), status === "completed" ? "done" : !phase ? (status === "processing" ? "starting" : "not begun") : isOver ? `stopped at ${progressOf(progress)}` : progressOf(progress));
+  say(element("phase"), status === "completed" ? "done" : !phase ? (isResting ? "not started" : "starting") : isOver ? `stopped at ${progressOf(progress)}` : progressOf(progress));
   const share = status === "processing" && total ? ` ${percent(done, total)}` : "";
   document.title = `${capitalized(status)}${share} · ${plain(story.job.repository)}`;
 }
@@ -692,7 +697,7 @@ function sentence(job) {
   const rest = (eta) => 1000 * eta - (now() - explain.at);
   return `${working} ${rest(explain.eta_p50) > 0
     ? `About ${counting(rest(explain.eta_p50))} to go (p90 ${counting(rest(explain.eta_p90))}, from the last ${explain.eta_samples} runs of ${of}).`
-    : `It takes longer than half of the last ${explain.eta_samples} runs of ${of}.`}`;
+    : `Slower than the median of the last ${explain.eta_samples} runs of ${of}.`}`;
 }
 
 function renderTimeline() {
@@ -713,13 +718,13 @@ function renderTimeline() {
 function told({ from_status: from, to_status: to, attempt, detail }, before) {
   if (!from) return "Created";
   if (FINAL.includes(to)) return capitalized(to);
-  if (detail.cancel_requested) return "Asked to stop";
+  if (detail.cancel_requested) return "Cancellation requested";
   if (detail.handed_back) return `Attempt ${attempt} handed back: its worker stopped`;
   if (attempt > (before?.attempt ?? 0)) {
     const isLost = before?.attempt && !before.detail.retry_at;
-    return `${isLost ? `Attempt ${before.attempt} lost its worker. ` : ""}Attempt ${attempt} began`;
+    return `${isLost ? `Attempt ${before.attempt} lost its worker. ` : ""}Attempt ${attempt} started`;
   }
-  if (detail.retry_at) return `Attempt ${attempt} failed, another one follows`;
+  if (detail.retry_at) return `Attempt ${attempt} failed, retry scheduled`;
   return capitalized(to);
 }
 
@@ -754,7 +759,7 @@ function renderStats(job, stats) {
 const COLUMNS = {
   skipped: [["Path", "path"], ["Reason", "reason"]],
   files: [["Path", "path"], ["Language", "language"], ["Size", (file) => bytes(file.bytes)], ["Symbols", "symbol_count"]],
-  symbols: [["Name", "name"], ["Kind", "kind"], ["In", (symbol) => `${symbol.path}:${symbol.start_line}`], ["Of", "parent"]],
+  symbols: [["Name", "name"], ["Kind", "kind"], ["Where", (symbol) => `${symbol.path}:${symbol.start_line}`], ["Parent", "parent"]],
 };
 
 function setUpFound() {
@@ -801,7 +806,7 @@ function startTable(found, kind, page) {
   table.tHead.append(head);
   const parts = [];
   if (page.job_id !== story.job.id) {
-    const words = make("p", "This is what a later job of the repository has left: ", { class: "soft" });
+    const words = make("p", "A later job of this repository replaced these results: ", { class: "soft" });
     words.append(make("a", "that job", { href: `${root}/jobs/${encodeURIComponent(page.job_id)}/view` }));
     parts.push(words);
   }
