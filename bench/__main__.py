@@ -16,7 +16,17 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from bench import report
-from bench.cases import claims, followers, growth, indexer, lifecycles, polls, routes, symbols
+from bench.cases import (
+    claims,
+    explain,
+    followers,
+    growth,
+    indexer,
+    lifecycles,
+    polls,
+    routes,
+    symbols,
+)
 from bench.load import BenchError
 from bench.measure import Comparison, Rounds, short
 from bench.world import World, world
@@ -31,6 +41,7 @@ def cases(before: Path | None) -> dict[str, Case]:
         "routes": routes.run,
         "followers": followers.run,
         "claim": claims.run,
+        "explain": explain.run,
         "symbols": symbols.run,
         "growth": growth.run,
         "lifecycle": lifecycles.run,

@@ -150,6 +150,7 @@ drop function private.refuse_partial_index();
 drop function private.record_job_event();
 drop function private.record_index_duration(public.index_jobs);
 drop function private.read_indexed_commit(uuid, text);
+drop function private.predict_seconds(double precision[], double precision);
 drop function private.parse_worker_id(text);
 drop function private.parse_uuid(text);
 drop function private.parse_status(text);

@@ -1181,15 +1181,46 @@ declare
   v_seconds double precision[] := array(
     select d.seconds
     from private.index_durations as d
-    where d.repository_id = p_job.repository_id
+    where d.repository_id = p_job.repository_id and d.bytes_unchanged > 0
     order by d.id desc
     limit 20);
   v_all double precision[];
+  v_samples integer;
   v_slots bigint;
+  v_first bigint := p_ahead;
   v_run double precision := 0;
   v_wait double precision := 0;
+  v_spread double precision := 0;
 begin
-  if cardinality(v_seconds) < 3 or p_ahead > 0 then
+  if cardinality(v_seconds) < 3 then
+    v_seconds := array(
+      select d.seconds
+      from private.index_durations as d
+      where d.repository_id = p_job.repository_id
+      order by d.id desc
+      limit 20);
+  end if;
+  if p_ahead is null then
+    v_run := extract(epoch from p_now - (
+      select min(e.at)
+      from public.index_job_events as e
+      where e.job_id = p_job.id and e.attempt = p_job.attempt));
+  else
+    select sum(coalesce(r.slots, 1)) into v_slots
+    from private.runners as r
+    where r.seen_at > p_now - interval '15 seconds';
+    if v_slots <= (
+      select count(*)
+      from (
+        select from public.index_jobs as j
+        where j.status = 'processing' and j.queue_job_id is null and j.retry_at is null
+          and j.lease_expires_at > p_now
+        limit v_slots) as j)
+    then
+      v_first := v_first + 1;
+    end if;
+  end if;
+  if cardinality(v_seconds) < 3 or v_first > 0 then
     select array_agg(d.seconds) into v_all
     from (
       select d.seconds, coalesce(r.organization_id, r.owner_user_id) as tenant_id
@@ -1199,32 +1230,29 @@ begin
       limit 200) as d
     having count(*) >= 20 and count(distinct d.tenant_id) >= 5;
   end if;
-  if p_ahead is null then
-    v_run := extract(epoch from p_now - (
-      select min(e.at)
-      from public.index_job_events as e
-      where e.job_id = p_job.id and e.attempt = p_job.attempt));
-  elsif p_ahead > 0 then
-    select sum(coalesce(r.slots, 1)) into v_slots
-    from private.runners as r
-    where r.seen_at > p_now - interval '15 seconds';
-    v_wait := (
-      select percentile_cont(0.5) within group (order by s) from unnest(v_all) as s)
-      * p_ahead / v_slots;
+  if v_first > 0 then
+    if p_ahead = 0 and cardinality(v_seconds) >= 3 then
+      v_all := coalesce(v_all, v_seconds);
+    end if;
+    v_wait := (select avg(s) from unnest(v_all) as s) * v_first / v_slots;
+    v_spread := (private.predict_seconds(v_all, 0.9) - private.predict_seconds(v_all, 0.5))
+      * sqrt(v_first::double precision / v_slots);
   end if;
   eta_basis := case when cardinality(v_seconds) >= 3 then 'repository' else 'fleet' end;
   v_seconds := case eta_basis when 'repository' then v_seconds else v_all end;
 
-  select
-    round((v_wait + percentile_cont(0.5) within group (order by s) - v_run)::numeric, 1),
-    round((v_wait + percentile_cont(0.9) within group (order by s) - v_run)::numeric, 1)
-  into eta_p50, eta_p90
-  from unnest(v_seconds) as s
-  where s >= v_run;
+  v_samples := cardinality(v_seconds);
+  v_seconds := array(select s from unnest(v_seconds) as s where s >= v_run);
+  eta_p50 := v_wait + private.predict_seconds(v_seconds, 0.5) - v_run;
+  eta_p90 := eta_p50 + sqrt(
+    (private.predict_seconds(v_seconds, 0.9) - private.predict_seconds(v_seconds, 0.5)) ^ 2
+    + v_spread ^ 2);
   if eta_p50 is null then
     eta_basis := null;
   else
-    eta_samples := cardinality(v_seconds);
+    eta_p50 := round(eta_p50::numeric, 1);
+    eta_p90 := round(eta_p90::numeric, 1);
+    eta_samples := v_samples;
   end if;
   return next;
 end;
@@ -2249,6 +2277,35 @@ $$;
 comment on function private.parse_worker_id(text) is 'The id of a worker that the text spells.';
 revoke all on function private.parse_worker_id(text) from public, anon, authenticated, service_role;
 grant execute on function private.parse_worker_id(text) to job_writer;
+-- end stamp
+-- stamp: db/functions/private/predict_seconds.sql
+create or replace function private.predict_seconds(
+  p_seconds double precision[], p_share double precision
+)
+returns double precision
+language sql
+immutable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select case
+    when k.place <= 1 then k.sorted[1]
+    when k.place >= k.n
+      then k.sorted[k.n] + (k.place - k.n) * (k.sorted[k.n] - k.sorted[1]) / greatest(k.n - 1, 1)
+    else k.sorted[floor(k.place)::integer] + (k.place - floor(k.place))
+      * (k.sorted[floor(k.place)::integer + 1] - k.sorted[floor(k.place)::integer])
+  end
+  from (
+    select array_agg(s order by s) as sorted, count(*)::integer as n,
+      p_share * (count(*) + 1) as place
+    from unnest(p_seconds) as s) as k;
+$$;
+comment on function private.predict_seconds(double precision[], double precision) is
+  'How long the next of a kind takes at most, with some probability.';
+revoke all on function private.predict_seconds(double precision[], double precision)
+  from public, anon, authenticated, service_role;
+grant execute on function private.predict_seconds(double precision[], double precision)
+  to job_writer;
 -- end stamp
 -- stamp: db/functions/private/read_indexed_commit.sql
 create or replace function private.read_indexed_commit(p_repository_id uuid, p_extractor text)
@@ -5619,4 +5676,4 @@ end;
 $$;
 
 notify pgrst, 'reload schema';
-comment on schema private is 'schema version 20261128093002, text 20dd852dad3f, serves 20261128093002';
+comment on schema private is 'schema version 20261128093002, text 31eedf7e8ffc, serves 20261128093002';

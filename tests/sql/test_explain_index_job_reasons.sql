@@ -33,7 +33,7 @@ select is(
 select report_runner(tests.worker(1), 'host', 1, '1', 2, 1);
 select is(
   pg_temp.why('job'), 'up_next|Next in line: the next worker that asks takes it. Completed in about'
-    ' 20 s (p90 28 s, from the last 3 runs of this repository).|0', 'up_next');
+    ' 20 s (p90 36 s, from the last 3 runs of this repository).|0', 'up_next');
 select report_runner(tests.worker(1), 'host', 1, '1', 2, 2);
 select matches(
   pg_temp.why('job'), '^runners_busy\|Next in line: every worker is busy\..*\|0$', 'runners_busy');
@@ -46,7 +46,7 @@ select tests.act_as_worker();
 select j.id from claim_index_job(tests.worker(1), '30 seconds') as j;
 select tests.advance_clock('14 seconds');
 select is(
-  pg_temp.why('job'), 'working|A worker is on attempt 1 of 3. Completed in about 11 s (p90 15 s, from'
+  pg_temp.why('job'), 'working|A worker is on attempt 1 of 3. Completed in about 11 s (p90 23 s, from'
     ' the last 3 runs of this repository).|12:00:30', 'working');
 select tests.advance_clock('1 second');
 select is(

@@ -86,6 +86,7 @@ insert into declared values
   ('private.delete_orphaned_rows', 'volatile', null, 'job_writer'),
   ('private.delete_symbols_of_files', 'volatile', 'job_writer', ''),
   ('private.estimate_index_job', 'stable', null, 'job_writer'),
+  ('private.predict_seconds', 'immutable', null, 'job_writer'),
   ('private.exposed_functions', 'stable', null, 'job_tenant'),
   ('private.end_attempt', 'volatile', null, 'job_writer'),
   ('private.find_organization', 'stable', null, 'job_gateway'),

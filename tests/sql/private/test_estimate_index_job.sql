@@ -1,5 +1,5 @@
 begin;
-select plan(9);
+select plan(15);
 
 select tests.arrange_cast();
 select tests.set_clock('2030-01-01 12:00Z');
@@ -20,12 +20,12 @@ $$;
 select pg_temp.took('{10, 20}');
 select is(pg_temp.estimate(), '', 'two runs of the repository are not enough');
 select pg_temp.took('{30}');
-select is(pg_temp.estimate(), '20 28 repository 3', 'three are: half of them, and nine in ten');
+select is(pg_temp.estimate(), '20 36 repository 3', 'three are: half of them, and nine in ten');
 select is(pg_temp.estimate(2), '', 'how long others take that come first is not known');
 
 select tests.advance_clock('15 seconds');
 select is(
-  pg_temp.estimate(null, 'running'), '10 14 repository 3',
+  pg_temp.estimate(null, 'running'), '10 22 repository 3',
   'a job that runs is compared with those that took longer than it has until now');
 select tests.advance_clock('16 seconds');
 select is(pg_temp.estimate(null, 'running'), '', 'of one that runs longer than any, nothing is known');
@@ -53,8 +53,35 @@ insert into private.runners (worker_id, slots, seen_at) values
   (gen_random_uuid(), 3, private.clock()), (gen_random_uuid(), null, private.clock()),
   (gen_random_uuid(), 5, private.clock() - interval '16 seconds');
 select is(
-  pg_temp.estimate(2), '70 78 repository 3',
-  'the jobs that come first take as long as the median of all, on the slots of the workers seen');
+  pg_temp.estimate(2), '66.5 82.5 repository 3',
+  'the jobs that come first take as long as the mean of all, on the slots of the workers seen');
+
+delete from private.runners where slots is distinct from 3;
+update private.runners set slots = 1;
+select is(
+  pg_temp.estimate(2), '205.9 221.9 repository 3', 'a job whose worker is gone takes no slot');
+update public.index_jobs as j set lease_expires_at = private.clock() + interval '1 minute'
+where j.id = (tests.job_row('running')).id;
+select is(
+  pg_temp.estimate(2), '298.8 314.8 repository 3',
+  'and one of those that run, while no slot is free');
+update private.runners set slots = 2;
+select is(
+  pg_temp.estimate(0), '20 36 repository 3', 'which a second slot is, although one job runs');
+update private.runners set slots = 1;
+delete from private.index_durations where seconds = 100;
+select is(
+  pg_temp.estimate(0), '40 62.6 repository 3',
+  'where too few are known, what runs is taken to be as long as those of the repository');
+select is(pg_temp.estimate(1), '', 'but not what comes first');
+
+insert into private.index_durations
+  (repository_id, commit_sha, bytes, bytes_unchanged, seconds, ended_at)
+select tests.alice_repository(), 'x', 2, 1, s, private.clock() from unnest('{2, 3, 4}'::int[]) as s;
+delete from private.runners;
+select is(
+  pg_temp.estimate(0), '3 4.6 repository 3',
+  'those that found a part indexed already are what the next one is like');
 
 select * from finish();
 rollback;
