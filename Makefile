@@ -6,7 +6,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help demo serve seed psql migrate rollback reset migration release test prove bench check lint types \
-  imports guards format build docs hooks clean
+  imports guards format build docs picture hooks clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -79,6 +79,9 @@ build: .venv/test  ## Build the wheel and the source archive into dist/
 
 docs: .venv/test  ## Write what is made from the schema: documents, TypeScript types, catalogue.json
 	@$(BIN)/python -m db.tools.docs
+
+picture: .venv/test  ## Take the picture of the page in the README
+	@$(BIN)/python -m tests.browser.picture
 
 hooks: .venv/test  ## Have git run make check before each commit
 	@mkdir -p "$$(git rev-parse --git-path hooks)"

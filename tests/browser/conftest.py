@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,19 +16,18 @@ from uuid import uuid4
 
 import psycopg
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Route, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 from tests.api.conftest import JWT_SECRET, serve
 from tests.rest import conftest as supabase
 from tests.support import postgrest
-from tests.support.fetch import chromium, node_modules
+from tests.support.browser import launched
+from tests.support.fetch import node_modules
 from tests.support.waiting import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "docs/examples"
 CLIENTS = ROOT / "tests/rest/clients"
-REBOUND = "rebound.example"
-"""A name of somebody else's that resolves to this machine."""
 CDN = "https://cdn.jsdelivr.net/npm/"
 
 expect.set_options(timeout=1000 * PATIENCE)
@@ -37,28 +35,9 @@ expect.set_options(timeout=1000 * PATIENCE)
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """The Chromium that is fetched, or the one that CHROMIUM names.
-
-    Not for the whole session: while it is there, its event loop runs in the thread of the tests.
-    """
-    environment: dict[str, str | float | bool] = dict(os.environ)
-    if "CHROMIUM" in os.environ:
-        program = Path(os.environ["CHROMIUM"])
-    else:
-        folder = chromium()
-        program = folder / "chromium"
-        environment |= {
-            "LD_LIBRARY_PATH": str(folder / "lib"),
-            "FONTCONFIG_FILE": str(folder / "fonts.conf"),
-        }
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=program,
-            args=["--no-sandbox", f"--host-resolver-rules=MAP {REBOUND} 127.0.0.1"],
-            env=environment,
-        )
+    """One for each module: while it is there, its event loop runs in the thread of the tests."""
+    with launched() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="session")

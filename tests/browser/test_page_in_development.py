@@ -16,11 +16,10 @@ from playwright.sync_api import BrowserContext, Page, expect
 from api.pages.routes import Demo
 from cli.users import create_api_key
 from tests.api.conftest import Api, leave_the_turn_of_the_hour, serve
+from tests.support.browser import REBOUND
 from tests.support.repositories import commit, modules
 from worker.runner import Runner
 from worker.settings import WorkerSettings
-
-from .conftest import REBOUND
 
 TRY = """
 async ([api, folder]) => {
