@@ -58,6 +58,8 @@ _SQLSTATE_BY_POSTGREST_CODE: Final[Mapping[str, str]] = {
 }
 _UNREACHABLE: Final = "The database cannot be reached right now."
 _BUSY: Final = "The database was too busy to answer in time."
+# What nobody but the operator can mend: the login, or its rights.
+_REFUSALS: Final = ("28", "42501")
 _NOT_MIGRATED: Final = "The database is not migrated to the version that this API needs."
 _SENTENCES: Final[Mapping[str, str]] = {
     "22021": "The request has text that the database cannot store.",
@@ -65,7 +67,6 @@ _SENTENCES: Final[Mapping[str, str]] = {
     "23503": "The user, or what the request refers to, no longer exists.",
     "3F000": _NOT_MIGRATED,
     "40": _BUSY,
-    "42501": "The database login of this API lacks rights.",
     "42883": _NOT_MIGRATED,
     "53300": _BUSY,
     "55P03": _BUSY,
@@ -143,6 +144,11 @@ def unavailable(reason: str) -> Problem:
     return Problem("DATABASE_UNAVAILABLE", reason, headers={"Retry-After": "1"})
 
 
+def refused() -> Problem:
+    """503: the database does not let this process do its work, until its operator mends that."""
+    return Problem("DATABASE_REFUSED", headers={"Retry-After": "5"})
+
+
 def from_database(error: Exception) -> Problem:
     """The answer to a failed statement, or to a pool without a free connection."""
     sqlstate: str | None = getattr(error, "sqlstate", None)
@@ -168,6 +174,8 @@ def from_supabase(code: str | None) -> Problem:
 
 
 def _from_sqlstate(sqlstate: str) -> Problem:
+    if sqlstate.startswith(_REFUSALS):
+        return refused()
     status = STATUS_BY_SQLSTATE.get(sqlstate) or STATUS_BY_SQLSTATE.get(sqlstate[:2], 500)
     sentence = _SENTENCES.get(sqlstate) or _SENTENCES.get(sqlstate[:2], _UNREACHABLE)
     if status == 503:

@@ -22,7 +22,7 @@ from api.app import create_app
 from api.pages.routes import Demo
 from api.protocol import BoundedProtocol
 from api.settings import ApiSettings
-from db.tools import logs
+from db.tools import logs, start
 from db.tools.connection import place
 from db.tools.settings import SettingError
 
@@ -56,13 +56,14 @@ def main() -> int:
     try:
         from worker.settings import WorkerSettings  # noqa: PLC0415  (the worker comes in here only)
 
+        logs.set_up()
+        start.warn_of_misspelled(logger, ApiSettings, WorkerSettings)
         settings, worker = ApiSettings.read(), WorkerSettings.read()
         app = make_app(settings, worker)
         listener = listen(settings.host, settings.port)
     except (SettingError, ListenError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    logs.set_up()
     server = Server(app, settings, on_ready=lambda: _tell(server, settings, worker, listener))
     try:
         with listener:
@@ -77,12 +78,19 @@ def main() -> int:
 def make_app(settings: ApiSettings, worker: WorkerSettings, demo: Demo | None = None) -> Starlette:
     """The API, with a runner unless `worker` asks for none or names no database for it.
 
-    Raises SettingError.
+    Raises SettingError, also for a login that the database refuses or that may not do its work.
     """
-    if not _has_runner(worker):
+    if settings.api_database_url:
+        start.require_login(start.API, settings.api_database_url)
+    elif settings.supabase_url:
+        from api.rpc.supabase import require_service_key  # noqa: PLC0415  (see api/app.py)
+
+        require_service_key(settings)
+    if worker.worker_database_url is None or not _has_runner(worker):
         return create_app(settings, demo=demo)
     from worker.runner import Runner  # noqa: PLC0415
 
+    start.require_login(start.WORKER, worker.worker_database_url)
     runner = Runner(worker)
     return create_app(settings, background=[lambda: runner], kick=runner.kick, demo=demo)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from types import TracebackType
@@ -39,9 +40,15 @@ class Connections:
             "tcp_user_timeout": milliseconds,
             "options": f"{given.get('options', '')} -c statement_timeout={milliseconds}".strip(),
         }
+        self._failures = deque[psycopg.Error](maxlen=1)
         self._pool: AsyncConnectionPool[BoundedConnection] = AsyncConnectionPool(
             connection_class=BoundedConnection,
-            kwargs={**self._parameters, "autocommit": True, "prepare_threshold": None},
+            kwargs={
+                **self._parameters,
+                "autocommit": True,
+                "prepare_threshold": None,
+                "failures": self._failures,
+            },
             min_size=1,
             max_size=2 * slots + 1,  # two a job while its rows are stored, one for all else
             open=False,
@@ -92,11 +99,8 @@ class Connections:
                     raise
             await asyncio.sleep(self._timings.report_every)
 
-    async def reason(self, error: psycopg.Error) -> str:
-        """Why a call failed. The pool only says that it has no connection, so one is made."""
-        if isinstance(error, PoolTimeout):
-            try:
-                await (await BoundedConnection.connect(**self._parameters)).close()
-            except psycopg.Error as refusal:
-                error = refusal
+    def reason(self, error: psycopg.Error) -> str:
+        """Why a call failed. The pool only says that it has no connection."""
+        if isinstance(error, PoolTimeout) and self._failures:
+            error = self._failures[-1]
         return str(error).strip()

@@ -9,8 +9,8 @@ import asyncio
 import signal
 import sys
 
-from db.tools import logs
-from db.tools.connection import parameters
+from db.tools import logs, start
+from db.tools.connection import place
 from db.tools.settings import SettingError
 from worker.runner import Runner
 from worker.settings import WorkerSettings
@@ -24,10 +24,13 @@ def main() -> int:
     0: stopped by a signal; 1: a setting is missing or wrong, as a sentence on stderr says.
     """
     try:
+        logs.set_up()
+        start.warn_of_misspelled(logger, WorkerSettings)
         settings = WorkerSettings.read()
         if settings.runner_concurrency == 0:
             raise SettingError("RUNNER_CONCURRENCY=0: a worker needs at least one slot")
-        logs.set_up()
+        if settings.worker_database_url:
+            start.require_login(start.WORKER, settings.worker_database_url)
         asyncio.run(_work(settings))
     except SettingError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -44,7 +47,7 @@ async def _work(settings: WorkerSettings) -> None:
             "runner started",
             worker_id=runner.worker_id,
             slots=settings.runner_concurrency,
-            database=_place(settings.worker_database_url or ""),
+            database=place(settings.worker_database_url or ""),
             job_seconds=settings.runner_job_seconds,
             job_cpu_seconds=settings.runner_job_cpu_seconds,
             job_memory=settings.runner_job_memory,
@@ -53,10 +56,3 @@ async def _work(settings: WorkerSettings) -> None:
         )
         await stopped.wait()
         logger.info("runner stopping", grace_seconds=settings.runner_grace_seconds)
-
-
-def _place(url: str) -> str:
-    """Where the database is: host, port and name, without the login."""
-    given = parameters(url)
-    host, port = given.get("host", "local socket"), given.get("port", 5432)
-    return f"{host}:{port}/{given.get('dbname', given.get('user', ''))}"

@@ -73,6 +73,8 @@ select from public.report_runner(
 _RESCUE: Final = "select retried, failed, cancelled from public.retry_or_fail_stuck_jobs()"
 
 _LOST: Final = {"PT404", "PT409"}
+# Seconds after which an outage that lasts is logged again.
+_TELL_EVERY: Final = 60
 _BLOCK: Final = 64 * 1024
 # It goes on while the machine sleeps, as leases do.
 _CLOCK: Final = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
@@ -108,7 +110,7 @@ class WorkerRpc:
         self._report_seconds = min(timings.call, lease_seconds / 3)
         self._timings = timings
         self._confirmed: dict[Job, float] = {}
-        self._reachable = True
+        self._told: tuple[str, float] | None = None  # why claims fail, and when that was logged
         self._connections = Connections(url, slots=slots, timings=timings)
 
     async def __aenter__(self) -> Self:
@@ -256,17 +258,21 @@ class WorkerRpc:
                 if not self._is_late():
                     result = await call(connection)
         except psycopg.Error as error:
-            if self._reachable:
-                reason = await self._connections.reason(error)
-                self._log.warning("cannot claim jobs, trying again", reason=reason)
-            self._reachable = False
+            self._tell_outage(self._connections.reason(error))
         except Exception:
             self._log.exception("cannot claim jobs, trying again")
         else:
-            if not self._reachable:
+            if self._told is not None:
                 self._log.warning("claiming jobs again")
-            self._reachable = True
+            self._told = None
         return result
+
+    def _tell_outage(self, reason: str) -> None:
+        """At its start, when its reason is another one, and again as long as it lasts."""
+        now = time.monotonic()
+        if self._told is None or self._told[0] != reason or now - self._told[1] > _TELL_EVERY:
+            self._told = reason, now
+            self._log.warning("cannot claim jobs, trying again", reason=reason)
 
     def _is_late(self) -> bool:
         """Whether a lease of ours is older than it ever gets while all goes well."""

@@ -17,11 +17,12 @@ from typing import Final
 import psycopg
 from psycopg import pq
 from psycopg.errors import error_from_result
-from psycopg_pool import PoolTimeout, TooManyRequests
+from psycopg_pool import TooManyRequests
 
 from api.rpc.pool import PATIENCE, PATIENCE_IN_AN_OUTAGE
 from api.rpc.statements import Statement
 from api.settings import ApiSettings
+from db.tools.connection import refusal_or
 
 # Statements under way on one connection: more gain nothing, and all wait for a slow one.
 _DEPTH: Final = 16
@@ -234,7 +235,7 @@ class Pipelines:
         self._deadline = PATIENCE + 2 * self._statement_timeout + 1
         self._max_waiting = settings.max_connections
         self._patience = PATIENCE
-        self._is_unreachable = False  # the last try to connect failed
+        self._failure: psycopg.Error | None = None  # of the last try to connect
         self._open: list[_Pipeline] = []
         self._waiting: deque[_Call] = deque()
         self._keepers: list[asyncio.Task[None]] = []
@@ -261,7 +262,7 @@ class Pipelines:
 
         Raises: psycopg.Error for what the server says or when the connection breaks; TimeoutError
         when it says nothing; TooManyRequests when others had all connections as long as a statement
-        may take, or too many wait; PoolTimeout when there was no connection.
+        may take, or too many wait; why there is no connection, when there is none.
         """
         call = _Call(statement, values, self._loop)
         if len(self._keepers) < self._size and all(pipeline.calls for pipeline in self._open):
@@ -301,12 +302,12 @@ class Pipelines:
         while True:
             try:
                 connection = await psycopg.AsyncConnection.connect(self._conninfo, autocommit=True)
-            except psycopg.Error:
-                self._is_unreachable = True
+            except psycopg.Error as error:
+                self._failure = refusal_or(error)
                 await asyncio.sleep(_NEXT_TRY)
                 continue
             pipeline = _Pipeline(connection, self._statement_timeout, self._send_on)
-            self._is_unreachable, self._patience = False, PATIENCE
+            self._failure, self._patience = None, PATIENCE
             self._open.append(pipeline)
             self._send_on()
             try:
@@ -324,11 +325,12 @@ class Pipelines:
                 or now - min(call.began for call in calls) > self._deadline
             ):
                 pipeline.close(TimeoutError("no answer of the database"))
-        is_outage = self._is_unreachable and not self._open
-        patience = self._patience if is_outage else self._statement_timeout
+        outage = None if self._open else self._failure
+        patience = self._patience if outage else self._statement_timeout
         while self._waiting and now - self._waiting[0].began > patience:
-            if is_outage:
-                error: Exception = PoolTimeout("there is no connection")
+            error: Exception
+            if outage:
+                error = type(outage)(*outage.args)  # each caller's own, for its traceback
                 self._patience = PATIENCE_IN_AN_OUTAGE
             else:
                 error = TooManyRequests("every connection is at work, or made anew")

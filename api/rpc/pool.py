@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import select
 from asyncio import timeout
+from collections import deque
 from collections.abc import Sequence
 from time import monotonic
 from typing import Final
@@ -36,6 +37,7 @@ class Pool:
         self._statement_timeout = statement_timeout
         self._at_work = 0  # connections on which a statement runs
         self._alive_at = 0.0  # when one of them had run its statement
+        self._failures = deque[psycopg.Error](maxlen=1)
         self._pool: AsyncConnectionPool[BoundedConnection] = AsyncConnectionPool(
             conninfo,
             connection_class=BoundedConnection,
@@ -43,6 +45,7 @@ class Pool:
                 "autocommit": True,
                 "prepare_threshold": None,
                 "cursor_factory": psycopg.AsyncRawCursor,
+                "failures": self._failures,
             },
             min_size=min_size,
             max_size=max_size,
@@ -87,7 +90,7 @@ class Pool:
                 except PoolTimeout as error:
                     if not self._at_work and self._alive_at < began:
                         self._patience = PATIENCE_IN_AN_OUTAGE
-                        raise
+                        raise (self._failures[-1] if self._failures else error) from error
                     if busy:
                         raise TooManyRequests("every connection is at work") from error
 

@@ -30,9 +30,31 @@ _CONNECTIONS: Final = 32
 _CONNECT_TIMEOUT: Final = 2.0
 _KEEP_ALIVE: Final = 20.0
 _TOO_MANY_CONNECTIONS: Final = "53300"
+_KEY_REFUSED: Final = "28000"
 # A migration changed the table's columns while the statement waited, which was rolled back.
 _COLUMNS_CHANGED: Final = "42804"
 _MEMBERS: Final = Answer._fields
+
+
+def require_service_key(settings: ApiSettings) -> None:
+    """Raises SettingError when Supabase answers that the key is not valid, or not the service's."""
+    if not settings.supabase_url or not settings.service_key:
+        return
+    key = settings.service_key.get_secret_value()
+    try:
+        answer = httpx.post(
+            f"{settings.supabase_url.rstrip('/')}/rest/v1/rpc/api_schema_version",
+            headers={"apikey": key, "Authorization": f"Bearer {key}"},
+            json={},
+            timeout=_CONNECT_TIMEOUT,
+        )
+    except (httpx.HTTPError, UnicodeEncodeError):
+        return
+    if answer.status_code in (401, 403):
+        raise SettingError(
+            f"SUPABASE_SERVICE_ROLE_KEY: {settings.supabase_url} refuses it with status "
+            f"{answer.status_code}; copy the secret or service_role key from the project's settings"
+        )
 
 
 class SupabaseRpc:
@@ -62,6 +84,7 @@ class SupabaseRpc:
                 max_keepalive_connections=_CONNECTIONS,
                 keepalive_expiry=_KEEP_ALIVE,
             ),
+            event_hooks={"response": [_raise_if_refused]},
         )
 
     async def __aenter__(self) -> Self:
@@ -129,6 +152,13 @@ class SupabaseRpc:
             if error.code != _COLUMNS_CHANGED:
                 raise
             return (await call.execute()).data
+
+
+async def _raise_if_refused(response: httpx.Response) -> None:
+    """Supabase's gateway gives its refusal of a key no code, and the client library no status."""
+    if response.status_code == 401:
+        await response.aread()
+        raise APIError({"code": _KEY_REFUSED, "message": f"{response.text:.300}"})
 
 
 def _is_one_row(data: object) -> bool:

@@ -6,9 +6,10 @@ import asyncio
 import os
 import re
 import socket
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, TypeVar
+from typing import Any, Final, Self, TypeVar
 
 import psycopg
 from psycopg.abc import PQGen
@@ -29,6 +30,10 @@ class ConnectError(Exception):
     """Why a database URL leads to no connection and what to do about it, never the password."""
 
 
+class RefusedError(ConnectError):
+    """The server was reached and will not let this login in, however often it tries."""
+
+
 class BoundedConnection(psycopg.AsyncConnection[TupleRow]):
     """Waits at most `patience` seconds for each answer of the server; a block of COPY is one.
 
@@ -37,6 +42,21 @@ class BoundedConnection(psycopg.AsyncConnection[TupleRow]):
     """
 
     patience: float = CONNECT_TIMEOUT
+
+    @classmethod
+    async def connect(cls, *arguments: Any, **named: Any) -> Self:
+        """As psycopg's. A deque named `failures` gets what goes wrong, which a pool keeps to
+        itself, and is emptied once something goes right."""
+        failures: deque[psycopg.Error] | None = named.pop("failures", None)
+        try:
+            connection = await super().connect(*arguments, **named)
+        except psycopg.Error as error:
+            if failures is not None:
+                failures.append(refusal_or(error))
+            raise
+        if failures is not None:
+            failures.clear()
+        return connection
 
     async def wait(self, gen: PQGen[Result], *arguments: Any, **named: Any) -> Result:
         """What psycopg waits by, for all that goes over an open connection."""
@@ -63,17 +83,38 @@ class BoundedConnection(psycopg.AsyncConnection[TupleRow]):
             server.shutdown(socket.SHUT_RDWR)
 
 
-def connect(url: str) -> psycopg.Connection[TupleRow]:
-    """An autocommit connection. Raises ConnectError."""
-    given = parameters(url)
+def connect(url: str, seconds: int = CONNECT_TIMEOUT) -> psycopg.Connection[TupleRow]:
+    """An autocommit connection, waited for so long unless the URL says how long.
+
+    Raises ConnectError, a RefusedError when the server refuses the login.
+    """
+    given = parameters(url, seconds)
     try:
         return psycopg.connect(**given, autocommit=True)
     except psycopg.OperationalError as error:
-        raise ConnectError(_unreachable(given, error)) from None
+        kind = RefusedError if is_refusal(error) else ConnectError
+        raise kind(_unreachable(given, error)) from None
 
 
-def parameters(url: str) -> dict[str, Any]:
-    """libpq's parameters for a plain postgresql:// URL. Raises ConnectError."""
+def is_refusal(error: psycopg.Error) -> bool:
+    """Whether the server was reached, and refuses the login until somebody changes something.
+
+    libpq tells why it cannot connect in words alone, those of the server's lc_messages: what is not
+    in English counts as an outage.
+    """
+    return any(re.search(pattern, str(error), re.I) for pattern, _ in _REFUSALS)
+
+
+def refusal_or(error: psycopg.Error) -> psycopg.Error:
+    """The error, with the SQLSTATE of a refused login if it is one."""
+    if error.sqlstate is None and is_refusal(error):
+        return psycopg.errors.InvalidAuthorizationSpecification(str(error))
+    return error
+
+
+def parameters(url: str, seconds: int = CONNECT_TIMEOUT) -> dict[str, Any]:
+    """libpq's parameters for a plain postgresql:// URL, with so many seconds to connect unless it
+    says how many. Raises ConnectError."""
     if not re.match(r"postgres(ql)?://", url):
         found = re.match(r"[A-Za-z][A-Za-z0-9+.-]*(?=://)", url)
         scheme = found[0] if found else "no scheme"
@@ -92,7 +133,7 @@ def parameters(url: str) -> dict[str, Any]:
             "password (@ as %40, / as %2F, # as %23), give the port as a number, and after ? only "
             "what libpq knows, such as sslmode"
         )
-    return {"connect_timeout": CONNECT_TIMEOUT, **given}
+    return {"connect_timeout": seconds, **given}
 
 
 def place(url: str) -> str:
@@ -107,24 +148,45 @@ async def keep_trying(pool: AsyncConnectionPool[BoundedConnection]) -> None:
     await pool.check()
 
 
+# What libpq says -> what to do.
+_REFUSALS: Final = (
+    ("password authentication failed", "the password of {user} is not the right one"),
+    ("SASL authentication failed", "the password of {user} is not the right one"),
+    ("no password supplied", "the URL needs a password for {user}"),
+    (r'role ".*" does not exist', "there is no login {user}; create it or name another"),
+    ("not permitted to log in", "{user} may not log in; alter role {user} login, or name another"),
+    (r'database ".*" does not exist', "there is no database {database}; createdb {database}"),
+    (
+        "permission denied for database",
+        "{user} may not connect; grant connect on database {database} to {user}",
+    ),
+    (
+        "no pg_hba.conf entry|pg_hba.conf rejects",
+        "pg_hba.conf of the server has no line that lets {user} in from here",
+    ),
+    ("server does not support SSL", "the server has no TLS, which sslmode in the URL asks for"),
+    ("certificate verify failed", "the server's certificate is not of an authority that is known"),
+)
+_OUTAGES: Final = (
+    ("resolve host|name or service|translate host", "there is no host {host}; check its name"),
+    (
+        "refused|timeout|timed out|unreachable|No such file",
+        "nothing answers at {host} port {port}; start Postgres there or correct the address",
+    ),
+)
+
+
 def _unreachable(given: dict[str, Any], error: psycopg.OperationalError) -> str:
     text = str(error)
     if password := given.get("password"):
         text = text.replace(str(password), "***")
-    host, port = given.get("host", "the local socket"), given.get("port", 5432)
-    user, database = given.get("user", "the system user"), given.get("dbname")
-    remedies = (
-        ("password authentication failed", f"the password of {user} is not the right one"),
-        ("no password supplied", f"the URL needs a password for {user}"),
-        (r'role ".*" does not exist', f"there is no login {user}; create it or name another"),
-        (r'database ".*" does not exist', f"there is no database {database}; createdb {database}"),
-        ("resolve host|name or service|translate host", f"there is no host {host}; check its name"),
-        (
-            "refused|timeout|timed out|unreachable|No such file",
-            f"nothing answers at {host} port {port}; start Postgres there or correct the address",
-        ),
-    )
-    for pattern, remedy in remedies:
+    words = {
+        "host": given.get("host", "the local socket"),
+        "port": given.get("port", 5432),
+        "user": given.get("user", "the system user"),
+        "database": given.get("dbname", given.get("user", "")),
+    }
+    for pattern, remedy in (*_REFUSALS, *_OUTAGES):
         if re.search(pattern, text, re.I):
-            return f"cannot connect to the database: {remedy}"
-    return f"cannot connect to the database at {host} port {port}: {text.strip()}"
+            return f"cannot connect to the database: {remedy.format(**words)}"
+    return "cannot connect to the database at {host} port {port}: ".format(**words) + text.strip()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
 import ipaddress
+import os
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Final, Self
 
-from pydantic import AfterValidator, BeforeValidator, ValidationError, field_validator
+from pydantic import AfterValidator, AliasChoices, BeforeValidator, ValidationError, field_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -29,6 +32,32 @@ class EnvironmentSettings(BaseSettings):
             return cls(**given)
         except ValidationError as error:
             raise SettingError("; ".join(map(_sentence, error.errors()))) from None
+
+
+_OF_COMMANDS: Final = (
+    "API_KEY", "API_URL", "COUNT", "DATABASE_URL", "DATA_DIR", "GIT_SSL_CAINFO", "REPO"
+)  # fmt: skip
+_FAMILIES: Final = ("JOB_STATUS_TRACKING_", "RUNNER_JOB_")
+
+
+def misspelled(*settings: type[EnvironmentSettings]) -> list[tuple[str, str]]:
+    """Variables of the environment that none of the settings reads and that look like one of them,
+    each with the nearest one that is not set."""
+    known = {name for kind in settings for name in _variables(kind)}
+    present = {name.upper() for name, value in os.environ.items() if value}
+    found = []
+    for name in sorted(present - known - set(_OF_COMMANDS)):
+        cutoff = 0.5 if name.startswith(_FAMILIES) else 0.85
+        near = difflib.get_close_matches(name, known - present, 1, cutoff) if len(name) > 5 else []
+        found += [(name, nearest) for nearest in near]
+    return found
+
+
+def _variables(settings: type[EnvironmentSettings]) -> Iterator[str]:
+    for name, field in settings.model_fields.items():
+        choices = field.validation_alias
+        for choice in choices.choices if isinstance(choices, AliasChoices) else [name]:
+            yield str(choice).upper()
 
 
 def separated_by(separator: str) -> BeforeValidator:

@@ -230,8 +230,8 @@ def serve(
     assert list(unexpected) == []
 
 
-def assert_503(answer: httpx2.Response) -> None:
-    assert (answer.status_code, answer.json()["code"]) == (503, "DATABASE_UNAVAILABLE")
+def assert_503(answer: httpx2.Response, code: str = "DATABASE_UNAVAILABLE") -> None:
+    assert (answer.status_code, answer.json()["code"]) == (503, code)
     assert answer.headers["content-type"] == "application/problem+json"
     assert 1 <= int(answer.headers["retry-after"]) <= 5
     assert "x-ratelimit-limit" not in answer.headers

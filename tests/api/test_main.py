@@ -263,6 +263,30 @@ def test_what_cannot_be_served_is_one_sentence(
     assert done.stderr.startswith(f"error: {said}")
 
 
+def test_a_login_that_can_never_work_ends_the_start(tmp_path: Path, database: Database) -> None:
+    password = database.server.password
+    for url, said in (
+        (database.api_url.replace(password, "hush-hush"), "the password of index_jobs_api is not"),
+        (database.anon_url, 'run: grant "job_http" to "test_anon"'),
+    ):
+        done = subprocess.run(
+            COMMAND,
+            env=environment(tmp_path, API_DATABASE_URL=url, RUNNER_CONCURENCY="5"),
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        warning, sentence = done.stderr.splitlines()
+        assert (done.returncode, done.stdout) == (1, "")
+        assert json.loads(warning)["variable"] == "RUNNER_CONCURENCY"
+        assert json.loads(warning)["nearest"] == "RUNNER_CONCURRENCY"
+        assert sentence.startswith("error: API_DATABASE_URL: ")
+        assert said in sentence
+        assert "hush-hush" not in done.stderr
+
+
 def test_a_port_that_is_taken_is_one_sentence(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])

@@ -17,7 +17,17 @@ from psycopg.rows import TupleRow
 from tests.support.processes import working_in
 from tests.support.waiting import until
 
-from .conftest import Api, Machine, Tenant, assert_503, over_the_database, serve
+from .conftest import (
+    Api,
+    Machine,
+    OwnServer,
+    Place,
+    Tenant,
+    assert_503,
+    over_the_database,
+    serve,
+    text_of,
+)
 
 _BURST = 40  # more than either transport has connections
 
@@ -164,3 +174,34 @@ def is_waiting_for_a_lock(connection: psycopg.Connection[TupleRow]) -> bool:
         " and wait_event_type = 'Lock' and datname = current_database())"
     ).fetchone()
     return row == (True,)
+
+
+@over_the_database
+@pytest.mark.parametrize("prepared", [True, False])
+def test_a_password_changed_meanwhile_is_told_as_a_refusal_until_it_is_right_again(
+    own_api: Callable[..., Api], new_database: Callable[..., Place], prepared: bool
+) -> None:
+    place = new_database()
+    password = place.server.password
+    with psycopg.connect(place.url, autocommit=True) as connection:
+        connection.execute("create role rotated login password 'before' in role job_http")
+        url = place.server.url(place.name, "rotated").replace(password, "before")
+        own = OwnServer(place.server, place.name, place.url, url)
+        api = own_api(own, database_prepared_statements=prepared)
+        tenant = api.tenant()
+        assert api.get("/jobs/x", tenant).status_code == 404
+        connection.execute("alter role rotated password 'after'")
+        connection.execute(
+            "select pg_terminate_backend(pid, 5000) from pg_stat_activity where usename = 'rotated'"
+        )
+        for path in ("/jobs/x", "/ready"):
+            answer = api.get(path, tenant)
+            assert (answer.status_code, answer.json()["code"]) == (503, "DATABASE_REFUSED")
+            assert "does not help" in answer.json()["hint"]
+        said = [text_of(record) for record in api.log]
+        assert [text for text in said if "password authentication failed" in text]
+        connection.execute("alter role rotated password 'before'")
+        until(lambda: api.get("/jobs/x", tenant).status_code == 404, 15)
+        api.stop()
+        api.thread.join()
+        connection.execute("drop role rotated")

@@ -13,12 +13,16 @@ import jwt
 import psycopg
 import pytest
 
+from api.rpc.supabase import require_service_key
+from api.settings import ApiSettings
+from db.tools.settings import SettingError
 from tests.support import postgrest
 from tests.support.ports import kept_port
 from tests.support.waiting import until
 
 from .conftest import (
     JWT_SECRET,
+    SERVICE_KEY,
     Machine,
     Place,
     assert_503,
@@ -125,8 +129,9 @@ def test_what_is_said_on_the_way_is_503_and_never_taken_for_the_functions_word(
         try:
             with serve_by(f"http://127.0.0.1:{server.server_port}", database) as api:
                 tenant = api.tenant()
-                assert_503(api.get("/jobs/x", tenant))
-                assert_503(api.client.get("/ready"))
+                code = "DATABASE_REFUSED" if status in (401, 403) else "DATABASE_UNAVAILABLE"
+                assert_503(api.get("/jobs/x", tenant), code)
+                assert_503(api.client.get("/ready"), code)
                 assert all(tenant.key not in text_of(record) for record in api.log)
         finally:
             server.shutdown()
@@ -152,10 +157,19 @@ def test_a_key_that_supabase_refuses_is_503_and_the_log_says_why(
 ) -> None:
     key = jwt.encode(claims, secret, "HS256")
     with serve_by(supabase, database, service_key=key) as api:
-        assert_503(api.get("/jobs/x", api.tenant()))
+        assert_503(api.get("/jobs/x", api.tenant()), "DATABASE_REFUSED")
         (line,) = [text_of(record) for record in api.log if record.levelname == "WARNING"]
         assert reason in line
         assert key not in line
+    with pytest.raises(SettingError, match=r"SUPABASE_SERVICE_ROLE_KEY: .* refuses it"):
+        require_service_key(ApiSettings(supabase_url=supabase, service_key=key))
+
+
+def test_a_key_that_supabase_accepts_or_cannot_be_asked_about_is_no_reason_not_to_start(
+    supabase: str,
+) -> None:
+    for url in (supabase, "http://127.0.0.1:1"):
+        require_service_key(ApiSettings(supabase_url=url, service_key=SERVICE_KEY))
 
 
 def test_a_statement_that_supabase_ends_is_503_and_counts_nothing(database: Place) -> None:

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from tests.support.githost import Host
@@ -147,14 +148,25 @@ def test_a_worker_loads_nothing_of_http_or_development(work: Work, tmp_path: Pat
     assert [name for name in REFUSED_MODULES if name in loaded] == []
 
 
-def test_a_wrong_password_is_named_and_the_worker_goes_on_trying(
+def test_a_password_changed_meanwhile_is_named_and_the_worker_goes_on_trying(
     work: Work, database: Database
 ) -> None:
-    url = database.worker_url.replace(database.server.password, "wrong")
-    with work(WORKER_DATABASE_URL=url) as worker:
-        until(lambda: "password authentication failed" in worker.output)
-        assert worker.process.poll() is None
-        assert worker.stop(signal.SIGINT) == 0
+    made = "create role rotated login password 'before' in role job_worker"
+    with psycopg.connect(database.url, autocommit=True) as connection:
+        connection.execute(made)
+        url = database.url_of("rotated").replace(database.server.password, "before")
+        with work(WORKER_DATABASE_URL=url) as worker:
+            connection.execute("alter role rotated password 'after'")
+            connection.execute(
+                "select pg_terminate_backend(pid, 5000) from pg_stat_activity"
+                " where usename = 'rotated'"
+            )
+            until(lambda: "password authentication failed" in worker.output)
+            assert worker.process.poll() is None
+            connection.execute("alter role rotated password 'before'")
+            until(lambda: "claiming jobs again" in worker.output)
+            assert worker.stop(signal.SIGINT) == 0
+        connection.execute("drop role rotated")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
