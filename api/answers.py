@@ -16,7 +16,9 @@ _WINDOW: Final = 3_600
 _SOONEST_POLL: Final = 1
 _LATEST_POLL: Final = 10  # seconds, as long as there are requests enough
 _CACHED: Final = (b"cache-control", b"private, no-cache")
-_VERSION: Final = re.compile(r'(?:W/)?"([1-9][0-9]{0,17})"')
+# What a proxy that compresses adds to a tag: Apache -gzip and -br, Jetty --gzip.
+_TAG: Final = re.compile(r'(?:W/)?"([!#-~\x80-\xff]*?)(?:--?(?:gzip|br|zstd|deflate))?"')
+_VERSION: Final = re.compile(r"[1-9][0-9]{0,17}")
 _JSON: Final = (b"content-type", b"application/json")
 
 
@@ -30,8 +32,8 @@ def refuse(refusal: Problem, answer: Answer) -> NoReturn:
 
 def known_version(if_none_match: str) -> int | None:
     """The version that a client has and names as the only one; of that no body is needed."""
-    found = _VERSION.fullmatch(if_none_match)
-    return int(found[1]) if found else None
+    tag = _TAG.fullmatch(if_none_match)
+    return int(tag[1]) if tag and _VERSION.fullmatch(tag[1]) else None
 
 
 def respond_job(answer: Answer, if_none_match: str) -> Response:
@@ -65,9 +67,13 @@ class _Raw(Response):
 
 
 def matches(if_none_match: str, opaque_tag: str) -> bool:
-    """Whether the header names that tag, by RFC 9110's weak comparison: W/ does not matter."""
-    tags = {tag.strip().removeprefix("W/") for tag in if_none_match.split(",")}
-    return "*" in tags or opaque_tag in tags
+    """Whether the header names that tag, by RFC 9110's weak comparison: W/ does not matter, and
+    neither does what a proxy has added."""
+    for tag in map(str.strip, if_none_match.split(",")):
+        found = _TAG.fullmatch(tag)
+        if tag == "*" or (found and f'"{found[1]}"' == opaque_tag):
+            return True
+    return False
 
 
 def respond(answer: Answer, status: int, headers: dict[str, str]) -> Response:

@@ -10,6 +10,7 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.answers import matches
 from api.openapi.document import document
 from api.openapi.llms import llms_text
 from api.openapi.page import docs_page
@@ -64,6 +65,6 @@ def _docs(root_path: str, has_rest: bool) -> bytes:
 def _cached(request: Request, body: bytes, media_type: str) -> Response:
     tag = f'"{sha256(body).hexdigest()[:32]}"'
     headers = {"Cache-Control": _CACHED, "ETag": tag}
-    if request.headers.get("if-none-match") == tag:
+    if matches(request.headers.get("if-none-match", ""), tag):
         return Response(None, 304, headers)
     return Response(body, 200, headers, media_type)

@@ -215,6 +215,9 @@ def test_a_root_path_is_in_the_addresses_that_are_told(start: Start, database: D
         page = client.get("/jobs?limit=1")
         assert page.headers["link"].startswith("</jobs-api/jobs?limit=1&cursor=")
         assert client.get("/rest/v1/none").json()["code"] == "PGRST205"
+        assert client.put("/rest/v1/rpc/list_api_keys").json()["code"] == "PGRST117"
+        refused = client.post("/rest/v1/rpc/list_api_keys", content="{")
+        assert sorted(refused.json()) == ["code", "details", "hint", "message"]
 
 
 def test_a_connection_without_a_request_is_kept_as_long_as_set(start: Start) -> None:
