@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import socket
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -75,6 +76,7 @@ _RESCUE: Final = "select retried, failed, cancelled from public.retry_or_fail_st
 _LOST: Final = {"PT404", "PT409"}
 # Seconds after which an outage that lasts is logged again.
 _TELL_EVERY: Final = 60
+_NOT_STORABLE: Final = re.compile("[\0\ud800-\udfff]")
 _BLOCK: Final = 64 * 1024
 # It goes on while the machine sleeps, as leases do.
 _CLOCK: Final = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
@@ -193,7 +195,7 @@ class WorkerRpc:
         self, job: Job, status: Literal["failed", "cancelled"], metadata: dict[str, Any]
     ) -> None:
         """Ends the job. Raises LostError."""
-        arguments = (job.id, status, Jsonb(metadata), job.attempt, self._worker_id)
+        arguments = (job.id, status, Jsonb(storable(metadata)), job.attempt, self._worker_id)
         await self._persist(lambda connection: connection.execute(_UPDATE, arguments))
 
     async def fail_attempt(self, job: Job, error: str) -> None:
@@ -202,7 +204,7 @@ class WorkerRpc:
         `error` is the sentence that the job's user reads.
         """
         await self._persist(
-            lambda connection: connection.execute(_FAIL, (job.id, job.attempt, error))
+            lambda connection: connection.execute(_FAIL, (job.id, job.attempt, storable(error)))
         )
 
     async def begin_index(self, job: Job, *, extractor: str, known: Path) -> Repository:
@@ -324,6 +326,19 @@ async def _report(
     cursor = await connection.execute(_REPORT, (job.id, job.attempt, phase, done, total, lease))
     row = await cursor.fetchone()
     return bool(row and row[0])
+
+
+def storable(value: Any) -> Any:
+    """The text, or the JSON with texts in it, as Postgres can keep it: what it has no place for, a
+    NUL or half of a surrogate pair, becomes U+FFFD. So it cannot hold up the end of a job."""
+    match value:
+        case str():
+            return _NOT_STORABLE.sub("\N{REPLACEMENT CHARACTER}", value)
+        case dict():
+            return {storable(name): storable(member) for name, member in value.items()}
+        case list() | tuple():
+            return [storable(member) for member in value]
+    return value
 
 
 def _raise_if_lost(error: psycopg.Error) -> None:

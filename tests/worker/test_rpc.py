@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import re
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from psycopg.rows import TupleRow
 
 from worker.progress import Progress
 from worker.records import Job, NewIndex, StoredIndex
-from worker.rpc import LostError, WorkerRpc
+from worker.rpc import LostError, WorkerRpc, storable
 from worker.timings import Timings
 
 from .conftest import Database
@@ -300,3 +301,53 @@ def test_a_file_that_could_not_be_parsed_is_replaced_by_the_next_job(
     base = read_stored(do, third, tmp_path)
     assert base is not None
     assert base.known.read_text().endswith("\t3\n")
+
+
+@pytest.mark.parametrize("error", ["a\0b", "a\ud800b", "a\udcff\0b", "\0", "caf\u00e9 \U0001f600"])
+@pytest.mark.parametrize("is_final", [True, False])
+def test_an_error_with_text_that_postgres_cannot_keep_ends_the_attempt(
+    do: Do,
+    sql: psycopg.Connection[TupleRow],
+    repository: str,
+    error: str,
+    is_final: bool,
+) -> None:
+    job = claimed(do, sql, repository)
+    if is_final:
+        do(lambda rpc: rpc.finish(job, "failed", {"error": error}))
+    else:
+        do(lambda rpc: rpc.fail_attempt(job, error))
+    kept = sql.execute(
+        "select coalesce(j.error_message, j.last_error) from public.index_jobs as j"
+        " where j.id = %s and (j.status = 'failed' or j.retry_at is not null)",
+        (job.id,),
+    ).fetchone()
+    assert kept == (re.sub("[\0\ud800-\udfff]", "\ufffd", error),)
+
+
+def test_json_with_text_that_postgres_cannot_keep_is_made_storable_whole() -> None:
+    told = {"a\0": ["\ud800", {"b": "\0"}, 1, None], "c": ("d", True)}
+    made = {"a\ufffd": ["\ufffd", {"b": "\ufffd"}, 1, None], "c": ["d", True]}
+    assert storable(told) == made
+
+
+@pytest.mark.parametrize(
+    ("call", "sqlstate"),
+    [
+        (r"""update_job_status(%(job)s, 'failed', '{"error": "a\u0000b"}', 1)""", "22P05"),
+        (r"""update_job_status(%(job)s, 'failed', '{"error": "a\ud800b"}', 1)""", "22P02"),
+        (r"""fail_job_attempt(%(job)s, 1, convert_from('\x00', 'UTF8'), true)""", "22021"),
+        (r"""complete_index(%(job)s, 1, null, 'x', null, null, '{"a": "\u0000"}')""", "22P05"),
+    ],
+)
+def test_another_worker_that_is_refused_so_can_report_again_without_it(
+    do: Do, sql: psycopg.Connection[TupleRow], repository: str, call: str, sqlstate: str
+) -> None:
+    job = claimed(do, sql, repository)
+    with pytest.raises(psycopg.Error) as refused:
+        sql.execute(f"select public.{call}".encode(), {"job": job.id})
+    assert refused.value.sqlstate == sqlstate
+    sql.execute(
+        """select public.update_job_status(%s, 'failed', '{"error": "ab"}', 1)""", (job.id,)
+    )
+    assert state(sql, job)[0] == "failed"
