@@ -215,7 +215,7 @@ def test_a_root_path_is_in_the_addresses_that_are_told(start: Start, database: D
         page = client.get("/jobs?limit=1")
         assert page.headers["link"].startswith("</jobs-api/jobs?limit=1&cursor=")
         assert client.get("/rest/v1/none").json()["code"] == "PGRST205"
-        assert client.put("/rest/v1/rpc/list_api_keys").json()["code"] == "PGRST117"
+        assert client.put("/rest/v1/rpc/list_api_keys").json()["code"] == "PGRST101"
         refused = client.post("/rest/v1/rpc/list_api_keys", content="{")
         assert sorted(refused.json()) == ["code", "details", "hint", "message"]
 
