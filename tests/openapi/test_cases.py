@@ -9,10 +9,7 @@ from typing import Any, Final
 from uuid import UUID
 
 import pytest
-import schemathesis
 from hypothesis import HealthCheck, given, settings
-from schemathesis import GenerationMode
-from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from api.openapi.document import document
 from api.openapi.operations import OPERATIONS, Operation
@@ -32,7 +29,11 @@ def api(clusters: Callable[[int], Any]) -> Iterator[Api]:
         yield api
 
 
-schema = schemathesis.openapi.from_dict(document("", has_rest=True))
+@pytest.fixture(scope="module")
+def schema() -> Any:
+    import schemathesis
+
+    return schemathesis.openapi.from_dict(document("", has_rest=True))
 
 
 class Seeds:
@@ -64,15 +65,18 @@ def seeds(api: Api) -> Seeds:
 @pytest.mark.parametrize(
     ("operation", "mode"),
     [
-        pytest.param(each, mode, id=f"{each.method} {each.path} {mode.value}")
+        pytest.param(each, mode, id=f"{each.method} {each.path} {mode}")
         for each in OPERATIONS
-        for mode in GenerationMode
-        if each.access != "anybody" or mode.is_positive  # those take nothing that could be wrong
+        for mode in ("positive", "negative")
+        if each.access != "anybody" or mode == "positive"  # those take nothing that could be wrong
     ],
 )
 def test_each_case_is_answered_as_the_document_says(
-    operation: Operation, mode: GenerationMode, api: Api, seeds: Seeds, proving: bool
+    operation: Operation, mode: str, schema: Any, api: Api, seeds: Seeds, proving: bool
 ) -> None:
+    from schemathesis import GenerationMode
+    from schemathesis.specs.openapi.checks import positive_data_acceptance
+
     described = schema[operation.path][operation.method]
     key = seeds.keys[operation.access]
     headers = {"Authorization": f"Bearer {key}"} if key else {}
@@ -83,7 +87,7 @@ def test_each_case_is_answered_as_the_document_says(
         suppress_health_check=list(HealthCheck),
         derandomize=not proving,
     )
-    @given(case=described.as_strategy(generation_mode=mode))
+    @given(case=described.as_strategy(generation_mode=GenerationMode(mode)))
     def answers(case: Any) -> None:
         seeds.plant(case)
         # what a name, a ref or an argument may be, the SQL functions judge: 422 with the reason
