@@ -5,9 +5,9 @@
 Without folders the trees are those that PACKAGES names, fetched by pip and npm. Both read each
 file of C, C++, JavaScript, TypeScript, C# and Python; what is compared are the names of callables
 and types in it. Prints the recall of each language and of each tree, then as many of the names
-that only the indexer found, chosen at random, with their lines: a person says whether they are
-right. Exit code 1: a language has less than its share. Ctags comes from Debian:
-apt-get install universal-ctags.
+that only the indexer found (ctags not even as a prototype or a variable), chosen at random, with
+their lines: a person says whether they are right. Exit code 1: a language has less than its share.
+Ctags comes from Debian: apt-get install universal-ctags.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import tarfile
 import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from worker.indexer.languages import language_of
@@ -97,9 +98,6 @@ def fetched(folder: Path) -> Iterator[Path]:
     yield Path(shutil.__file__).parent  # Python's own library
 
 
-Found = dict[str, set[str]]
-
-
 class Figures:
     """The names of all trees, by language and file."""
 
@@ -123,11 +121,10 @@ class Figures:
             paths = [path for path, (other, _) in files.items() if other == language]
             theirs = ctags(language, paths)
             for path in paths:
-                self._compare(tree, language, path, files[path][1], theirs.get(str(path), {}))
+                self._compare(tree, language, path, files[path][1], theirs[str(path)])
 
-    def _compare(
-        self, tree: Path, language: str, path: Path, content: bytes, theirs: dict[str, int]
-    ) -> None:
+    def _compare(self, tree: Path, language: str, path: Path, content: bytes, tags: Tags) -> None:
+        theirs = tags.compared
         grammar = "TSX" if path.suffix == ".tsx" else language
         symbols = extract(grammar, content)
         every = {plain(symbol.name) for symbol in symbols}
@@ -141,7 +138,7 @@ class Figures:
         for name in theirs.keys() - every:
             self._missing[language].append(shown(tree, path, theirs[name], name, lines))
         for symbol in symbols:
-            if symbol.kind in _OURS and plain(symbol.name) not in theirs:
+            if symbol.kind in _OURS and plain(symbol.name) not in tags.every:
                 self._extra[language].append(
                     shown(tree, path, symbol.start_line, f"{symbol.kind} {symbol.name}", lines)
                 )
@@ -183,12 +180,20 @@ def sources(tree: Path) -> Iterator[tuple[Path, tuple[str, bytes]]]:
             yield path, (language, content)
 
 
-def ctags(language: str, paths: list[Path]) -> dict[str, dict[str, int]]:
-    """The names of each file by ctags, with their lines."""
+@dataclass
+class Tags:
+    """The names of a file by ctags: those that are compared with their lines, and every one."""
+
+    compared: dict[str, int] = field(default_factory=dict)
+    every: set[str] = field(default_factory=set)
+
+
+def ctags(language: str, paths: list[Path]) -> dict[str, Tags]:
+    """The names of each file."""
     done = subprocess.run(
         [
             *["ctags", "--quiet", "--output-format=json", "--fields=+nK", "-L", "-", "-f", "-"],
-            f"--language-force={language}",
+            *[f"--language-force={language}", "--kinds-C=+p", "--kinds-C++=+p"],
         ],
         input="\n".join(map(str, paths)),
         stdout=subprocess.PIPE,
@@ -196,11 +201,13 @@ def ctags(language: str, paths: list[Path]) -> dict[str, dict[str, int]]:
         text=True,
         check=True,
     )
-    found: dict[str, dict[str, int]] = defaultdict(dict)
+    found: dict[str, Tags] = defaultdict(Tags)
     for line in done.stdout.splitlines():
         tag = json.loads(line)
+        name, tags = plain(tag["name"]), found[tag["path"]]
+        tags.every.add(name)
         if tag.get("kind") in _KINDS[language] and is_real(tag):
-            found[tag["path"]].setdefault(plain(tag["name"]), tag["line"])
+            tags.compared.setdefault(name, tag["line"])
     return found
 
 
