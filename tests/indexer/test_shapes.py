@@ -49,6 +49,8 @@ C = [
     ("enum kind { A };\nstruct s { enum kind a : 3; enum kind b : BITS; };\n", {"kind": None, "s": None}),
     ("int f(int a) {\n  if (a) RETURN(1);\n  x = (int) MAX(a, 2);\n  return (int) MIN(a, 1);\n}\n", {"f": (1, 5)}),
     ("void f(void) {\n  int g(int);\n  g(1);\n}\n", {"f": None}),
+    ("void f(void) {\n#if A\n  int g(int);\n#ifdef C\n  int j(int);\n#endif\n#elif B\n  int h(int);\n#else\n  int i(int);\n#endif\n}\n"
+     "#if A\nint k(int);\n#else\nint m(int);\n#endif\n", {"f": None, "k": None, "m": None}),
     ("typedef unsigned char uint8_t;\ntypedef int mine;\n", {"mine": None}),
     ("__attribute__((cold)) void f(void);\nvoid g(void) __attribute__((cold));\n", {"f": None, "g": None}),
 ]  # fmt: skip
@@ -75,6 +77,8 @@ CPLUSPLUS = [
     ("class A {\n  Q_OBJECT\n  Q_PROPERTY(int a READ a)\n public:\n  void f() NOEXCEPT;\n  void g() const OVERRIDE { }\n"
      "  A() NOEXCEPT : b(1) {}\n  DISABLE_COPY(A)\n  MARK(A);\n};\n", {"A": None, "f": None, "g": None}),
     ("class A {\n  A(int);\n  API static int f(int);\n  friend void h(A);\n};\nA::A(int a) : b(a) {}\n", {"A": None, "f": None}),
+    ("namespace a {\nBEGIN_NS\nB::B(int b)\n    : c_(std::move(b)) {}\nB::~B() {}\n}\n", {"a": None, "B": None, "~B": None}),
+    ("struct A {\n  API A(int a, int b)\n      : c(a), d(b) {}\n  API ~A();\n  BOOL f(int a);\n};\n", {"A": None, "~A": None, "f": None}),
     ("namespace a {\nBEGIN_NS\nint f();\nEND_NS\n}\n", {"a": None, "f": None}),
     ("struct A::B { void f(); };\nclass A::C : D {};\n", {"B": None, "C": None, "f": None}),
     ("auto f() -> int { return 1; }\nauto g() NOEXCEPT -> int;\ndecltype(auto) h() {}\n", {"f": None, "g": None, "h": None}),

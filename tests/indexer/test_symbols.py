@@ -218,3 +218,28 @@ def test_a_file_that_is_mostly_errors_counts_as_unparsed(language: str) -> None:
     )
     assert read(language, f"{'<?php ' * (language == 'PHP')}{text}".encode()) is None
     assert read(language, b"") == []
+
+
+@pytest.mark.parametrize("language", ["C", "C++", "Java", "JavaScript", "Go", "Rust"])
+def test_a_comment_behind_a_syntax_error_is_not_read_as_code(language: str) -> None:
+    heads = "struct N { int item; };\nint f(int a) {\n}\nfunction g() {}\nclass C {}\nfunc h() {}\nfn i() {}\n"
+    source = f'x = ( "/*" ;\n/* for example:\n\n{heads}\n*/\n// struct M {{ int a; }}\n'
+    assert found(language, source) == []
+
+
+@pytest.mark.parametrize("language", ["C", "C++"])
+def test_a_macro_behind_a_syntax_error_is_not_read_as_code(language: str) -> None:
+    source = "int x = ( ;\n#define M(a) \\\nint f(int a) { \\\n} \\\nstruct N { int b; }\nint g(void) {\n}\n"
+    assert {name for name, *_ in found(language, source)} == {"M", "g"}
+
+
+@pytest.mark.parametrize("language", ["C", "C++"])
+def test_a_macro_is_not_read_as_code_behind_a_comment_in_it(language: str) -> None:
+    source = (
+        "#define M(a) \\\n  /* one */ int f(int a) { return 0; } \\\n  /* and\\\n two */ \\\n"
+        "  struct N { int API a; }; \\\n  int h(int);\nint g(void) { return 0; }\n"
+    )
+    assert found(language, source) == [
+        ("M", "macro", "1", "6", "-"),
+        ("g", "function", "7", "7", "-"),
+    ]

@@ -31,6 +31,11 @@ _ALONE = re.compile(
     rb"[ \t]*" + _ARGUMENTS + rb")[ \t]*\r?(?=\n|\Z)"
 )
 _FUNCTION = re.compile(rb"\s*[A-Za-z_~][\w:~]*\s*\(")
+_CONSTRUCTOR = re.compile(rb"\s*(?:[A-Za-z_]\w*\s*::\s*)*([A-Za-z_]\w*)\s*::\s*~?\1\s*\(")
+# API Name(int a), where Name is a class: nothing of that name has a type before it.
+_BEFORE_CONSTRUCTOR = re.compile(rb"\b(" + _MACRO + rb")\s+(?=~?[A-Za-z_]\w*\s*\()")
+_CLASS_NAME = re.compile(rb"\b(?:class|struct)\s+([A-Za-z_]\w*)")
+_NAME_BEHIND = re.compile(rb"\s+~?(\w+)")
 _REST_OF_A_HEAD = re.compile(rb"\s*(?:noexcept|const|override|final|try|requires)\b")
 # DEFINE(type, name, "text"); at the start of a line, which is none in a body.
 _STATEMENT = re.compile(
@@ -100,6 +105,11 @@ _NO_TYPES = frozenset(
 _PROTOTYPE = re.compile(
     rb"\b((?:OF|PROTO|PARAMS|P|__P|_)\s*\()\((?:[^()]|\([^()]*\))*\)(\))(?=\s*[;{])"
 )
+# The grammar ends the body of a macro at a comment, and reads on as if it were code.
+_DEFINITION = re.compile(rb"\n[ \t]*#[ \t]*define\b(?:\\\r?\n|[^\n])*+")
+_COMMENT_INSIDE = re.compile(rb"/\*.*?\*/", re.DOTALL)
+# All but line ends, and what joins a line to the next one in the body of a macro.
+_BLANKED = re.compile(rb"(?!\\\r?\n)[^\r\n]")
 _GAP = rb"(?:\s|/\*(?:[^*]|\*(?!/))*+\*/|//[^\n]*+\n)*+"
 # name(a, b) int a; char *b; {: the types of parameters behind their names.
 _OLD_PARAMETERS = re.compile(
@@ -113,12 +123,16 @@ def masked(language: str, source: bytes) -> bytes:
     """The source to parse; of another language than C and C++ as it is."""
     if language not in {"C", "C++"}:
         return source
-    text = bytearray(b"\n" + source)  # so that each line begins behind a line feed
+    # each line begins behind a line feed
+    text = bytearray(_DEFINITION.sub(_without_comments, b"\n" + source))
     if language == "C":
         _blank(text, _OLD_PARAMETERS, _is_behind_a_name)
         if b"((" in source:
             _blank(text, _PROTOTYPE)
     _blank(text, _CLASS_HEAD)
+    if language == "C++":
+        classes = set(_CLASS_NAME.findall(text))
+        _blank(text, _BEFORE_CONSTRUCTOR, lambda text, found: _name_behind(text, found) in classes)
     for pattern, is_sure in (
         (_STATEMENT, None),
         (_AROUND_LINES, None),
@@ -135,13 +149,17 @@ def masked(language: str, source: bytes) -> bytes:
     return bytes(text[1:])
 
 
+def _without_comments(definition: re.Match[bytes]) -> bytes:
+    return _COMMENT_INSIDE.sub(lambda found: _BLANKED.sub(b" ", found[0]), definition[0])
+
+
 def _blank(text: bytearray, pattern: re.Pattern[bytes], is_sure: _IsSure | None = None) -> None:
     """Puts spaces in the place of all that the groups of a pattern match."""
     for found in list(pattern.finditer(bytes(text))):
         if is_sure is None or is_sure(text, found):
             for group in range(1, pattern.groups + 1):
                 start, end = found.span(group) if found[group] else (0, 0)
-                text[start:end] = re.sub(rb"[^\r\n]", b" ", text[start:end])
+                text[start:end] = _BLANKED.sub(b" ", text[start:end])
 
 
 def _has_a_line_to_itself(text: bytearray, found: re.Match[bytes]) -> bool:
@@ -159,7 +177,7 @@ def _has_a_line_to_itself(text: bytearray, found: re.Match[bytes]) -> bool:
             is_first and (after[:1] == b"}" or _is_word(after)) and not _REST_OF_A_HEAD.match(after)
         )
     if is_first:
-        return is_called or not _FUNCTION.match(after)
+        return is_called or not _FUNCTION.match(after) or _CONSTRUCTOR.match(after) is not None
     if before[-1:] == b")":
         return after[:1] in {b"{", b";", b":"} or _is_word(after)
     return _is_word(after) and (before[-1:] in b"*&>" or _is_word(before[-1:]))
@@ -184,6 +202,11 @@ def _is_behind_a_type(text: bytearray, found: re.Match[bytes]) -> bool:
 
 def _is_behind_a_variable(text: bytearray, found: re.Match[bytes]) -> bool:
     return _BEFORE_VARIABLE.search(text[max(0, found.start(1) - 120) : found.start(1)]) is not None
+
+
+def _name_behind(text: bytearray, found: re.Match[bytes]) -> bytes:
+    name = _NAME_BEHIND.match(text, found.end(1))
+    return name[1] if name else b""
 
 
 def _is_word(text: bytes) -> bool:

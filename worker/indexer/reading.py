@@ -26,6 +26,15 @@ _OTHERS = {
 _ROUNDS, _ROUNDS_OF_LARGE, _LARGE = 8, 2, 200_000
 _MOSTLY, _FEW = 0.5, 0.005
 
+# A literal, which may hold what begins a comment elsewhere; or no code, as a group.
+_LITERAL = rb"\"(?:[^\"\\\n]|\\.)*+\"|'(?:[^'\\\n]|\\.)*+'"
+_COMMENT = rb"/\*.*?\*/|//[^\n]*+"
+_DIRECTIVE = rb"^[ \t]*#(?:\\\r\n|\\.|[^\n\\])*+"
+_NO_CODE = re.compile(_LITERAL + rb"|(" + _COMMENT + rb")", re.DOTALL)
+_NO_NATIVE_CODE = re.compile(
+    _LITERAL + rb"|(" + _COMMENT + rb"|" + _DIRECTIVE + rb")", re.DOTALL | re.MULTILINE
+)
+_OTHER_COMMENTS = frozenset({"Python", "Ruby", "Shell"})
 _COMMENTS = frozenset({"comment", "line_comment", "block_comment"})
 _MODIFIERS = (
     rb"(?:(?:public|private|protected|internal|static|final|abstract|sealed|partial|virtual|override"
@@ -80,9 +89,17 @@ class _Reading(NamedTuple):
     def missing(self) -> Iterator[int]:
         """Where lines begin that look like heads of definitions which were not found."""
         names = {symbol.name for symbol in self.symbols}
-        for head in _HEAD_OF[self.language].finditer(self.source):
+        code = self.source
+        if self.language not in _OTHER_COMMENTS:
+            no_code = _NO_NATIVE_CODE if self.language in {"C", "C++"} else _NO_CODE
+            code = no_code.sub(_blanked, code)
+        for head in _HEAD_OF[self.language].finditer(code):
             if head[head.lastindex or 0].decode(errors="replace") not in names:
                 yield head.start()
+
+
+def _blanked(found: re.Match[bytes]) -> bytes:
+    return re.sub(rb"[^\r\n]", b" ", found[0]) if found[1] else found[0]
 
 
 def extract(language: str, source: bytes) -> list[Symbol]:
