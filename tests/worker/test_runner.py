@@ -138,7 +138,7 @@ def test_only_what_changed_since_the_last_job_is_written(start: Start, tmp_path:
         assert after["b.py"][1] == second["id"]
 
 
-def test_another_extractor_indexes_all_anew(
+def test_another_extractor_indexes_all_anew_once(
     start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     commit(tmp_path / "small", {"a.py": PYTHON})
@@ -148,6 +148,8 @@ def test_another_extractor_indexes_all_anew(
         job = api.ended(api.index(tmp_path / "small"))
         assert job["stats"]["files_unchanged"] == 0
         assert file_rows(api)["a.py"][1] == job["id"]
+        again = api.ended(api.index(tmp_path / "small"))
+        assert again["stats"]["reused_job_id"] == job["id"]
 
 
 def test_the_same_commit_again_is_completed_from_what_is_there(
