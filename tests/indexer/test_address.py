@@ -311,7 +311,7 @@ def test_no_credentials_of_the_host_are_sent(site: Host, tmp_path: Path, index: 
     environment = {"HOME": str(home), "GIT_ASKPASS": str(ask), "SSH_ASKPASS": str(ask)}
     outcome = index(f"{site.url}/401/private", environment=environment)
     assert outcome.error == "repository_not_found"
-    assert outcome.last["message"] == "The repository does not exist, or it is private."
+    assert outcome.last["message"].endswith("private: this server has no credentials for it.")
     assert site.requests
     assert site.credentials == []
 
