@@ -62,11 +62,16 @@ def test_a_wrong_setting_is_one_sentence(installed: Path, tmp_path: Path, comman
 
 
 def test_the_pages_are_in_it(installed: Path) -> None:
-    script = (
-        "from api.pages.files import *; print(*shells('', is_development=True), *static_files())"
-    )
+    script = """if True:
+        from api.openapi.document import document
+        from api.openapi.page import docs_page
+        from api.pages.files import shells, static_files
+        print(*shells("", is_development=True), *static_files())
+        print(docs_page(document("", has_rest=True), styles=[])[:15].decode())
+    """
     done = run(installed / "python", "-c", script)
-    assert done.stdout.split() == ["list", "job", "icon.svg", "page.css", "page.js"], done.stderr
+    files = "list job docs.css icon.svg page.css page.js"
+    assert done.stdout.splitlines() == [files, "<!doctype html>"], done.stderr
 
 
 @pytest.mark.parametrize("package", ["bench", "tests"])

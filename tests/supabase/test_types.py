@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import types
-from typing import Any, Literal, get_args, get_origin, get_type_hints, is_typeddict
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import psycopg
 import pytest
+from typing_extensions import is_typeddict
 
 from api import records
 from db.tools import docs
