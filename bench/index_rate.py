@@ -38,18 +38,15 @@ from tree_sitter import QueryCursor
 from cli.dev import stack
 from cli.dev.options import Options
 from cli.dev.people import ALICE
-from db.tools.logs import Logger
 from tests.support import trees
 from tests.support.repositories import commit
 from worker import attempt
 from worker.indexer.languages import GRAMMARS
-from worker.indexer.protocol import Limits, Request
+from worker.indexer.protocol import Limits
 from worker.indexer.symbols import grammar
 from worker.progress import Progress
 from worker.runner import Runner
 from worker.settings import WorkerSettings
-from worker.spawner import Indexers
-from worker.timings import Timings
 
 _FORK = multiprocessing.get_context("fork")
 _SAMPLE_SECONDS = 0.05
@@ -192,13 +189,7 @@ class CloneTime:
 
     def wrap(self, run: Callable[..., Any]) -> Callable[..., Any]:
         async def timed(
-            indexers: Indexers,
-            request: Request,
-            folder: Path,
-            *,
-            on_progress: Callable[[Progress], None],
-            timings: Timings,
-            log: Logger,
+            *arguments: Any, on_progress: Callable[[Progress], None], **others: Any
         ) -> dict[str, Any]:
             started = time.monotonic()
 
@@ -207,9 +198,7 @@ class CloneTime:
                     self.seconds = time.monotonic() - started
                 on_progress(progress)
 
-            last: dict[str, Any] = await run(
-                indexers, request, folder, on_progress=look, timings=timings, log=log
-            )
+            last: dict[str, Any] = await run(*arguments, on_progress=look, **others)
             return last
 
         return timed
