@@ -33,8 +33,10 @@ _ALONE = re.compile(
 _FUNCTION = re.compile(rb"\s*[A-Za-z_~][\w:~]*\s*\(")
 _CONSTRUCTOR = re.compile(rb"\s*(?:[A-Za-z_]\w*\s*::\s*)*([A-Za-z_]\w*)\s*::\s*~?\1\s*\(")
 # API Name(int a), where Name is a class: nothing of that name has a type before it.
-_BEFORE_CONSTRUCTOR = re.compile(rb"\b(" + _MACRO + rb")\s+(?=~?[A-Za-z_]\w*\s*\()")
-_CLASS_NAME = re.compile(rb"\b(?:class|struct)\s+([A-Za-z_]\w*)")
+_BEFORE_CONSTRUCTOR = re.compile(
+    rb"([A-Z](?<!\w.)[A-Z0-9_]*+(?!\w)(?:\s*" + _ARGUMENTS + rb")?)\s+(?=~?[A-Za-z_]\w*+\s*\()"
+)
+_CLASS_NAME = re.compile(rb"(?:class|struct)\s+([A-Za-z_]\w*)")
 _NAME_BEHIND = re.compile(rb"\s+~?(\w+)")
 _REST_OF_A_HEAD = re.compile(rb"\s*(?:noexcept|const|override|final|try|requires)\b")
 # DEFINE(type, name, "text"); at the start of a line, which is none in a body.
@@ -132,7 +134,8 @@ def masked(language: str, source: bytes) -> bytes:
     _blank(text, _CLASS_HEAD)
     if language == "C++":
         classes = set(_CLASS_NAME.findall(text))
-        _blank(text, _BEFORE_CONSTRUCTOR, lambda text, found: _name_behind(text, found) in classes)
+        if classes:
+            _blank(text, _BEFORE_CONSTRUCTOR, lambda _, found: _name_behind(text, found) in classes)
     for pattern, is_sure in (
         (_STATEMENT, None),
         (_AROUND_LINES, None),

@@ -7,6 +7,7 @@ definition that was not found, the broken lines before it are blanked and the re
 from __future__ import annotations
 
 import re
+from bisect import bisect
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -89,17 +90,21 @@ class _Reading(NamedTuple):
     def missing(self) -> Iterator[int]:
         """Where lines begin that look like heads of definitions which were not found."""
         names = {symbol.name for symbol in self.symbols}
-        code = self.source
-        if self.language not in _OTHER_COMMENTS:
-            no_code = _NO_NATIVE_CODE if self.language in {"C", "C++"} else _NO_CODE
-            code = no_code.sub(_blanked, code)
-        for head in _HEAD_OF[self.language].finditer(code):
+        ends: list[int] | None = None
+        for head in _HEAD_OF[self.language].finditer(self.source):
             if head[head.lastindex or 0].decode(errors="replace") not in names:
-                yield head.start()
+                if ends is None:
+                    ends = _ends_of_code(self.language, self.source)
+                if bisect(ends, head.start(head.lastindex or 0)) % 2 == 0:
+                    yield head.start()
 
 
-def _blanked(found: re.Match[bytes]) -> bytes:
-    return re.sub(rb"[^\r\n]", b" ", found[0]) if found[1] else found[0]
+def _ends_of_code(language: str, source: bytes) -> list[int]:
+    """Where comments, and directives of C's preprocessor, begin and end, in turn."""
+    if language in _OTHER_COMMENTS:
+        return []
+    no_code = _NO_NATIVE_CODE if language in {"C", "C++"} else _NO_CODE
+    return [at for found in no_code.finditer(source) if found[1] for at in found.span()]
 
 
 def extract(language: str, source: bytes) -> list[Symbol]:

@@ -60,6 +60,7 @@ def symbols_of(language: str, source: bytes, root: Node) -> list[Symbol]:
     """
     definitions: dict[int, _Definition] = {}
     claimed: dict[int, int] = {}
+    bodies: dict[int, bool] = {}
     _, query = grammar(language)
     for pattern, captures in QueryCursor(query).matches(root):
         if nodes := captures.get("name"):
@@ -67,7 +68,9 @@ def symbols_of(language: str, source: bytes, root: Node) -> list[Symbol]:
             parents = captures.get("parent")
             parent = parents[0] if parents else None
         else:
-            called = captures.get("called")
+            branch, called = captures.get("_branch"), captures.get("called")
+            if branch and _is_in_body(branch[0], bodies):
+                continue
             found = declared((called or captures["declared"])[0], source)
             if found is None or (called and not found.callable):
                 continue
@@ -82,6 +85,18 @@ def symbols_of(language: str, source: bytes, root: Node) -> list[Symbol]:
         node = captures[kind][0]
         definitions[at] = _Definition(node.start_byte, -node.end_byte, at, node, kind, name, parent)
     return _nest(language, source, sorted(definitions.values()))
+
+
+def _is_in_body(branch: Node, known: dict[int, bool]) -> bool:
+    """Whether #if or #else stands in the body of a function, which declares variables only."""
+    if branch.id not in known:
+        parent = branch.parent
+        known[branch.id] = parent is not None and (
+            _is_in_body(parent, known)
+            if parent.type.startswith("preproc_")
+            else parent.type == "compound_statement"
+        )
+    return known[branch.id]
 
 
 def _nest(language: str, source: bytes, definitions: list[_Definition]) -> list[Symbol]:

@@ -21,24 +21,15 @@
 (preproc_function_def name: (_) @name) @macro
 (preproc_def name: (_) @name value: (_)) @constant
 
-; In a body a variable, most of the time, also between #if and #endif.
-(compound_statement [
-  (preproc_if (declaration declarator: (_) @called) @ignore)
-  (preproc_if (_ (declaration declarator: (_) @called) @ignore))
-  (preproc_if (_ (_ (declaration declarator: (_) @called) @ignore)))
-  (preproc_ifdef (declaration declarator: (_) @called) @ignore)
-  (preproc_ifdef (_ (declaration declarator: (_) @called) @ignore))
-  (preproc_ifdef (_ (_ (declaration declarator: (_) @called) @ignore)))
-])
-
 (function_definition declarator: (_) @called) @function
+; Not in a body, where it is no more than a variable, most of the time.
 (translation_unit (declaration declarator: (_) @called) @function)
 (linkage_specification (declaration declarator: (_) @called) @function)
 (declaration_list (declaration declarator: (_) @called) @function)
-(preproc_if (declaration declarator: (_) @called) @function)
-(preproc_ifdef (declaration declarator: (_) @called) @function)
-(preproc_else (declaration declarator: (_) @called) @function)
-(preproc_elif (declaration declarator: (_) @called) @function)
+(preproc_if (declaration declarator: (_) @called) @function) @_branch
+(preproc_ifdef (declaration declarator: (_) @called) @function) @_branch
+(preproc_else (declaration declarator: (_) @called) @function) @_branch
+(preproc_elif (declaration declarator: (_) @called) @function) @_branch
 (ERROR (declaration declarator: (_) @called) @function)
 
 ((translation_unit (declaration
