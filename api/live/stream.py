@@ -29,9 +29,11 @@ from api.rpc.contract import Answer, Rpc
 PING_SECONDS: Final = 15.0
 """Of silence at most, before something is sent that keeps proxies from closing the connection."""
 _SHORTEST_SILENCE: Final = 5.0
+_LONGEST_SILENCE: Final = 120.0
 PROGRESS_SECONDS: Final = 1.0
 """From one progress to the next, at least."""
 _RECONNECT: Final = b"retry: 2000\n\n"
+_PING: Final = b": ping\n\n"
 _SECONDS_IN_AN_OUTAGE: Final = 1.0
 _HEADERS: Final = {
     "Cache-Control": "no-store",
@@ -79,7 +81,8 @@ class JobStream(Response):
         self._told = told
         self._after = after
         self._caller = caller
-        self._silence = PING_SECONDS
+        self._silence = PING_SECONDS  # until the job is explained again
+        self._explain_at = 0.0
         self._version = 0  # of the job as it was sent last
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -116,11 +119,11 @@ class JobStream(Response):
                 if answer.job_age is None:
                     return
                 continue
-            if now - silent_since >= self._silence:
-                await self._write(send, await self._sign_of_life())
+            if now >= min(silent_since + PING_SECONDS, self._explain_at):
+                await self._write(send, await self._sign_of_life(now))
                 silent_since = now
                 continue
-            wake_at = silent_since + self._silence
+            wake_at = min(silent_since + PING_SECONDS, self._explain_at)
             if follower.version > self._version:
                 wake_at = min(wake_at, read_at + PROGRESS_SECONDS)
             follower.news.clear()
@@ -128,13 +131,21 @@ class JobStream(Response):
                 async with timeout(max(0.0, wake_at - time.monotonic())):
                     await follower.news.wait()
 
-    async def _sign_of_life(self) -> bytes:
-        """Why the job stands where it stands; a comment while the database is out of reach."""
+    async def _sign_of_life(self, now: float) -> bytes:
+        """Why the job stands where it stands; a comment in between, and in an outage.
+
+        A job that runs and of which nothing is heard is explained ever more rarely.
+        """
+        if now < self._explain_at:
+            return _PING
         answer = await self._read(explains=True)
+        if answer and answer.job_status == "processing":
+            self._silence = max(self._silence, min(2 * self._silence, _LONGEST_SILENCE))
+        self._explain_at = now + self._silence
         told = json.loads(answer.body or "{}") if answer else {}
         if told.get("explain"):
             return _frame("explain", told["explain"])
-        return b": ping\n\n"
+        return _PING
 
     async def _read(self, *, explains: bool) -> Answer | None:
         """What is new; None while the database is out of reach."""
@@ -161,6 +172,7 @@ class JobStream(Response):
             frames.append(_frame("explain", told["explain"]))
         self._version = answer.job_version or 0
         self._silence = _silence(told["job"])
+        self._explain_at = time.monotonic() + self._silence
         return b"".join(frames)
 
     @staticmethod
@@ -175,7 +187,7 @@ def _silence(job: Mapping[str, Any]) -> float:
     lease = datetime.fromisoformat(job["lease_expires_at"]) - datetime.fromisoformat(
         job["heartbeat_at"]
     )
-    return min(PING_SECONDS, max(_SHORTEST_SILENCE, lease.total_seconds() / 2 + 0.5))
+    return max(_SHORTEST_SILENCE, lease.total_seconds() / 2 + 0.5)
 
 
 def _frames_of(events: list[dict[str, Any]], job: dict[str, Any]) -> Iterator[bytes]:
