@@ -13,8 +13,8 @@ from pydantic import BaseModel, TypeAdapter
 
 from api.openapi.operations import OPERATIONS, Operation
 from api.openapi.samples import samples
-from api.records import JobFrame, ProblemBody, RestProblemBody
-from db.tools.codes import codes
+from api.records import IndexJob, JobFrame, ProblemBody, RestProblemBody
+from db.tools.codes import Code, codes
 
 Json = dict[str, Any]
 
@@ -42,7 +42,7 @@ _HEADERS: Final = {
     "X-RateLimit-Reset": "When the hour ends, in Unix seconds.",
 }
 _RATE: Final = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")
-_ALWAYS: Final = (400, 408, 414, 431, 500)
+ANY_REQUEST: Final = (400, 408, 414, 431, 500)
 """Statuses that any request may get, whatever it asks for."""
 _COMPONENTS: Final = "#/components/schemas/"
 
@@ -73,7 +73,7 @@ def document(root_path: str, *, has_rest: bool) -> Json:
         "components": {
             "schemas": schemas.components,
             "responses": {
-                str(status): _error(status) for status in sorted(statuses | set(_ALWAYS))
+                str(status): _error(status) for status in sorted(statuses | set(ANY_REQUEST))
             },
             "headers": {
                 name: {"description": words, "schema": {"type": "string"}}
@@ -121,7 +121,9 @@ class _Schemas:
 
 def _operation(operation: Operation, schemas: _Schemas) -> Json:
     short, long = summary(operation)
-    responses = {str(status): {"$ref": f"#/components/responses/{status}"} for status in _ALWAYS}
+    responses = {
+        str(status): {"$ref": f"#/components/responses/{status}"} for status in ANY_REQUEST
+    }
     if operation.access == "rest":
         refused = _json("What PostgREST answers to it.", schemas.of(RestProblemBody))
         responses |= {str(status): refused for status in operation.errors}
@@ -221,7 +223,7 @@ def _answer(operation: Operation, status: int, kind: Any, schemas: _Schemas) -> 
             }
         }
     names = list(_RATE) if operation.access == "user" else []
-    if "{job_id}" in operation.path and not operation.path.count("/", 1) > 2:
+    if IndexJob in operation.answers.values():
         names += ["ETag", "Retry-After"]
     if status == 202:
         names += ["Retry-After", "Location"] if operation.path == "/index" else []
@@ -234,13 +236,16 @@ def _answer(operation: Operation, status: int, kind: Any, schemas: _Schemas) -> 
     return made
 
 
+def codes_of(status: int) -> dict[str, Code]:
+    """The codes that an error with that status may have over HTTP, by name."""
+    return {
+        name: code for name, code in codes().items() if status in code.status and code.over_http
+    }
+
+
 def _error(status: int) -> Json:
     """The answer with that status, and the codes that it may have."""
-    lines = [
-        f"- `{name}`: {code.sentence}"
-        for name, code in codes().items()
-        if status in code.status and code.over_http
-    ]
+    lines = [f"- `{name}`: {code.sentence}" for name, code in codes_of(status).items()]
     made = {
         "description": "\n".join([f"{HTTPStatus(status).phrase}. `code` is one of:", *lines]),
         "content": {

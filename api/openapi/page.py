@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
 
-from db.tools.codes import codes
+from api.openapi.document import ANY_REQUEST, codes_of
+from api.pages.files import PageFile, addresses, render
 
 Json = dict[str, Any]
 
-_TEMPLATES: Final = Path(__file__).parent / "templates"
+_TEMPLATE: Final = Path(__file__).parent / "templates" / "docs.html"
 _ACCESS: Final = {
     "user": "Needs an API key or a token, and costs a request.",
     "service": "Needs the service key.",
@@ -20,49 +21,36 @@ _ACCESS: Final = {
 }
 
 
-def docs_page(document: Json, *, styles: Sequence[str]) -> bytes:
-    """The page of a document of api.openapi.document, with the addresses of its style sheets."""
-    # only a server that has pages loads it: 0.1 s
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415
-
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    schemas = document["components"]["schemas"]
-    return (
-        environment.get_template("docs.html")
-        .render(
-            document=document,
-            styles=styles,
-            root=document["servers"][0]["url"].rstrip("/"),
-            operations=list(_operations(document)),
-            types=[
-                {
-                    "name": name,
-                    "description": schema.get("description", ""),
-                    "fields": list(_members(schema, "")),
-                }
-                for name, schema in schemas.items()
-                if "properties" in schema
-            ],
-            errors=[
-                {
-                    "status": status,
-                    "meaning": HTTPStatus(int(status)).phrase,
-                    "codes": [
-                        {"name": name, "sentence": code.sentence, "hint": code.hint}
-                        for name, code in codes().items()
-                        if code.over_http and int(status) in code.status
-                    ],
-                }
-                for status in sorted(document["components"]["responses"])
-            ],
-        )
-        .encode()
+def docs_page(document: Json) -> PageFile:
+    """The page of a document of api.openapi.document."""
+    root = document["servers"][0]["url"].rstrip("/")
+    files = addresses(root)
+    return render(
+        _TEMPLATE,
+        document=document,
+        styles=[files["page.css"], files["docs.css"]],
+        root=root,
+        operations=list(_operations(document)),
+        types=[
+            {
+                "name": name,
+                "description": schema.get("description", ""),
+                "fields": list(_members(schema, "")),
+            }
+            for name, schema in document["components"]["schemas"].items()
+            if "properties" in schema
+        ],
+        errors=[
+            {
+                "status": status,
+                "meaning": HTTPStatus(int(status)).phrase,
+                "codes": [
+                    {"name": name, "sentence": code.sentence, "hint": code.hint}
+                    for name, code in codes_of(int(status)).items()
+                ],
+            }
+            for status in sorted(document["components"]["responses"])
+        ],
     )
 
 
@@ -86,7 +74,7 @@ def _operations(document: Json) -> Iterator[Json]:
                         "is_error": "$ref" in answer,
                     }
                     for status, answer in operation["responses"].items()
-                    if "$ref" not in answer or int(status) not in {400, 408, 414, 431, 500}
+                    if "$ref" not in answer or int(status) not in ANY_REQUEST
                 ],
                 "samples": operation["x-codeSamples"],
             }

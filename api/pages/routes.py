@@ -4,7 +4,7 @@ asks the API for, with the key of whoever signed in there.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -60,7 +60,7 @@ def page_routes(settings: ApiSettings, demo: Demo | None) -> list[PageRoute]:
     def page(name: str) -> Handler:
         async def shell(request: Request[Any]) -> Response:
             check_host(request)
-            return _respond(request, pages[name], _REVALIDATED)
+            return respond(request, pages[name], _REVALIDATED, HEADERS)
 
         return shell
 
@@ -71,7 +71,7 @@ def page_routes(settings: ApiSettings, demo: Demo | None) -> list[PageRoute]:
         if found is None:
             raise Problem("ROUTE_NOT_FOUND")
         is_pinned = request.query_params.get("v") == found.digest
-        return _respond(request, found, _FOR_EVER if is_pinned else _REVALIDATED)
+        return respond(request, found, _FOR_EVER if is_pinned else _REVALIDATED, HEADERS)
 
     routes = [
         PageRoute("/", page("list")),
@@ -114,9 +114,12 @@ def _check_host(request: Request[Any]) -> str:
     return host
 
 
-def _respond(request: Request[Any], file: PageFile, cache_control: str) -> Response:
+def respond(
+    request: Request[Any], file: PageFile, cache_control: str, headers: Mapping[str, str]
+) -> Response:
+    """200 with the file, or 304 for who has it."""
     opaque_tag = f'"{file.digest}"'
-    headers = {**HEADERS, "Cache-Control": cache_control, "ETag": opaque_tag}
+    headers = {**headers, "Cache-Control": cache_control, "ETag": opaque_tag}
     if matches(request.headers.get("if-none-match", ""), opaque_tag):
         return Response(status_code=304, headers=headers)
-    return Response(file.content, headers=headers | {"Content-Type": file.media_type})
+    return Response(file.content, headers={**headers, "Content-Type": file.media_type})

@@ -67,7 +67,7 @@ def test_the_pages_are_in_it(installed: Path) -> None:
         from api.openapi.page import docs_page
         from api.pages.files import shells, static_files
         print(*shells("", is_development=True), *static_files())
-        print(docs_page(document("", has_rest=True), styles=[])[:15].decode())
+        print(docs_page(document("", has_rest=True)).content[:15].decode())
     """
     done = run(installed / "python", "-c", script)
     files = "list job docs.css icon.svg page.css page.js"
