@@ -49,7 +49,7 @@ PACKAGES = {
 }
 _SLOTS, _TENANTS, _MOST_WAITING = 2, 8, 4
 _EVERY_SECONDS = 0.03
-_PROMISED = {"p50": (0.4, 0.6), "p90": (0.85, 0.95)}
+PROMISED = {"p50": (0.4, 0.6), "p90": (0.85, 0.95)}
 
 Row = dict[str, Any]
 
@@ -102,7 +102,7 @@ def main() -> None:
     if not all(
         low <= figures[moment][quantile] <= high
         for moment in figures
-        for quantile, (low, high) in _PROMISED.items()
+        for quantile, (low, high) in PROMISED.items()
     ):
         sys.exit(1)
 
@@ -117,9 +117,7 @@ def repository(folder: Path, tool: str, package: str, count: int) -> list[str]:
             if old.name != ".git":
                 shutil.rmtree(old) if old.is_dir() else old.unlink()
         shutil.copytree(unpacked(tool, package, version), folder, dirs_exist_ok=True)
-        trees.git(folder, "add", "--all", "--force")
-        author = ("-c", "user.name=bench", "-c", "user.email=bench@example.com")
-        trees.git(folder, *author, "commit", "--quiet", "--allow-empty", f"--message={version}")
+        trees.commit(folder)
         trees.git(folder, "tag", version)
     return versions
 
@@ -255,7 +253,7 @@ def shares(jobs: list[Job]) -> dict[str, dict[str, Any]]:
         made = [(job, *at) for job in jobs if (at := job.at(moment))]
         known = [each for each in made if each[2]["eta_p50"] is not None]
         found[moment] = {"jobs": len(made), "estimates": len(known)}
-        for quantile in _PROMISED:
+        for quantile in PROMISED:
             within = [
                 job.record["completed"] - when <= told[f"eta_{quantile}"]
                 for job, when, told in known

@@ -12,6 +12,7 @@ from typing import Any, LiteralString
 
 import psycopg
 
+from bench.calibration import PROMISED
 from bench.cases.claims import waiting
 from bench.measure import Comparison, Goal, Rounds
 from bench.world import World
@@ -89,7 +90,7 @@ def estimates(rounds: Rounds) -> Comparison:
     }
     goals = []
     for title in shares:
-        low, high = (0.4, 0.6) if title.endswith("p50") else (0.85, 0.95)
+        low, high = PROMISED[title[-3:]]
         goals += [Goal(title, None, low), Goal(title, None, high, at_most=True)]
     return Comparison(
         "estimates",
