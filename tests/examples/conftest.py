@@ -8,13 +8,14 @@ import shutil
 import subprocess
 import tarfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.api.conftest import Api, Job, Tenant, serve
 from tests.support.fetch import node_modules
 from tests.support.waiting import until
 
@@ -43,6 +44,22 @@ def application(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copy(file, folder)
     (folder / "package.json").write_text('{"type": "module"}')
     return folder
+
+
+@pytest.fixture(scope="module")
+def api(clusters: Callable[[int], Any]) -> Iterator[Api]:
+    with clusters(18).database("ordinary", migrated=True) as place, serve(place) as api:
+        yield api
+
+
+@pytest.fixture
+def alice(api: Api) -> Tenant:
+    return api.tenant()
+
+
+@pytest.fixture
+def job(api: Api, alice: Tenant) -> Job:
+    return Job(api, alice)
 
 
 class Follower:

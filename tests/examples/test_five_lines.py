@@ -21,22 +21,6 @@ from tests.support.waiting import PATIENCE, until
 HTTP = (Path(__file__).parents[2] / "docs/http.md").read_text()
 
 
-@pytest.fixture(scope="module")
-def api(clusters: Callable[[int], Any]) -> Iterator[Api]:
-    with clusters(18).database("ordinary", migrated=True) as place, serve(place) as api:
-        yield api
-
-
-@pytest.fixture
-def alice(api: Api) -> Tenant:
-    return api.tenant()
-
-
-@pytest.fixture
-def job(api: Api, alice: Tenant) -> Job:
-    return Job(api, alice)
-
-
 def lines(language: str) -> str:
     """The block of that language under the heading."""
     text = HTTP.partition("#### In five lines\n")[2].partition("\n### ")[0]

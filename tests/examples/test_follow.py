@@ -19,22 +19,6 @@ from .conftest import Follower, node
 FINAL = ("completed", 4)
 
 
-@pytest.fixture(scope="module")
-def api(clusters: Callable[[int], Any]) -> Iterator[Api]:
-    with clusters(18).database("ordinary", migrated=True) as place, serve(place) as api:
-        yield api
-
-
-@pytest.fixture
-def alice(api: Api) -> Tenant:
-    return api.tenant()
-
-
-@pytest.fixture
-def job(api: Api, alice: Tenant) -> Job:
-    return Job(api, alice)
-
-
 @contextmanager
 def following(
     application: Path,
