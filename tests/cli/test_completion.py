@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from importlib.metadata import version
 
@@ -36,7 +35,6 @@ def test_each_shell_has_a_script_and_gets_an_answer(desk: Desk, shell: str) -> N
     assert "pending" not in told.stdout
 
 
-@pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash on this machine")
 def test_bash_completes_commands(desk: Desk) -> None:
     done = subprocess.run(
         ["bash", "-c", "source <(index-jobs completion bash); COMP_WORDS=(index-jobs wa);"
