@@ -41,6 +41,13 @@ class Following:
         """Has all of them leave: the process is about to end."""
         self._watcher.dismiss()
 
+    def wake(self, follower: Follower, at: float) -> None:
+        """Sets the follower's `news` at that time.monotonic(), or a quarter of a second later.
+
+        It may be set earlier: whoever waits looks at the clock.
+        """
+        self._watcher.wake(follower, at)
+
     @asynccontextmanager
     async def follow(
         self, answer: Answer, version: int, caller: Caller, receive: Receive

@@ -10,9 +10,7 @@ import asyncio
 import json
 import re
 import time
-from asyncio import timeout
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from datetime import datetime
 from typing import Any, Final
 
@@ -26,8 +24,10 @@ from api.live.following import Following
 from api.live.watcher import Follower
 from api.rpc.contract import Answer, Rpc
 
-PING_SECONDS: Final = 15.0
+PING_SECONDS: Final = 25.0
 """Of silence at most, before something is sent that keeps proxies from closing the connection."""
+EXPLAIN_SECONDS: Final = 15.0
+"""From one explanation of a waiting job to the next."""
 _SHORTEST_SILENCE: Final = 5.0
 _LONGEST_SILENCE: Final = 120.0
 PROGRESS_SECONDS: Final = 1.0
@@ -81,7 +81,7 @@ class JobStream(Response):
         self._told = told
         self._after = after
         self._caller = caller
-        self._silence = PING_SECONDS  # until the job is explained again
+        self._silence = EXPLAIN_SECONDS  # until the job is explained again
         self._explain_at = 0.0
         self._version = 0  # of the job as it was sent last
 
@@ -127,9 +127,8 @@ class JobStream(Response):
             if follower.version > self._version:
                 wake_at = min(wake_at, read_at + PROGRESS_SECONDS)
             follower.news.clear()
-            with suppress(TimeoutError):
-                async with timeout(max(0.0, wake_at - time.monotonic())):
-                    await follower.news.wait()
+            self._following.wake(follower, wake_at)
+            await follower.news.wait()
 
     async def _sign_of_life(self, now: float) -> bytes:
         """Why the job stands where it stands; a comment in between, and in an outage.
@@ -183,7 +182,7 @@ class JobStream(Response):
 def _silence(job: Mapping[str, Any]) -> float:
     """Seconds without news, after which the job is explained: its worker may be silent by then."""
     if job["lease_expires_at"] is None:
-        return PING_SECONDS
+        return EXPLAIN_SECONDS
     lease = datetime.fromisoformat(job["lease_expires_at"]) - datetime.fromisoformat(
         job["heartbeat_at"]
     )

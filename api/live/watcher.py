@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from itertools import chain
 from typing import Final, Self
 
 from api.auth import Caller
@@ -24,13 +26,23 @@ RECHECK_SECONDS: Final = 5.0
 """From one look at a follower's key, token and job to the next."""
 _SECONDS_IN_AN_OUTAGE: Final = 1.0
 _RECHECKED_AT_ONCE: Final = 200
+_SECONDS_BETWEEN_WAKES: Final = 0.25
 _GONE: Final = 2**62  # the version of a job that was purged: above any other
 
 
 class Follower:
     """A client that follows a job. `news` is set when one of the other members has changed."""
 
-    __slots__ = ("caller", "event_version", "has_left", "is_refused", "job_id", "news", "version")
+    __slots__ = (
+        "caller",
+        "event_version",
+        "has_left",
+        "is_refused",
+        "job_id",
+        "news",
+        "version",
+        "wake_at",
+    )
 
     def __init__(self, job_id: str, version: int, caller: Caller) -> None:
         self.job_id = job_id
@@ -44,15 +56,17 @@ class Follower:
         """Whether the key or token is no longer good, or the job no longer the caller's to see."""
         self.has_left = False
         """Whether the client is gone, or is to go to another process."""
+        self.wake_at = math.inf
+        """When `news` is set although nothing has changed, by time.monotonic()."""
 
 
 class _Job:
-    """Whom to tell of a job, and the version that the database is asked about."""
+    """Whom to tell of a job, by caller, and the version that the database is asked about."""
 
     __slots__ = ("followers", "version")
 
     def __init__(self, version: int) -> None:
-        self.followers: set[Follower] = set()
+        self.followers: dict[Caller, set[Follower]] = {}
         self.version = version
 
 
@@ -63,11 +77,14 @@ class Watcher:
         self._rpc = rpc
         self._interval = interval
         self._jobs: dict[str, _Job] = {}
+        self._asked: dict[str, str] | None = None  # arguments of _look; none: jobs have changed
+        self._wakes: dict[int, list[Follower]] = {}  # by tick: cheaper than a timer for each
         self._is_needed = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
-        self._tasks = [asyncio.create_task(self._watch()), asyncio.create_task(self._recheck())]
+        duties = (self._watch(), self._recheck(), self._wake())
+        self._tasks = [asyncio.create_task(duty) for duty in duties]
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -91,14 +108,18 @@ class Watcher:
         follower = Follower(job_id, version, caller)
         job = self._jobs.setdefault(job_id, _Job(version))
         job.version = min(job.version, version)
-        job.followers.add(follower)
+        job.followers.setdefault(caller, set()).add(follower)
+        self._asked = None
         self._is_needed.set()
         try:
             yield follower
         finally:
-            job.followers.discard(follower)
+            job.followers[caller].discard(follower)
+            if not job.followers[caller]:
+                del job.followers[caller]
             if not job.followers:
                 self._jobs.pop(job_id, None)
+                self._asked = None
             if not self._jobs:
                 self._is_needed.clear()
 
@@ -117,52 +138,76 @@ class Watcher:
             await asyncio.sleep(max(pause - (time.monotonic() - began), pause / 2))
 
     async def _look(self) -> None:
-        asked = self._jobs.items()
-        answer = await self._rpc.call(
-            "api_watch_jobs",
-            p_job_ids="{" + ",".join([job_id for job_id, _ in asked]) + "}",
-            p_versions="{" + ",".join([str(job.version) for _, job in asked]) + "}",
-        )
+        if self._asked is None:
+            asked = self._jobs.items()
+            self._asked = {
+                "p_job_ids": "{" + ",".join([job_id for job_id, _ in asked]) + "}",
+                "p_versions": "{" + ",".join([str(job.version) for _, job in asked]) + "}",
+            }
+        answer = await self._rpc.call("api_watch_jobs", **self._asked)
         for job_id, version, event_version in json.loads(answer.body or "[]"):
             job = self._jobs.get(job_id)
             if job is None:  # its followers have left meanwhile
                 continue
             job.version = _GONE if version is None else version
-            for follower in job.followers:
+            self._asked = None
+            for follower in chain.from_iterable(job.followers.values()):
                 if follower.version < job.version or version is None:
                     follower.version = job.version
                     follower.event_version = _GONE if version is None else event_version or 0
                     follower.news.set()
 
+    def wake(self, follower: Follower, at: float) -> None:
+        """Sets `news` at that time.monotonic(), or up to _SECONDS_BETWEEN_WAKES later."""
+        if at < follower.wake_at:
+            follower.wake_at = at
+            self._wakes.setdefault(math.ceil(at / _SECONDS_BETWEEN_WAKES), []).append(follower)
+
+    async def _wake(self) -> None:
+        while True:
+            await self._is_needed.wait()
+            await asyncio.sleep(_SECONDS_BETWEEN_WAKES)
+            now = time.monotonic()
+            due = [tick for tick in self._wakes if tick * _SECONDS_BETWEEN_WAKES <= now]
+            for tick in sorted(due):
+                for follower in self._wakes.pop(tick):
+                    if follower.wake_at <= now:
+                        follower.wake_at = math.inf
+                        follower.news.set()
+
     async def _recheck(self) -> None:
         while True:
             await self._is_needed.wait()
-            followers = list(self._followers())
-            pause = RECHECK_SECONDS / max(1, -(-len(followers) // _RECHECKED_AT_ONCE))
-            for first in range(0, len(followers), _RECHECKED_AT_ONCE):
+            asked = [
+                (caller, job_id) for job_id, job in self._jobs.items() for caller in job.followers
+            ]
+            pause = RECHECK_SECONDS / max(1, -(-len(asked) // _RECHECKED_AT_ONCE))
+            for first in range(0, len(asked), _RECHECKED_AT_ONCE):
                 await asyncio.sleep(pause)
                 with suppress(Problem):  # in an outage nobody is told anything anyway
-                    await self._refuse(followers[first : first + _RECHECKED_AT_ONCE])
-            if not followers:
+                    await self._refuse(asked[first : first + _RECHECKED_AT_ONCE])
+            if not asked:
                 await asyncio.sleep(pause)
 
-    async def _refuse(self, followers: list[Follower]) -> None:
+    async def _refuse(self, asked: list[tuple[Caller, str]]) -> None:
         answer = await self._rpc.call(
             "api_recheck_followers",
-            p_api_keys=_array(follower.caller.api_key for follower in followers),
-            p_all_claims=_array(follower.caller.claims for follower in followers),
-            p_job_ids=_array(follower.job_id for follower in followers),
+            p_api_keys=_array(caller.api_key for caller, _ in asked),
+            p_all_claims=_array(caller.claims for caller, _ in asked),
+            p_job_ids=_array(job_id for _, job_id in asked),
         )
         refused = {place - 1 for place in json.loads(answer.body or "[]")}
         now = time.time()
-        for place, follower in enumerate(followers):
-            if place in refused or follower.caller.expires_at <= now:
-                follower.is_refused = True
-                follower.news.set()
+        for place, (caller, job_id) in enumerate(asked):
+            if place in refused or caller.expires_at <= now:
+                job = self._jobs.get(job_id)
+                for follower in job.followers.get(caller, ()) if job else ():
+                    follower.is_refused = True
+                    follower.news.set()
 
     def _followers(self) -> Iterator[Follower]:
         for job in list(self._jobs.values()):
-            yield from list(job.followers)
+            yield from list(chain.from_iterable(job.followers.values()))
 
 
 def _array(values: Iterable[str | None]) -> str:

@@ -287,6 +287,7 @@ def test_a_silent_stream_is_kept_open_by_explanations(
     api: Api, alice: Tenant, job: Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("api.live.stream.PING_SECONDS", 0.3)
+    monkeypatch.setattr("api.live.stream.EXPLAIN_SECONDS", 0.3)
     with stream(api, job, alice) as it:
         lines = it.response.iter_lines()
 
