@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any, Final
 
+from prometheus_client.registry import Collector
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -18,6 +19,8 @@ from api.auth import Authenticator
 from api.errors import Problem, on_problem
 from api.health import health, ready
 from api.live.following import Following
+from api.metrics.process import ProcessMetrics
+from api.metrics.routes import metrics, metrics_app
 from api.middleware import Guard
 from api.openapi.routes import docs, llms, openapi
 from api.pages.routes import Demo, PageRoute, page_routes
@@ -63,6 +66,7 @@ def create_app(
     *,
     background: Sequence[Background] = (),
     kick: Callable[[], None] = lambda: None,
+    collectors: Sequence[Collector] = (),
     demo: Demo | None = None,
 ) -> Starlette:
     """The application. Raises SettingError when no settings name a database.
@@ -70,9 +74,11 @@ def create_app(
     Its lifespan opens the transport, which does not wait for the database, then enters each of
     `background`, and leaves them in reverse before the transport closes. With SUPABASE_URL there is
     no /rest/v1 here: Supabase has it. `kick` is called on the event loop after each 202 of
-    POST /index; it must neither block nor raise. Pages sign in as `demo`, where there is one.
+    POST /index; it must neither block nor raise. /metrics has what `collectors` tell besides. Pages
+    sign in as `demo`, where there is one.
     """
     rpc = _rpc(settings)
+    counted = ProcessMetrics(rpc, collectors)
     pages = (
         [PageRoute("/docs", docs), *page_routes(settings, demo)] if settings.pages_enabled else []
     )
@@ -97,12 +103,14 @@ def create_app(
                 "authenticate": authenticate,
                 "kick": kick,
                 "following": following,
+                "metrics": counted,
             }
 
     app = App(
         routes=[
             Route("/health", health),
             Route("/ready", ready),
+            Route("/metrics", metrics),
             Route("/openapi.json", openapi),
             Route("/llms.txt", llms),
             Route("/index", jobs.create_index_job, methods=["POST"]),
@@ -129,6 +137,7 @@ def create_app(
                 allow_origins=settings.cors_origins,
                 allow_methods=("GET", "HEAD", "POST", "DELETE"),
                 expose_headers=EXPOSED_HEADERS,
+                count=counted.count_request,
                 access_log=settings.access_log,
                 pages=pages,
             ),
@@ -142,6 +151,7 @@ def create_app(
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False
+    app.state.metrics_app = metrics_app(rpc, counted, settings)
     return app
 
 

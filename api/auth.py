@@ -84,7 +84,7 @@ class Authenticator:
 
         Raises: Problem 400 (two headers), 401, 503 (the JWKS cannot be fetched).
         """
-        token = _bearer(authorization)
+        token = bearer(authorization)
         if self._service_key and hmac.compare_digest(token.encode(), self._service_key):
             return _service(None)
         if token.startswith("ij_"):
@@ -158,7 +158,8 @@ class Authenticator:
         return Caller(None, verified, "authenticated", expires)
 
 
-def _bearer(headers: Sequence[str]) -> str:
+def bearer(headers: Sequence[str]) -> str:
+    """The token of the one Authorization header. Raises: Problem 400 (two headers), 401."""
     if not headers:
         raise unauthenticated("AUTH_MISSING_KEY")
     if len(headers) > 1:

@@ -27,7 +27,7 @@ from api.auth import Caller, as_user
 from api.body import read_object
 from api.errors import Problem
 from api.live.stream import JobStream, accepts_stream, last_event
-from api.live.wait import preferred_wait, wait_for_event
+from api.live.wait import WAITED, preferred_wait, wait_for_event
 from api.records import UNFINISHED
 from api.requests import (
     CountsQuery,
@@ -96,6 +96,7 @@ async def get_job_status(request: ApiRequest) -> Response:
     if seconds is None:
         return respond_job(answer, if_none_match)
     if version is not None and answer.job_age is not None:
+        request.scope[WAITED] = True
         answer = await wait_for_event(
             request.state.rpc,
             request.state.following,

@@ -20,6 +20,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from api.app import create_app
+from api.metrics.server import MetricsServer
 from api.pages.routes import Demo
 from api.protocol import BoundedProtocol
 from api.settings import ApiSettings
@@ -63,10 +64,10 @@ def main() -> int:
         settings, worker = ApiSettings.read(), WorkerSettings.read()
         app = make_app(settings, worker)
         listener = listen(settings.host, settings.port)
+        server = Server(app, settings, on_ready=lambda: _tell(server, settings, worker, listener))
     except (SettingError, ListenError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    server = Server(app, settings, on_ready=lambda: _tell(server, settings, worker, listener))
     try:
         with listener:
             server.run(sockets=[listener])
@@ -123,7 +124,8 @@ def _tell(
 class Server(uvicorn.Server):
     """uvicorn with the bounds of api/protocol.py; it says when it answers requests.
 
-    Raises the process's limit of open files to what MAX_CONNECTIONS takes, as far as it may.
+    Raises the process's limit of open files to what MAX_CONNECTIONS takes, as far as it may. With
+    METRICS_PORT it serves that too; raises ListenError when nothing can listen there.
     """
 
     def __init__(
@@ -150,16 +152,24 @@ class Server(uvicorn.Server):
         )
         self._app = app
         self._on_ready = on_ready
+        self._metrics: MetricsServer | None = None
+        if settings.metrics_port is not None:
+            listener = listen(settings.host, settings.metrics_port, "METRICS_PORT")
+            self._metrics = MetricsServer(app.state.metrics_app, listener)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Those who follow a job are asked to go on elsewhere; all other requests are finished."""
         self._app.state.following.dismiss()
+        if self._metrics:
+            await self._metrics.stop()
         await super().shutdown(sockets)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
             _spare_the_collector()
+            if self._metrics:
+                self._metrics.start()
             self.has_answered = True
             self._on_ready()
 
@@ -184,18 +194,20 @@ def _allowed_connections(wanted: int) -> int:
     return wanted if soft == resource.RLIM_INFINITY else max(1, min(wanted, soft - _OTHER_FILES))
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket; port 0 is a free one. Raises ListenError."""
+def listen(host: str, port: int, setting: str = "PORT") -> socket.socket:
+    """A listening socket; port 0 is a free one. Raises ListenError, which names the setting."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family, backlog=_BACKLOG)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise PortTakenError(
-                f"port {port} is taken: stop what uses it, or give another by PORT="
+                f"port {port} is taken: stop what uses it, or give another by {setting}="
             ) from None
         if error.errno == errno.EACCES:
-            raise ListenError(f"only root may use port {port}; name another by PORT=") from None
+            raise ListenError(
+                f"only root may use port {port}; name another by {setting}="
+            ) from None
         raise ListenError(f"HOST={host} is no address of this machine") from None
 
 

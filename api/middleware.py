@@ -1,10 +1,11 @@
-"""What is done to every request: an id, CORS, the last resort for errors, and a line in the log."""
+"""What is done to every request: an id, CORS, the last resort for errors, a count and a line in
+the log."""
 
 from __future__ import annotations
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from os import urandom
 from typing import Final
 
@@ -14,6 +15,7 @@ from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import internal
+from api.live.wait import WAITED
 from api.pages.routes import PageRoute
 from api.protocol import WHOLE_ANSWER
 from api.rest.errors import rest_internal, rest_path
@@ -29,8 +31,10 @@ class Guard:
     bare 500.
 
     The client's own id is kept when it is a plain word. A client that went away needs no answer.
-    With `access_log` each request is a line in the log, as nothing is by default. Preflights are
-    Starlette's to answer. Of `pages` no other origin may read anything.
+    With `access_log` each request is a line in the log, as nothing is by default. `count` is called
+    for each answer: with method, route, status and the seconds to its start, None where the request
+    asked to wait. Preflights are Starlette's to answer. Of `pages` no other origin may read
+    anything.
     """
 
     def __init__(
@@ -40,11 +44,13 @@ class Guard:
         allow_origins: Sequence[str],
         allow_methods: Sequence[str],
         expose_headers: Sequence[str],
+        count: Callable[[str, str, int, float | None], None] = lambda *_: None,
         access_log: bool = False,
         pages: Sequence[PageRoute] = (),
     ) -> None:
         self.app = app
         self._logs_access = access_log
+        self._count = count
         self._pages = pages
         self._preflight = CORSMiddleware(
             app, allow_origins=allow_origins, allow_methods=allow_methods, allow_headers=("*",)
@@ -76,12 +82,14 @@ class Guard:
         bind(request_id=request_id.decode())
         answer_whole = scope.get("extensions", {}).get(WHOLE_ANSWER)
         status: int | None = None
+        seconds = 0.0  # to the start of the answer
         start: Message | None = None  # as long as it waits for the body
 
         async def send_with_id(message: Message) -> None:
-            nonlocal status, start
+            nonlocal status, seconds, start
             if message["type"] == "http.response.start":
                 status = message["status"]
+                seconds = time.perf_counter() - began
                 headers = message["headers"] = [
                     *message.get("headers", ()),
                     (b"x-request-id", request_id),
@@ -111,11 +119,16 @@ class Guard:
             failure = internal() if rest_path(scope) is None else rest_internal()
             await failure.response()(scope, receive, send_with_id)
         finally:
-            if self._logs_access:
-                milliseconds = round((time.perf_counter() - began) * 1000, 1)
-                logger.info(
-                    "request", status=status, milliseconds=milliseconds, **_of_request(scope)
-                )
+            self._note(scope, status, seconds, time.perf_counter() - began)
+
+    def _note(self, scope: Scope, status: int | None, to_start: float, to_end: float) -> None:
+        """Counts the request and logs it; no `status`: its client left before the answer."""
+        if status is not None:
+            seconds = None if WAITED in scope else to_start
+            self._count(scope["method"], _route(scope), status, seconds)
+        if self._logs_access:
+            milliseconds = round(to_end * 1000, 1)
+            logger.info("request", status=status, milliseconds=milliseconds, **_of_request(scope))
 
     def _is_for_a_page(self, scope: Scope) -> bool:
         return any(route.matches(scope)[0] is not Match.NONE for route in self._pages)
@@ -139,7 +152,12 @@ def _is_whole(status: int, headers: Sequence[tuple[bytes, bytes]]) -> bool:
 
 def _of_request(scope: Scope) -> dict[str, str]:
     """Method and the template of its route; a path may be anything that a client sends."""
-    fields = {"method": scope["method"], "route": getattr(scope.get("route"), "path", "none")}
+    fields = {"method": scope["method"], "route": _route(scope)}
     if job_id := scope.get("path_params", {}).get("job_id"):
         fields["job_id"] = job_id[:36]
     return fields
+
+
+def _route(scope: Scope) -> str:
+    path: str = getattr(scope.get("route"), "path", "none")
+    return path

@@ -42,6 +42,10 @@ class ApiSettings(LocalRepositorySettings):
     """How many clients may follow a job by `Prefer: wait` or a stream at once, in this process."""
     access_log: bool = False
     """Whether each request is a line in the log."""
+    metrics_token: SecretStr | None = None
+    """What GET /metrics asks for, as a bearer token; without it that is refused to everybody."""
+    metrics_port: int | None = Field(default=None, ge=1, le=65535)
+    """A port for /metrics alone, without a token: one that only Prometheus reaches."""
     cors_origins: Annotated[tuple[str, ...], NoDecode, separated_by(",")] = ("*",)
     """Comma separated origins of browsers that may call; * is any."""
 

@@ -9,6 +9,7 @@ from starlette.requests import Request
 
 from api.auth import Authenticator
 from api.live.following import Following
+from api.metrics.process import ProcessMetrics
 from api.rpc.contract import Rpc
 from api.settings import ApiSettings
 
@@ -20,6 +21,7 @@ class AppState(State):
     rpc: Rpc
     authenticate: Authenticator
     following: Following
+    metrics: ProcessMetrics
     kick: Callable[[], None]
 
 

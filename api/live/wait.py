@@ -18,6 +18,8 @@ from api.rpc.contract import Answer, Rpc
 
 LONGEST: Final = 60
 """Seconds."""
+WAITED: Final = "index_jobs.waited"
+"""In the scope of a request that has waited for its answer."""
 _WAIT: Final = re.compile(r'wait[ \t]*=[ \t]*("?)([0-9]{1,9})\1(?:[ \t]*;.*)?', re.IGNORECASE)
 
 

@@ -6,6 +6,7 @@ SupabaseRpc in api/rpc/supabase.py, by a Supabase project's service key.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Literal, NamedTuple, Protocol, Self
@@ -21,6 +22,7 @@ Function = Literal[
     "api_get_job_history",
     "api_get_job_status",
     "api_job_counts",
+    "api_job_metrics",
     "api_list_index_jobs",
     "api_list_indexed_files",
     "api_list_skipped_files",
@@ -80,12 +82,26 @@ class Schema:
     is_writable: bool
 
 
+@dataclass(frozen=True, slots=True)
+class PoolUse:
+    """What the connections of one pool do at the moment."""
+
+    name: str
+    busy: int
+    idle: int
+    waiting: int
+    """Calls that wait for a connection."""
+
+
 class Rpc(Protocol):
     """Calls over either transport. An async context manager; opening it waits for nothing.
 
     Raises: Problem 503 when the database cannot be reached, is too busy or not migrated, and
     itself finds the way back; another Problem as api.errors has it; anything else is a bug.
     """
+
+    quota_refusals: int
+    """Answers so far that refused a request because its user's hour is used up."""
 
     async def __aenter__(self) -> Self: ...
 
@@ -101,3 +117,6 @@ class Rpc(Protocol):
 
     async def schema(self) -> Schema:
         """What the database says of its schema."""
+
+    def pools(self) -> Sequence[PoolUse]:
+        """Its connections to the database, if it has any."""

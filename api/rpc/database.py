@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Final, Self
 
@@ -11,7 +12,7 @@ from psycopg.pq.abc import PGresult
 
 from api.errors import Problem, from_database
 from api.rest.turns import Turns
-from api.rpc.contract import Answer, Called, Function, Schema
+from api.rpc.contract import Answer, Called, Function, PoolUse, Schema
 from api.rpc.pipelines import Pipelines
 from api.rpc.pool import Pool
 from api.rpc.statements import CALL_FUNCTION, SCHEMA_VERSION, STATEMENTS
@@ -24,7 +25,12 @@ logger = get_logger(__name__)
 # What they write waits for the disk, where commits of many sessions share one write, and for locks:
 # they have connections of their own, more of them, and no poll waits behind one.
 _DURABLE: Final = frozenset[Function](
-    {"api_admin_get_job_status", "api_cancel_index_job", "api_create_index_job"}
+    {
+        "api_admin_get_job_status",
+        "api_cancel_index_job",
+        "api_create_index_job",
+        "api_job_metrics",
+    }
 )
 
 
@@ -44,6 +50,7 @@ class DatabaseRpc:
         size, half = settings.database_pool_size, max(1, settings.database_pool_size // 2)
         conninfo = _conninfo(url, self._statement_timeout)
         is_prepared = settings.database_prepared_statements
+        self.quota_refusals = 0
         self._turns = Turns(half)
         self._pool = Pool(
             conninfo,
@@ -80,12 +87,16 @@ class DatabaseRpc:
         values = [arguments[name] for name in statement.arguments]
         try:
             pipelines = self._writers if function in _DURABLE else self._pipelines
-            if not pipelines:
-                return Answer(*await self._pool.fetch(statement, values))
-            row = await pipelines.fetch(statement, [_as_text(value) for value in values])
+            if pipelines:
+                row = await pipelines.fetch(statement, [_as_text(value) for value in values])
+                answer = _answer(row)
+            else:
+                answer = Answer(*await self._pool.fetch(statement, values))
         except (psycopg.Error, TimeoutError) as error:
             raise _problem(error) from error
-        return _answer(row)
+        if answer.verdict == "PT429":
+            self.quota_refusals += 1
+        return answer
 
     async def call_function(
         self,
@@ -122,6 +133,11 @@ class DatabaseRpc:
         except (psycopg.Error, TimeoutError) as error:
             raise _problem(error) from error
         return Schema(_text(row, 0), _text(row, 1), row.get_value(0, 2) == b"t")
+
+    def pools(self) -> Sequence[PoolUse]:
+        """The connections: of what reads, of what writes, of users' own functions."""
+        named = (("reads", self._pipelines), ("writes", self._writers), ("functions", self._pool))
+        return [pool.use(name) for name, pool in named if pool]
 
 
 def _as_text(value: str | int | None) -> bytes | None:

@@ -19,6 +19,7 @@ from psycopg import pq
 from psycopg.errors import error_from_result
 from psycopg_pool import TooManyRequests
 
+from api.rpc.contract import PoolUse
 from api.rpc.pool import PATIENCE, PATIENCE_IN_AN_OUTAGE
 from api.rpc.statements import Statement
 from api.settings import ApiSettings
@@ -256,6 +257,11 @@ class Pipelines:
             self._timer.cancel()
         while self._waiting:
             self._waiting.popleft().fail(psycopg.OperationalError("the API is shutting down"))
+
+    def use(self, name: str) -> PoolUse:
+        """What the connections do, under that name."""
+        busy = sum(bool(pipeline.calls) for pipeline in self._open)
+        return PoolUse(name, busy, len(self._open) - busy, len(self._waiting))
 
     async def fetch(self, statement: Statement, values: Sequence[bytes | None]) -> pq.abc.PGresult:
         """The result of a statement: one row.

@@ -13,6 +13,7 @@ import psycopg
 from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 
+from api.rpc.contract import PoolUse
 from api.rpc.statements import Statement
 from db.tools.connection import BoundedConnection, keep_trying
 
@@ -62,6 +63,12 @@ class Pool:
     async def close(self) -> None:
         """Ends all connections."""
         await self._pool.close()
+
+    def use(self, name: str) -> PoolUse:
+        """What the connections do, under that name."""
+        found = self._pool.get_stats()
+        idle = found["pool_available"]
+        return PoolUse(name, found["pool_size"] - idle, idle, found["requests_waiting"])
 
     async def fetch(self, statement: Statement, values: Values) -> TupleRow:
         """The one row of a statement. One that waited while a migration changed its table's

@@ -56,6 +56,7 @@ _ARGUMENTS: Final[Mapping[Function, tuple[str, ...]]] = {
     "api_get_job_history": (*_CALLER, "p_job_id"),
     "api_get_job_status": (*_CALLER, "p_job_id", "p_known_version"),
     "api_job_counts": (*_CALLER, "p_organization", "p_since"),
+    "api_job_metrics": (),
     "api_list_index_jobs": (
         *_CALLER,
         *("p_organization", "p_repository", "p_status", "p_since", "p_cursor", "p_limit"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from asyncio import timeout
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -18,7 +18,7 @@ from postgrest import APIError
 from supabase import AsyncClient, AsyncClientOptions, acreate_client
 
 from api.errors import from_supabase
-from api.rpc.contract import Answer, Function, Schema
+from api.rpc.contract import Answer, Function, PoolUse, Schema
 from api.settings import ApiSettings
 from db.tools.logs import get_logger
 from db.tools.settings import SettingError
@@ -72,6 +72,7 @@ class SupabaseRpc:
                 "neither API_DATABASE_URL nor both of SUPABASE_URL and SUPABASE_SERVICE_ROLE_KEY"
                 " are set: set one of these, or try `make serve`, which needs neither"
             )
+        self.quota_refusals = 0
         self._url = settings.supabase_url
         self._key = settings.service_key.get_secret_value()
         self._deadline = _CONNECT_TIMEOUT + settings.statement_timeout_seconds + 1
@@ -111,12 +112,19 @@ class SupabaseRpc:
         if claims := arguments.get("p_claims"):
             parameters["p_claims"] = json.loads(str(claims))
         row = await self._execute(function, parameters, lambda data: isinstance(data, dict))
-        return Answer(**{name: row[name] for name in _MEMBERS})
+        answer = Answer(**{name: row[name] for name in _MEMBERS})
+        if answer.verdict == "PT429":
+            self.quota_refusals += 1
+        return answer
 
     async def schema(self) -> Schema:
         """What the database says of its schema."""
         (row,) = await self._execute("api_schema_version", {}, _is_one_row)
         return Schema(**row)
+
+    def pools(self) -> Sequence[PoolUse]:
+        """None: Supabase has the connections."""
+        return ()
 
     async def _execute(
         self, function: str, parameters: dict[str, Any], expected: Callable[[object], bool]

@@ -1,9 +1,8 @@
 -- purge_finished_jobs(p_older_than, p_limit) -> table (purged)
 --
 -- Deletes jobs that ended p_older_than ago or longer, with their events, the longest ended first,
--- at most p_limit; call it again until it says 0. What they add to the counters of metrics goes
--- into private.job_totals first, so that those never go back. What the job indexed stays. An
--- idempotency key is forgotten with its job.
+-- at most p_limit; call it again until it says 0. What the job indexed stays, and what metrics have
+-- counted. An idempotency key is forgotten with its job.
 --
 -- Why definer: nobody but job_writer may delete a job.
 -- Locks:   index_jobs rows, for update; rows locked by others are passed over.
@@ -31,21 +30,6 @@ begin
     order by j.completed_at
     limit p_limit
     for update skip locked);
-
-  insert into private.job_totals as t (day, status, jobs, started, attempts, seconds)
-  select
-    (j.completed_at at time zone 'UTC')::date, j.status, count(*), count(j.started_at),
-    sum(j.attempt), coalesce(sum(extract(epoch from j.completed_at - j.started_at)), 0)
-  from public.index_jobs as j
-  where j.id = any (v_ids)
-  group by (j.completed_at at time zone 'UTC')::date, j.status
-  order by (j.completed_at at time zone 'UTC')::date, j.status
-  on conflict (day, status) do update
-  set jobs = t.jobs + excluded.jobs,
-    started = t.started + excluded.started,
-    attempts = t.attempts + excluded.attempts,
-    seconds = t.seconds + excluded.seconds;
-
   delete from public.index_jobs as j where j.id = any (v_ids);
   return query select cardinality(v_ids);
 end;

@@ -1,12 +1,13 @@
 -- retry_or_fail_stuck_jobs(p_older_than, p_limit) -> table (retried, failed, cancelled)
 --
--- Ends the attempts of workers that are gone, at most p_limit: those whose lease ran out, and
--- those without a lease that gave no sign of life for p_older_than. Such a job waits for its next
--- attempt or is failed; one that an external queue runs is failed, for its next attempt is not
--- ours to begin, also where its worker handed it back before that was refused. A job whose user
--- asked to cancel one minute ago or longer is cancelled, whatever its worker does. Safe to call at
--- any time, from many places at once: what was handled is not stuck. Rows of an index that a worker
--- has sent and will not store are deleted, and workers last seen an hour ago are forgotten.
+-- Ends the attempts of workers that are gone, at most p_limit: those whose lease ran out, and those
+-- without a lease that gave no sign of life for p_older_than. Such a job waits for its next attempt
+-- or is failed; one that an external queue runs is failed, for its next attempt is not ours to
+-- begin, also where its worker handed it back before that was refused. A job whose user asked to
+-- cancel one minute ago or longer is cancelled, whatever its worker does. Safe to call at any time,
+-- from many places at once: what was handled is not stuck. Rows of an index that a worker has sent
+-- and will not store are deleted, workers last seen an hour ago are forgotten, and what was logged
+-- for metrics is counted.
 --
 -- Why definer: nobody but job_writer may update a job.
 -- Locks:   index_jobs rows, for no key update, by id; rows locked by others are passed over.
@@ -69,6 +70,7 @@ begin
     from private.runners as s
     where s.seen_at < private.clock() - interval '1 hour'
     for update skip locked);
+  perform private.fold_job_metrics();
   return next;
 end;
 $$;

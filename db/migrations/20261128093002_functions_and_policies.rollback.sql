@@ -23,6 +23,7 @@ $$;
 alter table public.repositories
   drop constraint repositories_git_url_is_without_credentials,
   drop constraint repositories_full_name_is_a_path;
+drop trigger index_jobs_count_deletion on public.index_jobs;
 drop trigger index_jobs_broadcast_change on public.index_jobs;
 drop trigger index_jobs_broadcast_creation on public.index_jobs;
 drop trigger index_jobs_record_change on public.index_jobs;
@@ -65,6 +66,7 @@ drop function public.api_recheck_followers(text[], text[], uuid[]);
 drop function public.api_list_skipped_files(text, jsonb, text, text, text, integer);
 drop function public.api_list_indexed_files(text, jsonb, text, text, integer);
 drop function public.api_list_index_jobs(text, jsonb, text, text, text, text, text, integer);
+drop function public.api_job_metrics();
 drop function public.api_job_counts(text, jsonb, text, text);
 drop function public.api_get_job_status(text, jsonb, text, bigint);
 drop function public.api_get_job_history(text, jsonb, text);
@@ -102,7 +104,9 @@ drop policy if exists organization_members_select_authenticated on public.organi
 drop policy if exists organization_members_all_service_role on public.organization_members;
 drop policy if exists organization_members_select_job_writer on public.organization_members;
 revoke all on table public.organization_members from public, anon, authenticated, service_role, job_writer;
-revoke all on table private.job_totals from public, anon, authenticated, service_role, job_writer;
+revoke all on table private.job_metrics from public, anon, authenticated, service_role, job_writer;
+revoke all on table private.job_metric_log from public, anon, authenticated, service_role, job_writer;
+revoke all on table private.job_ends from public, anon, authenticated, service_role, job_writer;
 drop policy if exists indexed_files_select_authenticated on public.indexed_files;
 drop policy if exists indexed_files_select_job_worker on public.indexed_files;
 drop policy if exists indexed_files_select_service_role on public.indexed_files;
@@ -159,11 +163,15 @@ drop function private.parse_row_cursor(text);
 drop function private.parse_repository(text, text, text);
 drop function private.parse_cursor(text);
 drop function private.order_waiting_tenants(timestamptz, uuid[], boolean, uuid[], integer, boolean);
+drop function private.oldest_claimable();
+drop function private.metric_bucket(interval);
 drop function private.lock_repository_of_job(uuid, integer);
 drop function private.lock_next_job(uuid[]);
 drop function private.lock_index_job(uuid);
 drop function private.list_api_keys();
 drop function private.job_transitions();
+drop function private.job_gauges();
+drop function private.job_counters();
 drop function private.job_attempts(uuid);
 drop function private.is_repository_name(text);
 drop function private.is_git_url(text);
@@ -171,6 +179,7 @@ drop function private.is_git_ref(text);
 drop function private.is_final(public.job_status);
 drop function private.is_commit_sha(text);
 drop function private.insert_index_job(uuid, text, text, text, uuid);
+drop function private.fold_job_metrics(integer);
 drop function private.find_organization(text);
 drop function private.exposed_functions(text);
 drop function private.explain_index_job(uuid);
@@ -188,6 +197,7 @@ drop function private.create_broadcast_policy();
 drop function private.create_api_key(text, timestamptz);
 drop function private.count_request(private.api_caller);
 drop function private.count_free_jobs(uuid, timestamptz, boolean, integer);
+drop function private.count_deleted_jobs();
 drop function private.count_claims_before(public.index_jobs, timestamptz);
 drop function private.clock();
 drop function private.clean_error(text);
@@ -205,5 +215,10 @@ revoke create on schema public, private from job_writer, job_gateway, job_tenant
 revoke job_writer, job_gateway, job_tenant from current_user;
 -- end stamped part
 
+-- By hand, below it: drops of what the migration made.
+drop table private.job_ends;
+drop table private.job_metrics;
+drop table private.job_metric_log;
+
 notify pgrst, 'reload schema';
-comment on schema private is 'schema version 20261128093001, text 9a3ce3844c32, serves 20261128093000';
+comment on schema private is 'schema version 20261128093001, text 73f253239b0f, serves 20261128093000';

@@ -1,6 +1,65 @@
 -- functions_and_policies
 -- depends: 20261128093001_add_queue_job_id_and_commit_sha
--- previous text: 9a3ce3844c32
+-- previous text: 73f253239b0f
+
+-- By hand, above the stamped part: what its functions and policies need.
+
+create table private.job_metric_log (
+  at timestamptz not null,
+  from_status public.job_status,
+  to_status public.job_status,
+  outcome text,
+  wait interval,
+  duration interval
+)
+  with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000,
+    autovacuum_vacuum_insert_threshold = -1);
+comment on table private.job_metric_log is
+  'What happened to jobs and is not added to private.job_metrics yet: appended by triggers, so that '
+  'no transition updates a row that others update.';
+comment on column private.job_metric_log.at is 'When.';
+comment on column private.job_metric_log.from_status is 'Status before; null when the job was made.';
+comment on column private.job_metric_log.to_status is 'Status after; null when the job was deleted.';
+comment on column private.job_metric_log.outcome is
+  'How an attempt ended then: completed, failed, cancelled, retry, handed_back or lost.';
+comment on column private.job_metric_log.wait is
+  'How long the job waited for the first attempt, which began then.';
+comment on column private.job_metric_log.duration is
+  'How long it took from there to the end of the job, which was then.';
+
+create table private.job_metrics (
+  from_status public.job_status,
+  to_status public.job_status,
+  outcome text,
+  wait_le double precision,
+  duration_le double precision,
+  events bigint not null,
+  wait numeric not null,
+  duration numeric not null,
+  unique nulls not distinct (from_status, to_status, outcome, wait_le, duration_le)
+) with (fillfactor = 50);
+comment on table private.job_metrics is
+  'What happened to jobs, counted: a few dozen rows, whose counts only grow.';
+comment on column private.job_metrics.from_status is 'As in private.job_metric_log.';
+comment on column private.job_metrics.to_status is 'As in private.job_metric_log.';
+comment on column private.job_metrics.outcome is 'As in private.job_metric_log.';
+comment on column private.job_metrics.wait_le is
+  'The bucket of the wait: seconds at most; infinity above the largest bound.';
+comment on column private.job_metrics.duration_le is 'The bucket of the duration, likewise.';
+comment on column private.job_metrics.events is 'How often.';
+comment on column private.job_metrics.wait is 'The sum of the waits, in seconds.';
+comment on column private.job_metrics.duration is 'The sum of the durations, in seconds.';
+
+create table private.job_ends (
+  minute timestamptz primary key,
+  completed bigint not null,
+  failed bigint not null
+) with (fillfactor = 50);
+comment on table private.job_ends is
+  'The jobs that were completed or failed in each minute of the last hour.';
+comment on column private.job_ends.minute is 'The minute, by its start.';
+comment on column private.job_ends.completed is 'How many were completed.';
+comment on column private.job_ends.failed is 'How many failed.';
 
 -- begin stamped part (make migration rewrites it)
 grant job_writer, job_gateway, job_tenant to current_user;
@@ -729,6 +788,28 @@ revoke all on function private.count_claims_before(public.index_jobs, timestampt
   from public, anon, authenticated, service_role;
 grant execute on function private.count_claims_before(public.index_jobs, timestamptz)
   to job_writer;
+-- end stamp
+-- stamp: db/functions/private/count_deleted_jobs.sql
+create or replace function private.count_deleted_jobs()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  insert into private.job_metric_log (at, from_status)
+  select private.clock(), d.status from deleted as d;
+  return null;
+end;
+$$;
+comment on function private.count_deleted_jobs() is 'Notes for metrics that jobs were deleted.';
+alter function private.count_deleted_jobs() owner to job_writer;
+revoke all on function private.count_deleted_jobs() from public, anon, authenticated, service_role;
+create or replace trigger index_jobs_count_deletion
+  after delete on public.index_jobs
+  referencing old table as deleted
+  for each statement execute function private.count_deleted_jobs();
 -- end stamp
 -- stamp: db/functions/private/count_free_jobs.sql
 create or replace function private.count_free_jobs(
@@ -1489,6 +1570,66 @@ revoke all on function private.find_organization(text)
   from public, anon, authenticated, service_role;
 grant execute on function private.find_organization(text) to job_gateway;
 -- end stamp
+-- stamp: db/functions/private/fold_job_metrics.sql
+create or replace function private.fold_job_metrics(p_most integer default 20000)
+returns integer
+language plpgsql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_folded integer;
+begin
+  if not pg_try_advisory_xact_lock(hashtextextended('fold job metrics', 0)) then
+    return null;
+  end if;
+  with taken as (
+    delete from private.job_metric_log as l
+    where l.ctid = any (array(
+      select t.ctid from private.job_metric_log as t limit p_most for update skip locked))
+    returning l.at, l.from_status, l.to_status, l.outcome, l.wait, l.duration
+  ),
+  counted as (
+    insert into private.job_metrics as m
+      (from_status, to_status, outcome, wait_le, duration_le, events, wait, duration)
+    select
+      t.from_status, t.to_status, t.outcome,
+      private.metric_bucket(t.wait), private.metric_bucket(t.duration), count(*),
+      coalesce(sum(extract(epoch from t.wait)), 0),
+      coalesce(sum(extract(epoch from t.duration)), 0)
+    from taken as t
+    group by
+      t.from_status, t.to_status, t.outcome,
+      private.metric_bucket(t.wait), private.metric_bucket(t.duration)
+    on conflict (from_status, to_status, outcome, wait_le, duration_le) do update
+    set events = m.events + excluded.events,
+      wait = m.wait + excluded.wait,
+      duration = m.duration + excluded.duration
+  ),
+  ended as (
+    insert into private.job_ends as e (minute, completed, failed)
+    select
+      date_trunc('minute', t.at),
+      count(*) filter (where t.to_status = 'completed'),
+      count(*) filter (where t.to_status = 'failed')
+    from taken as t
+    where t.to_status in ('completed', 'failed')
+    group by date_trunc('minute', t.at)
+    on conflict (minute) do update
+    set completed = e.completed + excluded.completed, failed = e.failed + excluded.failed
+  )
+  select count(*) into v_folded from taken;
+  delete from private.job_ends as e where e.minute <= private.clock() - interval '1 hour';
+  return v_folded;
+end;
+$$;
+comment on function private.fold_job_metrics(integer) is
+  'Adds what was logged for metrics to the counters.';
+revoke all on function private.fold_job_metrics(integer)
+  from public, anon, authenticated, service_role;
+grant execute on function private.fold_job_metrics(integer) to job_writer;
+-- end stamp
 -- stamp: db/functions/private/insert_index_job.sql
 create or replace function private.insert_index_job(
   p_repository_id uuid,
@@ -1748,6 +1889,160 @@ comment on function private.job_attempts(uuid) is
 revoke all on function private.job_attempts(uuid) from public, anon, authenticated, service_role;
 grant execute on function private.job_attempts(uuid) to job_gateway;
 -- end stamp
+-- stamp: db/functions/private/metric_bucket.sql
+create or replace function private.metric_bucket(p_time interval)
+returns double precision
+language plpgsql
+immutable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return case
+    when p_time is null then null
+    when p_time <= interval '1 second' then 1
+    when p_time <= interval '2 seconds' then 2
+    when p_time <= interval '5 seconds' then 5
+    when p_time <= interval '10 seconds' then 10
+    when p_time <= interval '30 seconds' then 30
+    when p_time <= interval '60 seconds' then 60
+    when p_time <= interval '120 seconds' then 120
+    when p_time <= interval '300 seconds' then 300
+    when p_time <= interval '600 seconds' then 600
+    when p_time <= interval '1800 seconds' then 1800
+    when p_time <= interval '3600 seconds' then 3600
+    else double precision 'Infinity'
+  end;
+end;
+$$;
+comment on function private.metric_bucket(interval) is
+  'The bucket of a time in the histograms of metrics.';
+revoke all on function private.metric_bucket(interval)
+  from public, anon, authenticated, service_role;
+grant execute on function private.metric_bucket(interval) to job_writer;
+-- end stamp
+-- stamp: db/functions/private/job_counters.sql
+create or replace function private.job_counters()
+returns json
+language sql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  with counted as materialized (
+    select
+      m.from_status, m.to_status, m.outcome, m.wait_le, m.duration_le, m.events, m.wait, m.duration
+    from private.job_metrics as m
+    union all
+    select
+      l.from_status, l.to_status, l.outcome,
+      private.metric_bucket(l.wait), private.metric_bucket(l.duration), count(*),
+      coalesce(sum(extract(epoch from l.wait)), 0),
+      coalesce(sum(extract(epoch from l.duration)), 0)
+    from private.job_metric_log as l
+    group by
+      l.from_status, l.to_status, l.outcome,
+      private.metric_bucket(l.wait), private.metric_bucket(l.duration)
+  ),
+  ended as materialized (
+    select e.completed, e.failed
+    from private.job_ends as e
+    where e.minute > private.clock() - interval '1 hour'
+    union all
+    select
+      count(*) filter (where l.to_status = 'completed'),
+      count(*) filter (where l.to_status = 'failed')
+    from private.job_metric_log as l
+    where l.at > private.clock() - interval '1 hour'
+  ),
+  moved as materialized (
+    select c.from_status, c.to_status, sum(c.events) as jobs
+    from counted as c
+    where c.from_status is distinct from c.to_status
+    group by c.from_status, c.to_status
+  )
+  select json_build_object(
+    'transitions', (
+      select json_agg(json_build_array(coalesce(m.from_status::text, 'none'), m.to_status, m.jobs)
+        order by m.from_status nulls first, m.to_status)
+      from moved as m
+      where m.to_status is not null),
+    'jobs', (
+      select json_object_agg(s.status, (
+        select coalesce(sum(case when m.to_status = s.status then m.jobs else -m.jobs end), 0)
+        from moved as m
+        where s.status in (m.from_status, m.to_status)))
+      from unnest(enum_range(null::public.job_status)) as s (status)),
+    'attempts', (
+      select json_object_agg(o.outcome, (
+        select coalesce(sum(c.events), 0) from counted as c where c.outcome = o.outcome))
+      from unnest(array['completed', 'failed', 'cancelled', 'retry', 'handed_back', 'lost'])
+        as o (outcome)),
+    'wait', (
+      select json_object_agg(w.wait_le, w.events)
+      from (
+        select c.wait_le, sum(c.events) as events
+        from counted as c
+        where c.wait_le is not null
+        group by c.wait_le) as w),
+    'wait_seconds', (select coalesce(sum(c.wait), 0) from counted as c),
+    'duration', (
+      select json_object_agg(d.duration_le, d.events)
+      from (
+        select c.duration_le, sum(c.events) as events
+        from counted as c
+        where c.duration_le is not null
+        group by c.duration_le) as d),
+    'duration_seconds', (select coalesce(sum(c.duration), 0) from counted as c),
+    'failure_rate', (
+      select coalesce(sum(e.failed) / nullif(sum(e.completed + e.failed), 0), 0)
+      from ended as e));
+$$;
+comment on function private.job_counters() is 'What metrics have counted, as JSON.';
+revoke all on function private.job_counters() from public, anon, authenticated, service_role;
+grant execute on function private.job_counters() to job_writer;
+-- end stamp
+-- stamp: db/functions/private/job_gauges.sql
+create or replace function private.job_gauges()
+returns json
+language plpgsql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_now timestamptz := private.clock();
+begin
+  return json_build_object(
+    'oldest_claimable', extract(epoch from private.oldest_claimable()),
+    'oldest_processing', (
+      select extract(epoch from min(j.started_at))
+      from public.index_jobs as j
+      where j.status = 'processing'),
+    'stuck', (
+      select json_object_agg(k.kind, (
+        select count(*) from private.stuck_jobs('30 minutes', true) as s where s.kind = k.kind))
+      from unnest(array['cancel_overdue', 'lease_expired', 'retry_overdue', 'silent']) as k (kind)),
+    'runners', (
+      select json_build_object(
+        'alive', count(*) filter (where r.seen_at > v_now - interval '15 seconds'),
+        'gone', count(*) filter (where r.seen_at <= v_now - interval '15 seconds'))
+      from private.runners as r
+      where r.seen_at > v_now - interval '1 hour'),
+    'slots', (
+      select json_build_object(
+        'busy', coalesce(sum(r.busy), 0), 'free', coalesce(sum(r.slots - r.busy), 0))
+      from private.runners as r
+      where r.seen_at > v_now - interval '15 seconds'),
+    'table_bytes', json_build_object(
+      'index_jobs', pg_total_relation_size('public.index_jobs'),
+      'index_job_events', pg_total_relation_size('public.index_job_events')));
+end;
+$$;
+comment on function private.job_gauges() is 'What metrics tell of this moment, as JSON.';
+revoke all on function private.job_gauges() from public, anon, authenticated, service_role;
+grant execute on function private.job_gauges() to job_writer;
+-- end stamp
 -- stamp: db/functions/private/job_transitions.sql
 create or replace function private.job_transitions()
 returns table (from_status public.job_status, to_status public.job_status)
@@ -1964,6 +2259,59 @@ comment on function private.lock_repository_of_job(uuid, integer) is
 revoke all on function private.lock_repository_of_job(uuid, integer)
   from public, anon, authenticated, service_role;
 grant execute on function private.lock_repository_of_job(uuid, integer) to job_writer;
+-- end stamp
+-- stamp: db/functions/private/oldest_claimable.sql
+create or replace function private.oldest_claimable()
+returns timestamptz
+language plpgsql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_sort = off
+set enable_incremental_sort = off
+as $$
+declare
+  v_now timestamptz := private.clock();
+  v_pending timestamptz;
+begin
+  with recursive first (tenant_id, created_at, place) as (
+    select f.tenant_id, f.created_at, 1
+    from (
+      select j.tenant_id, j.created_at
+      from public.index_jobs as j
+      where j.status = 'pending' and j.queue_job_id is null
+      order by j.tenant_id, j.created_at, j.id
+      limit 1) as f
+    union all
+    select n.tenant_id, n.created_at, f.place + 1
+    from first as f
+    cross join lateral (
+      select j.tenant_id, j.created_at
+      from public.index_jobs as j
+      where j.status = 'pending' and j.queue_job_id is null and j.tenant_id > f.tenant_id
+      order by j.tenant_id, j.created_at, j.id
+      limit 1) as n
+    where f.place < 10000
+  )
+  select min(f.created_at) into v_pending from first as f;
+  return least(
+    v_pending,
+    (select j.retry_at
+    from public.index_jobs as j
+    where j.retry_at <= v_now and j.queue_job_id is null
+    order by j.retry_at, j.tenant_id
+    limit 1),
+    (select min(j.lease_expires_at)
+    from public.index_jobs as j
+    where j.status = 'processing' and j.queue_job_id is null and j.retry_at is null
+      and j.lease_expires_at <= v_now));
+end;
+$$;
+comment on function private.oldest_claimable() is
+  'Since when the job has been free that waits longest for a claim.';
+revoke all on function private.oldest_claimable() from public, anon, authenticated, service_role;
+grant execute on function private.oldest_claimable() to job_writer;
 -- end stamp
 -- stamp: db/functions/private/order_waiting_tenants.sql
 create or replace function private.order_waiting_tenants(
@@ -2375,11 +2723,14 @@ volatile
 security definer
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+  v_outcome text;
 begin
   if tg_op = 'INSERT' then
     insert into public.index_job_events
       (job_id, event_no, to_status, attempt, at, worker_id, version)
     values (new.id, 1, new.status, new.attempt, new.updated_at, new.worker_id, new.version);
+    insert into private.job_metric_log (at, to_status) values (new.updated_at, new.status);
     return null;
   end if;
   insert into public.index_job_events
@@ -2409,6 +2760,25 @@ begin
       'cancel_requested', case
         when old.cancel_requested_at is null and new.cancel_requested_at is not null then true
       end)));
+
+  if old.status = 'processing' and old.retry_at is null then
+    v_outcome := case
+      when new.status in ('completed', 'cancelled') then new.status::text
+      when new.attempt > old.attempt then 'lost'
+      when new.retry_at = new.updated_at then 'handed_back'
+      when new.status = 'processing' and new.retry_at is null then null
+      when new.last_error = 'the worker was lost' then 'lost'
+      when new.status = 'failed' then 'failed'
+      else 'retry'
+    end;
+  end if;
+  if new.status <> old.status or v_outcome is not null then
+    insert into private.job_metric_log (at, from_status, to_status, outcome, wait, duration)
+    values (
+      new.updated_at, old.status, new.status, v_outcome,
+      case when old.started_at is null then new.started_at - new.created_at end,
+      new.completed_at - new.started_at);
+  end if;
   return null;
 end;
 $$;
@@ -3114,10 +3484,19 @@ revoke all on sequence public.indexed_files_id_seq from public, anon, authentica
 grant select on table public.indexed_files to authenticated, job_worker, service_role;
 grant select, insert, delete on table public.indexed_files to job_writer;
 -- end stamp
--- stamp: db/policies/job_totals.sql
-revoke all on table private.job_totals from public, anon, authenticated, service_role;
-grant select on table private.job_totals to service_role;
-grant select, insert, update on table private.job_totals to job_writer;
+-- stamp: db/policies/job_ends.sql
+revoke all on table private.job_ends from public, anon, authenticated, service_role;
+grant select on table private.job_ends to service_role;
+grant select, insert, update, delete on table private.job_ends to job_writer;
+-- end stamp
+-- stamp: db/policies/job_metric_log.sql
+revoke all on table private.job_metric_log from public, anon, authenticated, service_role;
+grant select, insert, update, delete on table private.job_metric_log to job_writer;
+-- end stamp
+-- stamp: db/policies/job_metrics.sql
+revoke all on table private.job_metrics from public, anon, authenticated, service_role;
+grant select on table private.job_metrics to service_role;
+grant select, insert, update on table private.job_metrics to job_writer;
 -- end stamp
 -- stamp: db/policies/organization_members.sql
 alter table public.organization_members enable row level security;
@@ -3956,6 +4335,30 @@ revoke all on function public.api_job_counts(text, jsonb, text, text)
   from public, anon, authenticated, service_role;
 grant execute on function public.api_job_counts(text, jsonb, text, text)
   to job_http, service_role;
+-- end stamp
+-- stamp: db/functions/api_job_metrics.sql
+create or replace function public.api_job_metrics()
+returns private.api_answer
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_most integer := 20000;
+  v_answer private.api_answer;
+begin
+  v_answer.verdict := 'ok';
+  if private.fold_job_metrics(p_most => v_most) is distinct from v_most then
+    v_answer.body := private.job_counters()::jsonb || private.job_gauges()::jsonb;
+  end if;
+  return v_answer;
+end;
+$$;
+comment on function public.api_job_metrics() is 'What /metrics tells of the jobs, as JSON.';
+alter function public.api_job_metrics() owner to job_writer;
+revoke all on function public.api_job_metrics() from public, anon, authenticated, service_role;
+grant execute on function public.api_job_metrics() to job_http, service_role;
 -- end stamp
 -- stamp: db/functions/api_list_index_jobs.sql
 create or replace function public.api_list_index_jobs(
@@ -5207,21 +5610,6 @@ begin
     order by j.completed_at
     limit p_limit
     for update skip locked);
-
-  insert into private.job_totals as t (day, status, jobs, started, attempts, seconds)
-  select
-    (j.completed_at at time zone 'UTC')::date, j.status, count(*), count(j.started_at),
-    sum(j.attempt), coalesce(sum(extract(epoch from j.completed_at - j.started_at)), 0)
-  from public.index_jobs as j
-  where j.id = any (v_ids)
-  group by (j.completed_at at time zone 'UTC')::date, j.status
-  order by (j.completed_at at time zone 'UTC')::date, j.status
-  on conflict (day, status) do update
-  set jobs = t.jobs + excluded.jobs,
-    started = t.started + excluded.started,
-    attempts = t.attempts + excluded.attempts,
-    seconds = t.seconds + excluded.seconds;
-
   delete from public.index_jobs as j where j.id = any (v_ids);
   return query select cardinality(v_ids);
 end;
@@ -5466,6 +5854,7 @@ begin
     from private.runners as s
     where s.seen_at < private.clock() - interval '1 hour'
     for update skip locked);
+  perform private.fold_job_metrics();
   return next;
 end;
 $$;
@@ -5675,5 +6064,61 @@ exception when others then
 end;
 $$;
 
+-- The counters of metrics start from the events that are stored. Nothing changes a job meanwhile:
+-- the triggers above have locked the table.
+grant job_writer to current_user;
+set local role job_writer;
+insert into private.job_metrics
+  (from_status, to_status, outcome, wait_le, duration_le, events, wait, duration)
+select
+  c.from_status, c.to_status, c.outcome,
+  private.metric_bucket(c.wait), private.metric_bucket(c.duration), count(*),
+  coalesce(sum(extract(epoch from c.wait)), 0),
+  coalesce(sum(extract(epoch from c.duration)), 0)
+from (
+  select
+    e.from_status, e.to_status,
+    case when e.from_status = 'processing' and not e.was_over then
+      case
+        when e.to_status in ('completed', 'cancelled') then e.to_status::text
+        when e.attempt > e.attempt_before then 'lost'
+        when e.detail ? 'handed_back' then 'handed_back'
+        when e.to_status = 'processing' and not e.detail ? 'retry_at' then null
+        when e.detail ->> 'error' like 'the worker was lost%' then 'lost'
+        when e.to_status = 'failed' then 'failed'
+        else 'retry'
+      end
+    end as outcome,
+    case when e.from_status = 'pending' and e.attempt > 0 then e.at - e.made_at end as wait,
+    case when private.is_final(e.to_status) then e.at - e.begun_at end as duration
+  from (
+    select
+      s.*,
+      lag(s.attempt) over job as attempt_before,
+      lag(s.is_over) over job as was_over,
+      min(s.at) over job as made_at,
+      min(s.at) filter (where s.attempt > 0) over job as begun_at
+    from (
+      select
+        x.*,
+        bool_or(x.detail ? 'retry_at') over (
+          partition by x.job_id, x.attempt order by x.event_no) as is_over
+      from public.index_job_events as x) as s
+    window job as (partition by s.job_id order by s.event_no)) as e) as c
+where c.from_status is distinct from c.to_status or c.outcome is not null
+group by
+  c.from_status, c.to_status, c.outcome,
+  private.metric_bucket(c.wait), private.metric_bucket(c.duration);
+insert into private.job_ends (minute, completed, failed)
+select
+  date_trunc('minute', j.completed_at),
+  count(*) filter (where j.status = 'completed'),
+  count(*) filter (where j.status = 'failed')
+from public.index_jobs as j
+where j.completed_at > private.clock() - interval '1 hour' and j.status in ('completed', 'failed')
+group by date_trunc('minute', j.completed_at);
+reset role;
+revoke job_writer from current_user;
+
 notify pgrst, 'reload schema';
-comment on schema private is 'schema version 20261128093002, text 31eedf7e8ffc, serves 20261128093002';
+comment on schema private is 'schema version 20261128093002, text 0d7e05fff74e, serves 20261128093002';

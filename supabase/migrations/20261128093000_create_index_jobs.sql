@@ -539,25 +539,6 @@ comment on column private.admin_audit.action is 'What was done.';
 comment on column private.admin_audit.job_id is 'The job id that was asked for, known or not.';
 comment on column private.admin_audit.reason is 'Why, in the caller''s words.';
 
-create table private.job_totals (
-  day date not null,
-  status public.job_status not null,
-  jobs bigint not null,
-  started bigint not null,
-  attempts bigint not null,
-  seconds numeric not null,
-  primary key (day, status)
-);
-comment on table private.job_totals is
-  'What purged jobs add to the counters of metrics, so that those never go back.';
-comment on column private.job_totals.day is 'The day on which the jobs ended, in UTC.';
-comment on column private.job_totals.status is 'How they ended.';
-comment on column private.job_totals.jobs is 'How many.';
-comment on column private.job_totals.started is 'How many of them a worker had begun.';
-comment on column private.job_totals.attempts is 'How often workers had begun them.';
-comment on column private.job_totals.seconds is
-  'The sum of completed_at - started_at over those that had begun.';
-
 -- Closed until the policies open them: Supabase's default privileges grant to the API roles.
 do $$
 declare
@@ -607,4 +588,4 @@ comment on type private.api_answer is
   'has ended; who asked, for what goes on after the answer.';
 
 notify pgrst, 'reload schema';
-comment on schema private is 'schema version 20261128093000, text fd165e5b6de8, serves 20261128093000';
+comment on schema private is 'schema version 20261128093000, text 158b9f1780a5, serves 20261128093000';

@@ -28,12 +28,13 @@ DOCUMENT = document("", has_rest=True)
 
 
 def described(api: Api) -> list[Route]:
-    """The routes of the API: without the page for people, and without the document itself."""
+    """The routes of the API: without the page for people, Prometheus and the document itself."""
     routes = [route for route in api.app.routes if isinstance(route, Route)]
     return [
         route
         for route in routes
-        if not isinstance(route, PageRoute) and route.path not in {"/openapi.json", "/llms.txt"}
+        if not isinstance(route, PageRoute)
+        and route.path not in {"/metrics", "/openapi.json", "/llms.txt"}
     ]
 
 

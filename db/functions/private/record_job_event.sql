@@ -3,7 +3,8 @@
 -- Appends to index_job_events what happened to the job: made, moved, an attempt ended (with
 -- retry_at, which is now when its worker handed the job back) or begun, asked to cancel. An error
 -- in the event is why the attempt before it ended. The numbers have no gap, because the job's row
--- is locked while they are given out.
+-- is locked while they are given out. What metrics count of it goes to private.job_metric_log: an
+-- insert, which waits for nobody.
 --
 -- Why definer: nobody but job_writer may insert an event.
 -- Callers: none: the trigger on index_jobs.
@@ -15,11 +16,14 @@ volatile
 security definer
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+  v_outcome text;
 begin
   if tg_op = 'INSERT' then
     insert into public.index_job_events
       (job_id, event_no, to_status, attempt, at, worker_id, version)
     values (new.id, 1, new.status, new.attempt, new.updated_at, new.worker_id, new.version);
+    insert into private.job_metric_log (at, to_status) values (new.updated_at, new.status);
     return null;
   end if;
   insert into public.index_job_events
@@ -49,6 +53,25 @@ begin
       'cancel_requested', case
         when old.cancel_requested_at is null and new.cancel_requested_at is not null then true
       end)));
+
+  if old.status = 'processing' and old.retry_at is null then
+    v_outcome := case
+      when new.status in ('completed', 'cancelled') then new.status::text
+      when new.attempt > old.attempt then 'lost'
+      when new.retry_at = new.updated_at then 'handed_back'
+      when new.status = 'processing' and new.retry_at is null then null
+      when new.last_error = 'the worker was lost' then 'lost'
+      when new.status = 'failed' then 'failed'
+      else 'retry'
+    end;
+  end if;
+  if new.status <> old.status or v_outcome is not null then
+    insert into private.job_metric_log (at, from_status, to_status, outcome, wait, duration)
+    values (
+      new.updated_at, old.status, new.status, v_outcome,
+      case when old.started_at is null then new.started_at - new.created_at end,
+      new.completed_at - new.started_at);
+  end if;
   return null;
 end;
 $$;

@@ -31,7 +31,9 @@ select set_eq(
     ('private.api_keys', 'PRIMARY KEY (id)'),
     ('private.rate_limit_counters', 'PRIMARY KEY (user_id)'),
     ('private.admin_audit', 'PRIMARY KEY (id)'),
-    ('private.job_totals', 'PRIMARY KEY (day, status)') $$,
+    ('private.job_ends', 'PRIMARY KEY (minute)'),
+    ('private.job_metrics',
+      'UNIQUE NULLS NOT DISTINCT (from_status, to_status, outcome, wait_le, duration_le)') $$,
   'these columns tell the rows of each table apart');
 select set_eq(
   $$ select i.indexrelid::regclass::text, pg_get_indexdef(i.indexrelid) from pg_index as i

@@ -53,8 +53,11 @@ insert into declared values
   ('private.incoming_skipped', 'job_writer', 'DELETE, SELECT'),
   ('private.incoming_symbols', 'job_writer', 'DELETE, SELECT'),
   ('private.index_durations', 'job_writer', 'DELETE, INSERT, SELECT'),
-  ('private.job_totals', 'job_writer', 'INSERT, SELECT, UPDATE'),
-  ('private.job_totals', 'service_role', 'SELECT'),
+  ('private.job_ends', 'job_writer', 'DELETE, INSERT, SELECT, UPDATE'),
+  ('private.job_ends', 'service_role', 'SELECT'),
+  ('private.job_metric_log', 'job_writer', 'DELETE, INSERT, SELECT, UPDATE'),
+  ('private.job_metrics', 'job_writer', 'INSERT, SELECT, UPDATE'),
+  ('private.job_metrics', 'service_role', 'SELECT'),
   ('private.claim_cursor_high', 'job_writer', 'SELECT, UPDATE'),
   ('private.claim_cursor_low', 'job_writer', 'SELECT, UPDATE'),
   ('private.claim_lease_check', 'job_writer', 'SELECT, UPDATE'),
@@ -169,6 +172,7 @@ select set_eq(
      where not t.tgisinternal and t.tgenabled = 'O' $$,
   $$ values ('index_jobs_record_creation'), ('index_jobs_record_change'),
        ('index_jobs_broadcast_creation'), ('index_jobs_broadcast_change'),
+       ('index_jobs_count_deletion'),
        ('indexed_files_delete_symbols'), ('indexed_commits_refuse_partial_index') $$,
   'these are the triggers');
 select is_empty(

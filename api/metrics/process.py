@@ -1,0 +1,94 @@
+"""The metrics of this process: its requests and connections, and what it refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from api.rpc.contract import Rpc
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "DELETE", "OPTIONS"})
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+
+
+class ProcessMetrics:
+    """What one process counts; a process that starts anew starts from 0.
+
+    `others` are metrics of what else runs in the process.
+    """
+
+    def __init__(self, rpc: Rpc, others: Sequence[Collector] = ()) -> None:
+        self.registry = CollectorRegistry()
+        self._requests = Counter(
+            "http_requests",
+            "Requests that were answered.",
+            ["method", "route", "status"],
+            registry=self.registry,
+        )
+        self._seconds = Histogram(
+            "http_request_seconds",
+            "Seconds from a request to the start of its answer; without those that asked to wait.",
+            ["method", "route"],
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self.is_up = Gauge(
+            "job_metrics_up",
+            "Whether the database answered this scrape; if not, the metrics of jobs are absent.",
+            registry=self.registry,
+        )
+        self.seconds = Gauge(
+            "job_metrics_seconds",
+            "Seconds that the database took for this scrape.",
+            registry=self.registry,
+        )
+        ProcessCollector(registry=self.registry)
+        for collector in (_Database(rpc), *others):
+            self.registry.register(collector)
+        # looking up a child by its labels costs more than counting
+        self._counters: dict[tuple[str, str, int], Counter] = {}
+        self._histograms: dict[tuple[str, str], Histogram] = {}
+
+    def count_request(self, method: str, route: str, status: int, seconds: float | None) -> None:
+        """Counts an answer. `route` is the template of a path; no `seconds`: it was to wait."""
+        method = method if method in _METHODS else "other"
+        counter = self._counters.get((method, route, status))
+        if counter is None:
+            counter = self._requests.labels(method, route, str(status))
+            self._counters[method, route, status] = counter
+        counter.inc()
+        if seconds is None:
+            return
+        histogram = self._histograms.get((method, route))
+        if histogram is None:
+            histogram = self._histograms[method, route] = self._seconds.labels(method, route)
+        histogram.observe(seconds)
+
+
+class _Database(Collector):
+    """The connections to the database, and what it refused for the callers' quota."""
+
+    def __init__(self, rpc: Rpc) -> None:
+        self._rpc = rpc
+
+    def collect(self) -> Iterator[Metric]:
+        yield CounterMetricFamily(
+            "job_quota_refusals",
+            "Requests that were refused because their users had used up the hour.",
+            self._rpc.quota_refusals,
+        )
+        connections = GaugeMetricFamily(
+            "database_connections", "Connections to the database.", labels=["pool", "state"]
+        )
+        waiting = GaugeMetricFamily(
+            "database_calls_waiting", "Calls that wait for a connection.", labels=["pool"]
+        )
+        for pool in self._rpc.pools():
+            connections.add_metric([pool.name, "busy"], pool.busy)
+            connections.add_metric([pool.name, "idle"], pool.idle)
+            waiting.add_metric([pool.name], pool.waiting)
+        yield connections
+        yield waiting

@@ -1,0 +1,80 @@
+"""GET /metrics, and the same on a port of its own."""
+
+from __future__ import annotations
+
+import hmac
+import time
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import choose_encoder
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from api.auth import bearer
+from api.errors import Problem, unauthenticated, unavailable
+from api.metrics.jobs import JobMetrics
+from api.metrics.process import ProcessMetrics
+from api.rpc.contract import Rpc
+from api.settings import ApiSettings
+from api.state import ApiRequest
+
+
+async def metrics(request: ApiRequest) -> Response:
+    """GET /metrics: what Prometheus reads, for METRICS_TOKEN; it costs no user anything.
+
+    Raises: Problem 401 without the token, and when none is set.
+    """
+    token = request.state.settings.metrics_token
+    given = bearer(request.headers.getlist("authorization"))
+    expected = token.get_secret_value() if token else ""
+    if not token or not hmac.compare_digest(given.encode(), expected.encode()):
+        raise unauthenticated("AUTH_INVALID_KEY")
+    state, accept = request.state, request.headers.get("accept", "")
+    return await respond(accept, state.rpc, state.metrics, state.settings)
+
+
+def metrics_app(rpc: Rpc, metrics: ProcessMetrics, settings: ApiSettings) -> Starlette:
+    """/metrics for whoever can connect to METRICS_PORT."""
+
+    async def answer(request: Request) -> Response:
+        return await respond(request.headers.get("accept", ""), rpc, metrics, settings)
+
+    return Starlette(routes=[Route("/metrics", answer)])
+
+
+async def respond(
+    accept: str, rpc: Rpc, metrics: ProcessMetrics, settings: ApiSettings
+) -> Response:
+    """The metrics of jobs and process, in the form that `accept` asks for.
+
+    In an outage of the database those of the process alone.
+    """
+    jobs = CollectorRegistry()
+    began = time.perf_counter()
+    try:
+        jobs.register(JobMetrics(await _job_metrics(rpc, settings.statement_timeout_seconds)))
+        metrics.is_up.set(1)
+    except Problem as problem:
+        if problem.status != 503:
+            raise
+        metrics.is_up.set(0)
+    metrics.seconds.set(time.perf_counter() - began)
+    encode, media_type = choose_encoder(accept)
+    text = encode(jobs)
+    if media_type.startswith("application/openmetrics-text"):
+        text = text.removesuffix(b"# EOF\n")
+    return Response(text + encode(metrics.registry), headers={"content-type": media_type})
+
+
+async def _job_metrics(rpc: Rpc, patience: float) -> str:
+    """The body of api_job_metrics(), which says nothing while much was logged since it was asked
+    last: each call counts a part of that, for good.
+    """
+    until = time.monotonic() + patience
+    while time.monotonic() < until:
+        answer = await rpc.call("api_job_metrics")
+        if answer.body is not None:
+            return answer.body
+    raise unavailable("What happened to jobs is still being counted.")

@@ -1,0 +1,30 @@
+-- count_deleted_jobs() -> trigger
+--
+-- Takes deleted jobs off the number of jobs there are, for metrics. No counter goes back.
+--
+-- Why definer: whoever deletes a user or a repository deletes its jobs, and may not write metrics.
+-- Callers: none: the trigger on index_jobs.
+
+create or replace function private.count_deleted_jobs()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  insert into private.job_metric_log (at, from_status)
+  select private.clock(), d.status from deleted as d;
+  return null;
+end;
+$$;
+
+comment on function private.count_deleted_jobs() is 'Notes for metrics that jobs were deleted.';
+
+alter function private.count_deleted_jobs() owner to job_writer;
+revoke all on function private.count_deleted_jobs() from public, anon, authenticated, service_role;
+
+create or replace trigger index_jobs_count_deletion
+  after delete on public.index_jobs
+  referencing old table as deleted
+  for each statement execute function private.count_deleted_jobs();

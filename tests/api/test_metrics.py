@@ -1,0 +1,232 @@
+"""GET /metrics: what it tells of jobs and process, to whom, and that counters never go back."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx2
+import pytest
+from prometheus_client.openmetrics.parser import (
+    text_string_to_metric_families as openmetrics_families,
+)
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.support.ports import kept_port
+
+from .conftest import (
+    Api,
+    Job,
+    Tenant,
+    Transport,
+    leave_the_turn_of_the_hour,
+    serve,
+    serve_over,
+)
+
+TOKEN = "the token of the tests"
+HEADERS = {"Authorization": f"Bearer {TOKEN}"}
+
+# What the events say, each metric by its labels.
+STORED = """
+with stepped as (
+  select
+    e.*,
+    lag(e.attempt) over job as attempt_before,
+    lag(e.detail ? 'retry_at') over job as was_over
+  from public.index_job_events as e
+  window job as (partition by e.job_id order by e.event_no)
+)
+select 'job_status_transitions_total', coalesce(s.from_status::text, 'none') || ' ' || s.to_status,
+  count(*)
+from stepped as s
+where s.from_status is distinct from s.to_status
+group by 2
+union all
+select 'job_attempts_total', case
+    when s.to_status in ('completed', 'cancelled') then s.to_status::text
+    when s.attempt > s.attempt_before then 'lost'
+    when s.detail ? 'handed_back' then 'handed_back'
+    when s.detail ->> 'error' like 'the worker was lost%' then 'lost'
+    when s.to_status = 'failed' then 'failed'
+    else 'retry'
+  end, count(*)
+from stepped as s
+where s.from_status = 'processing' and not s.was_over
+  and (s.to_status <> 'processing' or s.attempt > s.attempt_before or s.detail ? 'retry_at')
+group by 2
+union all
+select 'job_duration_seconds_count', '', count(*) from public.index_jobs as j
+where j.completed_at is not null and j.started_at is not null
+union all
+select 'job_wait_seconds_count', '', count(*) from public.index_jobs as j
+where j.started_at is not null
+"""
+COUNTERS = tuple(
+    f"job_{name}"
+    for name in ("status_transitions_total", "attempts_total", "duration_seconds", "wait_seconds")
+)
+
+
+@pytest.fixture(scope="module")
+def api(clusters: Callable[[int], Any], transport: Transport) -> Iterator[Api]:
+    with (
+        clusters(18).database("ordinary", migrated=True) as place,
+        serve_over(transport, place, metrics_token=TOKEN) as api,
+    ):
+        leave_the_turn_of_the_hour(place)
+        yield api
+
+
+def samples(text: str) -> dict[tuple[str, str], float]:
+    """The value of each sample, by its name and the values of its labels."""
+    return {
+        (sample.name, " ".join(sample.labels.values())): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def scrape(api: Api) -> dict[tuple[str, str], float]:
+    answer = api.client.get("/metrics", headers=HEADERS)
+    assert answer.status_code == 200
+    return samples(answer.text)
+
+
+def counters(found: dict[tuple[str, str], float]) -> dict[tuple[str, str], float]:
+    return {key: value for key, value in found.items() if key[0].startswith(COUNTERS)}
+
+
+def test_without_its_token_it_is_refused_and_nothing_is_counted(api: Api, alice: Tenant) -> None:
+    assert api.client.get("/metrics").status_code == 401
+    answer = api.client.get("/metrics", headers=alice.headers)
+    assert (answer.status_code, answer.json()["code"]) == (401, "AUTH_INVALID_KEY")
+    assert answer.headers["www-authenticate"] == "Bearer"
+    assert api.requests_of(alice) == 0
+
+
+def test_where_no_token_is_set_nobody_has_it(own_api: Callable[..., Api]) -> None:
+    api = own_api()
+    for token in ("", "None", TOKEN):
+        answer = api.client.get("/metrics", headers={"Authorization": f"Bearer {token}"})
+        assert answer.status_code == 401
+
+
+def test_it_speaks_both_forms_of_prometheus(api: Api) -> None:
+    Job(api, api.tenant()).begin()
+    plain = api.client.get("/metrics", headers=HEADERS)
+    assert plain.headers["content-type"].startswith("text/plain; version=")
+    accept = "application/openmetrics-text; version=1.0.0"
+    answer = api.client.get("/metrics", headers=HEADERS | {"Accept": accept})
+    assert answer.headers["content-type"].startswith("application/openmetrics-text")
+    families = {family.name for family in openmetrics_families(answer.text)}
+    assert {"job_status_transitions", "job_wait_seconds", "http_requests"} <= families
+
+
+def test_the_counters_are_what_the_events_say_and_a_purge_moves_none(api: Api) -> None:
+    alice = api.tenant()
+    jobs = [Job(api, alice) for _ in range(7)]
+    worker = "00000000-0000-4000-8000-00000000f0%02d"
+    completed, failed, lost, again, back, cancelled, _ = jobs
+    for number, job in enumerate(jobs[:-1]):
+        job.run("update_job_status(%s, 'processing', '{}', null, %s)", job.id, worker % number)
+    completed.complete()
+    failed.run("update_job_status(%s, 'failed', '{\"error\": \"it broke\"}', 1)", failed.id)
+    lost.run("report_job_progress(%s, 1, p_lease => '0.001 seconds')", lost.id)
+    again.run("fail_job_attempt(%s, 1, 'host is down')", again.id)
+    back.run("report_job_progress(%s, 1, p_lease => '0')", back.id)
+    api.client.delete(cancelled.path, headers=alice.headers)
+    cancelled.run("update_job_status(%s, 'cancelled', '{}', 1)", cancelled.id)
+    with api.sql() as connection:
+        connection.execute("select tests.advance_clock('1 minute')")
+        lost.run("retry_or_fail_stuck_jobs()")
+        found = scrape(api)
+        stored = {(name, label): n for name, label, n in connection.execute(STORED.encode())}
+        assert {key: value for key, value in found.items() if key in stored} == stored
+        outcomes = ("completed", "failed", "lost", "retry", "handed_back", "cancelled")
+        assert all(found["job_attempts_total", outcome] for outcome in outcomes)
+        there = connection.execute("select status::text, count(*) from index_jobs group by 1")
+        assert {("jobs", status): n for status, n in there}.items() <= found.items()
+
+        ended = "select count(*) from index_jobs where completed_at is not null"
+        connection.execute("select public.purge_finished_jobs('0')")
+        assert connection.execute(ended.encode()).fetchone() == (0,)
+    after = scrape(api)
+    assert counters(after) == counters(found)
+    assert [after["jobs", status] for status in ("completed", "failed", "cancelled")] == [0, 0, 0]
+
+
+def test_what_happens_in_a_transaction_that_stays_open_is_counted_after_it(api: Api) -> None:
+    alice = api.tenant()
+    job, other = Job(api, alice), Job(api, alice)
+    key = ("job_status_transitions_total", "pending processing")
+    before = scrape(api).get(key, 0)
+    with api.sql() as holder, holder.transaction():
+        holder.execute("set local role service_role")
+        holder.execute("select public.update_job_status(%s, 'processing')", (job.id,))
+        holder.execute("select public.retry_or_fail_stuck_jobs()")  # which folds
+        other.begin()
+        assert scrape(api)[key] == before + 1
+    assert scrape(api)[key] == before + 2
+
+
+def test_requests_are_counted_by_route_and_waits_are_no_latency(api: Api, alice: Tenant) -> None:
+    job = Job(api, alice)
+    before = scrape(api)
+    poll = ("GET /jobs/{job_id}", "GET /jobs/{job_id} 200")
+    api.get(job.path, alice)
+    api.get(job.path, alice, Prefer="wait=1", **{"If-None-Match": 'W/"1"'})
+    api.client.request("BREW", "/nowhere")
+    after = scrape(api)
+
+    def grown(*key: str) -> float:
+        return after[key] - before.get(key, 0)  # type: ignore[index,arg-type]
+
+    assert grown("http_request_seconds_count", poll[0]) == 1
+    counted = sum(
+        value - before.get(key, 0)
+        for key, value in after.items()
+        if key[0] == "http_requests_total" and key[1].startswith(poll[0])
+    )
+    assert counted == 2
+    assert not any("BREW" in label or "nowhere" in label for _, label in after)
+    assert not any(job.id in label or alice.id in label for _, label in after)
+
+
+def test_a_refusal_for_quota_is_counted(api: Api) -> None:
+    poor = api.tenant(limit=1)
+    before = scrape(api)["job_quota_refusals_total", ""]
+    assert [api.get("/jobs", poor).status_code for _ in range(3)] == [200, 429, 429]
+    assert scrape(api)["job_quota_refusals_total", ""] == before + 2
+
+
+def test_without_a_database_it_tells_of_the_process(api: Api) -> None:
+    with serve(
+        api.place, api_database_url="postgresql://nobody@127.0.0.1:1/none", metrics_token=TOKEN
+    ) as down:
+        found = scrape(down)
+    assert found["job_metrics_up", ""] == 0
+    assert not any(name == "jobs" for name, _ in found)
+    assert ("database_calls_waiting", "reads") in found
+
+
+def test_on_a_port_of_its_own_it_needs_no_token(api: Api) -> None:
+    with kept_port() as port, serve(api.place, metrics_port=port) as own:
+        text = httpx2.get(f"http://127.0.0.1:{port}/metrics").text
+        assert samples(text)["job_metrics_up", ""] == 1
+        assert httpx2.get(f"http://127.0.0.1:{port}/jobs").status_code == 404
+        assert own.client.get("/metrics").status_code == 401
+    with pytest.raises(httpx2.ConnectError):
+        httpx2.get(f"http://127.0.0.1:{port}/metrics")
+
+
+def test_a_name_is_in_base_units_and_total_is_for_counters(api: Api) -> None:
+    text = api.client.get("/metrics", headers=HEADERS).text
+    families = list(text_string_to_metric_families(text))
+    assert len({family.name for family in families}) == len(families)
+    for family in families:
+        assert family.documentation, family.name
+        has_total = all(s.name.endswith("_total") for s in family.samples) and family.samples
+        assert (family.type == "counter") >= bool(has_total), family.name
+        assert not re.search(r"milli|minutes|_ms$|kilo|_mb", family.name)

@@ -1,0 +1,54 @@
+begin;
+select plan(7);
+
+create function pg_temp.counted(p_member text) returns json
+language sql as $$ select private.job_counters() -> p_member $$;
+
+select tests.set_clock('2030-01-01 12:00Z');
+select tests.arrange_cast();
+select is(
+  private.job_counters()::jsonb,
+  '{"transitions": null, "wait": null, "duration": null, "wait_seconds": 0, "duration_seconds": 0,
+    "jobs": {"pending": 0, "processing": 0, "completed": 0, "failed": 0, "cancelled": 0},
+    "attempts": {"completed": 0, "failed": 0, "cancelled": 0, "retry": 0, "handed_back": 0,
+      "lost": 0},
+    "failure_rate": 0}',
+  'without any job all of it is there');
+
+select tests.arrange_job('waits');
+select tests.arrange_job('runs', 'processing');
+select tests.arrange_job('broken', 'failed');
+select tests.advance_clock('3 seconds');
+select update_job_status(tests.id('runs'), 'completed', '{}', 1);
+create temp table before as select private.job_counters()::jsonb as counters;
+select is(
+  (select b.counters from before as b),
+  '{"transitions": [["none", "pending", 3], ["pending", "processing", 1], ["pending", "failed", 1],
+      ["processing", "completed", 1]],
+    "wait": {"1": 1}, "duration": {"5": 1}, "wait_seconds": 0, "duration_seconds": 3,
+    "jobs": {"pending": 1, "processing": 0, "completed": 1, "failed": 1, "cancelled": 0},
+    "attempts": {"completed": 1, "failed": 0, "cancelled": 0, "retry": 0, "handed_back": 0,
+      "lost": 0},
+    "failure_rate": 0.5}'::jsonb || jsonb_build_object('duration_seconds', 3.0)
+    || jsonb_build_object('wait_seconds', (select b.counters -> 'wait_seconds' from before as b)),
+  'what is logged is counted before it is folded');
+select private.fold_job_metrics(p_most => 3);
+select is(
+  private.job_counters()::jsonb, (select b.counters from before as b), 'and the same when half is');
+select private.fold_job_metrics();
+select is(
+  private.job_counters()::jsonb, (select b.counters from before as b), 'and when all of it is');
+
+select tests.advance_clock('100 days');
+select purge_finished_jobs('90 days');
+select is(
+  pg_temp.counted('transitions')::jsonb, (select b.counters -> 'transitions' from before as b),
+  'purging lowers no counter');
+select is(
+  pg_temp.counted('jobs')::jsonb,
+  '{"pending": 1, "processing": 0, "completed": 0, "failed": 0, "cancelled": 0}',
+  'and the jobs are fewer');
+select is(pg_temp.counted('failure_rate')::text, '0', 'an hour later no failure is new');
+
+select * from finish();
+rollback;
