@@ -91,11 +91,18 @@ def make_app(settings: ApiSettings, worker: WorkerSettings, demo: Demo | None = 
         require_service_key(settings)
     if worker.worker_database_url is None or not _has_runner(worker):
         return create_app(settings, demo=demo)
+    from worker.metrics import RunnerMetrics  # noqa: PLC0415
     from worker.runner import Runner  # noqa: PLC0415
 
     start.require_login(start.WORKER, worker.worker_database_url)
     runner = Runner(worker)
-    return create_app(settings, background=[lambda: runner], kick=runner.kick, demo=demo)
+    return create_app(
+        settings,
+        background=[lambda: runner],
+        kick=runner.kick,
+        collectors=[RunnerMetrics(runner)],
+        demo=demo,
+    )
 
 
 def _has_runner(worker: WorkerSettings) -> bool:
@@ -159,6 +166,12 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Those who follow a job are asked to go on elsewhere; all other requests are finished."""
+        logger.info(
+            "API stopping",
+            requests=len(self.server_state.tasks),
+            connections=len(self.server_state.connections),
+            drain_seconds=_DRAIN_SECONDS,
+        )
         self._app.state.following.dismiss()
         if self._metrics:
             await self._metrics.stop()

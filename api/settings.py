@@ -9,10 +9,15 @@ from typing import Annotated
 from pydantic import AliasChoices, Field, SecretStr, field_validator
 from pydantic_settings import NoDecode
 
-from db.tools.settings import DatabaseUrl, LocalRepositorySettings, separated_by
+from db.tools.settings import (
+    DatabaseUrl,
+    LocalRepositorySettings,
+    MetricsSettings,
+    separated_by,
+)
 
 
-class ApiSettings(LocalRepositorySettings):
+class ApiSettings(LocalRepositorySettings, MetricsSettings):
     """Settings of the HTTP layer."""
 
     api_database_url: DatabaseUrl | None = Field(default=None, repr=False)
@@ -28,7 +33,6 @@ class ApiSettings(LocalRepositorySettings):
     body_timeout_seconds: float = Field(default=10, gt=0)
     """How long the body of a request may take to arrive before it is answered 408."""
 
-    host: str = "127.0.0.1"
     port: int = Field(default=8321, ge=0, le=65535)
     root_path: str = ""
     """Where a proxy serves the API, such as /jobs-api, when it keeps that from the requests."""
@@ -44,8 +48,6 @@ class ApiSettings(LocalRepositorySettings):
     """Whether each request is a line in the log."""
     metrics_token: SecretStr | None = None
     """What GET /metrics asks for, as a bearer token; without it that is refused to everybody."""
-    metrics_port: int | None = Field(default=None, ge=1, le=65535)
-    """A port for /metrics alone, without a token: one that only Prometheus reaches."""
     cors_origins: Annotated[tuple[str, ...], NoDecode, separated_by(",")] = ("*",)
     """Comma separated origins of browsers that may call; * is any."""
 

@@ -10,6 +10,7 @@ import asyncio
 import json
 import math
 import shutil
+import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -84,19 +85,22 @@ class Attempt:
         self._indexed: Progress | None = None
         self._late_at = math.inf
         self._is_late = False
-        self._log = logger.bind(job_id=job.id, attempt=job.attempt)
+        self._log = logger.bind(**job.log_fields)
+        self._began = time.monotonic()
 
     async def run(self) -> None:
         """Sees the attempt through to its end. Cancelled, it hands the job back.
 
         Raises nothing else: what goes wrong is told to the database, or logged.
         """
+        self._log.info("job claimed")
         try:
             await self._run()
         except LostError:
-            self._log.debug("the job is not ours any more")
+            self._tell("job lost")
         except asyncio.CancelledError:
-            await self._rpc.hand_back(self._job)
+            if await self._rpc.hand_back(self._job):
+                self._tell("job handed back")
             raise
         except Exception:
             self._log.exception("the attempt could not be ended")
@@ -104,21 +108,35 @@ class Attempt:
             self._rpc.forget(self._job)
             await asyncio.to_thread(remove, self._folder)
 
+    def _tell(self, event: str, **fields: str) -> None:
+        seconds = round(time.monotonic() - self._began, 3)
+        self._log.info(event, seconds=seconds, **fields)
+
     async def _run(self) -> None:
         try:
             await self._work()
+            self._tell("job ended", status="completed")
         except CancelledJobError:
             await self._rpc.finish(self._job, "cancelled", {})
+            self._tell("job ended", status="cancelled")
         except FailedJobError as failure:
             await self._rpc.finish(self._job, "failed", {"error": str(failure)})
+            self._tell("job ended", status="failed", error=str(failure))
         except FailedAttemptError as failure:
-            await self._rpc.fail_attempt(self._job, str(failure))
+            await self._fail_attempt(str(failure))
         except (LostError, asyncio.CancelledError):
             raise
         except Exception:
             self._log.exception("internal error")
             sentence = "The runner met an internal error; its log has the details."
-            await self._rpc.fail_attempt(self._job, sentence)
+            await self._fail_attempt(sentence)
+
+    async def _fail_attempt(self, error: str) -> None:
+        status = await self._rpc.fail_attempt(self._job, error)
+        if status == "processing":
+            self._tell("job retried", error=error)
+        else:
+            self._tell("job ended", status=status, error=error)
 
     async def _work(self) -> None:
         """Indexes and stores while reporting progress; the first error of either ends both."""

@@ -12,6 +12,7 @@ import sys
 from db.tools import logs, start
 from db.tools.connection import place
 from db.tools.settings import SettingError
+from worker.metrics import serve_metrics
 from worker.runner import Runner
 from worker.settings import WorkerSettings
 
@@ -54,5 +55,6 @@ async def _work(settings: WorkerSettings) -> None:
             job_disk=settings.runner_job_disk,
             job_files=settings.runner_job_files,
         )
+        if settings.metrics_port is not None:
+            serve_metrics(runner, settings.host, settings.metrics_port)
         await stopped.wait()
-        logger.info("runner stopping", grace_seconds=settings.runner_grace_seconds)

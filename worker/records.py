@@ -19,6 +19,11 @@ class Job:
     repository_id: str
     tenant_id: str
 
+    @property
+    def log_fields(self) -> dict[str, object]:
+        """What each line of the log says of it."""
+        return {"job_id": self.id, "attempt": self.attempt, "tenant_id": self.tenant_id}
+
 
 class Rescued(NamedTuple):
     """How many stuck jobs were retried, failed and cancelled."""

@@ -71,6 +71,7 @@ _REPORT_RUNNER: Final = """
 select from public.report_runner(
   p_worker_id => %s, p_host => %s, p_pid => %s, p_release => %s, p_slots => %s, p_busy => %s)
 """
+_PURGE: Final = "select purged from public.purge_finished_jobs(p_older_than => %s)"
 _RESCUE: Final = "select retried, failed, cancelled from public.retry_or_fail_stuck_jobs()"
 
 _LOST: Final = {"PT404", "PT409"}
@@ -112,6 +113,8 @@ class WorkerRpc:
         self._report_seconds = min(timings.call, lease_seconds / 3)
         self._timings = timings
         self._confirmed: dict[Job, float] = {}
+        self.stale_attempts_refused = 0
+        """Calls that the database refused because another attempt of the job had begun."""
         self._told: tuple[str, float] | None = None  # why claims fail, and when that was logged
         self._connections = Connections(url, slots=slots, timings=timings)
 
@@ -146,6 +149,15 @@ class WorkerRpc:
         """Ends attempts whose worker is gone; None during an outage."""
         return await self._take(self._rescue)
 
+    async def purge(self, older_than: timedelta) -> int | None:
+        """Deletes up to 1,000 jobs that ended so long ago; says how many. None during an outage."""
+
+        async def purge(connection: BoundedConnection) -> int:
+            row = await (await connection.execute(_PURGE, (older_than,))).fetchone()
+            return int(row[0]) if row else 0
+
+        return await self._take(purge)
+
     async def report_runner(self, *, busy: int) -> None:
         """Tells operators, and no tenant, where this worker runs; left out during an outage."""
         runner = (self._worker_id, *self._machine, self._slots, busy)
@@ -172,16 +184,17 @@ class WorkerRpc:
         except psycopg.OperationalError as error:
             raise UnreachableError from error
         except psycopg.Error as error:
-            _raise_if_lost(error)
+            self._raise_if_lost(error)
             raise
         self._confirmed[job] = now
         return cancel
 
-    async def hand_back(self, job: Job) -> None:
+    async def hand_back(self, job: Job) -> bool:
         """Gives the job up, so that the next claim takes it. If that fails, its lease runs out."""
         try:
             async with self._connections.one(self._timings.hand_back) as connection:
                 await _report(connection, job, None, timedelta(0))
+            return True
         except psycopg.Error as error:
             if error.sqlstate not in _LOST:
                 self._log.warning(
@@ -190,6 +203,7 @@ class WorkerRpc:
                     attempt=job.attempt,
                     reason=str(error).strip(),
                 )
+            return False
 
     async def finish(
         self, job: Job, status: Literal["failed", "cancelled"], metadata: dict[str, Any]
@@ -198,14 +212,19 @@ class WorkerRpc:
         arguments = (job.id, status, Jsonb(storable(metadata)), job.attempt, self._worker_id)
         await self._persist(lambda connection: connection.execute(_UPDATE, arguments))
 
-    async def fail_attempt(self, job: Job, error: str) -> None:
+    async def fail_attempt(self, job: Job, error: str) -> str:
         """Ends this attempt of the job; another follows, unless it was the last. Raises LostError.
 
-        `error` is the sentence that the job's user reads.
+        `error` is the sentence that the job's user reads. Returns the job's status: `processing`
+        when another attempt follows.
         """
-        await self._persist(
-            lambda connection: connection.execute(_FAIL, (job.id, job.attempt, storable(error)))
-        )
+        arguments = (job.id, job.attempt, storable(error))
+
+        async def fail(connection: BoundedConnection) -> str:
+            row = await (await connection.execute(_FAIL, arguments)).fetchone()
+            return str(row[0]) if row else "failed"
+
+        return await self._persist(fail)
 
     async def begin_index(self, job: Job, *, extractor: str, known: Path) -> Repository:
         """The job's repository, with what is stored of it if that extractor made it.
@@ -285,8 +304,13 @@ class WorkerRpc:
         try:
             return await self._connections.persist(call)
         except psycopg.Error as error:
-            _raise_if_lost(error)
+            self._raise_if_lost(error)
             raise
+
+    def _raise_if_lost(self, error: psycopg.Error) -> None:
+        self.stale_attempts_refused += error.diag.message_detail == "stale_attempt"
+        if error.sqlstate in _LOST and error.diag.message_detail != "rows_missing":
+            raise LostError from error
 
 
 async def _begin_index(
@@ -339,8 +363,3 @@ def storable(value: Any) -> Any:
         case list() | tuple():
             return [storable(member) for member in value]
     return value
-
-
-def _raise_if_lost(error: psycopg.Error) -> None:
-    if error.sqlstate in _LOST and error.diag.message_detail != "rows_missing":
-        raise LostError from error

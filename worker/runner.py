@@ -13,18 +13,22 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from types import TracebackType
 
+from db.tools.logs import get_logger
 from db.tools.settings import SettingError
 from worker.attempt import Attempt
 from worker.credentials import CredentialHelper
 from worker.indexer.protocol import Limits, Request
 from worker.records import Job
 from worker.rescue import Rescue
+from worker.retention import Retention
 from worker.rpc import WorkerRpc
 from worker.scratch import Scratch
 from worker.settings import WorkerSettings
 from worker.spawner import Indexers
 from worker.tasks import end
 from worker.timings import Timings
+
+logger = get_logger(__name__)
 
 
 def limits_of(settings: WorkerSettings) -> Limits:
@@ -77,6 +81,9 @@ class Runner:
             timings=timings,
         )
         self._rescue = Rescue(self._rpc, every=timings.rescue_every)
+        self._retention = Retention(
+            self._rpc, days=settings.retention_days, every=timings.purge_every
+        )
         self._slots = asyncio.Semaphore(settings.runner_concurrency)
         self._kicked = asyncio.Event()
         self._stopping = False
@@ -93,6 +100,7 @@ class Runner:
         self._claiming = asyncio.create_task(self._claim_jobs())
         self._rescuing = asyncio.create_task(self._rescue.run())
         self._reporting = asyncio.create_task(self._report_itself())
+        self._purging = asyncio.create_task(self._retention.run())
         return self
 
     async def __aexit__(
@@ -103,7 +111,10 @@ class Runner:
     ) -> None:
         async with self._opened:
             self._stopping = True
-            ending = asyncio.create_task(end(self._rescuing, self._reporting, again=1))
+            self._tell_what_is_waited_for()
+            ending = asyncio.create_task(
+                end(self._rescuing, self._reporting, self._purging, again=1)
+            )
             self.kick()
             await asyncio.wait(
                 {*self._running, self._claiming}, timeout=self._settings.runner_grace_seconds
@@ -114,6 +125,19 @@ class Runner:
             # a claim under way may be committed already: it is waited for, and handed back
             await asyncio.wait({self._claiming}, timeout=self._timings.hand_back)
             await end(self._claiming, again=1)
+
+    @property
+    def stale_attempts_refused(self) -> int:
+        """Calls that the database refused because another attempt of the job had begun."""
+        return self._rpc.stale_attempts_refused
+
+    def _tell_what_is_waited_for(self) -> None:
+        logger.info(
+            "runner stopping",
+            worker_id=self.worker_id,
+            running_jobs=[job.id for job in self._running.values()],
+            grace_seconds=self._settings.runner_grace_seconds,
+        )
 
     def kick(self) -> None:
         """Looks for work at once, instead of at the next poll. Call it when a job was created."""
@@ -133,7 +157,8 @@ class Runner:
                 idle = shortest
                 continue
             if job is not None:
-                await self._rpc.hand_back(job)
+                if await self._rpc.hand_back(job):
+                    logger.info("job handed back", **job.log_fields)
                 self._rpc.forget(job)
             self._slots.release()
             with suppress(TimeoutError):

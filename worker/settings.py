@@ -9,10 +9,15 @@ from typing import Annotated
 from pydantic import ByteSize, Field, field_validator
 from pydantic_settings import NoDecode
 
-from db.tools.settings import DatabaseUrl, LocalRepositorySettings, separated_by
+from db.tools.settings import (
+    DatabaseUrl,
+    LocalRepositorySettings,
+    MetricsSettings,
+    separated_by,
+)
 
 
-class WorkerSettings(LocalRepositorySettings):
+class WorkerSettings(LocalRepositorySettings, MetricsSettings):
     """Settings of the runner and of the indexers it starts."""
 
     worker_database_url: DatabaseUrl | None = Field(default=None, repr=False)
@@ -43,6 +48,9 @@ class WorkerSettings(LocalRepositorySettings):
     """What its scratch folder may hold: the pack of one commit, and the rows."""
     runner_job_files: int = Field(default=500_000, gt=0)
     """How many files a repository may have; and as many folders."""
+
+    retention_days: int | None = Field(default=None, ge=1)
+    """Jobs that ended so many days ago are deleted; none are without it."""
 
     @field_validator("git_credential_helper")
     @classmethod

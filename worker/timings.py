@@ -13,6 +13,8 @@ class Timings:
     """Between two claims that found nothing: at first, and at most."""
     rescue_every: float = 10.0
     """Between two looks for attempts whose worker is gone."""
+    purge_every: float = 60.0
+    """Between two purges of old jobs, where there is a RETENTION_DAYS."""
     report_every: float = 0.5
     """Between two reports of progress, and between two tries to store a result."""
     report_quiet: float = 1.0

@@ -9,7 +9,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Final, Self
 
-from pydantic import AfterValidator, AliasChoices, BeforeValidator, ValidationError, field_validator
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BeforeValidator,
+    Field,
+    ValidationError,
+    field_validator,
+)
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -101,6 +108,14 @@ class LocalRepositorySettings(EnvironmentSettings):
             return tuple(root.resolve() for root in value)
         except (OSError, RuntimeError):  # a name too long, links in a circle
             raise ValueError("one of the folders cannot be followed; name another") from None
+
+
+class MetricsSettings(EnvironmentSettings):
+    """Where a process listens, and where Prometheus may ask it."""
+
+    host: str = "127.0.0.1"
+    metrics_port: int | None = Field(default=None, ge=1, le=65535)
+    """A port for /metrics alone, without a token: one that only Prometheus reaches."""
 
 
 def is_loopback(host: str) -> bool:
