@@ -23,6 +23,7 @@ from bench.cases import (
     growth,
     indexer,
     lifecycles,
+    metrics,
     polls,
     routes,
     symbols,
@@ -45,6 +46,7 @@ def cases(before: Path | None) -> dict[str, Case]:
         "symbols": symbols.run,
         "growth": growth.run,
         "lifecycle": lifecycles.run,
+        "metrics": metrics.run,
         "indexer": lambda world, rounds: indexer.run(world, rounds, before),
     }
 

@@ -33,7 +33,7 @@ class JobMetrics(Collector):
             "Changes of status of index jobs, since the database counts; from none for new jobs.",
             labels=["from", "to"],
         )
-        for before, after, jobs in self._found["transitions"] or ():
+        for before, after, jobs in self._found["transitions"]:
             transitions.add_metric([before, after], jobs)
         yield transitions
         yield self._histogram(

@@ -20,7 +20,7 @@ declare
 begin
   v_answer.verdict := 'ok';
   if private.fold_job_metrics(p_most => v_most) is distinct from v_most then
-    v_answer.body := private.job_counters()::jsonb || private.job_gauges()::jsonb;
+    v_answer.body := (private.job_counters()::jsonb || private.job_gauges()::jsonb)::text;
   end if;
   return v_answer;
 end;

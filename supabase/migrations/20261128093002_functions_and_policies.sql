@@ -1889,6 +1889,27 @@ comment on function private.job_attempts(uuid) is
 revoke all on function private.job_attempts(uuid) from public, anon, authenticated, service_role;
 grant execute on function private.job_attempts(uuid) to job_gateway;
 -- end stamp
+-- stamp: db/functions/private/job_transitions.sql
+create or replace function private.job_transitions()
+returns table (from_status public.job_status, to_status public.job_status)
+language sql
+immutable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  values
+    ('pending'::public.job_status, 'processing'::public.job_status),
+    ('pending', 'failed'),
+    ('pending', 'cancelled'),
+    ('processing', 'completed'),
+    ('processing', 'failed'),
+    ('processing', 'cancelled');
+$$;
+comment on function private.job_transitions() is
+  'Every move from one status to another that a job may make.';
+revoke all on function private.job_transitions() from public, anon, authenticated, service_role;
+grant execute on function private.job_transitions() to job_writer;
+-- end stamp
 -- stamp: db/functions/private/metric_bucket.sql
 create or replace function private.metric_bucket(p_time interval)
 returns double precision
@@ -1943,6 +1964,11 @@ as $$
     group by
       l.from_status, l.to_status, l.outcome,
       private.metric_bucket(l.wait), private.metric_bucket(l.duration)
+    union all
+    select null, 'pending', null, null, null, 0, 0, 0
+    union all
+    select t.from_status, t.to_status, null, null, null, 0, 0, 0
+    from private.job_transitions() as t
   ),
   ended as materialized (
     select e.completed, e.failed
@@ -2042,27 +2068,6 @@ $$;
 comment on function private.job_gauges() is 'What metrics tell of this moment, as JSON.';
 revoke all on function private.job_gauges() from public, anon, authenticated, service_role;
 grant execute on function private.job_gauges() to job_writer;
--- end stamp
--- stamp: db/functions/private/job_transitions.sql
-create or replace function private.job_transitions()
-returns table (from_status public.job_status, to_status public.job_status)
-language sql
-immutable
-security invoker
-set search_path = pg_catalog, pg_temp
-as $$
-  values
-    ('pending'::public.job_status, 'processing'::public.job_status),
-    ('pending', 'failed'),
-    ('pending', 'cancelled'),
-    ('processing', 'completed'),
-    ('processing', 'failed'),
-    ('processing', 'cancelled');
-$$;
-comment on function private.job_transitions() is
-  'Every move from one status to another that a job may make.';
-revoke all on function private.job_transitions() from public, anon, authenticated, service_role;
-grant execute on function private.job_transitions() to job_writer;
 -- end stamp
 -- stamp: db/functions/private/list_api_keys.sql
 create or replace function private.list_api_keys()
@@ -4350,7 +4355,7 @@ declare
 begin
   v_answer.verdict := 'ok';
   if private.fold_job_metrics(p_most => v_most) is distinct from v_most then
-    v_answer.body := private.job_counters()::jsonb || private.job_gauges()::jsonb;
+    v_answer.body := (private.job_counters()::jsonb || private.job_gauges()::jsonb)::text;
   end if;
   return v_answer;
 end;
@@ -6121,4 +6126,4 @@ reset role;
 revoke job_writer from current_user;
 
 notify pgrst, 'reload schema';
-comment on schema private is 'schema version 20261128093002, text 0d7e05fff74e, serves 20261128093002';
+comment on schema private is 'schema version 20261128093002, text 139626dd7619, serves 20261128093002';

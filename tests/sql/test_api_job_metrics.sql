@@ -9,8 +9,8 @@ select is(
   (select array[a.verdict, a.body] from api_job_metrics() as a), array['ok', null],
   'as long as more was logged than a call counts there is no answer');
 select is(
-  (select a.body::jsonb -> 'transitions' from api_job_metrics() as a),
-  '[["none", "pending", 20001]]', 'then all of it is counted');
+  (select a.body::jsonb #> '{transitions,0}' from api_job_metrics() as a),
+  '["none", "pending", 20001]', 'then all of it is counted');
 select is(
   (select array_agg(k order by k collate "C") from api_job_metrics() as a, jsonb_object_keys(a.body::jsonb) as k),
   array['attempts', 'duration', 'duration_seconds', 'failure_rate', 'jobs', 'oldest_claimable',

@@ -2,10 +2,10 @@
 --
 -- What metrics have counted: private.job_metrics and what is logged and not folded yet, read by one
 -- statement, so that nothing is missed or counted twice while another session folds. Members:
--- transitions ([from, to, number], from none for a creation), attempts and jobs (by outcome and
--- status), wait and duration (number by upper bound, in seconds), wait_seconds and duration_seconds
--- (their sums), failure_rate (failed of those completed or failed in the last 60 minutes, to the
--- minute; 0 without any).
+-- transitions ([from, to, number], from none for a creation, also those of which there was none),
+-- attempts and jobs (by outcome and status), wait and duration (number by upper bound, in seconds),
+-- wait_seconds and duration_seconds (their sums), failure_rate (failed of those completed or failed
+-- in the last 60 minutes, to the minute; 0 without any).
 --
 -- Callers: job_writer: api_job_metrics.
 
@@ -30,6 +30,11 @@ as $$
     group by
       l.from_status, l.to_status, l.outcome,
       private.metric_bucket(l.wait), private.metric_bucket(l.duration)
+    union all
+    select null, 'pending', null, null, null, 0, 0, 0
+    union all
+    select t.from_status, t.to_status, null, null, null, 0, 0, 0
+    from private.job_transitions() as t
   ),
   ended as materialized (
     select e.completed, e.failed

@@ -181,8 +181,10 @@ select is_empty(
          'public.list_indexed_files', 'public.list_skipped_files')
          and c in ('enable_sort=off', 'enable_bitmapscan=off'))
        and not (f.name = 'public.find_symbols' and c = 'plan_cache_mode=force_custom_plan')
-       and not (f.name in ('private.count_claims_before', 'private.lock_next_job') and c in ('enable_sort=off',
-         'enable_incremental_sort=off', 'plan_cache_mode=force_generic_plan'))
+       and not (f.name in ('private.count_claims_before', 'private.lock_next_job',
+           'private.oldest_claimable')
+         and c in ('enable_sort=off', 'enable_incremental_sort=off',
+           'plan_cache_mode=force_generic_plan'))
        and not (f.name = 'private.store_incoming_rows' and c = 'enable_nestloop=off') $$,
   'and no other setting, but for answers in UTC and where the planner would be misled');
 select is_empty(

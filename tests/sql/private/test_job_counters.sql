@@ -8,7 +8,10 @@ select tests.set_clock('2030-01-01 12:00Z');
 select tests.arrange_cast();
 select is(
   private.job_counters()::jsonb,
-  '{"transitions": null, "wait": null, "duration": null, "wait_seconds": 0, "duration_seconds": 0,
+  '{"transitions": [["none", "pending", 0], ["pending", "processing", 0], ["pending", "failed", 0],
+      ["pending", "cancelled", 0], ["processing", "completed", 0], ["processing", "failed", 0],
+      ["processing", "cancelled", 0]],
+    "wait": null, "duration": null, "wait_seconds": 0, "duration_seconds": 0,
     "jobs": {"pending": 0, "processing": 0, "completed": 0, "failed": 0, "cancelled": 0},
     "attempts": {"completed": 0, "failed": 0, "cancelled": 0, "retry": 0, "handed_back": 0,
       "lost": 0},
@@ -24,7 +27,8 @@ create temp table before as select private.job_counters()::jsonb as counters;
 select is(
   (select b.counters from before as b),
   '{"transitions": [["none", "pending", 3], ["pending", "processing", 1], ["pending", "failed", 1],
-      ["processing", "completed", 1]],
+      ["pending", "cancelled", 0], ["processing", "completed", 1], ["processing", "failed", 0],
+      ["processing", "cancelled", 0]],
     "wait": {"1": 1}, "duration": {"5": 1}, "wait_seconds": 0, "duration_seconds": 3,
     "jobs": {"pending": 1, "processing": 0, "completed": 1, "failed": 1, "cancelled": 0},
     "attempts": {"completed": 1, "failed": 0, "cancelled": 0, "retry": 0, "handed_back": 0,
