@@ -12,7 +12,6 @@ import sys
 from db.tools import logs, start
 from db.tools.connection import place
 from db.tools.settings import SettingError
-from worker.metrics import serve_metrics
 from worker.runner import Runner
 from worker.settings import WorkerSettings
 
@@ -56,5 +55,7 @@ async def _work(settings: WorkerSettings) -> None:
             job_files=settings.runner_job_files,
         )
         if settings.metrics_port is not None:
+            from worker.metrics import serve_metrics  # noqa: PLC0415  (loads an HTTP server)
+
             serve_metrics(runner, settings.host, settings.metrics_port)
         await stopped.wait()

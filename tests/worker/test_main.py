@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -12,10 +13,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import psycopg
 import pytest
 
 from tests.support.githost import Host
+from tests.support.ports import kept_port
+from tests.support.processes import kill_all, working_in
 from tests.support.repositories import commit
 from tests.support.waiting import PATIENCE, until
 
@@ -55,6 +59,14 @@ class Worker:
     @property
     def output(self) -> str:
         return self._output.read_text()
+
+    def said_of(self, job_id: str) -> list[dict[str, Any]]:
+        """The lines of the log about a job, which have all that such a line is to have."""
+        lines = [json.loads(line) for line in self.output.splitlines() if job_id in line]
+        about = [line for line in lines if line.get("job_id") == job_id]
+        assert all({"attempt", "tenant_id"} <= set(line) for line in about)
+        assert all(line["seconds"] >= 0 for line in about if line["event"] != "job claimed")
+        return about
 
     def started(self) -> bool:
         return "runner started" in self.output
@@ -167,6 +179,69 @@ def test_a_password_changed_meanwhile_is_named_and_the_worker_goes_on_trying(
             until(lambda: "claiming jobs again" in worker.output)
             assert worker.stop(signal.SIGINT) == 0
         connection.execute("drop role rotated")
+
+
+def test_the_log_tells_the_life_of_each_job(
+    start: Start, work: Work, site: Host, tmp_path: Path
+) -> None:
+    commit(tmp_path / "small", {"a.py": PYTHON})
+    with (
+        start("api", runner_concurrency=0, **from_site(site)) as api,
+        kept_port() as port,
+        work(METRICS_PORT=str(port), RUNNER_GRACE_SECONDS="0", **of_site(site)) as worker,
+    ):
+        completed = api.ended(api.index(tmp_path / "small"))["id"]
+        failed = api.ended(api.index(tmp_path / "small", ref="nowhere"))["id"]
+        api.stop_clock()
+        retried = api.index_held(site)
+        kill_all(working_in(worker.run_dir / "scratch"))
+        until(lambda: "job retried" in worker.output)
+        site.stalled.clear()
+        taken = api.index_held(site)
+        api.value("update public.index_jobs set attempt = 2 where id = %s returning 1", taken)
+        until(lambda: "job lost" in worker.output)
+        refused = "job_stale_attempts_refused_total 1.0"
+        assert refused in httpx2.get(f"http://127.0.0.1:{port}/metrics").text
+        site.stalled.clear()
+        held = api.index_held(site)
+        assert worker.stop(signal.SIGTERM) == 0
+        said = {
+            job_id: [line["event"] for line in worker.said_of(job_id)]
+            for job_id in (completed, failed, retried, taken, held)
+        }
+        assert said == {
+            completed: ["job claimed", "job ended"],
+            failed: ["job claimed", "job ended"],
+            retried: ["job claimed", "job retried"],
+            taken: ["job claimed", "job lost"],
+            held: ["job claimed", "job handed back"],
+        }
+        statuses = [worker.said_of(job_id)[1]["status"] for job_id in (completed, failed)]
+        assert statuses == ["completed", "failed"]
+        [stopping] = [line for line in worker.output.splitlines() if "runner stopping" in line]
+        assert json.loads(stopping)["running_jobs"] == [held]
+
+
+def test_a_worker_deletes_what_ended_longer_ago_than_it_is_to_keep(
+    start: Start, work: Work, tmp_path: Path
+) -> None:
+    commit(tmp_path / "small", {"a.py": PYTHON})
+    with start("api", runner_concurrency=0) as api:
+        with work("first"):
+            old, new = (api.ended(api.index(tmp_path / "small"))["id"] for _ in range(2))
+        with api.sql() as connection:
+            connection.execute(
+                "update public.index_jobs set created_at = created_at - interval '3 days',"
+                " started_at = started_at - interval '3 days',"
+                " completed_at = completed_at - interval '3 days' where id = %s",
+                (old,),
+            )
+        left = "select array_agg(id::text order by created_at) from public.index_jobs"
+        with work("without", RUNNER_CONCURRENCY="1"):
+            assert api.value(left) == [old, new]
+        with work("second", RETENTION_DAYS="2") as worker:
+            until(lambda: "old jobs purged" in worker.output)
+            assert api.value(left) == [new]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
