@@ -90,6 +90,7 @@ class Authenticator:
         if token.startswith("ij_"):
             if not _API_KEY.fullmatch(token):
                 raise unauthenticated("AUTH_INVALID_KEY")
+            bind(key_id=token[3:19])
             return Caller(token, None, "authenticated")
         try:
             caller = await self.bearer_of(token)

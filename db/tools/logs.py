@@ -2,7 +2,7 @@
 
 A value goes into a field of its own, never into the sentence:
 `logger.warning("cannot claim jobs", error=str(error))`. Fields that have a name already:
-request_id, route, status, job_id, user_id, attempt, milliseconds.
+request_id, route, status, job_id, tenant_id, user_id, key_id, attempt, seconds, milliseconds.
 """
 
 from __future__ import annotations

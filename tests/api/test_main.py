@@ -192,6 +192,7 @@ def test_the_line_of_a_request_tells_who_asked_for_which_route_and_no_secret(
             assert line["job_id"] == job_id
             assert line["milliseconds"] > 0
         assert (by_token["request_id"], by_token["user_id"]) == ("eyJ", user)
+        assert by_key["key_id"] == key[3:19]
         assert "user_id" not in by_key
         assert (nowhere["route"], nowhere["status"]) == ("none", 404)
         said = "".join(served.lines)

@@ -16,7 +16,7 @@ import psycopg
 import pytest
 import yaml
 
-from tests.api.test_metrics import STORED
+from tests.support.lives import LIVES, STORED
 from tests.support.ports import kept_port
 from tests.support.waiting import PATIENCE, until
 
@@ -24,32 +24,6 @@ FOLDER = Path(__file__).parents[2] / "docs/deploy/prometheus"
 INSTALL = "install it: apt-get install prometheus"
 TOKEN = "the token of the tests"
 JOBS = 1_000
-
-# Each job ends in one of seven ways, or waits.
-LIVES = """
-do $$
-declare
-  v_ids uuid[] := array(select tests.job_for(tests.alice_repository())
-    from generate_series(1, {jobs}));
-  v_id uuid;
-begin
-  for n in 1 .. {jobs} loop
-    v_id := v_ids[n];
-    continue when n % 8 = 7;
-    perform public.update_job_status(v_id, 'processing', p_worker_id => tests.worker(n % 8));
-    case n % 8
-      when 0 then perform public.update_job_status(v_id, 'completed', '{{}}', 1);
-      when 1 then perform public.update_job_status(v_id, 'failed', '{{"error": "it broke"}}', 1);
-      when 2 then perform public.update_job_status(v_id, 'cancelled', '{{}}', 1);
-      when 3 then perform public.fail_job_attempt(v_id, 1, 'host is down');
-      when 4 then perform public.report_job_progress(v_id, 1, p_lease => '0');
-      when 5 then perform public.report_job_progress(v_id, 1, p_lease => '0.001 seconds');
-      else perform public.fail_job_attempt(v_id, 1, 'no such ref', false);
-    end case;
-  end loop;
-end;
-$$
-"""
 
 
 def program(name: str) -> str:
