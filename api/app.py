@@ -17,7 +17,7 @@ from starlette.types import ASGIApp
 from api import jobs, poll
 from api.auth import Authenticator
 from api.errors import Problem, on_problem
-from api.health import health, ready
+from api.health import StatusBoard, health, ready, status
 from api.live.following import Following
 from api.metrics.process import ProcessMetrics
 from api.metrics.routes import metrics, metrics_app
@@ -104,12 +104,14 @@ def create_app(
                 "kick": kick,
                 "following": following,
                 "metrics": counted,
+                "board": StatusBoard(rpc),
             }
 
     app = App(
         routes=[
             Route("/health", health),
             Route("/ready", ready),
+            Route("/status", status),
             Route("/metrics", metrics),
             Route("/openapi.json", openapi),
             Route("/llms.txt", llms),
@@ -124,6 +126,7 @@ def create_app(
             Route("/jobs/{job_id}/skipped", jobs.list_skipped_files),
             Route("/jobs/{job_id}/symbols", jobs.find_symbols),
             Route("/admin/jobs/{job_id}", jobs.admin_get_job_status),
+            Route("/admin/load", jobs.job_load),
             *(
                 [Route("/rest/v1/rpc/{function}", routes.call_function, methods=["GET", "POST"])]
                 if isinstance(rpc, DatabaseRpc)

@@ -1,22 +1,72 @@
-"""GET /health and GET /ready."""
+"""GET /health, GET /ready and GET /status."""
 
 from __future__ import annotations
 
+import asyncio
+import json
+import time
 from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from api.errors import Problem
-from api.rpc.contract import Schema
+from api.records import Check, ServiceStatus
+from api.rpc.contract import Rpc, Schema
 from db.version import VERSION
 
 _LATER: Final = {"Retry-After": "5"}
+_WORST_FIRST: Final[tuple[Check, ...]] = ("fail", "warn", "pass")
+_SECONDS: Final = 10
+"""For which an answer of /status is kept, here and by whoever asks."""
+
+
+class StatusBoard:
+    """What /status says. The database is asked once in ten seconds, however many ask here."""
+
+    def __init__(self, rpc: Rpc) -> None:
+        self._rpc = rpc
+        self._asking = asyncio.Lock()
+        self._known: ServiceStatus | None = None
+        self._until = 0.0
+
+    async def read(self) -> ServiceStatus:
+        """The status, at most ten seconds old. An outage of the database is a status too."""
+        async with self._asking:
+            if self._known is None or time.monotonic() > self._until:
+                self._known = await self._ask()
+                self._until = time.monotonic() + _SECONDS
+            return self._known
+
+    async def _ask(self) -> ServiceStatus:
+        database: Check = "pass"
+        runners: Check = "warn"  # nothing is known of them
+        waiting: Check = "warn"
+        try:
+            found = json.loads((await self._rpc.call("api_status")).body or "{}")
+            runners, waiting = found["runners"], found["waiting"]
+        except Problem as problem:
+            if problem.status != 503:
+                raise
+            database = "fail"
+        worst = min((database, runners, waiting), key=_WORST_FIRST.index)
+        return {"status": worst, "database": database, "runners": runners, "waiting": waiting}
 
 
 async def health(_: Request) -> Response:
     """GET /health: the process answers; the database is not asked."""
     return Response(b'{"status":"ok"}', media_type="application/json")
+
+
+async def status(request: Request) -> Response:
+    """GET /status: how the service does, for a status page: pass, warn or fail.
+
+    Of the database, the runners and the jobs that wait; no number, and nothing of a tenant. 503
+    when it fails. Cached for ten seconds.
+    """
+    found: ServiceStatus = await request.state.board.read()
+    answer = 503 if found["status"] == "fail" else 200
+    return JSONResponse(found, answer, {"Cache-Control": f"public, max-age={_SECONDS}"})
 
 
 async def ready(request: Request) -> Response:

@@ -248,12 +248,7 @@ async def admin_get_job_status(request: ApiRequest) -> Response:
 
     A user's key gets 403; it is checked first, which costs that user one request.
     """
-    caller = await _caller(request)
-    if caller.role != "service_role":
-        answer = await _count_only(request, caller)
-        if answer.verdict in {"PT401", "PT429"}:
-            return respond(answer, 403, {})
-        raise Problem("AUTH_SERVICE_ROLE_REQUIRED", headers=rate_headers(answer))
+    caller = await _service(request)
     reason = request.query_params.get("reason")
     answer = await request.state.rpc.call(
         "api_admin_get_job_status",
@@ -262,6 +257,24 @@ async def admin_get_job_status(request: ApiRequest) -> Response:
         p_reason=reason and reason.replace("\0", "")[:500],
     )
     return respond_job(answer, request.headers.get("if-none-match", ""))
+
+
+async def job_load(request: ApiRequest) -> Response:
+    """GET /admin/load: how much waits and runs, for what starts and stops runners.
+
+    For the service key; a user's gets 403, as for a job. It tells of no tenant.
+    """
+    await _service(request)
+    answer = await request.state.rpc.call("api_job_load")
+    return respond(answer, 200, {"Cache-Control": "no-store"})
+
+
+async def _service(request: ApiRequest) -> Caller:
+    """Support. Raises: Problem 403 for a user, whose key is checked first."""
+    caller = await _caller(request)
+    if caller.role != "service_role":
+        refuse(Problem("AUTH_SERVICE_ROLE_REQUIRED"), await _count_only(request, caller))
+    return caller
 
 
 async def _user(request: ApiRequest) -> Caller:

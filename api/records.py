@@ -269,6 +269,37 @@ class Health(TypedDict):
     status: Literal["ok"]
 
 
+Check = Literal["pass", "warn", "fail"]
+
+
+class ServiceStatus(TypedDict):
+    """GET /status. `status` is the worst of the others."""
+
+    status: Check
+    database: Check
+    runners: Check
+    """fail: jobs are free, and no runner is alive."""
+    waiting: Check
+    """How long a job has been free: warn from 2 minutes on, fail from 30."""
+
+
+class QueuedJobs(TypedDict):
+    """Pending or running jobs, of all tenants."""
+
+    total: int
+    oldest: float
+    """Seconds since the one was free, or begun, that has been so longest; 0 without any."""
+
+
+class JobLoad(TypedDict):
+    """GET /admin/load."""
+
+    queued: QueuedJobs
+    running: QueuedJobs
+    slots: int
+    """Of the runners that are alive."""
+
+
 class Readiness(TypedDict):
     """GET /ready: 200."""
 

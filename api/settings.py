@@ -100,6 +100,15 @@ class ApiSettings(LocalRepositorySettings, MetricsSettings):
             raise ValueError("it must be at least 32 bytes: try `openssl rand -hex 32`")
         return value
 
+    @field_validator("metrics_token")
+    @classmethod
+    def _token_can_be_sent(cls, value: SecretStr | None) -> SecretStr | None:
+        if value and not re.fullmatch(r"[A-Za-z0-9._~+/-]{16,}=*", value.get_secret_value()):
+            raise ValueError(
+                "it must be at least 16 letters, digits or ._~+/- : try `openssl rand -hex 32`"
+            )
+        return value
+
     @field_validator("supabase_url")
     @classmethod
     def _supabase_is_a_url(cls, value: str | None) -> str | None:

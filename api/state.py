@@ -8,6 +8,7 @@ from starlette.datastructures import State
 from starlette.requests import Request
 
 from api.auth import Authenticator
+from api.health import StatusBoard
 from api.live.following import Following
 from api.metrics.process import ProcessMetrics
 from api.rpc.contract import Rpc
@@ -20,6 +21,7 @@ class AppState(State):
     settings: ApiSettings
     rpc: Rpc
     authenticate: Authenticator
+    board: StatusBoard
     following: Following
     metrics: ProcessMetrics
     kick: Callable[[], None]

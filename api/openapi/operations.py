@@ -158,6 +158,22 @@ OPERATIONS: Final = (
         (400, 401, 403, 404, 406, 408, 413, 415, 416, 422, 429, 503),
         access="rest",
     ),
+    Operation(
+        "/admin/load",
+        "GET",
+        jobs.job_load,
+        {200: records.JobLoad},
+        (401, 403, 503),
+        access="service",
+    ),
     Operation("/health", "GET", health.health, {200: records.Health}, (), access="anybody"),
     Operation("/ready", "GET", health.ready, {200: records.Readiness}, (503,), access="anybody"),
+    Operation(
+        "/status",
+        "GET",
+        health.status,
+        {200: records.ServiceStatus, 503: records.ServiceStatus},
+        (),
+        access="anybody",
+    ),
 )

@@ -22,11 +22,13 @@ Function = Literal[
     "api_get_job_history",
     "api_get_job_status",
     "api_job_counts",
+    "api_job_load",
     "api_job_metrics",
     "api_list_index_jobs",
     "api_list_indexed_files",
     "api_list_skipped_files",
     "api_recheck_followers",
+    "api_status",
     "api_watch_jobs",
 ]
 

@@ -56,6 +56,7 @@ _ARGUMENTS: Final[Mapping[Function, tuple[str, ...]]] = {
     "api_get_job_history": (*_CALLER, "p_job_id"),
     "api_get_job_status": (*_CALLER, "p_job_id", "p_known_version"),
     "api_job_counts": (*_CALLER, "p_organization", "p_since"),
+    "api_job_load": (),
     "api_job_metrics": (),
     "api_list_index_jobs": (
         *_CALLER,
@@ -64,6 +65,7 @@ _ARGUMENTS: Final[Mapping[Function, tuple[str, ...]]] = {
     "api_list_indexed_files": (*_CALLER, "p_job_id", "p_cursor", "p_limit"),
     "api_list_skipped_files": (*_CALLER, "p_job_id", "p_reason", "p_cursor", "p_limit"),
     "api_recheck_followers": ("p_api_keys", "p_all_claims", "p_job_ids"),
+    "api_status": (),
     "api_watch_jobs": ("p_job_ids", "p_versions"),
 }
 

@@ -4341,6 +4341,40 @@ revoke all on function public.api_job_counts(text, jsonb, text, text)
 grant execute on function public.api_job_counts(text, jsonb, text, text)
   to job_http, service_role;
 -- end stamp
+-- stamp: db/functions/api_job_load.sql
+create or replace function public.api_job_load()
+returns private.api_answer
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_jobs json := private.job_counters() -> 'jobs';
+  v_gauges json := private.job_gauges();
+  v_now numeric := extract(epoch from private.clock());
+  v_answer private.api_answer;
+begin
+  v_answer.verdict := 'ok';
+  v_answer.body := json_build_object(
+    'queued', json_build_object(
+      'total', v_jobs -> 'pending',
+      'oldest', greatest(
+        round(coalesce(v_now - (v_gauges ->> 'oldest_claimable')::numeric, 0), 1), 0)),
+    'running', json_build_object(
+      'total', v_jobs -> 'processing',
+      'oldest', greatest(
+        round(coalesce(v_now - (v_gauges ->> 'oldest_processing')::numeric, 0), 1), 0)),
+    'slots', (v_gauges #>> '{slots,busy}')::integer + (v_gauges #>> '{slots,free}')::integer)::text;
+  return v_answer;
+end;
+$$;
+comment on function public.api_job_load() is
+  'What there is to do, as JSON, for what starts and stops runners.';
+alter function public.api_job_load() owner to job_writer;
+revoke all on function public.api_job_load() from public, anon, authenticated, service_role;
+grant execute on function public.api_job_load() to job_http, service_role;
+-- end stamp
 -- stamp: db/functions/api_job_metrics.sql
 create or replace function public.api_job_metrics()
 returns private.api_answer
@@ -4647,6 +4681,41 @@ comment on function public.api_schema_version() is
   'The newest migration applied, the oldest code it serves, and whether a session can write.';
 revoke all on function public.api_schema_version() from public, anon, authenticated, service_role;
 grant execute on function public.api_schema_version() to job_http, service_role;
+-- end stamp
+-- stamp: db/functions/api_status.sql
+create or replace function public.api_status()
+returns private.api_answer
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_free_for interval := private.clock() - private.oldest_claimable();
+  v_answer private.api_answer;
+begin
+  v_answer.verdict := 'ok';
+  v_answer.body := json_build_object(
+    'runners', case
+      when v_free_for is null or exists (
+        select
+        from private.runners as r
+        where r.seen_at > private.clock() - interval '15 seconds')
+        then 'pass'
+      else 'fail'
+    end,
+    'waiting', case
+      when v_free_for >= interval '30 minutes' then 'fail'
+      when v_free_for >= interval '2 minutes' then 'warn'
+      else 'pass'
+    end)::text;
+  return v_answer;
+end;
+$$;
+comment on function public.api_status() is 'How the service does, as JSON, for everybody.';
+alter function public.api_status() owner to job_writer;
+revoke all on function public.api_status() from public, anon, authenticated, service_role;
+grant execute on function public.api_status() to job_http, service_role;
 -- end stamp
 -- stamp: db/functions/api_watch_jobs.sql
 create or replace function public.api_watch_jobs(p_job_ids uuid[], p_versions bigint[])
@@ -6126,4 +6195,4 @@ reset role;
 revoke job_writer from current_user;
 
 notify pgrst, 'reload schema';
-comment on schema private is 'schema version 20261128093002, text 139626dd7619, serves 20261128093002';
+comment on schema private is 'schema version 20261128093002, text 92fd1e79614c, serves 20261128093002';

@@ -26,7 +26,7 @@ from .conftest import (
     serve_over,
 )
 
-TOKEN = "the token of the tests"
+TOKEN = "a-token-of-the-tests"
 HEADERS = {"Authorization": f"Bearer {TOKEN}"}
 
 COUNTERS = tuple(

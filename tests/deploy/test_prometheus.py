@@ -22,7 +22,7 @@ from tests.support.waiting import PATIENCE, until
 
 FOLDER = Path(__file__).parents[2] / "docs/deploy/prometheus"
 INSTALL = "install it: apt-get install prometheus"
-TOKEN = "the token of the tests"
+TOKEN = "a-token-of-the-tests"
 JOBS = 1_000
 
 

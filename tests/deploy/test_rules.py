@@ -20,7 +20,7 @@ from worker.settings import WorkerSettings
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "docs/deploy"
 OPERATIONS = (ROOT / "docs/operations.md").read_text()
-TOKEN = "the token of the tests"
+TOKEN = "a-token-of-the-tests"
 
 RULES: list[dict[str, Any]] = [
     rule
