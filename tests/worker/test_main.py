@@ -61,12 +61,12 @@ class Worker:
         return self._output.read_text()
 
     def said_of(self, job_id: str) -> list[dict[str, Any]]:
-        """The lines of the log about a job, which have all that such a line is to have."""
+        """The life of a job in the log; each line has all that it is to have."""
         lines = [json.loads(line) for line in self.output.splitlines() if job_id in line]
-        about = [line for line in lines if line.get("job_id") == job_id]
-        assert all({"attempt", "tenant_id"} <= set(line) for line in about)
-        assert all(line["seconds"] >= 0 for line in about if line["event"] != "job claimed")
-        return about
+        claimed, *others = [line for line in lines if line["event"].startswith("job ")]
+        assert all({"job_id", "attempt", "tenant_id"} <= set(line) for line in (claimed, *others))
+        assert all(line["seconds"] > 0 for line in others)
+        return [claimed, *others]
 
     def started(self) -> bool:
         return "runner started" in self.output
