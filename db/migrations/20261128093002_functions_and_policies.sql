@@ -1586,8 +1586,7 @@ begin
   end if;
   with taken as (
     delete from private.job_metric_log as l
-    where l.ctid = any (array(
-      select t.ctid from private.job_metric_log as t limit p_most for update skip locked))
+    where l.ctid = any (array(select t.ctid from private.job_metric_log as t limit p_most))
     returning l.at, l.from_status, l.to_status, l.outcome, l.wait, l.duration
   ),
   counted as (
@@ -6195,4 +6194,4 @@ reset role;
 revoke job_writer from current_user;
 
 notify pgrst, 'reload schema';
-comment on schema private is 'schema version 20261128093002, text 92fd1e79614c, serves 20261128093002';
+comment on schema private is 'schema version 20261128093002, text 8bdcbc82c02d, serves 20261128093002';

@@ -33,6 +33,7 @@ SUITES_OF = {  # nor of these functions, whatever is changed; the suite that see
     "order_waiting_tenants": ("tests/lifecycle/test_turns.py",),
     "broadcast_index_job": ("tests/supabase/test_broadcast.py",),
     "create_broadcast_policy": ("tests/supabase/test_broadcast.py",),
+    "fold_job_metrics": ("tests/races/test_locks.py",),
     "count_claims_before": ("tests/lifecycle/test_explain.py",),
     "bound_claims_before": ("tests/lifecycle/test_explain.py",),
     "count_free_jobs": ("tests/lifecycle/test_explain.py",),

@@ -94,6 +94,26 @@ def test_the_rescue_passes_over_a_worker_that_another_rescue_forgets(
     assert arena.rows(left) == []
 
 
+def test_a_scrape_waits_for_nobody_who_counts_and_misses_nothing(arena: Arena) -> None:
+    made: LiteralString = (
+        "select (a.body::json #>> '{transitions,0,2}')::integer from api_job_metrics() as a"
+    )
+    with psycopg.connect(
+        arena.database.url_of("index_jobs_api"), options="-clock_timeout=1s", autocommit=True
+    ) as scrape:
+        [before] = scrape.execute(made).fetchone() or ()
+        arena.job()
+        with psycopg.connect(arena.database.url) as other:
+            other.execute("select private.fold_job_metrics()")
+            arena.job()
+            assert scrape.execute(made).fetchone() == (before + 2,)
+            other.rollback()
+            assert scrape.execute(made).fetchone() == (before + 2,)
+            other.execute("select private.fold_job_metrics()")
+            other.commit()
+        assert scrape.execute(made).fetchone() == (before + 2,)
+
+
 def test_the_purge_passes_over_a_job_that_another_purge_deletes(
     arena: Arena, worker: Connection
 ) -> None:

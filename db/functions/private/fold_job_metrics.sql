@@ -1,9 +1,9 @@
 -- fold_job_metrics(p_most) -> integer
 --
 -- Adds up to p_most rows of private.job_metric_log to private.job_metrics and private.job_ends, and
--- deletes them; says how many. One session at a time does it, and nobody waits for it: null when
--- another one is at it, whose transaction may stay open for long. Rows that are not folded yet are
--- counted by who reads.
+-- deletes them; says how many. One session at a time does it, for all update the same few rows, and
+-- nobody waits for it: null when another one is at it, whose transaction may stay open for long.
+-- Rows that are not folded yet are counted by who reads.
 --
 -- Callers: job_writer: api_job_metrics, retry_or_fail_stuck_jobs.
 
@@ -22,8 +22,7 @@ begin
   end if;
   with taken as (
     delete from private.job_metric_log as l
-    where l.ctid = any (array(
-      select t.ctid from private.job_metric_log as t limit p_most for update skip locked))
+    where l.ctid = any (array(select t.ctid from private.job_metric_log as t limit p_most))
     returning l.at, l.from_status, l.to_status, l.outcome, l.wait, l.duration
   ),
   counted as (
