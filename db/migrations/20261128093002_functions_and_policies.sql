@@ -3495,7 +3495,7 @@ grant select, insert, update, delete on table private.job_ends to job_writer;
 -- end stamp
 -- stamp: db/policies/job_metric_log.sql
 revoke all on table private.job_metric_log from public, anon, authenticated, service_role;
-grant select, insert, update, delete on table private.job_metric_log to job_writer;
+grant select, insert, delete on table private.job_metric_log to job_writer;
 -- end stamp
 -- stamp: db/policies/job_metrics.sql
 revoke all on table private.job_metrics from public, anon, authenticated, service_role;
@@ -6137,61 +6137,67 @@ exception when others then
 end;
 $$;
 
--- The counters of metrics start from the events that are stored. Nothing changes a job meanwhile:
--- the triggers above have locked the table.
-grant job_writer to current_user;
-set local role job_writer;
-insert into private.job_metrics
-  (from_status, to_status, outcome, wait_le, duration_le, events, wait, duration)
-select
-  c.from_status, c.to_status, c.outcome,
-  private.metric_bucket(c.wait), private.metric_bucket(c.duration), count(*),
-  coalesce(sum(extract(epoch from c.wait)), 0),
-  coalesce(sum(extract(epoch from c.duration)), 0)
-from (
+-- The counters of metrics start from the events that are stored, which job_writer may see. Nothing
+-- changes a job meanwhile: the triggers above have locked the table.
+do $$
+declare
+  v_role text := current_setting('role');
+begin
+  grant job_writer to current_user;
+  set local role job_writer;
+  insert into private.job_metrics
+    (from_status, to_status, outcome, wait_le, duration_le, events, wait, duration)
   select
-    e.from_status, e.to_status,
-    case when e.from_status = 'processing' and not e.was_over then
-      case
-        when e.to_status in ('completed', 'cancelled') then e.to_status::text
-        when e.attempt > e.attempt_before then 'lost'
-        when e.detail ? 'handed_back' then 'handed_back'
-        when e.to_status = 'processing' and not e.detail ? 'retry_at' then null
-        when e.detail ->> 'error' like 'the worker was lost%' then 'lost'
-        when e.to_status = 'failed' then 'failed'
-        else 'retry'
-      end
-    end as outcome,
-    case when e.from_status = 'pending' and e.attempt > 0 then e.at - e.made_at end as wait,
-    case when private.is_final(e.to_status) then e.at - e.begun_at end as duration
+    c.from_status, c.to_status, c.outcome,
+    private.metric_bucket(c.wait), private.metric_bucket(c.duration), count(*),
+    coalesce(sum(extract(epoch from c.wait)), 0),
+    coalesce(sum(extract(epoch from c.duration)), 0)
   from (
     select
-      s.*,
-      lag(s.attempt) over job as attempt_before,
-      lag(s.is_over) over job as was_over,
-      min(s.at) over job as made_at,
-      min(s.at) filter (where s.attempt > 0) over job as begun_at
+      e.from_status, e.to_status,
+      case when e.from_status = 'processing' and not e.was_over then
+        case
+          when e.to_status in ('completed', 'cancelled') then e.to_status::text
+          when e.attempt > e.attempt_before then 'lost'
+          when e.detail ? 'handed_back' then 'handed_back'
+          when e.to_status = 'processing' and not e.detail ? 'retry_at' then null
+          when e.detail ->> 'error' like 'the worker was lost%' then 'lost'
+          when e.to_status = 'failed' then 'failed'
+          else 'retry'
+        end
+      end as outcome,
+      case when e.from_status = 'pending' and e.attempt > 0 then e.at - e.made_at end as wait,
+      case when private.is_final(e.to_status) then e.at - e.begun_at end as duration
     from (
       select
-        x.*,
-        bool_or(x.detail ? 'retry_at') over (
-          partition by x.job_id, x.attempt order by x.event_no) as is_over
-      from public.index_job_events as x) as s
-    window job as (partition by s.job_id order by s.event_no)) as e) as c
-where c.from_status is distinct from c.to_status or c.outcome is not null
-group by
-  c.from_status, c.to_status, c.outcome,
-  private.metric_bucket(c.wait), private.metric_bucket(c.duration);
-insert into private.job_ends (minute, completed, failed)
-select
-  date_trunc('minute', j.completed_at),
-  count(*) filter (where j.status = 'completed'),
-  count(*) filter (where j.status = 'failed')
-from public.index_jobs as j
-where j.completed_at > private.clock() - interval '1 hour' and j.status in ('completed', 'failed')
-group by date_trunc('minute', j.completed_at);
-reset role;
-revoke job_writer from current_user;
+        s.*,
+        lag(s.attempt) over job as attempt_before,
+        lag(s.is_over) over job as was_over,
+        min(s.at) over job as made_at,
+        min(s.at) filter (where s.attempt > 0) over job as begun_at
+      from (
+        select
+          x.*,
+          bool_or(x.detail ? 'retry_at') over (
+            partition by x.job_id, x.attempt order by x.event_no) as is_over
+        from public.index_job_events as x) as s
+      window job as (partition by s.job_id order by s.event_no)) as e) as c
+  where c.from_status is distinct from c.to_status or c.outcome is not null
+  group by
+    c.from_status, c.to_status, c.outcome,
+    private.metric_bucket(c.wait), private.metric_bucket(c.duration);
+  insert into private.job_ends (minute, completed, failed)
+  select
+    date_trunc('minute', j.completed_at),
+    count(*) filter (where j.status = 'completed'),
+    count(*) filter (where j.status = 'failed')
+  from public.index_jobs as j
+  where j.completed_at > private.clock() - interval '1 hour' and j.status in ('completed', 'failed')
+  group by date_trunc('minute', j.completed_at);
+  perform set_config('role', v_role, true);
+  revoke job_writer from current_user;
+end;
+$$;
 
 notify pgrst, 'reload schema';
-comment on schema private is 'schema version 20261128093002, text 8bdcbc82c02d, serves 20261128093002';
+comment on schema private is 'schema version 20261128093002, text b0159a1ec422, serves 20261128093002';

@@ -55,7 +55,7 @@ insert into declared values
   ('private.index_durations', 'job_writer', 'DELETE, INSERT, SELECT'),
   ('private.job_ends', 'job_writer', 'DELETE, INSERT, SELECT, UPDATE'),
   ('private.job_ends', 'service_role', 'SELECT'),
-  ('private.job_metric_log', 'job_writer', 'DELETE, INSERT, SELECT, UPDATE'),
+  ('private.job_metric_log', 'job_writer', 'DELETE, INSERT, SELECT'),
   ('private.job_metrics', 'job_writer', 'INSERT, SELECT, UPDATE'),
   ('private.job_metrics', 'service_role', 'SELECT'),
   ('private.claim_cursor_high', 'job_writer', 'SELECT, UPDATE'),
