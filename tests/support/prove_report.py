@@ -16,6 +16,7 @@ LONG = (
     "tests.lifecycle.test_races",
     "tests.faults.",
     "tests.api.test_loop",
+    "tests.deploy.test_prometheus",
     "tests.mutants.",
 )
 TEXT = """# The long forms of the tests
@@ -25,8 +26,9 @@ steps each, by hypothesis, and as many with each mutant until it is found; 200 r
 20 kills of the runner, a parser and git each, and freezes; a soak of 105 rounds; each of the
 largest requests to each route three times, none of which may take more than 5 ms of CPU in one
 callback of the event loop; floods of 8 MB, beside which `/health` answers within 100 ms;
-plpgsql_check on every function, on Postgres 15; and all changes of the SQL, of which `make test`
-tries a few. After it [the late worker](late-worker.md) is
+plpgsql_check on every function, on Postgres 15; promtool on the alerts, and a Prometheus that
+scrapes two processes beside 1,000 jobs; and all changes of the SQL, of which `make test` tries a
+few. After it [the late worker](late-worker.md) is
 played. This page is what the last run wrote.
 
 On {day}: {tests:,} tests passed, none was skipped or failed, in {minutes:.1f} minutes. Python
