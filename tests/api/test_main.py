@@ -163,6 +163,8 @@ def test_a_request_is_a_line_only_when_asked_for(start: Start) -> None:
         httpx2.get(f"{quiet.url}/health")
         assert quiet.end() == 0
         assert quiet.logged("request") == []
+        [stopping] = quiet.logged("API stopping")
+        assert (stopping["requests"], stopping["drain_seconds"]) == (0, 10)
 
 
 def test_the_line_of_a_request_tells_who_asked_for_which_route_and_no_secret(

@@ -37,11 +37,15 @@ def test_a_field_is_a_member_of_the_line(caplog: pytest.LogCaptureFixture) -> No
     }
 
 
-def test_a_line_of_the_standard_library_has_the_same_form(caplog: pytest.LogCaptureFixture) -> None:
-    logging.getLogger("psycopg.pool").error("no connection to %s", "h")
+@pytest.mark.parametrize("library", ["psycopg.pool", "uvicorn.error"])
+def test_a_line_of_a_library_has_the_same_form(
+    library: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    extra = {"color_message": "no connection to \x1b[1m%s\x1b[0m"}  # uvicorn's, for terminals
+    logging.getLogger(library).error("no connection to %s", "h", extra=extra)
     line = logged(caplog)
-    assert (line["event"], line["level"]) == ("no connection to h", "error")
-    assert line["logger"] == "psycopg.pool"
+    assert line.pop("timestamp")
+    assert line == {"event": "no connection to h", "level": "error", "logger": library}
 
 
 def test_an_exception_is_one_line_with_its_traceback(caplog: pytest.LogCaptureFixture) -> None:
