@@ -1914,12 +1914,12 @@ create or replace function private.metric_bucket(p_time interval)
 returns double precision
 language plpgsql
 immutable
+strict
 security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 begin
   return case
-    when p_time is null then null
     when p_time <= interval '1 second' then 1
     when p_time <= interval '2 seconds' then 2
     when p_time <= interval '5 seconds' then 5
@@ -6200,4 +6200,4 @@ end;
 $$;
 
 notify pgrst, 'reload schema';
-comment on schema private is 'schema version 20261128093002, text b0159a1ec422, serves 20261128093002';
+comment on schema private is 'schema version 20261128093002, text 784f0e755817, serves 20261128093002';

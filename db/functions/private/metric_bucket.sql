@@ -1,6 +1,7 @@
 -- metric_bucket(p_time) -> double precision
 --
--- The smallest bound of a histogram that is at least that long, in seconds, or infinity.
+-- The smallest bound of a histogram that is at least that long, in seconds, or infinity. Strict:
+-- most events have no time, and no call is made for those.
 --
 -- Callers: job_writer.
 
@@ -8,12 +9,12 @@ create or replace function private.metric_bucket(p_time interval)
 returns double precision
 language plpgsql
 immutable
+strict
 security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 begin
   return case
-    when p_time is null then null
     when p_time <= interval '1 second' then 1
     when p_time <= interval '2 seconds' then 2
     when p_time <= interval '5 seconds' then 5
