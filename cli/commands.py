@@ -45,6 +45,7 @@ PANELS = {
         "restore": "cli.database",
         "doctor": "cli.database",
         "psql": "cli.database",
+        "bridge": "cli.bridge",
         "supabase": "cli.project",
         "completion": "cli.completion",
     },

@@ -14,6 +14,7 @@ SENTENCES = frozenset(
         "db.local.binaries.BinariesError",
         "db.local.postgres.PostgresError",
         "db.tools.backup.BackupError",
+        "db.tools.bridges.BridgeError",
         "db.tools.connection.ConnectError",
         "db.tools.migrate.MigrationError",
         "db.tools.project.ProjectError",

@@ -1,10 +1,10 @@
 -- fail_job_attempt(p_job_id, p_attempt, p_error, p_retryable) -> setof index_jobs
 --
 -- The worker's report that its attempt failed. Retryable, and attempts left: the job stays
--- processing, without a worker, and may be claimed from retry_at on; last_error says why. Else it
--- is failed for good, and so is a job that an external queue runs, whose next attempt is not ours
--- to begin; cancelled instead of tried again when a user has asked for that. A repeat of the same
--- report (a lost answer) returns the row as it is and writes nothing.
+-- processing, without a worker, and may be claimed from retry_at on; last_error says why. So does
+-- one that an external queue runs, however often it has failed: its next attempt is the queue's to
+-- begin. Else it is failed for good; cancelled instead of tried again when a user has asked for
+-- that. A repeat of the same report (a lost answer) returns the row as it is and writes nothing.
 --
 -- Why definer: nobody but job_writer may update a job.
 -- Locks:   the index_jobs row, for no key update.
@@ -64,11 +64,7 @@ begin
         hint = 'Drop the work.';
   end if;
 
-  return query
-  select j.*
-  from private.end_attempt(
-    v_job, v_now, v_error,
-    p_retryable and (v_job.cancel_requested_at is not null or v_job.queue_job_id is null)) as j;
+  return query select j.* from private.end_attempt(v_job, v_now, v_error, p_retryable) as j;
 end;
 $$;
 

@@ -1,13 +1,12 @@
 -- retry_or_fail_stuck_jobs(p_older_than, p_limit) -> table (retried, failed, cancelled)
 --
--- Ends the attempts of workers that are gone, at most p_limit: those whose lease ran out, and those
--- without a lease that gave no sign of life for p_older_than. Such a job waits for its next attempt
--- or is failed; one that an external queue runs is failed, for its next attempt is not ours to
--- begin, also where its worker handed it back before that was refused. A job whose user asked to
--- cancel one minute ago or longer is cancelled, whatever its worker does. Safe to call at any time,
--- from many places at once: what was handled is not stuck. Rows of an index that a worker has sent
--- and will not store are deleted, workers last seen an hour ago are forgotten, and what was logged
--- for metrics is counted.
+-- Ends the attempts of workers that are gone, at most p_limit: those whose lease ran out, and
+-- those without a lease that gave no sign of life for p_older_than. Such a job waits for its next
+-- attempt or is failed. Whether a worker of an external queue is gone, the queue decides: its jobs
+-- are left alone. A job whose user asked to cancel one minute ago or longer is cancelled, whatever
+-- its worker or queue does. Safe to call at any time, from many places at once: what was handled is
+-- not stuck. Rows of an index that a worker has sent and will not store are deleted, workers last
+-- seen an hour ago are forgotten, and what was logged for metrics is counted.
 --
 -- Why definer: nobody but job_writer may update a job.
 -- Locks:   index_jobs rows, for no key update, by id; rows locked by others are passed over.
@@ -42,7 +41,8 @@ begin
       select s.job_id
       from private.stuck_jobs(p_older_than, true) as s
       join public.index_jobs as q on q.id = s.job_id
-      where s.kind <> 'retry_overdue' or q.queue_job_id is not null))
+      where s.kind = 'cancel_overdue'
+        or s.kind <> 'retry_overdue' and q.queue_job_id is null))
     order by j.id
     limit p_limit
     for no key update skip locked);
@@ -52,14 +52,12 @@ begin
     from private.stuck_jobs(p_older_than, true) as s
     join public.index_jobs as j on j.id = s.job_id
     where j.id = any (v_locked)
-      and (s.kind <> 'retry_overdue' or j.queue_job_id is not null)
+      and (s.kind = 'cancel_overdue'
+        or s.kind <> 'retry_overdue' and j.queue_job_id is null)
     order by j.id
   loop
     v_now := greatest(private.clock(), v_job.updated_at);
-    select e.status into v_status
-    from private.end_attempt(
-      v_job, v_now, null,
-      v_job.cancel_requested_at is not null or v_job.queue_job_id is null) as e;
+    select e.status into v_status from private.end_attempt(v_job, v_now, null, true) as e;
     retried := retried + (v_status = 'processing')::integer;
     failed := failed + (v_status = 'failed')::integer;
     cancelled := cancelled + (v_status = 'cancelled')::integer;

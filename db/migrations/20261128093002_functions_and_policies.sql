@@ -1,6 +1,6 @@
 -- functions_and_policies
 -- depends: 20261128093001_add_queue_job_id_and_commit_sha
--- previous text: 73f253239b0f
+-- previous text: ea25821116d5
 
 -- By hand, above the stamped part: what its functions and policies need.
 
@@ -1199,7 +1199,8 @@ create or replace function private.end_attempt(
   p_job public.index_jobs,
   p_now timestamptz,
   p_error text,
-  p_retryable boolean
+  p_retryable boolean,
+  p_retry_at timestamptz default null
 )
 returns setof public.index_jobs
 language plpgsql
@@ -1211,7 +1212,7 @@ declare
   v_status public.job_status := case
     when not p_retryable then 'failed'
     when p_job.cancel_requested_at is not null then 'cancelled'
-    when p_job.attempt >= p_job.max_attempts then 'failed'
+    when p_job.attempt >= p_job.max_attempts and p_job.queue_job_id is null then 'failed'
     else 'processing'
   end;
 begin
@@ -1229,7 +1230,9 @@ begin
     completed_at = case when private.is_final(v_status) then p_now end,
     lease_expires_at = null,
     retry_at = case
-      when v_status = 'processing' then p_now + private.retry_delay(p_attempt => j.attempt)
+      when v_status = 'processing' then greatest(
+        coalesce(p_retry_at, p_now + private.retry_delay(p_attempt => j.attempt)),
+        p_now + interval '1 microsecond') -- at p_now it would have been handed back
     end,
     updated_at = p_now,
     version = j.version + 1
@@ -1237,11 +1240,14 @@ begin
   returning j.*;
 end;
 $$;
-comment on function private.end_attempt(public.index_jobs, timestamptz, text, boolean) is
+comment on function private.end_attempt(
+  public.index_jobs, timestamptz, text, boolean, timestamptz) is
   'Ends an attempt: the job waits for the next one, or is failed or cancelled.';
-revoke all on function private.end_attempt(public.index_jobs, timestamptz, text, boolean)
+revoke all on function private.end_attempt(
+  public.index_jobs, timestamptz, text, boolean, timestamptz)
   from public, anon, authenticated, service_role;
-grant execute on function private.end_attempt(public.index_jobs, timestamptz, text, boolean)
+grant execute on function private.end_attempt(
+  public.index_jobs, timestamptz, text, boolean, timestamptz)
   to job_writer;
 -- end stamp
 -- stamp: db/functions/private/estimate_index_job.sql
@@ -2092,6 +2098,35 @@ alter function private.list_api_keys() owner to job_gateway;
 revoke all on function private.list_api_keys() from public, anon, authenticated, service_role;
 grant execute on function private.list_api_keys() to authenticated;
 -- end stamp
+-- stamp: db/functions/private/list_queue_jobs.sql
+create or replace function private.list_queue_jobs(p_job_ids uuid[])
+returns table (
+  job_id uuid, status public.job_status, is_linked boolean, is_held boolean, is_waiting boolean,
+  queue_attempt integer, tenant_id uuid, payload jsonb
+)
+language sql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+  select
+    j.id, j.status, j.queue_job_id is not null,
+    j.worker_id is not null and j.retry_at is null and j.status = 'processing',
+    j.retry_at is not null, a.queue_attempt, j.tenant_id,
+    jsonb_build_object(
+      'indexJobId', j.id, 'repositoryId', j.repository_id, 'commitSha', j.commit_sha)
+  from public.index_jobs as j
+  left join private.queue_attempts as a on a.job_id = j.id
+  where j.id = any (p_job_ids)
+    or j.status = 'pending'
+    or j.status = 'processing' and j.queue_job_id is not null;
+$$;
+comment on function private.list_queue_jobs(uuid[]) is
+  'The index jobs that a bridge compares with its queue.';
+alter function private.list_queue_jobs(uuid[]) owner to job_writer;
+revoke all on function private.list_queue_jobs(uuid[])
+  from public, anon, authenticated, service_role;
+-- end stamp
 -- stamp: db/functions/private/lock_index_job.sql
 create or replace function private.lock_index_job(p_job_id uuid)
 returns public.index_jobs
@@ -2263,6 +2298,75 @@ comment on function private.lock_repository_of_job(uuid, integer) is
 revoke all on function private.lock_repository_of_job(uuid, integer)
   from public, anon, authenticated, service_role;
 grant execute on function private.lock_repository_of_job(uuid, integer) to job_writer;
+-- end stamp
+-- stamp: db/functions/private/mirror_queue_state.sql
+create or replace function private.mirror_queue_state(
+  p_job_id uuid,
+  p_state text,
+  p_queue_attempt integer,
+  p_error text,
+  p_stats jsonb,
+  p_retry_at timestamptz
+)
+returns public.job_status
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_error text := nullif(private.clean_error(p_error), '');
+  v_job public.index_jobs;
+  v_now timestamptz;
+begin
+  select j.* into v_job
+  from public.index_jobs as j
+  where j.id = p_job_id and j.queue_job_id is not null
+  for no key update;
+  if not found or private.is_final(v_job.status) then
+    return v_job.status;
+  end if;
+  v_now := greatest(private.clock(), v_job.updated_at);
+
+  if p_state in ('active', 'retry', 'completed', 'failed') and p_queue_attempt > coalesce((
+    select a.queue_attempt from private.queue_attempts as a where a.job_id = v_job.id), -1)
+  then
+    select j.* into v_job
+    from private.start_queue_attempt(v_job, v_now, p_queue_attempt, null, null) as j;
+  end if;
+
+  if p_state = 'retry' and v_job.status = 'processing' and v_job.retry_at is null then
+    select j.* into v_job
+    from private.end_attempt(v_job, v_now, v_error, true, p_retry_at) as j;
+  elsif p_state = 'completed' and v_job.status = 'processing' and v_job.retry_at is null then
+    select j.* into v_job
+    from public.update_job_status(
+      p_job_id => p_job_id, p_status => 'completed', p_attempt => v_job.attempt,
+      p_metadata => case
+        when jsonb_typeof(p_stats) = 'object' and octet_length(p_stats::text) <= 16384
+          then jsonb_build_object('stats', p_stats)
+        else '{}'
+      end) as j;
+  elsif p_state in ('completed', 'failed') then
+    select j.* into v_job
+    from private.end_attempt(
+      v_job, v_now,
+      coalesce(v_error, v_job.last_error, case v_job.status
+        when 'pending' then 'the queue ended the job without running it' end),
+      false) as j;
+  elsif p_state = 'cancelled' then
+    v_job.cancel_requested_at := v_now;
+    select j.* into v_job from private.end_attempt(v_job, v_now, null, true) as j;
+  end if;
+  return v_job.status;
+end;
+$$;
+comment on function private.mirror_queue_state(uuid, text, integer, text, jsonb, timestamptz) is
+  'Brings an index job to where the queue that runs it stands.';
+alter function private.mirror_queue_state(uuid, text, integer, text, jsonb, timestamptz)
+  owner to job_writer;
+revoke all on function private.mirror_queue_state(uuid, text, integer, text, jsonb, timestamptz)
+  from public, anon, authenticated, service_role;
 -- end stamp
 -- stamp: db/functions/private/oldest_claimable.sql
 create or replace function private.oldest_claimable()
@@ -3035,6 +3139,58 @@ revoke all on function private.spell_seconds(double precision)
   from public, anon, authenticated, service_role;
 grant execute on function private.spell_seconds(double precision) to job_writer;
 -- end stamp
+-- stamp: db/functions/private/start_queue_attempt.sql
+create or replace function private.start_queue_attempt(
+  p_job public.index_jobs,
+  p_now timestamptz,
+  p_queue_attempt integer,
+  p_worker_id uuid,
+  p_lease_expires_at timestamptz
+)
+returns setof public.index_jobs
+language plpgsql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_is_next boolean;
+begin
+  insert into private.queue_attempts as a (job_id, queue_attempt)
+  values (p_job.id, p_queue_attempt)
+  on conflict (job_id) do update
+  set queue_attempt = excluded.queue_attempt
+  where a.queue_attempt < excluded.queue_attempt;
+  v_is_next := found;
+  return query
+  update public.index_jobs as j
+  set status = 'processing',
+    attempt = j.attempt + v_is_next::integer,
+    worker_id = p_worker_id,
+    progress = null,
+    last_error = case
+      when v_is_next and j.status = 'processing' and j.retry_at is null then 'the worker was lost'
+      else j.last_error
+    end,
+    started_at = coalesce(j.started_at, p_now),
+    heartbeat_at = p_now,
+    lease_expires_at = p_lease_expires_at,
+    retry_at = null,
+    updated_at = p_now,
+    version = j.version + 1
+  where j.id = p_job.id
+  returning j.*;
+end;
+$$;
+comment on function private.start_queue_attempt(
+  public.index_jobs, timestamptz, integer, uuid, timestamptz) is
+  'Begins the attempt of an index job that a queue runs.';
+revoke all on function private.start_queue_attempt(
+  public.index_jobs, timestamptz, integer, uuid, timestamptz)
+  from public, anon, authenticated, service_role;
+grant execute on function private.start_queue_attempt(
+  public.index_jobs, timestamptz, integer, uuid, timestamptz) to job_writer;
+-- end stamp
 -- stamp: db/functions/private/store_incoming_rows.sql
 create or replace function private.store_incoming_rows(p_job public.index_jobs)
 returns table (files bigint, symbols bigint)
@@ -3272,7 +3428,7 @@ begin
     from (values
       (1, 'cancel_overdue', j.cancel_requested_at, interval '1 minute'),
       (2, 'lease_expired', j.lease_expires_at, '0'),
-      (3, 'retry_overdue', j.retry_at, case when j.queue_job_id is null then p_silent else '0' end),
+      (3, 'retry_overdue', j.retry_at, p_silent),
       (4, 'silent', j.heartbeat_at, p_silent)) as v (place, kind, since, patience)
     where v.since <= v_now - v.patience
       and (v.place < 4 or num_nonnulls(j.lease_expires_at, j.retry_at) = 0)
@@ -3550,6 +3706,10 @@ comment on policy organizations_all_service_role on public.organizations is
 revoke all on table public.organizations from public, anon, authenticated, service_role;
 grant select on table public.organizations to authenticated;
 grant select, insert, update, delete on table public.organizations to service_role;
+-- end stamp
+-- stamp: db/policies/queue_attempts.sql
+revoke all on table private.queue_attempts from public, anon, authenticated, service_role;
+grant select, insert, update on table private.queue_attempts to job_writer;
 -- end stamp
 -- stamp: db/policies/rate_limit_counters.sql
 revoke all on table private.rate_limit_counters from public, anon, authenticated, service_role;
@@ -4786,6 +4946,82 @@ revoke all on function public.begin_index(uuid, integer, text)
   from public, anon, authenticated, service_role;
 grant execute on function public.begin_index(uuid, integer, text) to job_worker, service_role;
 -- end stamp
+-- stamp: db/functions/begin_queue_attempt.sql
+create or replace function public.begin_queue_attempt(
+  p_job_id uuid,
+  p_queue_job_id uuid,
+  p_queue_attempt integer,
+  p_worker_id text,
+  p_lease interval default interval '30 seconds'
+)
+returns setof public.index_jobs
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_worker_id uuid := private.parse_worker_id(p_worker_id);
+  v_job public.index_jobs;
+  v_last integer;
+  v_now timestamptz;
+begin
+  if p_worker_id is null then
+    raise exception 'worker_id is missing'
+      using errcode = 'PT422', detail = 'missing_worker_id', column = 'worker_id',
+        hint = 'Pass a random UUID, made when the worker starts.';
+  end if;
+  if coalesce(p_queue_attempt, -1) < 0 then
+    raise exception 'queue_attempt is not a number from 0 on'
+      using errcode = 'PT422', detail = 'invalid_queue_attempt', column = 'queue_attempt',
+        hint = 'Pass how often the queue has run the job before, such as retryCount.';
+  end if;
+  perform private.check_lease(coalesce(p_lease, '-1 second'));
+
+  select j.* into v_job
+  from public.link_queue_job(p_job_id => p_job_id, p_queue_job_id => p_queue_job_id) as j;
+  v_now := greatest(private.clock(), v_job.updated_at);
+  if private.is_final(v_job.status) then
+    raise exception 'the job is %', v_job.status
+      using errcode = 'PT409', detail = 'not_processing', column = 'job_id',
+        hint = 'Drop the work.';
+  end if;
+  select a.queue_attempt into v_last
+  from private.queue_attempts as a
+  where a.job_id = v_job.id;
+  if p_queue_attempt < v_last or p_queue_attempt = v_last and v_job.retry_at is not null then
+    raise exception 'run % of the queue is over', p_queue_attempt
+      using errcode = 'PT409', detail = 'stale_attempt', column = 'queue_attempt',
+        hint = 'Drop the work: the queue runs the job again, or has given it to another worker.';
+  end if;
+  if p_queue_attempt = v_last and v_job.worker_id = v_worker_id then
+    return next v_job;
+    return;
+  end if;
+  if p_queue_attempt = v_last and v_job.worker_id is not null then
+    raise exception 'another worker has begun the job'
+      using errcode = 'PT409', detail = 'already_processing', column = 'worker_id',
+        hint = 'Drop the work.';
+  end if;
+  if v_job.cancel_requested_at is not null then
+    perform from private.end_attempt(v_job, v_now, null, true);
+    return;
+  end if;
+  return query
+  select j.*
+  from private.start_queue_attempt(
+    v_job, v_now, p_queue_attempt, v_worker_id, v_now + p_lease) as j;
+end;
+$$;
+comment on function public.begin_queue_attempt(uuid, uuid, integer, text, interval) is
+  'Begins the attempt of an index job that an external queue runs.';
+alter function public.begin_queue_attempt(uuid, uuid, integer, text, interval)
+  owner to job_writer;
+revoke all on function public.begin_queue_attempt(uuid, uuid, integer, text, interval)
+  from public, anon, authenticated, service_role;
+grant execute on function public.begin_queue_attempt(uuid, uuid, integer, text, interval)
+  to job_worker, service_role;
+-- end stamp
 -- stamp: db/functions/cancel_index_job.sql
 create or replace function public.cancel_index_job(p_job_id uuid)
 returns setof public.index_jobs
@@ -5182,11 +5418,7 @@ begin
         hint = 'Drop the work.';
   end if;
 
-  return query
-  select j.*
-  from private.end_attempt(
-    v_job, v_now, v_error,
-    p_retryable and (v_job.cancel_requested_at is not null or v_job.queue_job_id is null)) as j;
+  return query select j.* from private.end_attempt(v_job, v_now, v_error, p_retryable) as j;
 end;
 $$;
 comment on function public.fail_job_attempt(uuid, integer, text, boolean) is
@@ -5899,7 +6131,8 @@ begin
       select s.job_id
       from private.stuck_jobs(p_older_than, true) as s
       join public.index_jobs as q on q.id = s.job_id
-      where s.kind <> 'retry_overdue' or q.queue_job_id is not null))
+      where s.kind = 'cancel_overdue'
+        or s.kind <> 'retry_overdue' and q.queue_job_id is null))
     order by j.id
     limit p_limit
     for no key update skip locked);
@@ -5909,14 +6142,12 @@ begin
     from private.stuck_jobs(p_older_than, true) as s
     join public.index_jobs as j on j.id = s.job_id
     where j.id = any (v_locked)
-      and (s.kind <> 'retry_overdue' or j.queue_job_id is not null)
+      and (s.kind = 'cancel_overdue'
+        or s.kind <> 'retry_overdue' and j.queue_job_id is null)
     order by j.id
   loop
     v_now := greatest(private.clock(), v_job.updated_at);
-    select e.status into v_status
-    from private.end_attempt(
-      v_job, v_now, null,
-      v_job.cancel_requested_at is not null or v_job.queue_job_id is null) as e;
+    select e.status into v_status from private.end_attempt(v_job, v_now, null, true) as e;
     retried := retried + (v_status = 'processing')::integer;
     failed := failed + (v_status = 'failed')::integer;
     cancelled := cancelled + (v_status = 'cancelled')::integer;
@@ -6200,4 +6431,4 @@ end;
 $$;
 
 notify pgrst, 'reload schema';
-comment on schema private is 'schema version 20261128093002, text 784f0e755817, serves 20261128093002';
+comment on schema private is 'schema version 20261128093002, text 01814050764e, serves 20261128093002';

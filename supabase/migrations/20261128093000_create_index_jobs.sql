@@ -256,6 +256,17 @@ comment on column private.idempotency_keys.request_hash is
   'SHA-256 of the request that came with the key, in hex.';
 comment on column private.idempotency_keys.job_id is 'The job that was made.';
 
+create table private.queue_attempts (
+  job_id uuid primary key references public.index_jobs on delete cascade,
+  queue_attempt integer not null,
+  constraint queue_attempts_are_counted_from_zero check (queue_attempt >= 0)
+);
+comment on table private.queue_attempts is
+  'The newest run of each job that an external queue runs, by the queue''s own count.';
+comment on column private.queue_attempts.job_id is 'The job.';
+comment on column private.queue_attempts.queue_attempt is
+  'How often the queue had run the job before that run, such as retryCount in pg-boss.';
+
 create unlogged table private.runners (
   worker_id uuid primary key,
   host text,
@@ -588,4 +599,4 @@ comment on type private.api_answer is
   'has ended; who asked, for what goes on after the answer.';
 
 notify pgrst, 'reload schema';
-comment on schema private is 'schema version 20261128093000, text 158b9f1780a5, serves 20261128093000';
+comment on schema private is 'schema version 20261128093000, text be798ea9b160, serves 20261128093000';

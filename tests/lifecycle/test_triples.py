@@ -45,6 +45,7 @@ CALLS = {
     "cancel": CANCEL,
     "rescue": "select from public.retry_or_fail_stuck_jobs()",
     "link": "select from public.link_queue_job(%(id)s, gen_random_uuid())",
+    "queue": "select from public.begin_queue_attempt(%(id)s, gen_random_uuid(), 0, tests.worker(1))",
 }
 # functions that write, and move no job that there is
 MOVE_BY_OTHERS = {"complete_index", "record_index_run"}
@@ -157,6 +158,10 @@ def expected(moves: Moves, state: State, call: str, named: int | None) -> tuple[
     if call == "link":
         linked = job.status == "pending"
         return job._replace(linked=linked), None if linked else "invalid_transition"
+    if call == "queue" and job.status == "pending":
+        return reach("processing", attempt=1, linked=True)
+    if call == "queue":
+        return job, "invalid_transition"
     if call == "cancel":
         if job.cancelling or job.status == "cancelled":
             return job, None
@@ -210,7 +215,7 @@ def test_a_call_is_obeyed_or_refused_by_the_rule(
     if after == before and (code or call != "report"):
         assert (row, story) == (row_before, story_before), "what is refused or repeated leaves none"
         return
-    assert row["version"] == row_before["version"] + 1
+    assert row["version"] == row_before["version"] + 1 + (call == "queue")  # it links, too
     told = [] if call in {"report", "link"} else [(before.status, after.status)]
     assert story == story_before + told
 

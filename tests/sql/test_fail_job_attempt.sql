@@ -1,5 +1,5 @@
 begin;
-select plan(16);
+select plan(17);
 
 select tests.arrange_cast();
 select tests.set_clock('2030-01-01 12:00Z');
@@ -79,9 +79,16 @@ select link_queue_job(tests.id(v.name), gen_random_uuid())
 from (values ('queued'), ('cancelled')) as v (name);
 select update_job_status(tests.id(v.name), 'processing')
 from (values ('queued'), ('cancelled')) as v (name);
+select tests.act_as_admin();
+update index_jobs set max_attempts = 1 where id = tests.id('queued');
+select tests.act_as_worker();
 select is(
-  (select j.status::text from fail_job_attempt(tests.id('queued'), 1, 'down') as j),
-  'failed', 'a job that a queue runs does not wait for an attempt that nobody here begins');
+  (select j.status::text || (j.retry_at > private.clock())
+   from fail_job_attempt(tests.id('queued'), 1, 'down') as j),
+  'processingtrue', 'a job that a queue runs waits until the queue begins it, or gives up');
+select is(
+  tests.refusal($$ select update_job_status(tests.id('queued'), 'completed', '{}', 1) $$),
+  'PT409 stale_attempt attempt', 'its attempt has ended');
 select tests.act_as(tests.alice());
 select cancel_index_job(tests.id('cancelled'));
 select tests.act_as_worker();

@@ -1,5 +1,5 @@
 begin;
-select plan(12);
+select plan(13);
 
 select tests.arrange_cast();
 select tests.set_clock('2030-01-01 12:00Z');
@@ -14,19 +14,23 @@ set search_path = pg_catalog, pg_temp
 as $$ select j.id from pg_temp.jobs as j where j.name = p_name $$;
 insert into jobs
 select v.name, tests.job_for(tests.alice_repository())
-from (values ('leased'), ('last'), ('asked'), ('plain'), ('queued'), ('pending')) as v (name);
+from (values ('leased'), ('last'), ('asked'), ('plain'), ('queued'), ('queued and asked'), ('plain too'),
+  ('pending')) as v (name);
 update public.index_jobs set max_attempts = 1 where id = tests.job('last');
 select tests.act_as_worker();
-select link_queue_job(tests.job('queued'), gen_random_uuid());
-select update_job_status(tests.job('queued'), 'processing');
+select link_queue_job(tests.job(v), gen_random_uuid())
+from unnest(array['queued', 'queued and asked']) as v;
+select update_job_status(tests.job(v), 'processing')
+from unnest(array['queued', 'queued and asked', 'plain too']) as v;
 select update_job_status(tests.job('plain'), 'processing');
 select update_job_status(tests.job('asked'), 'processing');
 select update_job_status(tests.job('leased'), 'processing');
 select update_job_status(tests.job('last'), 'processing');
 select report_job_progress(tests.job('leased'), 1, p_lease => '30 seconds');
 select report_job_progress(tests.job('last'), 1, p_lease => '30 seconds');
+select report_job_progress(tests.job('queued'), 1, p_lease => '30 seconds');
 select tests.act_as(tests.alice());
-select cancel_index_job(tests.job('asked'));
+select cancel_index_job(tests.job(v)) from unnest(array['asked', 'queued and asked']) as v;
 select tests.act_as_worker();
 
 select tests.advance_clock('29 seconds');
@@ -52,8 +56,8 @@ select is(
 
 select tests.advance_clock('30 seconds');
 select results_eq(
-  'select * from retry_or_fail_stuck_jobs()', 'values (0, 0, 1)',
-  'one minute after a request to cancel the job is cancelled, its worker or not');
+  'select * from retry_or_fail_stuck_jobs()', 'values (0, 0, 2)',
+  'one minute after a request to cancel the job is cancelled, its worker or queue or not');
 select tests.advance_clock('58 minutes 59 seconds');
 select results_eq(
   'select * from retry_or_fail_stuck_jobs()', 'values (0, 0, 0)',
@@ -67,8 +71,11 @@ select results_eq(
 select results_eq(
   $$ select j.status::text from get_job_status(tests.job('plain')) as j union all
      select j.status::text from get_job_status(tests.job('queued')) as j $$,
-  $$ values ('processing'), ('failed') $$,
-  'a job that a queue runs is failed, for nobody here begins it again');
+  $$ values ('processing'), ('processing') $$,
+  'a job that a queue runs is left to it');
+select is(
+  (select j.attempt || ' ' || (j.retry_at is null) || ' ' || j.version
+   from get_job_status(tests.job('queued')) as j), '1 true 3', 'as it is');
 select is(
   tests.refusal($$ select retry_or_fail_stuck_jobs('-1 second') $$),
   'PT422 invalid_older_than older_than', 'an age is not negative');

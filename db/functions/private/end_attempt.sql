@@ -1,8 +1,9 @@
--- end_attempt(p_job, p_now, p_error, p_retryable) -> setof index_jobs
+-- end_attempt(p_job, p_now, p_error, p_retryable, p_retry_at) -> setof index_jobs
 --
 -- Ends the current attempt without a result: the job waits for the next one if it may have one
 -- (retry_at is set, the lease is released), is cancelled if a user asked for that meanwhile, and
--- failed otherwise. p_error is why, null when the worker was lost without a word.
+-- failed otherwise. p_error is why, null when the worker was lost without a word. How often an
+-- external queue tries is its own affair, and it says by p_retry_at when it does.
 --
 -- Callers: job_writer: with the row locked.
 
@@ -10,7 +11,8 @@ create or replace function private.end_attempt(
   p_job public.index_jobs,
   p_now timestamptz,
   p_error text,
-  p_retryable boolean
+  p_retryable boolean,
+  p_retry_at timestamptz default null
 )
 returns setof public.index_jobs
 language plpgsql
@@ -22,7 +24,7 @@ declare
   v_status public.job_status := case
     when not p_retryable then 'failed'
     when p_job.cancel_requested_at is not null then 'cancelled'
-    when p_job.attempt >= p_job.max_attempts then 'failed'
+    when p_job.attempt >= p_job.max_attempts and p_job.queue_job_id is null then 'failed'
     else 'processing'
   end;
 begin
@@ -40,7 +42,9 @@ begin
     completed_at = case when private.is_final(v_status) then p_now end,
     lease_expires_at = null,
     retry_at = case
-      when v_status = 'processing' then p_now + private.retry_delay(p_attempt => j.attempt)
+      when v_status = 'processing' then greatest(
+        coalesce(p_retry_at, p_now + private.retry_delay(p_attempt => j.attempt)),
+        p_now + interval '1 microsecond') -- at p_now it would have been handed back
     end,
     updated_at = p_now,
     version = j.version + 1
@@ -49,10 +53,13 @@ begin
 end;
 $$;
 
-comment on function private.end_attempt(public.index_jobs, timestamptz, text, boolean) is
+comment on function private.end_attempt(
+  public.index_jobs, timestamptz, text, boolean, timestamptz) is
   'Ends an attempt: the job waits for the next one, or is failed or cancelled.';
 
-revoke all on function private.end_attempt(public.index_jobs, timestamptz, text, boolean)
+revoke all on function private.end_attempt(
+  public.index_jobs, timestamptz, text, boolean, timestamptz)
   from public, anon, authenticated, service_role;
-grant execute on function private.end_attempt(public.index_jobs, timestamptz, text, boolean)
+grant execute on function private.end_attempt(
+  public.index_jobs, timestamptz, text, boolean, timestamptz)
   to job_writer;

@@ -2,9 +2,8 @@
 --
 -- The one definition of a stuck job, and since when it is one. kind is the first that fits:
 -- cancel_overdue: its user asked to cancel a minute ago or longer; lease_expired; retry_overdue:
--- nobody began its next attempt for p_silent (at once, where a queue runs it, since its next
--- attempt is not ours to begin); silent: no lease, and no sign of life for p_silent; unclaimed:
--- pending for p_silent. With p_is_processing the pending ones are not looked at.
+-- nobody began its next attempt for p_silent; silent: no lease, and no sign of life for p_silent;
+-- unclaimed: pending for p_silent. With p_is_processing the pending ones are not looked at.
 --
 -- Callers: job_writer, service_role.
 
@@ -29,7 +28,7 @@ begin
     from (values
       (1, 'cancel_overdue', j.cancel_requested_at, interval '1 minute'),
       (2, 'lease_expired', j.lease_expires_at, '0'),
-      (3, 'retry_overdue', j.retry_at, case when j.queue_job_id is null then p_silent else '0' end),
+      (3, 'retry_overdue', j.retry_at, p_silent),
       (4, 'silent', j.heartbeat_at, p_silent)) as v (place, kind, since, patience)
     where v.since <= v_now - v.patience
       and (v.place < 4 or num_nonnulls(j.lease_expires_at, j.retry_at) = 0)

@@ -22,6 +22,7 @@ insert into declared values
   ('public.revoke_api_key', 'volatile', null, 'authenticated'),
   -- for workers
   ('public.begin_index', 'stable', 'job_writer', 'job_worker, service_role'),
+  ('public.begin_queue_attempt', 'volatile', 'job_writer', 'job_worker, service_role'),
   ('public.claim_index_job', 'volatile', 'job_writer', 'job_worker, service_role'),
   ('public.complete_index', 'volatile', 'job_writer', 'job_worker, service_role'),
   ('public.fail_job_attempt', 'volatile', 'job_writer', 'job_worker, service_role'),
@@ -69,6 +70,9 @@ insert into declared values
   ('private.broadcast_index_job', 'volatile', (  -- who migrates
     select c.relowner::regrole::text from pg_class as c where c.oid = 'public.index_jobs'::regclass
   ), ''),
+  -- for the bridge of a queue, which grants them to its owner
+  ('private.list_queue_jobs', 'stable', 'job_writer', ''),
+  ('private.mirror_queue_state', 'volatile', 'job_writer', ''),
   -- helpers
   ('private.bound_claims_before', 'stable', null, 'job_writer'),
   ('private.check_attempt', 'stable', null, 'job_writer'),
@@ -129,6 +133,7 @@ insert into declared values
   ('private.see_worker', 'volatile', null, 'job_writer'),
   ('private.spell_place', 'immutable', null, 'job_writer'),
   ('private.spell_seconds', 'immutable', null, 'job_writer'),
+  ('private.start_queue_attempt', 'volatile', null, 'job_writer'),
   ('private.stored_commit', 'stable', null, 'authenticated, service_role'),
   ('private.stored_commit_of_job', 'stable', null, 'job_gateway'),
   ('private.store_incoming_rows', 'volatile', null, 'job_writer'),

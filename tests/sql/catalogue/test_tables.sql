@@ -64,6 +64,7 @@ insert into declared values
   ('private.rate_limit_counters', 'job_gateway', 'INSERT, SELECT, UPDATE'),
   ('private.development', null, null),
   ('private.idempotency_keys', 'job_writer', 'INSERT, SELECT'),
+  ('private.queue_attempts', 'job_writer', 'INSERT, SELECT, UPDATE'),
   ('private.runners', 'job_writer', 'DELETE, INSERT, SELECT, UPDATE'),
   ('private.runners', 'service_role', 'SELECT'),
   ('private.tiers', 'job_gateway', 'SELECT'),

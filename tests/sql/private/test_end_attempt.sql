@@ -1,5 +1,5 @@
 begin;
-select plan(4);
+select plan(7);
 
 select tests.set_clock('2026-03-01 12:00+00');
 select tests.arrange_cast();
@@ -33,6 +33,25 @@ select results_eq(
      from index_jobs as j, private.end_attempt(j, private.clock(), null, true) as e
      where j.id = tests.id('unwanted') $$,
   $$ values ('cancelled', null::text) $$, 'what is to be cancelled is not tried again');
+
+select tests.arrange_job('queued', 'processing');
+update index_jobs set max_attempts = 1, queue_job_id = id where id = tests.id('queued');
+select results_eq(
+  $$ select e.status::text, e.retry_at
+     from index_jobs as j,
+       private.end_attempt(j, private.clock(), 'down', true, private.clock() + '1 hour') as e
+     where j.id = tests.id('queued') $$,
+  $$ values ('processing', private.clock() + '1 hour') $$,
+  'a queue says itself how often and when it tries again');
+select ok(
+  (select e.retry_at between private.clock() + '2.5 seconds' and private.clock() + '5 seconds'
+   from index_jobs as j, private.end_attempt(j, private.clock(), 'down', true) as e
+   where j.id = tests.id('queued')), 'one that does not say is expected as usual');
+select ok(
+  (select e.retry_at > private.clock()
+   from index_jobs as j,
+     private.end_attempt(j, private.clock(), 'down', true, private.clock()) as e
+   where j.id = tests.id('queued')), 'an attempt that failed is never one that was handed back');
 
 select * from finish();
 rollback;

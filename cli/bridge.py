@@ -1,0 +1,71 @@
+"""`index-jobs bridge`: jobs run by a queue of somebody else's, in the same database."""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from cli.dev import stack
+from cli.exits import COMMON_CODES
+from cli.options import DatabaseUrl, DataDir, Json, stack_options
+from cli.terminal import Terminal
+from db.tools import bridges
+
+app = typer.Typer()
+bridge = typer.Typer(
+    help="Have the queue of pg-boss run the jobs.", epilog=COMMON_CODES, no_args_is_help=True
+)
+app.add_typer(bridge, name="bridge")
+
+
+class Bridge(StrEnum):
+    """The queues that there are bridges to."""
+
+    PG_BOSS = "pg-boss"
+
+
+Name = Annotated[Bridge, typer.Argument(help="The queue, which is in the same database.")]
+
+
+@bridge.command("install", epilog=COMMON_CODES)
+def install(name: Name, database_url: DatabaseUrl = None, data_dir: DataDir = None) -> None:
+    """Install the bridge, or bring it up to this release: from now on the queue gets each job."""
+    options = stack_options(database_url, data_dir)
+    with stack.borrow(options, "index-jobs bridge", create=False) as base:
+        bridges.install(base.url, name)
+    Terminal().say(f"  the bridge to {name} is installed; index-jobs doctor compares it")
+
+
+@bridge.command("remove", epilog=COMMON_CODES)
+def remove(
+    name: Name,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Even while the queue has jobs that have not ended.")
+    ] = False,
+    database_url: DatabaseUrl = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Take the bridge back; its queue stays. New jobs are for `index-jobs work` again."""
+    options = stack_options(database_url, data_dir)
+    with stack.borrow(options, "index-jobs bridge", create=False) as base:
+        bridges.remove(base.url, name, unfinished=yes)
+    Terminal().say(f"  the bridge to {name} is removed; its queue is as it was")
+
+
+@bridge.command("reconcile", epilog=COMMON_CODES)
+def reconcile(
+    as_json: Json = False, database_url: DatabaseUrl = None, data_dir: DataDir = None
+) -> None:
+    """Mend what differs between the jobs and the rows of their queue; prints each."""
+    options = stack_options(database_url, data_dir)
+    with stack.borrow(options, "index-jobs bridge", create=False) as base:
+        mended = bridges.reconcile(base.url)
+    for kind, job_id, was, became in mended:
+        if as_json:
+            print(json.dumps({"kind": kind, "job_id": job_id, "was": was, "became": became}))
+        else:
+            print(f"{kind}  {job_id}  {was}  →  {became}")
+    Terminal().say(f"  {len(mended)} mended" if mended else "  nothing differs")

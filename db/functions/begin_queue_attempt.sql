@@ -1,0 +1,94 @@
+-- begin_queue_attempt(p_job_id, p_queue_job_id, p_queue_attempt, p_worker_id, p_lease)
+--   -> setof index_jobs
+--
+-- Begins the attempt of a job that an external queue runs, and returns the job: its attempt is the
+-- number that the worker names from now on. p_queue_attempt is the queue's own count of its runs
+-- (retryCount in pg-boss). A larger one than before ends the attempt that was and begins the next,
+-- however many those are: max_attempts does not apply. The same one again, by the same worker,
+-- returns the row as it is. No row: the user had asked to cancel the job, and it is cancelled now.
+-- A job that is not linked yet is linked to p_queue_job_id.
+--
+-- Why definer: nobody but job_writer may update a job.
+-- Locks:   the index_jobs row, for no key update.
+-- Raises:  PT404 when the job does not exist; PT409 stale_attempt (a later run has begun, or this
+--          one has ended), already_processing, not_processing and those of link_queue_job; PT422
+--          missing_worker_id, invalid_worker_id, invalid_queue_attempt, invalid_lease,
+--          missing_queue_job_id.
+-- Callers: job_worker, service_role.
+
+create or replace function public.begin_queue_attempt(
+  p_job_id uuid,
+  p_queue_job_id uuid,
+  p_queue_attempt integer,
+  p_worker_id text,
+  p_lease interval default interval '30 seconds'
+)
+returns setof public.index_jobs
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_worker_id uuid := private.parse_worker_id(p_worker_id);
+  v_job public.index_jobs;
+  v_last integer;
+  v_now timestamptz;
+begin
+  if p_worker_id is null then
+    raise exception 'worker_id is missing'
+      using errcode = 'PT422', detail = 'missing_worker_id', column = 'worker_id',
+        hint = 'Pass a random UUID, made when the worker starts.';
+  end if;
+  if coalesce(p_queue_attempt, -1) < 0 then
+    raise exception 'queue_attempt is not a number from 0 on'
+      using errcode = 'PT422', detail = 'invalid_queue_attempt', column = 'queue_attempt',
+        hint = 'Pass how often the queue has run the job before, such as retryCount.';
+  end if;
+  perform private.check_lease(coalesce(p_lease, '-1 second'));
+
+  select j.* into v_job
+  from public.link_queue_job(p_job_id => p_job_id, p_queue_job_id => p_queue_job_id) as j;
+  v_now := greatest(private.clock(), v_job.updated_at);
+  if private.is_final(v_job.status) then
+    raise exception 'the job is %', v_job.status
+      using errcode = 'PT409', detail = 'not_processing', column = 'job_id',
+        hint = 'Drop the work.';
+  end if;
+  select a.queue_attempt into v_last
+  from private.queue_attempts as a
+  where a.job_id = v_job.id;
+  if p_queue_attempt < v_last or p_queue_attempt = v_last and v_job.retry_at is not null then
+    raise exception 'run % of the queue is over', p_queue_attempt
+      using errcode = 'PT409', detail = 'stale_attempt', column = 'queue_attempt',
+        hint = 'Drop the work: the queue runs the job again, or has given it to another worker.';
+  end if;
+  if p_queue_attempt = v_last and v_job.worker_id = v_worker_id then
+    return next v_job;
+    return;
+  end if;
+  if p_queue_attempt = v_last and v_job.worker_id is not null then
+    raise exception 'another worker has begun the job'
+      using errcode = 'PT409', detail = 'already_processing', column = 'worker_id',
+        hint = 'Drop the work.';
+  end if;
+  if v_job.cancel_requested_at is not null then
+    perform from private.end_attempt(v_job, v_now, null, true);
+    return;
+  end if;
+  return query
+  select j.*
+  from private.start_queue_attempt(
+    v_job, v_now, p_queue_attempt, v_worker_id, v_now + p_lease) as j;
+end;
+$$;
+
+comment on function public.begin_queue_attempt(uuid, uuid, integer, text, interval) is
+  'Begins the attempt of an index job that an external queue runs.';
+
+alter function public.begin_queue_attempt(uuid, uuid, integer, text, interval)
+  owner to job_writer;
+revoke all on function public.begin_queue_attempt(uuid, uuid, integer, text, interval)
+  from public, anon, authenticated, service_role;
+grant execute on function public.begin_queue_attempt(uuid, uuid, integer, text, interval)
+  to job_worker, service_role;

@@ -1,0 +1,97 @@
+"""Bridges: what ties the jobs to a queue of somebody else's in the same database.
+
+The SQL is in db/bridges. It is run by the role that migrates, in one transaction.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import LiteralString
+
+import psycopg
+from psycopg.rows import TupleRow
+
+from db.tools.connection import connect
+
+FOLDER = Path(__file__).resolve().parents[1] / "bridges"
+LOCK_TIMEOUT = "10s"
+
+_UNFINISHED: LiteralString = """
+select count(*) from private.list_queue_jobs('{}') as j where j.is_linked
+"""
+
+
+class BridgeError(Exception):
+    """Why a bridge was not installed or removed, and that nothing was changed."""
+
+
+def install(url: str, name: str) -> None:
+    """Installs the bridge, or what this release changed in it. Raises BridgeError, ConnectError."""
+    with connect(url) as connection:
+        _run(connection, _sql(name, ""))
+
+
+def remove(url: str, name: str, *, unfinished: bool = False) -> None:
+    """Takes the bridge back; the queue and its rows stay.
+
+    Raises ConnectError; BridgeError, too when jobs have not ended that the queue runs, unless
+    `unfinished` says that they may stay so.
+    """
+    with connect(url) as connection:
+        if not unfinished and (count := _unfinished(connection)):
+            raise BridgeError(
+                f"{count} jobs of the queue have not ended: nobody else runs them, and what becomes"
+                " of them would not be known here. Let its workers finish them, or say --yes."
+                " Nothing was changed"
+            )
+        _run(connection, _sql(name, "_remove"))
+
+
+def reconcile(url: str) -> list[tuple[str, str, str, str]]:
+    """Mends what differs between the jobs and their queue; kind, job, before and after of each.
+
+    Raises BridgeError when no bridge to a queue that has states is installed, ConnectError.
+    """
+    with connect(url) as connection:
+        try:
+            return connection.execute(
+                "select r.kind, r.job_id::text, r.was, r.became"
+                " from public.reconcile_queue_jobs() as r"
+            ).fetchall()
+        except psycopg.errors.UndefinedFunction:
+            raise BridgeError(
+                "no bridge to a queue is installed here: index-jobs bridge install pg-boss"
+            ) from None
+
+
+def _sql(name: str, suffix: str) -> str:
+    file = FOLDER / f"{name.replace('-', '_')}{suffix}.sql"
+    return file.read_text()
+
+
+def _unfinished(connection: psycopg.Connection[TupleRow]) -> int:
+    try:
+        row = connection.execute(_UNFINISHED).fetchone()
+    except (psycopg.errors.UndefinedFunction, psycopg.errors.InsufficientPrivilege):
+        return 0  # there is no bridge
+    return row[0] if row else 0
+
+
+def _run(connection: psycopg.Connection[TupleRow], statements: str) -> None:
+    try:
+        with connection.transaction():
+            connection.execute(f"set local lock_timeout = '{LOCK_TIMEOUT}'")
+            connection.execute(statements.encode())
+    except psycopg.errors.RaiseException as error:
+        said = f"{error.diag.message_primary}. {error.diag.message_hint or ''}".strip()
+        raise BridgeError(f"{said} Nothing was changed") from None
+    except psycopg.errors.LockNotAvailable:
+        raise BridgeError(
+            f"the tables are in use, and were not free within {LOCK_TIMEOUT}. Try again; nothing"
+            " was changed"
+        ) from None
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise BridgeError(
+            f"the login may not do that: {error.diag.message_primary}. The role that migrates needs"
+            " to write to the tables of the queue and to make triggers on them. Nothing was changed"
+        ) from None

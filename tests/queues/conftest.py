@@ -1,0 +1,144 @@
+"""Real pg-boss, beside our tables and tied to them by the bridge; and jobs for it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from uuid import UUID
+
+import psycopg
+import pytest
+from psycopg.rows import TupleRow
+
+from db.tools import bridges
+from tests.support.databases import Cluster, Database
+from tests.support.fetch import node_modules
+
+HERE = Path(__file__).parent
+PACKAGES = HERE.parents[1] / "bench/queues"
+
+Connection = psycopg.Connection[TupleRow]
+
+
+@pytest.fixture(scope="session")
+def scripts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of worker.mjs with pg-boss in it."""
+    folder = tmp_path_factory.mktemp("queues")
+    shutil.copy(HERE / "worker.mjs", folder)
+    (folder / "node_modules").symlink_to(node_modules(PACKAGES))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def plans(scripts: Path) -> str:
+    """The SQL that makes pg-boss's schema, by pg-boss itself."""
+    done = subprocess.run(
+        [node(), "worker.mjs", "plans"], cwd=scripts, check=True, stdout=subprocess.PIPE, text=True
+    )
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def shared(clusters: Callable[..., Cluster], plans: str) -> Iterator[Database]:
+    """A database with pg-boss and the bridge, for the tests of a file that share its cast."""
+    with clusters(18).database("ordinary", migrated=True) as database:
+        add_pg_boss(database, plans)
+        bridges.install(database.migrator_url, "pg-boss")
+        with psycopg.connect(database.url, autocommit=True) as connection:
+            connection.execute("select tests.arrange_cast()")
+        yield database
+
+
+@pytest.fixture
+def connection(shared: Database) -> Iterator[Connection]:
+    """Of the superuser; the jobs of the test before are gone."""
+    with psycopg.connect(shared.url, autocommit=True) as connection:
+        connection.execute("delete from pgboss.job")
+        connection.execute("delete from public.index_jobs")
+        yield connection
+
+
+def add_pg_boss(database: Database, plans: str) -> None:
+    """Makes pg-boss's schema; workers may use it."""
+    with psycopg.connect(database.migrator_url, autocommit=True) as connection:
+        connection.execute(plans.encode())
+        connection.execute(
+            "grant usage on schema pgboss to job_worker;"
+            "grant select, insert, update, delete on all tables in schema pgboss to job_worker;"
+            "grant execute on all functions in schema pgboss to job_worker"
+        )
+
+
+@cache
+def node() -> str:
+    """The program itself: what is in the venv starts it, and leaves it behind when killed."""
+    wrapper = Path(sys.executable).with_name("node")
+    asked = [wrapper, "-p", "process.execPath"]
+    return subprocess.run(asked, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+
+
+def create(connection: Connection, ref: str = "main") -> UUID:
+    """A job of alice, made by herself."""
+    with connection.transaction():
+        connection.execute("select tests.act_as(tests.alice())")
+        row = connection.execute(
+            "select j.id from public.create_index_job("
+            "p_repository_id => tests.alice_repository(), p_ref => %s) as j",
+            (ref,),
+        ).fetchone()
+        connection.execute("reset role")
+    assert row is not None
+    return UUID(str(row[0]))
+
+
+def cancel(connection: Connection, job: UUID) -> None:
+    with connection.transaction():
+        connection.execute("select tests.act_as(tests.alice())")
+        connection.execute("select public.cancel_index_job(%s)", (job,))
+        connection.execute("reset role")
+
+
+def stand(connection: Connection, job: UUID) -> tuple[str | None, int | None, str | None]:
+    """The status and attempt of the job, and the state of its row in the queue."""
+    row = connection.execute(
+        "select (select j.status::text from public.index_jobs as j where j.id = %(job)s),"
+        " (select j.attempt from public.index_jobs as j where j.id = %(job)s),"
+        " (select b.state::text from pgboss.job as b where b.id = %(job)s)",
+        {"job": job},
+    ).fetchone()
+    assert row is not None
+    return row[0], row[1], row[2]
+
+
+@contextmanager
+def working(command: Sequence[str], folder: Path, url: str) -> Iterator[subprocess.Popen[str]]:
+    """A worker process on that database, killed at the end."""
+    process = subprocess.Popen(
+        command,
+        cwd=folder,
+        env=os.environ | {"DATABASE_URL": url, "WORKER_DATABASE_URL": url},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def said(process: subprocess.Popen[str]) -> dict[str, str]:
+    """The next line of a worker, which is JSON."""
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    assert line, process.communicate()[1]
+    told: dict[str, str] = json.loads(line)
+    return told

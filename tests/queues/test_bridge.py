@@ -1,0 +1,214 @@
+"""The bridge to pg-boss: what is made, moved and ended on one side is so on the other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+
+from db.tools import bridges
+from tests.queues.conftest import (
+    Connection,
+    add_pg_boss,
+    cancel,
+    create,
+    node,
+    said,
+    stand,
+    working,
+)
+from tests.support.databases import Database, NewDatabase
+from tests.support.waiting import until
+
+# what pg-boss's own statements do, see its plans.js
+FETCH = """
+update pgboss.job as j set state = 'active', started_on = now(), heartbeat_on = now(),
+  retry_count = case when started_on is not null then retry_count + 1 else retry_count end
+where j.name = 'index_jobs' and j.id = %s and j.state < 'active'
+returning j.retry_count
+"""
+FAIL = """
+with gone as (delete from pgboss.job as j where j.id = %(job)s returning *)
+insert into pgboss.job (id, name, data, state, retry_limit, retry_count, started_on, created_on,
+  keep_until, output, start_after, heartbeat_seconds, group_id)
+select id, name, data,
+  case when retry_count < retry_limit then 'retry' else 'failed' end::pgboss.job_state,
+  retry_limit, retry_count, started_on, created_on, keep_until, %(output)s::jsonb,
+  now() + interval '1 hour', heartbeat_seconds, group_id
+from gone
+"""
+
+
+def fetch(connection: Connection, job: UUID) -> int:
+    row = connection.execute(FETCH, (job,)).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def begin(connection: Connection, job: UUID, run: int, worker: UUID) -> int:
+    row = connection.execute(
+        "select j.attempt from public.begin_queue_attempt(p_job_id => %(job)s,"
+        " p_queue_job_id => %(job)s, p_queue_attempt => %(run)s, p_worker_id => %(worker)s) as j",
+        {"job": job, "run": run, "worker": str(worker)},
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def complete(connection: Connection, job: UUID, attempt: int) -> None:
+    connection.execute(
+        "select public.update_job_status(p_job_id => %s, p_status => 'completed', p_attempt => %s)",
+        (job, attempt),
+    )
+
+
+def reconcile(connection: Connection) -> list[tuple[str, UUID]]:
+    rows = connection.execute("select r.kind, r.job_id from public.reconcile_queue_jobs() as r")
+    return [(kind, job) for kind, job in rows]
+
+
+def test_a_real_worker_of_pg_boss_completes_a_job(
+    connection: Connection, shared: Database, scripts: Path
+) -> None:
+    job = create(connection)
+    assert stand(connection, job) == ("pending", 0, "created")
+    with working([node(), "worker.mjs", "work"], scripts, shared.worker_url) as worker:
+        assert set(said(worker)) == {"ready"}
+        assert said(worker)["job"] == str(job)
+        until(lambda: stand(connection, job) == ("completed", 1, "completed"))
+    assert reconcile(connection) == []
+
+
+def test_a_job_and_its_row_are_made_in_one_transaction(connection: Connection) -> None:
+    with connection.transaction(force_rollback=True):
+        lost = create(connection)
+        assert stand(connection, lost) == ("pending", 0, "created")
+    assert stand(connection, lost) == (None, None, None)
+    job = create(connection)
+    row = connection.execute(
+        "select b.data, b.group_id, j.queue_job_id from pgboss.job as b"
+        " join public.index_jobs as j on j.id = b.id where b.name = 'index_jobs'"
+    ).fetchone()
+    assert row is not None
+    assert row[0]["indexJobId"] == str(job)
+    assert set(row[0]) == {"indexJobId", "repositoryId", "commitSha"}
+    assert row[1:] == ("00000000-0000-4000-8000-0000000000a1", job)
+
+
+def test_no_job_is_made_where_the_queue_is_gone(connection: Connection) -> None:
+    with connection.transaction(force_rollback=True):
+        connection.execute("delete from pgboss.queue where name = 'index_jobs'")
+        with pytest.raises(psycopg.errors.RaiseException, match="no queue index_jobs"):
+            create(connection)
+
+
+def test_each_state_is_mirrored(connection: Connection) -> None:
+    job, worker = create(connection), uuid4()
+    assert fetch(connection, job) == 0
+    assert stand(connection, job) == ("processing", 1, "active")
+    assert begin(connection, job, 0, worker) == 1
+    connection.execute(FAIL, {"job": job, "output": '{"message": "The host is down."}'})
+    row = connection.execute(
+        "select status::text, last_error, retry_at > clock_timestamp() + interval '50 minutes'"
+        " from public.index_jobs"
+    ).fetchone()
+    assert row == ("processing", "The host is down.", True)
+    assert fetch(connection, job) == 1
+    assert stand(connection, job) == ("processing", 2, "active")
+    assert begin(connection, job, 1, worker) == 2
+    complete(connection, job, 2)
+    assert stand(connection, job) == ("completed", 2, "active")
+    connection.execute("update pgboss.job set state = 'completed' where id = %s", (job,))
+    assert reconcile(connection) == []
+
+
+def test_an_attempt_that_expired_was_lost_and_its_worker_is_refused(
+    connection: Connection,
+) -> None:
+    job, first, second = create(connection), uuid4(), uuid4()
+    assert begin(connection, job, fetch(connection, job), first) == 1
+    connection.execute(FAIL, {"job": job, "output": '{"value": {"message": "job timed out"}}'})
+    with pytest.raises(psycopg.Error) as refused:
+        complete(connection, job, 1)
+    assert refused.value.diag.message_detail == "stale_attempt"
+    assert begin(connection, job, fetch(connection, job), second) == 2
+    with pytest.raises(psycopg.Error) as late:
+        begin(connection, job, 0, first)
+    assert late.value.diag.message_detail == "stale_attempt"
+    row = connection.execute("select last_error from public.index_jobs").fetchone()
+    assert row == ("the worker was lost",)
+
+
+def test_the_job_fails_when_the_queue_gives_up(connection: Connection) -> None:
+    job = create(connection)
+    for run in range(3):
+        assert fetch(connection, job) == run
+        connection.execute(FAIL, {"job": job, "output": f'{{"message": "No {run}."}}'})
+    row = connection.execute(
+        "select status::text, attempt, error_message from public.index_jobs"
+    ).fetchone()
+    assert row == ("failed", 3, "No 2.")
+
+
+def test_what_ends_here_ends_in_the_queue(connection: Connection) -> None:
+    waiting, running, deleted = (create(connection) for _ in range(3))
+    cancel(connection, waiting)
+    assert stand(connection, waiting) == ("cancelled", 0, "cancelled")
+    attempt = begin(connection, running, fetch(connection, running), uuid4())
+    connection.execute(
+        "select public.fail_job_attempt(%s, %s, 'There is no such ref.', false)", (running, attempt)
+    )
+    assert stand(connection, running) == ("failed", 1, "failed")
+    connection.execute("delete from public.index_jobs where id = %s", (deleted,))
+    assert stand(connection, deleted) == (None, None, "cancelled")
+    assert reconcile(connection) == []
+
+
+def test_a_cancelled_row_cancels_the_job(connection: Connection) -> None:
+    job = create(connection)
+    fetch(connection, job)
+    connection.execute("update pgboss.job set state = 'cancelled', completed_on = now()")
+    assert stand(connection, job) == ("cancelled", 1, "cancelled")
+
+
+def test_a_final_status_brings_the_row_back(connection: Connection) -> None:
+    job = create(connection)
+    complete(connection, job, begin(connection, job, fetch(connection, job), uuid4()))
+    connection.execute(FAIL, {"job": job, "output": '{"value": {"message": "job timed out"}}'})
+    assert stand(connection, job) == ("completed", 1, "completed")
+    connection.execute("update pgboss.job set state = 'created', completed_on = null")
+    assert stand(connection, job) == ("completed", 1, "completed")
+
+
+def test_there_is_no_deadlock_with_the_queue(connection: Connection, shared: Database) -> None:
+    job = create(connection)
+    attempt = begin(connection, job, fetch(connection, job), uuid4())
+    with psycopg.connect(shared.url) as other:
+        other.execute("select from pgboss.job where id = %s for update", (job,))
+        connection.execute(
+            "select public.fail_job_attempt(%s, %s, 'No such ref.', false)", (job, attempt)
+        )
+        assert stand(connection, job) == ("failed", 1, "active")
+        other.execute("update pgboss.job set state = 'completed' where id = %s", (job,))
+    assert stand(connection, job) == ("failed", 1, "failed")
+
+
+def test_it_is_not_installed_without_pg_boss_nor_beside_another_major(
+    new_database: NewDatabase, plans: str
+) -> None:
+    database = new_database()
+    with psycopg.connect(database.url, autocommit=True) as connection:
+        functions = "select count(*) from pg_proc where proname like '%pg_boss%'"
+        with pytest.raises(bridges.BridgeError, match="there is no pg-boss in this database"):
+            bridges.install(database.migrator_url, "pg-boss")
+        add_pg_boss(database, plans)
+        connection.execute("update pgboss.version set version = 24")
+        with pytest.raises(bridges.BridgeError, match="pg-boss has schema 24 here"):
+            bridges.install(database.migrator_url, "pg-boss")
+        connection.execute("update pgboss.version set version = 46")
+        with pytest.raises(bridges.BridgeError, match="by the role that migrates"):
+            bridges.install(database.worker_url, "pg-boss")
+        assert connection.execute(functions).fetchone() == (0,)
+        assert connection.execute("select count(*) from pgboss.queue").fetchone() == (0,)

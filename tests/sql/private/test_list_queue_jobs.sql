@@ -1,0 +1,35 @@
+begin;
+select plan(2);
+
+select tests.arrange_cast();
+select tests.set_clock('2030-01-01 12:00Z');
+select tests.arrange_job(n) from unnest(array['pending', 'queued', 'held', 'waiting']) as n;
+select tests.arrange_job('own', 'processing');
+select tests.arrange_job('done', 'completed');
+select tests.arrange_job('asked_for', 'completed');
+update index_jobs set queue_job_id = id
+where id in (tests.id('queued'), tests.id('held'), tests.id('waiting'));
+select begin_queue_attempt(tests.id(v.name), tests.id(v.name), v.run, tests.worker(1))
+from (values ('held', 2), ('waiting', 0)) as v (name, run);
+select from fail_job_attempt(tests.id('waiting'), 1, 'down');
+
+select set_eq(
+  $$ select k.name, l.status::text, l.is_linked, l.is_held, l.is_waiting, l.queue_attempt
+     from private.list_queue_jobs(array[tests.id('asked_for')]) as l
+     left join unnest(array['pending', 'queued', 'held', 'waiting', 'own', 'done', 'asked_for'])
+       as k (name) on tests.id(k.name) = l.job_id $$,
+  $$ values ('pending', 'pending', false, false, false, null::integer),
+       ('queued', 'pending', true, false, false, null),
+       ('held', 'processing', true, true, false, 2),
+       ('waiting', 'processing', true, false, true, 0),
+       ('asked_for', 'completed', false, false, false, null) $$,
+  'what a queue should know, and what it asks for');
+select results_eq(
+  $$ select l.tenant_id, l.payload from private.list_queue_jobs('{}') as l
+     where l.job_id = tests.id('queued') $$,
+  $$ select tests.alice(), jsonb_build_object('indexJobId', tests.id('queued'),
+       'repositoryId', tests.alice_repository(), 'commitSha', null) $$,
+  'with what the queue carries');
+
+select * from finish();
+rollback;
