@@ -35,6 +35,7 @@ def to(status: str) -> str:
 BEGIN = "select from public.claim_index_job(tests.worker(1), '1 hour')"
 FAIL = "select from public.fail_job_attempt(%(id)s, %(attempt)s, 'x')"
 CANCEL = "select from public.cancel_index_job(%(id)s)"
+QUEUE = "select from public.begin_queue_attempt(%(id)s, gen_random_uuid(), 0, tests.worker(1))"
 CALLS = {
     **{f"to {status}": to(status) for status in STATUSES},
     "report": "select from public.report_job_progress(%(id)s, %(attempt)s, 'files', 1, 2)",
@@ -45,7 +46,7 @@ CALLS = {
     "cancel": CANCEL,
     "rescue": "select from public.retry_or_fail_stuck_jobs()",
     "link": "select from public.link_queue_job(%(id)s, gen_random_uuid())",
-    "queue": "select from public.begin_queue_attempt(%(id)s, gen_random_uuid(), 0, tests.worker(1))",
+    "queue": QUEUE,
 }
 # functions that write, and move no job that there is
 MOVE_BY_OTHERS = {"complete_index", "record_index_run"}
