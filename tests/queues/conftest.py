@@ -93,7 +93,7 @@ def create(connection: Connection, ref: str = "main") -> UUID:
             "p_repository_id => tests.alice_repository(), p_ref => %s) as j",
             (ref,),
         ).fetchone()
-        connection.execute("reset role")
+        connection.execute("set local role none")
     assert row is not None
     return UUID(str(row[0]))
 
@@ -102,7 +102,7 @@ def cancel(connection: Connection, job: UUID) -> None:
     with connection.transaction():
         connection.execute("select tests.act_as(tests.alice())")
         connection.execute("select public.cancel_index_job(%s)", (job,))
-        connection.execute("reset role")
+        connection.execute("set local role none")
 
 
 def stand(connection: Connection, job: UUID) -> tuple[str | None, int | None, str | None]:

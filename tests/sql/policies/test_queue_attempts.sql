@@ -3,7 +3,7 @@ select plan(4);
 
 select tests.arrange_cast();
 select tests.arrange_job('job');
-select from begin_queue_attempt(tests.id('job'), tests.id('job'), 3, tests.worker(1));
+select begin_queue_attempt(tests.id('job'), tests.id('job'), 3, tests.worker(1));
 select results_eq(
   $$ select a.queue_attempt from private.queue_attempts as a where a.job_id = tests.id('job') $$,
   'values (3)', 'the queue''s count is kept');

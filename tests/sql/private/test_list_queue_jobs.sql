@@ -11,7 +11,7 @@ update index_jobs set queue_job_id = id
 where id in (tests.id('queued'), tests.id('held'), tests.id('waiting'));
 select begin_queue_attempt(tests.id(v.name), tests.id(v.name), v.run, tests.worker(1))
 from (values ('held', 2), ('waiting', 0)) as v (name, run);
-select from fail_job_attempt(tests.id('waiting'), 1, 'down');
+select fail_job_attempt(tests.id('waiting'), 1, 'down');
 
 select set_eq(
   $$ select k.name, l.status::text, l.is_linked, l.is_held, l.is_waiting, l.queue_attempt

@@ -62,7 +62,7 @@ select is(
   pg_temp.job('skipped'), 'failed 0 2 the queue ended the job without running it',
   'no job is completed that nobody ran');
 select pg_temp.mirror('reported', 'active', 0);
-select from fail_job_attempt(tests.id('reported'), 1, 'down');
+select fail_job_attempt(tests.id('reported'), 1, 'down');
 select pg_temp.mirror('reported', 'completed', 0);
 select is(
   pg_temp.job('reported'), 'failed 1 4 down', 'nor one whose worker had reported a failure');
