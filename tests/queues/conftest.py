@@ -84,25 +84,29 @@ def node() -> str:
     return subprocess.run(asked, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
 
 
-def create(connection: Connection, ref: str = "main") -> UUID:
-    """A job of alice, made by herself."""
+@contextmanager
+def acting_as_alice(connection: Connection) -> Iterator[None]:
     with connection.transaction():
         connection.execute("select tests.act_as(tests.alice())")
+        yield
+        connection.execute("select tests.act_as_admin()")
+
+
+def create(connection: Connection, ref: str = "main") -> UUID:
+    """A job of alice, made by herself."""
+    with acting_as_alice(connection):
         row = connection.execute(
             "select j.id from public.create_index_job("
             "p_repository_id => tests.alice_repository(), p_ref => %s) as j",
             (ref,),
         ).fetchone()
-        connection.execute("set local role none")
     assert row is not None
     return UUID(str(row[0]))
 
 
 def cancel(connection: Connection, job: UUID) -> None:
-    with connection.transaction():
-        connection.execute("select tests.act_as(tests.alice())")
+    with acting_as_alice(connection):
         connection.execute("select public.cancel_index_job(%s)", (job,))
-        connection.execute("set local role none")
 
 
 def stand(connection: Connection, job: UUID) -> tuple[str | None, int | None, str | None]:
