@@ -14,7 +14,7 @@ from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from api import jobs, poll
+from api import admin, jobs, poll
 from api.auth import Authenticator
 from api.errors import Problem, on_problem
 from api.health import StatusBoard, health, ready, status
@@ -125,8 +125,12 @@ def create_app(
             Route("/jobs/{job_id}/files", jobs.list_indexed_files),
             Route("/jobs/{job_id}/skipped", jobs.list_skipped_files),
             Route("/jobs/{job_id}/symbols", jobs.find_symbols),
-            Route("/admin/jobs/{job_id}", jobs.admin_get_job_status),
-            Route("/admin/load", jobs.job_load),
+            Route("/admin/jobs", admin.admin_list_index_jobs),
+            Route("/admin/jobs/{job_id}", admin.admin_get_job_status),
+            Route("/admin/jobs/{job_id}/fail", admin.admin_fail_index_job, methods=["POST"]),
+            Route("/admin/jobs/{job_id}/retry", admin.admin_retry_index_job, methods=["POST"]),
+            Route("/admin/jobs/{job_id}/release", admin.admin_release_index_job, methods=["POST"]),
+            Route("/admin/load", admin.job_load),
             *(
                 [Route("/rest/v1/rpc/{function}", routes.call_function, methods=["GET", "POST"])]
                 if isinstance(rpc, DatabaseRpc)

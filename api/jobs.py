@@ -59,7 +59,7 @@ async def create_index_job(request: ApiRequest) -> Response:
         wanted = index_body(await read_object(request))
         folder = local_url(wanted.local_path, settings.local_repository_roots)
     except Problem as refusal:
-        refuse(refusal, await _count_only(request, caller))
+        refuse(refusal, await count_only(request, caller))
     answer = await request.state.rpc.call(
         "api_create_index_job",
         p_api_key=caller.api_key,
@@ -117,7 +117,7 @@ async def list_index_jobs(request: ApiRequest) -> Response:
     `Link: <…>; rel="next"` leads to the next page, if there is one.
     """
     caller = await _user(request)
-    wanted = await _query(request, caller, ListQuery)
+    wanted = await query_of(request, caller, ListQuery)
     answer = await request.state.rpc.call(
         "api_list_index_jobs",
         p_api_key=caller.api_key,
@@ -130,13 +130,13 @@ async def list_index_jobs(request: ApiRequest) -> Response:
         p_cursor=wanted.cursor and wanted.cursor.replace(" ", "+"),
         p_limit=wanted.limit,
     )
-    return _page(request, answer, poll_after(answer))
+    return page_of(request, answer, poll_after(answer))
 
 
 async def job_counts(request: ApiRequest) -> Response:
     """GET /jobs/counts: the caller's jobs, or an organization's, by status; waits and durations."""
     caller = await _user(request)
-    wanted = await _query(request, caller, CountsQuery)
+    wanted = await query_of(request, caller, CountsQuery)
     answer = await request.state.rpc.call(
         "api_job_counts",
         p_api_key=caller.api_key,
@@ -192,7 +192,7 @@ async def explain_index_job(request: ApiRequest) -> Response:
 async def list_indexed_files(request: ApiRequest) -> Response:
     """GET /jobs/{job_id}/files: one page of the files that its repository has now, by path."""
     caller = await _user(request)
-    wanted = await _query(request, caller, FilesQuery)
+    wanted = await query_of(request, caller, FilesQuery)
     answer = await _call_for_job(
         request,
         caller,
@@ -200,13 +200,13 @@ async def list_indexed_files(request: ApiRequest) -> Response:
         p_cursor=wanted.cursor,
         p_limit=wanted.limit,
     )
-    return _page(request, answer)
+    return page_of(request, answer)
 
 
 async def list_skipped_files(request: ApiRequest) -> Response:
     """GET /jobs/{job_id}/skipped: one page of the files that its repository's index left out."""
     caller = await _user(request)
-    wanted = await _query(request, caller, SkippedQuery)
+    wanted = await query_of(request, caller, SkippedQuery)
     answer = await _call_for_job(
         request,
         caller,
@@ -215,13 +215,13 @@ async def list_skipped_files(request: ApiRequest) -> Response:
         p_cursor=wanted.cursor,
         p_limit=wanted.limit,
     )
-    return _page(request, answer)
+    return page_of(request, answer)
 
 
 async def find_symbols(request: ApiRequest) -> Response:
     """GET /jobs/{job_id}/symbols: one page of the symbols that its repository has now, by name."""
     caller = await _user(request)
-    wanted = await _query(request, caller, SymbolsQuery)
+    wanted = await query_of(request, caller, SymbolsQuery)
     answer = await _call_for_job(
         request,
         caller,
@@ -231,7 +231,7 @@ async def find_symbols(request: ApiRequest) -> Response:
         p_cursor=wanted.cursor,
         p_limit=wanted.limit,
     )
-    return _page(request, answer)
+    return page_of(request, answer)
 
 
 async def cancel_index_job(request: ApiRequest) -> Response:
@@ -243,57 +243,24 @@ async def cancel_index_job(request: ApiRequest) -> Response:
     return respond(answer, 200, headers)
 
 
-async def admin_get_job_status(request: ApiRequest) -> Response:
-    """GET /admin/jobs/{job_id}?reason=…: any tenant's job, for the service key; audited.
-
-    A user's key gets 403; it is checked first, which costs that user one request.
-    """
-    caller = await _service(request)
-    reason = request.query_params.get("reason")
-    answer = await request.state.rpc.call(
-        "api_admin_get_job_status",
-        p_claims=caller.claims,
-        p_job_id=_job_id(request),
-        p_reason=reason and reason.replace("\0", "")[:500],
-    )
-    return respond_job(answer, request.headers.get("if-none-match", ""))
-
-
-async def job_load(request: ApiRequest) -> Response:
-    """GET /admin/load: how much waits and runs, for what starts and stops runners.
-
-    For the service key; a user's gets 403, as for a job. It tells of no tenant.
-    """
-    await _service(request)
-    answer = await request.state.rpc.call("api_job_load")
-    return respond(answer, 200, {"Cache-Control": "no-store"})
-
-
-async def _service(request: ApiRequest) -> Caller:
-    """Support. Raises: Problem 403 for a user, whose key is checked first."""
-    caller = await _caller(request)
-    if caller.role != "service_role":
-        refuse(Problem("AUTH_SERVICE_ROLE_REQUIRED"), await _count_only(request, caller))
-    return caller
-
-
 async def _user(request: ApiRequest) -> Caller:
-    return as_user(await _caller(request))
+    return as_user(await caller_of(request))
 
 
-async def _caller(request: ApiRequest) -> Caller:
+async def caller_of(request: ApiRequest) -> Caller:
+    """Who asks. Raises: Problem 401, 503."""
     return await request.state.authenticate(request.headers.getlist("authorization"))
 
 
-async def _query(request: ApiRequest, caller: Caller, model: type[Query]) -> Query:
+async def query_of(request: ApiRequest, caller: Caller, model: type[Query]) -> Query:
     """The query as its model; one that is refused costs a request too."""
     try:
         return read_query(model, request.query_params.multi_items())
     except Problem as refusal:
-        refuse(refusal, await _count_only(request, caller))
+        refuse(refusal, await count_only(request, caller))
 
 
-def _page(
+def page_of(
     request: ApiRequest, answer: Answer, more: Mapping[str, str] = MappingProxyType({})
 ) -> Response:
     """200 with one page of a list, and the address of the next one, if there is one."""
@@ -313,12 +280,12 @@ async def _call_for_job(
         function,
         p_api_key=caller.api_key,
         p_claims=caller.claims,
-        p_job_id=_job_id(request),
+        p_job_id=job_id_of(request),
         **more,
     )
 
 
-async def _count_only(request: ApiRequest, caller: Caller) -> Answer:
+async def count_only(request: ApiRequest, caller: Caller) -> Answer:
     """Checks the key and counts one request; the answer is about no job."""
     return await request.state.rpc.call(
         "api_count_request", p_api_key=caller.api_key, p_claims=caller.claims
@@ -329,7 +296,7 @@ def _tracking_percent(settings: ApiSettings) -> int:
     return settings.job_status_tracking_percent if settings.job_status_tracking_enabled else 0
 
 
-def _job_id(request: ApiRequest) -> str:
+def job_id_of(request: ApiRequest) -> str:
     """The id in the path, as text that the database can hold."""
     job_id: str = request.path_params["job_id"]
     return job_id.replace("\0", "\ufffd")

@@ -68,6 +68,15 @@ class IndexBody(_Sent):
     )
 
 
+class ReasonBody(_Sent):
+    """The body of what support does to a job."""
+
+    reason: Text = Field(
+        description="Why, for the audit: 1 to 500 characters.",
+        examples=["ticket 42: disk was full"],
+    )
+
+
 class IndexHeaders(_Sent):
     """The headers of POST /index that it reads."""
 
@@ -95,6 +104,26 @@ class ListQuery(_Query):
     )
     cursor: Cursor = None
     limit: Limit = 20
+
+
+class AdminListQuery(_Query):
+    """The query of GET /admin/jobs."""
+
+    status: Text | None = Field(
+        default=None, description="pending, processing, completed, failed or cancelled."
+    )
+    tenant: Text | None = Field(default=None, description="The id of a user or an organization.")
+    repository: Text | None = Field(default=None, description="Its owner/name or id.")
+    since: Text | None = Field(
+        default=None, description="Only jobs that were made then or later: RFC 3339 with a zone."
+    )
+    until: Text | None = Field(
+        default=None, description="Only jobs that were made before: RFC 3339 with a zone."
+    )
+    queue_job_id: Text | None = Field(default=None, description="The id that a queue gave its job.")
+    cursor: Cursor = None
+    limit: Limit = 20
+    reason: Text | None = Field(default=None, description="Why, for the audit.")
 
 
 class FilesQuery(_Query):
@@ -143,12 +172,18 @@ _CODES: Final = {
     "organization": "invalid_organization",
     "localPath": "invalid_local_path",
     "Idempotency-Key": "invalid_idempotency_key",
+    "reason": "invalid_reason",
 }
 
 
 def index_body(body: Mapping[str, Any]) -> IndexBody:
     """Raises: Problem 422 that names the first wrong field."""
     return _read(IndexBody, body)
+
+
+def reason_body(body: Mapping[str, Any]) -> ReasonBody:
+    """Raises: Problem 422 that names the first wrong field."""
+    return _read(ReasonBody, body)
 
 
 def index_headers(idempotency_keys: Sequence[str]) -> IndexHeaders:
@@ -188,7 +223,8 @@ def _problem(error: ErrorDetails, known: Sequence[str], *, is_query: bool) -> Pr
         return Problem("invalid_limit", error["msg"], field=name)
     if is_query:
         return Problem("invalid_parameter", field=name)
-    if (name == "repository" and error.get("input") is None) or error["type"] == "missing":
+    is_missing = error.get("input") is None or error["type"] == "missing"
+    if name == "repository" and is_missing:
         return Problem("missing_repository", field=name)
     return Problem(_CODES[name], field=name.replace("Idempotency-Key", "idempotency_key"))
 

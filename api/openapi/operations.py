@@ -11,19 +11,22 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel
 
-from api import health, jobs, records
+from api import admin, health, jobs, records
 from api.requests import (
+    AdminListQuery,
     CountsQuery,
     FilesQuery,
     IndexBody,
     IndexHeaders,
     ListQuery,
+    ReasonBody,
     SkippedQuery,
     SymbolsQuery,
 )
 from api.rest.routes import call_function
 
 JOB: Final = "/jobs/{job_id}"
+ADMIN_JOB: Final = "/admin/jobs/{job_id}"
 Access = Literal["user", "service", "rest", "anybody"]
 
 LIVE_HEADERS: Final = {
@@ -134,13 +137,38 @@ OPERATIONS: Final = (
         query=SymbolsQuery,
     ),
     Operation(
-        "/admin/jobs/{job_id}",
+        "/admin/jobs",
         "GET",
-        jobs.admin_get_job_status,
+        admin.admin_list_index_jobs,
+        {200: records.JobList},
+        (401, 403, 422, 429, 503),
+        access="service",
+        query=AdminListQuery,
+    ),
+    Operation(
+        ADMIN_JOB,
+        "GET",
+        admin.admin_get_job_status,
         {200: records.IndexJob, 304: None},
         (401, 403, 404, 503),
         access="service",
         headers={"If-None-Match": LIVE_HEADERS["If-None-Match"]},
+    ),
+    *(
+        Operation(
+            f"{ADMIN_JOB}/{action}",
+            "POST",
+            handler,
+            {status: records.IndexJob},
+            (400, 401, 403, 404, 408, 409, 413, 415, 422, 429, 503),
+            access="service",
+            body=ReasonBody,
+        )
+        for action, handler, status in (
+            ("fail", admin.admin_fail_index_job, 200),
+            ("release", admin.admin_release_index_job, 200),
+            ("retry", admin.admin_retry_index_job, 202),
+        )
     ),
     Operation(
         "/rest/v1/rpc/{function}",
@@ -161,7 +189,7 @@ OPERATIONS: Final = (
     Operation(
         "/admin/load",
         "GET",
-        jobs.job_load,
+        admin.job_load,
         {200: records.JobLoad},
         (401, 403, 503),
         access="service",

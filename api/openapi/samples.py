@@ -16,11 +16,15 @@ from api.openapi.operations import Operation
 _FUNCTION: Final = "get_job_status"
 _BODIES: Final = {
     "/index": {"repository": "octocat/Hello-World"},
+    "/admin/jobs/{job_id}/fail": {"reason": "ticket 42"},
+    "/admin/jobs/{job_id}/release": {"reason": "ticket 42"},
+    "/admin/jobs/{job_id}/retry": {"reason": "ticket 42"},
     "/rest/v1/rpc/{function}": {"p_job_id": "JOB"},
 }
 _QUERIES: Final = {
     "/jobs": {"status": "failed", "limit": "20"},
     "/jobs/{job_id}/symbols": {"prefix": "parse"},
+    "/admin/jobs": {"status": "failed", "reason": "ticket 42"},
     "/admin/jobs/{job_id}": {"reason": "ticket 42"},
     "/rest/v1/rpc/{function}": {"p_job_id": "JOB"},
 }

@@ -12,7 +12,9 @@ from types import TracebackType
 from typing import Literal, NamedTuple, Protocol, Self
 
 Function = Literal[
+    "api_admin_change_index_job",
     "api_admin_get_job_status",
+    "api_admin_list_index_jobs",
     "api_cancel_index_job",
     "api_count_request",
     "api_create_index_job",

@@ -26,7 +26,9 @@ logger = get_logger(__name__)
 # they have connections of their own, more of them, and no poll waits behind one.
 _DURABLE: Final = frozenset[Function](
     {
+        "api_admin_change_index_job",
         "api_admin_get_job_status",
+        "api_admin_list_index_jobs",
         "api_cancel_index_job",
         "api_create_index_job",
         "api_job_metrics",

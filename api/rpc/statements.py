@@ -42,7 +42,12 @@ _ANSWER: Final = (
 _CALLER: Final = ("p_api_key", "p_claims")
 
 _ARGUMENTS: Final[Mapping[Function, tuple[str, ...]]] = {
+    "api_admin_change_index_job": ("p_claims", "p_job_id", "p_action", "p_reason"),
     "api_admin_get_job_status": ("p_claims", "p_job_id", "p_reason"),
+    "api_admin_list_index_jobs": (
+        *("p_claims", "p_status", "p_tenant", "p_repository", "p_since", "p_until"),
+        *("p_queue_job_id", "p_cursor", "p_limit", "p_reason"),
+    ),
     "api_cancel_index_job": (*_CALLER, "p_job_id"),
     "api_count_request": _CALLER,
     "api_create_index_job": (

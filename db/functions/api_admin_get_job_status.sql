@@ -29,13 +29,12 @@ begin
       then extract(epoch from private.clock() - coalesce(j.started_at, j.created_at)) end
   into v_answer.verdict, v_answer.body, v_answer.job_id, v_answer.job_status, v_answer.job_version,
     v_answer.job_age
-  from private.api_admin_get_job_status(
-    p_job_id => private.parse_uuid(p_job_id),
-    p_actor => coalesce(p_claims ->> 'sub', 'service_role'),
-    p_reason => p_reason) as j;
+  from private.read_any_job(private.parse_uuid(p_job_id)) as j;
   if not found then
     v_answer.verdict := 'PT404';
   end if;
+  perform private.record_admin_action(
+    p_claims, 'get_job_status', private.parse_uuid(p_job_id), p_reason, v_answer.verdict);
   return v_answer;
 end;
 $$;

@@ -163,6 +163,8 @@ create index index_jobs_repository_id_created_at_id_completed_idx
   on public.index_jobs (repository_id, created_at, id) where status = 'completed';
 create index index_jobs_completed_at_idx
   on public.index_jobs (completed_at) where completed_at is not null;
+create index index_jobs_repeats_job_id_idx
+  on public.index_jobs (repeats_job_id) where repeats_job_id is not null;
 comment on table public.index_jobs is
   'One row for each indexing job: all that anybody may know of its state. Changed by functions only.';
 comment on column public.index_jobs.id is 'Primary key, a version 7 UUID.';
@@ -540,15 +542,17 @@ create table private.admin_audit (
   actor text not null,
   action text not null,
   job_id uuid,
-  reason text
+  reason text,
+  outcome text not null
 );
-comment on table private.admin_audit is 'Each look of support into a tenant''s job.';
+comment on table private.admin_audit is 'What support looked at, did or tried to do.';
 comment on column private.admin_audit.id is 'Primary key.';
 comment on column private.admin_audit.at is 'When.';
 comment on column private.admin_audit.actor is 'The sub claim of the service token, or service_role.';
 comment on column private.admin_audit.action is 'What was done.';
 comment on column private.admin_audit.job_id is 'The job id that was asked for, known or not.';
 comment on column private.admin_audit.reason is 'Why, in the caller''s words.';
+comment on column private.admin_audit.outcome is 'ok, or the code of the refusal.';
 
 -- Closed until the policies open them: Supabase's default privileges grant to the API roles.
 do $$
@@ -599,4 +603,4 @@ comment on type private.api_answer is
   'has ended; who asked, for what goes on after the answer.';
 
 notify pgrst, 'reload schema';
-comment on schema private is 'schema version 20261128093000, text be798ea9b160, serves 20261128093000';
+comment on schema private is 'schema version 20261128093000, text ce043c242472, serves 20261128093000';

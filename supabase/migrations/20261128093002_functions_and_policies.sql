@@ -1,6 +1,6 @@
 -- functions_and_policies
 -- depends: 20261128093001_add_queue_job_id_and_commit_sha
--- previous text: ea25821116d5
+-- previous text: 829be0e2e6f5
 
 -- By hand, above the stamped part: what its functions and policies need.
 
@@ -64,30 +64,192 @@ comment on column private.job_ends.failed is 'How many failed.';
 -- begin stamped part (make migration rewrites it)
 grant job_writer, job_gateway, job_tenant to current_user;
 grant create on schema public, private to job_writer, job_gateway, job_tenant;
--- stamp: db/functions/private/api_admin_get_job_status.sql
-create or replace function private.api_admin_get_job_status(
-  p_job_id uuid,
-  p_actor text,
-  p_reason text
-)
+-- stamp: db/functions/private/admin_fail_index_job.sql
+create or replace function private.admin_fail_index_job(p_job_id uuid)
 returns setof public.index_jobs
 language plpgsql
 volatile
 security definer
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+  v_job public.index_jobs := private.lock_index_job(p_job_id);
 begin
-  insert into private.admin_audit (at, actor, action, job_id, reason)
-  values (private.clock(), p_actor, 'get_job_status', p_job_id, p_reason);
-  return query select j.* from public.index_jobs as j where j.id = p_job_id;
+  if private.is_final(v_job.status) then
+    raise exception 'the job is already %', v_job.status
+      using errcode = 'PT409', detail = 'invalid_transition', column = 'job_id',
+        hint = 'A final status stays.';
+  end if;
+  return query
+  select j.*
+  from private.end_attempt(
+    v_job, greatest(private.clock(), v_job.updated_at), 'support ended the job', false) as j;
 end;
 $$;
-comment on function private.api_admin_get_job_status(uuid, text, text) is
-  'Reads any job for support, and writes the audit.';
-alter function private.api_admin_get_job_status(uuid, text, text) owner to job_writer;
-revoke all on function private.api_admin_get_job_status(uuid, text, text)
+comment on function private.admin_fail_index_job(uuid) is 'Fails an index job for support.';
+alter function private.admin_fail_index_job(uuid) owner to job_writer;
+revoke all on function private.admin_fail_index_job(uuid)
   from public, anon, authenticated, service_role;
-grant execute on function private.api_admin_get_job_status(uuid, text, text) to job_gateway;
+grant execute on function private.admin_fail_index_job(uuid) to job_gateway;
+-- end stamp
+-- stamp: db/functions/private/admin_list_index_jobs.sql
+create or replace function private.admin_list_index_jobs(
+  p_status text,
+  p_tenant text,
+  p_repository text,
+  p_since timestamptz,
+  p_until timestamptz,
+  p_queue_job_id text,
+  p_cursor text,
+  p_limit integer
+)
+returns setof public.index_jobs
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_custom_plan
+as $$
+declare
+  v_status public.job_status;
+  v_tenant_id uuid := private.parse_uuid(p_tenant);
+  v_queue_job_id uuid := private.parse_uuid(p_queue_job_id);
+  v_before uuid := private.parse_uuid(p_cursor);
+begin
+  perform private.check_page(p_limit);
+  if p_status is not null then
+    v_status := private.parse_status(p_status);
+  end if;
+  if p_tenant is not null and v_tenant_id is null then
+    raise exception 'tenant is not a UUID'
+      using errcode = 'PT422', detail = 'invalid_tenant', column = 'tenant',
+        hint = 'Pass the id of a user or an organization, as tenant_id of a job.';
+  end if;
+  if p_queue_job_id is not null and v_queue_job_id is null then
+    raise exception 'queue_job_id is not a UUID'
+      using errcode = 'PT422', detail = 'invalid_queue_job_id', column = 'queue_job_id',
+        hint = 'Pass the id that the queue gave its job.';
+  end if;
+  if p_cursor is not null and v_before is null then
+    raise exception 'cursor is not one of ours'
+      using errcode = 'PT422', detail = 'invalid_cursor', column = 'cursor',
+        hint = 'Pass next_cursor of the page before, or nothing for the first page.';
+  end if;
+
+  return query
+  select j.*
+  from public.index_jobs as j
+  where (v_status is null or j.status = v_status)
+    and (v_tenant_id is null or j.tenant_id = v_tenant_id)
+    and (p_repository is null or j.repository_id = any (array(
+      select r.id
+      from public.repositories as r
+      where r.full_name = p_repository or r.id = private.parse_uuid(p_repository))))
+    and (p_since is null or j.created_at >= p_since)
+    and (p_until is null or j.created_at < p_until)
+    and (v_queue_job_id is null or j.queue_job_id = v_queue_job_id)
+    and (v_before is null or j.id < v_before)
+  order by j.id desc
+  limit p_limit;
+end;
+$$;
+comment on function private.admin_list_index_jobs(
+  text, text, text, timestamptz, timestamptz, text, text, integer) is
+  'Lists all tenants'' index jobs for support, newest first, page by page.';
+alter function private.admin_list_index_jobs(
+  text, text, text, timestamptz, timestamptz, text, text, integer) owner to job_writer;
+revoke all on function private.admin_list_index_jobs(
+  text, text, text, timestamptz, timestamptz, text, text, integer)
+  from public, anon, authenticated, service_role;
+grant execute on function private.admin_list_index_jobs(
+  text, text, text, timestamptz, timestamptz, text, text, integer) to job_gateway;
+-- end stamp
+-- stamp: db/functions/private/admin_release_index_job.sql
+create or replace function private.admin_release_index_job(p_job_id uuid)
+returns setof public.index_jobs
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_job public.index_jobs := private.lock_index_job(p_job_id);
+  v_now timestamptz := greatest(private.clock(), v_job.updated_at);
+begin
+  if v_job.queue_job_id is not null then
+    raise exception 'the attempts of the job are those of its queue'
+      using errcode = 'PT409', detail = 'no_lease', column = 'job_id',
+        hint = 'Have the queue retry it, or fail it here.';
+  end if;
+  if v_job.status <> 'processing' or v_job.retry_at is not null then
+    raise exception 'no worker has the job'
+      using errcode = 'PT409', detail = 'no_lease', column = 'job_id',
+        hint = 'Its explanation says what it waits for.';
+  end if;
+  return query
+  update public.index_jobs as j
+  set lease_expires_at = null,
+    retry_at = v_now,
+    max_attempts = least(j.max_attempts + 1, 100),
+    updated_at = v_now,
+    version = j.version + 1
+  where j.id = v_job.id
+  returning j.*;
+end;
+$$;
+comment on function private.admin_release_index_job(uuid) is
+  'Takes an index job from its worker, for support.';
+alter function private.admin_release_index_job(uuid) owner to job_writer;
+revoke all on function private.admin_release_index_job(uuid)
+  from public, anon, authenticated, service_role;
+grant execute on function private.admin_release_index_job(uuid) to job_gateway;
+-- end stamp
+-- stamp: db/functions/private/admin_retry_index_job.sql
+create or replace function private.admin_retry_index_job(p_job_id uuid)
+returns setof public.index_jobs
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_job public.index_jobs := private.lock_index_job(p_job_id);
+  v_repeat_id uuid;
+begin
+  if v_job.status not in ('failed', 'cancelled') then
+    raise exception 'the job is %', v_job.status
+      using errcode = 'PT409', detail = 'not_repeatable', column = 'job_id',
+        hint = 'Only a failed or cancelled job is repeated.';
+  end if;
+  return query
+  select j.*
+  from public.index_jobs as j
+  where j.repeats_job_id = v_job.id
+    and j.repository_id = v_job.repository_id
+    and j.completed_at is null
+  limit 1;
+  if found then
+    return;
+  end if;
+  v_repeat_id := private.insert_index_job(
+    p_repository_id => v_job.repository_id,
+    p_ref => v_job.ref,
+    p_commit_sha => v_job.commit_sha,
+    p_idempotency_key => null,
+    p_created_by => v_job.created_by);
+  return query
+  update public.index_jobs as j
+  set repeats_job_id = v_job.id
+  where j.id = v_repeat_id
+  returning j.*;
+end;
+$$;
+comment on function private.admin_retry_index_job(uuid) is
+  'Makes an index job that repeats another, for support.';
+alter function private.admin_retry_index_job(uuid) owner to job_writer;
+revoke all on function private.admin_retry_index_job(uuid)
+  from public, anon, authenticated, service_role;
+grant execute on function private.admin_retry_index_job(uuid) to job_gateway;
 -- end stamp
 -- stamp: db/functions/private/begin_request.sql
 create or replace function private.begin_request(p_api_key text, p_claims jsonb)
@@ -581,7 +743,7 @@ end;
 $$;
 comment on function private.check_page(integer) is 'Refuses a size that no page can have.';
 revoke all on function private.check_page(integer) from public, anon, authenticated, service_role;
-grant execute on function private.check_page(integer) to authenticated, service_role;
+grant execute on function private.check_page(integer) to authenticated, service_role, job_writer;
 -- end stamp
 -- stamp: db/functions/private/clean_error.sql
 create or replace function private.clean_error(p_error text)
@@ -2634,7 +2796,7 @@ revoke all on function private.parse_row_cursor(text)
 grant execute on function private.parse_row_cursor(text) to authenticated, service_role;
 -- end stamp
 -- stamp: db/functions/private/parse_since.sql
-create or replace function private.parse_since(p_since text)
+create or replace function private.parse_since(p_since text, p_name text default 'since')
 returns timestamptz
 language plpgsql
 stable
@@ -2662,14 +2824,14 @@ begin
   if v_since >= '0001-01-01 00:00+00' and v_since < '10000-01-01 00:00+00' then
     return v_since;
   end if;
-  raise exception 'since is not a time with a zone'
-    using errcode = 'PT422', detail = 'invalid_since', column = 'since',
+  raise exception '% is not a time with a zone', p_name
+    using errcode = 'PT422', detail = 'invalid_since', column = p_name,
       hint = 'Send RFC 3339, such as 2026-01-31T12:00:00Z; write + as %2B in a URL.';
 end;
 $$;
-comment on function private.parse_since(text) is 'The time that the text names.';
-revoke all on function private.parse_since(text) from public, anon, authenticated, service_role;
-grant execute on function private.parse_since(text) to job_gateway;
+comment on function private.parse_since(text, text) is 'The time that the text names.';
+revoke all on function private.parse_since(text, text) from public, anon, authenticated, service_role;
+grant execute on function private.parse_since(text, text) to job_gateway;
 -- end stamp
 -- stamp: db/functions/private/parse_status.sql
 create or replace function private.parse_status(p_status text)
@@ -2763,6 +2925,21 @@ revoke all on function private.predict_seconds(double precision[], double precis
 grant execute on function private.predict_seconds(double precision[], double precision)
   to job_writer;
 -- end stamp
+-- stamp: db/functions/private/read_any_job.sql
+create or replace function private.read_any_job(p_job_id uuid)
+returns setof public.index_jobs
+language sql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+  select j.* from public.index_jobs as j where j.id = p_job_id;
+$$;
+comment on function private.read_any_job(uuid) is 'Reads any index job, for support.';
+alter function private.read_any_job(uuid) owner to job_writer;
+revoke all on function private.read_any_job(uuid) from public, anon, authenticated, service_role;
+grant execute on function private.read_any_job(uuid) to job_gateway;
+-- end stamp
 -- stamp: db/functions/private/read_indexed_commit.sql
 create or replace function private.read_indexed_commit(p_repository_id uuid, p_extractor text)
 returns setof public.indexed_commits
@@ -2783,6 +2960,33 @@ comment on function private.read_indexed_commit(uuid, text) is
 revoke all on function private.read_indexed_commit(uuid, text)
   from public, anon, authenticated, service_role;
 grant execute on function private.read_indexed_commit(uuid, text) to job_writer;
+-- end stamp
+-- stamp: db/functions/private/record_admin_action.sql
+create or replace function private.record_admin_action(
+  p_claims jsonb,
+  p_action text,
+  p_job_id uuid,
+  p_reason text,
+  p_outcome text
+)
+returns void
+language sql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+  insert into private.admin_audit (at, actor, action, job_id, reason, outcome)
+  values (
+    private.clock(), coalesce(p_claims ->> 'sub', 'service_role'), p_action, p_job_id, p_reason,
+    p_outcome);
+$$;
+comment on function private.record_admin_action(jsonb, text, uuid, text, text) is
+  'Writes an action of support to the audit.';
+alter function private.record_admin_action(jsonb, text, uuid, text, text) owner to job_writer;
+revoke all on function private.record_admin_action(jsonb, text, uuid, text, text)
+  from public, anon, authenticated, service_role;
+grant execute on function private.record_admin_action(jsonb, text, uuid, text, text)
+  to job_gateway;
 -- end stamp
 -- stamp: db/functions/private/record_index_duration.sql
 create or replace function private.record_index_duration(p_job public.index_jobs)
@@ -3844,6 +4048,75 @@ revoke all on table private.tiers from public, anon, authenticated, service_role
 grant select on table private.tiers to job_gateway;
 grant select, insert, update, delete on table private.tiers to service_role;
 -- end stamp
+-- stamp: db/functions/api_admin_change_index_job.sql
+create or replace function public.api_admin_change_index_job(
+  p_claims jsonb,
+  p_job_id text,
+  p_action text,
+  p_reason text
+)
+returns private.api_answer
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+as $$
+declare
+  v_answer private.api_answer;
+  v_job_id uuid := private.parse_uuid(p_job_id);
+  v_job public.index_jobs;
+begin
+  if p_claims ->> 'role' is distinct from 'service_role' then
+    return private.count_request(null);
+  end if;
+  begin
+    if coalesce(btrim(p_reason, E' \t\r\n'), '') = '' or length(p_reason) > 500 then
+      raise exception 'reason is missing, or has more than 500 characters'
+        using errcode = 'PT422', detail = 'invalid_reason', column = 'reason',
+          hint = 'Say why, for the audit: a ticket and a few words.';
+    end if;
+    case p_action
+      when 'fail' then
+        select j.* into v_job from private.admin_fail_index_job(v_job_id) as j;
+      when 'retry' then
+        select j.* into v_job from private.admin_retry_index_job(v_job_id) as j;
+      when 'release' then
+        select j.* into v_job from private.admin_release_index_job(v_job_id) as j;
+      else
+        raise exception 'action is none of fail, retry and release'
+          using errcode = 'PT422', detail = 'invalid_action', column = 'action',
+            hint = 'Pass one of these.';
+    end case;
+    v_answer.verdict := 'ok';
+    v_answer.body := row_to_json(v_job)::text;
+    v_answer.job_id := v_job.id;
+    v_answer.job_status := v_job.status;
+    v_answer.job_version := v_job.version;
+    v_answer.job_age := case when v_job.completed_at is null
+      then extract(epoch from private.clock() - coalesce(v_job.started_at, v_job.created_at)) end;
+  exception when sqlstate 'PT404' or sqlstate 'PT409' or sqlstate 'PT422' then
+    get stacked diagnostics
+      v_answer.verdict = returned_sqlstate,
+      v_answer.code = pg_exception_detail,
+      v_answer.message = message_text,
+      v_answer.hint = pg_exception_hint,
+      v_answer.field = column_name;
+  end;
+  perform private.record_admin_action(
+    p_claims, p_action, v_job_id, left(p_reason, 500),
+    coalesce(nullif(v_answer.code, ''), v_answer.verdict));
+  return v_answer;
+end;
+$$;
+comment on function public.api_admin_change_index_job(jsonb, text, text, text) is
+  'Answers POST /admin/jobs/{id}/fail, retry and release.';
+alter function public.api_admin_change_index_job(jsonb, text, text, text) owner to job_gateway;
+revoke all on function public.api_admin_change_index_job(jsonb, text, text, text)
+  from public, anon, authenticated, service_role;
+grant execute on function public.api_admin_change_index_job(jsonb, text, text, text)
+  to job_http, service_role;
+-- end stamp
 -- stamp: db/functions/api_admin_get_job_status.sql
 create or replace function public.api_admin_get_job_status(
   p_claims jsonb,
@@ -3868,13 +4141,12 @@ begin
       then extract(epoch from private.clock() - coalesce(j.started_at, j.created_at)) end
   into v_answer.verdict, v_answer.body, v_answer.job_id, v_answer.job_status, v_answer.job_version,
     v_answer.job_age
-  from private.api_admin_get_job_status(
-    p_job_id => private.parse_uuid(p_job_id),
-    p_actor => coalesce(p_claims ->> 'sub', 'service_role'),
-    p_reason => p_reason) as j;
+  from private.read_any_job(private.parse_uuid(p_job_id)) as j;
   if not found then
     v_answer.verdict := 'PT404';
   end if;
+  perform private.record_admin_action(
+    p_claims, 'get_job_status', private.parse_uuid(p_job_id), p_reason, v_answer.verdict);
   return v_answer;
 end;
 $$;
@@ -3885,6 +4157,72 @@ revoke all on function public.api_admin_get_job_status(jsonb, text, text)
   from public, anon, authenticated, service_role;
 grant execute on function public.api_admin_get_job_status(jsonb, text, text)
   to job_http, service_role;
+-- end stamp
+-- stamp: db/functions/api_admin_list_index_jobs.sql
+create or replace function public.api_admin_list_index_jobs(
+  p_claims jsonb,
+  p_status text default null,
+  p_tenant text default null,
+  p_repository text default null,
+  p_since text default null,
+  p_until text default null,
+  p_queue_job_id text default null,
+  p_cursor text default null,
+  p_limit integer default 20,
+  p_reason text default null
+)
+returns private.api_answer
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+as $$
+declare
+  v_answer private.api_answer;
+begin
+  if p_claims ->> 'role' is distinct from 'service_role' then
+    return private.count_request(null);
+  end if;
+  begin
+    select
+      'ok',
+      json_build_object(
+        'jobs', coalesce(json_agg(row_to_json(j) order by j.id desc), '[]'),
+        'next_cursor', (array_agg(j.id order by j.id desc))[p_limit])::text,
+      (array_agg(j.id order by j.id desc))[p_limit]
+    into v_answer.verdict, v_answer.body, v_answer.next_cursor
+    from private.admin_list_index_jobs(
+      p_status => p_status,
+      p_tenant => p_tenant,
+      p_repository => p_repository,
+      p_since => private.parse_since(p_since),
+      p_until => private.parse_since(p_until, 'until'),
+      p_queue_job_id => p_queue_job_id,
+      p_cursor => p_cursor,
+      p_limit => p_limit) as j;
+  exception when sqlstate 'PT422' then
+    get stacked diagnostics
+      v_answer.verdict = returned_sqlstate,
+      v_answer.code = pg_exception_detail,
+      v_answer.message = message_text,
+      v_answer.hint = pg_exception_hint,
+      v_answer.field = column_name;
+    return v_answer;
+  end;
+  perform private.record_admin_action(p_claims, 'list_index_jobs', null, p_reason, 'ok');
+  return v_answer;
+end;
+$$;
+comment on function public.api_admin_list_index_jobs(
+  jsonb, text, text, text, text, text, text, text, integer, text) is 'Answers GET /admin/jobs.';
+alter function public.api_admin_list_index_jobs(
+  jsonb, text, text, text, text, text, text, text, integer, text) owner to job_gateway;
+revoke all on function public.api_admin_list_index_jobs(
+  jsonb, text, text, text, text, text, text, text, integer, text)
+  from public, anon, authenticated, service_role;
+grant execute on function public.api_admin_list_index_jobs(
+  jsonb, text, text, text, text, text, text, text, integer, text) to job_http, service_role;
 -- end stamp
 -- stamp: db/functions/api_call_function.sql
 create or replace function public.api_call_function(
@@ -6431,4 +6769,4 @@ end;
 $$;
 
 notify pgrst, 'reload schema';
-comment on schema private is 'schema version 20261128093002, text 01814050764e, serves 20261128093002';
+comment on schema private is 'schema version 20261128093002, text 81fac3df261d, serves 20261128093002';

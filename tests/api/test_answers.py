@@ -42,6 +42,7 @@ CALLS: dict[str, tuple[str, str, str]] = {
     "symbols": ("GET", "/jobs/{job_id}/symbols?name=a", "api_find_symbols"),
     "cancel": ("DELETE", "/jobs/{job_id}", "api_cancel_index_job"),
     "admin": ("GET", "/admin/jobs/{job_id}?reason=tests", "api_admin_get_job_status"),
+    "admin list": ("GET", "/admin/jobs?reason=tests", "api_admin_list_index_jobs"),
     "ready": ("GET", "/ready", "api_schema_version"),
 }
 REST = {"rest": ("GET", "/rest/v1/rpc/get_job_status?p_job_id={job_id}", "api_call_function")}
@@ -89,7 +90,8 @@ def token_of(tenant: Tenant) -> str:
 
 def send(api: Api, tenant: Tenant, name: str, job_id: str, key: str) -> httpx2.Response:
     method, path, _ = (CALLS | REST)[name]
-    bearer = {"admin": SERVICE_KEY, "rest": token_of(tenant)}.get(name, tenant.key)
+    keys = {"admin": SERVICE_KEY, "admin list": SERVICE_KEY, "rest": token_of(tenant)}
+    bearer = keys.get(name, tenant.key)
     body = {"repository": "owner/lost"} if name == "create" else None
     headers = {"Authorization": f"Bearer {bearer}"}
     if name == "create":

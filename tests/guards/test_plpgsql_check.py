@@ -30,6 +30,7 @@ where n.nspname in ('public', 'private') and l.lanname = 'plpgsql'
 STATUS_AS_TEXT = 'cast "public.job_status" value to "text" type'
 ALLOWED = {
     # an answer carries the status as text
+    ("public.api_admin_change_index_job", STATUS_AS_TEXT),
     ("public.api_admin_get_job_status", STATUS_AS_TEXT),
     ("public.api_cancel_index_job", STATUS_AS_TEXT),
     ("public.api_create_index_job", STATUS_AS_TEXT),

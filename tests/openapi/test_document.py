@@ -145,7 +145,7 @@ def environment(api: Api, alice: Tenant, job: Job) -> dict[str, str]:
 
 
 def samples(language: str) -> dict[str, str]:
-    """By operation, in an order in which the job is cancelled last."""
+    """By operation, in an order in which the job is cancelled, and then repeated, last."""
     found = {
         operation["operationId"]: next(
             each["source"] for each in operation["x-codeSamples"] if each["label"] == language
@@ -153,14 +153,19 @@ def samples(language: str) -> dict[str, str]:
         for path in DOCUMENT["paths"].values()
         for operation in path.values()
     }
-    return dict(sorted(found.items(), key=lambda each: each[0] == "cancel_index_job"))
+    last = ("cancel_index_job", *AFTER_THE_END, "admin_retry_index_job")
+    return dict(sorted(found.items(), key=lambda each: each[0] in last and 1 + last.index(each[0])))
+
+
+AFTER_THE_END = ("admin_fail_index_job", "admin_release_index_job")
+"""What is refused of a job that has ended."""
 
 
 def expected(operation_id: str) -> int:
     """Nothing is stored for the job, which is what its lists then say."""
-    if operation_id in {"list_indexed_files", "list_skipped_files", "find_symbols"}:
+    if operation_id in {*AFTER_THE_END, "list_indexed_files", "list_skipped_files", "find_symbols"}:
         return 409
-    return 202 if operation_id == "create_index_job" else 200
+    return 202 if operation_id in {"create_index_job", "admin_retry_index_job"} else 200
 
 
 def statuses(said: str) -> list[int]:

@@ -44,14 +44,14 @@ select is(
   (select to_jsonb(j) from index_jobs as j where j.id = tests.id('job')),
   'the body is the whole record');
 select results_eq(
-  $$ select a.at, a.actor, a.action, a.job_id, a.reason from private.admin_audit as a
+  $$ select a.at, a.actor, a.action, a.job_id, a.reason, a.outcome from private.admin_audit as a
      order by a.id $$,
   $$ values
        (timestamptz '2026-03-01 12:00+00', 'support-1', 'get_job_status', tests.id('job'),
-         'ticket 7'),
+         'ticket 7', 'ok'),
        ('2026-03-01 12:00+00', 'service_role', 'get_job_status',
-         '00000000-0000-4000-8000-0000000000ff', null),
-       ('2026-03-01 12:00+00', 'service_role', 'get_job_status', null, null) $$,
+         '00000000-0000-4000-8000-0000000000ff', null, 'PT404'),
+       ('2026-03-01 12:00+00', 'service_role', 'get_job_status', null, null, 'PT404') $$,
   'each look is in the audit, whether it found a job or not; a refusal is not');
 select is_empty(
   $$ select c.user_id from private.rate_limit_counters as c $$, 'no quota is counted');

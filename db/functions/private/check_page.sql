@@ -22,4 +22,4 @@ $$;
 comment on function private.check_page(integer) is 'Refuses a size that no page can have.';
 
 revoke all on function private.check_page(integer) from public, anon, authenticated, service_role;
-grant execute on function private.check_page(integer) to authenticated, service_role;
+grant execute on function private.check_page(integer) to authenticated, service_role, job_writer;

@@ -1,12 +1,13 @@
--- parse_since(p_since) -> timestamptz
+-- parse_since(p_since, p_name) -> timestamptz
 --
 -- The time that the text names: RFC 3339, also with a space for the T, without seconds, or with an
 -- offset of hours alone. It needs a zone, whose offset may be up to 23:59: Postgres reads less.
+-- p_name is what the caller calls it.
 --
 -- Raises:  PT422 invalid_since.
 -- Callers: job_gateway.
 
-create or replace function private.parse_since(p_since text)
+create or replace function private.parse_since(p_since text, p_name text default 'since')
 returns timestamptz
 language plpgsql
 stable
@@ -34,13 +35,13 @@ begin
   if v_since >= '0001-01-01 00:00+00' and v_since < '10000-01-01 00:00+00' then
     return v_since;
   end if;
-  raise exception 'since is not a time with a zone'
-    using errcode = 'PT422', detail = 'invalid_since', column = 'since',
+  raise exception '% is not a time with a zone', p_name
+    using errcode = 'PT422', detail = 'invalid_since', column = p_name,
       hint = 'Send RFC 3339, such as 2026-01-31T12:00:00Z; write + as %2B in a URL.';
 end;
 $$;
 
-comment on function private.parse_since(text) is 'The time that the text names.';
+comment on function private.parse_since(text, text) is 'The time that the text names.';
 
-revoke all on function private.parse_since(text) from public, anon, authenticated, service_role;
-grant execute on function private.parse_since(text) to job_gateway;
+revoke all on function private.parse_since(text, text) from public, anon, authenticated, service_role;
+grant execute on function private.parse_since(text, text) to job_gateway;

@@ -35,7 +35,9 @@ insert into declared values
   ('public.store_index_rows', 'volatile', 'job_writer', 'job_worker, service_role'),
   ('public.update_job_status', 'volatile', 'job_writer', 'job_worker, service_role'),
   -- for the HTTP layer
+  ('public.api_admin_change_index_job', 'volatile', 'job_gateway', 'job_http, service_role'),
   ('public.api_admin_get_job_status', 'volatile', 'job_gateway', 'job_http, service_role'),
+  ('public.api_admin_list_index_jobs', 'volatile', 'job_gateway', 'job_http, service_role'),
   ('public.api_call_function', 'volatile', 'job_tenant', 'job_http'),
   ('public.api_cancel_index_job', 'volatile', 'job_gateway', 'job_http, service_role'),
   ('public.api_count_request', 'volatile', 'job_gateway', 'job_http, service_role'),
@@ -63,7 +65,12 @@ insert into declared values
   ('private.insert_index_job', 'volatile', 'job_writer', 'service_role'),
   ('private.create_api_key', 'volatile', 'job_gateway', 'authenticated'),
   ('private.list_api_keys', 'stable', 'job_gateway', 'authenticated'),
-  ('private.api_admin_get_job_status', 'volatile', 'job_writer', 'job_gateway'),
+  ('private.admin_fail_index_job', 'volatile', 'job_writer', 'job_gateway'),
+  ('private.admin_list_index_jobs', 'stable', 'job_writer', 'job_gateway'),
+  ('private.admin_release_index_job', 'volatile', 'job_writer', 'job_gateway'),
+  ('private.admin_retry_index_job', 'volatile', 'job_writer', 'job_gateway'),
+  ('private.read_any_job', 'stable', 'job_writer', 'job_gateway'),
+  ('private.record_admin_action', 'volatile', 'job_writer', 'job_gateway'),
   ('private.count_deleted_jobs', 'volatile', 'job_writer', ''),
   ('private.record_job_event', 'volatile', 'job_writer', ''),
   ('private.create_index_job', 'volatile', 'job_writer', 'authenticated'),
@@ -79,7 +86,7 @@ insert into declared values
   ('private.check_batch', 'immutable', null, 'job_writer'),
   ('private.check_job_metadata', 'immutable', null, 'job_writer'),
   ('private.check_lease', 'immutable', null, 'job_writer'),
-  ('private.check_page', 'immutable', null, 'authenticated, service_role'),
+  ('private.check_page', 'immutable', null, 'authenticated, job_writer, service_role'),
   ('private.clean_error', 'immutable', null, 'job_writer'),
   ('private.clock', 'volatile', null, 'authenticated, job_gateway, job_writer, service_role'),
   ('private.count_claims_before', 'stable', null, 'job_writer'),
@@ -187,7 +194,8 @@ select is_empty(
        and not (f.name in ('public.find_symbols', 'public.job_counts', 'public.list_index_jobs',
          'public.list_indexed_files', 'public.list_skipped_files')
          and c in ('enable_sort=off', 'enable_bitmapscan=off'))
-       and not (f.name = 'public.find_symbols' and c = 'plan_cache_mode=force_custom_plan')
+       and not (f.name in ('private.admin_list_index_jobs', 'public.find_symbols')
+         and c = 'plan_cache_mode=force_custom_plan')
        and not (f.name in ('private.count_claims_before', 'private.lock_next_job',
            'private.oldest_claimable')
          and c in ('enable_sort=off', 'enable_incremental_sort=off',

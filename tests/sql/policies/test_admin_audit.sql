@@ -9,20 +9,20 @@ select tests.act_as(tests.alice());
 select is(
   tests.refusal('select t.* from private.admin_audit as t'), '42501', 'users may not look');
 select is(
-  tests.refusal($$ insert into private.admin_audit (at, actor, action) values (now(), 'x', 'x') $$),
+  tests.refusal($$ insert into private.admin_audit (at, actor, action, outcome) values (now(), 'x', 'x', 'ok') $$),
   '42501', 'nor write');
 select tests.act_as_anon();
 select is(
   tests.refusal('select t.* from private.admin_audit as t'), '42501', 'anon may not look');
 select is(
-  tests.refusal($$ insert into private.admin_audit (at, actor, action) values (now(), 'x', 'x') $$),
+  tests.refusal($$ insert into private.admin_audit (at, actor, action, outcome) values (now(), 'x', 'x', 'ok') $$),
   '42501', 'nor write');
 select tests.act_as_http();
 select is(
   tests.refusal('select t.* from private.admin_audit as t'), '42501',
   'the HTTP layer may not look');
 select is(
-  tests.refusal($$ insert into private.admin_audit (at, actor, action) values (now(), 'x', 'x') $$),
+  tests.refusal($$ insert into private.admin_audit (at, actor, action, outcome) values (now(), 'x', 'x', 'ok') $$),
   '42501', 'nor write');
 
 select tests.act_as_worker();
@@ -30,7 +30,7 @@ select is(
   tests.refusal($$ select a.id from private.admin_audit as a $$),
   'accepted', 'the service reads the audit');
 select is(
-  tests.refusal($$ insert into private.admin_audit (at, actor, action) values (now(), 'x', 'x') $$),
+  tests.refusal($$ insert into private.admin_audit (at, actor, action, outcome) values (now(), 'x', 'x', 'ok') $$),
   '42501', 'the service writes none of its own');
 select is(
   tests.refusal($$ update private.admin_audit set actor = 'x' $$), '42501', 'nor changes it');

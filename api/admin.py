@@ -1,0 +1,131 @@
+"""The routes of support, which only the service key opens. All are audited."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from starlette.responses import Response
+
+from api.answers import poll_after, refuse, respond, respond_job
+from api.auth import Caller
+from api.body import read_object
+from api.errors import Problem
+from api.jobs import caller_of, count_only, job_id_of, page_of
+from api.requests import AdminListQuery, read_query, reason_body
+from api.rpc.contract import Answer
+from api.state import ApiRequest
+
+_REASON_CHARACTERS = 500
+
+
+async def admin_list_index_jobs(request: ApiRequest) -> Response:
+    """GET /admin/jobs: one page of all tenants' jobs, newest first.
+
+    `Link: <…>; rel="next"` leads to the next page, if there is one.
+    """
+    caller = await _service(request)
+    wanted = read_query(AdminListQuery, request.query_params.multi_items())
+    answer = await request.state.rpc.call(
+        "api_admin_list_index_jobs",
+        p_claims=caller.claims,
+        p_status=wanted.status,
+        p_tenant=wanted.tenant,
+        p_repository=wanted.repository,
+        p_since=wanted.since,
+        p_until=wanted.until,
+        p_queue_job_id=wanted.queue_job_id,
+        p_cursor=wanted.cursor,
+        p_limit=wanted.limit,
+        p_reason=wanted.reason and wanted.reason[:_REASON_CHARACTERS],
+    )
+    return page_of(request, answer)
+
+
+async def admin_get_job_status(request: ApiRequest) -> Response:
+    """GET /admin/jobs/{job_id}?reason=…: any tenant's job, for the service key; audited.
+
+    A user's key gets 403; it is checked first, which costs that user one request.
+    """
+    caller = await _service(request)
+    reason = request.query_params.get("reason")
+    answer = await request.state.rpc.call(
+        "api_admin_get_job_status",
+        p_claims=caller.claims,
+        p_job_id=job_id_of(request),
+        p_reason=reason and reason.replace("\0", "")[:_REASON_CHARACTERS],
+    )
+    return respond_job(answer, request.headers.get("if-none-match", ""))
+
+
+async def admin_fail_index_job(request: ApiRequest) -> Response:
+    """POST /admin/jobs/{job_id}/fail: 200 with the job, which is failed for good.
+
+    Its worker or queue is refused from then on.
+    """
+    return _changed(await _change(request, "fail"))
+
+
+async def admin_release_index_job(request: ApiRequest) -> Response:
+    """POST /admin/jobs/{job_id}/release: 200 with the job, which was taken from its worker.
+
+    The next worker takes it at once.
+    """
+    answer = await _change(request, "release")
+    response = _changed(answer)
+    request.state.kick()
+    return response
+
+
+async def admin_retry_index_job(request: ApiRequest) -> Response:
+    """POST /admin/jobs/{job_id}/retry: 202 with a new job, whose repeats_job_id is this one.
+
+    While an earlier repeat is under way, that one is answered.
+    """
+    answer = await _change(request, "retry")
+    root = request.scope.get("root_path", "")
+    response = respond(
+        answer,
+        202,
+        {
+            "Cache-Control": "no-store",
+            "Location": f"{root}/admin/jobs/{answer.job_id}",
+            **poll_after(answer),
+        },
+    )
+    request.state.kick()
+    return response
+
+
+async def job_load(request: ApiRequest) -> Response:
+    """GET /admin/load: how much waits and runs, for what starts and stops runners.
+
+    For the service key; a user's gets 403, as for a job. It tells of no tenant.
+    """
+    await _service(request)
+    answer = await request.state.rpc.call("api_job_load")
+    return respond(answer, 200, {"Cache-Control": "no-store"})
+
+
+async def _service(request: ApiRequest) -> Caller:
+    """Support. Raises: Problem 403 for a user, whose key is checked first."""
+    caller = await caller_of(request)
+    if caller.role != "service_role":
+        refuse(Problem("AUTH_SERVICE_ROLE_REQUIRED"), await count_only(request, caller))
+    return caller
+
+
+async def _change(request: ApiRequest, action: Literal["fail", "retry", "release"]) -> Answer:
+    caller = await _service(request)
+    sent = reason_body(await read_object(request))
+    return await request.state.rpc.call(
+        "api_admin_change_index_job",
+        p_claims=caller.claims,
+        p_job_id=job_id_of(request),
+        p_action=action,
+        p_reason=sent.reason,
+    )
+
+
+def _changed(answer: Answer) -> Response:
+    headers = {"Cache-Control": "private, no-cache", "ETag": f'W/"{answer.job_version}"'}
+    return respond(answer, 200, headers)
