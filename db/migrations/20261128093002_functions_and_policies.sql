@@ -2830,7 +2830,8 @@ begin
 end;
 $$;
 comment on function private.parse_since(text, text) is 'The time that the text names.';
-revoke all on function private.parse_since(text, text) from public, anon, authenticated, service_role;
+revoke all on function private.parse_since(text, text)
+  from public, anon, authenticated, service_role;
 grant execute on function private.parse_since(text, text) to job_gateway;
 -- end stamp
 -- stamp: db/functions/private/parse_status.sql
@@ -6769,4 +6770,4 @@ end;
 $$;
 
 notify pgrst, 'reload schema';
-comment on schema private is 'schema version 20261128093002, text 81fac3df261d, serves 20261128093002';
+comment on schema private is 'schema version 20261128093002, text 920676c0ff40, serves 20261128093002';

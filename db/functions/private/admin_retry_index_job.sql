@@ -6,7 +6,8 @@
 -- Why definer: nobody but job_writer may insert or update a job.
 -- Locks:   the row of the job that is repeated, for no key update: of two calls at once one makes
 --          the repeat.
--- Raises:  PT404 when the job does not exist; PT409 not_repeatable when it is under way or completed.
+-- Raises:  PT404 when the job does not exist; PT409 not_repeatable when it is under way or is
+--          completed.
 -- Callers: job_gateway: api_admin_change_index_job.
 
 create or replace function private.admin_retry_index_job(p_job_id uuid)

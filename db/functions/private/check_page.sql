@@ -1,7 +1,7 @@
 -- check_page(p_limit) -> void
 --
 -- Raises:  PT422 invalid_limit unless a page has 1 to 100 rows.
--- Callers: authenticated, service_role: the lists.
+-- Callers: authenticated, job_writer, service_role: the lists.
 
 create or replace function private.check_page(p_limit integer)
 returns void

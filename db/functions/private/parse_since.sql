@@ -43,5 +43,6 @@ $$;
 
 comment on function private.parse_since(text, text) is 'The time that the text names.';
 
-revoke all on function private.parse_since(text, text) from public, anon, authenticated, service_role;
+revoke all on function private.parse_since(text, text)
+  from public, anon, authenticated, service_role;
 grant execute on function private.parse_since(text, text) to job_gateway;
