@@ -32,6 +32,19 @@ JobId = Annotated[str, typer.Argument(help="The id that index and list print.", 
 
 def client_of(url: str | None, key: str | None, user: str) -> Client:
     """The client for these options. Raises ApiError when nothing says where, or with which key."""
+    return _client(
+        url, key, f"{user.upper()}_KEY", f"key of {user}", "give one by --api-key or API_KEY"
+    )
+
+
+def support_client_of(url: str | None, key: str | None) -> Client:
+    """The client of support, with the service key. Raises ApiError as client_of does."""
+    return _client(
+        url, key, "SERVICE_KEY", "service key", "give it by --service-key or SERVICE_KEY"
+    )
+
+
+def _client(url: str | None, key: str | None, name: str, what: str, remedy: str) -> Client:
     file = settings_with().run_dir.absolute() / "dev.env"
     kept = _dev_env(file)
     url = url or kept.get("API_URL")
@@ -41,12 +54,9 @@ def client_of(url: str | None, key: str | None, user: str) -> Client:
             "its folder or with its RUN_DIR=, or name it by --api-url or API_URL.",
             exit_code=Exit.UNREACHABLE,
         )
-    key = key or kept.get(f"{user.upper()}_KEY")
+    key = key or kept.get(name)
     if not key:
-        raise ApiError(
-            f"There is no key of {user} in {file}: give one by --api-key or API_KEY.",
-            exit_code=Exit.NO_ACCESS,
-        )
+        raise ApiError(f"There is no {what} in {file}: {remedy}.", exit_code=Exit.NO_ACCESS)
     return Client(url, key, waiting=Terminal().say)
 
 
@@ -61,7 +71,7 @@ def watch_command(context: typer.Context, job_id: str) -> str:
 
 def next_page_command(context: typer.Context, cursor: str) -> str:
     """What to type for the page of a list that begins at the cursor."""
-    words = [program(), str(context.info_name)]
+    words = [program(), *context.command_path.split()[1:]]
     for name, value in context.params.items():
         if name == "job_id":
             words.append(value)
@@ -76,7 +86,7 @@ def _is_typed(context: typer.Context, name: str) -> bool:
 
 
 def _option(name: str, value: object) -> list[str]:
-    return [f"--{name.replace('_', '-')}", "KEY" if name == "api_key" else str(value)]
+    return [f"--{name.replace('_', '-')}", "KEY" if name.endswith("_key") else str(value)]
 
 
 def _dev_env(file: Path) -> Mapping[str, str | None]:

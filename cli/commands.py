@@ -37,6 +37,7 @@ PANELS = {
         "keys": "cli.keys",
     },
     "Operating": {
+        "admin": "cli.admin",
         "api": "cli.api",
         "work": "cli.work",
         "migrate": "cli.database",

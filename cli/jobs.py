@@ -91,7 +91,7 @@ def status(
     """Print in one line how a job stands now: what, when, which attempt."""
     with client_of(api_url, api_key, user) as client:
         job = client.get_job_status(job_id)
-    print(json.dumps(job) if as_json else _line(job))
+    print(json.dumps(job) if as_json else line(job))
     if job["status"] in UNFINISHED:
         Terminal().hint(watch_command(context, job_id))
 
@@ -108,6 +108,11 @@ def show(
     """Print the whole record of a job, a field a line."""
     with client_of(api_url, api_key, user) as client:
         job = client.get_job_status(job_id)
+    print_record(job, as_json)
+
+
+def print_record(job: IndexJob, as_json: bool) -> None:
+    """Prints the job, a field a line."""
     if as_json:
         print(json.dumps(job))
     else:
@@ -127,7 +132,7 @@ def cancel(
     """Cancel a job, or ask its worker to stop; prints how it stands then."""
     with client_of(api_url, api_key, user) as client:
         job = client.cancel_index_job(job_id)
-    print(json.dumps(job) if as_json else _line(job))
+    print(json.dumps(job) if as_json else line(job))
     if job["status"] in UNFINISHED:
         terminal = Terminal()
         terminal.say("  its worker was asked to stop; after a minute the job is cancelled anyway")
@@ -201,7 +206,7 @@ def _watch(
     raise typer.Exit(0 if job["status"] == "completed" else Exit.FAILED)
 
 
-def _line(job: IndexJob) -> str:
+def line(job: IndexJob) -> str:
     """How the job stands, which it is, of what, and its times."""
     begun = f"attempt {job['attempt']} of {job['max_attempts']}"
     times = [f"{name} {moment(job[name])}" for name in _TIMES if job[name]]

@@ -165,6 +165,8 @@ def expected(operation_id: str) -> int:
     """Nothing is stored for the job, which is what its lists then say."""
     if operation_id in {*AFTER_THE_END, "list_indexed_files", "list_skipped_files", "find_symbols"}:
         return 409
+    if operation_id == "status":  # a job waits, and no worker is there
+        return 503
     return 202 if operation_id in {"create_index_job", "admin_retry_index_job"} else 200
 
 

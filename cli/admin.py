@@ -1,0 +1,150 @@
+"""`index-jobs admin …`: what support does to anybody's jobs, by the HTTP API; audited there."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from api.records import IndexJob, JobStatus
+from cli.access import ApiUrl, JobId, next_page_command, support_client_of
+from cli.client import ApiError
+from cli.exits import API_CODES
+from cli.jobs import line, print_record
+from cli.lists import Cursor, Limit
+from cli.options import Json
+from cli.terminal import Terminal, moment, print_rows, summary
+
+app = typer.Typer()
+admin = typer.Typer(
+    help="Search, fail, release or retry anybody's jobs, for support.", no_args_is_help=True
+)
+app.add_typer(admin, name="admin")
+
+ServiceKey = Annotated[
+    str | None,
+    typer.Option(help="The service key.", envvar="SERVICE_KEY", show_default="from dev.env"),
+]
+Reason = Annotated[
+    str, typer.Option(help="Why, for the audit: a ticket and a few words.", show_default=False)
+]
+
+
+@admin.command("list", epilog=API_CODES)
+def list_jobs(
+    context: typer.Context,
+    *,
+    status: Annotated[JobStatus | None, typer.Option(help="Only these.")] = None,
+    tenant: Annotated[str | None, typer.Option(help="The id of a user or an organization.")] = None,
+    repository: Annotated[str | None, typer.Option(help="Full name or id.")] = None,
+    since: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Made then or later, with its zone.")
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Made before, with its zone.")
+    ] = None,
+    queue_job_id: Annotated[str | None, typer.Option(help="The id that a queue gave it.")] = None,
+    reason: Annotated[str | None, typer.Option(help="Why, for the audit.")] = None,
+    limit: Limit = 20,
+    cursor: Cursor = None,
+    as_json: Json = False,
+    api_url: ApiUrl = None,
+    service_key: ServiceKey = None,
+) -> None:
+    """List all tenants' jobs, newest first: status, id, when made, tenant, how it stands."""
+    query = {
+        "status": status,
+        "tenant": tenant,
+        "repository": repository,
+        "since": since,
+        "until": until,
+        "queue_job_id": queue_job_id,
+        "reason": reason,
+        "limit": limit,
+        "cursor": cursor,
+    }
+    with support_client_of(api_url, service_key) as client:
+        try:
+            page = client.admin_list_index_jobs(**query)
+        except ApiError as error:
+            words = {name: f"--{name.replace('_', '-')}" for name in query}
+            raise error.in_words(words) from None
+    if as_json:
+        print(json.dumps(page))
+        return
+    print_rows(
+        [
+            (
+                job["status"],
+                job["id"],
+                moment(job["created_at"]),
+                job["tenant_id"],
+                f"{job['repository']}@{job['ref']}",
+                summary(job).partition("  ")[2],
+            )
+            for job in page["jobs"]
+        ]
+    )
+    if page["next_cursor"]:
+        Terminal().say(f"  more: {next_page_command(context, page['next_cursor'])}")
+
+
+@admin.command(epilog=API_CODES)
+def show(
+    job_id: JobId,
+    *,
+    reason: Annotated[str | None, typer.Option(help="Why, for the audit.")] = None,
+    as_json: Json = False,
+    api_url: ApiUrl = None,
+    service_key: ServiceKey = None,
+) -> None:
+    """Print the whole record of anybody's job, a field a line."""
+    with support_client_of(api_url, service_key) as client:
+        print_record(client.admin_get_job_status(job_id, reason=reason), as_json)
+
+
+@admin.command(epilog=API_CODES)
+def fail(
+    job_id: JobId,
+    *,
+    reason: Reason,
+    as_json: Json = False,
+    api_url: ApiUrl = None,
+    service_key: ServiceKey = None,
+) -> None:
+    """Fail a job for good; its worker or queue is refused from then on."""
+    with support_client_of(api_url, service_key) as client:
+        _tell(client.admin_change_index_job(job_id, "fail", reason), as_json)
+
+
+@admin.command(epilog=API_CODES)
+def release(
+    job_id: JobId,
+    *,
+    reason: Reason,
+    as_json: Json = False,
+    api_url: ApiUrl = None,
+    service_key: ServiceKey = None,
+) -> None:
+    """Take a job from a worker that hangs; the next worker takes it at once."""
+    with support_client_of(api_url, service_key) as client:
+        _tell(client.admin_change_index_job(job_id, "release", reason), as_json)
+
+
+@admin.command(epilog=API_CODES)
+def retry(
+    job_id: JobId,
+    *,
+    reason: Reason,
+    as_json: Json = False,
+    api_url: ApiUrl = None,
+    service_key: ServiceKey = None,
+) -> None:
+    """Repeat a failed or cancelled job; prints the new one."""
+    with support_client_of(api_url, service_key) as client:
+        _tell(client.admin_change_index_job(job_id, "retry", reason), as_json)
+
+
+def _tell(job: IndexJob, as_json: bool) -> None:
+    print(json.dumps(job) if as_json else line(job))

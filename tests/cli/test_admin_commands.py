@@ -1,0 +1,76 @@
+"""`index-jobs admin`: what support types, against a running server."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.desk import Desk
+from tests.support.waiting import until
+
+
+@pytest.fixture(scope="module")
+def failed(desk: Desk) -> Iterator[str]:
+    """A job of alice's that failed."""
+    with desk.serving("--port", "0"):
+        job_id = desk.ask("index", Path.cwd(), "--ref", "no-such").stdout.strip()
+        ended = "select completed_at is not null from public.index_jobs where id = %s"
+        until(lambda: desk.sql(ended, job_id)[0][0], 60)
+        yield job_id
+
+
+def test_it_is_found_and_shown(desk: Desk, failed: str) -> None:
+    found = desk.ask("admin", "list", "--status", "failed", "--reason", "ticket 7")
+    assert re.fullmatch(rf"failed\t{failed}\t\S+ \S+Z\t\S+\tlocal/\S+@no-such\t.+\n", found.stdout)
+    alice = desk.dev_env["ALICE_ID"]
+    page = json.loads(desk.ask("admin", "list", "--tenant", alice, "--json").stdout)
+    assert [job["id"] for job in page["jobs"]] == [failed]
+    assert desk.ask("admin", "list", "--until", "2020-01-01T00:00Z").stdout == ""
+    assert f"id\t{failed}\n" in desk.ask("admin", "show", failed).stdout
+    assert json.loads(desk.ask("admin", "show", failed, "--json").stdout)["id"] == failed
+
+
+def test_it_is_repeated_and_what_cannot_be_says_why(desk: Desk, failed: str) -> None:
+    repeat = json.loads(desk.ask("admin", "retry", failed, "--reason", "x", "--json").stdout)
+    assert repeat["repeats_job_id"] == failed
+    done = desk.ask("admin", "fail", failed, "--reason", "x")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "The job is already failed." in done.stderr
+    done = desk.ask("admin", "release", failed, "--reason", "x")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "No worker has the job." in done.stderr
+    actions = desk.sql(
+        "select action, outcome from private.admin_audit where job_id = %s order by id", failed
+    )
+    assert actions[-3:] == [
+        ("retry", "ok"),
+        ("fail", "invalid_transition"),
+        ("release", "no_lease"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("typed", "code", "said"),
+    [
+        (("fail", "JOB"), 2, "--reason"),
+        (("list", "--tenant", "x"), 2, "--tenant is not a UUID"),
+        (("list", "--queue-job-id", "x"), 2, "--queue-job-id is not a UUID"),
+        (("list", "--service-key", "x"), 4, "key"),
+        (("show", "x"), 3, "no such job"),
+    ],
+)
+def test_what_is_wrong_is_named(
+    desk: Desk, failed: str, typed: tuple[str, ...], code: int, said: str
+) -> None:
+    done = desk.ask("admin", *[failed if word == "JOB" else word for word in typed])
+    assert (done.returncode, done.stdout) == (code, "")
+    assert said in done.stderr
+
+
+def test_a_users_key_is_refused(desk: Desk, failed: str) -> None:
+    done = desk.ask("admin", "show", failed, "--service-key", desk.dev_env["BOB_KEY"])
+    assert (done.returncode, done.stdout) == (4, "")
