@@ -28,11 +28,12 @@ _FUNCTION = Path(__file__).parents[2] / "db/functions/private/record_job_event.s
 _LIFE = """
 \\set user random(1, {users})
 select j.id as job from public.create_index_job(
-  p_repository_id => ('00000000-0000-4000-8000-' || lpad(to_hex(:user), 12, '0'))::uuid) as j \\gset
+  p_repository_id => (
+    '00000000-0000-4000-8000-' || lpad(to_hex(:user::bigint), 12, '0'))::uuid) as j \\gset
 select j.id as job, j.attempt as attempt from public.claim_index_job(
   p_worker_id => '00000000-0000-4000-a000-000000000001', p_lease => '1 hour') as j \\gset
 select j.id from public.update_job_status(
-  p_job_id => :'job', p_status => 'completed', p_attempt => :attempt,
+  p_job_id => :job, p_status => 'completed', p_attempt => :attempt::integer,
   p_metadata => '{{"stats": {{"files_indexed": 120}}}}') as j;
 """
 
