@@ -125,6 +125,7 @@ def create_app(
             Route("/jobs/{job_id}/files", jobs.list_indexed_files),
             Route("/jobs/{job_id}/skipped", jobs.list_skipped_files),
             Route("/jobs/{job_id}/symbols", jobs.find_symbols),
+            Route("/repositories/{repository_id}", jobs.set_repository_url, methods=["PATCH"]),
             Route("/admin/jobs", admin.admin_list_index_jobs),
             Route("/admin/jobs/{job_id}", admin.admin_get_job_status),
             Route("/admin/jobs/{job_id}/fail", admin.admin_fail_index_job, methods=["POST"]),
@@ -142,7 +143,7 @@ def create_app(
             Middleware(
                 Guard,
                 allow_origins=settings.cors_origins,
-                allow_methods=("GET", "HEAD", "POST", "DELETE"),
+                allow_methods=("GET", "HEAD", "POST", "PATCH", "DELETE"),
                 expose_headers=EXPOSED_HEADERS,
                 count=counted.count_request,
                 access_log=settings.access_log,

@@ -40,6 +40,7 @@ from api.requests import (
     index_headers,
     local_url,
     read_query,
+    repository_body,
 )
 from api.rpc.contract import Answer, Function
 from api.settings import ApiSettings
@@ -241,6 +242,32 @@ async def cancel_index_job(request: ApiRequest) -> Response:
     if answer.job_status in UNFINISHED:
         return respond(answer, 202, {**headers, **poll_after(answer)})
     return respond(answer, 200, headers)
+
+
+async def set_repository_url(request: ApiRequest) -> Response:
+    """PATCH /repositories/{repository_id}: 200 with the repository at its corrected address.
+
+    For its owner, or an owner or admin of the organization. Jobs and what is stored stay.
+    """
+    caller = await _user(request)
+    settings = request.state.settings
+    try:
+        wanted = repository_body(await read_object(request))
+        folder = local_url(wanted.local_path, settings.local_repository_roots)
+    except Problem as refusal:
+        refuse(refusal, await count_only(request, caller))
+    answer = await request.state.rpc.call(
+        "api_set_repository_url",
+        p_api_key=caller.api_key,
+        p_claims=caller.claims,
+        p_repository_id=request.path_params["repository_id"].replace("\0", "\ufffd"),
+        p_git_url=wanted.git_url,
+        p_git_base_url=settings.git_base_url,
+        p_local_url=folder,
+    )
+    if answer.verdict == "PT404":
+        raise Problem("REPOSITORY_NOT_FOUND", headers=rate_headers(answer))
+    return respond(answer, 200, {"Cache-Control": "no-store"})
 
 
 async def _user(request: ApiRequest) -> Caller:

@@ -263,6 +263,18 @@ class JobFrame(TypedDict):
     event: NotRequired[JobEvent]
 
 
+class Repository(TypedDict):
+    """A row of repositories."""
+
+    id: str
+    full_name: str
+    git_url: str
+    """Where it is cloned from, in its normal spelling."""
+    owner_user_id: str | None
+    organization_id: str | None
+    created_at: str
+
+
 class Health(TypedDict):
     """GET /health."""
 

@@ -77,6 +77,21 @@ class ReasonBody(_Sent):
     )
 
 
+class RepositoryBody(_Sent):
+    """The body of PATCH /repositories/{id}: one of the two; null means absent."""
+
+    git_url: Text | None = Field(
+        default=None,
+        description="owner/name, or an https URL: where it is cloned from.",
+        examples=["https://git.example.org/octocat/Hello-World.git"],
+    )
+    local_path: Text | None = Field(
+        default=None,
+        alias="localPath",
+        description="A folder of the server, inside one of LOCAL_REPOSITORY_ROOTS.",
+    )
+
+
 class IndexHeaders(_Sent):
     """The headers of POST /index that it reads."""
 
@@ -167,6 +182,7 @@ Query = TypeVar("Query", bound=_Query)
 # The code when a member of a body, or a header, is not as its model says.
 _CODES: Final = {
     "repository": "invalid_repository",
+    "git_url": "invalid_git_url",
     "ref": "invalid_ref",
     "commit_sha": "invalid_commit_sha",
     "organization": "invalid_organization",
@@ -184,6 +200,14 @@ def index_body(body: Mapping[str, Any]) -> IndexBody:
 def reason_body(body: Mapping[str, Any]) -> ReasonBody:
     """Raises: Problem 422 that names the first wrong field."""
     return _read(ReasonBody, body)
+
+
+def repository_body(body: Mapping[str, Any]) -> RepositoryBody:
+    """Raises: Problem 422 that names the first wrong field; also unless there is one address."""
+    wanted = _read(RepositoryBody, body)
+    if (wanted.git_url is None) == (wanted.local_path is None):
+        raise Problem("invalid_git_url", "Name git_url or localPath, one of them.", field="git_url")
+    return wanted
 
 
 def index_headers(idempotency_keys: Sequence[str]) -> IndexHeaders:

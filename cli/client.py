@@ -26,6 +26,7 @@ from api.records import (
     JobExplanation,
     JobHistory,
     JobList,
+    Repository,
     SkippedList,
     SymbolList,
 )
@@ -140,16 +141,21 @@ class Client:
 
     def get_job_status(self, job_id: str) -> IndexJob:
         """GET /jobs/{id}."""
-        return self._job(self._patiently("GET", _path(job_id)))
+        return self._job(self._patiently("GET", _path("jobs", job_id)))
 
     def explain_index_job(self, job_id: str) -> JobExplanation:
         """GET /jobs/{id}/explain."""
-        response = self._patiently("GET", f"{_path(job_id)}/explain")
+        response = self._patiently("GET", f"{_path('jobs', job_id)}/explain")
         return cast(JobExplanation, self._record(response, "reason"))
 
     def cancel_index_job(self, job_id: str) -> IndexJob:
         """DELETE /jobs/{id}."""
-        return self._job(self._patiently("DELETE", _path(job_id)))
+        return self._job(self._patiently("DELETE", _path("jobs", job_id)))
+
+    def set_repository_url(self, repository_id: str, address: dict[str, str]) -> Repository:
+        """PATCH /repositories/{id}."""
+        path = _path("repositories", repository_id)
+        return cast(Repository, self._record(self._patiently("PATCH", path, json=address), "id"))
 
     def list_index_jobs(self, **query: str | int | None) -> JobList:
         """GET /jobs."""
@@ -172,19 +178,19 @@ class Client:
 
     def get_job_history(self, job_id: str) -> JobHistory:
         """GET /jobs/{id}/events."""
-        return cast(JobHistory, self._page(f"{_path(job_id)}/events", "events", {}))
+        return cast(JobHistory, self._page(f"{_path('jobs', job_id)}/events", "events", {}))
 
     def list_indexed_files(self, job_id: str, **query: str | int | None) -> FileList:
         """GET /jobs/{id}/files."""
-        return cast(FileList, self._page(f"{_path(job_id)}/files", "files", query))
+        return cast(FileList, self._page(f"{_path('jobs', job_id)}/files", "files", query))
 
     def list_skipped_files(self, job_id: str, **query: str | int | None) -> SkippedList:
         """GET /jobs/{id}/skipped."""
-        return cast(SkippedList, self._page(f"{_path(job_id)}/skipped", "skipped", query))
+        return cast(SkippedList, self._page(f"{_path('jobs', job_id)}/skipped", "skipped", query))
 
     def find_symbols(self, job_id: str, **query: str | int | None) -> SymbolList:
         """GET /jobs/{id}/symbols."""
-        return cast(SymbolList, self._page(f"{_path(job_id)}/symbols", "symbols", query))
+        return cast(SymbolList, self._page(f"{_path('jobs', job_id)}/symbols", "symbols", query))
 
     def follow(
         self, job_id: str, *, every: float | None = None, timeout: float | None = None
@@ -197,7 +203,7 @@ class Client:
         """
         ends_at = None if timeout is None else time.monotonic() + timeout
         while True:
-            response = self._patiently("GET", _path(job_id), for_ever=True, ends_at=ends_at)
+            response = self._patiently("GET", _path("jobs", job_id), for_ever=True, ends_at=ends_at)
             job = self._job(response)
             yield job
             if job["status"] in UNFINISHED and every is None:
@@ -225,7 +231,7 @@ class Client:
             suppress(httpx.TransportError),
             self._http.stream(
                 "GET",
-                f"{_path(job_id)}/events",
+                f"{_path('jobs', job_id)}/events",
                 headers={"Accept": "text/event-stream"},
                 timeout=silence,
             ) as response,
@@ -262,7 +268,7 @@ class Client:
 
     def _patiently(
         self,
-        method: Literal["GET", "POST", "DELETE"],
+        method: Literal["GET", "POST", "PATCH", "DELETE"],
         path: str,
         *,
         for_ever: bool = False,
@@ -296,7 +302,7 @@ class Client:
                 time.sleep(seconds)
 
     def _call(
-        self, method: Literal["GET", "POST", "DELETE"], path: str, **arguments: Any
+        self, method: Literal["GET", "POST", "PATCH", "DELETE"], path: str, **arguments: Any
     ) -> httpx.Response:
         try:
             response = self._http.request(method, path, **arguments)
@@ -323,10 +329,11 @@ class Client:
         raise _refusal(response)
 
 
-def _path(job_id: str) -> str:
-    if "/" in job_id or not job_id.strip("."):  # it would lead to another address
-        raise ApiError(codes()["NOT_FOUND"].sentence, exit_code=Exit.NOT_FOUND, code="NOT_FOUND")
-    return f"/jobs/{quote(job_id, safe='', errors='replace')}"
+def _path(kind: Literal["jobs", "repositories"], id_: str) -> str:
+    if "/" in id_ or not id_.strip("."):  # it would lead to another address
+        code = "NOT_FOUND" if kind == "jobs" else "REPOSITORY_NOT_FOUND"
+        raise ApiError(codes()[code].sentence, exit_code=Exit.NOT_FOUND, code=code)
+    return f"/{kind}/{quote(id_, safe='', errors='replace')}"
 
 
 def _refusal(response: httpx.Response) -> ApiError:

@@ -34,6 +34,7 @@ PANELS = {
         "files": "cli.lists",
         "skipped": "cli.lists",
         "symbols": "cli.lists",
+        "repository": "cli.repositories",
         "keys": "cli.keys",
     },
     "Operating": {

@@ -57,6 +57,10 @@ _HINTS: Final[Mapping[str, str]] = {
     "invalid_transition": "A job that has ended stays as it is.",
     "name_and_prefix": "Give --name for exactly that name, or --prefix for all that begin with it.",
     "not_completed": "index-jobs why JOB_ID says how the job stands.",
+    "repository_url_differs": (
+        "If it has moved: index-jobs repository set-url NAME ADDRESS. If it is another one, give"
+        " it another name."
+    ),
     "unknown_field": _OTHER_API,
     "unknown_parameter": _OTHER_API,
 }

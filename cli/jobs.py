@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Final
@@ -15,6 +16,7 @@ from cli.client import ApiError, Client
 from cli.errors import CommandError
 from cli.exits import API_CODES, Exit
 from cli.options import Json
+from cli.paths import program
 from cli.repository import folder_of, is_path, local_name
 from cli.terminal import Terminal, moment, plain, print_rows, summary
 
@@ -240,7 +242,9 @@ def _refusal(error: ApiError, request: Mapping[str, str], name: str | None) -> A
     if error.code == "repository_url_differs" and "localPath" in request:
         return ApiError(
             f"Another folder was indexed as {request['repository']}: "
-            "give this one a name of its own by --name, such as local/other.",
+            "give this one a name of its own by --name, such as local/other; or, if that one has "
+            f"moved here: {program()} repository set-url {request['repository']} "
+            f"{shlex.quote(request['localPath'])}",
             exit_code=error.exit_code,
         )
     return error.in_words(_WORDS | ({"repository": "--name"} if name else {}))

@@ -423,7 +423,22 @@ isOneToOne: false
 { Args: { "p_key_id": string }; Returns: {
               "created_at": string,"enabled": boolean,"expires_at": string,"key_id": string,"last_used_at": string,"name": string
             }[]
-                           }
+                           },
+"set_repository_url":
+{ Args: { "p_git_url": string,"p_repository_id": string }; Returns: {
+              "created_at": string,
+"full_name": string,
+"git_url": string,
+"id": string,
+"organization_id": string | null,
+"owner_user_id": string | null
+            }[]
+                          SetofOptions: {
+        from: "*"
+        to: "repositories"
+        isOneToOne: false
+        isSetofReturn: true
+      } }
           }
           Enums: {
             "job_status": "pending"|"processing"|"completed"|"failed"|"cancelled"

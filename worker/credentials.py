@@ -12,7 +12,7 @@ import os
 import re
 import signal
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import takewhile
@@ -180,7 +180,7 @@ class CloneCredentials:
     async def _answer_all(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while question := await _question(reader):
-                mine = question.items() >= self._place.items() if self._place else False
+                mine = self._is_mine(question)
                 if mine and self._answer is None:
                     self._answer = await self._ask()
                 writer.write((mine and self._answer) or _NOTHING)
@@ -191,6 +191,15 @@ class CloneCredentials:
             self._log.exception("a question of git's could not be answered")
         finally:
             writer.close()
+
+    def _is_mine(self, question: Mapping[str, bytes]) -> bool:
+        """Whether git asks for the repository of the job, whose path may end in .git or not."""
+        if not self._place:
+            return False
+        given, ours = dict(question), dict(self._place)
+        for fields in (given, ours):
+            fields["path"] = fields.get("path", b"").removesuffix(b".git")
+        return given.items() >= ours.items()
 
     async def _ask(self) -> bytes:
         fields = self._place | {

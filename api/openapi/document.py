@@ -171,7 +171,11 @@ def _security(operation: Operation) -> list[Json]:
 def _parameters(operation: Operation) -> list[Json]:
     made: list[Json] = []
     for name in re.findall(r"\{(\w+)\}", operation.path):
-        schema = {"type": "string", "format": "uuid"} if name == "job_id" else {"type": "string"}
+        schema = (
+            {"type": "string", "format": "uuid"}
+            if name in {"job_id", "repository_id"}
+            else {"type": "string"}
+        )
         made.append({"name": name, "in": "path", "required": True, "schema": schema})
     made += _fields(operation.query, "query")
     if isinstance(operation.headers, dict):

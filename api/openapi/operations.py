@@ -20,6 +20,7 @@ from api.requests import (
     IndexHeaders,
     ListQuery,
     ReasonBody,
+    RepositoryBody,
     SkippedQuery,
     SymbolsQuery,
 )
@@ -135,6 +136,14 @@ OPERATIONS: Final = (
         {200: records.SymbolList},
         (*_LISTED, 409),
         query=SymbolsQuery,
+    ),
+    Operation(
+        "/repositories/{repository_id}",
+        "PATCH",
+        jobs.set_repository_url,
+        {200: records.Repository},
+        (400, 401, 403, 404, 408, 413, 415, 422, 429, 503),
+        body=RepositoryBody,
     ),
     Operation(
         "/admin/jobs",

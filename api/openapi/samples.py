@@ -1,12 +1,13 @@
 """How to call an operation in curl, Python and TypeScript.
 
-The programs take API_URL, a key and, where they need one, the id of a job as JOB from their
-environment.
+The programs take API_URL, a key and, where they need one, the id of a job as JOB, or of a
+repository as REPOSITORY, from their environment.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlencode
@@ -19,6 +20,7 @@ _BODIES: Final = {
     "/admin/jobs/{job_id}/fail": {"reason": "ticket 42"},
     "/admin/jobs/{job_id}/release": {"reason": "ticket 42"},
     "/admin/jobs/{job_id}/retry": {"reason": "ticket 42"},
+    "/repositories/{repository_id}": {"git_url": "octocat/Hello-World"},
     "/rest/v1/rpc/{function}": {"p_job_id": "JOB"},
 }
 _QUERIES: Final = {
@@ -43,7 +45,7 @@ def samples(operation: Operation) -> list[dict[str, str]]:
 
 @dataclass(frozen=True)
 class _Call:
-    """A request, in which JOB stands for the id of a job."""
+    """A request, in which JOB and REPOSITORY stand for their ids."""
 
     method: str
     target: str
@@ -52,8 +54,8 @@ class _Call:
 
 
 def _call(operation: Operation) -> _Call:
-    target = operation.path.format(job_id="JOB", function=_FUNCTION)
-    sends = operation.method == "POST"
+    target = operation.path.format(job_id="JOB", repository_id="REPOSITORY", function=_FUNCTION)
+    sends = operation.method in {"POST", "PATCH"}
     if operation.method == "GET" and operation.path in _QUERIES:
         target += "?" + urlencode(_QUERIES[operation.path])
     return _Call(
@@ -64,24 +66,30 @@ def _call(operation: Operation) -> _Call:
     )
 
 
+def _with(variable: str, text: str, quote: str = "") -> str:
+    """The text with the variable, in which NAME is its name, instead of each name in quotes."""
+    names = rf"{quote}\b(JOB|REPOSITORY)\b{quote}"
+    return re.sub(names, lambda found: variable.replace("NAME", found[1]), text)
+
+
 def _curl(call: _Call) -> str:
-    method = f" -X {call.method}" if call.method == "DELETE" else ""
-    lines = [f'curl -sS{method} "$API_URL{call.target.replace("JOB", "$JOB")}"']
+    method = f" -X {call.method}" if call.method in {"DELETE", "PATCH"} else ""
+    lines = [f'curl -sS{method} "$API_URL{_with("$NAME", call.target)}"']
     if call.key:
         lines.append(f'-H "Authorization: Bearer ${call.key}"')
     if call.body:
-        text = json.dumps(call.body).replace('"', r"\"").replace("JOB", "$JOB")
-        lines += ['-H "Content-Type: application/json"', f'-d "{text}"']
+        text = json.dumps(call.body).replace('"', r"\"")
+        lines += ['-H "Content-Type: application/json"', f'-d "{_with("$NAME", text)}"']
     return " \\\n  ".join(lines)
 
 
 def _python(call: _Call) -> str:
-    target = call.target.replace("JOB", "{os.environ['JOB']}")
+    target = _with("{os.environ['NAME']}", call.target)
     lines = [f"f\"{{os.environ['API_URL']}}{target}\""]
     if call.key:
         lines.append(f'headers={{"Authorization": f"Bearer {{os.environ[\'{call.key}\']}}"}}')
     if call.body:
-        lines.append("json=" + json.dumps(call.body).replace('"JOB"', 'os.environ["JOB"]'))
+        lines.append("json=" + _with('os.environ["NAME"]', json.dumps(call.body), '"'))
     return "\n".join(
         [
             "import os",
@@ -101,12 +109,12 @@ def _typescript(call: _Call) -> str:
     headers = [f"Authorization: `Bearer ${{process.env.{call.key}}}`"] if call.key else []
     if call.body:
         headers.append('"Content-Type": "application/json"')
-        body = json.dumps(call.body).replace('"JOB"', "process.env.JOB")
+        body = _with("process.env.NAME", json.dumps(call.body), '"')
         options.append(f"body: JSON.stringify({body})")
     if headers:
         options.append(f"headers: {{ {', '.join(headers)} }}")
     given = ", {\n" + "".join(f"  {each},\n" for each in options) + "}" if options else ""
-    target = call.target.replace("JOB", "${process.env.JOB}")
+    target = _with("${process.env.NAME}", call.target)
     return "\n".join(
         [
             f"const answer = await fetch(`${{process.env.API_URL}}{target}`{given});",

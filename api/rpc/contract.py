@@ -30,6 +30,7 @@ Function = Literal[
     "api_list_indexed_files",
     "api_list_skipped_files",
     "api_recheck_followers",
+    "api_set_repository_url",
     "api_status",
     "api_watch_jobs",
 ]

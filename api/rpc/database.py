@@ -31,6 +31,7 @@ _DURABLE: Final = frozenset[Function](
         "api_admin_list_index_jobs",
         "api_cancel_index_job",
         "api_create_index_job",
+        "api_set_repository_url",
         "api_job_metrics",
     }
 )

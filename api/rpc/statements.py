@@ -70,6 +70,10 @@ _ARGUMENTS: Final[Mapping[Function, tuple[str, ...]]] = {
     "api_list_indexed_files": (*_CALLER, "p_job_id", "p_cursor", "p_limit"),
     "api_list_skipped_files": (*_CALLER, "p_job_id", "p_reason", "p_cursor", "p_limit"),
     "api_recheck_followers": ("p_api_keys", "p_all_claims", "p_job_ids"),
+    "api_set_repository_url": (
+        *_CALLER,
+        *("p_repository_id", "p_git_url", "p_git_base_url", "p_local_url"),
+    ),
     "api_status": (),
     "api_watch_jobs": ("p_job_ids", "p_versions"),
 }

@@ -1,7 +1,7 @@
 -- ensure_repository(p_full_name, p_git_url, p_organization_id) -> setof repositories
 --
 -- Returns the repository of that name that the caller, or the organization, owns; makes it from
--- p_git_url when there is none. Two callers at once get the same row.
+-- p_git_url, in its normal spelling, when there is none. Two callers at once get the same row.
 --
 -- Raises:  PT422 invalid_repository, invalid_git_url, missing_git_url, unknown_organization;
 --          PT409 repository_url_differs; 42501 without a signed-in user.
@@ -20,6 +20,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_user_id uuid := private.current_user_id();
+  v_git_url text := private.normal_git_url(p_git_url);
   v_owner_user_id uuid := case when p_organization_id is null then v_user_id end;
   v_repository public.repositories;
 begin
@@ -28,7 +29,7 @@ begin
   from public.repositories as r
   where r.full_name = p_full_name
     and (r.owner_user_id = v_owner_user_id or r.organization_id = p_organization_id);
-  if found and (p_git_url is null or p_git_url = v_repository.git_url) then
+  if found and (p_git_url is null or v_git_url = v_repository.git_url) then
     return next v_repository;
     return;
   end if;
@@ -38,7 +39,7 @@ begin
       using errcode = 'PT422', detail = 'invalid_repository', column = 'full_name',
         hint = 'Use letters, digits, ., _ and - around one slash at least.';
   end if;
-  if not private.is_git_url(p_git_url => p_git_url) then
+  if not private.is_git_url(v_git_url) then
     raise exception 'git_url is neither an https URL without credentials nor an absolute path'
       using errcode = 'PT422', detail = 'invalid_git_url', column = 'git_url',
         hint = 'Pass a URL such as https://example.org/owner/name.git.';
@@ -64,16 +65,17 @@ begin
           hint = 'Pass the URL to clone from.';
     end if;
     insert into public.repositories (full_name, git_url, owner_user_id, organization_id)
-    values (p_full_name, p_git_url, v_owner_user_id, p_organization_id)
+    values (p_full_name, v_git_url, v_owner_user_id, p_organization_id)
     on conflict do nothing
     returning * into v_repository;
     exit when found;
   end loop;
 
-  if p_git_url <> v_repository.git_url then
-    raise exception 'the repository of that name has another URL'
+  if not private.is_same_git_url(v_git_url, v_repository.git_url) then
+    raise exception 'the repository of that name has another address'
       using errcode = 'PT409', detail = 'repository_url_differs', column = 'git_url',
-        hint = 'Use another name, or leave the URL out.';
+        hint = 'If the repository has moved, correct its address by PATCH /repositories/{id} or '
+          'set_repository_url; the id is in its jobs. If it is another one, use another name.';
   end if;
   return next v_repository;
 end;

@@ -47,13 +47,13 @@ drop policy if exists repositories_update_job_writer on public.repositories;
 create policy repositories_update_job_writer on public.repositories
   for update to job_writer
   using (true)
-  with check (false);
+  with check (true);
 comment on policy repositories_update_job_writer on public.repositories is
-  'The functions that store an index lock the row, which takes this; they cannot change it.';
+  'set_repository_url changes the address; the functions that store an index lock the row.';
 
 revoke all on table public.repositories from public, anon, authenticated, service_role;
 grant select on table public.repositories to authenticated, job_worker, job_writer;
 grant insert (full_name, git_url, owner_user_id, organization_id)
   on table public.repositories to authenticated;
-grant update (id) on table public.repositories to job_writer;
+grant update (git_url) on table public.repositories to job_writer;
 grant select, insert, update, delete on table public.repositories to service_role;

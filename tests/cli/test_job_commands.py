@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -231,6 +232,41 @@ def test_a_job_that_has_ended_is_not_cancelled_nor_one_of_another_user(
     assert "A job that has ended stays as it is." in refused.stderr
     assert jobs.desk.ask("cancel", job_id, "--user", "bob").returncode == 3
     assert jobs.desk.ask("cancel", str(uuid4())).returncode == 3
+
+
+def test_a_folder_that_has_moved_is_indexed_again_by_the_printed_command(
+    jobs: Jobs, tmp_path: Path
+) -> None:
+    commit(tmp_path / "old", {"a.py": ""})
+    here, there = tmp_path / "old", tmp_path / "new place"
+    assert jobs.desk.ask("index", here, "--name", "local/it", "--user", "carol").returncode == 0
+    here.rename(there)
+    index = ("index", there, "--name", "local/it", "--user", "carol")
+    refused = jobs.desk.ask(*index)
+    assert (refused.returncode, refused.stdout) == (1, "")
+    told = re.search(r"if that one has moved here: \S+ (.*)", refused.stderr)
+    assert told
+    changed = jobs.desk.ask(*shlex.split(told[1].rstrip(".")), "--user", "carol")
+    assert changed.stdout == f"local/it  {there.as_uri()}\n"
+    assert jobs.desk.ask(*index).returncode == 0
+
+
+def test_an_address_is_corrected_by_name_or_by_id(jobs: Jobs) -> None:
+    owner = ("--user", "carol")
+    shown = json.loads(jobs.desk.ask("show", jobs.done, "--json", *owner).stdout)
+    for named in (shown["repository"], shown["repository_id"]):
+        set_url = ("repository", "set-url", named)
+        done = jobs.desk.ask(*set_url, "HTTPS://Git.example/a/", "--json", *owner)
+        assert json.loads(done.stdout)["git_url"] == "https://git.example/a"
+        for address, said in (
+            ("http://git.example/a", "ADDRESS: Repository must be owner/name or an https URL."),
+            ("./nowhere", "There is no folder ./nowhere."),
+        ):
+            refused = jobs.desk.ask(*set_url, address, *owner)
+            assert (refused.returncode, refused.stdout) == (2, "")
+            assert said in refused.stderr
+    assert jobs.desk.ask(*set_url, "a/b", "--user", "bob").returncode == 3
+    assert jobs.desk.ask("repository", "set-url", "no/such", "a/b", *owner).returncode == 2
 
 
 def test_a_token_signs_the_user_in(jobs: Jobs) -> None:

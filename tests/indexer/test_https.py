@@ -143,6 +143,23 @@ def test_a_redirect_is_not_followed(repository: Git, host: Host, index: Index) -
     assert not any(path.startswith("/git/") for path in host.requests)
 
 
+@pytest.mark.parametrize("wanted", [{}, {"ref": "main"}, {"commit_sha": "the newest"}], ids=str)
+@pytest.mark.parametrize("path", ["suffix/{}", "suffix/{}.git", "bare/{}.git", "bare/{}"])
+def test_where_only_git_at_the_end_differs_the_host_is_followed(
+    path: str, wanted: dict[str, str], repository: Git, host: Host, index: Index
+) -> None:
+    commit = repository.commit({"a.py": "a = 1"})
+    request = {key: value.replace("the newest", commit) for key, value in wanted.items()}
+    url = f"{host.url}/{path.format(repository.path.name)}"
+    outcome = index(url, environment=host.environment, **request)
+    assert outcome.last["commit_sha"] == commit
+
+
+@pytest.mark.parametrize("path", ["suffix/missing", "bare/missing.git"])
+def test_what_is_not_there_either_has_moved(path: str, host: Host, index: Index) -> None:
+    assert index(f"{host.url}/{path}", environment=host.environment).error == "repository_moved"
+
+
 def test_a_pack_is_fetched_from_its_host_alone(
     repository: Git, host: Host, index: Index, roots: Path
 ) -> None:

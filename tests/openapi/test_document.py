@@ -138,6 +138,7 @@ def environment(api: Api, alice: Tenant, job: Job) -> dict[str, str]:
         "PATH": os.environ["PATH"],
         "API_URL": api.url,
         "JOB": job.id,
+        "REPOSITORY": api.get(f"/jobs/{job.id}", alice).json()["repository_id"],
         "API_KEY": alice.key,
         "TOKEN": token(sub=alice.id, exp=int(time.time()) + 3600),
         "SERVICE_KEY": SERVICE_KEY,

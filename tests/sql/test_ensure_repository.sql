@@ -1,5 +1,5 @@
 begin;
-select plan(13);
+select plan(15);
 
 select tests.arrange_cast();
 
@@ -18,6 +18,14 @@ select is(
 select is(
   tests.refusal($$ select ensure_repository('alice/app', 'https://example.com/else.git') $$),
   'PT409 repository_url_differs git_url', 'but its URL stays');
+select is_empty(
+  $$ select u from unnest(array['HTTPS://Example.com./alice/app', 'https://example.com/alice/app/',
+       'https://example.com//alice/%61pp.git']) as u
+     where (select r.id from ensure_repository('alice/app', u) as r) is distinct from tests.alice_repository() $$,
+  'each spelling of its URL is its URL');
+select is(
+  (select r.git_url from ensure_repository('alice/respelled', 'HTTPS://Example.com:443/%61/') as r),
+  'https://example.com/a', 'a new one has its URL in the one spelling');
 select is(
   tests.refusal($$ select ensure_repository('alice/unknown') $$),
   'PT422 missing_git_url git_url', 'a new one needs a URL');
@@ -57,7 +65,7 @@ select is(
 
 select tests.act_as_admin();
 select is(
-  (select count(*)::integer from repositories), 5, 'whatever was refused left nothing');
+  (select count(*)::integer from repositories), 6, 'whatever was refused left nothing');
 
 select * from finish();
 rollback;

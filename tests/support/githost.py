@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 _PACK = b"000dpackfile\n"
-_PRIVATE = frozenset({"private", "away", "gone"})
+_PRIVATE = frozenset({"private", "away", "gone", "private-suffix"})
 
 
 def certificate(path: Path) -> Path:
@@ -57,6 +57,8 @@ class Host:
     after a minute), /endless/ and /junk/ answer without end, /redirect/ leads to `elsewhere`,
     /dumb/ speaks the old protocol and names `elsewhere` as an alternate, /401/ is that status,
     /error/ tells git the rest of the path as an error, /talk/ is 404 with 2 MB for git to repeat.
+    /suffix/ leads to the same address with .git at the end of the path, where it has none, and is
+    /git/ where it has; /bare/ is the other way round; /private-suffix/ is /suffix/ behind a login.
     /private/ is /git/ for those who send `token` as x-access-token's password, and 401 for others;
     /away/ asks for that too, and leads to `elsewhere`; /gone/ does so when it is asked for a pack.
     With `holds_packs`, a pack is sent once the host is `released`.
@@ -122,6 +124,8 @@ class Host:
         elif kind == "held":
             self._stand_still()
             self._backend(request, root, "/" + rest)
+        elif kind in {"suffix", "bare"} or (kind == "private-suffix" and self._knows(request)):
+            self._suffix(request, root, kind, rest)
         elif kind in _PRIVATE and self._knows(request):
             if kind == "away" or (kind == "gone" and request.command == "POST"):
                 self._redirect(request, rest)
@@ -159,6 +163,17 @@ class Host:
         request.send_header("Location", f"{self.elsewhere}/git/{rest}")
         request.send_header("Content-Length", "0")
         request.end_headers()
+
+    def _suffix(self, request: BaseHTTPRequestHandler, root: Path, kind: str, rest: str) -> None:
+        path, slash, service = rest.partition("/")
+        name = path.removesuffix(".git")
+        if (path == name) == (kind == "bare"):
+            self._backend(request, root, f"/{name}/.git{slash}{service}")
+        else:
+            request.send_response(301)
+            there = name if kind == "bare" else f"{name}.git"
+            request.send_header("Location", f"{self.url}/{kind}/{there}{slash}{service}")
+            _finish(request, b"")
 
     def _stand_still(self) -> None:
         self.stalled.set()

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
@@ -19,7 +20,7 @@ from tests.support.judged import (
     GOOD_REFS,
     GOOD_URLS,
 )
-from worker.indexer import source
+from worker.indexer import rules, source
 from worker.indexer.protocol import IndexingError, Request
 
 
@@ -69,6 +70,15 @@ def test_an_address_is_one_for_both_or_for_neither(
 ) -> None:
     taken = sql.execute("select private.is_git_url(%s)", (url,)).fetchone()
     assert taken == (takes_url(url),) == (url in GOOD_URLS,)
+
+
+@pytest.mark.parametrize("url", [u for u in GOOD_URLS if u.lower().startswith("http")], ids=ascii)
+def test_the_indexer_asks_for_the_one_spelling_of_an_address(
+    sql: psycopg.Connection[TupleRow], url: str
+) -> None:
+    row = sql.execute("select private.normal_git_url(%s)", (url,)).fetchone()
+    assert row
+    assert source.parse(row[0], (), [rules.host(urlsplit(url).hostname or "") or "h"]).url == row[0]
 
 
 @pytest.mark.parametrize("commit", GOOD_COMMITS + BAD_COMMITS, ids=ascii)

@@ -11,14 +11,16 @@ import re
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from worker.indexer.git import Git, broken, damaged, pipe, stop
 from worker.indexer.guard import exceeded
 from worker.indexer.protocol import IndexingError, Request
 from worker.indexer.rules import is_commit_sha
-from worker.indexer.source import Source
+from worker.indexer.source import Source, respelled
 from worker.indexer.text import last_bytes
+
+_T = TypeVar("_T")
 
 _HEAD = "refs/job/head"
 _RECEIVING = re.compile(rb"Receiving objects: +[0-9]+% \(([0-9]+)/([0-9]+)\)")
@@ -54,6 +56,7 @@ class Repository:
         self._source = source
         self._pin = pin
         self._limits = request.limits
+        self._is_respelled = False
 
     def find(self, ref: str, commit_sha: str | None) -> Found:
         """What to fetch for a ref and perhaps a commit, without fetching it.
@@ -83,7 +86,7 @@ class Repository:
         branch may have moved since it was found.
         Raises IndexingError when there is no such commit.
         """
-        self._fetch(found.name, progress)
+        self._reach(lambda: self._fetch(found.name, progress))
         self._git.forget_credentials()
         # No promise of more blobs: one that is missing stays missing, instead of being fetched.
         self._git.run("config", "--remove-section", "remote.origin")
@@ -137,7 +140,8 @@ class Repository:
         if ref.startswith("refs/"):
             candidates.insert(0, ref)
         # A tag's object comes under its name, the commit that it names with a mark behind.
-        found = self._list_remote([*candidates, *(f"{name}^{{}}" for name in candidates)])
+        names = [*candidates, *(f"{name}^{{}}" for name in candidates)]
+        found = self._reach(lambda: self._list_remote(names))
         for candidate in candidates:
             if oid := found.get(f"{candidate}^{{}}") or found.get(candidate):
                 return Found(candidate, oid)
@@ -150,6 +154,27 @@ class Repository:
             f"The repository has no branch or tag named {ref}. (A commit must be given by all 40"
             " digits of its hash.)",
         )
+
+    def _reach(self, call: Callable[[], _T]) -> _T:
+        """The result of a call that reaches the source.
+
+        Where that only says that the repository is elsewhere, it is asked once more, at the same
+        address with .git or without: of all that a host may lead to, this alone is followed.
+        """
+        try:
+            return call()
+        except IndexingError as moved:
+            other = respelled(self._source.url)
+            if moved.code != "repository_moved" or self._is_respelled or other is None:
+                raise
+            self._is_respelled = True
+            self._git.run("config", "remote.origin.url", other)
+            try:
+                return call()
+            except IndexingError as error:
+                if error.code in {"repository_not_found", "unsupported_repository"}:
+                    raise moved from None  # there is nothing at the other address
+                raise
 
     def _list_remote(self, names: list[str]) -> dict[str, str]:
         """The objects of those `names` that the source has; without names, of any one it has."""

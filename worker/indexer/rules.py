@@ -7,6 +7,7 @@ takes what the function of its name in db/functions/private takes: a test compar
 from __future__ import annotations
 
 import re
+import socket
 from ipaddress import IPv4Address, IPv6Address
 
 _LONGEST_REF = 255
@@ -65,12 +66,17 @@ def is_git_url(text: str) -> bool:
     )
 
 
+def _ipv6(text: str) -> str:
+    """The one spelling of an address, which is also that of Postgres."""
+    return socket.inet_ntop(socket.AF_INET6, IPv6Address(text).packed)
+
+
 def host(text: str) -> str | None:
     """The one spelling of a host: lower case, no dot at its end. None when it is no host."""
     name = text.lower().removesuffix(".")
     try:
         if name.startswith("["):
-            return f"[{IPv6Address(name[1:].removesuffix(']')).compressed}]"
+            return f"[{_ipv6(name[1:].removesuffix(']'))}]"
         if _NUMBER.fullmatch(name):
             return str(IPv4Address(name))
     except ValueError:

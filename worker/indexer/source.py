@@ -79,6 +79,15 @@ def parse(git_url: str, local_roots: Sequence[Path], trusted_hosts: Sequence[str
     return where
 
 
+def respelled(url: str) -> str | None:
+    """The other way to write the url of a source on the net: with .git at its end, or without.
+
+    None for a folder.
+    """
+    name = re.fullmatch(r"(https?://[^/]+/.*?[^/])(\.git)?", url)
+    return name and (name[1] if name[2] else f"{url}.git")
+
+
 def _remote(git_url: str, trusted_hosts: Sequence[str]) -> Source:
     """The source at an address that is_git_url has taken."""
     parts = urlsplit(git_url)

@@ -8,7 +8,7 @@
 -- IPv4 address of four decimal numbers: programs differ in what they read of other ways to write
 -- one. The indexer judges alike: worker/indexer/rules.py.
 --
--- Callers: authenticated, job_gateway, service_role.
+-- Callers: authenticated, job_gateway, job_writer, service_role.
 
 create or replace function private.is_git_url(p_git_url text)
 returns boolean
@@ -65,4 +65,5 @@ comment on function private.is_git_url(text) is
   'Whether a text is an address to clone from that holds no credentials.';
 
 revoke all on function private.is_git_url(text) from public, anon, authenticated, service_role;
-grant execute on function private.is_git_url(text) to authenticated, service_role, job_gateway;
+grant execute on function private.is_git_url(text)
+  to authenticated, service_role, job_gateway, job_writer;

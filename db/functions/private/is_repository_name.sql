@@ -1,9 +1,10 @@
 -- is_repository_name(p_name) -> boolean
 --
--- Whether the text can be the full name of a repository: 2 to 8 parts of letters, digits, ., _ and
--- -, with slashes between, at most 255 characters. No part is . or .., or begins with a dash.
+-- Whether the text can be the full name of a repository: 2 to 8 parts of letters, digits, ._~+- and
+-- %XX, with slashes between, at most 255 characters: what stands in the path of an address in its
+-- normal spelling (private.normal_git_url). No part is . or .., or begins with a dash.
 --
--- Callers: authenticated, job_gateway, service_role.
+-- Callers: authenticated, job_gateway, job_writer, service_role.
 
 create or replace function private.is_repository_name(p_name text)
 returns boolean
@@ -13,7 +14,7 @@ security invoker
 set search_path = pg_catalog, pg_temp
 as $$
   select length(p_name) <= 255
-    and p_name ~ '^[A-Za-z0-9_.][A-Za-z0-9_.-]*(/[A-Za-z0-9_.][A-Za-z0-9_.-]*){1,7}$'
+    and '/' || p_name ~ '^(/(?!-)([A-Za-z0-9._~+-]|%[0-9A-Fa-f]{2})+){2,8}$'
     and p_name !~ '(^|/)[.]{1,2}(/|$)';
 $$;
 
@@ -23,4 +24,4 @@ comment on function private.is_repository_name(text) is
 revoke all on function private.is_repository_name(text)
   from public, anon, authenticated, service_role;
 grant execute on function private.is_repository_name(text)
-  to authenticated, service_role, job_gateway;
+  to authenticated, service_role, job_gateway, job_writer;

@@ -22,7 +22,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_is_url boolean := p_local_url is null and strpos(p_repository, '://') > 0;
-  v_parts text[];
+  v_base text := regexp_replace(private.normal_git_url(p_git_base_url || 'x'), 'x$', '');
 begin
   if p_repository is null then
     raise exception 'repository is missing'
@@ -34,31 +34,30 @@ begin
       using errcode = 'PT422', detail = 'invalid_local_path', column = 'localPath',
         hint = 'Send a folder with a shorter path.';
   end if;
-  if v_is_url and private.is_git_url(p_repository) then
-    v_parts := regexp_match(p_repository,
-      '^https://([A-Za-z0-9.-]*[A-Za-z0-9])[.]?(:[0-9]+)?(/.*[^/])/?$', 'i');
-    git_url := 'https://' || lower(v_parts[1]) || coalesce(nullif(v_parts[2], ':443'), '')
-      || v_parts[3];
+  if p_local_url is not null and p_repository ~ '^[^/]+/[^/]+$' then
+    full_name := p_repository;
+    git_url := private.normal_git_url(p_local_url);
+  elsif v_is_url and p_repository ~* '^https:' and private.is_git_url(p_repository)
+    or p_repository ~ '^[^/]+/[^/]+$' and private.is_repository_name(p_repository)
+  then
+    git_url := private.normal_git_url(
+      case when v_is_url then p_repository else p_git_base_url || p_repository end);
     full_name := regexp_replace(git_url, '[.]git$', '');
-    if starts_with(full_name, p_git_base_url)
-      and substr(full_name, length(p_git_base_url) + 1) ~ '^[^/]+/[^/]+$'
+    if starts_with(full_name, v_base) and substr(full_name, length(v_base) + 1) ~ '^[^/]+/[^/]+$'
     then
-      full_name := substr(full_name, length(p_git_base_url) + 1);
-      git_url := p_git_base_url || full_name || '.git';
+      full_name := substr(full_name, length(v_base) + 1);
+      git_url := v_base || full_name || '.git';
     else
-      full_name := regexp_replace(substr(full_name, 9), '^([^/]*):', '\1_');
+      full_name := case when v_is_url
+        then regexp_replace(substr(full_name, 9), '^([^/]*):', '\1_') end;
     end if;
-  elsif not v_is_url and p_repository ~ '^[^/]+/[^/]+$' then
-    full_name := case when p_local_url is null then regexp_replace(p_repository, '[.]git$', '')
-      else p_repository end;
-    git_url := coalesce(p_local_url, p_git_base_url || full_name || '.git');
   end if;
-  if private.is_repository_name(full_name) is not true then
+  if (private.is_repository_name(full_name) and private.is_git_url(git_url)) is not true then
     raise exception '%', case when p_local_url is null
         then 'repository must be owner/name or an https URL'
         else 'repository must be a name such as local/project where a folder is indexed' end
       using errcode = 'PT422', detail = 'invalid_repository', column = 'repository',
-        hint = 'Send owner/name, or https://host/path, of letters, digits, ., _ and -.';
+        hint = 'Send owner/name, or https://host/path, of letters, digits, ._~+- and %XX.';
   end if;
   return next;
 end;

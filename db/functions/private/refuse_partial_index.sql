@@ -40,6 +40,6 @@ revoke all on function private.refuse_partial_index()
 -- a constraint trigger cannot be replaced
 drop trigger if exists indexed_commits_refuse_partial_index on public.indexed_commits;
 create constraint trigger indexed_commits_refuse_partial_index
-  after insert or update on public.indexed_commits
+  after insert or update of job_id on public.indexed_commits
   deferrable initially deferred
   for each row execute function private.refuse_partial_index();

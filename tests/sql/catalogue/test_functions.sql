@@ -20,6 +20,7 @@ insert into declared values
   ('public.list_indexed_files', 'stable', null, 'authenticated, service_role'),
   ('public.list_skipped_files', 'stable', null, 'authenticated, service_role'),
   ('public.revoke_api_key', 'volatile', null, 'authenticated'),
+  ('public.set_repository_url', 'volatile', null, 'authenticated'),
   -- for workers
   ('public.begin_index', 'stable', 'job_writer', 'job_worker, service_role'),
   ('public.begin_queue_attempt', 'volatile', 'job_writer', 'job_worker, service_role'),
@@ -55,6 +56,7 @@ insert into declared values
   ('public.api_list_skipped_files', 'volatile', 'job_gateway', 'job_http, service_role'),
   ('public.api_recheck_followers', 'volatile', 'job_gateway', 'job_http, service_role'),
   ('public.api_schema_version', 'volatile', null, 'job_http, service_role'),
+  ('public.api_set_repository_url', 'volatile', 'job_gateway', 'job_http, service_role'),
   ('public.api_status', 'stable', 'job_writer', 'job_http, service_role'),
   ('public.api_watch_jobs', 'stable', 'job_writer', 'job_http, service_role'),
   -- behind the shells that users call
@@ -77,6 +79,7 @@ insert into declared values
   ('private.broadcast_index_job', 'volatile', (  -- who migrates
     select c.relowner::regrole::text from pg_class as c where c.oid = 'public.index_jobs'::regclass
   ), ''),
+  ('private.set_repository_url', 'volatile', 'job_writer', 'authenticated'),
   -- for the bridge of a queue, which grants them to its owner
   ('private.list_queue_jobs', 'stable', 'job_writer', ''),
   ('private.mirror_queue_state', 'volatile', 'job_writer', ''),
@@ -111,8 +114,12 @@ insert into declared values
     'authenticated, job_gateway, job_writer, service_role'),
   ('private.is_commit_sha', 'immutable', null, 'job_writer'),
   ('private.is_git_ref', 'immutable', null, 'job_writer'),
-  ('private.is_git_url', 'immutable', null, 'authenticated, job_gateway, service_role'),
-  ('private.is_repository_name', 'immutable', null, 'authenticated, job_gateway, service_role'),
+  ('private.is_git_url', 'immutable', null,
+    'authenticated, job_gateway, job_writer, service_role'),
+  ('private.is_repository_name', 'immutable', null,
+    'authenticated, job_gateway, job_writer, service_role'),
+  ('private.is_same_git_url', 'immutable', null, 'authenticated, job_writer'),
+  ('private.normal_git_url', 'immutable', null, 'authenticated, job_gateway, job_writer'),
   ('private.job_attempts', 'stable', null, 'job_gateway'),
   ('private.job_counters', 'stable', null, 'job_writer'),
   ('private.job_gauges', 'volatile', null, 'job_writer'),

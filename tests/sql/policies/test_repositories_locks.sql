@@ -1,7 +1,7 @@
--- The functions that store an index lock the repository under row-level security, and that is all
--- that job_writer may do with it.
+-- The functions that store an index lock the repository under row-level security; of all else
+-- job_writer may change the address alone.
 begin;
-select plan(3);
+select plan(4);
 
 select tests.arrange_cast();
 select tests.arrange_job('job', 'processing');
@@ -28,6 +28,9 @@ select is(
 select is(
   tests.refusal('update public.repositories set full_name = full_name'), '42501',
   'nor any other column');
+select is(
+  tests.refusal('update public.repositories set git_url = git_url'), 'accepted',
+  'but where it is cloned from, for set_repository_url');
 reset role;
 
 select * from finish();

@@ -1,5 +1,5 @@
 begin;
-select plan(6);
+select plan(9);
 
 create function pg_temp.parsed(
   p_repository text, p_local_url text default null, p_base text default 'https://github.com/'
@@ -11,7 +11,8 @@ $$;
 select set_eq(
   $$ select pg_temp.parsed(r) from unnest(array['owner/name', 'owner/name.git',
        'https://github.com/owner/name', 'HTTPS://GitHub.com:443/owner/name.git/',
-       'https://github.com./owner/name/']) as r $$,
+       'https://github.com./owner/name/', 'https://www.github.com/owner/name',
+       'https://github.com/owner//name.git', 'https://github.com/%6Fwner/./name']) as r $$,
   array['owner/name https://github.com/owner/name.git'],
   'each spelling below the base URL is one repository');
 select results_eq(
@@ -23,6 +24,22 @@ select results_eq(
     'h_8443/a/b/c https://h:8443/a/b/c.git', 'github.com/a/b/c https://github.com/a/b/c',
     'host.example/A https://host.example/A'],
   'any other is called by host, port and path');
+select results_eq(
+  $$ select pg_temp.parsed(r) from unnest(array['https://h/%7euser/c++%20kit.git',
+       'https://h/~user/c%2B%2B%20kit', '~user/c++', 'a/b%20c', 'https://h/a@b'])
+       with ordinality as r (r, n) order by n $$,
+  array['h/~user/c++%20kit https://h/~user/c++%20kit.git',
+    'h/~user/c++%20kit https://h/~user/c++%20kit', '~user/c++ https://github.com/~user/c++.git',
+    'a/b%20c https://github.com/a/b%20c.git', 'h/a%40b https://h/a%40b'],
+  'whatever an address may have in its path, a name may have, in the same spelling');
+select set_eq(
+  $$ select pg_temp.parsed(r, p_base => b) from (values
+       ('a/b', 'HTTPS://Git.Example:443/'), ('https://git.example/a/b.git', 'https://git.example/'),
+       ('https://git.example/a/b', 'https://GIT.example./')) as t (r, b) $$,
+  array['a/b https://git.example/a/b.git'], 'the base URL has more than one spelling, too');
+select is(
+  pg_temp.parsed('a/b', 'file://localhost/srv/%61//x/'), 'a/b file:///srv/a/x',
+  'so has a folder');
 select is(
   pg_temp.parsed('a/b', p_base => 'https://git.example:8443/x/'),
   'a/b https://git.example:8443/x/a/b.git', 'the base URL may have a port and a path');
@@ -33,8 +50,8 @@ select set_eq(
   $$ select tests.refusal(format('select pg_temp.parsed(%L, %L)', r, l)) from (values
        ('', null), ('name', null), ('a/b/c', null), ('owner/.git', null), ('a/..', null),
        ('-a/b', null), ('git@github.com:a/b', null), ('file:///etc', null), ('/etc/x', null),
-       ('ssh://h/a/b', null), ('http://h/a/b', null), ('https://h', null), ('https://h/a~b', null),
-       ('https://h/%61', null), ('https://u@h/a/b', null), ('https://h/a//b', null),
+       ('ssh://h/a/b', null), ('http://h/a/b', null), ('https://h', null), ('a/%2e', null),
+       ('a/b%zz', null), ('a/b c', null), ('a/%2f..%2Fb', null), ('a@b/c', null), ('https://u@h/a/b', null), 
        ('https://[::1]/a/b', null), ('https://h/-a', null), ('https://h/1/2/3/4/5/6/7/8', null),
        (' https://h/a', null), ('https://h/' || repeat('a', 300), null),
        ('https://h/a/b', 'file:///srv/x'), ('name', 'file:///srv/x'), ('a/b/c', 'file:///srv/x')

@@ -1,0 +1,86 @@
+"""`index-jobs repository`: what may be changed of a repository, by the HTTP API."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+from uuid import UUID
+
+import typer
+
+from cli.access import ApiKey, ApiUrl, AsUser, client_of
+from cli.client import ApiError, Client
+from cli.errors import CommandError
+from cli.exits import API_CODES, Exit
+from cli.options import Json
+from cli.repository import folder_of, is_path
+from cli.terminal import plain
+
+# a field of the API -> what a person types for it
+_WORDS = {"git_url": "ADDRESS", "localPath": "ADDRESS", "repository": "REPOSITORY"}
+
+app = typer.Typer()
+repository = typer.Typer(
+    help="Correct the address of a repository.", epilog=API_CODES, no_args_is_help=True
+)
+app.add_typer(repository, name="repository")
+
+
+@repository.callback()
+def _repository() -> None:
+    """Makes a group of an app that has one command."""
+
+
+@repository.command("set-url", epilog=API_CODES)
+def set_url(
+    repository: Annotated[str, typer.Argument(help="Its full name, as list prints it, or its id.")],
+    address: Annotated[
+        str,
+        typer.Argument(help="owner/name, an https URL, or a folder on the API's machine."),
+    ],
+    *,
+    organization: Annotated[
+        str | None, typer.Option(help="Slug or id of the organization that owns it.")
+    ] = None,
+    as_json: Json = False,
+    api_url: ApiUrl = None,
+    api_key: ApiKey = None,
+    user: AsUser = "alice",
+) -> None:
+    """Say where a repository is now; its jobs, and what is stored of it, stay."""
+    wanted = _address(address)
+    with client_of(api_url, api_key, user) as client:
+        try:
+            id_ = _id(client, repository, organization)
+            changed = client.set_repository_url(id_, wanted)
+        except ApiError as error:
+            raise error.in_words(_WORDS) from None
+    name, url = changed["full_name"], changed["git_url"]
+    print(json.dumps(changed) if as_json else plain(f"{name}  {url}"))
+
+
+def _address(text: str) -> dict[str, str]:
+    """The body of PATCH /repositories/{id}: what is a path here is a folder."""
+    try:
+        folder = folder_of(text)
+    except CommandError as error:
+        raise ApiError(str(error), exit_code=Exit.USAGE) from None
+    if folder is not None or text.startswith("/"):  # the API may be on another machine
+        return {"localPath": str(folder or text)}
+    if is_path(text):
+        raise ApiError(f"There is no folder {text}.", exit_code=Exit.USAGE)
+    return {"git_url": text}
+
+
+def _id(client: Client, repository: str, organization: str | None) -> str:
+    """The id of a repository that is named, by its newest job."""
+    try:
+        return str(UUID(repository))
+    except ValueError:
+        jobs = client.list_index_jobs(repository=repository, organization=organization, limit=1)
+    if not jobs["jobs"]:
+        raise ApiError(
+            f"There is no job of {repository} that would tell its id: give the id instead.",
+            exit_code=Exit.NOT_FOUND,
+        )
+    return jobs["jobs"][0]["repository_id"]
