@@ -106,6 +106,7 @@ def prepare(base: Database, *, step: Step = quiet) -> list[str]:
     The embedded server gets Supabase's default privileges too, and says that it is for development.
     """
     started = time.monotonic()
+    migrate.check(base.url)
     with connect(base.url) as connection, _explained("prepare the database"):
         bootstrap(connection)
         if base.server is not None:

@@ -154,11 +154,17 @@ _REFUSALS: Final = (
     ("SASL authentication failed", "the password of {user} is not the right one"),
     ("no password supplied", "the URL needs a password for {user}"),
     (r'role ".*" does not exist', "there is no login {user}; create it or name another"),
-    ("not permitted to log in", "{user} may not log in; alter role {user} login, or name another"),
-    (r'database ".*" does not exist', "there is no database {database}; createdb {database}"),
+    (
+        "not permitted to log in",
+        "{user} may not log in; alter role {quoted_user} login, or name another",
+    ),
+    (
+        r'database ".*" does not exist',
+        "there is no database {database}; create database {quoted_database}",
+    ),
     (
         "permission denied for database",
-        "{user} may not connect; grant connect on database {database} to {user}",
+        "{user} may not connect; grant connect on database {quoted_database} to {quoted_user}",
     ),
     (
         "no pg_hba.conf entry|pg_hba.conf rejects",
@@ -176,6 +182,11 @@ _OUTAGES: Final = (
 )
 
 
+def _quoted(name: object) -> str:
+    """A name as SQL has it, whatever is in it."""
+    return '"' + str(name).replace('"', '""') + '"'
+
+
 def _unreachable(given: dict[str, Any], error: psycopg.OperationalError) -> str:
     text = str(error)
     if password := given.get("password"):
@@ -186,6 +197,7 @@ def _unreachable(given: dict[str, Any], error: psycopg.OperationalError) -> str:
         "user": given.get("user", "the system user"),
         "database": given.get("dbname", given.get("user", "")),
     }
+    words |= {f"quoted_{name}": _quoted(words[name]) for name in ("user", "database")}
     for pattern, remedy in (*_REFUSALS, *_OUTAGES):
         if re.search(pattern, text, re.I):
             return f"cannot connect to the database: {remedy.format(**words)}"

@@ -23,7 +23,7 @@ from yoyo.backends.core.postgresql import PostgresqlPsycopgBackend
 from yoyo.connections import DatabaseURI
 from yoyo.migrations import Migration, MigrationList, StepCollector, default_migration_table
 
-from db.tools import lock, versions
+from db.tools import lock, preflight, versions
 from db.tools.connection import connect, parameters
 from db.tools.versions import Obstacle, SchemaVersion
 
@@ -82,8 +82,7 @@ def status(url: str, *, migrations: Path = MIGRATIONS) -> Status:
     """
     with connect(url) as connection:
         found = version_of(connection)
-    if problem := obstacle(found, migrations=migrations):
-        raise MigrationError(str(problem))
+    _refuse(obstacle(found, migrations=migrations))
     version = found.number if found else None
     return Status(version, [n for n in names(migrations) if version is None or n[:14] > version])
 
@@ -110,11 +109,25 @@ def apply(url: str, *, migrations: Path = MIGRATIONS, report: Report | None = No
     migrations before a failing one stay applied, the failing one leaves nothing behind.
     """
     done: list[str] = []
+    check(url)
     with _migrator(url, migrations) as migrator:
         for migration in migrator.backend.to_apply(migrator.known):
             _run(migrator, migrator.backend.apply_one, migration, report)
             done.append(migration.id)
     return done
+
+
+def check(url: str) -> None:
+    """Raises ConnectError, or MigrationError when nothing can be applied by this login, or there.
+
+    To be called before anything is made in the database.
+    """
+    with connect(url) as connection:
+        _refuse(preflight.of_the_login(connection))
+        if not _value(connection, "select to_regclass('yoyo._yoyo_migration')") and (
+            version_of(connection) is None
+        ):
+            _refuse(preflight.of_names(connection))
 
 
 def rollback(
@@ -141,6 +154,11 @@ def rollback(
     return done
 
 
+def _refuse(problem: Obstacle | None) -> None:
+    if problem:
+        raise MigrationError(str(problem))
+
+
 # --- yoyo ---------------------------------------------------------------------------------------
 
 
@@ -158,8 +176,7 @@ def _migrator(url: str, folder: Path) -> Iterator[_Migrator]:
     """The only migrator of this database, with the migrations of a folder."""
     try:
         with lock.held(url, LOCK_WAIT), connect(url) as guard:
-            if problem := obstacle(version_of(guard), migrations=folder):
-                raise MigrationError(str(problem))
+            _refuse(obstacle(version_of(guard), migrations=folder))
             with _backend(parameters(url)) as backend:
                 _remove_stale_lock_row(guard)
                 known = MigrationList(_Migration.of(file) for file in forward_files(folder))
@@ -310,18 +327,24 @@ def _remedy(error: psycopg.Error) -> str:
         case "42501" if "cron" in str(error):
             return "remedy: let this role schedule by pg_cron: grant usage on schema cron to IT"
         case "42501":
-            return (
-                "remedy: connect as the role that owns the database; it also needs "
-                "createrole, or: grant job_writer, job_gateway, job_tenant to IT with admin option"
-            )
+            return "remedy: connect as the role that owns the database and what is in it"
         case "42P07" | "42710" | "42P06" | "42723":
-            return "remedy: something of that name was made by hand; drop or rename it, then again"
+            return (
+                "remedy: something that this schema did not make has that name; rename it, if all "
+                "that uses it can follow, and run this again"
+            )
         case "2BP01":
-            return "remedy: something of yours depends on it; drop that first, then again"
+            return (
+                "remedy: something that this schema did not make depends on it, as the lines above "
+                "say; if it can go, drop it, and run this again"
+            )
         case "08000" | "08003" | "08006" | "57P01" | "57P02" | "57P03" | None:
             return "remedy: the connection broke; run this again when Postgres is back"
         case _:
-            return "remedy: if the migration is not shared yet, correct it and run this again"
+            return (
+                "remedy: nothing was changed; if the migration is not shared yet, correct it and "
+                "run this again, else report these lines"
+            )
 
 
 def version_of(connection: psycopg.Connection[tuple[Any, ...]]) -> SchemaVersion | None:

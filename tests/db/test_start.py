@@ -122,7 +122,7 @@ def test_a_right_to_connect_that_is_missing_ends_the_start(
     name = database.name
     superuser.execute(f"revoke connect on database {name} from public".encode())
     try:
-        assert f"grant connect on database {name} to {login.name}" in refusal(part, login.url)
+        assert f'grant connect on database "{name}" to "{login.name}"' in refusal(part, login.url)
         login.execute(f"grant connect on database {name} to {{}}")
         require_login(part, login.url)
     finally:

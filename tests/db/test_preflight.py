@@ -1,0 +1,238 @@
+"""What migrate says before it begins, and that what it says to do works."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from cli.dev import stack
+from cli.dev.stack import Database
+from cli.errors import CommandError
+from db.tools import backup, migrate
+from db.tools.connection import ConnectError, connect
+
+MAJORS = pytest.mark.parametrize("major", [18, 15])
+NUMBERS = count(1)
+
+
+@dataclass(frozen=True)
+class Place:
+    """A database of an owner of its own, on a server where others have migrated theirs."""
+
+    server: Any
+    name: str
+    owner: str
+
+    @property
+    def url(self) -> str:
+        return self.server.url(self.name, self.owner)  # type: ignore[no-any-return]
+
+    def run(self, text: str, *, superuser: bool = True, database: str | None = None) -> None:
+        user = "postgres" if superuser else self.owner
+        url = self.server.url(database or self.name, user)
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(text.encode())
+
+    def prepare(self) -> list[str]:
+        """As `index-jobs migrate` does."""
+        return stack.prepare(Database(self.url, None))
+
+    def refusal(self) -> str:
+        with pytest.raises((migrate.MigrationError, CommandError)) as refused:
+            self.prepare()
+        return str(refused.value)
+
+
+@pytest.fixture
+def place(clusters: Callable[[int], Any]) -> Iterator[Callable[..., Any]]:
+    """Makes a place: the attributes of its owner's role, and the options of its database."""
+    made: list[tuple[Any, str, str]] = []
+
+    def make(major: int = 18, role: str = "createrole", options: str = "") -> Place:
+        cluster = clusters(major)
+        with cluster.database("ordinary", migrated=True):
+            pass  # who came first made the roles
+        number = next(NUMBERS)
+        name, owner = f"place_{number}", f"Owner {number}"
+        server = cluster.server
+        with psycopg.connect(server.url(), autocommit=True) as connection:
+            connection.execute(
+                sql.SQL("create role {} login {} password {}").format(
+                    sql.Identifier(owner), sql.SQL(role), server.password
+                )
+            )
+            made.append((server, name, owner))
+            connection.execute(
+                sql.SQL("create database {} owner {} {}").format(
+                    sql.Identifier(name), sql.Identifier(owner), sql.SQL(options)
+                )
+            )
+        return Place(server, name, owner)
+
+    yield make
+    for server, name, owner in made:
+        with psycopg.connect(server.url(), autocommit=True) as connection:
+            for database in (name, "index_jobs"):
+                connection.execute(
+                    sql.SQL("drop database if exists {} with (force)").format(
+                        sql.Identifier(database)
+                    )
+                )
+            connection.execute(sql.SQL("drop owned by {}").format(sql.Identifier(owner)))
+            connection.execute(sql.SQL("drop role {}").format(sql.Identifier(owner)))
+
+
+def remedy(said: str, pattern: str) -> str:
+    found = re.search(pattern, said)
+    assert found, said
+    return found[0]
+
+
+def test_a_second_owner_migrates_makes_logins_and_saves_after_the_grant_that_is_printed(
+    place: Callable[..., Place], tmp_path: Any
+) -> None:
+    second = place()
+    said = second.refusal()
+    grant = remedy(said, r"grant .* to .* with admin option$")
+    assert grant.count(",") == 6
+    second.run(grant)
+    assert second.prepare() == migrate.names()
+    with connect(second.url) as connection:
+        for role in ("job_http", "job_worker"):
+            connection.execute(f"create role login_{second.name}_{role} login in role {role}")
+            connection.execute(f"drop role login_{second.name}_{role}")
+    backup.save(second.url, tmp_path / "saved")
+    assert len(migrate.rollback(second.url, len(migrate.names()))) == len(migrate.names())
+
+
+@MAJORS
+def test_an_owner_who_may_make_no_roles_migrates_after_the_grant_that_is_printed(
+    place: Callable[..., Place], major: int
+) -> None:
+    second = place(major, role="nocreaterole")
+    second.run(remedy(second.refusal(), r"grant .* to .* with admin option$"))
+    assert second.prepare() == migrate.names()
+
+
+@pytest.mark.parametrize("major", [15])
+def test_up_to_15_whoever_may_make_roles_may_hand_them_on(
+    place: Callable[..., Place], major: int
+) -> None:
+    assert place(major).prepare() == migrate.names()
+
+
+def test_who_does_not_own_the_database_migrates_after_the_remedy(
+    place: Callable[..., Place],
+) -> None:
+    guest = place(role="superuser")
+    guest.run(f"alter database {guest.name} owner to postgres")
+    guest.run(f'alter role "{guest.owner}" nosuperuser createrole')
+    guest.run(remedy(guest.refusal(), r"alter database .*$"))
+    guest.run(remedy(guest.refusal(), r"grant .* to .* with admin option$"))
+    guest.run("alter schema public owner to postgres")
+    guest.run(remedy(guest.refusal(), r"alter schema .*$"))
+    assert guest.prepare() == migrate.names()
+
+
+@pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1", "EUC_JP"])
+def test_a_database_that_is_not_utf8_is_refused_and_the_printed_one_serves(
+    place: Callable[..., Place], encoding: str
+) -> None:
+    other = place(role="superuser", options=f"encoding '{encoding}' locale 'C' template template0")
+    said = other.refusal()
+    assert f"is in {encoding}, and the schema needs UTF8" in said
+    other.run(remedy(said, r"create database .*$"))
+    assert Place(other.server, "index_jobs", other.owner).prepare() == migrate.names()
+
+
+@contextmanager
+def unchanged(there: Place) -> Iterator[None]:
+    objects = "select count(*), max(oid::bigint) from pg_class"
+    schemas = "select array_agg(nspname order by nspname) from pg_namespace"
+    with psycopg.connect(there.server.url(there.name), autocommit=True) as connection:
+        before = [connection.execute(q.encode()).fetchone() for q in (objects, schemas)]
+        yield
+        assert before == [connection.execute(q.encode()).fetchone() for q in (objects, schemas)]
+
+
+TAKEN = {
+    "schema private": ("create schema private", "alter schema private rename to ours"),
+    "table public.organizations": (
+        "create table public.organizations (id integer)",
+        "alter table public.organizations rename to ours",
+    ),
+    "table public.symbols": (
+        "create view public.symbols as select 1 as id",
+        "alter view public.symbols rename to ours",
+    ),
+    "type public.job_status": (
+        "create type public.job_status as enum ('open')",
+        "alter type public.job_status rename to ours",
+    ),
+    "function public.get_job_status": (
+        "create function public.get_job_status(id uuid) returns text return 'open'",
+        "alter function public.get_job_status(uuid) rename to ours",
+    ),
+    "schema auth, without Supabase's table of users": (
+        "create schema auth",
+        "alter schema auth rename to ours",
+    ),
+    "table auth.users, whose id is not a uuid": (
+        "create schema auth; create table auth.users (id integer primary key)",
+        "alter schema auth rename to ours",
+    ),
+}
+
+
+@pytest.mark.parametrize("taken", TAKEN)
+def test_a_name_that_is_taken_is_named_before_anything_is_made(
+    place: Callable[..., Place], taken: str
+) -> None:
+    make, rename = TAKEN[taken]
+    there = place(role="superuser")
+    there.run(make)
+    with unchanged(there):
+        said = there.refusal()
+    assert f"has these names already, and not from this schema: {taken}: nothing was" in said
+    there.run(rename)
+    migrate.check(there.url)
+
+
+def test_a_customers_database_is_left_alone_and_the_printed_one_serves(
+    place: Callable[..., Place],
+) -> None:
+    there = place(role="superuser")
+    there.run("create schema private; create table public.repositories (id integer)")
+    said = there.refusal()
+    assert "schema private, table public.repositories: nothing was changed" in said
+    there.run(remedy(said, r"create database [a-z_]+"))
+    assert Place(there.server, "index_jobs", there.owner).prepare() == migrate.names()
+
+
+@pytest.mark.parametrize("owner", ['O"wner x', "user", "Größe"])
+def test_a_remedy_quotes_whatever_a_login_and_a_database_are_called(
+    place: Callable[..., Place], owner: str
+) -> None:
+    there = place(role="superuser")
+    name = sql.Identifier(owner).as_string(None)
+    there.run(f"create role {name} nologin password '{there.server.password}'")
+    there.run(f"create database {name}")
+    try:
+        there.run(f"revoke connect on database {name} from public")
+        url = there.server.url(owner, owner)
+        for pattern in (r"alter role .* login", r"grant connect on .*$"):
+            with pytest.raises(ConnectError) as refused:
+                connect(url)
+            there.run(remedy(str(refused.value), pattern))
+        connect(url).close()
+    finally:
+        there.run(f"drop database {name} with (force)")
+        there.run(f"drop role {name}")
