@@ -12,7 +12,7 @@ API_LOGIN, WORKER_LOGIN = "index_jobs_api", "index_jobs_worker"
 
 
 def ensure_login(connection: Connection, url: str, login: str, group: str, password: str) -> str:
-    """A login that is a member of one group and nothing else; returns its URL."""
+    """A login that may connect here and is a member of one group; returns its URL."""
     cipher = connection.pgconn.encrypt_password(
         password.encode(), login.encode(), b"scram-sha-256"
     ).decode()
@@ -30,6 +30,11 @@ def ensure_login(connection: Connection, url: str, login: str, group: str, passw
             connection.execute(
                 sql.SQL("grant {} to {}").format(sql.Identifier(group), sql.Identifier(login))
             )
+        connection.execute(
+            sql.SQL("grant connect on database {} to {}").format(
+                sql.Identifier(connection.info.dbname), sql.Identifier(login)
+            )
+        )
     return _url_as(url, login, password)
 
 

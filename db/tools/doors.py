@@ -106,6 +106,23 @@ select quote_ident(current_database()) as name,
     where has_function_privilege('public', f.name, 'execute')) as functions
 """
 
+# Whoever may connect and is a member of a role that works for all tenants, or serves them, may act.
+_COMERS: LiteralString = """
+select quote_ident(current_database()) as name, (
+    select string_agg(m.login, ', ' order by m.login)
+    from (
+      select format('%%s (%%s)', quote_ident(r.rolname), string_agg(g.rolname, ', ')) as login
+      from pg_roles as r
+      join pg_roles as g on pg_has_role(r.oid, g.oid, 'member')
+      where r.rolcanlogin and not r.rolsuper and r.rolname <> session_user
+        and g.rolname in ('service_role', 'job_http', 'job_worker', 'job_writer', 'job_gateway',
+          'job_tenant')
+      group by r.rolname
+    ) as m) as logins
+where has_database_privilege('public', current_database(), 'connect')
+  and to_regrole('supabase_admin') is null
+"""
+
 _HAS_NO_BROADCASTS: LiteralString = """
 select from pg_class as c
 where c.relname = 'messages' and c.relnamespace = to_regnamespace('realtime')
@@ -188,6 +205,15 @@ def advice(connection: Connection[TupleRow]) -> Iterator[Finding]:
                 "every login may fill the disk with large objects; only a superuser can change it",
                 f"revoke execute on function {row['functions']} from public;",
             )
+    for row in _rows(connection, _COMERS, ours):
+        yield Finding(
+            "connect",
+            f"database {row['name']}",
+            "every login of the server may come in, and act here when it is a member of a role of"
+            f" this schema, as of another installation: {row['logins'] or 'none is now'}",
+            f"grant connect on database {row['name']} to each login of this one; "
+            f"revoke connect on database {row['name']} from public;",
+        )
     if _rows(connection, _HAS_NO_BROADCASTS, ours):
         yield Finding(
             "policy",

@@ -37,6 +37,7 @@ def blocks(database: Database, port: int) -> list[str]:
     changes = {
         "postgresql://app_owner:…@db.example.com/app": database.migrator_url,
         "@db.example.com/app": place,
+        "on database app to": f"on database {database.name} to",
         ".venv/bin/": f"{PROGRAM.parent}/",
         "HOST=0.0.0.0 PORT=8000": f"HOST=127.0.0.1 PORT={port}",
     }

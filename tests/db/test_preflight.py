@@ -16,7 +16,7 @@ from psycopg import sql
 from cli.dev import stack
 from cli.dev.stack import Database
 from cli.errors import CommandError
-from db.tools import backup, migrate
+from db.tools import backup, doctor, migrate
 from db.tools.connection import ConnectError, connect
 
 MAJORS = pytest.mark.parametrize("major", [18, 15])
@@ -236,3 +236,97 @@ def test_a_remedy_quotes_whatever_a_login_and_a_database_are_called(
     finally:
         there.run(f"drop database {name} with (force)")
         there.run(f"drop role {name}")
+
+
+# --- two installations on one server --------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Login:
+    """A login of an installation, which its owner makes as the README says."""
+
+    place: Place
+    name: str
+
+    @property
+    def url(self) -> str:
+        return self.place.server.url(self.place.name, self.name)  # type: ignore[no-any-return]
+
+    def at(self, other: Place) -> str:
+        return self.place.server.url(other.name, self.name)  # type: ignore[no-any-return]
+
+
+@pytest.fixture
+def logins() -> Iterator[Callable[[Place, str], Login]]:
+    made: list[Login] = []
+
+    def make(there: Place, role: str) -> Login:
+        login = Login(there, f"{there.name}_{role}")
+        there.run(
+            f"create role {login.name} login password '{there.server.password}' in role {role}"
+        )
+        there.run(f"grant connect on database {there.name} to {login.name}")
+        made.append(login)
+        return login
+
+    yield make
+    for login in made:
+        login.place.run(f"revoke connect on database {login.place.name} from {login.name}")
+        login.place.run(f"drop role {login.name}")
+
+
+@MAJORS
+def test_the_logins_of_one_installation_do_not_come_into_another(
+    place: Callable[..., Place], logins: Callable[[Place, str], Login], major: int
+) -> None:
+    production, staging = place(major, role="superuser"), place(major, role="superuser")
+    production.prepare()
+    parts = [logins(production, role) for role in ("job_http", "job_worker", "service_role")]
+    staging.prepare()
+    for login in parts:
+        connect(login.url).close()
+        with pytest.raises(ConnectError, match="may not connect"):
+            connect(login.at(staging))
+    # and of the second one's, made later, none comes into the first
+    with pytest.raises(ConnectError, match="may not connect"):
+        connect(logins(staging, "job_worker").at(production))
+
+
+def test_who_could_connect_before_still_can(
+    place: Callable[..., Place], logins: Callable[[Place, str], Login]
+) -> None:
+    there = place(role="superuser")
+    guest, other = logins(there, "anon"), logins(there, "pg_read_all_data")
+    there.run(f"revoke connect on database {there.name} from {guest.name}, {other.name}")
+    there.prepare()
+    for login in (guest, other):
+        connect(login.url).close()
+
+
+def test_a_database_that_was_closed_stays_as_it_was(
+    place: Callable[..., Place], logins: Callable[[Place, str], Login]
+) -> None:
+    there = place(role="superuser")
+    guest = logins(there, "anon")
+    there.run(f"revoke connect on database {there.name} from public, {guest.name}")
+    there.prepare()
+    with pytest.raises(ConnectError, match="may not connect"):
+        connect(guest.url)
+
+
+def test_the_doctor_says_who_else_could_come_in_and_the_remedy_closes_the_door(
+    place: Callable[..., Place], logins: Callable[[Place, str], Login]
+) -> None:
+    there, other = place(role="superuser"), place(role="superuser")
+    there.prepare()
+    own, foreign = logins(there, "job_http"), logins(other, "job_worker")
+    assert "connect" not in {each.check for each in doctor.examine(there.url).advice}
+    there.run(f"grant connect on database {there.name} to public")
+    connect(foreign.at(there)).close()
+    (found,) = [each for each in doctor.examine(there.url).advice if each.check == "connect"]
+    assert f"{foreign.name} (job_worker)" in found.problem
+    there.run(found.remedy.replace("each login of this one", own.name))
+    assert "connect" not in {each.check for each in doctor.examine(there.url).advice}
+    connect(own.url).close()
+    with pytest.raises(ConnectError, match="may not connect"):
+        connect(foreign.at(there))

@@ -227,6 +227,8 @@ class Cluster:
         self._execute(
             "create database {} template {} owner {} strategy file_copy", name, template, role
         )
+        for login in MEMBERS:  # which are members of roles of the whole server
+            self._execute("grant connect on database {} to {}", name, login)
         return Database(self.server, name, owner)
 
     def _execute(self, command: str, *names: str) -> None:
