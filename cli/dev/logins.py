@@ -6,7 +6,8 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from psycopg import sql
 
-from cli.connection import Connection
+from cli.connection import Connection, connect
+from cli.errors import CommandError
 
 API_LOGIN, WORKER_LOGIN = "index_jobs_api", "index_jobs_worker"
 
@@ -36,6 +37,28 @@ def ensure_login(connection: Connection, url: str, login: str, group: str, passw
             )
         )
     return _url_as(url, login, password)
+
+
+def use_login(connection: Connection, url: str, login: str, group: str, password: str) -> str:
+    """As ensure_login, where others may use a login of that name: one that is there stays as it is.
+
+    Raises CommandError when it is there, and its password is another one.
+    """
+    row = connection.execute("select from pg_roles where rolname = %s", (login,)).fetchone()
+    if row is None:
+        return ensure_login(connection, url, login, group, password)
+    own = _url_as(url, login, password)
+    try:
+        connect(own).close()
+    except CommandError:
+        setting = "API_DATABASE_URL" if login == API_LOGIN else "WORKER_DATABASE_URL"
+        raise CommandError(
+            f"the server has a login {login} already, whose password only its users know, and "
+            "nothing says that the database of DATABASE_URL is for development: it stays as it "
+            f"is. Name a login, a member of {group}, by {setting}, or say that the database is "
+            "for development: index-jobs dev init"
+        ) from None
+    return own
 
 
 def _url_as(url: str, user: str, password: str) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 import psycopg
 
 from cli.connection import as_role, connect
-from cli.dev.logins import API_LOGIN, WORKER_LOGIN, ensure_login
+from cli.dev.logins import API_LOGIN, WORKER_LOGIN, ensure_login, use_login
 from cli.dev.occupation import OccupiedError, lock_path, occupy
 from cli.dev.options import Options
 from cli.dev.people import ALICE, BOB, CAROL, ensure_person
@@ -138,14 +138,17 @@ def require_development(base: Database, why: str) -> None:
 
 
 def furnish(base: Database, options: Options, *, step: Step = quiet) -> Stack:
-    """Logins for the API and the runner, and in development the demo users with a key each."""
+    """Logins for the API and the runner, and in development the demo users with a key each.
+
+    Of a database that is not for development no login is changed.
+    """
     kept = Secrets(options.run_dir)
-    people = PEOPLE if is_for_development(base) else ()
+    people, login = (PEOPLE, ensure_login) if is_for_development(base) else ((), use_login)
     with connect(base.url) as connection, _explained("make the logins and demo users"):
-        api_url = options.api_database_url or ensure_login(
+        api_url = options.api_database_url or login(
             connection, base.url, API_LOGIN, "job_http", kept.password(API_LOGIN)
         )
-        worker_url = options.worker_database_url or ensure_login(
+        worker_url = options.worker_database_url or login(
             connection, base.url, WORKER_LOGIN, "job_worker", kept.password(WORKER_LOGIN)
         )
         keys = {p.name: ensure_person(connection, p, kept, options) for p in people}

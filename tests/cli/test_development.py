@@ -7,6 +7,9 @@ from typing import Any
 import psycopg
 import pytest
 
+from cli.connection import connect
+from cli.dev.logins import use_login
+from cli.errors import CommandError
 from db.tools import migrate, reset
 from tests.support.databases import Database
 from tests.support.desk import Desk
@@ -124,6 +127,38 @@ def test_a_server_on_it_makes_no_users(fresh_desk: Desk, database: Database) -> 
         assert "no demo users" in served.said
         assert "ALICE_KEY" not in fresh_desk.dev_env
     assert query(database.url, USERS) == [(0,)]
+
+
+def test_a_server_on_it_changes_no_password(fresh_desk: Desk, database: Database) -> None:
+    """The logins of that name belong to others of the same server."""
+    name_one = {"DATABASE_URL": database.migrator_url}
+    for setting, url in (("API_DATABASE_URL", database.api_url), ("WORKER", database.worker_url)):
+        done = fresh_desk.run("serve", "--port", "0", **name_one)
+        assert done.returncode == 1
+        assert f"by {setting}" in done.stderr
+        assert "index-jobs dev init" in done.stderr
+        name_one[setting] = url
+    for url in (database.api_url, database.worker_url):
+        psycopg.connect(url).close()
+
+
+def test_a_server_on_it_makes_logins_that_are_missing_and_keeps_them(
+    database: Database,
+) -> None:
+    with connect(database.migrator_url) as connection:
+        try:
+            urls = [
+                use_login(connection, database.migrator_url, "login_of_a_desk", "job_http", "p")
+                for _ in range(2)
+            ]
+            psycopg.connect(urls[1]).close()
+            with pytest.raises(CommandError, match="WORKER_DATABASE_URL"):
+                use_login(connection, database.migrator_url, "login_of_a_desk", "job_http", "q")
+        finally:
+            connection.execute(
+                f"revoke connect on database {database.name} from login_of_a_desk;"
+                " drop role login_of_a_desk"
+            )
 
 
 def test_a_database_becomes_one_for_development_by_a_command(

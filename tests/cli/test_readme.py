@@ -25,8 +25,9 @@ def own(new_database: Callable[..., Database]) -> Iterator[Database]:
     database = new_database(migrated=False)
     yield database
     with psycopg.connect(database.url, autocommit=True) as connection:
-        connection.execute("drop role if exists app_api")
-        connection.execute("drop role if exists app_worker")
+        for login in ("app_api", "app_worker"):
+            if connection.execute("select to_regrole(%s)", (login,)).fetchone() != (None,):
+                connection.execute(f"drop owned by {login}; drop role {login}")
 
 
 def blocks(database: Database, port: int) -> list[str]:

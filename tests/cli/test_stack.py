@@ -69,7 +69,10 @@ def test_a_login_is_in_one_group_and_has_no_power_of_its_own(database: Database)
                 ).fetchone()
             assert row == (False, False, False, False, ["job_http"])
         finally:
-            connection.execute("drop role login_of_a_test")
+            connection.execute(
+                f"revoke connect on database {database.name} from login_of_a_test;"
+                " drop role login_of_a_test"
+            )
 
 
 def test_a_key_made_for_a_user_leaves_the_connection_as_it_was(options: Options) -> None:
