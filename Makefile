@@ -98,6 +98,7 @@ clean:  ## Remove what was built, and the data in .run
 # --- what the others need ---
 
 .venv/app: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("error: Python 3.11 or newer is needed, and $(PYTHON) is %d.%d: name a newer one, such as make PYTHON=python3.11" % sys.version_info[:2])'
 	@echo '  … dependencies (a minute, the first time)' >&2; $(PYTHON) -m venv .venv
 	@$(BIN)/pip install -qq -e '.[embedded,indexer]' && touch $@
 

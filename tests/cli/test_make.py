@@ -36,6 +36,23 @@ def test_every_target_has_commands_that_a_shell_can_read(target: str) -> None:
     assert (shell.returncode, shell.stderr) == (0, "")
 
 
+def test_a_python_that_is_too_old_is_named_before_anything_is_made(tmp_path: Path) -> None:
+    old = tmp_path / "python3.10"
+    pretend = "import sys; sys.version_info = (3, 10, 4); exec(sys.argv[2])"
+    old.write_text(f"#!/bin/sh\nexec {sys.executable} -c '{pretend}' \"$@\"\n")
+    old.chmod(0o755)
+    shutil.copyfile(ROOT / "Makefile", tmp_path / "Makefile")
+    (tmp_path / "pyproject.toml").touch()
+    for target in ("demo", "check"):
+        done = make(target, f"PYTHON={old}", folder=tmp_path)
+        assert done.returncode == 2
+        assert done.stderr.splitlines()[0] == (
+            f"error: Python 3.11 or newer is needed, and {old} is 3.10: "
+            "name a newer one, such as make PYTHON=python3.11"
+        )
+        assert not (tmp_path / ".venv").exists()
+
+
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """A repository of the files that are here now, in this environment."""

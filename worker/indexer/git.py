@@ -77,6 +77,10 @@ _PROGRAMS = ("git", "git-remote-http", "git-remote-https", "git-upload-pack")
 # The first with http.curloptResolve, without which names would be looked up anew.
 _OLDEST_GIT = (2, 37)
 
+_DAMAGED = (
+    "The repository is damaged: git cannot read all of it. git fsck, where it is, says what is"
+    " missing."
+)
 # What git says, and what it means for the owner of the job; the first that fits. Lines that
 # the other side dictates ("remote: ...") are never looked at.
 _FAILURES = (
@@ -103,7 +107,19 @@ _FAILURES = (
         "The repository has moved to another address. Use the new one.",
     ),
     (
-        r"not our ref|unadvertised object|remote did not send all necessary objects",
+        r"bad config",
+        "damaged_repository",
+        "The configuration of the repository cannot be read: git config --list, where it is, says"
+        " in which line.",
+    ),
+    (
+        r"possible repository corruption|bad pack header|remote did not send all necessary objects"
+        r"|bad object|unable to (read|find) [0-9a-f]{40}|loose object .* corrupt",
+        "damaged_repository",
+        _DAMAGED,
+    ),
+    (
+        r"not our ref|unadvertised object",
         "unknown_commit",
         "The commit is not in the repository.",
     ),
@@ -287,7 +303,7 @@ def broken(process: subprocess.Popen[bytes]) -> IndexingError:
 
 def damaged() -> IndexingError:
     """The end of a job whose repository git cannot make sense of."""
-    return IndexingError("damaged_repository", "The repository is damaged and cannot be read.")
+    return IndexingError("damaged_repository", _DAMAGED)
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:

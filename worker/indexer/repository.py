@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
+from worker.indexer.explained import explained
 from worker.indexer.git import Git, broken, damaged, pipe, stop
 from worker.indexer.guard import exceeded
 from worker.indexer.protocol import IndexingError, Request
@@ -86,7 +87,12 @@ class Repository:
         branch may have moved since it was found.
         Raises IndexingError when there is no such commit.
         """
-        self._reach(lambda: self._fetch(found.name, progress))
+        try:
+            self._reach(lambda: self._fetch(found.name, progress))
+        except IndexingError as error:
+            if error.code == "unknown_commit" and self._is_named(found):
+                raise damaged() from None
+            raise
         self._git.forget_credentials()
         # No promise of more blobs: one that is missing stays missing, instead of being fetched.
         self._git.run("config", "--remove-section", "remote.origin")
@@ -164,6 +170,8 @@ class Repository:
         try:
             return call()
         except IndexingError as moved:
+            if self._source.protocol == "file":
+                raise explained(moved, Path(self._source.url)) from None
             other = respelled(self._source.url)
             if moved.code != "repository_moved" or self._is_respelled or other is None:
                 raise
@@ -175,6 +183,10 @@ class Repository:
                 if error.code in {"repository_not_found", "unsupported_repository"}:
                     raise moved from None  # there is nothing at the other address
                 raise
+
+    def _is_named(self, found: Found) -> bool:
+        """Whether the source says that it has the commit, by the ref found, or by its HEAD."""
+        return found.name != found.commit or found.commit in self._list_remote(["HEAD"]).values()
 
     def _list_remote(self, names: list[str]) -> dict[str, str]:
         """The objects of those `names` that the source has; without names, of any one it has."""

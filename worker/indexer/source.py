@@ -136,7 +136,10 @@ def _local(path: str, local_roots: Sequence[Path]) -> Source:
         git_dir = _git_dir(folder.resolve())
         for each in _led_to(git_dir):
             if not _allowed(each, local_roots):
-                raise _outside("A folder or file that the repository refers to")
+                raise _outside(
+                    "A folder or file that the repository refers to, such as by a link or by"
+                    " objects/info/alternates,"
+                )
             _refuse_special(each)
         for each in _configured(git_dir):
             _refuse_special(each)
@@ -203,7 +206,7 @@ def _led_to(git_dir: Path) -> Iterator[Path]:
     repository_not_found when this is none.
     """
     yield git_dir
-    common = git_dir / _pointer(git_dir / "commondir")
+    common = common_dir(git_dir)
     head, objects = git_dir / "HEAD", common / "objects"
     yield from (common, head, objects)
     if not (head.is_file() and objects.is_dir()):
@@ -221,13 +224,18 @@ def _led_to(git_dir: Path) -> Iterator[Path]:
         seen.add(path)
         yield path
         if path.is_dir():
-            waiting += _alternates(path)
+            waiting += alternates(path)
             with os.scandir(path) as entries:
                 found = {Path(each) for each in entries if not each.is_file(follow_symlinks=False)}
             waiting += found - unread
 
 
-def _alternates(objects: Path) -> Iterator[Path]:
+def common_dir(git_dir: Path) -> Path:
+    """The git folder that a work tree shares with others, or its own."""
+    return git_dir / _pointer(git_dir / "commondir")
+
+
+def alternates(objects: Path) -> Iterator[Path]:
     """The object stores that `objects` borrows from, if it is one."""
     listing = objects / "info" / "alternates"
     if not listing.is_file():
@@ -245,7 +253,7 @@ def _configured(git_dir: Path) -> Iterator[Path]:
 
     No file is opened before the next path is asked for.
     """
-    common = git_dir / _pointer(git_dir / "commondir")
+    common = common_dir(git_dir)
     waiting = [folder / name for folder in (common, git_dir) for name in _CONFIGS]
     seen = set[Path]()
     while waiting:
@@ -255,7 +263,7 @@ def _configured(git_dir: Path) -> Iterator[Path]:
         seen.add(config)
         if len(seen) > _CONFIG_FILES:
             raise _not_found()
-        for key, value in _settings(config):
+        for key, value in settings(config):
             paths = [folder / each for each in _named(value) for folder in (config.parent, git_dir)]
             yield from paths
             if key.startswith("include") and key.endswith(".path"):
@@ -270,7 +278,7 @@ def _named(value: str) -> Iterator[Path]:
             yield from (folder / text.removeprefix(_PREFIX) for folder in exec_path().parents)
 
 
-def _settings(config: Path) -> Iterator[tuple[str, str]]:
+def settings(config: Path) -> Iterator[tuple[str, str]]:
     """The keys and values of a file of git's configuration, up to its first error."""
     done = subprocess.run(
         ["git", "config", "--file", str(config), "--no-includes", "--null", "--list"],

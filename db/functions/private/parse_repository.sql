@@ -22,6 +22,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_is_url boolean := p_local_url is null and strpos(p_repository, '://') > 0;
+  v_repository text;
   v_base text := regexp_replace(private.normal_git_url(p_git_base_url || 'x'), 'x$', '');
 begin
   if p_repository is null then
@@ -42,6 +43,16 @@ begin
   then
     git_url := private.normal_git_url(
       case when v_is_url then p_repository else p_git_base_url || p_repository end);
+    v_repository := coalesce(
+      substring(git_url from '^(https://(?:github[.]com|bitbucket[.]org|codeberg[.]org)/[^/]+/[^/]+)/'),
+      substring(git_url from '^(https://[^/]+/.+?)/-(?:/|$)'),
+      substring(git_url
+        from '^(https://[^/]+/[^/]+/.*?[^/])/(?:tree|blob|blame|raw|commits?|src/(?:branch|commit|tag))/'));
+    if v_is_url and v_repository is not null then
+      raise exception 'repository is the address of a page of a repository'
+        using errcode = 'PT422', detail = 'invalid_repository', column = 'repository',
+          hint = format('Send %s, and a branch, a tag or a commit as ref.', v_repository);
+    end if;
     full_name := regexp_replace(git_url, '[.]git$', '');
     if starts_with(full_name, v_base) and substr(full_name, length(v_base) + 1) ~ '^[^/]+/[^/]+$'
     then

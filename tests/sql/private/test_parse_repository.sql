@@ -1,5 +1,5 @@
 begin;
-select plan(9);
+select plan(11);
 
 create function pg_temp.parsed(
   p_repository text, p_local_url text default null, p_base text default 'https://github.com/'
@@ -17,11 +17,11 @@ select set_eq(
   'each spelling below the base URL is one repository');
 select results_eq(
   $$ select pg_temp.parsed(r) from unnest(array['https://host.example/a/b',
-       'https://host.example/a.git', 'https://h:8443/a/b/c.git', 'https://github.com/a/b/c',
+       'https://host.example/a.git', 'https://h:8443/a/b/c.git', 'https://git.example/a/b/c',
        'https://Host.example/A/'])
        with ordinality as r (r, n) order by n $$,
   array['host.example/a/b https://host.example/a/b', 'host.example/a https://host.example/a.git',
-    'h_8443/a/b/c https://h:8443/a/b/c.git', 'github.com/a/b/c https://github.com/a/b/c',
+    'h_8443/a/b/c https://h:8443/a/b/c.git', 'git.example/a/b/c https://git.example/a/b/c',
     'host.example/A https://host.example/A'],
   'any other is called by host, port and path');
 select results_eq(
@@ -43,6 +43,37 @@ select is(
 select is(
   pg_temp.parsed('a/b', p_base => 'https://git.example:8443/x/'),
   'a/b https://git.example:8443/x/a/b.git', 'the base URL may have a port and a path');
+create function pg_temp.hint_for(p_repository text) returns text language plpgsql as $$
+declare
+  v_hint text;
+begin
+  return pg_temp.parsed(p_repository);
+exception when sqlstate 'PT422' then
+  get stacked diagnostics v_hint = pg_exception_hint;
+  return v_hint;
+end;
+$$;
+select results_eq(
+  $$ select pg_temp.hint_for(r) from unnest(array[
+       'https://github.com/a/b/tree/main', 'https://www.github.com/a/b.git/pull/1',
+       'https://github.com/a/b/issues', 'https://bitbucket.org/a/b/src/main/',
+       'https://codeberg.org/a/b/src/branch/main', 'https://git.example/g/s/p/-/tree/main',
+       'https://git.example/g/p/-', 'https://git.example/a/b/blob/main/x.py',
+       'https://git.example/a/b/commit/1', 'https://git.example/a/b/src/branch/main'])
+       with ordinality as r (r, n) order by n $$,
+  $$ select format('Send https://%s, and a branch, a tag or a commit as ref.', u)
+     from unnest(array['github.com/a/b', 'github.com/a/b.git', 'github.com/a/b',
+       'bitbucket.org/a/b', 'codeberg.org/a/b', 'git.example/g/s/p', 'git.example/g/p',
+       'git.example/a/b', 'git.example/a/b', 'git.example/a/b'])
+       with ordinality as u (u, n) order by n $$,
+  'of a page of a repository its repository is told');
+select is_empty(
+  $$ select r from unnest(array['https://git.example/tree/main', 'https://git.example/a/tree',
+       'https://git.example/a/b/treehouse/x', 'https://git.example/a/b/src/x', 'tree/main',
+       'https://git.example/a-/b', 'https://github.com/tree/main',
+       'https://git.example/a/tree/x']) as r
+     where pg_temp.hint_for(r) like 'Send%' $$,
+  'what only looks like one is a repository');
 select is(
   pg_temp.parsed('local/x.git', 'file:///srv/x'), 'local/x.git file:///srv/x',
   'a folder has the name that it is given');
