@@ -1,0 +1,164 @@
+"""The commands of docs/operations.md, typed as they stand there.
+
+What needs a program that Debian alone has is a part of make prove, not of make test.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx2
+import psycopg
+import pytest
+
+from cli.dev import stack
+from db.local.account import server_account
+from db.local.postgres import Server, temporary
+from tests.support.desk import PROGRAM, new_desk
+from tests.support.fetch import postgres_binaries
+from tests.support.waiting import until
+
+ROOT = Path(__file__).parents[2]
+OF_DEBIAN = ("test_pooler.py", "test_proxy.py")
+PASSWORD = "…"  # of all logins, as it is written there
+USER = "5a000000-0000-4000-8000-000000000001"
+LOGINS = """
+create role app_api login password '…' in role job_http;
+grant connect on database app to app_api;
+insert into auth.users (id) values ('5a000000-0000-4000-8000-000000000001');
+"""
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    return True if collection_path.name in OF_DEBIAN and not config.getoption("--prove") else None
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "major" in metafunc.fixturenames:
+        majors = [18, 15] if metafunc.config.getoption("--prove") else [18]
+        metafunc.parametrize("major", majors, indirect=True)
+
+
+@pytest.fixture
+def major(request: pytest.FixtureRequest) -> int:
+    return int(request.param)
+
+
+def blocks(title: str) -> list[tuple[str, str]]:
+    """The language and the text of each block of the section with that title."""
+    text = (ROOT / "docs/operations.md").read_text()
+    begins = re.search(rf"^(#+) {re.escape(title)}\n", text, re.M)
+    assert begins
+    rest = text[begins.end() :]
+    ends = re.search(rf"^#{{1,{len(begins[1])}}} |^### ", rest, re.M)
+    found = re.findall(r"^```(\w+)\n(.*?)^```", rest[: ends.start() if ends else None], re.M | re.S)
+    assert found
+    return found
+
+
+@dataclass(frozen=True)
+class Shell:
+    """Where the blocks are typed: a folder, what stands for the names of the example, a user."""
+
+    folder: Path
+    changes: Mapping[str, str]
+    server: Server
+
+    def put(self, text: str) -> str:
+        """The text with what is here, instead of the names of the example."""
+        for old, new in self.changes.items():
+            text = text.replace(old, new)
+        return text
+
+    def write(self, text: str) -> None:
+        """A file, whose name its first line tells."""
+        head, _, text = text.partition("\n")
+        (self.folder / head.strip("#; ")).write_text(self.put(text))
+
+    def sql(self, text: str) -> None:
+        with psycopg.connect(self.server.url("app"), autocommit=True) as connection:
+            connection.execute(self.put(text).encode())
+
+    def run(self, text: str, *, lent: bool = False, **environment: str) -> str:
+        """What a block of sh prints; with `lent` as the user who may run servers."""
+        account = server_account(self.folder)
+        user = {"user": account.uid, "group": account.gid, "extra_groups": []} if lent else {}
+        done = subprocess.run(
+            ["sh", "-ec", self.put(text)],
+            cwd=self.folder,
+            env={"PATH": f"{self.server.binaries / 'bin'}:/usr/bin:/bin:/usr/sbin"} | environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+            **(user if account.lent else {}),  # type: ignore[arg-type]
+        )
+        assert done.returncode == 0, done.stdout
+        return done.stdout
+
+    @contextmanager
+    def api(self, text: str, url: str, **environment: str) -> Iterator[httpx2.Client]:
+        """A client of the API that a block of sh starts at this URL, once it is ready."""
+        with new_desk() as desk:
+            process = subprocess.Popen(
+                ["sh", "-ec", self.put(text).replace("index-jobs api", f"exec {PROGRAM} api")],
+                cwd=self.folder,
+                env=desk.environment | environment,
+            )
+            key = desk.run(
+                "keys", "create", "k", "--user", USER, DATABASE_URL=self.server.url("app")
+            ).stdout.strip()
+            headers = {"Authorization": f"Bearer {key}"}
+            try:
+                with httpx2.Client(base_url=url, headers=headers, timeout=30) as client:
+                    until(lambda: status(client) == 200 or process.poll() is not None, 60)
+                    assert process.poll() is None
+                    yield client
+            finally:
+                process.terminate()
+                process.wait()
+
+
+def status(client: httpx2.Client) -> int:
+    """Of /ready; 0 where nobody answers."""
+    try:
+        return client.get("/ready").status_code
+    except httpx2.TransportError:
+        return 0
+
+
+@pytest.fixture
+def shell() -> Iterator[Callable[..., Shell]]:
+    """Makes a place to type in, and a migrated server on it with the login of the page."""
+    with ExitStack() as at_exit:
+
+        def make(major: int, changes: Mapping[str, str], **settings: str) -> Shell:
+            server = at_exit.enter_context(
+                temporary(settings={"fsync": "off"} | settings, binaries=postgres_binaries(major))
+            )
+            with psycopg.connect(server.url(), autocommit=True) as connection:
+                connection.execute("create database app")
+            stack.prepare(stack.Database(server.url("app"), server))
+            folder = Path(
+                at_exit.enter_context(tempfile.TemporaryDirectory(prefix="typed-", dir="/tmp"))
+            )
+            server_account(folder).own(folder)
+            changes = {
+                f"{PASSWORD}@": "secret@",
+                f"'{PASSWORD}'": "'secret'",
+                "db.example.com port=5432": f"127.0.0.1 port={server.port}",
+                "db1.example.com:5432": f"127.0.0.1:{server.port}",
+                **changes,
+            }
+            made = Shell(folder, changes, server)
+            made.sql(LOGINS)
+            return made
+
+        yield make
