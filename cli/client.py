@@ -167,13 +167,13 @@ class Client:
 
     def admin_get_job_status(self, job_id: str, **query: str | None) -> IndexJob:
         """GET /admin/jobs/{id}."""
-        return cast(IndexJob, self._page(f"/admin{_path(job_id)}", "id", query))
+        return cast(IndexJob, self._page(f"/admin{_path('jobs', job_id)}", "id", query))
 
     def admin_change_index_job(
         self, job_id: str, action: Literal["fail", "release", "retry"], reason: str
     ) -> IndexJob:
         """POST /admin/jobs/{id}/{action}."""
-        path = f"/admin{_path(job_id)}/{action}"
+        path = f"/admin{_path('jobs', job_id)}/{action}"
         return self._job(self._patiently("POST", path, json={"reason": reason}))
 
     def get_job_history(self, job_id: str) -> JobHistory:

@@ -634,4 +634,4 @@ comment on type private.api_answer is
   'has ended; who asked, for what goes on after the answer.';
 
 notify pgrst, 'reload schema';
-comment on schema private is 'schema version 20261128093000, text ce043c242472, serves 20261128093000';
+comment on schema private is 'schema version 20261128093000, text 87076b8a9889, serves 20261128093000';

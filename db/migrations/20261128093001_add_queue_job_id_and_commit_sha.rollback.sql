@@ -7,4 +7,4 @@ alter table public.index_jobs drop column commit_sha;
 alter table public.index_jobs drop column queue_job_id;
 
 notify pgrst, 'reload schema';
-comment on schema private is 'schema version 20261128093000, text ce043c242472, serves 20261128093000';
+comment on schema private is 'schema version 20261128093000, text 87076b8a9889, serves 20261128093000';

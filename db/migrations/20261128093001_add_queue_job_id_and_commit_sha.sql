@@ -1,6 +1,6 @@
 -- add_queue_job_id_and_commit_sha
 -- depends: 20261128093000_create_index_jobs
--- previous text: ce043c242472
+-- previous text: 87076b8a9889
 
 alter table public.index_jobs add column queue_job_id uuid;
 alter table public.index_jobs add column commit_sha text
@@ -19,4 +19,4 @@ comment on column public.index_jobs.commit_sha is
   'The commit asked for, or, once completed, the one that was indexed.';
 
 notify pgrst, 'reload schema';
-comment on schema private is 'schema version 20261128093001, text 829be0e2e6f5, serves 20261128093000';
+comment on schema private is 'schema version 20261128093001, text eb7e5c8cdba9, serves 20261128093000';

@@ -1,6 +1,6 @@
 -- functions_and_policies
 -- depends: 20261128093001_add_queue_job_id_and_commit_sha
--- previous text: 829be0e2e6f5
+-- previous text: eb7e5c8cdba9
 
 -- By hand, above the stamped part: what its functions and policies need.
 
@@ -1990,7 +1990,8 @@ $$;
 comment on function private.is_git_url(text) is
   'Whether a text is an address to clone from that holds no credentials.';
 revoke all on function private.is_git_url(text) from public, anon, authenticated, service_role;
-grant execute on function private.is_git_url(text) to authenticated, service_role, job_gateway;
+grant execute on function private.is_git_url(text)
+  to authenticated, service_role, job_gateway, job_writer;
 -- end stamp
 -- stamp: db/functions/private/is_repository_name.sql
 create or replace function private.is_repository_name(p_name text)
@@ -2001,7 +2002,7 @@ security invoker
 set search_path = pg_catalog, pg_temp
 as $$
   select length(p_name) <= 255
-    and p_name ~ '^[A-Za-z0-9_.][A-Za-z0-9_.-]*(/[A-Za-z0-9_.][A-Za-z0-9_.-]*){1,7}$'
+    and '/' || p_name ~ '^(/(?!-)([A-Za-z0-9._~+-]|%[0-9A-Fa-f]{2})+){2,8}$'
     and p_name !~ '(^|/)[.]{1,2}(/|$)';
 $$;
 comment on function private.is_repository_name(text) is
@@ -2009,7 +2010,88 @@ comment on function private.is_repository_name(text) is
 revoke all on function private.is_repository_name(text)
   from public, anon, authenticated, service_role;
 grant execute on function private.is_repository_name(text)
-  to authenticated, service_role, job_gateway;
+  to authenticated, service_role, job_gateway, job_writer;
+-- end stamp
+-- stamp: db/functions/private/normal_git_url.sql
+create or replace function private.normal_git_url(p_git_url text)
+returns text
+language plpgsql
+immutable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_parts text[];
+  v_host text;
+  v_port text;
+  v_path text;
+begin
+  if private.is_git_url(p_git_url) is not true then
+    return p_git_url;
+  end if;
+  v_parts := regexp_match(
+    regexp_replace(p_git_url, '^/', 'file:///'), '^([A-Za-z]+://)([^/]*)(/.*)$');
+  v_path := v_parts[3];
+  if starts_with(p_git_url, '/') then
+    v_path := replace(v_path, '%', '%25');
+  end if;
+  if v_path ~ '[^A-Za-z0-9._~+/-]' then
+    select string_agg(
+      case
+        when t.token ~* '^%(2[bde]|3[0-9]|4[1-9a-f]|5[0-9af]|6[1-9a-f]|7[0-9ae])$'
+          then convert_from(decode(substr(t.token, 2), 'hex'), 'UTF8')
+        when t.token ~ '^%..$' then upper(t.token)
+        when t.token ~ '^[A-Za-z0-9._~+/-]$' then t.token
+        else regexp_replace(
+          upper(encode(convert_to(t.token, 'UTF8'), 'hex')), '(..)', '%\1', 'g')
+      end, '' order by t.n)
+    into v_path
+    from (
+      select m.parts[1], m.n
+      from regexp_matches(v_path, '%[0-9A-Fa-f]{2}|.', 'g') with ordinality as m (parts, n)
+    ) as t (token, n);
+  end if;
+  v_path := regexp_replace(v_path, '/([.]?/)+', '/', 'g');
+  v_path := regexp_replace(v_path, '([^/])/[.]?$', '\1');
+
+  if lower(v_parts[1]) = 'file://' then
+    return 'file://' || v_path;
+  end if;
+  v_host := lower(substring(v_parts[2] from '^(?:\[.*\]|[^:]*[^:.])'));
+  v_port := coalesce(substring(v_parts[2] from ':[0-9]+$'), '');
+  if v_port = (case lower(v_parts[1]) when 'https://' then ':443' else ':80' end) then
+    v_port := '';
+  end if;
+  if v_host ~ '^\[' then
+    v_host := '[' || host(btrim(v_host, '[]')::inet) || ']';
+  elsif v_port = '' then
+    v_host := regexp_replace(v_host, '^www[.](github[.]com|gitlab[.]com|bitbucket[.]org)$', '\1');
+  end if;
+  return lower(v_parts[1]) || v_host || v_port || v_path;
+end;
+$$;
+comment on function private.normal_git_url(text) is
+  'The one spelling of an address of a repository.';
+revoke all on function private.normal_git_url(text)
+  from public, anon, authenticated, service_role;
+grant execute on function private.normal_git_url(text) to authenticated, job_gateway, job_writer;
+-- end stamp
+-- stamp: db/functions/private/is_same_git_url.sql
+create or replace function private.is_same_git_url(p_git_url text, p_other text)
+returns boolean
+language sql
+immutable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select regexp_replace(private.normal_git_url(p_git_url), '^(http.*[^/])[.]git$', '\1')
+    = regexp_replace(private.normal_git_url(p_other), '^(http.*[^/])[.]git$', '\1');
+$$;
+comment on function private.is_same_git_url(text, text) is
+  'Whether two addresses are of one repository.';
+revoke all on function private.is_same_git_url(text, text)
+  from public, anon, authenticated, service_role;
+grant execute on function private.is_same_git_url(text, text) to authenticated, job_writer;
 -- end stamp
 -- stamp: db/functions/private/job_attempts.sql
 create or replace function private.job_attempts(p_job_id uuid)
@@ -2712,7 +2794,8 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_is_url boolean := p_local_url is null and strpos(p_repository, '://') > 0;
-  v_parts text[];
+  v_repository text;
+  v_base text := regexp_replace(private.normal_git_url(p_git_base_url || 'x'), 'x$', '');
 begin
   if p_repository is null then
     raise exception 'repository is missing'
@@ -2724,31 +2807,41 @@ begin
       using errcode = 'PT422', detail = 'invalid_local_path', column = 'localPath',
         hint = 'Send a folder with a shorter path.';
   end if;
-  if v_is_url and private.is_git_url(p_repository) then
-    v_parts := regexp_match(p_repository,
-      '^https://([A-Za-z0-9.-]*[A-Za-z0-9])[.]?(:[0-9]+)?(/.*[^/])/?$', 'i');
-    git_url := 'https://' || lower(v_parts[1]) || coalesce(nullif(v_parts[2], ':443'), '')
-      || v_parts[3];
-    full_name := regexp_replace(git_url, '[.]git$', '');
-    if starts_with(full_name, p_git_base_url)
-      and substr(full_name, length(p_git_base_url) + 1) ~ '^[^/]+/[^/]+$'
-    then
-      full_name := substr(full_name, length(p_git_base_url) + 1);
-      git_url := p_git_base_url || full_name || '.git';
-    else
-      full_name := regexp_replace(substr(full_name, 9), '^([^/]*):', '\1_');
+  if p_local_url is not null and p_repository ~ '^[^/]+/[^/]+$' then
+    full_name := p_repository;
+    git_url := private.normal_git_url(p_local_url);
+  elsif v_is_url and p_repository ~* '^https:' and private.is_git_url(p_repository)
+    or p_repository ~ '^[^/]+/[^/]+$' and private.is_repository_name(p_repository)
+  then
+    git_url := private.normal_git_url(
+      case when v_is_url then p_repository else p_git_base_url || p_repository end);
+    v_repository := coalesce(
+      substring(git_url
+        from '^(https://(?:github[.]com|bitbucket[.]org|codeberg[.]org)/[^/]+/[^/]+)/'),
+      substring(git_url from '^(https://[^/]+/.+?)/-(?:/|$)'),
+      substring(git_url from '^(https://[^/]+/[^/]+/.*?[^/])'
+        '/(?:tree|blob|blame|raw|commits?|src/(?:branch|commit|tag))/'));
+    if v_is_url and v_repository is not null then
+      raise exception 'repository is the address of a page of a repository'
+        using errcode = 'PT422', detail = 'invalid_repository', column = 'repository',
+          hint = format('Send %s, and a branch, a tag or a commit as ref.', v_repository);
     end if;
-  elsif not v_is_url and p_repository ~ '^[^/]+/[^/]+$' then
-    full_name := case when p_local_url is null then regexp_replace(p_repository, '[.]git$', '')
-      else p_repository end;
-    git_url := coalesce(p_local_url, p_git_base_url || full_name || '.git');
+    full_name := regexp_replace(git_url, '[.]git$', '');
+    if starts_with(full_name, v_base) and substr(full_name, length(v_base) + 1) ~ '^[^/]+/[^/]+$'
+    then
+      full_name := substr(full_name, length(v_base) + 1);
+      git_url := v_base || full_name || '.git';
+    else
+      full_name := case when v_is_url
+        then regexp_replace(substr(full_name, 9), '^([^/]*):', '\1_') end;
+    end if;
   end if;
-  if private.is_repository_name(full_name) is not true then
+  if (private.is_repository_name(full_name) and private.is_git_url(git_url)) is not true then
     raise exception '%', case when p_local_url is null
         then 'repository must be owner/name or an https URL'
         else 'repository must be a name such as local/project where a folder is indexed' end
       using errcode = 'PT422', detail = 'invalid_repository', column = 'repository',
-        hint = 'Send owner/name, or https://host/path, of letters, digits, ., _ and -.';
+        hint = 'Send owner/name, or https://host/path, of letters, digits, ._~+- and %XX.';
   end if;
   return next;
 end;
@@ -3141,7 +3234,7 @@ revoke all on function private.refuse_partial_index()
 -- a constraint trigger cannot be replaced
 drop trigger if exists indexed_commits_refuse_partial_index on public.indexed_commits;
 create constraint trigger indexed_commits_refuse_partial_index
-  after insert or update on public.indexed_commits
+  after insert or update of job_id on public.indexed_commits
   deferrable initially deferred
   for each row execute function private.refuse_partial_index();
 -- end stamp
@@ -3296,6 +3389,54 @@ $$;
 comment on function private.see_worker(uuid) is 'Notes that a worker was seen.';
 revoke all on function private.see_worker(uuid) from public, anon, authenticated, service_role;
 grant execute on function private.see_worker(uuid) to job_writer;
+-- end stamp
+-- stamp: db/functions/private/set_repository_url.sql
+create or replace function private.set_repository_url(p_repository_id uuid, p_git_url text)
+returns void
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_user_id uuid := private.current_user_id();
+  v_git_url text := private.normal_git_url(p_git_url);
+  v_may boolean;
+  v_old text;
+begin
+  select r.owner_user_id is not null or m.role in ('owner', 'admin'), r.git_url
+  into v_may, v_old
+  from public.repositories as r
+  left join public.organization_members as m
+    on m.organization_id = r.organization_id and m.user_id = v_user_id
+  where r.id = p_repository_id and (r.owner_user_id = v_user_id or m.user_id is not null)
+  for no key update of r;
+  if not found then
+    raise exception 'repository not found' using errcode = 'PT404';
+  end if;
+  if v_may is not true then
+    raise exception 'a member may not change a repository of the organization'
+      using errcode = 'PT403', detail = 'not_allowed', column = 'repository_id',
+        hint = 'Ask an owner or admin of the organization.';
+  end if;
+  if private.is_git_url(v_git_url) is not true then
+    raise exception 'git_url is neither an https URL without credentials nor an absolute path'
+      using errcode = 'PT422', detail = 'invalid_git_url', column = 'git_url',
+        hint = 'Pass a URL such as https://example.org/owner/name.git.';
+  end if;
+
+  update public.repositories as r set git_url = v_git_url where r.id = p_repository_id;
+  if not private.is_same_git_url(v_git_url, v_old) then
+    update public.indexed_commits as c set extractor = '' where c.repository_id = p_repository_id;
+  end if;
+end;
+$$;
+comment on function private.set_repository_url(uuid, text) is
+  'Corrects the address of a repository for the signed-in user.';
+alter function private.set_repository_url(uuid, text) owner to job_writer;
+revoke all on function private.set_repository_url(uuid, text)
+  from public, anon, authenticated, service_role;
+grant execute on function private.set_repository_url(uuid, text) to authenticated;
 -- end stamp
 -- stamp: db/functions/private/spell_place.sql
 create or replace function private.spell_place(p_ahead integer, p_own integer, p_is_exact boolean)
@@ -3961,14 +4102,14 @@ drop policy if exists repositories_update_job_writer on public.repositories;
 create policy repositories_update_job_writer on public.repositories
   for update to job_writer
   using (true)
-  with check (false);
+  with check (true);
 comment on policy repositories_update_job_writer on public.repositories is
-  'The functions that store an index lock the row, which takes this; they cannot change it.';
+  'set_repository_url changes the address; the functions that store an index lock the row.';
 revoke all on table public.repositories from public, anon, authenticated, service_role;
 grant select on table public.repositories to authenticated, job_worker, job_writer;
 grant insert (full_name, git_url, owner_user_id, organization_id)
   on table public.repositories to authenticated;
-grant update (id) on table public.repositories to job_writer;
+grant update (git_url) on table public.repositories to job_writer;
 grant select, insert, update, delete on table public.repositories to service_role;
 -- end stamp
 -- stamp: db/policies/runners.sql
@@ -5180,6 +5321,60 @@ comment on function public.api_schema_version() is
 revoke all on function public.api_schema_version() from public, anon, authenticated, service_role;
 grant execute on function public.api_schema_version() to job_http, service_role;
 -- end stamp
+-- stamp: db/functions/api_set_repository_url.sql
+create or replace function public.api_set_repository_url(
+  p_api_key text,
+  p_claims jsonb,
+  p_repository_id text,
+  p_git_url text,
+  p_git_base_url text default 'https://github.com/',
+  p_local_url text default null
+)
+returns private.api_answer
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+as $$
+declare
+  v_answer private.api_answer;
+begin
+  v_answer := private.count_request(private.begin_request(p_api_key, p_claims));
+  if v_answer.verdict <> 'ok' then
+    return v_answer;
+  end if;
+
+  begin
+    select row_to_json(r)::text into v_answer.body
+    from private.parse_repository(
+      p_repository => case when p_local_url is null then p_git_url else 'local/folder' end,
+      p_git_base_url => p_git_base_url,
+      p_local_url => p_local_url) as n
+    cross join lateral public.set_repository_url(
+      p_repository_id => private.parse_uuid(p_repository_id),
+      p_git_url => n.git_url) as r;
+  exception when sqlstate 'PT403' or sqlstate 'PT404' or sqlstate 'PT422' then
+    get stacked diagnostics
+      v_answer.verdict = returned_sqlstate,
+      v_answer.code = pg_exception_detail,
+      v_answer.message = message_text,
+      v_answer.hint = pg_exception_hint,
+      v_answer.field = column_name;
+    v_answer.field := case v_answer.field when 'repository' then 'git_url' else v_answer.field end;
+  end;
+  return v_answer;
+end;
+$$;
+comment on function public.api_set_repository_url(text, jsonb, text, text, text, text) is
+  'Answers PATCH /repositories/{id}.';
+alter function public.api_set_repository_url(text, jsonb, text, text, text, text)
+  owner to job_gateway;
+revoke all on function public.api_set_repository_url(text, jsonb, text, text, text, text)
+  from public, anon, authenticated, service_role;
+grant execute on function public.api_set_repository_url(text, jsonb, text, text, text, text)
+  to job_http, service_role;
+-- end stamp
 -- stamp: db/functions/api_status.sql
 create or replace function public.api_status()
 returns private.api_answer
@@ -5614,6 +5809,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_user_id uuid := private.current_user_id();
+  v_git_url text := private.normal_git_url(p_git_url);
   v_owner_user_id uuid := case when p_organization_id is null then v_user_id end;
   v_repository public.repositories;
 begin
@@ -5622,7 +5818,7 @@ begin
   from public.repositories as r
   where r.full_name = p_full_name
     and (r.owner_user_id = v_owner_user_id or r.organization_id = p_organization_id);
-  if found and (p_git_url is null or p_git_url = v_repository.git_url) then
+  if found and (p_git_url is null or v_git_url = v_repository.git_url) then
     return next v_repository;
     return;
   end if;
@@ -5632,7 +5828,7 @@ begin
       using errcode = 'PT422', detail = 'invalid_repository', column = 'full_name',
         hint = 'Use letters, digits, ., _ and - around one slash at least.';
   end if;
-  if not private.is_git_url(p_git_url => p_git_url) then
+  if not private.is_git_url(v_git_url) then
     raise exception 'git_url is neither an https URL without credentials nor an absolute path'
       using errcode = 'PT422', detail = 'invalid_git_url', column = 'git_url',
         hint = 'Pass a URL such as https://example.org/owner/name.git.';
@@ -5658,16 +5854,17 @@ begin
           hint = 'Pass the URL to clone from.';
     end if;
     insert into public.repositories (full_name, git_url, owner_user_id, organization_id)
-    values (p_full_name, p_git_url, v_owner_user_id, p_organization_id)
+    values (p_full_name, v_git_url, v_owner_user_id, p_organization_id)
     on conflict do nothing
     returning * into v_repository;
     exit when found;
   end loop;
 
-  if p_git_url <> v_repository.git_url then
-    raise exception 'the repository of that name has another URL'
+  if not private.is_same_git_url(v_git_url, v_repository.git_url) then
+    raise exception 'the repository of that name has another address'
       using errcode = 'PT409', detail = 'repository_url_differs', column = 'git_url',
-        hint = 'Use another name, or leave the URL out.';
+        hint = 'If the repository has moved, correct its address by PATCH /repositories/{id} or '
+          'set_repository_url; the id is in its jobs. If it is another one, use another name.';
   end if;
   return next v_repository;
 end;
@@ -6530,6 +6727,25 @@ comment on function public.revoke_api_key(text) is 'Disables one of the caller''
 revoke all on function public.revoke_api_key(text) from public, anon, authenticated, service_role;
 grant execute on function public.revoke_api_key(text) to authenticated;
 -- end stamp
+-- stamp: db/functions/set_repository_url.sql
+create or replace function public.set_repository_url(p_repository_id uuid, p_git_url text)
+returns setof public.repositories
+language plpgsql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform private.set_repository_url(p_repository_id => p_repository_id, p_git_url => p_git_url);
+  return query select r.* from public.repositories as r where r.id = p_repository_id;
+end;
+$$;
+comment on function public.set_repository_url(uuid, text) is
+  'Corrects where a repository is cloned from.';
+revoke all on function public.set_repository_url(uuid, text)
+  from public, anon, authenticated, service_role;
+grant execute on function public.set_repository_url(uuid, text) to authenticated;
+-- end stamp
 -- stamp: db/functions/store_index_rows.sql
 create or replace function public.store_index_rows(p_job_id uuid, p_attempt integer)
 returns bigint
@@ -6770,4 +6986,4 @@ end;
 $$;
 
 notify pgrst, 'reload schema';
-comment on schema private is 'schema version 20261128093002, text 920676c0ff40, serves 20261128093002';
+comment on schema private is 'schema version 20261128093002, text 425f55ccb18a, serves 20261128093002';

@@ -17,6 +17,37 @@ begin
 end;
 $$;
 
+-- These roles are the server's: a login of another installation on it is a member of the same ones,
+-- and would read and claim the jobs of this one. So whoever could connect here still can, by a grant
+-- of their own, but for such members; from now on each login needs its own. On Supabase the server
+-- is the project's.
+do $$
+declare
+  v_login text;
+begin
+  if not has_database_privilege('public', current_database(), 'connect')
+    or exists (select from pg_catalog.pg_roles as r where r.rolname = 'supabase_admin')
+    or not (select pg_has_role(d.datdba, 'usage')
+      from pg_catalog.pg_database as d where d.datname = current_database())
+  then
+    return;
+  end if;
+  for v_login in
+    select r.rolname
+    from pg_catalog.pg_roles as r
+    where r.rolcanlogin and not r.rolsuper
+      and (r.rolname = session_user or not exists (
+        select from pg_catalog.pg_roles as g
+        where g.rolname in (
+            'service_role', 'job_http', 'job_worker', 'job_writer', 'job_gateway', 'job_tenant')
+          and pg_has_role(r.oid, g.oid, 'member')))
+  loop
+    execute format('grant connect on database %I to %I', current_database(), v_login);
+  end loop;
+  execute format('revoke connect on database %I from public', current_database());
+end;
+$$;
+
 grant authenticated to job_gateway, job_tenant;
 grant usage on schema public to job_writer, job_gateway, job_http, job_worker;
 
@@ -603,4 +634,4 @@ comment on type private.api_answer is
   'has ended; who asked, for what goes on after the answer.';
 
 notify pgrst, 'reload schema';
-comment on schema private is 'schema version 20261128093000, text ce043c242472, serves 20261128093000';
+comment on schema private is 'schema version 20261128093000, text 87076b8a9889, serves 20261128093000';

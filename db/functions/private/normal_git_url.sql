@@ -67,7 +67,8 @@ begin
 end;
 $$;
 
-comment on function private.normal_git_url(text) is 'The one spelling of an address of a repository.';
+comment on function private.normal_git_url(text) is
+  'The one spelling of an address of a repository.';
 
 revoke all on function private.normal_git_url(text)
   from public, anon, authenticated, service_role;

@@ -44,10 +44,11 @@ begin
     git_url := private.normal_git_url(
       case when v_is_url then p_repository else p_git_base_url || p_repository end);
     v_repository := coalesce(
-      substring(git_url from '^(https://(?:github[.]com|bitbucket[.]org|codeberg[.]org)/[^/]+/[^/]+)/'),
-      substring(git_url from '^(https://[^/]+/.+?)/-(?:/|$)'),
       substring(git_url
-        from '^(https://[^/]+/[^/]+/.*?[^/])/(?:tree|blob|blame|raw|commits?|src/(?:branch|commit|tag))/'));
+        from '^(https://(?:github[.]com|bitbucket[.]org|codeberg[.]org)/[^/]+/[^/]+)/'),
+      substring(git_url from '^(https://[^/]+/.+?)/-(?:/|$)'),
+      substring(git_url from '^(https://[^/]+/[^/]+/.*?[^/])'
+        '/(?:tree|blob|blame|raw|commits?|src/(?:branch|commit|tag))/'));
     if v_is_url and v_repository is not null then
       raise exception 'repository is the address of a page of a repository'
         using errcode = 'PT422', detail = 'invalid_repository', column = 'repository',
