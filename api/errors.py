@@ -32,7 +32,7 @@ STATUS_BY_SQLSTATE: Final[Mapping[str, int]] = {
     "22021": 422,  # text that the database's encoding has no place for
     "22P05": 422,
     "23503": 409,  # what the request refers to, or its user, was deleted meanwhile
-    "25006": 503,  # read-only: a standby that has not been promoted yet
+    "25": 503,  # a session that cannot write, or is in a transaction that failed
     "28": 503,  # the login is refused
     "3D000": 503,  # no such database
     "3F000": 503,  # no such schema
@@ -60,6 +60,7 @@ _UNREACHABLE: Final = "The database cannot be reached right now."
 _BUSY: Final = "The database was too busy to answer in time."
 # What nobody but the operator can mend: the login, or its rights.
 _REFUSALS: Final = ("28", "42501")
+_READ_ONLY: Final = "25006"
 _NOT_MIGRATED: Final = "The database is not migrated to the version that this API needs."
 _SENTENCES: Final[Mapping[str, str]] = {
     "22021": "The request has text that the database cannot store.",
@@ -149,6 +150,11 @@ def refused() -> Problem:
     return Problem("DATABASE_REFUSED", headers={"Retry-After": "5"})
 
 
+def read_only() -> Problem:
+    """503: nothing can be written until the database, or its operator, makes that possible."""
+    return Problem("DATABASE_READ_ONLY", headers={"Retry-After": "5"})
+
+
 def from_database(error: Exception) -> Problem:
     """The answer to a failed statement, or to a pool without a free connection."""
     sqlstate: str | None = getattr(error, "sqlstate", None)
@@ -176,6 +182,8 @@ def from_supabase(code: str | None) -> Problem:
 def _from_sqlstate(sqlstate: str) -> Problem:
     if sqlstate.startswith(_REFUSALS):
         return refused()
+    if sqlstate == _READ_ONLY:
+        return read_only()
     status = STATUS_BY_SQLSTATE.get(sqlstate) or STATUS_BY_SQLSTATE.get(sqlstate[:2], 500)
     sentence = _SENTENCES.get(sqlstate) or _SENTENCES.get(sqlstate[:2], _UNREACHABLE)
     if status == 503:

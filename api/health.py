@@ -10,7 +10,7 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from api.errors import Problem
+from api.errors import Problem, read_only
 from api.records import Check, ServiceStatus
 from api.rpc.contract import Rpc, Schema
 from db.version import VERSION
@@ -91,10 +91,5 @@ async def ready(request: Request) -> Response:
             headers=_LATER,
         )
     if not schema.is_writable:
-        raise Problem(
-            "DATABASE_READ_ONLY",
-            "The database accepts no writes: it is a standby, or its sessions are read-only.",
-            hint="Connect to the primary, and see that default_transaction_read_only is off.",
-            headers=_LATER,
-        )
+        raise read_only()
     return JSONResponse({"status": "ready", "schema_version": schema.version})

@@ -10,10 +10,10 @@ from types import TracebackType
 from typing import Final, Self, TypeVar
 
 import psycopg
-from psycopg.errors import IdleInTransactionSessionTimeout
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from db.tools.connection import BoundedConnection, keep_trying, parameters
+from db.tools.sessions import blames_session
 from worker.timings import Timings
 
 # How often a transaction is repeated that the database refused for reasons that may pass, such as
@@ -79,7 +79,11 @@ class Connections:
         seconds = seconds or self._timings.call + 1
         async with self._pool.connection(seconds) as connection:
             connection.patience = seconds
-            yield connection
+            try:
+                yield connection
+            except psycopg.Error as error:
+                await connection.raise_if_useless(error)
+                raise
 
     async def persist(self, call: Callable[[BoundedConnection], Awaitable[Result]]) -> Result:
         """Makes the call in a transaction; repeats it until an outage or a deadlock is over.
@@ -92,8 +96,11 @@ class Connections:
             try:
                 async with self.one() as connection, connection.transaction():
                     return await call(connection)
-            except (psycopg.OperationalError, IdleInTransactionSessionTimeout) as error:
-                outage = error.sqlstate is None or error.sqlstate.startswith(("08", "25P", "57P"))
+            except psycopg.Error as error:
+                if not may_pass(error):
+                    raise
+                code = error.sqlstate
+                outage = code is None or code.startswith(("08", "57P")) or blames_session(error)
                 refusals += not outage
                 if refusals == _TRIES:
                     raise
@@ -104,3 +111,8 @@ class Connections:
         if isinstance(error, PoolTimeout) and self._failures:
             error = self._failures[-1]
         return str(error).strip()
+
+
+def may_pass(error: psycopg.Error) -> bool:
+    """Whether the same call may succeed later: it was not the call that was wrong."""
+    return isinstance(error, psycopg.OperationalError) or blames_session(error)

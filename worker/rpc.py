@@ -25,9 +25,10 @@ from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
 from db.tools.connection import BoundedConnection
+from db.tools.lasting import Trouble
 from db.tools.logs import get_logger
 from worker import store
-from worker.connections import Connections
+from worker.connections import Connections, may_pass
 from worker.progress import Progress
 from worker.records import GrowingIndex, Index, Job, Repository, Rescued, StoredIndex
 from worker.timings import Timings
@@ -75,8 +76,6 @@ _PURGE: Final = "select purged from public.purge_finished_jobs(p_older_than => %
 _RESCUE: Final = "select retried, failed, cancelled from public.retry_or_fail_stuck_jobs()"
 
 _LOST: Final = {"PT404", "PT409"}
-# Seconds after which an outage that lasts is logged again.
-_TELL_EVERY: Final = 60
 _NOT_STORABLE: Final = re.compile("[\0\ud800-\udfff]")
 _BLOCK: Final = 64 * 1024
 # It goes on while the machine sleeps, as leases do.
@@ -115,7 +114,9 @@ class WorkerRpc:
         self._confirmed: dict[Job, float] = {}
         self.stale_attempts_refused = 0
         """Calls that the database refused because another attempt of the job had begun."""
-        self._told: tuple[str, float] | None = None  # why claims fail, and when that was logged
+        self._outage = Trouble(
+            self._log, "cannot claim jobs, trying again", "claiming jobs again", timings.tell_outage
+        )
         self._connections = Connections(url, slots=slots, timings=timings)
 
     async def __aenter__(self) -> Self:
@@ -181,9 +182,9 @@ class WorkerRpc:
         try:
             async with self._connections.one(self._report_seconds) as connection:
                 cancel = await _report(connection, job, progress, self._lease)
-        except psycopg.OperationalError as error:
-            raise UnreachableError from error
         except psycopg.Error as error:
+            if may_pass(error):
+                raise UnreachableError from error
             self._raise_if_lost(error)
             raise
         self._confirmed[job] = now
@@ -279,21 +280,12 @@ class WorkerRpc:
                 if not self._is_late():
                     result = await call(connection)
         except psycopg.Error as error:
-            self._tell_outage(self._connections.reason(error))
+            self._outage.lasts(self._connections.reason(error))
         except Exception:
             self._log.exception("cannot claim jobs, trying again")
         else:
-            if self._told is not None:
-                self._log.warning("claiming jobs again")
-            self._told = None
+            self._outage.is_over()
         return result
-
-    def _tell_outage(self, reason: str) -> None:
-        """At its start, when its reason is another one, and again as long as it lasts."""
-        now = time.monotonic()
-        if self._told is None or self._told[0] != reason or now - self._told[1] > _TELL_EVERY:
-            self._told = reason, now
-            self._log.warning("cannot claim jobs, trying again", reason=reason)
 
     def _is_late(self) -> bool:
         """Whether a lease of ours is older than it ever gets while all goes well."""

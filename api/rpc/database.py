@@ -128,14 +128,26 @@ class DatabaseRpc:
             raise _problem(error) from error
 
     async def schema(self) -> Schema:
-        """What the database says of its schema."""
+        """What the database says of its schema.
+
+        A session that cannot write is replaced; raises Problem where there is none for what creates
+        and cancels.
+        """
         try:
-            if not self._pipelines:
-                return Schema(*await self._pool.fetch(SCHEMA_VERSION, ()))
+            if not self._pipelines or not self._writers:
+                schema = Schema(*await self._pool.fetch(SCHEMA_VERSION, ()))
+                if not schema.is_writable:
+                    await self._pool.renew()
+                return schema
             row = await self._pipelines.fetch(SCHEMA_VERSION, ())
+            if self._writers.failure:
+                raise self._writers.failure
         except (psycopg.Error, TimeoutError) as error:
             raise _problem(error) from error
-        return Schema(_text(row, 0), _text(row, 1), row.get_value(0, 2) == b"t")
+        schema = Schema(_text(row, 0), _text(row, 1), row.get_value(0, 2) == b"t")
+        if not schema.is_writable:
+            self._pipelines.renew()
+        return schema
 
     def pools(self) -> Sequence[PoolUse]:
         """The connections: of what reads, of what writes, of users' own functions."""

@@ -23,7 +23,12 @@ from api.rpc.contract import PoolUse
 from api.rpc.pool import PATIENCE, PATIENCE_IN_AN_OUTAGE
 from api.rpc.statements import Statement
 from api.settings import ApiSettings
-from db.tools.connection import refusal_or
+from db.tools.connection import BoundedConnection, refusal_or
+from db.tools.lasting import Trouble
+from db.tools.logs import get_logger
+from db.tools.sessions import blames_session
+
+logger = get_logger(__name__)
 
 # Statements under way on one connection: more gain nothing, and all wait for a slow one.
 _DEPTH: Final = 16
@@ -83,6 +88,8 @@ class _Pipeline:
         self.since = 0.0
         """When the server began with the first of the calls."""
         self.closed = asyncio.Event()
+        self.is_useless = False
+        """Whether its session cannot do its work: it ends what is under way, and takes no more."""
         self._connection = connection
         self._pgconn = connection.pgconn
         self._loop = asyncio.get_running_loop()
@@ -99,6 +106,8 @@ class _Pipeline:
 
     def takes_more(self, now: float) -> bool:
         calls = self.calls
+        if self.is_useless:
+            return False
         return not calls or (len(calls) < _DEPTH and now - self.since < _SLOW)
 
     def is_alive(self) -> bool:
@@ -172,7 +181,17 @@ class _Pipeline:
             self.close(error)
             return
         if has_answered:
+            self._end_if_useless()
             self._on_change()
+
+    def retire(self) -> None:
+        """Has the connection replaced, as soon as what is under way has ended."""
+        self.is_useless = True
+        self._end_if_useless()
+
+    def _end_if_useless(self) -> None:
+        if self.is_useless and not self.calls:
+            self.close(psycopg.OperationalError("the session is of no use"))
 
     def _answer(self) -> None:
         """Gives the first call what has arrived for it."""
@@ -202,6 +221,7 @@ class _Pipeline:
             self.send(call)
             return
         call.fail(error)
+        self.is_useless = self.is_useless or blames_session(error)
         took_all_its_time = now - since >= self._statement_timeout * 0.9
         if self.calls and isinstance(error, psycopg.errors.QueryCanceled) and took_all_its_time:
             self.close(error)  # those behind it have waited as long
@@ -241,6 +261,17 @@ class Pipelines:
         self._waiting: deque[_Call] = deque()
         self._keepers: list[asyncio.Task[None]] = []
         self._timer: asyncio.TimerHandle | None = None
+        self._outage = Trouble(logger, "no connection, trying again", "connected again")
+
+    @property
+    def failure(self) -> psycopg.Error | None:
+        """Why there is no connection, where one is wanted."""
+        return None if self._open else self._failure
+
+    def renew(self) -> None:
+        """Replaces the connections by others."""
+        for pipeline in list(self._open):
+            pipeline.retire()
 
     def open(self) -> None:
         """Begins to connect; waits for nothing."""
@@ -307,11 +338,13 @@ class Pipelines:
         """One connection, time after time."""
         while True:
             try:
-                connection = await psycopg.AsyncConnection.connect(self._conninfo, autocommit=True)
+                connection = await BoundedConnection.connect(self._conninfo, autocommit=True)
             except psycopg.Error as error:
                 self._failure = refusal_or(error)
+                self._outage.lasts(str(error).strip())
                 await asyncio.sleep(_NEXT_TRY)
                 continue
+            self._outage.is_over()
             pipeline = _Pipeline(connection, self._statement_timeout, self._send_on)
             self._failure, self._patience = None, PATIENCE
             self._open.append(pipeline)
@@ -320,6 +353,8 @@ class Pipelines:
                 await pipeline.closed.wait()
             finally:
                 pipeline.close(psycopg.OperationalError("the API is shutting down"))
+            if pipeline.is_useless:
+                await asyncio.sleep(_NEXT_TRY)
 
     def _tick(self) -> None:
         """Fails what has waited for too long, as long as anything waits or is under way."""
@@ -331,7 +366,7 @@ class Pipelines:
                 or now - min(call.began for call in calls) > self._deadline
             ):
                 pipeline.close(TimeoutError("no answer of the database"))
-        outage = None if self._open else self._failure
+        outage = self.failure
         patience = self._patience if outage else self._statement_timeout
         while self._waiting and now - self._waiting[0].began > patience:
             error: Exception

@@ -70,6 +70,10 @@ class Pool:
         idle = found["pool_available"]
         return PoolUse(name, found["pool_size"] - idle, idle, found["requests_waiting"])
 
+    async def renew(self) -> None:
+        """Replaces the sessions by others."""
+        await self._pool.drain()
+
     async def fetch(self, statement: Statement, values: Values) -> TupleRow:
         """The one row of a statement. One that waited while a migration changed its table's
         columns is sent again: it failed and was rolled back, since its plan had the earlier ones.
@@ -111,6 +115,9 @@ class Pool:
             row = await cursor.fetchone()
             assert row is not None  # noqa: S101  (a function call returns one row)
             return row
+        except psycopg.Error as error:
+            await connection.raise_if_useless(error)
+            raise
         finally:
             self._at_work -= 1
             if not connection.closed:

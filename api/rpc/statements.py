@@ -1,7 +1,7 @@
 """The SQL text of the HTTP layer: one statement for each function, which takes its arguments as $n.
 
-Nothing else is ever sent: what others do by statements (checks, resets, settings) is done by the
-start-up packet and by looking at the socket.
+Nothing else is sent with a request: what others do by statements (checks, resets, settings) is done
+by the start-up packet, by one look at each new session, and by looking at the socket.
 """
 
 from __future__ import annotations

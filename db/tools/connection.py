@@ -18,6 +18,7 @@ from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool
 
 from db.tools.logs import get_logger
+from db.tools.sessions import blames_session, require_writable
 
 logger = get_logger(__name__)
 
@@ -45,11 +46,16 @@ class BoundedConnection(psycopg.AsyncConnection[TupleRow]):
 
     @classmethod
     async def connect(cls, *arguments: Any, **named: Any) -> Self:
-        """As psycopg's. A deque named `failures` gets what goes wrong, which a pool keeps to
-        itself, and is emptied once something goes right."""
+        """As psycopg's, of a session that can write. A deque named `failures` gets what goes wrong,
+        which a pool keeps to itself, and is emptied once something goes right."""
         failures: deque[psycopg.Error] | None = named.pop("failures", None)
         try:
             connection = await super().connect(*arguments, **named)
+            try:
+                await require_writable(connection)
+            except BaseException:
+                await connection.close()
+                raise
         except psycopg.Error as error:
             if failures is not None:
                 failures.append(refusal_or(error))
@@ -65,6 +71,20 @@ class BoundedConnection(psycopg.AsyncConnection[TupleRow]):
             return await super().wait(gen, *arguments, **named)
         finally:
             cut.cancel()
+
+    async def raise_if_useless(self, error: psycopg.Error) -> None:
+        """Closes the connection when its session is to blame for the error, so that a pool makes
+        another one, and raises why. What was asked may have had the same error, so the session is
+        asked itself."""
+        if not blames_session(error):
+            return
+        try:
+            if isinstance(error, psycopg.errors.InsufficientPrivilege):
+                raise error
+            await require_writable(self)
+        except psycopg.Error:
+            await self.close()
+            raise
 
     @contextmanager
     def patient(self, seconds: float) -> Iterator[None]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import psycopg
 import pytest
 
 from cli.client import ApiError
@@ -28,6 +29,14 @@ from worker.timings import Timings
 from .conftest import Start, Storing, from_site
 
 THIEF = "00000000-0000-4000-8000-00000000f0ff"
+OUTAGE = (
+    "call failed",
+    "cannot claim jobs",
+    "claiming jobs again",
+    "no connection, trying again",
+    "connected again",
+)
+"""What the API and its runner log about an outage."""
 PYTHON = "class A:\n    def f(self): ...\n\ndef g(): ...\n"
 
 
@@ -479,7 +488,7 @@ def test_no_row_stays_of_an_index_that_is_cancelled_while_its_rows_are_stored(
 def test_an_outage_while_rows_are_stored_delays_a_job_and_nothing_else(
     start: Start, slow_repository: Path, storing: Storing
 ) -> None:
-    with start("run", "call failed", "cannot claim jobs", "claiming jobs again") as api:
+    with start("run", *OUTAGE) as api:
         job_id = api.index(slow_repository)
         until(storing.stands_still)
         with api.outage():  # it releases whom `storing` holds
@@ -559,8 +568,7 @@ def shuts_down(api: Any) -> bool:
 
 
 def test_an_outage_of_the_database_delays_a_job_and_nothing_else(start: Start, site: Host) -> None:
-    expected = "call failed", "cannot claim jobs", "claiming jobs again"
-    with start("run", *expected, runner_lease_seconds=2, **from_site(site)) as api:
+    with start("run", *OUTAGE, runner_lease_seconds=2, **from_site(site)) as api:
         job_id = api.index_held(site)
         with api.outage():
             site.released.set()
@@ -571,6 +579,33 @@ def test_an_outage_of_the_database_delays_a_job_and_nothing_else(start: Start, s
         job = api.ended(job_id)
         assert (job["status"], job["attempt"]) == ("completed", 1)
         assert api.rows(job) == (1, 2)
+        later = api.client.create_index_job({"repository": "git/app", "ref": "no-such"})
+        assert api.ended(later.job_id)["status"] == "failed"
+
+
+def test_a_failover_delays_a_job_and_is_told_as_long_as_it_lasts(
+    start: Start, site: Host, caplog: pytest.LogCaptureFixture
+) -> None:
+    timings = Timings(tell_outage=0.2)
+    setting = "default_transaction_read_only"
+
+    def told() -> int:
+        said = [f"{record.getMessage()} {vars(record)}" for record in caplog.records]
+        return sum("cannot claim jobs" in text and "cannot write" in text for text in said)
+
+    with start("run", *OUTAGE, timings=timings, **from_site(site)) as api:
+        job_id = api.index_held(site)
+        with psycopg.connect(api.database.server.url(), autocommit=True) as connection:
+            connection.execute(f"alter database {api.database.name} set {setting} = on".encode())
+            connection.execute(
+                "select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = %s",
+                (api.database.name,),
+            )
+            site.released.set()
+            until(lambda: told() >= 3)
+            connection.execute(f"alter database {api.database.name} reset {setting}".encode())
+        job = api.ended(job_id)
+        assert (job["status"], job["attempt"]) == ("completed", 1)
         later = api.client.create_index_job({"repository": "git/app", "ref": "no-such"})
         assert api.ended(later.job_id)["status"] == "failed"
 

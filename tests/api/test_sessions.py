@@ -1,0 +1,228 @@
+"""Sessions that cannot write are replaced, and seen by /ready; those that can are left alone."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import httpx2
+import jwt
+import psycopg
+import pytest
+
+from tests.support.waiting import until
+
+from .conftest import JWT_SECRET, Api, Job, OwnServer, Place, Tenant, assert_503, over_the_database
+
+pytestmark = over_the_database
+
+KILL = (
+    "select pg_terminate_backend(a.pid, 5000) from pg_stat_activity as a"
+    " where a.datname = current_database() and a.usename = 'index_jobs_api'"
+)
+FUNCTIONS = """
+create table public.notes (note text);
+grant select, insert on table public.notes to authenticated;
+create function public.note() returns void language sql volatile
+  as $$ insert into public.notes values ('x') $$;
+create function public.raise_code(p_code text) returns void language plpgsql volatile
+  as $$ begin raise exception 'x' using errcode = p_code; end $$;
+create function public.poison() returns text language sql volatile
+  as $$ select set_config('default_transaction_read_only', 'on', false) $$;
+grant execute on function public.note(), public.raise_code(text), public.poison() to authenticated;
+"""
+
+
+def become(api: Api, setting: str) -> None:
+    """What sessions begin with from now on: read-only, or not."""
+    with psycopg.connect(api.place.server.url(), autocommit=True) as connection:
+        connection.execute(
+            f"alter database {api.place.name}"
+            f" set default_transaction_read_only = {setting}".encode()
+        )
+
+
+@contextmanager
+def read_only(api: Api) -> Iterator[None]:
+    """A failover as a pool sees it: everybody is thrown out, and new sessions cannot write."""
+    become(api, "on")
+    try:
+        with api.sql() as connection:
+            connection.execute(KILL)
+        yield
+    finally:
+        become(api, "off")
+
+
+def create(api: Api, tenant: Tenant) -> httpx2.Response:
+    return api.client.post("/index", json={"repository": "a/b"}, headers=tenant.headers)
+
+
+def call(api: Api, tenant: Tenant, function: str, **arguments: str) -> httpx2.Response:
+    """A user's call of a function by /rest/v1."""
+    claims = {
+        "role": "authenticated", "aud": "authenticated", "sub": tenant.id, "exp": time.time() + 600
+    }  # fmt: skip
+    headers = {"Authorization": f"Bearer {jwt.encode(claims, JWT_SECRET, 'HS256')}"}
+    return api.client.post(f"/rest/v1/rpc/{function}", json=arguments, headers=headers)
+
+
+def sessions(api: Api) -> set[int]:
+    with api.sql() as connection:
+        rows = connection.execute(
+            "select pid from pg_stat_activity"
+            " where datname = current_database() and usename = 'index_jobs_api'"
+        ).fetchall()
+    return {pid for (pid,) in rows}
+
+
+@pytest.mark.parametrize("prepared", [True, False])
+def test_after_a_failover_the_api_writes_again_and_ready_has_seen_it(
+    own_api: Callable[..., Api], prepared: bool
+) -> None:
+    api = own_api(database_prepared_statements=prepared)
+    tenant = api.tenant()
+    job_id = api.create(tenant)
+    with read_only(api):
+        assert_503(api.get(f"/jobs/{job_id}", tenant), "DATABASE_READ_ONLY")
+        assert_503(create(api, tenant), "DATABASE_READ_ONLY")
+        assert_503(api.client.get("/ready"), "DATABASE_READ_ONLY")
+    until(lambda: api.client.get("/ready").status_code == 200, 10)
+    for _ in range(20):
+        assert api.get(f"/jobs/{job_id}", tenant).status_code == 200
+        assert create(api, tenant).status_code == 202
+
+
+def test_sessions_that_live_through_it_are_ready_until_one_is_needed_that_cannot_be_had(
+    own_api: Callable[..., Api],
+) -> None:
+    api = own_api()
+    tenant = api.tenant()
+    job_id = api.create(tenant)
+    become(api, "on")
+    try:
+        assert api.get(f"/jobs/{job_id}", tenant).status_code == 200
+        with api.sql() as connection:  # the sessions of what creates, and none of the others
+            connection.execute(f"{KILL} and query like '%api_create_index_job%'")
+        assert_503(create(api, tenant), "DATABASE_READ_ONLY")
+        assert_503(api.client.get("/ready"), "DATABASE_READ_ONLY")
+        assert api.get(f"/jobs/{job_id}", tenant).status_code == 200
+    finally:
+        become(api, "off")
+    until(lambda: create(api, tenant).status_code == 202, 10)
+    assert api.client.get("/ready").status_code == 200
+
+
+def test_a_session_that_was_made_read_only_is_replaced(own_api: Callable[..., Api]) -> None:
+    api = own_api(database_pool_size=1)
+    tenant = api.tenant()
+    with api.sql() as connection:
+        connection.execute(FUNCTIONS)
+    assert call(api, tenant, "note").status_code == 204
+    assert call(api, tenant, "poison").status_code == 200
+    assert_503(call(api, tenant, "note"), "DATABASE_READ_ONLY")
+    assert call(api, tenant, "note").status_code == 204
+
+
+def test_what_a_user_sends_replaces_no_session(own_api: Callable[..., Api]) -> None:
+    api = own_api(database_pool_size=1)
+    tenant = api.tenant()
+    with api.sql() as connection:
+        connection.execute(FUNCTIONS)
+    assert call(api, tenant, "note").status_code == 204
+    before = sessions(api)
+    for code in ("25006", "25P02", "42501", "57P01", "08006"):
+        call(api, tenant, "raise_code", p_code=code)
+    claims = {"role": "authenticated", "aud": "authenticated", "exp": time.time() + 600}
+    headers = {"Authorization": f"Bearer {jwt.encode(claims, JWT_SECRET, 'HS256')}"}
+    assert api.client.get("/rest/v1/rpc/note", headers=headers).status_code == 405
+    assert api.get("/jobs/x", tenant).status_code == 404
+    assert sessions(api) == before
+
+
+def test_a_login_that_was_dropped_and_made_again_is_used_by_new_sessions(
+    own_api: Callable[..., Api], new_database: Callable[..., Place]
+) -> None:
+    place = new_database()
+    made = f"create role remade login password '{place.server.password}' in role job_http"
+    with psycopg.connect(place.url, autocommit=True) as connection:
+        connection.execute(made.encode())
+        try:
+            url = place.server.url(place.name, "remade")
+            api = own_api(OwnServer(place.server, place.name, place.url, url))
+            tenant = api.tenant()
+            job_id = api.create(tenant)
+            connection.execute("drop role remade")
+            connection.execute(made.encode())
+            until(lambda: api.get(f"/jobs/{job_id}", tenant).status_code == 200, 10)
+            until(lambda: create(api, tenant).status_code == 202, 10)
+            api.stop()
+            api.thread.join()
+        finally:
+            connection.execute("drop role remade")
+
+
+def test_calls_under_way_on_a_session_that_is_replaced_have_their_answers(
+    own_api: Callable[..., Api],
+) -> None:
+    api = own_api(database_pool_size=1)
+    tenant = api.tenant()
+    job_id = api.create(tenant)
+    with api.sql() as connection:
+        connection.execute(
+            "create or replace function public.api_schema_version()"
+            " returns table (version text, serves text, is_writable boolean) language sql as"
+            " $$ select '20990101000000', '20200101000000', false $$"
+        )
+    statuses: list[int] = []
+    stopped = threading.Event()
+
+    def poll() -> None:
+        while not stopped.is_set():
+            statuses.append(api.get(f"/jobs/{job_id}", tenant).status_code)
+
+    thread = threading.Thread(target=poll)
+    thread.start()
+    for _ in range(3):
+        before = sessions(api)
+        assert_503(api.client.get("/ready"), "DATABASE_READ_ONLY")
+        until(lambda before=before: not sessions(api) & before, 10)  # type: ignore[misc]
+    stopped.set()
+    thread.join()
+    assert set(statuses) == {200}
+
+
+def test_who_waits_for_a_job_is_told_after_the_failover(own_api: Callable[..., Api]) -> None:
+    api = own_api()
+    tenant = api.tenant()
+    job = Job(api, tenant)
+    answers: list[httpx2.Response] = []
+
+    def wait() -> None:
+        headers = {"Prefer": "wait=60", "If-None-Match": 'W/"1"'} | tenant.headers
+        answers.append(httpx2.get(f"{api.url}{job.path}", headers=headers, timeout=90))
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    until(lambda: "api_watch_jobs" in api_queries(api))
+    with read_only(api):
+        until(lambda: [r for r in api.log if "watch" in vars(r).get("error", "") or is_told(r)])
+    job.begin()
+    thread.join()
+    assert answers[0].status_code == 200
+    assert answers[0].json()["status"] == "processing"
+
+
+def api_queries(api: Api) -> str:
+    with api.sql() as connection:
+        rows = connection.execute(
+            "select query from pg_stat_activity where usename = 'index_jobs_api'"
+            " and datname = current_database()"
+        ).fetchall()
+    return " ".join(query for (query,) in rows)
+
+
+def is_told(record: object) -> bool:
+    return "this session cannot write" in str(vars(record))
