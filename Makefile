@@ -3,6 +3,11 @@ BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Tests start hundreds of processes, which would compile every module anew.
 unexport PYTHONDONTWRITEBYTECODE
+# The .venv and the checkout are what is meant, whatever the caller's pip, Python, locale or git hook.
+export PIP_USER := 0
+export PYTHONUTF8 := 1
+unexport PIP_TARGET PIP_PREFIX PIP_ROOT PYTHONHOME PYTHONSAFEPATH GIT_DIR GIT_WORK_TREE \
+  GIT_INDEX_FILE GIT_COMMON_DIR GIT_OBJECT_DIRECTORY GIT_PREFIX
 
 .DEFAULT_GOAL := help
 .PHONY: help demo serve seed psql migrate rollback reset migration release test prove bench check lint types \

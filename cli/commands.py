@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import io
 import os
-import re
 import sys
 from collections.abc import Iterator, Mapping
 from importlib import import_module
@@ -20,6 +19,7 @@ from typer.core import TyperGroup
 from typer.main import get_group
 
 from cli.exits import API_CODES
+from db.tools import environment
 
 PANELS = {
     "The API": {
@@ -126,8 +126,7 @@ def run() -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
-    if not re.fullmatch("[1-9][0-9]*", os.environ.get("COLUMNS", "1")):
-        del os.environ["COLUMNS"]  # 0 is what no terminal has: nothing would be printed
+    environment.settle()
     if "_INDEX_JOBS_COMPLETE" in os.environ:
         from cli import completion  # noqa: PLC0415
 

@@ -16,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from db.local.postgres import Server, temporary
+from db.tools import environment
 from tests.support.databases import Cluster, Database, NewDatabase, Owner, settings_of
 from tests.support.fetch import postgres_binaries
 from tests.support.repositories import commit, modules
@@ -49,8 +50,10 @@ def pytest_configure(config: pytest.Config) -> None:
     config.option.pgtap_uri = None  # pytest-pgtap takes DATABASE_URL and shows it
     # whoever starts us in the background may ignore it, and what tests start would inherit that
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    environment.settle()
+    environment.forget_servers()
     for name in list(os.environ):
-        if name.startswith("PG") or name.endswith("DATABASE_URL"):
+        if name.endswith("DATABASE_URL"):
             del os.environ[name]
 
 

@@ -31,23 +31,19 @@ class Connections:
 
     def __init__(self, url: str, *, slots: int, timings: Timings) -> None:
         self._timings = timings
-        given = parameters(url)
-        milliseconds = round(1000 * timings.call)
-        self._parameters = given | {
-            "application_name": "index_jobs runner",
-            "connect_timeout": 5,
-            "keepalives_idle": 10,
-            "tcp_user_timeout": milliseconds,
-            "options": f"{given.get('options', '')} -c statement_timeout={milliseconds}".strip(),
-        }
         self._failures = deque[psycopg.Error](maxlen=1)
         self._pool: AsyncConnectionPool[BoundedConnection] = AsyncConnectionPool(
             connection_class=BoundedConnection,
             kwargs={
-                **self._parameters,
+                **parameters(url),
+                "application_name": "index_jobs runner",
+                "connect_timeout": 5,
+                "keepalives_idle": 10,
+                "tcp_user_timeout": round(1000 * timings.call),
                 "autocommit": True,
                 "prepare_threshold": None,
                 "failures": self._failures,
+                "statement_timeout": timings.call,
             },
             min_size=1,
             max_size=2 * slots + 1,  # two a job while its rows are stored, one for all else

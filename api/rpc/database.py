@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Final, Self
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.conninfo import make_conninfo
 from psycopg.pq.abc import PGresult
 
 from api.errors import Problem, from_database
@@ -17,11 +17,12 @@ from api.rpc.pipelines import Pipelines
 from api.rpc.pool import Pool
 from api.rpc.statements import CALL_FUNCTION, SCHEMA_VERSION, STATEMENTS
 from api.settings import ApiSettings
+from db.tools.connection import parameters
 from db.tools.logs import get_logger
 
 logger = get_logger(__name__)
 
-
+_CONNECT_SECONDS: Final = 2
 # What they write waits for the disk, where commits of many sessions share one write, and for locks:
 # they have connections of their own, more of them, and no poll waits behind one.
 _DURABLE: Final = frozenset[Function](
@@ -51,7 +52,7 @@ class DatabaseRpc:
     def __init__(self, url: str, settings: ApiSettings) -> None:
         self._statement_timeout = settings.statement_timeout_seconds
         size, half = settings.database_pool_size, max(1, settings.database_pool_size // 2)
-        conninfo = _conninfo(url, self._statement_timeout)
+        conninfo = _conninfo(url)
         is_prepared = settings.database_prepared_statements
         self.quota_refusals = 0
         self._turns = Turns(half)
@@ -205,16 +206,10 @@ def _problem(error: psycopg.Error | TimeoutError) -> Problem:
     return problem
 
 
-def _conninfo(url: str, statement_timeout: float) -> str:
-    """The URL with our settings in its start-up packet, where they cost no statement."""
-    options = conninfo_to_dict(url).get("options") or ""
-    return make_conninfo(
-        url,
-        application_name="index-jobs-api",
-        client_encoding="utf8",
-        connect_timeout=2,
-        keepalives_idle=30,
-        tcp_user_timeout=10_000,
-        options=f"{options} -c TimeZone=UTC"
-        f" -c statement_timeout={round(statement_timeout * 1000)}".strip(),
-    )
+def _conninfo(url: str) -> str:
+    given = parameters(url, _CONNECT_SECONDS) | {
+        "application_name": "index-jobs-api",
+        "keepalives_idle": 30,
+        "tcp_user_timeout": 10_000,
+    }
+    return make_conninfo(**given)

@@ -26,7 +26,7 @@ from api.settings import ApiSettings
 from db.tools.connection import BoundedConnection, refusal_or
 from db.tools.lasting import Trouble
 from db.tools.logs import get_logger
-from db.tools.sessions import blames_session
+from db.tools.sessions import blames_session, settle_transaction
 
 logger = get_logger(__name__)
 
@@ -45,8 +45,13 @@ _CHANGED_COLUMNS: Final = "42804"
 _CHANGED_RESULT: Final = "0A000"
 _NOT_PREPARED: Final = "26000"
 _ALREADY_PREPARED: Final = "42P05"
+# Or a session had another isolation level than it has now.
+_NOT_SERIALIZABLE: Final = "40001"
 _MOST_TRIES: Final = 3
-_SENT_AGAIN: Final = {_CHANGED_COLUMNS, _CHANGED_RESULT, _NOT_PREPARED, _ALREADY_PREPARED}
+_SENT_AGAIN: Final = {
+    *(_CHANGED_COLUMNS, _CHANGED_RESULT),
+    *(_NOT_PREPARED, _ALREADY_PREPARED, _NOT_SERIALIZABLE),
+}
 
 _TUPLES: Final = int(pq.ExecStatus.TUPLES_OK)
 _COMMAND: Final = int(pq.ExecStatus.COMMAND_OK)
@@ -57,7 +62,9 @@ _FAILED: Final = int(pq.ExecStatus.FATAL_ERROR)
 class _Call:
     """A statement and who waits for its one row."""
 
-    __slots__ = ("arrived", "began", "preparing", "row", "statement", "tries", "values")
+    __slots__ = (
+        *("arrived", "began", "preparing", "row", "settling", "statement", "tries", "values"),
+    )
 
     def __init__(
         self, statement: Statement, values: Sequence[bytes | None], loop: asyncio.AbstractEventLoop
@@ -68,6 +75,7 @@ class _Call:
         self.arrived: pq.abc.PGresult | None = None
         self.began = loop.time()
         self.preparing = 0  # commands before the statement that are not answered yet
+        self.settling = False  # whether its settings are set before it, and not answered yet
         self.tries = 1
 
     def fail(self, error: Exception) -> None:
@@ -80,8 +88,7 @@ class _Pipeline:
 
     def __init__(
         self,
-        connection: psycopg.AsyncConnection[object],
-        statement_timeout: float,
+        connection: BoundedConnection,
         on_change: Callable[[], None],
     ) -> None:
         self.calls: deque[_Call] = deque()
@@ -93,7 +100,12 @@ class _Pipeline:
         self._connection = connection
         self._pgconn = connection.pgconn
         self._loop = asyncio.get_running_loop()
-        self._statement_timeout = statement_timeout
+        self._statement_timeout = connection.statement_timeout
+        self._settings = (
+            settle_transaction(connection.statement_timeout).encode()
+            if connection.is_pooled
+            else None
+        )
         self._on_change = on_change
         self._prepared: set[bytes] = set()
         self._stale: set[bytes] = set()  # of these: prepared for a result of other columns
@@ -127,6 +139,9 @@ class _Pipeline:
         try:
             if name not in self._prepared:
                 self._prepare(call)
+            if self._settings:  # in the same transaction, for the pooler may change sessions
+                pgconn.send_query_params(self._settings, None)
+                call.settling = True
             pgconn.send_query_prepared(name, call.values)
             pgconn.pipeline_sync()
             if pgconn.flush():
@@ -173,6 +188,8 @@ class _Pipeline:
                     raise error_from_result(result)
                 elif result.status == _COMMAND:
                     self.calls[0].preparing -= 1
+                elif result.status == _TUPLES and self.calls[0].settling:
+                    self.calls[0].settling = False
                 elif result.status in (_TUPLES, _FAILED):
                     self.calls[0].arrived = self.calls[0].arrived or result
             if pgconn.status == pq.ConnStatus.BAD:
@@ -338,14 +355,16 @@ class Pipelines:
         """One connection, time after time."""
         while True:
             try:
-                connection = await BoundedConnection.connect(self._conninfo, autocommit=True)
+                connection = await BoundedConnection.connect(
+                    self._conninfo, autocommit=True, statement_timeout=self._statement_timeout
+                )
             except psycopg.Error as error:
                 self._failure = refusal_or(error)
                 self._outage.lasts(str(error).strip())
                 await asyncio.sleep(_NEXT_TRY)
                 continue
             self._outage.is_over()
-            pipeline = _Pipeline(connection, self._statement_timeout, self._send_on)
+            pipeline = _Pipeline(connection, self._send_on)
             self._failure, self._patience = None, PATIENCE
             self._open.append(pipeline)
             self._send_on()

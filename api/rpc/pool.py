@@ -16,6 +16,7 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 from api.rpc.contract import PoolUse
 from api.rpc.statements import Statement
 from db.tools.connection import BoundedConnection, keep_trying
+from db.tools.sessions import settle_transaction
 
 PATIENCE: Final = 2.0
 """Seconds that a call waits while there is no connection."""
@@ -23,6 +24,8 @@ PATIENCE_IN_AN_OUTAGE: Final = 0.2
 """The same once one waited in vain."""
 # Seconds of one round of reconnecting: a try at once, after a second, at the end; then the next.
 _RECONNECT_ROUND: Final = 2.0
+
+_READ_COMMITTED: Final = "set transaction isolation level read committed"
 
 Values = Sequence[str | int | None]
 
@@ -38,6 +41,7 @@ class Pool:
         self._statement_timeout = statement_timeout
         self._at_work = 0  # connections on which a statement runs
         self._alive_at = 0.0  # when one of them had run its statement
+        self._settings = settle_transaction(statement_timeout).encode()
         self._failures = deque[psycopg.Error](maxlen=1)
         self._pool: AsyncConnectionPool[BoundedConnection] = AsyncConnectionPool(
             conninfo,
@@ -47,6 +51,7 @@ class Pool:
                 "prepare_threshold": None,
                 "cursor_factory": psycopg.AsyncRawCursor,
                 "failures": self._failures,
+                "statement_timeout": statement_timeout,
             },
             min_size=min_size,
             max_size=max_size,
@@ -111,10 +116,12 @@ class Pool:
         self._at_work += 1
         connection.patience = self._statement_timeout + 1
         try:
-            cursor = await connection.execute(statement.text, values)
-            row = await cursor.fetchone()
-            assert row is not None  # noqa: S101  (a function call returns one row)
-            return row
+            if not connection.is_pooled:
+                return await _row(connection, statement, values)
+            async with connection.transaction():
+                await connection.execute(_READ_COMMITTED)
+                await connection.execute(self._settings)
+                return await _row(connection, statement, values)
         except psycopg.Error as error:
             await connection.raise_if_useless(error)
             raise
@@ -122,6 +129,12 @@ class Pool:
             self._at_work -= 1
             if not connection.closed:
                 self._alive_at = monotonic()
+
+
+async def _row(connection: BoundedConnection, statement: Statement, values: Values) -> TupleRow:
+    row = await (await connection.execute(statement.text, values)).fetchone()
+    assert row is not None  # noqa: S101  (a function call returns one row)
+    return row
 
 
 def _hung_up(connection: psycopg.AsyncConnection[TupleRow]) -> bool:

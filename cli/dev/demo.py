@@ -109,7 +109,9 @@ def _git(path: Path, *arguments: str) -> str | None:
     """What git says there, or None when it refuses."""
     command = ["git", "-c", "safe.directory=*", "-C", str(path), *arguments]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, capture_output=True, encoding="utf-8", errors="replace", check=False
+        )
     except FileNotFoundError:
         raise CommandError("git is not installed; install it (apt install git, say)") from None
     return done.stdout.strip() if done.returncode == 0 else None

@@ -47,7 +47,7 @@ def take(path: Path, what: str) -> Iterator[Callable[[str | None], None]]:
     Yields a function to call when the server is up, with the address of the API if there is one.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+") as file:
+    with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+", encoding="utf-8") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -68,7 +68,7 @@ def take(path: Path, what: str) -> Iterator[Callable[[str | None], None]]:
 
 def _occupant(path: Path) -> Occupant:
     try:
-        return Occupant(**json.loads(path.read_text()))
+        return Occupant(**json.loads(path.read_text(encoding="utf-8")))
     except (ValueError, TypeError):
         return Occupant("another command", 0)  # it is writing, or just going, or writes nothing
 
@@ -76,7 +76,7 @@ def _occupant(path: Path) -> Occupant:
 def _holders(folder: Path) -> Iterator[Occupant]:
     """Who holds a lock in the folder of a stack, and in the scratch folders of its runners."""
     for path in (*folder.glob("*.lock"), *folder.glob("scratch/*/lock")):
-        with suppress(FileNotFoundError, PermissionError), path.open() as file:
+        with suppress(FileNotFoundError, PermissionError), path.open(encoding="utf-8") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:

@@ -26,7 +26,7 @@ class Secrets:
     def __init__(self, run_dir: Path) -> None:
         self._path = run_dir / "secrets.json"
         try:
-            self._kept: dict[str, Any] = json.loads(self._path.read_text())
+            self._kept: dict[str, Any] = json.loads(self._path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             self._kept = {}
         except ValueError:
@@ -69,6 +69,8 @@ def write_private(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f"{path.name}.{os.getpid()}")
     draft.unlink(missing_ok=True)
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+    with os.fdopen(
+        os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8"
+    ) as file:
         file.write(text)
     draft.replace(path)

@@ -24,7 +24,7 @@ from cli.errors import CommandError
 from cli.paths import near
 from db.local import postgres
 from db.local.bootstrap import bootstrap, scaffold
-from db.tools import migrate
+from db.tools import environment, migrate
 from db.tools import reset as schema
 
 Step = Callable[[str, float | None, str], None]
@@ -90,6 +90,7 @@ def database(options: Options, *, step: Step = quiet) -> Iterator[Database]:
         step(f"Postgres {_version(version)}", time.monotonic() - started, place)
         yield Database(options.database_url, None)
         return
+    environment.forget_servers()
     with postgres.run(options.home) as server:
         url = server.url()
         with connect(url) as connection:

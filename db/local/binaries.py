@@ -40,6 +40,6 @@ def client_program(name: str) -> Path:
 @contextmanager
 def exclusively(target: Path) -> Iterator[None]:
     """Holds the lock file beside `target`, waiting for whoever has it."""
-    with target.with_name(f".{target.name}.lock").open("w") as file:
+    with target.with_name(f".{target.name}.lock").open("w", encoding="utf-8") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

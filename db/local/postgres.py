@@ -108,7 +108,9 @@ def remove(data_dir: Path) -> None:
     data_dir = data_dir.absolute()
     with (
         _explained(),
-        os.fdopen(os.open(_beside(data_dir, "lock"), os.O_RDWR | os.O_CREAT)) as lock,
+        os.fdopen(
+            os.open(_beside(data_dir, "lock"), os.O_RDWR | os.O_CREAT), encoding="utf-8"
+        ) as lock,
     ):
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -168,7 +170,7 @@ def _lock_or_attach(lock: int, data_dir: Path) -> Server | None:
 
 def _running(data_dir: Path) -> Server | None:
     try:
-        state = json.loads(_beside(data_dir, "json").read_text())
+        state = json.loads(_beside(data_dir, "json").read_text(encoding="utf-8"))
         paths = {name: Path(state[name]) for name in ("data_dir", "socket_dir", "binaries")}
         server = Server(**{**state, **paths})
         if _postmaster(data_dir) != (server.pid, "ready"):
@@ -182,7 +184,7 @@ def _running(data_dir: Path) -> Server | None:
 def _postmaster(home: Path) -> tuple[int, str] | None:
     """Process id and status (starting, ready, stopping …) in the server's pid file."""
     try:
-        lines = (home / "postmaster.pid").read_text().splitlines()
+        lines = (home / "postmaster.pid").read_text(encoding="utf-8").splitlines()
         return int(lines[0]), lines[-1].strip()
     except (FileNotFoundError, IndexError, ValueError):
         return None
@@ -204,7 +206,7 @@ def _start(
     if not (home / "PG_VERSION").exists():
         _initialize(home, binaries, account, durable=settings.get("fsync") != "off")
     _check_version(home, binaries, account)
-    password = (home / PASSWORD_FILE).read_text()
+    password = (home / PASSWORD_FILE).read_text(encoding="utf-8")
     socket_dir = Path(tempfile.mkdtemp(prefix="index-jobs-", dir=SOCKETS))
     at_exit.callback(shutil.rmtree, socket_dir, ignore_errors=True)
     account.own(socket_dir)
@@ -233,7 +235,7 @@ def _start(
     at_exit.callback(_stop, process)
     server = Server(data_dir, HOST, port, socket_dir, password, process.pid, binaries)
     state = os.open(_beside(data_dir, "json"), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(state, "w") as file:
+    with os.fdopen(state, "w", encoding="utf-8") as file:
         json.dump(asdict(server), file, default=str)
     return server
 
@@ -298,7 +300,9 @@ def _forget(data_dir: Path) -> None:
     """Removes what leads others to a server that is no more."""
     state = _beside(data_dir, "json")
     with suppress(FileNotFoundError, ValueError, KeyError):
-        shutil.rmtree(json.loads(state.read_text())["socket_dir"], ignore_errors=True)
+        shutil.rmtree(
+            json.loads(state.read_text(encoding="utf-8"))["socket_dir"], ignore_errors=True
+        )
     state.unlink(missing_ok=True)
 
 
@@ -332,7 +336,7 @@ def _check_version(home: Path, binaries: Path, account: Account) -> None:
     version = re.search(r"[0-9]+", said)
     if not version:
         raise PostgresError(f"{binaries / 'bin/postgres'} does not run here: {said}")
-    if (major := (home / "PG_VERSION").read_text().strip()) != version[0]:
+    if (major := (home / "PG_VERSION").read_text(encoding="utf-8").strip()) != version[0]:
         raise PostgresError(
             f"{home} holds data of Postgres {major}, and this is Postgres {version[0]}. Move it "
             f"away to begin with an empty database, or dump it with Postgres {major} first"
@@ -347,7 +351,7 @@ def _initialize(home: Path, binaries: Path, account: Account, *, durable: bool) 
         shutil.rmtree(left)
     draft = Path(tempfile.mkdtemp(prefix=f"{home.name}.new.", dir=home.parent))
     account.own(draft)
-    with tempfile.NamedTemporaryFile("w", dir=SOCKETS) as secret:
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=SOCKETS) as secret:
         account.own(Path(secret.name))
         secret.write(secrets.token_urlsafe(24))
         secret.flush()

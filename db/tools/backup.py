@@ -230,14 +230,21 @@ def _login(url: str) -> tuple[dict[str, str], str]:
 def _run(command: list[Any], url: str) -> None:
     environment, place = _login(url)
     done = subprocess.run(
-        [*command, "-d", place], env=environment, capture_output=True, text=True, check=False
+        [*command, "-d", place],
+        env=environment,
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        check=False,
     )
     if done.returncode != 0:
         raise BackupError(f"nothing was saved: {done.stderr.strip()}")
 
 
 def _output(*command: Any) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, capture_output=True, encoding="utf-8", errors="replace", check=False
+    )
     if done.returncode != 0:
         raise BackupError(f"nothing was restored: {done.stderr.strip()}")
     return done.stdout

@@ -52,7 +52,7 @@ def snapshot(facts: Facts) -> str:
 
 def expected() -> Facts:
     """The facts of a database that is as this release makes it."""
-    rows = (Fact(*row) for row in json.loads(SNAPSHOT.read_text()))
+    rows = (Fact(*row) for row in json.loads(SNAPSHOT.read_text(encoding="utf-8")))
     return {(row.kind, row.name): row for row in rows}
 
 

@@ -31,7 +31,7 @@ class Code:
 @cache
 def codes() -> Mapping[str, Code]:
     """Each code by its name, in the order of the documents."""
-    entries = json.loads((Path(__file__).parents[1] / "codes.json").read_text())
+    entries = json.loads((Path(__file__).parents[1] / "codes.json").read_text(encoding="utf-8"))
     return {
         name: Code(**entry | {key: tuple(entry[key]) for key in ("status", "raised_by")})
         for name, entry in entries.items()

@@ -17,12 +17,13 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool
 
+from db.tools import sessions
 from db.tools.logs import get_logger
-from db.tools.sessions import blames_session, require_writable
 
 logger = get_logger(__name__)
 
 CONNECT_TIMEOUT = 10  # seconds
+STATEMENT_TIMEOUT = 60.0  # seconds, of a command's statement
 
 Result = TypeVar("Result")
 
@@ -36,23 +37,30 @@ class RefusedError(ConnectError):
 
 
 class BoundedConnection(psycopg.AsyncConnection[TupleRow]):
-    """Waits at most `patience` seconds for each answer of the server; a block of COPY is one.
+    """A session that can write, with the settings that all have.
+
+    It waits at most `patience` seconds for each answer of the server; a block of COPY is one.
 
     After that it is closed, and the caller gets an OperationalError without a SQLSTATE, as when
     the server goes away: the statement may have been carried out or not.
     """
 
     patience: float = CONNECT_TIMEOUT
+    statement_timeout: float = 0
+    is_pooled: bool = False
+    """Whether a pooler stands between: then each transaction may have another session."""
 
     @classmethod
     async def connect(cls, *arguments: Any, **named: Any) -> Self:
-        """As psycopg's, of a session that can write. A deque named `failures` gets what goes wrong,
-        which a pool keeps to itself, and is emptied once something goes right."""
+        """As psycopg's, with a `statement_timeout` in seconds. A deque named `failures` gets what
+        goes wrong, which a pool keeps to itself, and is emptied once something goes right."""
+        statement_timeout: float = named.pop("statement_timeout")
         failures: deque[psycopg.Error] | None = named.pop("failures", None)
         try:
             connection = await super().connect(*arguments, **named)
+            connection.statement_timeout = statement_timeout
             try:
-                await require_writable(connection)
+                connection.is_pooled = await sessions.begin(connection, statement_timeout)
             except BaseException:
                 await connection.close()
                 raise
@@ -76,12 +84,12 @@ class BoundedConnection(psycopg.AsyncConnection[TupleRow]):
         """Closes the connection when its session is to blame for the error, so that a pool makes
         another one, and raises why. What was asked may have had the same error, so the session is
         asked itself."""
-        if not blames_session(error):
+        if not sessions.blames_session(error):
             return
         try:
             if isinstance(error, psycopg.errors.InsufficientPrivilege):
                 raise error
-            await require_writable(self)
+            await sessions.begin(self, self.statement_timeout)
         except psycopg.Error:
             await self.close()
             raise
@@ -103,14 +111,19 @@ class BoundedConnection(psycopg.AsyncConnection[TupleRow]):
             server.shutdown(socket.SHUT_RDWR)
 
 
-def connect(url: str, seconds: int = CONNECT_TIMEOUT) -> psycopg.Connection[TupleRow]:
-    """An autocommit connection, waited for so long unless the URL says how long.
+def connect(
+    url: str, seconds: int = CONNECT_TIMEOUT, *, statement_timeout: float = STATEMENT_TIMEOUT
+) -> psycopg.Connection[TupleRow]:
+    """An autocommit connection, waited for so long unless the URL says how long. It has the
+    settings that all sessions have, and so many seconds for each statement; 0 is without end.
 
     Raises ConnectError, a RefusedError when the server refuses the login.
     """
     given = parameters(url, seconds)
     try:
-        return psycopg.connect(**given, autocommit=True)
+        connection = psycopg.connect(**given, autocommit=True)
+        connection.execute(sessions.settle(statement_timeout).encode())
+        return connection
     except psycopg.OperationalError as error:
         kind = RefusedError if is_refusal(error) else ConnectError
         raise kind(_unreachable(given, error)) from None
@@ -134,7 +147,7 @@ def refusal_or(error: psycopg.Error) -> psycopg.Error:
 
 def parameters(url: str, seconds: int = CONNECT_TIMEOUT) -> dict[str, Any]:
     """libpq's parameters for a plain postgresql:// URL, with so many seconds to connect unless it
-    says how many. Raises ConnectError."""
+    says how many, and in UTF-8. Raises ConnectError."""
     if not re.match(r"postgres(ql)?://", url):
         found = re.match(r"[A-Za-z][A-Za-z0-9+.-]*(?=://)", url)
         scheme = found[0] if found else "no scheme"
@@ -153,7 +166,7 @@ def parameters(url: str, seconds: int = CONNECT_TIMEOUT) -> dict[str, Any]:
             "password (@ as %40, / as %2F, # as %23), give the port as a number, and after ? only "
             "what libpq knows, such as sslmode"
         )
-    return {"connect_timeout": seconds, **given}
+    return {"connect_timeout": seconds, **given, "client_encoding": "utf8"}
 
 
 def place(url: str) -> str:

@@ -193,7 +193,7 @@ def documents(connection: psycopg.Connection[TupleRow], root: Path = ROOT) -> di
     """
     with connection.transaction():
         connection.execute("set local search_path = pg_catalog")
-        readme = (root / README).read_text()
+        readme = (root / README).read_text(encoding="utf-8")
         transitions = _rows(connection, _TRANSITIONS)
         functions = _rows(connection, _FUNCTIONS)
         public = [f for f in functions if f["schema"] == "public" and not f["is_trigger"]]
@@ -210,7 +210,7 @@ def http_page(root: Path = ROOT) -> str:
         status = ", ".join(map(str, code.status))
         rows.append((f"`{name}`", status if code.over_http else f"({status})", code.sentence))
     table = _table(("code", "status", "when"), rows)
-    return _replace(HTTP, (root / HTTP).read_text(), "codes", table)
+    return _replace(HTTP, (root / HTTP).read_text(encoding="utf-8"), "codes", table)
 
 
 def _rows(connection: psycopg.Connection[TupleRow], query: LiteralString) -> list[Row]:
@@ -367,7 +367,7 @@ def main() -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     for path, text in written.items():
-        (ROOT / path).write_text(text)
+        (ROOT / path).write_text(text, encoding="utf-8")
         print(path)
     return 0
 

@@ -23,7 +23,7 @@ from yoyo.backends.core.postgresql import PostgresqlPsycopgBackend
 from yoyo.connections import DatabaseURI
 from yoyo.migrations import Migration, MigrationList, StepCollector, default_migration_table
 
-from db.tools import lock, preflight, versions
+from db.tools import lock, preflight, sessions, versions
 from db.tools.connection import connect, parameters
 from db.tools.versions import Obstacle, SchemaVersion
 
@@ -206,7 +206,10 @@ class _Migration(Migration):  # type: ignore[misc]
             return
         file = Path(self.path)
         steps = StepCollector(migration=self)
-        steps.add_step(file.read_text(), file.with_suffix(".rollback.sql").read_text())
+        steps.add_step(
+            file.read_text(encoding="utf-8"),
+            file.with_suffix(".rollback.sql").read_text(encoding="utf-8"),
+        )
         self.steps = steps.create_steps(use_transactions=True)
         self._depends = set[Any]()  # they form one chain, in the order of their names (make check)
 
@@ -215,6 +218,7 @@ class _Backend(PostgresqlPsycopgBackend):  # type: ignore[misc]
     """yoyo's, each of whose sessions waits for a table as long as TABLE_WAIT."""
 
     def init_connection(self, connection: psycopg.Connection[tuple[Any, ...]]) -> None:
+        connection.execute(sessions.settle(statement_timeout=0).encode())
         super().init_connection(connection)
         wait = f"{TABLE_WAIT.total_seconds() * 1000:.0f}ms"
         connection.execute("select set_config('lock_timeout', %s, false)", [wait])

@@ -1,15 +1,37 @@
-"""Whether a session of the database can do its work.
+"""What a session of the database begins with, and whether it can do its work.
 
-A session keeps the state that it began with: one that was opened while the database was read-only
-stays read-only after that is over. So a session that says it cannot write is ended, and the next
-one is looked at before it gets work.
+Answers must not depend on what the database, a role or the environment sets: so each session is
+given the settings that matter. It keeps the rest of the state that it began with: one that was
+opened while the database was read-only stays so after that is over. So a session that says it
+cannot write is ended, and the next one is looked at before it gets work.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import psycopg
+
+SETTINGS: Final[Mapping[str, str]] = {
+    "DateStyle": "ISO, MDY",
+    "IntervalStyle": "postgres",
+    "TimeZone": "UTC",
+    "array_nulls": "on",
+    "bytea_output": "hex",
+    "extra_float_digits": "1",
+    "idle_in_transaction_session_timeout": "0",
+    "idle_session_timeout": "0",
+    "lock_timeout": "0",
+    "quote_all_identifiers": "off",
+    "row_security": "on",
+    "search_path": '"$user", public',
+    "standard_conforming_strings": "on",
+    "transform_null_equals": "off",
+}
+"""What every session has, besides UTF-8 and a statement_timeout of its own."""
+_ISOLATION: Final = ("default_transaction_isolation", "read committed")
+_SINCE_17: Final = ("transaction_timeout", "0")
 
 _NO_RIGHT: Final = "42501"
 _TERMINATED: Final = "57P01"
@@ -19,10 +41,41 @@ _READ_ONLY: Final = (
 # A pooler keeps the server's session when ours ends, and gives it to the next who comes. It is
 # told by the number of the process, which is not what the server says; then that one is ended.
 _LOOK: Final = """
-select s.is_read_only, case when s.is_read_only and pg_backend_pid() <> {process}
-  then pg_terminate_backend(pg_backend_pid()) end
-from (select current_setting('transaction_read_only')::boolean) as s (is_read_only)
+select s.is_pooled, s.is_read_only,
+  case when s.is_pooled and s.is_read_only then pg_terminate_backend(pg_backend_pid()) end,
+  {settings}
+from (
+  select pg_backend_pid() <> {process}, current_setting('transaction_read_only')::boolean
+) as s (is_pooled, is_read_only)
 """
+
+
+def settle(statement_timeout: float) -> str:
+    """The statement that gives a session its settings; the timeout is in seconds, 0 is none."""
+    return f"select {_calls(statement_timeout, is_local=False)}"
+
+
+def settle_transaction(statement_timeout: float) -> str:
+    """The same for a transaction: a pooler may have it run in any session of the server's.
+
+    Its isolation level is set for those that follow, since this one has begun.
+    """
+    return f"select {_calls(statement_timeout, is_local=True)}"
+
+
+def _calls(statement_timeout: float, *, is_local: bool) -> str:
+    local = str(is_local).lower()
+    settings = {**SETTINGS, "statement_timeout": f"{round(1000 * statement_timeout)}"}
+    calls = [f"set_config('{name}', '{value}', {local})" for name, value in settings.items()]
+    name, value = _SINCE_17
+    return ", ".join(
+        [
+            *calls,
+            "set_config('{}', '{}', false)".format(*_ISOLATION),
+            f"case when current_setting('{name}', true) <> '{value}'"
+            f" then set_config('{name}', '{value}', {local}) end",
+        ]
+    )
 
 
 def blames_session(error: Exception) -> bool:
@@ -38,16 +91,21 @@ def blames_session(error: Exception) -> bool:
     return error.sqlstate.startswith("25")
 
 
-async def require_writable(connection: psycopg.AsyncConnection[Any]) -> None:
-    """Raises psycopg.Error when the session cannot write, or cannot say."""
+async def begin(connection: psycopg.AsyncConnection[Any], statement_timeout: float) -> bool:
+    """Gives a session its settings; whether a pooler stands between, which hands out sessions.
+
+    Raises psycopg.Error when the session cannot write, or cannot say.
+    """
+    look = _LOOK.format(
+        process=connection.info.backend_pid, settings=_calls(statement_timeout, is_local=False)
+    )
     try:
-        cursor = await connection.execute(
-            _LOOK.format(process=connection.info.backend_pid).encode()
-        )
-        row = await cursor.fetchone()
+        row: Any = await (await connection.execute(look.encode())).fetchone()
     except psycopg.OperationalError as error:
         if error.sqlstate != _TERMINATED:
             raise
         row = True, True
-    if not isinstance(row, tuple) or row[0]:
+    is_pooled, is_read_only, *_ = row
+    if is_read_only:
         raise psycopg.errors.ReadOnlySqlTransaction(_READ_ONLY)
+    return bool(is_pooled)

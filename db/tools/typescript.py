@@ -73,7 +73,8 @@ def typescript(url: str) -> str:
             env={"PATH": os.environ.get("PATH", os.defpath), "HOME": home},
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
             check=False,
         )
     if done.returncode != 0:

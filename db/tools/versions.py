@@ -64,7 +64,7 @@ def digest(text: str) -> str:
 
 def of_migrations(files: list[Path]) -> dict[str, SchemaVersion]:
     """What each of these forward files says of itself, by its name without the ending."""
-    said = {file.stem: split(file.read_text())[1] for file in files}
+    said = {file.stem: split(file.read_text(encoding="utf-8"))[1] for file in files}
     return {name: version for name, version in said.items() if version is not None}
 
 

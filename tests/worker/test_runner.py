@@ -20,6 +20,7 @@ from cli.client import ApiError
 from tests.support.githost import Host
 from tests.support.processes import kill_all, working_in
 from tests.support.repositories import commit
+from tests.support.surroundings import set_for
 from tests.support.waiting import PATIENCE, until
 from worker import attempt
 from worker.indexer.protocol import Request
@@ -608,6 +609,17 @@ def test_a_failover_delays_a_job_and_is_told_as_long_as_it_lasts(
         assert (job["status"], job["attempt"]) == ("completed", 1)
         later = api.client.create_index_job({"repository": "git/app", "ref": "no-such"})
         assert api.ended(later.job_id)["status"] == "failed"
+
+
+def test_what_the_login_sets_changes_no_job(start: Start, database: Any, tmp_path: Path) -> None:
+    commit(tmp_path / "small", {"a.py": PYTHON})
+    with psycopg.connect(database.url, autocommit=True) as connection:
+        set_for(connection, "index_jobs_worker", database.name)
+    with start() as api:
+        for _ in range(2):
+            job = api.ended(api.index(tmp_path / "small"))
+            assert (job["status"], job["attempt"]) == ("completed", 1)
+        assert api.rows(job) == (1, 3)
 
 
 def test_two_runners_share_the_jobs_and_do_none_twice(

@@ -181,7 +181,7 @@ class Git:
         for name in _PROGRAMS:
             (programs / name).symlink_to(exec_path() / name)
         config = scratch / "gitconfig"
-        config.write_text(_CONFIG + (_HELPER if self._asks else ""))
+        config.write_text(_CONFIG + (_HELPER if self._asks else ""), encoding="utf-8")
         self._environment = {name: os.environ[name] for name in INHERITED if name in os.environ}
         self._environment |= {
             "HOME": str(scratch),

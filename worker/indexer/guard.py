@@ -83,9 +83,9 @@ def step_back() -> None:
     if sys.platform == "linux":
         with contextlib.suppress(OSError):
             os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
-            Path("/proc/self/oom_score_adj").write_text(_MOST_LIKELY_TO_BE_KILLED)
+            Path("/proc/self/oom_score_adj").write_text(_MOST_LIKELY_TO_BE_KILLED, encoding="utf-8")
             # this session shares the processors with others by a weight that nice does not touch
-            Path("/proc/self/autogroup").write_text(str(_NICENESS))
+            Path("/proc/self/autogroup").write_text(str(_NICENESS), encoding="utf-8")
 
 
 def limit_each(limits: Limits) -> None:

@@ -89,7 +89,7 @@ class Request:
 
     def write(self, path: Path) -> None:
         """Writes the file that `read` reads."""
-        path.write_text(json.dumps(dataclasses.asdict(self), default=str))
+        path.write_text(json.dumps(dataclasses.asdict(self), default=str), encoding="utf-8")
 
     @classmethod
     def _from_json(cls, data: dict[str, Any]) -> Request:

@@ -51,7 +51,7 @@ def check(root: Path = ROOT) -> list[str]:
 
 def _drift_problems(root: Path, files: Mapping[str, str], forward: list[Path]) -> Iterator[str]:
     try:
-        stamped = stamped_files(f.read_text() for f in forward)
+        stamped = stamped_files(f.read_text(encoding="utf-8") for f in forward)
     except StampError as error:
         yield f"db/migrations: {error}; restore the file from git"
         return
@@ -73,7 +73,7 @@ def _chain_problems(root: Path, forward: list[Path]) -> Iterator[str]:
     previous: Path | None = None
     for file in forward:
         where = f"db/migrations/{file.name}"
-        text, digits = file.read_text(), file.name[:14]
+        text, digits = file.read_text(encoding="utf-8"), file.name[:14]
         head = itertools.takewhile(lambda line: line[:2] in ("--", ""), text.splitlines())
         depends = [line.split(":", 1)[1].split() for line in head if line.startswith(DEPENDS)]
         if depends != ([[previous.stem]] if previous else []):
@@ -84,7 +84,9 @@ def _chain_problems(root: Path, forward: list[Path]) -> Iterator[str]:
         yield from _rollback_problems(file)
         for part in (file, rollback_file(file)):
             if part.exists():
-                yield from _text_problems(f"db/migrations/{part.name}", part.read_text())
+                yield from _text_problems(
+                    f"db/migrations/{part.name}", part.read_text(encoding="utf-8")
+                )
         previous = file
 
 
@@ -95,7 +97,7 @@ def _rollback_problems(forward: Path) -> Iterator[str]:
         yield f"{where}: missing; write it, or a rollback forgets {forward.name} and undoes nothing"
         return
     idle = re.compile(r"notify pgrst|(comment|grant usage) on schema private", re.I)
-    if not [s for s in _statements(rollback.read_text()) if not idle.match(s)]:
+    if not [s for s in _statements(rollback.read_text(encoding="utf-8")) if not idle.match(s)]:
         yield f"{where}: undoes nothing; write what takes {forward.name} back"
 
 
@@ -142,7 +144,7 @@ def _last_line_problems(root: Path, forward: list[Path]) -> Iterator[str]:
     previous: SchemaVersion | None = None
     numbers: list[str] = []
     for file in forward:
-        body, said = versions.split(file.read_text())
+        body, said = versions.split(file.read_text(encoding="utf-8"))
         numbers.append(file.name[:14])
         where = f"db/migrations/{file.name}"
         if file in open_files:
@@ -153,7 +155,7 @@ def _last_line_problems(root: Path, forward: list[Path]) -> Iterator[str]:
             elif serves not in numbers or (previous and serves < previous.serves):
                 yield f"{where}: serves {serves}, which is none of those that the one before serves"
             if (back := rollback_file(file)).exists():
-                _, restored = versions.split(back.read_text())
+                _, restored = versions.split(back.read_text(encoding="utf-8"))
                 if restored != previous:
                     yield f"db/migrations/{back.name}: leaves another version; {STAMP_IT}"
         previous = said
@@ -174,5 +176,5 @@ def _mirror_problems(root: Path, forward: list[Path]) -> Iterator[str]:
 def _version_problems(root: Path, forward: list[Path]) -> Iterator[str]:
     file = version_file(root)
     wanted = VERSION_FILE.format(forward[-1].name[:14]) if forward else None
-    if wanted and (not file.exists() or file.read_text() != wanted):
+    if wanted and (not file.exists() or file.read_text(encoding="utf-8") != wanted):
         yield f"db/version.py: not that of the newest migration; {STAMP_IT}"

@@ -116,7 +116,7 @@ def stamped_files(texts: Iterable[str]) -> dict[str, str]:
 def checksums(root: Path) -> dict[str, str]:
     """The sum of each released file, by its name."""
     file = root / "db/migrations/CHECKSUMS"
-    lines = file.read_text().splitlines() if file.exists() else []
+    lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
     return {name: digest for digest, name in (line.split(maxsplit=1) for line in lines)}
 
 
@@ -134,7 +134,7 @@ def freeze(root: Path = ROOT) -> list[str]:
         sums[file.name] = sha256(file)
     if files:
         text = "".join(f"{sums[name]}  {name}\n" for name in sorted(sums))
-        (root / "db/migrations/CHECKSUMS").write_text(text)
+        (root / "db/migrations/CHECKSUMS").write_text(text, encoding="utf-8")
     return [file.stem for file in files]
 
 

@@ -23,11 +23,15 @@ def release(version: str, *, root: Path = ROOT) -> list[str]:
     the changelog has nothing to release, or when `version` is not above the last one.
     """
     changelog, project = root / "CHANGELOG.md", root / "pyproject.toml"
-    text = changelog.read_text()
+    text = changelog.read_text(encoding="utf-8")
     _refuse(version, text, root)
     today = f"{datetime.now(UTC):%Y-%m-%d}"
-    changelog.write_text(text.replace(UNRELEASED, f"{UNRELEASED}\n## {version} - {today}\n", 1))
-    project.write_text(_PROJECT_VERSION.sub(f'version = "{version}"', project.read_text(), count=1))
+    changelog.write_text(
+        text.replace(UNRELEASED, f"{UNRELEASED}\n## {version} - {today}\n", 1), encoding="utf-8"
+    )
+    project.write_text(
+        _PROJECT_VERSION.sub(f'version = "{version}"', project.read_text(encoding="utf-8"), count=1)
+    )
     return freeze(root)
 
 
@@ -38,7 +42,9 @@ def _refuse(version: str, changelog: str, root: Path) -> None:
     if last and _parts(version) <= last:
         raise StampError(f"{version} is not above {'.'.join(map(str, last))}, the last release")
     status = ["git", "-C", str(root), "status", "--porcelain"]
-    done = subprocess.run(status, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        status, capture_output=True, encoding="utf-8", errors="replace", check=False
+    )
     if done.returncode:
         raise StampError(f"git says: {done.stderr.strip()}; release from a git checkout")
     if done.stdout:

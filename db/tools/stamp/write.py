@@ -75,7 +75,7 @@ def write(
         raise StampError("\n".join(problems))
     files = declared_code(root)
     is_new = not unreleased(root)
-    before = stamped_files(f.read_text() for f in migration_files(root))
+    before = stamped_files(f.read_text(encoding="utf-8") for f in migration_files(root))
     old = _stamped_before(migration_files(root), is_new=is_new)
     forward_part, rollback_part = transition(old, files), transition(files, old, back=True)
     if is_new:
@@ -116,7 +116,7 @@ def _copy(root: Path) -> None:
     for file in forward:
         (folder / file.name).write_bytes(file.read_bytes())
     if forward:
-        version_file(root).write_text(VERSION_FILE.format(forward[-1].name[:14]))
+        version_file(root).write_text(VERSION_FILE.format(forward[-1].name[:14]), encoding="utf-8")
 
 
 def version_file(root: Path = ROOT) -> Path:
@@ -126,7 +126,7 @@ def version_file(root: Path = ROOT) -> Path:
 
 def _stamped_before(migrations: list[Path], *, is_new: bool) -> dict[str, str]:
     """What is stamped in all migrations, but for the stamped part of the newest unless `is_new`."""
-    texts = [file.read_text() for file in migrations]
+    texts = [file.read_text(encoding="utf-8") for file in migrations]
     if not is_new:
         above, _, rest = texts.pop().partition(f"{BEGIN_PART}\n")
         texts += [above, rest.partition(f"{END_PART}\n")[2]]
@@ -146,7 +146,9 @@ def _add(root: Path, name: str) -> None:
     part = f"{BEGIN_PART}\n{END_PART}\n"
     end = f"{PLAN_ANEW}{RELOAD}" if earlier else RELOAD
     forward.parent.mkdir(parents=True, exist_ok=True)
-    forward.write_text(f"-- {snake}\n{depends}\n{ABOVE}\n\n{part}\n{BELOW}\n\n{end}\n")
+    forward.write_text(
+        f"-- {snake}\n{depends}\n{ABOVE}\n\n{part}\n{BELOW}\n\n{end}\n", encoding="utf-8"
+    )
     rollback_file(forward).write_text(
         f"-- {snake}, undone\n\n{ABOVE_ROLLBACK}\n\n{part}\n{BELOW_ROLLBACK}\n\n{end}\n"
     )
@@ -165,10 +167,10 @@ def _next_number(files: list[Path]) -> str:
 
 def _restamp(file: Path, part: str) -> None:
     """Replaces the stamped part of a migration; what stands by hand around it is kept."""
-    above, begin, rest = file.read_text().partition(f"{BEGIN_PART}\n")
+    above, begin, rest = file.read_text(encoding="utf-8").partition(f"{BEGIN_PART}\n")
     _, end, below = rest.partition(f"{END_PART}\n")
     if begin and end:
-        file.write_text(f"{above}{begin}{part}{end}{below}")
+        file.write_text(f"{above}{begin}{part}{end}{below}", encoding="utf-8")
     elif part:
         raise StampError(f"{file.name}: the lines '{BEGIN_PART}' and '{END_PART}' are needed in it")
 
@@ -178,7 +180,7 @@ def _seal(root: Path, *, breaking: bool) -> None:
     previous: SchemaVersion | None = None
     open_files = unreleased(root)
     for file in migration_files(root):
-        body, said = versions.split(file.read_text())
+        body, said = versions.split(file.read_text(encoding="utf-8"))
         if file in open_files:
             number = file.name[:14]
             serves = (said and said.serves) or (previous.serves if previous else number)
@@ -186,10 +188,10 @@ def _seal(root: Path, *, breaking: bool) -> None:
                 serves = number
             body = with_previous_text(body, previous)
             said = SchemaVersion(number, versions.digest(body), serves)
-            file.write_text(f"{body}{said.line}\n")
+            file.write_text(f"{body}{said.line}\n", encoding="utf-8")
             back = rollback_file(file)
-            undo, _ = versions.split(back.read_text())
-            back.write_text(undo + (f"{previous.line}\n" if previous else ""))
+            undo, _ = versions.split(back.read_text(encoding="utf-8"))
+            back.write_text(undo + (f"{previous.line}\n" if previous else ""), encoding="utf-8")
         previous = said
 
 

@@ -1,0 +1,159 @@
+"""Commands in other people's environments, and over logins with settings of their own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from db.tools import environment, migrate
+from tests.support.desk import Desk
+from tests.support.repositories import commit
+from tests.support.surroundings import set_for
+
+ROOT = Path(__file__).parents[2]
+OF_OTHER_SERVERS = {
+    "PGCHANNELBINDING": "require",
+    "PGCLIENTENCODING": "EUC_JP",
+    "PGDATESTYLE": "German",
+    "PGHOSTADDR": "203.0.113.1",
+    "PGOPTIONS": "-c default_transaction_read_only=on",
+    "PGPORT": "1",
+    "PGREQUIREAUTH": "none",
+    "PGSERVICE": "nowhere",
+    "PGSSLMODE": "require",
+    "PGTARGETSESSIONATTRS": "standby",
+    "PGTZ": "Asia/Tokyo",
+}
+ASCII = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+
+
+@pytest.fixture
+def other(tmp_path: Path) -> Path:
+    """A repository that nothing here is about."""
+    commit(tmp_path / "other", {"a.txt": "a\n"})
+    return tmp_path / "other"
+
+
+def of_a_hook(repository: Path) -> dict[str, str]:
+    """What git sets for a hook in a linked worktree."""
+    return {
+        "GIT_DIR": str(repository / ".git"),
+        "GIT_INDEX_FILE": str(repository / ".git/index"),
+        "GIT_PREFIX": "",
+        "GIT_WORK_TREE": str(repository),
+    }
+
+
+def state_of(repository: Path) -> list[str]:
+    said = []
+    for words in (["log", "--all", "--format=%H"], ["config", "--local", "--list"], ["status"]):
+        done = subprocess.run(
+            ["git", "-C", repository, *words], capture_output=True, text=True, check=True
+        )
+        said.append(done.stdout)
+    return said
+
+
+def test_the_embedded_server_is_found_whatever_libpq_is_told_of_others(
+    desk: Desk, other: Path, tmp_path: Path
+) -> None:
+    sha = commit(tmp_path / "grün", {"a.py": "class Größe: ...\n"})
+    before = state_of(other)
+    foreign = OF_OTHER_SERVERS | of_a_hook(other) | {"COLUMNS": "0"}
+    done = desk.run("demo", tmp_path / "grün", **foreign)
+    assert done.returncode == 0, done.stderr
+    record = json.loads(done.stdout)
+    assert (record["status"], record["commit_sha"]) == ("completed", sha)
+    assert record["created_at"].endswith("+00:00")
+    listed = desk.run("keys", "list", "--user", "alice", "--json", **foreign)
+    assert listed.returncode == 0, listed.stderr
+    assert json.loads(listed.stdout)[0]["created_at"].endswith("+00:00")
+    assert desk.run("doctor", **foreign).returncode == 0
+    assert state_of(other) == before
+
+
+def test_text_is_utf_8_where_the_locale_is_not(desk: Desk, tmp_path: Path) -> None:
+    commit(tmp_path / "grün", {"a.py": "class Größe: ...\n"})
+    warn = {"PYTHONWARNDEFAULTENCODING": "1", "PYTHONWARNINGS": "always::EncodingWarning"}
+    for words in (
+        ["demo", tmp_path / "grün"],
+        ["migrate"],
+        ["doctor", "--json"],
+        ["keys", "create", "schlüssel", "--user", "alice", "--json"],
+    ):
+        done = desk.run(*words, **ASCII, **warn)
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout or "{}") is not None
+        ours = [f"{ROOT / part}/" for part in ("api", "cli", "db", "worker")]
+        warned = [line for line in done.stderr.splitlines() if "EncodingWarning" in line]
+        assert [line for line in warned if line.startswith(tuple(ours))] == []
+
+
+def test_the_tests_commit_to_no_repository_of_a_hook_that_runs_them(other: Path) -> None:
+    before = state_of(other)
+    test = "tests/cli/test_surroundings.py::test_a_commit_is_made_where_it_is_told"
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", test],
+        cwd=ROOT, env=os.environ | of_a_hook(other), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert state_of(other) == before
+
+
+def test_a_commit_is_made_where_it_is_told(tmp_path: Path) -> None:
+    sha = commit(tmp_path / "mine", {"b.txt": "b\n"})
+    assert state_of(tmp_path / "mine")[0] == f"{sha}\n"
+
+
+def test_what_a_hook_sets_is_what_git_says_is_local_to_a_repository(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    done = subprocess.run(
+        ["git", "rev-parse", "--local-env-vars"], capture_output=True, text=True, check=True
+    )
+    for name in done.stdout.split():
+        monkeypatch.setenv(name, "x")
+    environment.settle()
+    assert not os.environ.keys() & set(done.stdout.split())
+
+
+def test_make_means_this_checkout_and_its_venv(other: Path) -> None:
+    foreign = of_a_hook(other) | {"PIP_USER": "1", "PIP_TARGET": "/nowhere", "PYTHONSAFEPATH": "1"}
+    done = subprocess.run(
+        ["make", "--no-print-directory", "--eval=shown: ; @env", "shown"],
+        cwd=ROOT, env=os.environ | foreign, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    shown = dict(line.partition("=")[::2] for line in done.stdout.splitlines())
+    assert (shown["PIP_USER"], shown["PYTHONUTF8"]) == ("0", "1")
+    assert not shown.keys() & (foreign.keys() - {"PIP_USER"})
+
+
+def test_what_the_migrating_login_sets_changes_nothing_that_commands_say(
+    new_database: Callable[..., Any], fresh_desk: Desk
+) -> None:
+    place = new_database(migrated=False)
+    with psycopg.connect(place.url, autocommit=True) as connection:
+        connection.execute("insert into auth.users (id) select gen_random_uuid()")
+        set_for(connection, "migrator", place.name)
+        (user,) = connection.execute("select id::text from auth.users").fetchone() or ("",)
+    migrate.apply(place.migrator_url)
+    with psycopg.connect(place.url, autocommit=True) as connection:
+        connection.execute("grant authenticated to migrator")
+        connection.execute("insert into private.accounts (user_id) values (%s)", (user,))
+    url = {"DATABASE_URL": place.migrator_url}
+    found = fresh_desk.ask("doctor", "--json", **url)
+    assert [finding["object"] for finding in json.loads(found.stdout)["findings"]] == []
+    made = fresh_desk.ask(
+        "keys", "create", "x", "--user", user, "--expires", "2099-02-03", "--json", **url
+    )
+    assert made.returncode == 0, made.stderr
+    listed = fresh_desk.ask("keys", "list", "--user", user, "--json", **url)
+    assert json.loads(listed.stdout)[0]["expires_at"] == "2099-02-03T00:00:00+00:00"

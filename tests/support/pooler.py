@@ -1,0 +1,117 @@
+"""What a pooler in transaction mode does to a client, between it and a real server.
+
+It refuses parameters of the start-up packet that it does not know, as PgBouncer does by default,
+names another process than the server's, and after each transaction goes on with a session in which
+nothing is set. PgBouncer itself is tried by the long forms of the tests.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from urllib.parse import urlsplit
+
+_KNOWN = {
+    *("user", "database", "client_encoding", "datestyle", "timezone", "application_name"),
+    "standard_conforming_strings",
+}
+_CANCEL, _PLAIN_PLEASE = 80877102, {80877103, 80877104}
+_NEEDS_REPLY = {3, 5, 10, 11}
+_RESET = b"Q" + struct.pack("!i", 14) + b"reset all\0"
+_TRANSACTION_ENDS = {b"S", b"Q"}
+
+
+class _Stream:
+    """The messages that arrive on a socket."""
+
+    def __init__(self, endpoint: socket.socket) -> None:
+        self.send = endpoint.sendall
+        self._endpoint = endpoint
+
+    def _read(self, length: int) -> bytes:
+        data = b""
+        while len(data) < length:
+            part = self._endpoint.recv(length - len(data))
+            if not part:
+                raise ConnectionError
+            data += part
+        return data
+
+    def startup(self) -> tuple[int, bytes]:
+        """The code of the packet, and what follows it."""
+        length, code = struct.unpack("!ii", self._read(8))
+        return code, self._read(length - 8)
+
+    def message(self) -> tuple[bytes, bytes]:
+        """Its kind, and all of it."""
+        head = self._read(5)
+        return head[:1], head + self._read(struct.unpack("!i", head[1:])[0] - 4)
+
+
+def _serve(client: _Stream, server: _Stream) -> None:
+    code, packet = client.startup()
+    while code in _PLAIN_PLEASE:
+        client.send(b"N")
+        code, packet = client.startup()
+    if code == _CANCEL:
+        return
+    names = packet.split(b"\0")[:-2:2]
+    if strange := [name.decode() for name in names if name.decode() not in _KNOWN]:
+        words = f"SFATAL\0C08P01\0Munsupported startup parameter: {strange[0]}\0\0".encode()
+        client.send(b"E" + struct.pack("!i", len(words) + 4) + words)
+        return
+    server.send(struct.pack("!ii", len(packet) + 8, code) + packet)
+    kind = b""
+    while kind != b"Z":
+        kind, message = server.message()
+        if kind == b"K":
+            message = message[:5] + struct.pack("!i", 1) + message[9:]
+        client.send(message)
+        if kind == b"R" and struct.unpack("!i", message[5:9])[0] in _NEEDS_REPLY:
+            server.send(client.message()[1])
+    while True:
+        kind, message = client.message()
+        server.send(message)
+        if kind in _TRANSACTION_ENDS and _relay(server, client) == b"I":
+            server.send(_RESET)
+            _relay(server, None)
+
+
+def _relay(server: _Stream, client: _Stream | None) -> bytes:
+    """Passes an answer on; in which state of a transaction it leaves the session."""
+    while True:
+        kind, message = server.message()
+        if client:
+            client.send(message)
+        if kind == b"Z":
+            return message[5:]
+
+
+@contextmanager
+def pooler(url: str) -> Iterator[str]:
+    """The URL that leads through it to the server of this URL."""
+    parts = urlsplit(url)
+    login = parts.netloc.rpartition("@")[0]
+    listener = socket.create_server(("127.0.0.1", 0), backlog=256)
+
+    def converse(one: socket.socket) -> None:
+        with closing(one), suppress(OSError):
+            other = socket.create_connection((parts.hostname or "", parts.port or 0))
+            with closing(other):
+                _serve(_Stream(one), _Stream(other))
+
+    def accept() -> None:
+        with suppress(OSError):
+            while True:
+                one, _ = listener.accept()
+                threading.Thread(target=converse, args=(one,), daemon=True).start()
+
+    threading.Thread(target=accept, daemon=True).start()
+    try:
+        yield parts._replace(netloc=f"{login}@127.0.0.1:{listener.getsockname()[1]}").geturl()
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()

@@ -1,0 +1,41 @@
+"""Settings of a role that would change answers, and that no session of ours takes over."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import psycopg
+from psycopg import sql
+
+HOSTILE: Final = {
+    "DateStyle": "German, DMY",
+    "IntervalStyle": "iso_8601",
+    "TimeZone": "Asia/Tokyo",
+    "array_nulls": "off",
+    "bytea_output": "escape",
+    "client_encoding": "SQL_ASCII",
+    "default_transaction_isolation": "repeatable read",
+    "extra_float_digits": "-15",
+    "idle_in_transaction_session_timeout": "300ms",
+    "idle_session_timeout": "300ms",
+    "lock_timeout": "300ms",
+    "quote_all_identifiers": "on",
+    "row_security": "off",
+    "search_path": "pg_catalog",
+    "standard_conforming_strings": "off",
+    "statement_timeout": "300ms",
+    "transaction_timeout": "300ms",
+    "transform_null_equals": "on",
+}
+
+
+def set_for(connection: psycopg.Connection[Any], login: str, database: str) -> None:
+    """Has each new session of a login begin with these settings, in this database."""
+    old = connection.info.server_version < 170_000
+    for name, value in HOSTILE.items():
+        if not (old and name == "transaction_timeout"):
+            connection.execute(
+                sql.SQL("alter role {} in database {} set {} = {}").format(
+                    sql.Identifier(login), sql.Identifier(database), sql.Identifier(name), value
+                )
+            )
