@@ -25,8 +25,6 @@ PATIENCE_IN_AN_OUTAGE: Final = 0.2
 # Seconds of one round of reconnecting: a try at once, after a second, at the end; then the next.
 _RECONNECT_ROUND: Final = 2.0
 
-_READ_COMMITTED: Final = "set transaction isolation level read committed"
-
 Values = Sequence[str | int | None]
 
 
@@ -119,7 +117,6 @@ class Pool:
             if not connection.is_pooled:
                 return await _row(connection, statement, values)
             async with connection.transaction():
-                await connection.execute(_READ_COMMITTED)
                 await connection.execute(self._settings)
                 return await _row(connection, statement, values)
         except psycopg.Error as error:

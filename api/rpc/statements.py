@@ -1,7 +1,8 @@
 """The SQL text of the HTTP layer: one statement for each function, which takes its arguments as $n.
 
-Nothing else is sent with a request: what others do by statements (checks, resets, settings) is done
-by the start-up packet, by one look at each new session, and by looking at the socket.
+Nothing else is sent with a request, but for the settings where a pooler stands between: what others
+do by statements (checks, resets, settings) is done by one statement in each new session, and by
+looking at the socket.
 """
 
 from __future__ import annotations

@@ -61,6 +61,7 @@ class BoundedConnection(psycopg.AsyncConnection[TupleRow]):
             connection.statement_timeout = statement_timeout
             try:
                 connection.is_pooled = await sessions.begin(connection, statement_timeout)
+                await connection.set_isolation_level(psycopg.IsolationLevel.READ_COMMITTED)
             except BaseException:
                 await connection.close()
                 raise

@@ -19,6 +19,7 @@ SETTINGS: Final[Mapping[str, str]] = {
     "TimeZone": "UTC",
     "array_nulls": "on",
     "bytea_output": "hex",
+    "default_transaction_isolation": "read committed",
     "extra_float_digits": "1",
     "idle_in_transaction_session_timeout": "0",
     "idle_session_timeout": "0",
@@ -30,7 +31,6 @@ SETTINGS: Final[Mapping[str, str]] = {
     "transform_null_equals": "off",
 }
 """What every session has, besides UTF-8 and a statement_timeout of its own."""
-_ISOLATION: Final = ("default_transaction_isolation", "read committed")
 _SINCE_17: Final = ("transaction_timeout", "0")
 
 _NO_RIGHT: Final = "42501"
@@ -56,10 +56,8 @@ def settle(statement_timeout: float) -> str:
 
 
 def settle_transaction(statement_timeout: float) -> str:
-    """The same for a transaction: a pooler may have it run in any session of the server's.
-
-    Its isolation level is set for those that follow, since this one has begun.
-    """
+    """The same for a transaction, which a pooler may have run in any session of the server's. Its
+    isolation level is not among them: that it has from its begin."""
     return f"select {_calls(statement_timeout, is_local=True)}"
 
 
@@ -71,7 +69,6 @@ def _calls(statement_timeout: float, *, is_local: bool) -> str:
     return ", ".join(
         [
             *calls,
-            "set_config('{}', '{}', false)".format(*_ISOLATION),
             f"case when current_setting('{name}', true) <> '{value}'"
             f" then set_config('{name}', '{value}', {local}) end",
         ]

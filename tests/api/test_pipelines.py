@@ -199,12 +199,16 @@ def test_who_waits_for_a_connection_as_long_as_a_statement_may_take_is_told_that
     run: Callable[..., None],
 ) -> None:
     async def test(it: Attack) -> None:
-        waiting = await it.blocked()
-        await asyncio.sleep(0.2)
-        with pytest.raises(TooManyRequests):
-            await it.text(ECHO, "late")
-        await it.release()
-        await waiting
+        process = int(await it.text(PROCESS))
+        os.kill(process, signal.SIGSTOP)
+        try:
+            waiting = it.start(ECHO, "first")
+            await asyncio.sleep(0.2)
+            with pytest.raises(TooManyRequests):
+                await it.text(ECHO, "late")
+        finally:
+            os.kill(process, signal.SIGCONT)
+        assert await waiting == "first"
 
     run(test, seconds=1)
 

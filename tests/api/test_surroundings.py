@@ -12,13 +12,11 @@ import psycopg.sql
 import pytest
 
 from db.tools.sessions import SETTINGS
-from tests.support.pooler import pooler
+from tests.support.pooler import pgbouncer, pooler
 from tests.support.surroundings import HOSTILE, set_for
 
-from .conftest import Api, Job, Place, Tenant, over_the_database
+from .conftest import Api, Job, Place, Tenant, over_the_database, serve
 from .test_sessions import call
-
-pytestmark = over_the_database
 
 PARALLEL = 120
 SHOW = """
@@ -32,7 +30,6 @@ $$
 
 LOCAL = {
     "client_encoding": "UTF8",
-    "default_transaction_isolation": "read committed",
     "statement_timeout": "5s",
     "transaction_timeout": "0",
 }
@@ -59,15 +56,16 @@ def answers(api: Api, tenant: Tenant, job: Job) -> list[tuple[int, bytes]]:
     return [(answer.status_code, answer.content) for answer in (*found, listed, history)]
 
 
-def polls(api: Api, tenant: Tenant, job: Job) -> set[int]:
+def polls(api: Api, tenant: Tenant, job: Job, count: int = PARALLEL) -> set[int]:
     def poll(_: int) -> int:
         headers = tenant.headers
         return httpx2.get(f"{api.url}{job.path}", headers=headers, timeout=60).status_code
 
-    with ThreadPoolExecutor(PARALLEL) as threads:
-        return set(threads.map(poll, range(PARALLEL)))
+    with ThreadPoolExecutor(count) as threads:
+        return set(threads.map(poll, range(count)))
 
 
+@over_the_database
 @pytest.mark.parametrize("prepared", [True, False])
 def test_what_a_role_sets_changes_no_answer(
     own_api: Callable[..., Api], new_database: Callable[..., Place], prepared: bool
@@ -93,9 +91,13 @@ def test_each_setting_that_is_stated_is_tried() -> None:
     assert stated <= {name.lower() for name in HOSTILE}
 
 
+@over_the_database
 @pytest.mark.parametrize("prepared", [True, False])
 def test_behind_a_pooler_that_takes_no_options_all_answers_are_the_same(
-    own_api: Callable[..., Api], new_database: Callable[..., Place], prepared: bool
+    own_api: Callable[..., Api],
+    new_database: Callable[..., Place],
+    prepared: bool,
+    proving: bool,
 ) -> None:
     place = new_database()
     plain = own_api(place)
@@ -104,16 +106,19 @@ def test_behind_a_pooler_that_takes_no_options_all_answers_are_the_same(
     expected = answers(plain, tenant, job)
     with plain.sql() as connection:
         set_for(connection, "index_jobs_api", place.name)
-    with pooler(place.api_url) as url:
-        api = own_api(place, api_database_url=url, database_prepared_statements=prepared)
-        assert answers(api, tenant, job) == expected
-        assert polls(api, tenant, job) == {200}
-        assert api.client.get("/ready").status_code == 200
-        assert settings_of(api) == SETTINGS | LOCAL
-        api.stop()
-        api.thread.join()
+    for through in (pgbouncer, pooler) if proving else (pooler,):
+        with through(place.api_url) as url:
+            settings = {"api_database_url": url, "database_prepared_statements": prepared}
+            with serve(place, **settings) as api:
+                assert answers(api, tenant, job) == expected
+                # without pipelines each of them holds the quota's row for some round trips
+                assert polls(api, tenant, job, PARALLEL if prepared else 20) == {200}
+                assert api.client.get("/ready").status_code == 200
+                if through is pooler:
+                    assert settings_of(api) == SETTINGS | LOCAL
 
 
+@over_the_database
 def test_a_default_of_repeatable_read_that_comes_later_is_no_503(
     own_api: Callable[..., Api], new_database: Callable[..., Place]
 ) -> None:

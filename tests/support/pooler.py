@@ -1,18 +1,27 @@
 """What a pooler in transaction mode does to a client, between it and a real server.
 
 It refuses parameters of the start-up packet that it does not know, as PgBouncer does by default,
-names another process than the server's, and after each transaction goes on with a session in which
-nothing is set. PgBouncer itself is tried by the long forms of the tests.
+names another process than the server's, and now and then goes on with a session in which nothing
+is set. PgBouncer itself is tried by the long forms of the tests.
 """
 
 from __future__ import annotations
 
+import os
+import pwd
+import shutil
 import socket
 import struct
+import subprocess
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
-from urllib.parse import urlsplit
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from tests.support.ports import kept_port
+from tests.support.waiting import until
 
 _KNOWN = {
     *("user", "database", "client_encoding", "datestyle", "timezone", "application_name"),
@@ -21,6 +30,7 @@ _KNOWN = {
 _CANCEL, _PLAIN_PLEASE = 80877102, {80877103, 80877104}
 _NEEDS_REPLY = {3, 5, 10, 11}
 _RESET = b"Q" + struct.pack("!i", 14) + b"reset all\0"
+_NEW_SESSION_EVERY = 5
 _TRANSACTION_ENDS = {b"S", b"Q"}
 
 
@@ -72,12 +82,15 @@ def _serve(client: _Stream, server: _Stream) -> None:
         client.send(message)
         if kind == b"R" and struct.unpack("!i", message[5:9])[0] in _NEEDS_REPLY:
             server.send(client.message()[1])
+    transactions = 0
     while True:
         kind, message = client.message()
         server.send(message)
         if kind in _TRANSACTION_ENDS and _relay(server, client) == b"I":
-            server.send(_RESET)
-            _relay(server, None)
+            transactions += 1
+            if transactions % _NEW_SESSION_EVERY == 0:
+                server.send(_RESET)
+                _relay(server, None)
 
 
 def _relay(server: _Stream, client: _Stream | None) -> bytes:
@@ -115,3 +128,36 @@ def pooler(url: str) -> Iterator[str]:
     finally:
         listener.shutdown(socket.SHUT_RDWR)
         listener.close()
+
+
+@contextmanager
+def pgbouncer(url: str) -> Iterator[str]:
+    """The same of PgBouncer in transaction mode, with its defaults."""
+    program = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+    assert program, "install it: apt-get install pgbouncer"
+    parts = urlsplit(url)
+    with kept_port() as port, tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        Path(folder).chmod(0o755)
+        users, config = Path(folder, "users.txt"), Path(folder, "pgbouncer.ini")
+        users.write_text(f'"{unquote(parts.username or "")}" "{unquote(parts.password or "")}"\n')
+        config.write_text(
+            f"[databases]\n* = host={parts.hostname} port={parts.port}\n[pgbouncer]\n"
+            f"listen_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n"
+            f"auth_type = scram-sha-256\nauth_file = {users}\npool_mode = transaction\n"
+        )
+        account = pwd.getpwnam("nobody").pw_uid if os.geteuid() == 0 else None
+        process = subprocess.Popen([program, "-q", config], user=account, stderr=subprocess.DEVNULL)
+        try:
+            until(lambda: _listens(port))
+            netloc = f"{parts.netloc.rpartition('@')[0]}@127.0.0.1:{port}"
+            yield parts._replace(netloc=netloc).geturl()
+        finally:
+            process.kill()
+            process.wait()
+
+
+def _listens(port: int) -> bool:
+    with suppress(OSError):
+        socket.create_connection(("127.0.0.1", port)).close()
+        return True
+    return False
