@@ -26,6 +26,7 @@ as $$
 declare
   v_worker_id uuid := private.parse_worker_id(p_worker_id);
   v_job public.index_jobs;
+  v_clock timestamptz;
   v_now timestamptz;
 begin
   if p_worker_id is null then
@@ -37,7 +38,8 @@ begin
   perform private.see_worker(p_worker_id => v_worker_id);
 
   v_job := private.lock_next_job(p_except => coalesce(p_except_tenant_ids, '{}'));
-  v_now := greatest(private.clock(), v_job.updated_at);
+  v_clock := private.clock();
+  v_now := greatest(v_clock, v_job.updated_at);
   return query
   update public.index_jobs as j
   set status = 'processing',
@@ -47,8 +49,8 @@ begin
     last_error = case when j.lease_expires_at > j.heartbeat_at then 'the worker was lost'
       else j.last_error end,
     started_at = coalesce(j.started_at, v_now),
-    heartbeat_at = v_now,
-    lease_expires_at = v_now + p_lease,
+    heartbeat_at = v_clock,
+    lease_expires_at = v_clock + p_lease,
     retry_at = null,
     updated_at = v_now,
     version = j.version + 1

@@ -32,6 +32,7 @@ declare
   v_hand_back boolean := coalesce(p_lease = interval '0', false);
   v_job public.index_jobs;
   v_moves boolean;
+  v_clock timestamptz;
   v_now timestamptz;
 begin
   if num_nonnulls(p_phase, p_done, p_total) > 0 and (
@@ -48,7 +49,8 @@ begin
   end if;
 
   v_job := private.lock_index_job(p_job_id);
-  v_now := greatest(private.clock(), v_job.updated_at);
+  v_clock := private.clock();
+  v_now := greatest(v_clock, v_job.updated_at);
   perform private.check_attempt(v_job, p_attempt);
   if v_job.status <> 'processing' then
     raise exception 'the job is %', v_job.status
@@ -65,9 +67,9 @@ begin
   v_moves := v_hand_back or (v_progress is not null and v_progress is distinct from v_job.progress);
   return query
   update public.index_jobs as j
-  set heartbeat_at = v_now,
+  set heartbeat_at = v_clock,
     lease_expires_at = case
-      when not v_hand_back then coalesce(v_now + p_lease, j.lease_expires_at)
+      when not v_hand_back then coalesce(v_clock + p_lease, j.lease_expires_at)
     end,
     retry_at = case when v_hand_back then v_now end,
     max_attempts = least(j.max_attempts + v_hand_back::integer, 100),

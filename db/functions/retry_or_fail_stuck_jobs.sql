@@ -6,7 +6,8 @@
 -- are left alone. A job whose user asked to cancel one minute ago or longer is cancelled, whatever
 -- its worker or queue does. Safe to call at any time, from many places at once: what was handled is
 -- not stuck. Rows of an index that a worker has sent and will not store are deleted, workers last
--- seen an hour ago are forgotten, and what was logged for metrics is counted.
+-- seen an hour ago are forgotten, and what was logged for metrics is counted. What was counted from
+-- a time that the clock has not reached is counted from now on.
 --
 -- Why definer: nobody but job_writer may update a job.
 -- Locks:   index_jobs rows, for no key update, by id; rows locked by others are passed over.
@@ -31,6 +32,7 @@ declare
 begin
   perform private.check_batch(p_older_than, p_limit);
   perform private.delete_orphaned_rows();
+  perform private.forget_future();
   retried := 0;
   failed := 0;
   cancelled := 0;

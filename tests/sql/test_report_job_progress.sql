@@ -1,5 +1,5 @@
 begin;
-select plan(11);
+select plan(13);
 
 select tests.set_clock('2026-03-01 12:00+00');
 select tests.arrange_cast();
@@ -56,6 +56,17 @@ select tests.act_as_worker();
 select is(
   (select p.cancel_requested from report_job_progress(tests.id('job'), 1) as p), true,
   'the answer says that the user has asked to cancel');
+
+select tests.act_as_admin();
+update index_jobs set updated_at = '2026-03-02 12:00+00' where id = tests.id('job');
+select tests.act_as_worker();
+select is(
+  (select p.lease_expires_at from report_job_progress(tests.id('job'), 1, p_lease => '1 minute') as p),
+  private.clock() + interval '1 minute', 'a lease runs from now, whatever lies ahead');
+select results_eq(
+  $$ select j.heartbeat_at, j.updated_at from index_jobs as j where j.id = tests.id('job') $$,
+  $$ values (private.clock(), timestamptz '2026-03-02 12:00+00') $$,
+  'and so is the sign of life; what happened stays in order');
 
 select * from finish();
 rollback;

@@ -2,7 +2,7 @@
 --
 -- Counts one request of the caller, and begins the answer with the quota after it. Of an unknown
 -- caller, or none (PT401), and once nothing is left (PT429), nothing is written. One row for each
--- user, reset in place.
+-- user, reset in place: for the next hour, and for one that the clock has not reached.
 --
 -- Locks:   the caller's row of rate_limit_counters, until the end of the transaction.
 -- Callers: job_gateway.
@@ -29,9 +29,18 @@ begin
     insert into private.rate_limit_counters as c (user_id, window_start, requests)
     values (p_caller.user_id, p_caller.window_start, 1)
     on conflict (user_id) do update
-    set requests = case when c.window_start < excluded.window_start then 1 else c.requests + 1 end,
-      window_start = greatest(c.window_start, excluded.window_start)
-    where c.window_start < excluded.window_start or c.requests < p_caller.rate_limit
+    set requests = case
+        when c.window_start = excluded.window_start
+          or c.window_start between excluded.window_start and private.clock() then c.requests + 1
+        else 1
+      end,
+      window_start = case
+        when c.window_start > excluded.window_start and c.window_start <= private.clock()
+          then c.window_start
+        else excluded.window_start
+      end
+    where c.requests < p_caller.rate_limit
+      or c.window_start not between excluded.window_start and private.clock()
     returning c.requests into v_requests;
   end if;
   v_answer.verdict := 'ok';

@@ -1,6 +1,6 @@
 -- see_worker(p_worker_id) -> void
 --
--- Notes that the worker was seen, at most every 5 seconds.
+-- Notes that the worker was seen, at most every 5 seconds. A time that lies ahead is not believed.
 --
 -- Locks:   the worker's row of runners, until the end of the transaction.
 -- Callers: job_writer.
@@ -17,11 +17,12 @@ declare
 begin
   perform
   from private.runners as r
-  where r.worker_id = p_worker_id and r.seen_at > v_now - interval '5 seconds';
+  where r.worker_id = p_worker_id and r.seen_at > v_now - interval '5 seconds'
+    and r.seen_at <= v_now;
   if not found then
     insert into private.runners as r (worker_id, seen_at)
     values (p_worker_id, v_now)
-    on conflict (worker_id) do update set seen_at = greatest(r.seen_at, excluded.seen_at);
+    on conflict (worker_id) do update set seen_at = excluded.seen_at;
   end if;
 end;
 $$;

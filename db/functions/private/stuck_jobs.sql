@@ -1,9 +1,10 @@
 -- stuck_jobs(p_silent, p_is_processing) -> table (job_id, kind, since)
 --
 -- The one definition of a stuck job, and since when it is one. kind is the first that fits:
--- cancel_overdue: its user asked to cancel a minute ago or longer; lease_expired; retry_overdue:
--- nobody began its next attempt for p_silent; silent: no lease, and no sign of life for p_silent;
--- unclaimed: pending for p_silent. With p_is_processing the pending ones are not looked at.
+-- cancel_overdue: its user asked to cancel a minute ago or longer, or at a time that the clock has
+-- not reached; lease_expired; retry_overdue: nobody began its next attempt for p_silent; silent: no
+-- lease, and no sign of life for p_silent; unclaimed: pending for p_silent. With p_is_processing the
+-- pending ones are not looked at.
 --
 -- Callers: job_writer, service_role.
 
@@ -24,13 +25,13 @@ begin
   select j.id, k.kind, k.since
   from public.index_jobs as j
   cross join lateral (
-    select v.kind, v.since
+    select v.kind, least(v.since, v_now) as since
     from (values
       (1, 'cancel_overdue', j.cancel_requested_at, interval '1 minute'),
       (2, 'lease_expired', j.lease_expires_at, '0'),
       (3, 'retry_overdue', j.retry_at, p_silent),
       (4, 'silent', j.heartbeat_at, p_silent)) as v (place, kind, since, patience)
-    where v.since <= v_now - v.patience
+    where (v.since <= v_now - v.patience or v.place = 1 and v.since > v_now + interval '1 second')
       and (v.place < 4 or num_nonnulls(j.lease_expires_at, j.retry_at) = 0)
     order by v.place
     limit 1) as k

@@ -1,5 +1,5 @@
 begin;
-select plan(15);
+select plan(17);
 
 create function pg_temp.count_of(p_user uuid, p_window timestamptz, p_limit integer)
 returns integer language sql as $$
@@ -59,6 +59,15 @@ select matches(pg_temp.left_of(41), '^ok 41 0 ', 'the last request leaves none')
 select matches(
   pg_temp.left_of(30), '^PT429 RATE_LIMITED 30 0 ',
   'a limit that was lowered leaves none, not less than none');
+
+select tests.set_clock('2026-03-01 09:30+00');
+select is(
+  pg_temp.count_of(tests.alice(), '2026-03-01 09:00+00', 2), 1,
+  'an hour that the clock has not reached begins anew');
+select results_eq(
+  $$ select c.window_start, c.requests from private.rate_limit_counters as c
+     where c.user_id = tests.alice() $$,
+  $$ values (timestamptz '2026-03-01 09:00+00', 1) $$, 'as the hour that it is');
 
 select * from finish();
 rollback;

@@ -1,5 +1,5 @@
 begin;
-select plan(3);
+select plan(4);
 
 create function pg_temp.seen() returns timestamptz language sql as
 $$ select r.seen_at from private.runners as r where r.worker_id = tests.worker(1)::uuid $$;
@@ -13,6 +13,10 @@ select is(pg_temp.seen(), '2026-03-01 12:00+00', 'not again for 5 seconds');
 select tests.set_clock('2026-03-01 12:00:05+00');
 select private.see_worker(tests.worker(1)::uuid);
 select is(pg_temp.seen(), '2026-03-01 12:00:05+00', 'and then again');
+
+select tests.set_clock('2026-03-01 11:00+00');
+select private.see_worker(tests.worker(1)::uuid);
+select is(pg_temp.seen(), '2026-03-01 11:00+00', 'a time that lies ahead is not kept');
 
 select * from finish();
 rollback;

@@ -1,5 +1,5 @@
 begin;
-select plan(4);
+select plan(6);
 
 create function pg_temp.stuck(p_is_processing boolean) returns setof text language sql as $$
   select k.name || ' ' || s.kind || ' ' || (s.since - '2030-01-01 12:00Z')::text
@@ -35,6 +35,15 @@ select set_eq(
 select set_eq(
   $$ select pg_temp.stuck(true) except select 'pending unclaimed 00:00:00' $$,
   $$ select pg_temp.stuck(true) $$, 'without those that are pending where these do not matter');
+
+select tests.set_clock('2030-01-01 11:59:59Z');
+select is_empty(
+  $$ select s from pg_temp.stuck(true) as s where s like 'asked %' $$,
+  'a request to cancel of a moment ahead is one of now');
+select tests.set_clock('2030-01-01 11:59:58Z');
+select results_eq(
+  $$ select s from pg_temp.stuck(true) as s where s like 'asked %' $$,
+  array['asked cancel_overdue -00:00:02'], 'one that lies further ahead is overdue');
 
 select * from finish();
 rollback;
