@@ -2,8 +2,8 @@
 --
 -- Who of these clients may not go on: body is a JSON array of their places (from 1), null when all
 -- may. At each place stand a client's API key or verified claims, the other being null, and the job
--- that it follows. A client may not go on when its key is revoked or expired, or when RLS hides the
--- job from it. Nothing is counted.
+-- that it follows. A client may not go on when its key is revoked or expired, when its user is
+-- banned, or when RLS hides the job from it. Nothing is counted.
 --
 -- Why definer: it checks API keys and takes on claims that the HTTP layer has verified; it reads
 -- jobs as job_gateway, which RLS holds like any user.

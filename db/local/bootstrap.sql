@@ -27,7 +27,9 @@ begin
   create table auth.users (
     id uuid primary key,
     email text unique,
-    created_at timestamptz not null default now()
+    created_at timestamptz not null default now(),
+    banned_until timestamptz,
+    deleted_at timestamptz
   );
   comment on schema auth is 'Stand-in for Supabase Auth.';
   comment on table auth.users is 'Stand-in for the users of Supabase Auth.';

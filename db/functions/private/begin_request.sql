@@ -1,8 +1,9 @@
 -- begin_request(p_api_key, p_claims) -> api_caller
 --
 -- Who calls, by an API key or by claims that the HTTP layer has verified, and what is left of the
--- quota; user_id is null when the key is unknown, wrong, revoked or expired. Notes once an hour
--- that a key is in use. From here on the transaction runs under the caller's claims.
+-- quota; user_id is null when the key is unknown, wrong, revoked or expired, or the user banned.
+-- Notes once an hour that a key is in use. From here on the transaction runs under the caller's
+-- claims.
 --
 -- Callers: job_gateway.
 
@@ -23,7 +24,7 @@ begin
   select u.id, u.is_new_use, t.requests_per_hour, coalesce(c.requests, 0)
   into v_caller.user_id, v_is_new_use, v_caller.rate_limit, v_caller.requests
   from (
-    select k.user_id, coalesce(k.last_used_at < v_now - interval '1 hour', true)
+    select k.user_id, coalesce(k.last_used_at not between v_now - interval '1 hour' and v_now, true)
     from private.api_keys as k
     where k.id = split_part(p_api_key, '_', 2)
       and k.secret_hash = v_secret_hash
@@ -37,8 +38,8 @@ begin
   left join private.accounts as a on a.user_id = u.id
   join private.tiers as t on t.name = coalesce(a.tier, 'free')
   left join private.rate_limit_counters as c
-    on c.user_id = u.id and c.window_start >= v_caller.window_start
-  where u.id is not null;
+    on c.user_id = u.id and c.window_start between v_caller.window_start and v_now
+  where u.id is not null and not private.is_banned(u.id);
   if not found then
     return v_caller;
   end if;

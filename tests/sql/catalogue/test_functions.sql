@@ -83,6 +83,9 @@ insert into declared values
   -- for the bridge of a queue, which grants them to its owner
   ('private.list_queue_jobs', 'stable', 'job_writer', ''),
   ('private.mirror_queue_state', 'volatile', 'job_writer', ''),
+  ('private.is_banned', 'volatile', (
+    select c.relowner::regrole::text from pg_class as c where c.oid = 'public.index_jobs'::regclass
+  ), 'job_gateway'),
   -- helpers
   ('private.bound_claims_before', 'stable', null, 'job_writer'),
   ('private.check_attempt', 'stable', null, 'job_writer'),
@@ -95,6 +98,7 @@ insert into declared values
   ('private.count_claims_before', 'stable', null, 'job_writer'),
   ('private.count_free_jobs', 'stable', null, 'job_writer'),
   ('private.count_request', 'volatile', null, 'job_gateway'),
+  ('private.forget_future', 'volatile', null, 'job_writer'),
   ('private.create_broadcast_policy', 'volatile', null, ''),
   ('private.current_user_id', 'stable', null,
     'anon, authenticated, job_gateway, job_writer, service_role'),

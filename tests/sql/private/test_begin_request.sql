@@ -1,5 +1,5 @@
 begin;
-select plan(10);
+select plan(15);
 
 select tests.set_clock('2026-03-01 12:34:56+00');
 select tests.arrange_cast();
@@ -50,6 +50,29 @@ select is(
   (select c.user_id from private.begin_request('ij_x_y',
     jsonb_build_object('sub', tests.bob(), 'role', 'authenticated')) as c),
   null, 'a bad key is not mended by claims');
+
+insert into private.rate_limit_counters (user_id, window_start, requests) values
+  (tests.carol(), '2026-03-01 13:00+00', 99);
+select is(
+  (select c.requests from private.begin_request(null,
+    jsonb_build_object('sub', tests.carol(), 'role', 'authenticated')) as c), 0,
+  'an hour that the clock has not reached does not count');
+update private.api_keys set last_used_at = '2026-03-02 12:00+00';
+select is(
+  (select c.user_id from private.begin_request((select api_key from keys), null) as c),
+  tests.alice(), 'a key was used ahead of the clock');
+select is(
+  (select k.last_used_at from private.api_keys as k), private.clock(),
+  'which is put right by its next use');
+
+update auth.users set banned_until = 'infinity' where id in (tests.alice(), tests.bob());
+select is(
+  (select c.user_id from private.begin_request((select api_key from keys), null) as c), null,
+  'the key of a banned user is nobody''s');
+select is(
+  (select c.user_id from private.begin_request(null,
+    jsonb_build_object('sub', tests.bob(), 'role', 'authenticated')) as c), null,
+  'nor are claims of one');
 
 select * from finish();
 rollback;
