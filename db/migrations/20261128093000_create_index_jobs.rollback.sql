@@ -1,5 +1,7 @@
 -- create_index_jobs, undone
 
+set local lock_timeout = '250ms';
+
 drop schema private cascade;
 drop table public.symbols;
 drop table public.skipped_files;

@@ -6,6 +6,8 @@ import os
 import re
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -225,24 +227,77 @@ def test_a_login_that_cannot_migrate_cannot_hold_a_migrator_up(
             assert migrate.apply(database.migrator_url) == []
 
 
+@pytest.fixture
+def behind(empty: Any, stamped: Any) -> Any:
+    """A database that lacks one migration, which adds a column to the table of notes."""
+    migrate.apply(empty.migrator_url, migrations=stamped.migrations)
+    stamped.stamp(
+        "more",
+        ddl="alter table public.notes add column more text;",
+        undo="alter table public.notes drop column more;",
+    )
+    run_sql(empty.url, "grant select on public.notes to test_authenticated")
+    return empty
+
+
 def test_a_migration_says_whose_session_it_waits_for_and_gives_up(
-    empty: Any, stamped: Any, monkeypatch: Any, capfd: Any
+    behind: Any, stamped: Any, monkeypatch: Any, capfd: Any
 ) -> None:
     """What waits for a table holds up all that come after it."""
-    migrate.apply(empty.migrator_url, migrations=stamped.migrations)
-    stamped.stamp("more", ddl="alter table public.notes add column more text;", undo="select 1;")
-    monkeypatch.setattr(migrate, "TABLE_WAIT", timedelta(seconds=2))
-    run_sql(empty.url, "grant select on public.notes to test_authenticated")
-    with psycopg.connect(empty.authenticated_url, application_name="a reader") as guest:
+    monkeypatch.setattr(migrate, "TABLES_WAIT", timedelta(seconds=1))
+    with psycopg.connect(behind.authenticated_url, application_name="a reader") as guest:
         guest.execute("lock table public.notes in access share mode")
         session = f"session {guest.info.backend_pid} (user test_authenticated, a reader)"
-        said = (
-            f"(?s)left nothing behind: .*remedy: what it changes is in use by {re.escape(session)}"
-        )
+        said = f"(?s)left nothing behind: .*remedy: what it changes was .* by {re.escape(session)}"
         with pytest.raises(migrate.MigrationError, match=said):
-            migrate.apply(empty.migrator_url, migrations=stamped.migrations)
+            migrate.apply(behind.migrator_url, migrations=stamped.migrations)
         assert f"waiting for {session}\n" in capfd.readouterr().err
-    assert len(migrate.apply(empty.migrator_url, migrations=stamped.migrations)) == 1
+    assert len(migrate.apply(behind.migrator_url, migrations=stamped.migrations)) == 1
+
+
+@pytest.mark.parametrize("back", [False, True])
+def test_a_migration_that_waits_for_a_reader_holds_nobody_up(
+    behind: Any, stamped: Any, monkeypatch: Any, back: bool, proving: bool
+) -> None:
+    monkeypatch.setattr(migrate, "_PAUSE", 0.2)
+    run_sql(behind.url, f"alter role migrator in database {behind.name} set lock_timeout = 0")
+    if back:
+        migrate.apply(behind.migrator_url, migrations=stamped.migrations)
+    run = migrate.rollback if back else migrate.apply
+    slowest = 0.0
+    with (
+        ThreadPoolExecutor(1) as pool,
+        psycopg.connect(behind.authenticated_url) as reader,
+        psycopg.connect(behind.authenticated_url, autocommit=True) as guest,
+    ):
+        reader.execute("lock table public.notes in access share mode")
+        done = pool.submit(run, behind.migrator_url, migrations=stamped.migrations)
+        guest.execute("set statement_timeout = '3s'")
+        until(lambda: waiters(behind) == 1)
+        for _ in range(200 if proving else 40):
+            began = time.monotonic()
+            guest.execute("select count(*) from public.notes")
+            slowest = max(slowest, time.monotonic() - began)
+            time.sleep(0.02)
+        assert not done.done()
+        reader.rollback()
+        assert len(done.result(60)) == 1
+    if proving:
+        assert slowest < 0.5
+
+
+def test_the_files_themselves_wait_for_no_lock_for_long(behind: Any, stamped: Any) -> None:
+    """Supabase runs them, with timeouts of its own."""
+    files = sorted(stamped.migrations.glob("*more*.sql"))
+    assert len(files) == 2
+    with psycopg.connect(behind.authenticated_url) as reader:
+        reader.execute("lock table public.notes in access share mode")
+        for file in files:
+            with (
+                psycopg.connect(behind.migrator_url) as connection,
+                pytest.raises(psycopg.errors.LockNotAvailable),
+            ):
+                connection.execute(file.read_text())
 
 
 def test_after_a_killed_run_the_next_one_goes_on(empty: Any, stamped: Any) -> None:

@@ -602,6 +602,51 @@ def test_concurrently_cannot_be_mirrored(stamped: Any, statement: str) -> None:
     assert "'concurrently' cannot run" in "\n".join(stamped.check())
 
 
+def test_every_migration_and_rollback_waits_for_no_lock_for_long(stamped: Any) -> None:
+    stamped.stamp("more", ddl="create table public.more ();", undo="drop table public.more;")
+    for file in stamped.migrations.glob("*.sql"):
+        head, _, rest = file.read_text().partition("\n\n")
+        assert all(line.startswith("--") for line in head.splitlines())
+        assert rest.startswith("set local lock_timeout = '250ms';\n")
+    newest_file = sorted(stamped.migrations.glob("*more.sql"))[0]
+    newest_file.write_text(newest_file.read_text().replace("set local", "set"))
+    assert any("edited since" in problem for problem in stamp.check(stamped.root))
+
+
+@pytest.mark.parametrize(
+    ("ddl", "said"),
+    [
+        ("create index notes_body_idx on public.notes (body);", "begin it with"),
+        ("create unique index if not exists notes_idx on public.notes (body);", "begin it with"),
+        ("create table public.more (a int);\ncreate index more_idx on public.more (a);", None),
+    ],
+)
+def test_an_index_on_a_table_that_may_have_rows_is_said_in_the_first_line(
+    stamped: Any, ddl: str, said: str | None
+) -> None:
+    stamped.stamp("more", ddl=ddl, undo="drop index if exists public.notes_body_idx;")
+    problems = stamp.check(stamped.root)
+    if said is None:
+        assert problems == []
+        return
+    assert any(f"{said} '-- builds indexes on public.notes'" in each for each in problems)
+    (file,) = (f for f in stamped.migrations.glob("*more.sql"))
+    text = file.read_text().replace("create index notes", "create index if not exists notes")
+    file.write_text(f"-- builds indexes on public.notes\n{text}")
+    stamp.write(root=stamped.root)
+    assert stamp.check(stamped.root) == []
+
+
+def test_an_index_that_may_be_there_already_is_made_if_it_is_not(stamped: Any) -> None:
+    stamped.stamp(
+        "more",
+        ddl="create index notes_body_idx on public.notes (body);",
+        undo="drop index public.notes_body_idx;",
+    )
+    said = "write 'create index if not exists notes_body_idx': it may be built before"
+    assert any(said in problem for problem in stamp.check(stamped.root))
+
+
 def test_the_word_concurrently_in_a_comment_is_no_problem(stamped: Any) -> None:
     stamped.stamp("index", ddl="-- never create an index concurrently\nselect 1;", undo="select 1;")
     assert stamped.check() == []

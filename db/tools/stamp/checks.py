@@ -27,9 +27,16 @@ from db.tools.stamp.files import (
 )
 from db.tools.stamp.rules import function_problems, shape_problems, width_problems
 from db.tools.stamp.sql import CONCURRENTLY, outline
-from db.tools.stamp.write import VERSION_FILE, summary, version_file, with_previous_text
+from db.tools.stamp.write import (
+    VERSION_FILE,
+    summary,
+    version_file,
+    with_lock_timeout,
+    with_previous_text,
+)
 from db.tools.versions import SchemaVersion
 
+BUILDS = "-- builds indexes on"
 STAMP_IT = "run: make migration"
 
 
@@ -82,6 +89,7 @@ def _chain_problems(root: Path, forward: list[Path]) -> Iterator[str]:
         if previous and digits <= previous.name[:14]:
             yield f"{where}: its number is not above that of {previous.name}; number it anew"
         yield from _rollback_problems(file)
+        yield from _index_problems(where, text)
         for part in (file, rollback_file(file)):
             if part.exists():
                 yield from _text_problems(
@@ -99,6 +107,23 @@ def _rollback_problems(forward: Path) -> Iterator[str]:
     idle = re.compile(r"notify pgrst|(comment|grant usage) on schema private", re.I)
     if not [s for s in _statements(rollback.read_text(encoding="utf-8")) if not idle.match(s)]:
         yield f"{where}: undoes nothing; write what takes {forward.name} back"
+
+
+def _index_problems(where: str, text: str) -> Iterator[str]:
+    """An index on a table with rows keeps writers waiting while it is built: whoever migrates must
+    learn of it, and may build it by hand before."""
+    bare = outline(text)
+    made = set(re.findall(r"\bcreate (?:unlogged )?table (?:if not exists )?([\w.]+)", bare, re.I))
+    built = re.findall(r"\bcreate (?:unique )?index (.*?)\son ([\w.]+)", bare, re.I | re.S)
+    tables = sorted({table for _, table in built if table not in made})
+    if not tables:
+        return
+    first = f"{BUILDS} {', '.join(tables)}"
+    if text.partition("\n")[0] != first:
+        yield f"{where}: begin it with '{first}'"
+    for name, table in built:
+        if table in tables and not name.lower().startswith("if not exists "):
+            yield f"{where}: write 'create index if not exists {name}': it may be built before"
 
 
 def _statements(text: str) -> list[str]:
@@ -150,7 +175,7 @@ def _last_line_problems(root: Path, forward: list[Path]) -> Iterator[str]:
         if file in open_files:
             serves = said.serves if said else ""
             wanted = SchemaVersion(numbers[-1], versions.digest(body), serves)
-            if said != wanted or body != with_previous_text(body, previous):
+            if said != wanted or body != with_lock_timeout(with_previous_text(body, previous)):
                 yield f"{where}: edited since its last line was written; {STAMP_IT}"
             elif serves not in numbers or (previous and serves < previous.serves):
                 yield f"{where}: serves {serves}, which is none of those that the one before serves"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -43,6 +44,10 @@ PLAN_ANEW = """\
 -- Open sessions plan their statements anew.
 grant usage on schema private to job_writer;
 """
+
+# Whoever asks for a table behind a migration that waits for it waits as long as that does. It is
+# in the files, not only in the migrator, for Supabase runs them too.
+LOCK_TIMEOUT = "set local lock_timeout = '250ms';"
 
 VERSION_FILE = '''\
 """The schema version of this code. Written by make migration."""
@@ -186,13 +191,22 @@ def _seal(root: Path, *, breaking: bool) -> None:
             serves = (said and said.serves) or (previous.serves if previous else number)
             if breaking and file == open_files[-1]:
                 serves = number
-            body = with_previous_text(body, previous)
+            body = with_lock_timeout(with_previous_text(body, previous))
             said = SchemaVersion(number, versions.digest(body), serves)
             file.write_text(f"{body}{said.line}\n", encoding="utf-8")
             back = rollback_file(file)
-            undo, _ = versions.split(back.read_text(encoding="utf-8"))
+            undo = with_lock_timeout(versions.split(back.read_text(encoding="utf-8"))[0])
             back.write_text(undo + (f"{previous.line}\n" if previous else ""), encoding="utf-8")
         previous = said
+
+
+def with_lock_timeout(body: str) -> str:
+    """A migration, or a rollback, that waits for no lock longer than LOCK_TIMEOUT."""
+    if f"{LOCK_TIMEOUT}\n" in body:
+        return body
+    lines = body.splitlines(keepends=True)
+    head = len(list(itertools.takewhile(lambda line: line.startswith("--"), lines)))
+    return "".join([*lines[:head], f"\n{LOCK_TIMEOUT}\n", *lines[head:]])
 
 
 def with_previous_text(body: str, previous: SchemaVersion | None) -> str:
