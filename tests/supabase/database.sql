@@ -34,6 +34,8 @@ create table auth.users (
   raw_user_meta_data jsonb,
   created_at timestamptz,
   updated_at timestamptz,
+  banned_until timestamptz,
+  deleted_at timestamptz,
   is_sso_user boolean not null default false
 );
 create unique index users_email_partial_key on auth.users (email) where not is_sso_user;
