@@ -94,6 +94,30 @@ def test_the_rescue_passes_over_a_worker_that_another_rescue_forgets(
     assert arena.rows(left) == []
 
 
+def test_the_rescue_passes_over_what_others_hold_when_the_clock_was_ahead(
+    arena: Arena, worker: Connection
+) -> None:
+    leased, waiting = begun_jobs(arena, worker)
+    worker.execute("select fail_job_attempt(%s, 1, 'down')", (waiting,))
+    arena.connection.execute("select tests.set_clock('2026-03-01 11:00+00')")
+    ahead: LiteralString = (
+        "select j.id::text from index_jobs as j"
+        " where greatest(j.heartbeat_at, j.lease_expires_at, j.retry_at)"
+        "   > private.clock() + interval '1 minute'"
+        " union all select r.worker_id::text from private.runners as r order by 1"
+    )
+    before = arena.rows(ahead)
+    assert len(before) == 3
+    with psycopg.connect(arena.database.url) as other:
+        other.execute("select from private.runners for update")
+        other.execute("select from public.index_jobs for update")
+        worker.execute("select retry_or_fail_stuck_jobs()")
+        assert arena.rows(ahead) == before
+    worker.execute("select retry_or_fail_stuck_jobs()")
+    assert arena.rows(ahead) == []
+    assert arena.value("select lease_expires_at from index_jobs where id = %s", leased)
+
+
 def test_a_scrape_waits_for_nobody_who_counts_and_misses_nothing(arena: Arena) -> None:
     made: LiteralString = (
         "select (a.body::json #>> '{transitions,0,2}')::integer from api_job_metrics() as a"
