@@ -136,12 +136,12 @@ class Pipeline:
             self.since = self._loop.time()
         self.calls.append(call)
         try:
-            if name not in self._prepared:
-                self._prepare(call)
-            if self._settings:
+            if self._settings:  # the BEGIN first, for to prepare a statement is to look at data
                 pgconn.send_query_params(_BEGIN, None)
                 pgconn.send_query_params(self._settings, None)
-                call.preparing, call.settling, call.ending = call.preparing + 1, True, False
+                call.preparing, call.settling, call.ending = 1, True, False
+            if name not in self._prepared:
+                self._prepare(call)
             pgconn.send_query_prepared(name, call.values)
             pgconn.pipeline_sync()
             if self._settings:
@@ -154,12 +154,12 @@ class Pipeline:
 
     def _prepare(self, call: Call) -> None:
         name = call.statement.name
-        call.preparing = 1
         if name in self._stale:
             self._stale.discard(name)
             self._pgconn.send_query_params(b'deallocate "' + name + b'"', None)
-            call.preparing = 2
+            call.preparing += 1
         self._pgconn.send_prepare(name, call.statement.text)
+        call.preparing += 1
         self._prepared.add(name)
 
     def _flush(self) -> None:
