@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from typing import Any
 
 import httpx2
 import jwt
@@ -14,9 +15,20 @@ import pytest
 
 from tests.support.waiting import until
 
-from .conftest import JWT_SECRET, Api, Job, OwnServer, Place, Tenant, assert_503, over_the_database
+from .conftest import (
+    JWT_SECRET,
+    Api,
+    Job,
+    OwnServer,
+    Place,
+    Tenant,
+    assert_503,
+    leave_the_turn_of_the_hour,
+    over_the_database,
+    serve,
+)
 
-pytestmark = over_the_database
+Apis = dict[bool, Api]
 
 KILL = (
     "select pg_terminate_backend(a.pid, 5000) from pg_stat_activity as a"
@@ -33,6 +45,27 @@ create function public.poison() returns text language sql volatile
   as $$ select set_config('default_transaction_read_only', 'on', false) $$;
 grant execute on function public.note(), public.raise_code(text), public.poison() to authenticated;
 """
+
+
+@pytest.fixture(scope="module")
+def apis(clusters: Callable[[int], Any]) -> Iterator[Apis]:
+    """With and without prepared statements, one connection each, before one database."""
+    with clusters(18).database("ordinary", migrated=True) as place, ExitStack() as at_exit:
+        leave_the_turn_of_the_hour(place)
+        with psycopg.connect(place.url) as connection:
+            connection.execute(FUNCTIONS)
+        settings = {"database_pool_size": 1}
+        yield {
+            prepared: at_exit.enter_context(
+                serve(place, database_prepared_statements=prepared, **settings)
+            )
+            for prepared in (True, False)
+        }
+
+
+@pytest.fixture
+def api(apis: Apis) -> Api:
+    return apis[True]
 
 
 def become(api: Api, setting: str) -> None:
@@ -84,9 +117,9 @@ def sessions(api: Api) -> set[int]:
 
 @pytest.mark.parametrize("prepared", [True, False])
 def test_after_a_failover_the_api_writes_again_and_ready_has_seen_it(
-    own_api: Callable[..., Api], prepared: bool
+    apis: Apis, prepared: bool
 ) -> None:
-    api = own_api(database_prepared_statements=prepared)
+    api = apis[prepared]
     tenant = api.tenant()
     job_id = api.create(tenant)
     with read_only(api):
@@ -100,9 +133,8 @@ def test_after_a_failover_the_api_writes_again_and_ready_has_seen_it(
 
 
 def test_sessions_that_live_through_it_are_ready_until_one_is_needed_that_cannot_be_had(
-    own_api: Callable[..., Api],
+    api: Api,
 ) -> None:
-    api = own_api()
     tenant = api.tenant()
     job_id = api.create(tenant)
     become(api, "on")
@@ -119,22 +151,16 @@ def test_sessions_that_live_through_it_are_ready_until_one_is_needed_that_cannot
     assert api.client.get("/ready").status_code == 200
 
 
-def test_a_session_that_was_made_read_only_is_replaced(own_api: Callable[..., Api]) -> None:
-    api = own_api(database_pool_size=1)
+def test_a_session_that_was_made_read_only_is_replaced(api: Api) -> None:
     tenant = api.tenant()
-    with api.sql() as connection:
-        connection.execute(FUNCTIONS)
     assert call(api, tenant, "note").status_code == 204
     assert call(api, tenant, "poison").status_code == 200
     assert call(api, tenant, "note").status_code == 503
     assert call(api, tenant, "note").status_code == 204
 
 
-def test_what_a_user_sends_replaces_no_session(own_api: Callable[..., Api]) -> None:
-    api = own_api(database_pool_size=1)
+def test_what_a_user_sends_replaces_no_session(api: Api) -> None:
     tenant = api.tenant()
-    with api.sql() as connection:
-        connection.execute(FUNCTIONS)
     assert call(api, tenant, "note").status_code == 204
     before = sessions(api)
     for code in ("25006", "25P02", "42501", "57P01", "08006"):
@@ -145,6 +171,7 @@ def test_what_a_user_sends_replaces_no_session(own_api: Callable[..., Api]) -> N
     assert sessions(api) == before
 
 
+@over_the_database
 def test_a_login_that_was_dropped_and_made_again_is_used_by_new_sessions(
     own_api: Callable[..., Api], new_database: Callable[..., Place]
 ) -> None:
@@ -167,6 +194,7 @@ def test_a_login_that_was_dropped_and_made_again_is_used_by_new_sessions(
             connection.execute("drop role remade")
 
 
+@over_the_database
 def test_calls_under_way_on_a_session_that_is_replaced_have_their_answers(
     own_api: Callable[..., Api],
 ) -> None:
@@ -199,8 +227,7 @@ def test_calls_under_way_on_a_session_that_is_replaced_have_their_answers(
     assert set(statuses) == {200}
 
 
-def test_who_waits_for_a_job_is_told_after_the_failover(own_api: Callable[..., Api]) -> None:
-    api = own_api()
+def test_who_waits_for_a_job_is_told_after_the_failover(api: Api) -> None:
     tenant = api.tenant()
     job = Job(api, tenant)
     answers: list[httpx2.Response] = []
@@ -212,8 +239,9 @@ def test_who_waits_for_a_job_is_told_after_the_failover(own_api: Callable[..., A
     thread = threading.Thread(target=wait)
     thread.start()
     until(lambda: "api_watch_jobs" in api_queries(api))
+    told = len(api.log)
     with read_only(api):
-        until(lambda: [r for r in api.log if "watch" in vars(r).get("error", "") or is_told(r)])
+        until(lambda: any(map(is_told, api.log[told:])))
     job.begin()
     thread.join()
     assert answers[0].status_code == 200
