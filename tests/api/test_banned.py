@@ -27,7 +27,7 @@ def change(api: Api, statement: str, tenant: Tenant) -> None:
 
 def calls(api: Api, headers: dict[str, str], job: Job) -> set[int]:
     body = {"repository": "a/b"}
-    found = [api.client.get(path, headers=headers) for path in (job.path, "/jobs", "/status")]
+    found = [api.client.get(path, headers=headers) for path in (job.path, "/jobs", "/jobs/counts")]
     found.append(api.client.post("/index", json=body, headers=headers))
     found.append(api.client.delete(job.path, headers=headers))
     return {answer.status_code for answer in found}
