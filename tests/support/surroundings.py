@@ -16,24 +16,26 @@ HOSTILE: Final = {
     "client_encoding": "SQL_ASCII",
     "default_transaction_isolation": "repeatable read",
     "extra_float_digits": "-15",
-    "idle_in_transaction_session_timeout": "300ms",
-    "idle_session_timeout": "300ms",
-    "lock_timeout": "300ms",
+    "idle_in_transaction_session_timeout": "2s",
+    "idle_session_timeout": "2s",
+    "lock_timeout": "2s",
     "quote_all_identifiers": "on",
     "row_security": "off",
     "search_path": "pg_catalog",
     "standard_conforming_strings": "off",
-    "statement_timeout": "300ms",
-    "transaction_timeout": "300ms",
+    "statement_timeout": "2s",
+    "transaction_timeout": "2s",
     "transform_null_equals": "on",
 }
 
 
-def set_for(connection: psycopg.Connection[Any], login: str, database: str) -> None:
-    """Has each new session of a login begin with these settings, in this database."""
+def set_for(
+    connection: psycopg.Connection[Any], login: str, database: str, *, but: str = ""
+) -> None:
+    """Has each new session of a login begin with these settings, in this database, `but` for one."""
     old = connection.info.server_version < 170_000
     for name, value in HOSTILE.items():
-        if not (old and name == "transaction_timeout"):
+        if name != but and not (old and name == "transaction_timeout"):
             connection.execute(
                 sql.SQL("alter role {} in database {} set {} = {}").format(
                     sql.Identifier(login), sql.Identifier(database), sql.Identifier(name), value
