@@ -1,17 +1,20 @@
+-- builds indexes on public.index_jobs
 -- add_queue_job_id_and_commit_sha
 -- depends: 20261128093000_create_index_jobs
--- previous text: 87076b8a9889
+-- previous text: f71798f63030
+
+set local lock_timeout = '250ms';
 
 alter table public.index_jobs add column queue_job_id uuid;
 alter table public.index_jobs add column commit_sha text
   constraint index_jobs_commit_sha_is_a_full_object_id check (commit_sha ~ '^[0-9a-f]{40}$');
-create index index_jobs_pending_idx
+create index if not exists index_jobs_pending_idx
   on public.index_jobs (tenant_id, created_at, id)
   where status = 'pending' and queue_job_id is null;
-create index index_jobs_retry_at_idx
+create index if not exists index_jobs_retry_at_idx
   on public.index_jobs (retry_at, tenant_id)
   where retry_at is not null and queue_job_id is null;
-create index index_jobs_processing_idx
+create index if not exists index_jobs_processing_idx
   on public.index_jobs (tenant_id, queue_job_id, retry_at, id) where status = 'processing';
 comment on column public.index_jobs.queue_job_id is
   'The job in an external queue that runs this one; set once. Null: the built-in runner takes it.';
@@ -19,4 +22,4 @@ comment on column public.index_jobs.commit_sha is
   'The commit asked for, or, once completed, the one that was indexed.';
 
 notify pgrst, 'reload schema';
-comment on schema private is 'schema version 20261128093001, text eb7e5c8cdba9, serves 20261128093000';
+comment on schema private is 'schema version 20261128093001, text 64501fe3d5bd, serves 20261128093000';

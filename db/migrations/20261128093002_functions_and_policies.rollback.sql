@@ -1,5 +1,7 @@
 -- functions_and_policies, undone
 
+set local lock_timeout = '250ms';
+
 -- By hand, above the stamped part: what would keep its functions from being dropped.
 do $$
 begin
@@ -194,7 +196,9 @@ drop function private.is_git_url(text);
 drop function private.is_git_ref(text);
 drop function private.is_final(public.job_status);
 drop function private.is_commit_sha(text);
+drop function private.is_banned(uuid);
 drop function private.insert_index_job(uuid, text, text, text, uuid);
+drop function private.forget_future();
 drop function private.fold_job_metrics(integer);
 drop function private.find_organization(text);
 drop function private.exposed_functions(text);
@@ -240,4 +244,4 @@ drop table private.job_metrics;
 drop table private.job_metric_log;
 
 notify pgrst, 'reload schema';
-comment on schema private is 'schema version 20261128093001, text eb7e5c8cdba9, serves 20261128093000';
+comment on schema private is 'schema version 20261128093001, text 64501fe3d5bd, serves 20261128093000';

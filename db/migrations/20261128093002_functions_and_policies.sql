@@ -1,6 +1,8 @@
 -- functions_and_policies
 -- depends: 20261128093001_add_queue_job_id_and_commit_sha
--- previous text: eb7e5c8cdba9
+-- previous text: 64501fe3d5bd
+
+set local lock_timeout = '250ms';
 
 -- By hand, above the stamped part: what its functions and policies need.
 
@@ -269,7 +271,7 @@ begin
   select u.id, u.is_new_use, t.requests_per_hour, coalesce(c.requests, 0)
   into v_caller.user_id, v_is_new_use, v_caller.rate_limit, v_caller.requests
   from (
-    select k.user_id, coalesce(k.last_used_at < v_now - interval '1 hour', true)
+    select k.user_id, coalesce(k.last_used_at not between v_now - interval '1 hour' and v_now, true)
     from private.api_keys as k
     where k.id = split_part(p_api_key, '_', 2)
       and k.secret_hash = v_secret_hash
@@ -283,8 +285,8 @@ begin
   left join private.accounts as a on a.user_id = u.id
   join private.tiers as t on t.name = coalesce(a.tier, 'free')
   left join private.rate_limit_counters as c
-    on c.user_id = u.id and c.window_start >= v_caller.window_start
-  where u.id is not null;
+    on c.user_id = u.id and c.window_start between v_caller.window_start and v_now
+  where u.id is not null and not private.is_banned(u.id);
   if not found then
     return v_caller;
   end if;
@@ -1071,9 +1073,18 @@ begin
     insert into private.rate_limit_counters as c (user_id, window_start, requests)
     values (p_caller.user_id, p_caller.window_start, 1)
     on conflict (user_id) do update
-    set requests = case when c.window_start < excluded.window_start then 1 else c.requests + 1 end,
-      window_start = greatest(c.window_start, excluded.window_start)
-    where c.window_start < excluded.window_start or c.requests < p_caller.rate_limit
+    set requests = case
+        when c.window_start = excluded.window_start
+          or c.window_start between excluded.window_start and private.clock() then c.requests + 1
+        else 1
+      end,
+      window_start = case
+        when c.window_start > excluded.window_start and c.window_start <= private.clock()
+          then c.window_start
+        else excluded.window_start
+      end
+    where c.requests < p_caller.rate_limit
+      or c.window_start not between excluded.window_start and private.clock()
     returning c.requests into v_requests;
   end if;
   v_answer.verdict := 'ok';
@@ -1797,6 +1808,46 @@ revoke all on function private.fold_job_metrics(integer)
   from public, anon, authenticated, service_role;
 grant execute on function private.fold_job_metrics(integer) to job_writer;
 -- end stamp
+-- stamp: db/functions/private/forget_future.sql
+create or replace function private.forget_future()
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_now timestamptz := private.clock();
+  v_ahead timestamptz := v_now + interval '1 second';
+begin
+  update public.index_jobs as j
+  set heartbeat_at = v_now,
+    lease_expires_at = v_now + (j.lease_expires_at - j.heartbeat_at)
+  where j.id = any (array(
+    select f.id
+    from public.index_jobs as f
+    where f.status = 'processing' and f.heartbeat_at > v_ahead
+    order by f.id
+    for no key update skip locked));
+  update public.index_jobs as j
+  set retry_at = v_now + (j.retry_at - j.updated_at),
+    version = j.version + 1
+  where j.id = any (array(
+    select f.id
+    from public.index_jobs as f
+    where f.status = 'processing' and f.updated_at > v_ahead and f.retry_at >= f.updated_at
+    order by f.id
+    for no key update skip locked));
+  delete from private.runners as r
+  where r.worker_id in (
+    select s.worker_id from private.runners as s where s.seen_at > v_ahead for update skip locked);
+end;
+$$;
+comment on function private.forget_future() is
+  'Ends the belief in times that the clock has not reached yet.';
+revoke all on function private.forget_future() from public, anon, authenticated, service_role;
+grant execute on function private.forget_future() to job_writer;
+-- end stamp
 -- stamp: db/functions/private/insert_index_job.sql
 create or replace function private.insert_index_job(
   p_repository_id uuid,
@@ -1882,6 +1933,28 @@ revoke all on function private.insert_index_job(uuid, text, text, text, uuid)
   from public, anon, authenticated, service_role;
 grant execute on function private.insert_index_job(uuid, text, text, text, uuid)
   to service_role, job_writer;
+-- end stamp
+-- stamp: db/functions/private/is_banned.sql
+create or replace function private.is_banned(p_user_id uuid)
+returns boolean
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return exists (
+    select
+    from auth.users as u
+    where u.id = p_user_id
+      and (u.deleted_at is not null or u.banned_until > private.clock()));
+exception when undefined_column then
+  return false;
+end;
+$$;
+comment on function private.is_banned(uuid) is 'Whether a user may not act any more, or not yet.';
+revoke all on function private.is_banned(uuid) from public, anon, authenticated, service_role;
+grant execute on function private.is_banned(uuid) to job_gateway;
 -- end stamp
 -- stamp: db/functions/private/is_commit_sha.sql
 create or replace function private.is_commit_sha(p_commit_sha text)
@@ -3378,11 +3451,12 @@ declare
 begin
   perform
   from private.runners as r
-  where r.worker_id = p_worker_id and r.seen_at > v_now - interval '5 seconds';
+  where r.worker_id = p_worker_id and r.seen_at > v_now - interval '5 seconds'
+    and r.seen_at <= v_now;
   if not found then
     insert into private.runners as r (worker_id, seen_at)
     values (p_worker_id, v_now)
-    on conflict (worker_id) do update set seen_at = greatest(r.seen_at, excluded.seen_at);
+    on conflict (worker_id) do update set seen_at = excluded.seen_at;
   end if;
 end;
 $$;
@@ -3770,13 +3844,13 @@ begin
   select j.id, k.kind, k.since
   from public.index_jobs as j
   cross join lateral (
-    select v.kind, v.since
+    select v.kind, least(v.since, v_now) as since
     from (values
       (1, 'cancel_overdue', j.cancel_requested_at, interval '1 minute'),
       (2, 'lease_expired', j.lease_expires_at, '0'),
       (3, 'retry_overdue', j.retry_at, p_silent),
       (4, 'silent', j.heartbeat_at, p_silent)) as v (place, kind, since, patience)
-    where v.since <= v_now - v.patience
+    where (v.since <= v_now - v.patience or v.place = 1 and v.since > v_now + interval '1 second')
       and (v.place < 4 or num_nonnulls(j.lease_expires_at, j.retry_at) = 0)
     order by v.place
     limit 1) as k
@@ -4900,6 +4974,7 @@ begin
     and c.user_id = k.user_id
     and c.window_start = v_hour
     and c.requests < t.requests_per_hour
+    and not private.is_banned(k.user_id)
   returning c.user_id, t.requests_per_hour, t.requests_per_hour - c.requests
   into v_answer.user_id, v_answer.rate_limit, v_answer.rate_remaining;
   if found then
@@ -5588,6 +5663,7 @@ as $$
 declare
   v_worker_id uuid := private.parse_worker_id(p_worker_id);
   v_job public.index_jobs;
+  v_clock timestamptz;
   v_now timestamptz;
 begin
   if p_worker_id is null then
@@ -5599,7 +5675,8 @@ begin
   perform private.see_worker(p_worker_id => v_worker_id);
 
   v_job := private.lock_next_job(p_except => coalesce(p_except_tenant_ids, '{}'));
-  v_now := greatest(private.clock(), v_job.updated_at);
+  v_clock := private.clock();
+  v_now := greatest(v_clock, v_job.updated_at);
   return query
   update public.index_jobs as j
   set status = 'processing',
@@ -5609,8 +5686,8 @@ begin
     last_error = case when j.lease_expires_at > j.heartbeat_at then 'the worker was lost'
       else j.last_error end,
     started_at = coalesce(j.started_at, v_now),
-    heartbeat_at = v_now,
-    lease_expires_at = v_now + p_lease,
+    heartbeat_at = v_clock,
+    lease_expires_at = v_clock + p_lease,
     retry_at = null,
     updated_at = v_now,
     version = j.version + 1
@@ -6536,6 +6613,7 @@ declare
   v_hand_back boolean := coalesce(p_lease = interval '0', false);
   v_job public.index_jobs;
   v_moves boolean;
+  v_clock timestamptz;
   v_now timestamptz;
 begin
   if num_nonnulls(p_phase, p_done, p_total) > 0 and (
@@ -6552,7 +6630,8 @@ begin
   end if;
 
   v_job := private.lock_index_job(p_job_id);
-  v_now := greatest(private.clock(), v_job.updated_at);
+  v_clock := private.clock();
+  v_now := greatest(v_clock, v_job.updated_at);
   perform private.check_attempt(v_job, p_attempt);
   if v_job.status <> 'processing' then
     raise exception 'the job is %', v_job.status
@@ -6569,9 +6648,9 @@ begin
   v_moves := v_hand_back or (v_progress is not null and v_progress is distinct from v_job.progress);
   return query
   update public.index_jobs as j
-  set heartbeat_at = v_now,
+  set heartbeat_at = v_clock,
     lease_expires_at = case
-      when not v_hand_back then coalesce(v_now + p_lease, j.lease_expires_at)
+      when not v_hand_back then coalesce(v_clock + p_lease, j.lease_expires_at)
     end,
     retry_at = case when v_hand_back then v_now end,
     max_attempts = least(j.max_attempts + v_hand_back::integer, 100),
@@ -6657,6 +6736,7 @@ declare
 begin
   perform private.check_batch(p_older_than, p_limit);
   perform private.delete_orphaned_rows();
+  perform private.forget_future();
   retried := 0;
   failed := 0;
   cancelled := 0;
@@ -6986,4 +7066,4 @@ end;
 $$;
 
 notify pgrst, 'reload schema';
-comment on schema private is 'schema version 20261128093002, text 425f55ccb18a, serves 20261128093002';
+comment on schema private is 'schema version 20261128093002, text fc5ca727dd63, serves 20261128093002';

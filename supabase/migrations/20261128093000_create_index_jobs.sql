@@ -1,5 +1,7 @@
 -- create_index_jobs
 
+set local lock_timeout = '250ms';
+
 do $$
 declare
   v_role text;
@@ -634,4 +636,4 @@ comment on type private.api_answer is
   'has ended; who asked, for what goes on after the answer.';
 
 notify pgrst, 'reload schema';
-comment on schema private is 'schema version 20261128093000, text 87076b8a9889, serves 20261128093000';
+comment on schema private is 'schema version 20261128093000, text f71798f63030, serves 20261128093000';

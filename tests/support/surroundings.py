@@ -32,7 +32,7 @@ HOSTILE: Final = {
 def set_for(
     connection: psycopg.Connection[Any], login: str, database: str, *, but: str = ""
 ) -> None:
-    """Has each new session of a login begin with these settings, in this database, `but` for one."""
+    """Has new sessions of a login begin with these settings, in this database, `but` for one."""
     old = connection.info.server_version < 170_000
     for name, value in HOSTILE.items():
         if name != but and not (old and name == "transaction_timeout"):

@@ -2,9 +2,9 @@
 --
 -- The one definition of a stuck job, and since when it is one. kind is the first that fits:
 -- cancel_overdue: its user asked to cancel a minute ago or longer, or at a time that the clock has
--- not reached; lease_expired; retry_overdue: nobody began its next attempt for p_silent; silent: no
--- lease, and no sign of life for p_silent; unclaimed: pending for p_silent. With p_is_processing the
--- pending ones are not looked at.
+-- not reached; lease_expired; retry_overdue: nobody began its next attempt for p_silent; silent:
+-- no lease, and no sign of life for p_silent; unclaimed: pending for p_silent. With p_is_processing
+-- the pending ones are not looked at.
 --
 -- Callers: job_writer, service_role.
 
