@@ -2368,9 +2368,12 @@ begin
       from public.index_jobs as j
       where j.status = 'processing'),
     'stuck', (
-      select json_object_agg(k.kind, (
-        select count(*) from private.stuck_jobs('30 minutes', true) as s where s.kind = k.kind))
-      from unnest(array['cancel_overdue', 'lease_expired', 'retry_overdue', 'silent']) as k (kind)),
+      select json_build_object(
+        'cancel_overdue', count(*) filter (where s.kind = 'cancel_overdue'),
+        'lease_expired', count(*) filter (where s.kind = 'lease_expired'),
+        'retry_overdue', count(*) filter (where s.kind = 'retry_overdue'),
+        'silent', count(*) filter (where s.kind = 'silent'))
+      from private.stuck_jobs('30 minutes', true) as s),
     'runners', (
       select json_build_object(
         'alive', count(*) filter (where r.seen_at > v_now - interval '15 seconds'),
@@ -7066,4 +7069,4 @@ end;
 $$;
 
 notify pgrst, 'reload schema';
-comment on schema private is 'schema version 20261128093002, text fc5ca727dd63, serves 20261128093002';
+comment on schema private is 'schema version 20261128093002, text f0fb4fdfb220, serves 20261128093002';

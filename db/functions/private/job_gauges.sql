@@ -25,9 +25,12 @@ begin
       from public.index_jobs as j
       where j.status = 'processing'),
     'stuck', (
-      select json_object_agg(k.kind, (
-        select count(*) from private.stuck_jobs('30 minutes', true) as s where s.kind = k.kind))
-      from unnest(array['cancel_overdue', 'lease_expired', 'retry_overdue', 'silent']) as k (kind)),
+      select json_build_object(
+        'cancel_overdue', count(*) filter (where s.kind = 'cancel_overdue'),
+        'lease_expired', count(*) filter (where s.kind = 'lease_expired'),
+        'retry_overdue', count(*) filter (where s.kind = 'retry_overdue'),
+        'silent', count(*) filter (where s.kind = 'silent'))
+      from private.stuck_jobs('30 minutes', true) as s),
     'runners', (
       select json_build_object(
         'alive', count(*) filter (where r.seen_at > v_now - interval '15 seconds'),
