@@ -1,0 +1,155 @@
+"""The lines of docs/deploy, typed in their order on 15 and 18, and the settings in its files."""
+
+from __future__ import annotations
+
+import configparser
+import os
+import re
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import psycopg
+import pytest
+import yaml
+
+from api.settings import ApiSettings
+from tests.support.databases import Database
+from tests.support.ports import kept_port
+from tests.support.waiting import until
+from worker.settings import WorkerSettings
+
+ROOT = Path(__file__).parents[2]
+DEPLOY = ROOT / "docs/deploy"
+UNITS = sorted((DEPLOY / "systemd").glob("*.service"))
+MANIFESTS = sorted((DEPLOY / "kubernetes").glob("*.yaml"))
+COMPOSE = DEPLOY / "compose.yaml"
+SETTINGS = {name.upper() for name in ApiSettings.model_fields | WorkerSettings.model_fields} | {
+    "DATABASE_URL"
+}
+CLOSED = """
+alter default privileges for role migrator in schema public
+revoke all on {kind} from anon, authenticated, service_role
+"""
+
+
+@pytest.fixture(scope="module", params=[18, 15])
+def database(request: pytest.FixtureRequest, clusters: Callable[..., Any]) -> Iterator[Database]:
+    """An empty database; the logins that the page makes are gone at the end."""
+    with clusters(request.param, "ordinary").database("ordinary", migrated=False) as database:
+        with psycopg.connect(database.url, autocommit=True) as connection:
+            for kind in ("functions", "sequences", "tables"):  # as on a server without Supabase
+                connection.execute(CLOSED.format(kind=kind).encode())
+        yield database
+        with psycopg.connect(database.url, autocommit=True) as connection:
+            connection.execute("drop role if exists app_api")
+            connection.execute("drop role if exists app_worker")
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder as the project's is after `make build`."""
+    folder = tmp_path_factory.mktemp("project")
+    build = ["-m", "build", "--wheel", "--no-isolation", "--outdir", folder / "dist", ROOT]
+    subprocess.run([sys.executable, *build], check=True, capture_output=True)
+    (folder / "docs").symlink_to(ROOT / "docs")
+    return folder
+
+
+@contextmanager
+def started(script: str, folder: Path, environment: dict[str, str]) -> Iterator[None]:
+    server = subprocess.Popen(
+        ["sh", "-ec", f"exec env {script}"],
+        cwd=folder,
+        env=environment,
+    )
+    try:
+        yield
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
+def test_what_is_typed_works_as_typed(
+    request: pytest.FixtureRequest, database: Database, wheel: Path, tmp_path: Path
+) -> None:
+    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "LANG": "C.UTF-8"}
+    if not request.config.getoption("--prove"):  # what pip would install is what the tests have
+        environment |= {"PIP_NO_DEPS": "1", "PYTHONPATH": sysconfig.get_path("purelib")}
+    with kept_port() as port:
+        environment["API_URL"] = f"http://127.0.0.1:{port}"
+        changes = {
+            "postgresql://app_owner:…@db.example.com/app": database.migrator_url,
+            "@db.example.com/app": f"@127.0.0.1:{database.server.port}/{database.name}",
+            "/opt/index-jobs": str(tmp_path / "opt"),
+            "HOST=0.0.0.0 PORT=8321": f"HOST=127.0.0.1 PORT={port}",
+        }
+        text = (DEPLOY / "README.md").read_text()
+        for old, new in changes.items():
+            assert old in text
+            text = text.replace(old, new)
+        blocks = re.findall(r"^```sh\n(.*?)^```", text, re.M | re.S)
+        install, migrate, api, work, runners, ready = blocks
+
+        def run(script: str) -> str:
+            done = subprocess.run(
+                ["sh", "-ec", script],
+                cwd=wheel,
+                env=environment,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert done.returncode == 0, done.stdout + done.stderr
+            return done.stdout
+
+        assert re.search(r"(?m)^index-jobs \d+\.\d+\.\d+\n\Z", run(install))
+        run(migrate)
+        run(migrate)  # several at once, or again, are safe
+        environment["DATABASE_URL"] = database.migrator_url
+        with started(work, tmp_path, environment), started(api, tmp_path, environment):
+            until(lambda: is_ready(environment["API_URL"]), 60)
+            until(lambda: " 3 |" in run(runners), 60)
+            assert '"ready"' in run(ready)
+
+
+def is_ready(url: str) -> bool:
+    try:
+        return httpx2.get(f"{url}/ready").status_code == 200
+    except httpx2.TransportError:
+        return False
+
+
+@pytest.mark.parametrize("path", UNITS, ids=lambda path: path.stem)
+def test_a_unit_starts_a_command_with_settings_that_there_are(path: Path) -> None:
+    unit = configparser.ConfigParser(strict=False, interpolation=None)
+    unit.optionxform = str  # type: ignore[assignment,method-assign]
+    unit.read_string(path.read_text())
+    command = unit["Service"]["ExecStart"].removeprefix("/opt/index-jobs/bin/index-jobs ")
+    assert path.stem == f"index-jobs-{command}"
+    name = unit["Service"]["Environment"].partition("=")[0]
+    assert name in SETTINGS
+    assert unit["Service"]["EnvironmentFile"] == f"/etc/index-jobs/{command}.env"
+
+
+def test_the_manifests_name_settings_that_there_are() -> None:
+    named = set()
+    for path in MANIFESTS:
+        for manifest in yaml.safe_load_all(path.read_text()):
+            for container in (
+                manifest["spec"].get("template", {}).get("spec", {}).get("containers", ())
+            ):
+                program, command = container["args"]
+                assert program == "index-jobs"
+                assert command in {"api", "work", "migrate"}
+                named |= {variable["name"] for variable in container["env"]}
+    services = yaml.safe_load(COMPOSE.read_text())["services"]
+    for name in ("migrate", "api", "work"):
+        named |= set(services[name]["environment"])
+    assert named - SETTINGS == set()
+    assert {"API_DATABASE_URL", "WORKER_DATABASE_URL", "DATABASE_URL", "METRICS_TOKEN"} <= named
