@@ -101,7 +101,7 @@ def start(tmp_path: Path) -> Start:
         )
         served = Served(process, tmp_path)
         with read_until_killed(process, served.lines):
-            until(lambda: served.lines or process.poll() is not None, PATIENCE)
+            until(lambda: served.logged("API started") or process.poll() is not None, PATIENCE)
             assert process.poll() is None, served.lines
             yield served
 
