@@ -16,7 +16,9 @@ from db.tools import bridges
 
 app = typer.Typer()
 bridge = typer.Typer(
-    help="Have the queue of pg-boss run the jobs.", epilog=COMMON_CODES, no_args_is_help=True
+    help="Have a queue run the jobs: pg-boss, or procrastinate.",
+    epilog=COMMON_CODES,
+    no_args_is_help=True,
 )
 app.add_typer(bridge, name="bridge")
 
@@ -25,6 +27,7 @@ class Bridge(StrEnum):
     """The queues that there are bridges to."""
 
     PG_BOSS = "pg-boss"
+    PROCRASTINATE = "procrastinate"
 
 
 Name = Annotated[Bridge, typer.Argument(help="The queue, which is in the same database.")]

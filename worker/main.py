@@ -6,22 +6,41 @@ It needs WORKER_DATABASE_URL and nothing else; worker.settings lists the other v
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
 import sys
+from dataclasses import dataclass
+from typing import Literal
 
 from db.tools import logs, start
 from db.tools.connection import place
 from db.tools.settings import SettingError
+from worker.rpc import LostError
 from worker.runner import Runner
 from worker.settings import WorkerSettings
+from worker.tasks import end
 
 logger = logs.get_logger(__name__)
 
+AGAIN = 75
+"""Exit code: the queue should run the job again."""
 
-def main() -> int:
+
+@dataclass(frozen=True)
+class QueueRun:
+    """A run of a job by a queue that is not ours."""
+
+    job_id: str
+    queue_job_id: str
+    queue_attempt: int
+
+
+def main(by: QueueRun | Literal["procrastinate"] | None = None) -> int:
     """Runs jobs until SIGTERM or SIGINT, which hand back what runs; returns the exit code.
 
-    0: stopped by a signal; 1: a setting is missing or wrong, as a sentence on stderr says.
+    0: stopped by a signal; 1: a setting is missing or wrong, as a sentence on stderr says. `by`
+    procrastinate they are run as its worker. By a QueueRun that one is run, and a line of JSON on
+    stdout says how it ended; 75: the queue should run the job again.
     """
     try:
         logs.set_up()
@@ -31,17 +50,27 @@ def main() -> int:
             raise SettingError("RUNNER_CONCURRENCY=0: a worker needs at least one slot")
         if settings.worker_database_url:
             start.require_login(start.WORKER, settings.worker_database_url)
-        asyncio.run(_work(settings))
+        return asyncio.run(_work(settings, by))
     except SettingError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    return 0
 
 
-async def _work(settings: WorkerSettings) -> None:
+async def _work(settings: WorkerSettings, by: QueueRun | str | None) -> int:
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    if isinstance(by, QueueRun):
+        return await _run_one(settings, by, stopped)
+    if by == "procrastinate":
+        try:
+            from worker import procrastinate  # noqa: PLC0415  (an extra, which may be missing)
+        except ImportError:
+            raise SettingError(
+                "install the extra: pip install 'index-jobs[procrastinate]'"
+            ) from None
+        await procrastinate.work(settings, stopped)
+        return 0
     async with Runner(settings) as runner:
         logger.info(
             "runner started",
@@ -59,3 +88,25 @@ async def _work(settings: WorkerSettings) -> None:
 
             serve_metrics(runner, settings.host, settings.metrics_port)
         await stopped.wait()
+    return 0
+
+
+async def _run_one(settings: WorkerSettings, run: QueueRun, stopped: asyncio.Event) -> int:
+    async with Runner(settings, claims=False) as runner:
+        running = asyncio.create_task(
+            runner.run_one(run.job_id, run.queue_job_id, run.queue_attempt)
+        )
+        stopping = asyncio.create_task(stopped.wait())
+        try:
+            await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if not running.done():
+                return AGAIN
+            running.result()
+            status, error = await runner.read(run.job_id)
+        except LostError:
+            print(json.dumps({"status": None, "error": "This run of the job is over."}))
+            return AGAIN
+        finally:
+            await end(running, stopping, again=1)
+    print(json.dumps({"status": status, "error": error}))
+    return AGAIN if status == "processing" else 0

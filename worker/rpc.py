@@ -18,9 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Literal, Self, TypeVar
 
-import anyio
 import psycopg
-from psycopg import sql
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
@@ -30,7 +28,7 @@ from db.tools.logs import get_logger
 from worker import store
 from worker.connections import Connections, may_pass
 from worker.progress import Progress
-from worker.records import GrowingIndex, Index, Job, Repository, Rescued, StoredIndex
+from worker.records import GrowingIndex, Index, Job, Repository, Rescued
 from worker.timings import Timings
 
 logger = get_logger(__name__)
@@ -40,6 +38,17 @@ _CLAIM: Final = """
 select j.id::text, j.attempt, j.ref, j.commit_sha, j.repository_id::text, j.tenant_id::text
 from public.claim_index_job(
   p_worker_id => %s, p_lease => %s, p_except_tenant_ids => %s::uuid[]) as j
+"""
+_BEGIN_RUN: Final = """
+select j.id::text, j.attempt, j.ref, j.commit_sha, j.repository_id::text, j.tenant_id::text
+from public.begin_queue_attempt(
+  p_job_id => %s, p_queue_job_id => %s, p_queue_attempt => %s, p_worker_id => %s,
+  p_lease => %s) as j
+"""
+_READ: Final = """
+select j.status::text, coalesce(j.error_message, j.last_error)
+from public.index_jobs as j
+where j.id = %s
 """
 _REPORT: Final = """
 select cancel_requested from public.report_job_progress(
@@ -53,21 +62,6 @@ _FAIL: Final = """
 select status::text from public.fail_job_attempt(
   p_job_id => %s, p_attempt => %s, p_error => %s, p_retryable => true)
 """
-_BEGIN: Final = """
-select b.git_url, b.base_job_id::text, b.base_commit_sha, (
-  select coalesce(r.owner_user_id, r.organization_id)::text
-  from public.repositories as r
-  where r.id = %s
-)
-from public.begin_index(p_job_id => %s, p_attempt => %s, p_extractor => %s) as b
-"""
-_COPY_KNOWN: Final = """
-copy (
-  select f.id, f.path, f.language, f.bytes, f.blob_sha, f.symbol_count
-  from public.indexed_files as f
-  where f.repository_id = {} and f.symbol_count is not null
-) to stdout
-"""
 _REPORT_RUNNER: Final = """
 select from public.report_runner(
   p_worker_id => %s, p_host => %s, p_pid => %s, p_release => %s, p_slots => %s, p_busy => %s)
@@ -77,7 +71,6 @@ _RESCUE: Final = "select retried, failed, cancelled from public.retry_or_fail_st
 
 _LOST: Final = {"PT404", "PT409"}
 _NOT_STORABLE: Final = re.compile("[\0\ud800-\udfff]")
-_BLOCK: Final = 64 * 1024
 # It goes on while the machine sleeps, as leases do.
 _CLOCK: Final = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
@@ -145,6 +138,37 @@ class WorkerRpc:
         if job is not None:
             self._confirmed[job] = now
         return job
+
+    async def begin_queue_attempt(
+        self, job_id: str, queue_job_id: str, queue_attempt: int
+    ) -> Job | None:
+        """Begins the attempt that is a queue's run of the job; None when it is cancelled instead.
+
+        Raises LostError when that run is over, or the job has ended.
+        """
+        now = time.clock_gettime(_CLOCK)
+        arguments = (job_id, queue_job_id, queue_attempt, self._worker_id, self._lease)
+
+        async def begin(connection: BoundedConnection) -> Job | None:
+            async with connection.cursor(row_factory=class_row(Job)) as cursor:
+                await cursor.execute(_BEGIN_RUN, arguments)
+                return await cursor.fetchone()
+
+        job = await self._persist(begin)
+        if job is not None:
+            self._confirmed[job] = now
+        return job
+
+    async def read(self, job_id: str) -> tuple[str, str | None]:
+        """The status of the job and its error. Raises LostError when it is gone."""
+
+        async def read(connection: BoundedConnection) -> tuple[str, str | None]:
+            row = await (await connection.execute(_READ, (job_id,))).fetchone()
+            if row is None:
+                raise LostError
+            return row[0], row[1]
+
+        return await self._persist(read)
 
     async def rescue(self) -> Rescued | None:
         """Ends attempts whose worker is gone; None during an outage."""
@@ -233,9 +257,13 @@ class WorkerRpc:
         Writes the file `known`, unless the job asks for the commit that is stored.
         Raises LostError.
         """
-        return await self._persist(
-            lambda connection: _begin_index(connection, job, extractor, known, self._timings.store)
+        seconds = self._timings.store
+        repository = await self._persist(
+            lambda connection: store.begin_index(connection, job, extractor, known, seconds)
         )
+        if repository is None:
+            raise LostError
+        return repository
 
     async def complete_index(
         self,
@@ -303,35 +331,6 @@ class WorkerRpc:
         self.stale_attempts_refused += error.diag.message_detail == "stale_attempt"
         if error.sqlstate in _LOST and error.diag.message_detail != "rows_missing":
             raise LostError from error
-
-
-async def _begin_index(
-    connection: BoundedConnection, job: Job, extractor: str, known: Path, seconds: float
-) -> Repository:
-    arguments = (job.repository_id, job.id, job.attempt, extractor)
-    row = await (await connection.execute(_BEGIN, arguments)).fetchone()
-    if row is None:
-        raise LostError
-    git_url, base_job_id, base_commit_sha, tenant_id = row
-    if base_job_id is None:
-        return Repository(git_url, tenant_id, None)
-    if base_commit_sha != job.commit_sha:
-        # another job may complete in between: then complete_index says that the base has changed
-        await store.allow(connection, seconds)
-        statement = sql.SQL(_COPY_KNOWN).format(job.repository_id)
-        async with (
-            await anyio.open_file(known, "wb") as file,
-            connection.cursor() as cursor,
-            cursor.copy(statement) as copy,
-        ):
-            rows = bytearray()
-            async for row_text in copy:
-                rows += row_text
-                if len(rows) > _BLOCK:
-                    await file.write(rows)
-                    rows.clear()
-            await file.write(rows)
-    return Repository(git_url, tenant_id, StoredIndex(base_job_id, base_commit_sha, known))
 
 
 async def _report(

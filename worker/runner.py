@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -50,8 +51,17 @@ class Runner:
     next runner takes them at once.
     """
 
-    def __init__(self, settings: WorkerSettings, timings: Timings = Timings()) -> None:  # noqa: B008
-        """Raises SettingError without a database URL, or when nothing can be written to RUN_DIR."""
+    def __init__(
+        self,
+        settings: WorkerSettings,
+        timings: Timings = Timings(),  # noqa: B008
+        *,
+        claims: bool = True,
+    ) -> None:
+        """Without `claims` it looks for no work itself: a queue says when, by run_next or run_one.
+
+        Raises SettingError without a database URL, or when nothing can be written to RUN_DIR.
+        """
         if settings.worker_database_url is None:
             raise SettingError(
                 "WORKER_DATABASE_URL is not set: name the database and the worker's login, as"
@@ -61,6 +71,7 @@ class Runner:
         self.worker_id = str(uuid.uuid4())
         self._settings = settings
         self._timings = timings
+        self._claims = claims
         self._template = Request(
             git_url="",
             scratch=Path("/"),
@@ -97,7 +108,8 @@ class Runner:
             opened.push_async_callback(self._indexers.close)
             await opened.enter_async_context(self._rpc)
             self._opened = opened.pop_all()
-        self._claiming = asyncio.create_task(self._claim_jobs())
+        claiming = self._claim_jobs() if self._claims else asyncio.sleep(0)
+        self._claiming = asyncio.create_task(claiming)
         self._rescuing = asyncio.create_task(self._rescue.run())
         self._reporting = asyncio.create_task(self._report_itself())
         self._purging = asyncio.create_task(self._retention.run())
@@ -143,6 +155,36 @@ class Runner:
         """Looks for work at once, instead of at the next poll. Call it when a job was created."""
         self._kicked.set()
 
+    async def run_next(self) -> bool:
+        """Claims a job and sees it to its end; False when none is free."""
+        return await self._run(lambda: self._rpc.claim(self._tenants_with_their_share()))
+
+    async def run_one(self, job_id: str, queue_job_id: str, queue_attempt: int) -> bool:
+        """Sees a queue's run of a job to its end; False when the job is cancelled instead.
+
+        Raises LostError when that run of the queue is over, or the job has ended.
+        """
+        return await self._run(
+            lambda: self._rpc.begin_queue_attempt(job_id, queue_job_id, queue_attempt)
+        )
+
+    async def read(self, job_id: str) -> tuple[str, str | None]:
+        """The status of a job and its error. Raises LostError when it is gone."""
+        return await self._rpc.read(job_id)
+
+    async def _run(self, take: Callable[[], Awaitable[Job | None]]) -> bool:
+        await self._slots.acquire()
+        job = None
+        try:
+            job = None if self._stopping else await take()
+        finally:
+            if job is None:
+                self._slots.release()
+        if job is None:
+            return False
+        await asyncio.wait({self._start(job)})
+        return True
+
     async def _claim_jobs(self) -> None:
         shortest, longest = self._timings.idle
         idle = shortest
@@ -172,7 +214,7 @@ class Runner:
         running = Counter(job.tenant_id for job in self._running.values())
         return [tenant_id for tenant_id, jobs in running.items() if jobs >= share]
 
-    def _start(self, job: Job) -> None:
+    def _start(self, job: Job) -> asyncio.Task[None]:
         attempt = Attempt(
             job,
             self._scratch.folder / f"{job.id}-{job.attempt}",
@@ -186,6 +228,7 @@ class Runner:
         task = asyncio.create_task(attempt.run())
         self._running[task] = job
         task.add_done_callback(self._end)
+        return task
 
     async def _report_itself(self) -> None:
         while True:

@@ -11,12 +11,28 @@ from pathlib import Path
 from typing import Final, LiteralString
 
 import anyio
+from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from db.tools.connection import BoundedConnection
 from worker.progress import Progress
-from worker.records import GrowingIndex, Index, Job, NewIndex
+from worker.records import GrowingIndex, Index, Job, NewIndex, Repository, StoredIndex
 
+_BEGIN: Final = """
+select b.git_url, b.base_job_id::text, b.base_commit_sha, (
+  select coalesce(r.owner_user_id, r.organization_id)::text
+  from public.repositories as r
+  where r.id = %s
+)
+from public.begin_index(p_job_id => %s, p_attempt => %s, p_extractor => %s) as b
+"""
+_COPY_KNOWN: Final = """
+copy (
+  select f.id, f.path, f.language, f.bytes, f.blob_sha, f.symbol_count
+  from public.indexed_files as f
+  where f.repository_id = {} and f.symbol_count is not null
+) to stdout
+"""
 _COPY_FILES: Final = """
 copy private.incoming_files (file_no, path, language, bytes, blob_sha, symbol_count) from stdin
 """
@@ -35,6 +51,36 @@ select public.complete_index(
 _BLOCK: Final = 64 * 1024
 # Between two parts of an index that grows.
 _PART_SECONDS: Final = 1.0
+
+
+async def begin_index(
+    connection: BoundedConnection, job: Job, extractor: str, known: Path, seconds: float
+) -> Repository | None:
+    """As WorkerRpc.begin_index; None when the repository is gone. Raises psycopg.Error."""
+    arguments = (job.repository_id, job.id, job.attempt, extractor)
+    row = await (await connection.execute(_BEGIN, arguments)).fetchone()
+    if row is None:
+        return None
+    git_url, base_job_id, base_commit_sha, tenant_id = row
+    if base_job_id is None:
+        return Repository(git_url, tenant_id, None)
+    if base_commit_sha != job.commit_sha:
+        # another job may complete in between: then complete_index says that the base has changed
+        await allow(connection, seconds)
+        statement = sql.SQL(_COPY_KNOWN).format(job.repository_id)
+        async with (
+            await anyio.open_file(known, "wb") as file,
+            connection.cursor() as cursor,
+            cursor.copy(statement) as copy,
+        ):
+            rows = bytearray()
+            async for row_text in copy:
+                rows += row_text
+                if len(rows) > _BLOCK:
+                    await file.write(rows)
+                    rows.clear()
+            await file.write(rows)
+    return Repository(git_url, tenant_id, StoredIndex(base_job_id, base_commit_sha, known))
 
 
 async def complete_index(

@@ -1,19 +1,31 @@
 """Bridges: what ties the jobs to a queue of somebody else's in the same database.
 
-The SQL is in db/bridges. It is run by the role that migrates, in one transaction.
+    python -m db.tools.bridges NAME URL     print what db/bridges holds as NAME.json
+
+The SQL is in db/bridges. It is run by the role that migrates, in one transaction. The JSON beside
+it is what the bridge adds to the catalogue, which `index-jobs doctor` compares.
 """
 
 from __future__ import annotations
 
+import json
+import sys
 from pathlib import Path
 from typing import LiteralString
 
 import psycopg
 from psycopg.rows import TupleRow
 
+from db.tools import catalogue
+from db.tools.catalogue import Fact, Facts
 from db.tools.connection import connect
 
 FOLDER = Path(__file__).resolve().parents[1] / "bridges"
+NAMES = ("pg-boss", "procrastinate")
+_MARKS = {  # what the names of its objects have in them
+    "pg-boss": ("pg_boss_job", "reconcile_queue_jobs", "to the migrator"),
+    "procrastinate": ("wake_procrastinate",),
+}
 LOCK_TIMEOUT = "10s"
 
 _UNFINISHED: LiteralString = """
@@ -38,7 +50,7 @@ def remove(url: str, name: str, *, unfinished: bool = False) -> None:
     `unfinished` says that they may stay so.
     """
     with connect(url) as connection:
-        if not unfinished and (count := _unfinished(connection)):
+        if name == "pg-boss" and not unfinished and (count := _unfinished(connection)):
             raise BridgeError(
                 f"{count} jobs of the queue have not ended: nobody else runs them, and what becomes"
                 " of them would not be known here. Let its workers finish them, or say --yes."
@@ -64,9 +76,42 @@ def reconcile(url: str) -> list[tuple[str, str, str, str]]:
             ) from None
 
 
+def expected(found: Facts) -> dict[str, Facts]:
+    """What the bridges add that are installed, wholly or in part, by the name of each."""
+    added: dict[str, Facts] = {}
+    for name in NAMES:
+        rows = (Fact(*row) for row in json.loads(_file(name, ".json").read_text()))
+        facts = {(row.kind, row.name): row for row in rows}
+        if facts.keys() & found.keys():
+            added[name] = facts
+    return added
+
+
+def remedy(name: str) -> str:
+    """What mends a difference in the bridge."""
+    return f"index-jobs bridge install {name}"
+
+
+def snapshot(url: str, name: str) -> str:
+    """The text of the JSON file of a bridge that was installed just now, and no other."""
+    with connect(url) as connection:
+        found = catalogue.facts(connection)
+    usual = catalogue.expected()
+    return catalogue.snapshot(
+        {
+            key: Fact(fact.kind, fact.name, fact.object, fact.definition, "", "")
+            for key, fact in found.items()
+            if key not in usual and any(mark in fact.name for mark in _MARKS[name])
+        }
+    )
+
+
+def _file(name: str, suffix: str) -> Path:
+    return FOLDER / f"{name.replace('-', '_')}{suffix}"
+
+
 def _sql(name: str, suffix: str) -> str:
-    file = FOLDER / f"{name.replace('-', '_')}{suffix}.sql"
-    return file.read_text()
+    return _file(name, f"{suffix}.sql").read_text()
 
 
 def _unfinished(connection: psycopg.Connection[TupleRow]) -> int:
@@ -95,3 +140,7 @@ def _run(connection: psycopg.Connection[TupleRow], statements: str) -> None:
             f"the login may not do that: {error.diag.message_primary}. The role that migrates needs"
             " to write to the tables of the queue and to make triggers on them. Nothing was changed"
         ) from None
+
+
+if __name__ == "__main__":
+    print(snapshot(sys.argv[2], sys.argv[1]), end="")

@@ -100,7 +100,11 @@ select distinct 'grant' as kind, format('%s on %s to %s', g.privilege, g.target,
   format('revoke %s on %s from %s', g.privilege, g.target, g.role) as unmake
 from (
   select a.object, a.target, a.is_grantable, lower(a.privilege_type) || a.columns as privilege,
-    coalesce(quote_ident(r.rolname), 'public') as role
+    case
+      when a.grantee = (select n.nspowner from pg_namespace as n where n.nspname = 'private')
+        then 'the migrator'
+      else coalesce(quote_ident(r.rolname), 'public')
+    end as role
   from (
     select n.nspname::text as object, format('schema %I', n.nspname) as target, '' as columns,
       n.nspowner as owner, e.*
@@ -231,7 +235,11 @@ select 'trigger', format('%I on %s', t.tgname, t.tgrelid::regclass), t.tgrelid::
   pg_get_triggerdef(t.oid), '', format('drop trigger %I on %s', t.tgname, t.tgrelid::regclass)
 from pg_trigger as t
 join pg_class as c on c.oid = t.tgrelid
-where c.relnamespace in ('public'::regnamespace, to_regnamespace('private')) and not t.tgisinternal
+join pg_proc as p on p.oid = t.tgfoid
+where (c.relnamespace in ('public'::regnamespace, to_regnamespace('private'))
+    -- a bridge has one on a table of its queue, of which partitions have copies
+    or p.pronamespace = to_regnamespace('private') and t.tgparentid = 0)
+  and not t.tgisinternal
 union all
 select 'trigger state', format('%I on %s', t.tgname, t.tgrelid::regclass),
   t.tgrelid::regclass::text,
@@ -239,7 +247,11 @@ select 'trigger state', format('%I on %s', t.tgname, t.tgrelid::regclass),
   format('alter table %s enable trigger %I', t.tgrelid::regclass, t.tgname), ''
 from pg_trigger as t
 join pg_class as c on c.oid = t.tgrelid
-where c.relnamespace in ('public'::regnamespace, to_regnamespace('private')) and not t.tgisinternal
+join pg_proc as p on p.oid = t.tgfoid
+where (c.relnamespace in ('public'::regnamespace, to_regnamespace('private'))
+    -- a bridge has one on a table of its queue, of which partitions have copies
+    or p.pronamespace = to_regnamespace('private') and t.tgparentid = 0)
+  and not t.tgisinternal
 union all
 select 'rule', format('%I on %s', r.rulename, r.ev_class::regclass), r.ev_class::regclass::text,
   pg_get_ruledef(r.oid), '', format('drop rule %I on %s', r.rulename, r.ev_class::regclass)

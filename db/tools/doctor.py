@@ -8,14 +8,14 @@ Nothing is changed; any login that owns the database will do.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, LiteralString
 
 import psycopg
 from psycopg.rows import TupleRow, dict_row
 
-from db.tools import catalogue, doors, migrate, reset, versions
+from db.tools import bridges, catalogue, doors, migrate, reset, versions
 from db.tools.catalogue import Fact, Facts
 from db.tools.connection import ConnectError, connect
 from db.tools.findings import Finding
@@ -66,7 +66,7 @@ def _findings(
     if wrong:
         yield wrong
     if there and (version is None or not wrong):
-        yield from _differences(catalogue.expected(), found)
+        yield from _differences(catalogue.expected(), found, bridges.expected(found))
         yield from doors.findings(connection, development=reset.made_by(connection) is not None)
     if there:
         yield from _stuck_jobs(connection)
@@ -106,7 +106,11 @@ def _version(found: SchemaVersion | None, there: bool) -> Finding | None:
     return Finding("schema version", version, problem, remedy)
 
 
-def _differences(expected: Facts, found: Facts) -> Iterator[Finding]:
+def _differences(expected: Facts, found: Facts, bridged: Mapping[str, Facts]) -> Iterator[Finding]:
+    for name, facts in bridged.items():
+        for finding in _differences(facts, {k: f for k, f in found.items() if k in facts}, {}):
+            yield replace(finding, remedy=bridges.remedy(name))
+        found = {key: fact for key, fact in found.items() if key not in facts}
     objects = {fact.object for fact in expected.values()}
     for key in sorted({*expected, *found}):
         want, have = expected.get(key), found.get(key)

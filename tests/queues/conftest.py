@@ -11,10 +11,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from typing import IO
 from uuid import UUID
 
 import psycopg
 import pytest
+from procrastinate.schema import SchemaManager
 from psycopg.rows import TupleRow
 
 from db.tools import bridges
@@ -76,6 +78,18 @@ def add_pg_boss(database: Database, plans: str) -> None:
         )
 
 
+def add_procrastinate(database: Database) -> None:
+    """Makes procrastinate's schema; workers may use it."""
+    with psycopg.connect(database.migrator_url, autocommit=True) as connection:
+        connection.execute(SchemaManager.get_schema().encode())
+        for table in ("jobs", "events", "periodic_defers", "workers"):
+            granted = "grant select, insert, update, delete on procrastinate_{} to job_worker"
+            connection.execute(granted.format(table).encode())
+        for table in ("jobs", "events", "periodic_defers"):
+            granted = "grant usage on sequence procrastinate_{}_id_seq to job_worker"
+            connection.execute(granted.format(table).encode())
+
+
 @cache
 def node() -> str:
     """The program itself: what is in the venv starts it, and leaves it behind when killed."""
@@ -121,17 +135,24 @@ def stand(connection: Connection, job: UUID) -> tuple[str | None, int | None, st
     return row[0], row[1], row[2]
 
 
-@contextmanager
-def working(command: Sequence[str], folder: Path, url: str) -> Iterator[subprocess.Popen[str]]:
-    """A worker process on that database, killed at the end."""
-    process = subprocess.Popen(
+def start(
+    command: Sequence[str], folder: Path, url: str, output: IO[str] | int
+) -> subprocess.Popen[str]:
+    """A worker process on that database."""
+    return subprocess.Popen(
         command,
         cwd=folder,
         env=os.environ | {"DATABASE_URL": url, "WORKER_DATABASE_URL": url},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stdout=output,
+        stderr=subprocess.STDOUT,
         text=True,
     )
+
+
+@contextmanager
+def working(command: Sequence[str], folder: Path, url: str) -> Iterator[subprocess.Popen[str]]:
+    """A worker process on that database, killed at the end."""
+    process = start(command, folder, url, subprocess.PIPE)
     try:
         yield process
     finally:
@@ -143,6 +164,6 @@ def said(process: subprocess.Popen[str]) -> dict[str, str]:
     """The next line of a worker, which is JSON."""
     assert process.stdout is not None
     line = process.stdout.readline()
-    assert line, process.communicate()[1]
+    assert line
     told: dict[str, str] = json.loads(line)
     return told

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from uuid import UUID, uuid4
 
 import psycopg
 import pytest
 
-from db.tools import bridges
+from db.tools import bridges, doctor
 from tests.queues.conftest import (
     Connection,
     add_pg_boss,
+    add_procrastinate,
     cancel,
     create,
     node,
@@ -22,6 +28,7 @@ from tests.queues.conftest import (
 from tests.support.databases import Database, NewDatabase
 from tests.support.waiting import until
 
+INDEX_JOBS = Path(sys.executable).with_name("index-jobs")
 # what pg-boss's own statements do, see its plans.js
 FETCH = """
 update pgboss.job as j set state = 'active', started_on = now(), heartbeat_on = now(),
@@ -212,3 +219,140 @@ def test_it_is_not_installed_without_pg_boss_nor_beside_another_major(
             bridges.install(database.worker_url, "pg-boss")
         assert connection.execute(functions).fetchone() == (0,)
         assert connection.execute("select count(*) from pgboss.queue").fetchone() == (0,)
+
+
+def differences(url: str) -> set[tuple[str, str]]:
+    """What the doctor finds wrong with a bridge."""
+    return {
+        (found.check, found.object)
+        for found in doctor.examine(url).findings
+        if "index-jobs bridge install" in found.remedy
+    }
+
+
+def add_queue(database: Database, name: str, plans: str) -> None:
+    if name == "pg-boss":
+        add_pg_boss(database, plans)
+    else:
+        add_procrastinate(database)
+
+
+@pytest.mark.parametrize(
+    ("name", "trigger"),
+    [
+        ("pg-boss", "index_jobs_mirror_pg_boss_job on pgboss.job"),
+        ("procrastinate", "index_jobs_wake_procrastinate on public.index_jobs"),
+    ],
+)
+@pytest.mark.parametrize("owner", ["ordinary", "superuser"])
+def test_the_doctor_compares_a_bridge(
+    new_database: NewDatabase, plans: str, name: str, trigger: str, owner: str
+) -> None:
+    database = new_database(18, owner)
+    url = database.migrator_url
+    add_queue(database, name, plans)
+    assert differences(url) == set()
+    before = doctor.examine(url).findings
+    bridges.install(url, name)
+    file = bridges.FOLDER / f"{name.replace('-', '_')}.json"
+    assert bridges.snapshot(url, name) == file.read_text()
+    assert doctor.examine(url).findings == before
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"drop trigger {trigger}".encode())
+    assert differences(url) == {("trigger", trigger), ("trigger state", trigger)}
+    bridges.install(url, name)
+    assert doctor.examine(url).findings == before
+    bridges.remove(url, name)
+    assert doctor.examine(url).findings == before
+    assert catalogue_names(url) & {trigger.partition(" ")[0], "reconcile_queue_jobs"} == set()
+
+
+def catalogue_names(url: str) -> set[str]:
+    with psycopg.connect(url) as connection:
+        rows = connection.execute(
+            "select proname from pg_proc union select tgname from pg_trigger"
+        ).fetchall()
+    return {name for (name,) in rows}
+
+
+def test_procrastinate_is_not_woken_where_it_is_not(new_database: NewDatabase) -> None:
+    database = new_database()
+    with pytest.raises(bridges.BridgeError, match="there is no procrastinate in this database"):
+        bridges.install(database.migrator_url, "procrastinate")
+    with psycopg.connect(database.migrator_url, autocommit=True) as connection:
+        connection.execute("create table public.procrastinate_jobs ()")
+    with pytest.raises(bridges.BridgeError, match="procrastinate is of another major here"):
+        bridges.install(database.migrator_url, "procrastinate")
+    assert "wake_procrastinate" not in catalogue_names(database.url)
+
+
+def test_the_commands_say_what_they_do(new_database: NewDatabase, plans: str) -> None:
+    database = new_database()
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        done = subprocess.run(
+            [INDEX_JOBS, "bridge", *arguments, "--database-url", database.migrator_url],
+            capture_output=True, text=True, check=False, timeout=60,
+        )  # fmt: skip
+        return done.returncode, done.stdout, done.stderr
+
+    code, _, said = run("install", "pg-boss")
+    assert (code, said.startswith("error: there is no pg-boss in this database")) == (1, True)
+    add_pg_boss(database, plans)
+    bridges.install(database.migrator_url, "pg-boss")
+    with psycopg.connect(database.url, autocommit=True) as connection:
+        connection.execute("select tests.arrange_cast()")
+        job = create(connection)
+        connection.execute("delete from pgboss.job")
+    code, told, _ = run("reconcile", "--json")
+    assert (code, json.loads(told)) == (0, {
+        "kind": "row_missing", "job_id": str(job),
+        "was": "job pending, row gone", "became": "job pending, row created",
+    })  # fmt: skip
+    code, _, said = run("remove", "pg-boss")
+    assert (code, said.startswith("error: 1 jobs of the queue have not ended")) == (1, True)
+    bridges.remove(database.migrator_url, "pg-boss", unfinished=True)
+    with pytest.raises(bridges.BridgeError, match="no bridge to a queue is installed"):
+        bridges.reconcile(database.migrator_url)
+
+
+@pytest.mark.parametrize(
+    ("table", "happens"),
+    [("pgboss.job", False), ("public.index_job_events", False), (None, False), ("", True)],
+    ids=["before the row", "between the row and the event", "before the commit", "after it"],
+)
+def test_a_maker_that_is_killed_leaves_both_or_neither(
+    connection: Connection, shared: Database, table: str | None, happens: bool
+) -> None:
+    with (
+        psycopg.connect(shared.url) as blocker,
+        psycopg.connect(shared.url) as maker,
+        ThreadPoolExecutor(1) as threads,
+    ):
+        pid = maker.info.backend_pid
+        maker.execute("select")  # begins the transaction that is to be killed
+        if table:
+            blocker.execute(f"lock table {table} in share row exclusive mode".encode())
+        making = threads.submit(create, maker)
+        waits = "select wait_event_type from pg_stat_activity where pid = %s"
+        until(
+            lambda: making.done() or connection.execute(waits, (pid,)).fetchone() == ("Lock",),
+            limit=30,
+        )
+        if table == "":
+            making.result()
+            maker.commit()
+        connection.execute("select pg_terminate_backend(%s)", (pid,))
+        blocker.rollback()
+        with suppress(psycopg.Error):
+            making.result()
+    until(
+        lambda: connection.execute(
+            "select from pg_stat_activity where pid = %s", (pid,)
+        ).fetchone() is None,
+        limit=30,
+    )  # fmt: skip
+    jobs = connection.execute("select j.id from public.index_jobs as j").fetchall()
+    rows = connection.execute("select b.id from pgboss.job as b").fetchall()
+    assert jobs == rows
+    assert len(jobs) == happens

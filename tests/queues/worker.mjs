@@ -2,7 +2,8 @@
 //   plans  prints the SQL that makes pg-boss's schema.
 //   work   works on the queue index_jobs; a line on stdout for each attempt that began. How one goes
 //          is the job's ref: fail-N fails the first N, bad fails for good, die kills this process the
-//          first time, die-done after its rows are stored, slow takes until it is cancelled.
+//          first time, die-done after its rows are stored, late completes its first attempt after the second
+//          has begun, slow takes until it is cancelled.
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
@@ -37,6 +38,7 @@ async function run ({ id, retryCount, data }) {
       'select from public.fail_job_attempt($1, $2, $3, false)', [data.indexJobId, attempt, 'There is no such ref.'])
     return
   }
+  while (ref === 'late' && attempt === 1 && await newest(data.indexJobId) === 1) await sleep(100)
   while (how === 'slow') {
     const { rows: [said] } = await pool.query(
       'select cancel_requested from public.report_job_progress($1, $2)', [data.indexJobId, attempt])
@@ -48,8 +50,18 @@ async function run ({ id, retryCount, data }) {
     }
     await sleep(50)
   }
-  await complete(data.indexJobId, attempt)
+  try {
+    await complete(data.indexJobId, attempt)
+  } catch (error) {
+    console.log(JSON.stringify({ job: data.indexJobId, attempt, refused: error.detail }))
+    throw error
+  }
   if (ref === 'die-done') process.kill(process.pid, 'SIGKILL')
+}
+
+async function newest (job) {
+  const { rows: [row] } = await pool.query('select attempt from public.index_jobs where id = $1', [job])
+  return row.attempt
 }
 
 async function complete (job, attempt) {

@@ -1,0 +1,64 @@
+-- The wake-ups of procrastinate: index-jobs bridge install procrastinate, or psql by the role that
+-- migrates.
+--
+-- A task is put into procrastinate's queue index_jobs in the transaction that makes a job. It carries
+-- nothing but that there may be work: who runs it claims a job, of whichever tenant's turn it is. So
+-- there is no second state that could differ.
+
+do $$
+begin
+  if to_regclass('public.index_jobs') is null then
+    raise exception 'the schema of index-jobs is missing'
+      using hint = 'Migrate first: index-jobs migrate.';
+  end if;
+  if not pg_has_role(
+    (select c.relowner from pg_class as c where c.oid = 'public.index_jobs'::regclass), 'usage')
+  then
+    raise exception 'the bridge is installed by the role that migrates, and % is not it', current_user
+      using hint = 'Take the DATABASE_URL of index-jobs migrate.';
+  end if;
+  if to_regclass('public.procrastinate_jobs') is null then
+    raise exception 'there is no procrastinate in this database: no table public.procrastinate_jobs'
+      using hint = 'Apply its schema first: procrastinate schema --apply.';
+  end if;
+  if to_regtype('public.procrastinate_job_to_defer_v1') is null then
+    raise exception 'procrastinate is of another major here; this bridge is for 3'
+      using hint = 'Upgrade the older of the two.';
+  end if;
+end;
+$$;
+
+-- wake_procrastinate() -> trigger
+--
+-- Defers a wake-up for a job that is made, in the same transaction.
+--
+-- Why definer: it belongs to the role that installs, which may write procrastinate's tables. These
+-- functions find each other by the path.
+-- Callers: none: the trigger on index_jobs.
+
+create or replace function private.wake_procrastinate()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, public, pg_temp
+as $$
+begin
+  perform public.procrastinate_defer_jobs_v1(array[
+    row('index_jobs', 'index_jobs.wake_up', 0, null, null, '{}', null)
+  ]::public.procrastinate_job_to_defer_v1[]);
+  return null;
+end;
+$$;
+
+comment on function private.wake_procrastinate() is
+  'Wakes a worker of procrastinate up for an index job that is made.';
+
+revoke all on function private.wake_procrastinate()
+  from public, anon, authenticated, service_role;
+
+create or replace trigger index_jobs_wake_procrastinate
+  after insert on public.index_jobs
+  for each row
+  when (new.status = 'pending' and new.queue_job_id is null)
+  execute function private.wake_procrastinate();
