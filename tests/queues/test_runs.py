@@ -83,7 +83,9 @@ def pg_boss(new_database: NewDatabase, plans: str) -> Database:
     add_pg_boss(database, plans)
     bridges.install(database.migrator_url, "pg-boss")
     with psycopg.connect(database.url, autocommit=True) as connection:
-        connection.execute("update pgboss.queue set heartbeat_seconds = 3, retry_delay = 0")
+        connection.execute(
+            "update pgboss.queue set heartbeat_seconds = 3, retry_delay = 0, retry_backoff = false"
+        )
     return database
 
 
