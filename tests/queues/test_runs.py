@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -126,15 +127,20 @@ def check(connection: Connection, workers: Workers, jobs: dict[UUID, str]) -> No
     rows = connection.execute(
         "select j.id, j.status::text, j.attempt, j.worker_id::text from public.index_jobs as j"
     ).fetchall()
-    found = {job: (status, attempt) for job, status, attempt, _ in rows}
-    assert found == {job: ENDS[ref] for job, ref in jobs.items()}
-    # no late worker was believed: who ended the job is who began its last attempt
+    assert {job: status for job, status, _, _ in rows} == {
+        job: ENDS[ref][0] for job, ref in jobs.items()
+    }
+    # what ran beside the job that killed its worker has lost an attempt, too
+    attempts = Counter({job: attempt for job, _, attempt, _ in rows})
+    assert attempts >= Counter({job: ENDS[ref][1] for job, ref in jobs.items()})
+    # no late worker was believed: who completed the job is who began its last attempt
     begun = {
         (told["job"], told["attempt"]): told["worker"] for told in workers.said() if "ref" in told
     }
-    assert {
-        worker for job, _, attempt, worker in rows if begun[str(job), attempt] != worker
-    } == set()
+    completed = [(str(job), attempt, by) for job, end, attempt, by in rows if end == "completed"]
+    assert {(job, attempt): by for job, attempt, by in completed} == {
+        (job, attempt): begun[job, attempt] for job, attempt, _ in completed
+    }
     late = next(job for job, ref in jobs.items() if ref == "late")
     until(lambda: any("refused" in told for told in workers.said()), limit=10)
     assert [
