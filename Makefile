@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
-# Tests start hundreds of processes, which would compile every module anew.
+# Tests start hundreds of processes; without this each would compile every module again.
 unexport PYTHONDONTWRITEBYTECODE
 # The .venv and the checkout are what is meant, whatever the caller's pip, Python, locale or git hook.
 export PIP_USER := 0
@@ -38,7 +38,7 @@ migrate: .venv/app  ## Apply what is pending
 rollback: .venv/app  ## Take the newest COUNT migrations back (1)
 	@$(BIN)/index-jobs rollback
 
-reset: .venv/app  ## Remove a development database's data and schema, and make it anew
+reset: .venv/app  ## Empty a development database: remove its data and schema, then migrate
 	@$(BIN)/index-jobs reset
 
 migration: .venv/app  ## Stamp what changed in db/ into the unreleased migration, or a new one: name=…
@@ -49,10 +49,10 @@ release: check  ## Freeze the migrations, date the changelog, set the version: V
 
 # --- change it ---
 
-test: check  ## All that gates a change, on servers of its own
+test: check  ## Run everything a change must pass, on throwaway servers
 	@$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder
 
-prove: check .venv/prove  ## The long forms of the tests; writes docs/prove.md
+prove: check .venv/prove  ## Run the extended versions of the tests; writes docs/prove.md
 	@$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder --prove --junit-xml=dist/prove.xml
 	@$(BIN)/python -m bench.late_worker
 	@$(BIN)/python -m tests.support.prove_report dist/prove.xml

@@ -14,13 +14,15 @@ from cli.commands import PANELS
 from cli.dev.settings import StackSettings
 from db.tools import docs, migrate
 from db.tools.codes import codes
+from tests.support.blocks import section
 from tests.support.raised import python_codes, raised, sql_codes
 
 ROOT = Path(__file__).parent.parent
 HTTP = (ROOT / "docs/http.md").read_text()
 OPERATIONS = (ROOT / "docs/operations.md").read_text()
 README = (ROOT / "README.md").read_text()
-PAGES = [README, *(path.read_text() for path in sorted((ROOT / "docs").glob("*.md")))]
+TOP = [README, *((ROOT / name).read_text() for name in ("CONTRIBUTING.md", "SECURITY.md"))]
+PAGES = [*TOP, *(path.read_text() for path in sorted((ROOT / "docs").glob("*.md")))]
 
 
 def routes() -> set[str]:
@@ -40,13 +42,6 @@ def each_method(titles: list[str]) -> list[str]:
     """`GET /a` and `POST /a` for `GET, POST /a`."""
     pairs = [title.rsplit(" ", 1) for title in titles]
     return [f"{method} {path}" for methods, path in pairs for method in methods.split(", ")]
-
-
-def section(text: str, title: str) -> str:
-    """What stands under that heading, as far as the next one of its level."""
-    found = re.search(rf"^(#+) {re.escape(title)}\n(.*?)(?=^\1 |\Z)", text, re.M | re.S)
-    assert found, f"there is no heading {title}"
-    return found[2]
 
 
 def first_cells(text: str) -> list[str]:
@@ -97,6 +92,28 @@ def test_the_table_of_codes_is_that_of_codes_json() -> None:
     assert first_cells(section(HTTP, "Codes")) == list(codes())
 
 
+def test_the_pictures_of_the_flows_are_those_of_the_code() -> None:
+    assert docs.contributing_page() == (ROOT / docs.CONTRIBUTING).read_text(), "run make docs"
+
+
+def test_the_conventions_name_every_role() -> None:
+    roles = (ROOT / "db/tables/roles.sql").read_text()
+    made = set(re.findall(r"^create role (\w+) ", roles, re.M))
+    granted = set(re.findall(r"^-- (\w+)$", roles, re.M))
+    listed = first_cells(section((ROOT / "db/CONVENTIONS.md").read_text(), "Roles"))
+    assert set(listed) == made | granted | {"anon"}
+
+
+def test_the_first_page_of_docs_leads_to_every_other_one() -> None:
+    linked = set(re.findall(r"\]\(([\w.-]+\.md)\)", (ROOT / "docs/README.md").read_text()))
+    assert linked == {path.name for path in (ROOT / "docs").glob("*.md")} - {"README.md"}
+    assert "](docs/README.md)" in README
+
+
+def test_the_readme_is_short() -> None:
+    assert len(README.splitlines()) < 250
+
+
 def test_every_setting_is_listed_with_its_default() -> None:
     rows = re.findall(r"^\| `([A-Z_]+)` \| (.*?) \|", section(OPERATIONS, "Settings"), re.M)
     defaults = {
@@ -115,7 +132,7 @@ def _text(default: object) -> str:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.partition("\n")[0])
 def test_links_lead_to_files_that_are_there(page: str) -> None:
-    folder = ROOT if page is README else ROOT / "docs"
+    folder = ROOT if page in TOP else ROOT / "docs"
     prose = re.sub(r"`[^`]*`", "", page)
     targets = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", prose)
     assert [target for target in targets if not (folder / target).exists()] == []

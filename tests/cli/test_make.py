@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from cli.dev import lock
+from tests.support.checkout import clone
 
 ROOT = Path(__file__).parents[2]
 TARGETS = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.M)
@@ -56,26 +57,7 @@ def test_a_python_that_is_too_old_is_named_before_anything_is_made(tmp_path: Pat
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """A repository of the files that are here now, in this environment."""
-    folder = tmp_path / "checkout"
-    listed = ["git", "-C", ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    for name in subprocess.run(listed, capture_output=True, text=True, check=True).stdout.split(
-        "\0"
-    ):
-        if name and (ROOT / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(ROOT / name, folder / name)
-    environment = folder / ".venv"
-    environment.mkdir()
-    for part in ("bin", "lib", "pyvenv.cfg"):
-        (environment / part).symlink_to(Path(sys.prefix) / part)
-    for stamp in ("app", "test"):
-        (environment / stamp).touch()
-    if (types := ROOT / ".mypy_cache").exists():  # else it is made, which takes half a minute
-        shutil.copytree(types, folder / types.name)
-    git(folder, "init", "--quiet")
-    git(folder, "add", "--all")
-    git(folder, "commit", "--quiet", "--message=x")
-    return folder
+    return clone(tmp_path / "checkout").root
 
 
 def test_clean_removes_no_data_that_a_command_works_on(checkout: Path) -> None:
@@ -85,7 +67,7 @@ def test_clean_removes_no_data_that_a_command_works_on(checkout: Path) -> None:
     with lock.take(checkout / ".run/serve.lock", "make serve"):
         refused = make("clean", folder=checkout)
         assert refused.returncode == 2
-        said = f"error: make serve (process {os.getpid()}) is at work on .run: stop it first"
+        said = f"error: make serve (process {os.getpid()}) is using .run: stop it first"
         assert refused.stderr.startswith(said)
         assert data.exists()
         assert (checkout / ".venv").exists()

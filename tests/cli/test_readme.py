@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from tests.support.blocks import blocks, section
 from tests.support.databases import Database
 from tests.support.desk import PROGRAM, Desk
 from tests.support.ports import kept_port
@@ -30,10 +30,10 @@ def own(new_database: Callable[..., Database]) -> Iterator[Database]:
                 connection.execute(f"drop owned by {login}; drop role {login}")
 
 
-def blocks(database: Database, port: int) -> list[str]:
+def typed_blocks(database: Database, port: int) -> list[str]:
     """The code of that section, with this database's address instead of the example's."""
-    text = (ROOT / "README.md").read_text().partition("## On your own Postgres")[2]
-    code = re.findall(r"^```\w+\n(.*?)^```", text.partition("\n## ")[0], re.M | re.S)
+    text = section((ROOT / "README.md").read_text(), "On your own Postgres")
+    code = blocks(text, r"\w+")
     place = f"@127.0.0.1:{database.server.port}/{database.name}"
     changes = {
         "postgresql://app_owner:…@db.example.com/app": database.migrator_url,
@@ -52,7 +52,7 @@ def test_what_is_typed_on_a_postgres_of_ones_own_works_as_typed(
     own: Database, fresh_desk: Desk
 ) -> None:
     with kept_port() as port:
-        migrate, logins, user, api = blocks(own, port)
+        migrate, logins, user, api = typed_blocks(own, port)
         typed = f"{migrate}\n{PROGRAM} psql --quiet <<'END'\n{logins}END\n{user}"
         done = subprocess.run(
             ["sh", "-ec", typed],

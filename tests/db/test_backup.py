@@ -1,4 +1,4 @@
-"""The commands of docs/operations.md that save and restore, by an owner who is no superuser."""
+"""The commands of docs/operations.md that save and restore, by an owner who is not a superuser."""
 
 from __future__ import annotations
 
@@ -19,17 +19,13 @@ import pytest
 from db.local.binaries import client_program
 from db.local.postgres import Server, run
 from db.tools import backup, doctor, migrate
+from tests.support.blocks import blocks, section
 from tests.support.databases import SETTINGS
 from tests.support.fetch import postgres_binaries
 
 ROOT = Path(__file__).parent.parent.parent
-TEXT = re.search(
-    r"^## Backups and rollbacks\n(.*?)^## ", (ROOT / "docs/operations.md").read_text(), re.M | re.S
-)
-assert TEXT
-BLOCKS = re.findall(r"^```(sh|sql)\n(.*?)^```", TEXT[1], re.M | re.S)
-SH = [text for kind, text in BLOCKS if kind == "sh"]
-SQL = [text for kind, text in BLOCKS if kind == "sql"]
+TEXT = section((ROOT / "docs/operations.md").read_text(), "Backups and rollbacks")
+SH, SQL = blocks(TEXT, "sh"), blocks(TEXT, "sql")
 WORKER = "11111111-1111-4111-8111-111111111111"
 DATA = """
 insert into auth.users (id, email)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ as $$ values ('completed'::public.job_status, 'pending'::public.job_status); $$;
 TABLE = """
 create table public.notes (
   id bigint generated always as identity primary key,
-  body text not null default 'a|b' constraint notes_body_is_not_empty check (body <> '')
+  body text not null default 'A|b' constraint notes_body_is_not_empty check (body <> '')
 );
 comment on table public.notes is 'What people note.';
 comment on column public.notes.body is 'The words.';
@@ -68,8 +69,14 @@ def test_the_committed_documents_are_what_make_docs_writes(migrated: Any) -> Non
         assert committed == text, f"{path} is not what the schema says: run `make docs`"
 
 
+def test_the_folder_of_tables_holds_nothing_else(migrated: Any) -> None:
+    files = {f"db/tables/{file.name}" for file in (docs.ROOT / "db/tables").iterdir()}
+    assert files == {path for path in made(migrated) if path.startswith("db/tables/")}
+
+
 def test_the_diagram_is_the_transition_rule(database: Any) -> None:
-    for text in made(database, STEP_BACK).values():
+    texts = made(database, STEP_BACK)
+    for text in (texts[docs.SCHEMA], texts[docs.README]):
         assert "  [*] --> completed\n  completed --> pending\n  pending --> [*]\n```" in text
         assert "pending --> processing" not in text
 
@@ -77,13 +84,16 @@ def test_the_diagram_is_the_transition_rule(database: Any) -> None:
 def test_a_new_table_and_a_new_function_show_up_in_full(database: Any) -> None:
     texts = made(database, TABLE, FUNCTION)
     for line in (
-        "### public.notes\n\nWhat people note.\n\nKind: row-level security on.\n",
-        "| `id` | `bigint` | no | `identity` |  |\n",
-        "| `body` | `text` | no | `'a\\|b'::text` | The words. |\n",
-        "- `notes_body_is_not_empty`: `CHECK (body <> ''::text)`\n",
-        "- `notes_body_idx`: `btree (body)`\n",
-        "- `notes_select_authenticated` (`select` to authenticated): Users see notes.\n",
-        "- authenticated: insert (body), select\n",
+        "-- What people note.\n-- Row-level security is on.\ncreate table public.notes (\n",
+        "  id bigint not null generated always as identity,\n",
+        "  -- The words.\n  body text not null default 'A|b'::text,\n",
+        "  constraint notes_body_is_not_empty\n    check (body <> ''::text)\n);\n",
+        "\ncreate index notes_body_idx on public.notes using btree (body);\n",
+    ):
+        assert line in texts["db/tables/notes.sql"]
+    grant = "grant insert (body), select on table public.notes to authenticated;\n"
+    assert grant in texts["db/tables/roles.sql"]
+    for line in (
         "### read_notes\n\nReads notes.\n",
         "- arguments: `p_like text, p_limit integer DEFAULT 10`\n",
         "- returns: `SETOF public.notes`\n- callers: authenticated, service_role\n",
@@ -95,9 +105,15 @@ def test_a_new_table_and_a_new_function_show_up_in_full(database: Any) -> None:
 
 
 def test_everything_has_a_comment(migrated: Any) -> None:
-    text = made(migrated)[docs.SCHEMA]
-    assert "None" not in text
-    assert "|  |\n" not in text
+    texts = made(migrated)
+    assert "None" not in texts[docs.SCHEMA]
+    assert "|  |\n" not in texts[docs.SCHEMA]
+    for path, text in texts.items():
+        if path.startswith("db/tables/") and not path.endswith(("types.sql", "roles.sql")):
+            lines = text.partition("\n)")[0].splitlines()
+            columns = [at for at, line in enumerate(lines) if re.match(r"  (?!constraint)\w", line)]
+            assert columns, path
+            assert [lines[at] for at in columns if not lines[at - 1].startswith("  -- ")] == []
 
 
 def test_a_readme_without_the_marks_is_an_error_that_names_them(

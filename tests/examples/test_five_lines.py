@@ -16,6 +16,7 @@ import pytest
 
 from tests.api.conftest import Api, Job, Tenant, serve
 from tests.rest.conftest import token
+from tests.support.blocks import blocks, section
 from tests.support.waiting import PATIENCE, until
 
 HTTP = (Path(__file__).parents[2] / "docs/http.md").read_text()
@@ -23,9 +24,8 @@ HTTP = (Path(__file__).parents[2] / "docs/http.md").read_text()
 
 def lines(language: str) -> str:
     """The block of that language under the heading."""
-    text = HTTP.partition("#### In five lines\n")[2].partition("\n### ")[0]
-    (block,) = re.findall(rf"^```{language}\n(.*?)^```$", text, re.M | re.S)
-    return str(block)
+    (block,) = blocks(section(HTTP, "In five lines"), language)
+    return block
 
 
 class Running:

@@ -69,6 +69,31 @@ class Checkout:
         return Checkout(folder)
 
 
+def clone(folder: Path, *, checks: bool = True) -> Checkout:
+    """Copies every file that git knows or would add, with this environment as its .venv.
+
+    With `checks` also what mypy remembers, else `make check` there takes half a minute longer.
+    """
+    listed = ["git", "-C", ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    found = subprocess.run(listed, capture_output=True, text=True, check=True).stdout
+    for name in filter(None, found.split("\0")):
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name)
+    environment = folder / ".venv"
+    environment.mkdir()
+    for part in ("bin", "lib", "pyvenv.cfg"):
+        (environment / part).symlink_to(Path(sys.prefix) / part)
+    for stamp in ("app", "test"):
+        (environment / stamp).touch()
+    if checks and (types := ROOT / ".mypy_cache").exists():
+        shutil.copytree(types, folder / types.name)
+    copy = Checkout(folder)
+    copy.git("init", "--quiet")
+    copy.commit("Begin")
+    return copy
+
+
 def checkout(folder: Path) -> Checkout:
     """Copies the working tree, as it is, to this folder."""
     ignored = shutil.ignore_patterns("__pycache__", "*.egg-info", ".*")

@@ -1,0 +1,24 @@
+-- Made by `make docs` from a migrated database. Do not edit it: CONTRIBUTING.md says how to
+-- change a table.
+
+-- The keys that make a repeated create return the job of the first one; gone with that job.
+-- No row-level security: only functions and the roles in db/tables/roles.sql reach it.
+create table private.idempotency_keys (
+  -- The key, as the caller sent it.
+  key text not null,
+  -- Whose key it is; null for the service.
+  user_id uuid,
+  -- SHA-256 of the request that came with the key, in hex.
+  request_hash text not null,
+  -- The job that was made.
+  job_id uuid not null,
+  constraint idempotency_keys_user_id_key_key
+    unique nulls not distinct (user_id, key),
+  constraint idempotency_keys_job_id_fkey
+    foreign key (job_id) references public.index_jobs(id) on delete cascade deferrable initially
+      deferred,
+  constraint idempotency_keys_user_id_fkey
+    foreign key (user_id) references auth.users(id) on delete cascade
+);
+
+create index idempotency_keys_job_id_idx on private.idempotency_keys using btree (job_id);

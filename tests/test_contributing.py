@@ -1,0 +1,71 @@
+"""CONTRIBUTING.md: its commands, typed in a clone as they stand there."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.support.blocks import blocks, section
+from tests.support.checkout import Checkout, clone
+
+ROOT = Path(__file__).parents[1]
+TEXT = (ROOT / "CONTRIBUTING.md").read_text()
+SECTIONS = [title for title in re.findall(r"^## (.*)$", TEXT, re.M) if blocks(section(TEXT, title))]
+# what needs servers or minutes; each stands in a line of its own
+LONG = re.compile(r"^(make (docs|check|format)|\.venv/bin/pytest (?:.*\\\n)*.*)$", re.M)
+
+
+# an edit whose pattern is not there any more would change nothing, and say nothing
+SED = """
+sed() {
+  for file; do :; done
+  before=$(cat "$file")
+  command sed "$@"
+  [ "$before" != "$(cat "$file")" ] || { echo "sed changed nothing: $*" >&2; exit 1; }
+}
+"""
+
+
+def typed(copy: Checkout, text: str) -> None:
+    """Types the text in that clone; everything that runs there is the clone's own code."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS"))}
+    environment = kept | {"PYTHONPATH": str(copy.root), "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(
+        ["sh", "-ec", SED + text],
+        cwd=copy.root,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory, proving: bool) -> Checkout:
+    return clone(tmp_path_factory.mktemp("contributing") / "clone", checks=proving)
+
+
+@pytest.mark.parametrize("title", SECTIONS)
+def test_the_commands_work_in_a_clone(title: str, copy: Checkout, proving: bool) -> None:
+    """The short form edits and stamps; the extended one checks and tests what came of it, too."""
+    copy.git("reset", "--quiet", "--hard")
+    copy.git("clean", "--quiet", "--force", "-d")
+    text = "".join(blocks(section(TEXT, title)))
+    if not proving:
+        text = LONG.sub("", text)
+    typed(copy, text)
+
+
+def test_every_section_that_has_commands_is_run() -> None:
+    assert set(SECTIONS) == {
+        "Run one test",
+        "Add a column",
+        "Add a metric",
+        "Add a route",
+        "Write a migration by hand",
+    }
