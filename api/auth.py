@@ -38,7 +38,7 @@ class Caller:
 
 
 def as_user(caller: Caller) -> Caller:
-    """The caller. Raises: Problem 403 when it is no user."""
+    """The caller. Raises: Problem 403 when it is not a user."""
     if caller.role != "authenticated":
         raise Problem("AUTH_USER_REQUIRED")
     return caller

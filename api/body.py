@@ -95,7 +95,7 @@ def parse_object(body: bytes) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         raise _bad("The body is not UTF-8.") from error
     except UnicodeEncodeError as error:
-        raise _bad("The body has half of a surrogate pair (\\ud800 to \\udfff).") from error
+        raise _bad("The body has an unpaired surrogate (\\ud800 to \\udfff).") from error
     except RecursionError as error:
         raise _bad("The body is nested too deeply.") from error
     except json.JSONDecodeError as error:
@@ -116,7 +116,7 @@ def _bad(detail: str) -> Problem:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     seen = dict(pairs)
     if len(seen) != len(pairs):
-        raise ValueError("a member occurs twice")
+        raise ValueError("duplicate key")
     return seen
 
 

@@ -18,7 +18,7 @@ from db.version import VERSION
 _LATER: Final = {"Retry-After": "5"}
 _WORST_FIRST: Final[tuple[Check, ...]] = ("fail", "warn", "pass")
 _SECONDS: Final = 10
-"""For which an answer of /status is kept, here and by whoever asks."""
+"""For which an answer of /status is kept, here and by clients."""
 
 
 class StatusBoard:

@@ -221,7 +221,7 @@ def listen(host: str, port: int, setting: str = "PORT") -> socket.socket:
             raise ListenError(
                 f"only root may use port {port}; name another by {setting}="
             ) from None
-        raise ListenError(f"HOST={host} is no address of this machine") from None
+        raise ListenError(f"HOST={host} is not an address of this machine") from None
 
 
 def address(listener: socket.socket) -> str:

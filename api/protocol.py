@@ -1,7 +1,7 @@
 """uvicorn's HTTP protocol, with bounds on what one connection may send, hold and cost.
 
-Without them a client that nobody knows could fill the memory by requests, headers or chunks, hold
-a connection without end, or keep the event loop busy. Bodies have their own bounds, in api/body.py.
+Without them an anonymous client could fill the memory with requests, headers or chunks, hold a
+connection open forever, or keep the event loop busy. Bodies have their own bounds, in api/body.py.
 """
 
 from __future__ import annotations
@@ -163,7 +163,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if now - BoundedProtocol._warned_at > _SECONDS_BETWEEN_WARNINGS:
             BoundedProtocol._warned_at = now
             logger.warning(
-                "as many connections as are allowed; more are refused",
+                "the limit of connections is reached; more are refused",
                 status=503,
                 max_connections=self._max_connections,
             )

@@ -36,7 +36,7 @@ Limit = Annotated[
         description="How many on a page.", json_schema_extra={"minimum": 1, "maximum": 100}
     ),  # which the SQL functions see to
 ]
-Cursor = Annotated[Text | None, Field(description="next_cursor of the page before.")]
+Cursor = Annotated[Text | None, Field(description="next_cursor of the previous page.")]
 Organization = Annotated[
     Text | None,
     Field(description="Slug or id of an organization; what is your own if it is left out."),
@@ -221,7 +221,7 @@ def read_query(model: type[Query], parameters: Iterable[tuple[str, str]]) -> Que
 
 
 def _single(pairs: Iterable[tuple[str, str]]) -> dict[str, str | list[str]]:
-    """Each name with its value; with a list, which no model takes, where it occurs twice."""
+    """Each name with its value; a duplicate name gets a list, which no model accepts."""
     values: dict[str, list[str]] = {}
     for name, value in pairs:
         values.setdefault(name, []).append(value)

@@ -29,11 +29,11 @@ from uuid import UUID
 import psycopg
 from psycopg.rows import dict_row
 
+import tests.support.repositories
 from cli.dev import stack
 from cli.dev.options import Options
 from tests.support import trees
 from tests.support.fetch import cache_dir
-from tests.support.repositories import commit as commit_files
 from worker.runner import Runner
 from worker.settings import WorkerSettings
 
@@ -92,7 +92,7 @@ def main() -> None:
             for tool, packages in PACKAGES.items()
             for package in packages
         }
-        commit_files(folder / "tiny", {"a.py": "def f(): ...\n"})
+        tests.support.repositories.commit(folder / "tiny", {"a.py": "def f(): ...\n"})
         with stack.up(Options(run_dir=folder / "run")) as up:
             jobs = asyncio.run(record(folder, commits, up, chance))
     if arguments.raw:

@@ -278,7 +278,7 @@ def _own() -> int:
 
 
 def _children(root: int) -> set[int]:
-    """All that descend from a process, and watchmen who left it."""
+    """All that descend from a process, and supervisors that left it."""
     parents = {}
     for path in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):

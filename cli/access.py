@@ -50,13 +50,13 @@ def _client(url: str | None, key: str | None, name: str, what: str, remedy: str)
     url = url or kept.get("API_URL")
     if not url:
         raise ApiError(
-            f"There is no API to ask, for there is no {file}: start one (make serve), run this in "
-            "its folder or with its RUN_DIR=, or name it by --api-url or API_URL.",
+            f"No API is configured and {file} does not exist: start one (make serve), run this in "
+            "its folder or with its RUN_DIR=, or set --api-url or API_URL.",
             exit_code=Exit.UNREACHABLE,
         )
     key = key or kept.get(name)
     if not key:
-        raise ApiError(f"There is no {what} in {file}: {remedy}.", exit_code=Exit.NO_ACCESS)
+        raise ApiError(f"{file} has no {what}: {remedy}.", exit_code=Exit.NO_ACCESS)
     return Client(url, key, waiting=Terminal().say)
 
 
@@ -93,4 +93,4 @@ def _dev_env(file: Path) -> Mapping[str, str | None]:
     try:
         return dotenv_values(file, interpolate=False)
     except UnicodeDecodeError:
-        raise CommandError(f"{file} is damaged: remove it, make serve writes it again") from None
+        raise CommandError(f"{file} is damaged: remove it; make serve writes a new one") from None

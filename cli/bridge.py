@@ -37,7 +37,7 @@ Name = Annotated[Bridge, typer.Argument(help="The queue, which is in the same da
 def install(name: Name, database_url: DatabaseUrl = None, data_dir: DataDir = None) -> None:
     """Install the bridge, or bring it up to this release: from now on the queue gets each job."""
     options = stack_options(database_url, data_dir)
-    with stack.borrow(options, "index-jobs bridge", create=False) as base:
+    with stack.use_database(options, "index-jobs bridge", create=False) as base:
         bridges.install(base.url, name)
     Terminal().say(f"  the bridge to {name} is installed; index-jobs doctor compares it")
 
@@ -53,7 +53,7 @@ def remove(
 ) -> None:
     """Take the bridge back; its queue stays. New jobs are for `index-jobs work` again."""
     options = stack_options(database_url, data_dir)
-    with stack.borrow(options, "index-jobs bridge", create=False) as base:
+    with stack.use_database(options, "index-jobs bridge", create=False) as base:
         bridges.remove(base.url, name, unfinished=yes)
     Terminal().say(f"  the bridge to {name} is removed; its queue is as it was")
 
@@ -64,7 +64,7 @@ def reconcile(
 ) -> None:
     """Mend what differs between the jobs and the rows of their queue; prints each."""
     options = stack_options(database_url, data_dir)
-    with stack.borrow(options, "index-jobs bridge", create=False) as base:
+    with stack.use_database(options, "index-jobs bridge", create=False) as base:
         mended = bridges.reconcile(base.url)
     for kind, job_id, was, became in mended:
         if as_json:

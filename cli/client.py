@@ -261,7 +261,7 @@ class Client:
             record = None
         if not isinstance(record, dict) or member not in record:
             raise ApiError(
-                f"What answers at {self._url} is not this API: is API_URL right?",
+                f"The server at {self._url} is not this API: is API_URL right?",
                 exit_code=Exit.FAILED,
             )
         return record
@@ -289,7 +289,7 @@ class Client:
                 seconds = max(1.0, error.retry_after)
                 if error.exit_code == Exit.QUOTA:
                     worth_it = for_ever or error.retry_after <= _SHORT_WAIT
-                    going_on = f"Going on in {_span(seconds)}."
+                    going_on = f"Retrying in {_span(seconds)}."
                 else:
                     left = gives_up - time.monotonic()
                     worth_it = error.exit_code == Exit.UNREACHABLE and for_ever and left > 0
@@ -308,13 +308,13 @@ class Client:
             response = self._http.request(method, path, **arguments)
         except (httpx.UnsupportedProtocol, httpx.InvalidURL):
             raise ApiError(
-                f"API_URL is no address: {self._url!r} must be like http://127.0.0.1:8321",
+                f"API_URL={self._url!r} is not a valid address; use one like http://127.0.0.1:8321",
                 exit_code=Exit.USAGE,
             ) from None
         except (httpx.LocalProtocolError, UnicodeEncodeError):
             raise ApiError(
                 "The API key or an argument has a character that cannot be sent: "
-                "keys are of visible ASCII characters, all else is UTF-8.",
+                "keys consist of visible ASCII characters, everything else of UTF-8.",
                 exit_code=Exit.USAGE,
             ) from None
         except httpx.TransportError as error:

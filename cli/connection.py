@@ -42,7 +42,7 @@ def as_role(connection: Connection, role: str) -> Iterator[None]:
         with connection.transaction(force_rollback=True):
             connection.execute(become)
     except psycopg.errors.InsufficientPrivilege:
-        # whoever made a role may still have to allow itself to take it on (Postgres 16 on)
+        # from Postgres 16 on, the creator of a role may have to grant itself SET ROLE
         connection.execute(sql.SQL("grant {} to current_user").format(sql.Identifier(role)))
     with connection.transaction():
         connection.execute(become)

@@ -17,7 +17,7 @@ from psycopg.conninfo import conninfo_to_dict
 from cli.dev import stack
 from cli.exits import COMMON_CODES, Exit
 from cli.options import DatabaseUrl, DataDir, Json, stack_options
-from cli.paths import near
+from cli.paths import display_path
 from cli.terminal import Terminal
 from db.local.binaries import client_program
 from db.tools import backup, doctor, migrate, stamp
@@ -33,7 +33,9 @@ def apply_migrations(
 ) -> None:
     """Apply the migrations that are pending; prints their names."""
     options, terminal = stack_options(database_url, data_dir), Terminal()
-    with stack.borrow(options, "make migrate", create=not dry_run, step=terminal.step) as base:
+    with stack.use_database(
+        options, "make migrate", create=not dry_run, step=terminal.step
+    ) as base:
         if dry_run:
             migrations = migrate.status(base.url).pending
         else:
@@ -53,39 +55,39 @@ def take_back_migrations(
 ) -> None:
     """Take the newest migrations back; prints their names."""
     options, terminal = stack_options(database_url, data_dir), Terminal()
-    with stack.borrow(options, "make rollback", create=False, step=terminal.step) as base:
+    with stack.use_database(options, "make rollback", create=False, step=terminal.step) as base:
         if not yes:
             stack.require_development(base, "with --yes, what the migrations added goes with them")
         undone = migrate.rollback(base.url, count)
     for migration in undone:
         print(migration)
-    terminal.hint("make migrate applies what was rolled back again")
+    terminal.hint("make migrate applies it again")
 
 
 @app.command("backup", epilog=COMMON_CODES)
 def save(
-    file: Annotated[Path, typer.Argument(help="What to write, in the format of pg_dump -Fc.")],
+    file: Annotated[Path, typer.Argument(help="The file to write, in the format of pg_dump -Fc.")],
     database_url: DatabaseUrl = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Save the whole database to a file, or nothing of it."""
+    """Save the whole database to a file; on failure no file is left."""
     options = stack_options(database_url, data_dir)
-    with stack.borrow(options, "index-jobs backup", create=False) as base:
+    with stack.use_database(options, "index-jobs backup", create=False) as base:
         backup.save(base.url, file)
-    Terminal().step(f"saved to {near(file)}", None, f"{file.stat().st_size:,} bytes")
+    Terminal().step(f"saved to {display_path(file)}", None, f"{file.stat().st_size:,} bytes")
 
 
 @app.command("restore", epilog=COMMON_CODES)
 def restore(
-    file: Annotated[Path, typer.Argument(help="What index-jobs backup wrote.")],
+    file: Annotated[Path, typer.Argument(help="A file that index-jobs backup wrote.")],
     database_url: DatabaseUrl = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Make in an empty database what a backup holds: all of it, or nothing."""
+    """Restore a backup into an empty database: all of it, or nothing."""
     options = stack_options(database_url, data_dir)
-    with stack.borrow(options, "index-jobs restore", create=True) as base:
+    with stack.use_database(options, "index-jobs restore", create=True) as base:
         backup.restore(base.url, file)
-    Terminal().step(f"restored {near(file)}", None, "next: index-jobs doctor")
+    Terminal().step(f"restored {display_path(file)}", None, "next: index-jobs doctor")
 
 
 @app.command(
@@ -96,7 +98,8 @@ def restore(
 def examine(
     as_json: Json = False,
     as_sql: Annotated[
-        bool, typer.Option("--sql", help="Print all functions and policies, to write them again.")
+        bool,
+        typer.Option("--sql", help="Print the SQL that creates all functions and policies again."),
     ] = False,
     database_url: DatabaseUrl = None,
     data_dir: DataDir = None,
@@ -106,7 +109,7 @@ def examine(
         print(f"begin;\n\n{stamp.declared_sql()}\ncommit;")
         return
     options = stack_options(database_url, data_dir)
-    with stack.borrow(options, "index-jobs doctor", create=False) as base:
+    with stack.use_database(options, "index-jobs doctor", create=False) as base:
         diagnosis = doctor.examine(base.url, options.api_database_url)
     if as_json:
         print(json.dumps({"ok": not diagnosis.findings, **asdict(diagnosis)}))
@@ -117,7 +120,7 @@ def examine(
 
 def _print_diagnosis(diagnosis: doctor.Diagnosis) -> None:
     for finding in diagnosis.findings:
-        print(f"{finding.check} {finding.object}: {finding.problem}\n  mend: {finding.remedy}")
+        print(f"{finding.check} {finding.object}: {finding.problem}\n  fix: {finding.remedy}")
     for finding in diagnosis.advice:
         print(f"advice, {finding.check} {finding.object}: {finding.problem}\n  {finding.remedy}")
     count = len(diagnosis.findings)
@@ -137,7 +140,7 @@ def psql(
 ) -> None:
     """Open psql on the database, as its owner; more arguments go to psql."""
     options = stack_options(database_url, data_dir)
-    with stack.borrow(options, "make psql", create=False) as base:
+    with stack.use_database(options, "make psql", create=False) as base:
         program = base.server.bin("psql") if base.server else client_program("psql")
         parameters = {k: str(v) for k, v in conninfo_to_dict(base.url).items() if v is not None}
         password = parameters.pop("password", None)  # not for all to see in the process list

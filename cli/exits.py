@@ -24,7 +24,7 @@ API_CODES = f"""Exit codes:
 {Exit.NOT_FOUND} no such job, or not yours ·
 {Exit.NO_ACCESS} no key, or one that is not valid ·
 {Exit.UNREACHABLE} the API does not answer ·
-{Exit.QUOTA} the hour's requests are used up ·
+{Exit.QUOTA} the quota of this hour is used up ·
 {Exit.TIMEOUT} watch: the job has not ended within --timeout ·
 130 interrupted by Ctrl-C"""
 

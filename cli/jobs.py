@@ -51,12 +51,13 @@ def index(
         str | None, typer.Option(help="Slug or id of the organization that owns it.")
     ] = None,
     name: Annotated[
-        str | None, typer.Option(help="What to call a folder.", show_default="local/FOLDER")
+        str | None,
+        typer.Option(help="The repository name for a folder.", show_default="local/FOLDER"),
     ] = None,
     idempotency_key: Annotated[
-        str | None, typer.Option(help="The same key again gives the same job.")
+        str | None, typer.Option(help="Repeating a request with the same key returns the same job.")
     ] = None,
-    watch: Annotated[bool, typer.Option("--watch", help="Then watch the job.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Watch the job afterwards.")] = False,
     as_json: Json = False,
     api_url: ApiUrl = None,
     api_key: ApiKey = None,
@@ -148,7 +149,9 @@ def watch(
     *,
     timeout: Annotated[
         float | None,
-        typer.Option(min=0, metavar="SECONDS", help="Give up after that time; without it, never."),
+        typer.Option(
+            min=0, metavar="SECONDS", help="Give up after that time. By default it never gives up."
+        ),
     ] = None,
     as_json: Json = False,
     api_url: ApiUrl = None,
@@ -218,7 +221,7 @@ def line(job: IndexJob) -> str:
 
 
 def _shown(value: object) -> str:
-    """A field of a record: JSON for what is no text."""
+    """A field of a record; what is not text is shown as JSON."""
     return value if isinstance(value, str) else json.dumps(value)
 
 
@@ -241,7 +244,7 @@ def _refusal(error: ApiError, request: Mapping[str, str], name: str | None) -> A
     """What the API refused, in the words of the command line."""
     if error.code == "repository_url_differs" and "localPath" in request:
         return ApiError(
-            f"Another folder was indexed as {request['repository']}: "
+            f"Another folder is already indexed as {request['repository']}: "
             "give this one a name of its own by --name, such as local/other; or, if that one has "
             f"moved here: {program()} repository set-url {request['repository']} "
             f"{shlex.quote(request['localPath'])}",

@@ -30,7 +30,7 @@ _WORDS = {"name": "NAME", "expires_at": "--expires"}
 
 app = typer.Typer()
 keys = typer.Typer(
-    help="Make, list and revoke API keys, by the database.",
+    help="Create, list and revoke API keys in the database.",
     epilog=_CODES,
     no_args_is_help=True,
 )
@@ -44,7 +44,7 @@ KeyOwner = Annotated[
 
 @keys.command("create", epilog=_CODES)
 def create_key(
-    name: Annotated[str, typer.Argument(help="What you call it.")],
+    name: Annotated[str, typer.Argument(help="A name for the key.")],
     *,
     user: KeyOwner,
     expires: Annotated[
@@ -79,7 +79,7 @@ def list_keys(
     for row in rows:
         state = "enabled" if row["enabled"] else "revoked"
         used = f"used {row['last_used_at']:%Y-%m-%d}" if row["last_used_at"] else "never used"
-        until = f"until {row['expires_at']:%Y-%m-%d}" if row["expires_at"] else "for ever"
+        until = f"until {row['expires_at']:%Y-%m-%d}" if row["expires_at"] else "never expires"
         print(f"{row['key_id']}  {state:<8} {until:<16} {used:<16} {plain(row['name'])}")
 
 
@@ -105,7 +105,7 @@ def _keyring(
 ) -> Iterator[tuple[Connection, str]]:
     options = stack_options(database_url, data_dir)
     with (
-        stack.borrow(options, "index-jobs keys", create=False) as base,
+        stack.use_database(options, "index-jobs keys", create=False) as base,
         connect(base.url) as connection,
     ):
         try:

@@ -20,7 +20,7 @@ app = typer.Typer()
 
 Limit = Annotated[int, typer.Option(help="How many at most, from 1 to 100.")]
 Cursor = Annotated[
-    str | None, typer.Option(help="Where the page begins: as the page before has told.")
+    str | None, typer.Option(help="Where to begin: the cursor that the previous page printed.")
 ]
 
 

@@ -1,4 +1,4 @@
-"""Paths as a person would type them in the current directory."""
+"""Paths as you would type them in the current directory."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 
-def near(path: Path) -> str:
+def display_path(path: Path) -> str:
     """The path, relative when it is below the current directory."""
     here = Path.cwd()
     return str(path.relative_to(here) if path.is_relative_to(here) else path)
@@ -17,4 +17,4 @@ def program() -> str:
     """What to type here to get this command line: its name, or its path when PATH lacks it."""
     script = Path(sys.executable).with_name("index-jobs")
     found = shutil.which(script.name)
-    return script.name if found and Path(found) == script else near(script)
+    return script.name if found and Path(found) == script else display_path(script)

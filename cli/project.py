@@ -40,13 +40,15 @@ def install(
     for copy in plan.new:
         terminal.say(f"  new    {copy.path.name}")
     for clash in plan.clashes:
-        terminal.say(f"  beware {clash}: db push will fail unless it is renamed before", "red")
+        terminal.say(f"  beware {clash}: db push will fail unless it is renamed first", "red")
     if not plan.new:
         terminal.say("  nothing to copy")
         return
     if not (dry_run or yes):
         if not sys.stdin.isatty():
-            terminal.say("  nothing was copied, for nobody could be asked: say --yes", "red")
+            terminal.say(
+                "  nothing was copied, because there is no terminal to ask on: add --yes", "red"
+            )
             raise typer.Exit(Exit.FAILED)
         typer.confirm(f"Copy {len(plan.new)} files into {directory}?", abort=True, err=True)
     if not dry_run:

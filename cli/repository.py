@@ -9,7 +9,7 @@ from cli.errors import CommandError
 
 
 def folder_of(text: str) -> Path | None:
-    """The real path of a folder that is typed, or None for what is no folder here.
+    """The real path of a folder that is typed, or None when there is no such folder.
 
     Raises CommandError for a file, and for a folder inside of a repository, which is none itself.
     """
@@ -21,15 +21,15 @@ def folder_of(text: str) -> Path | None:
     except (OSError, RuntimeError):  # a name too long, links in a circle, no such user's home
         return None
     if is_file:
-        raise CommandError(f"{text} is a file: name the folder of its repository")
+        raise CommandError(f"{text} is a file: give the folder of its repository")
     if not is_folder:
         return None
     if not _is_repository(real):
         for above in real.parents:
             if _is_repository(above):
                 raise CommandError(
-                    f"{real} is a folder inside of the repository {above}: name that one, "
-                    "for repositories are indexed as a whole"
+                    f"{real} is a folder inside the repository {above}: index that one, "
+                    "because only whole repositories can be indexed"
                 )
     return real
 

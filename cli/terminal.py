@@ -58,7 +58,7 @@ class Terminal:
 
 
 class JobView:
-    """Shows a job each time that it is looked at."""
+    """Shows each state of a job as it comes."""
 
     def __init__(self, terminal: Terminal, bar: Progress | None) -> None:
         self._terminal = terminal

@@ -29,7 +29,7 @@ def token(
     """Print a JWT that signs a user in, as Supabase Auth would; in development only."""
     settings, options = settings_with(), stack_options(database_url, data_dir)
     with (
-        stack.borrow(options, "index-jobs token", create=False) as base,
+        stack.use_database(options, "index-jobs token", create=False) as base,
         people.explained(),
         connect(base.url) as connection,
     ):

@@ -26,7 +26,7 @@ LONG = ("faults", "worker", "support", "cli", "db", "supabase", "test_session.py
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--prove", action="store_true", help="the long forms of the tests")
+    parser.addoption("--prove", action="store_true", help="run the extended versions of the tests")
     parser.addoption(
         "--change", type=Path, action="append", default=[], metavar="FILE",
         help="SQL that the owner of each migrated database runs in it: a mutant",
@@ -48,7 +48,7 @@ def pytest_configure(config: pytest.Config) -> None:
     )
     settings.load_profile("tests")
     config.option.pgtap_uri = None  # pytest-pgtap takes DATABASE_URL and shows it
-    # whoever starts us in the background may ignore it, and what tests start would inherit that
+    # a parent that runs us in the background may ignore SIGINT, and our children would inherit that
     signal.signal(signal.SIGINT, signal.default_int_handler)
     environment.settle()
     environment.forget_servers()
@@ -83,7 +83,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 @pytest.fixture(scope="session")
 def proving(pytestconfig: pytest.Config) -> bool:
-    """Whether the long forms of the tests are wanted."""
+    """Whether to run the extended versions of the tests."""
     return bool(pytestconfig.option.prove)
 
 

@@ -17,7 +17,7 @@ from db.tools.sessions import blames_session
 from worker.timings import Timings
 
 # How often a transaction is repeated that the database refused for reasons that may pass, such as
-# a deadlock. An outage is waited for without end.
+# a deadlock. Waiting for the end of an outage has no limit.
 _TRIES: Final = 10
 
 Result = TypeVar("Result")
@@ -67,7 +67,7 @@ class Connections:
 
     @asynccontextmanager
     async def one(self, seconds: float | None = None) -> AsyncIterator[BoundedConnection]:
-        """A connection. It is waited for so many seconds, and so is each answer over it.
+        """A connection. Getting it, and each answer over it, may take at most `seconds`.
 
         By default that is a second more than the server gives a statement: when the server ends a
         statement in time, that costs no connection.

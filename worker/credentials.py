@@ -185,7 +185,7 @@ class CloneCredentials:
                     self._answer = await self._ask()
                 writer.write((mine and self._answer) or _NOTHING)
                 await writer.drain()
-        except (ConnectionError, ValueError):  # git has ended; or it asks without end
+        except (ConnectionError, ValueError):  # git has ended, or it keeps asking
             pass
         except Exception:
             self._log.exception("a question of git's could not be answered")
@@ -214,7 +214,7 @@ class CloneCredentials:
             self._log.warning("the credential helper is broken", reason=f"it {error}")
             self._failure = Failure(
                 f"The repository is private, or does not exist. The credential helper of this"
-                f" server, which is asked then, {error}: tell whoever runs the server.",
+                f" server, which is asked then, {error}: tell the operator of the server.",
                 may_pass=True,
             )
             return _NOTHING

@@ -88,7 +88,7 @@ class UnreachableError(Exception):
 class WorkerRpc:
     """The calls, over a pool. An async context manager; opening it waits for nothing.
 
-    No answer is waited for without end. Claims and rescues give None during an outage, and log its
+    Every wait for an answer has a limit. Claims and rescues give None during an outage, and log its
     begin and end; what begins or ends a job is repeated until the outage is over. It remembers when
     the lease of each claimed job was last confirmed: until `forget` is called for the job.
     """
@@ -344,8 +344,10 @@ async def _report(
 
 
 def storable(value: Any) -> Any:
-    """The text, or the JSON with texts in it, as Postgres can keep it: what it has no place for, a
-    NUL or half of a surrogate pair, becomes U+FFFD. So it cannot hold up the end of a job."""
+    """The text, or the JSON with texts in it, as Postgres can store it.
+
+    NULs and unpaired surrogates become U+FFFD, so that they cannot prevent a job from ending.
+    """
     match value:
         case str():
             return _NOT_STORABLE.sub("\N{REPLACEMENT CHARACTER}", value)

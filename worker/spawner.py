@@ -28,7 +28,7 @@ class Indexer:
         self._group = asyncio.ensure_future(output.readline())
 
     async def begun(self, seconds: float) -> bool:
-        """Whether it has a process, or died without one, within so many seconds."""
+        """Whether it has a process, or died without one, within `seconds`."""
         return bool((await asyncio.wait({self._group}, timeout=seconds))[0])
 
     async def kill(self) -> None:
@@ -64,7 +64,7 @@ class Indexer:
 
 
 class Indexers:
-    """Starts indexers. Their server starts when it is opened, and anew after its death."""
+    """Starts indexers. Their server starts when this is opened, and again after it died."""
 
     def __init__(self) -> None:
         self._server: asyncio.subprocess.Process | None = None

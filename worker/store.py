@@ -130,7 +130,7 @@ async def complete_index(
 
 
 async def allow(connection: BoundedConnection, seconds: float) -> None:
-    """Gives each statement of the transaction so many seconds."""
+    """Sets the time limit of each statement in the transaction, in seconds."""
     await connection.execute(_STATEMENT_TIMEOUT, (str(round(1000 * seconds)),))
 
 

@@ -1,4 +1,4 @@
-"""Ends tasks that would go on for ever."""
+"""Ends tasks that would otherwise run forever."""
 
 from __future__ import annotations
 

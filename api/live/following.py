@@ -44,7 +44,7 @@ class Following:
     def wake(self, follower: Follower, at: float) -> None:
         """Sets the follower's `news` at that time.monotonic(), or a quarter of a second later.
 
-        It may be set earlier: whoever waits looks at the clock.
+        It may be set earlier: check the clock after waiting.
         """
         self._watcher.wake(follower, at)
 

@@ -53,7 +53,7 @@ def accepts_stream(accept: str) -> bool:
 
 
 def last_event(last_event_id: str) -> int:
-    """The number of the event that a client has seen last; 0, the beginning, if it is no number."""
+    """The number of the last event that a client has seen; 0, the beginning, if not a number."""
     return int(last_event_id) if _NUMBER.fullmatch(last_event_id) else 0
 
 

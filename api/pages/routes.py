@@ -1,5 +1,5 @@
-"""The routes of the page. None of them asks the database: what is shown, the script in the browser
-asks the API for, with the key of whoever signed in there.
+"""The routes of the page. None of them reads the database: the script in the browser fetches what
+it shows from the API, with the key of the user who signed in there.
 """
 
 from __future__ import annotations

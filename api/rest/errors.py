@@ -35,7 +35,7 @@ _STATUS_BY_SQLSTATE: Final[Mapping[str, int]] = {
     "38": 500,
     "39": 500,
     "3B": 500,
-    "40": 503,  # PostgREST repeats these by itself, for ever
+    "40": 503,  # PostgREST itself repeats these forever
     "42501": 403,  # 401 for anon
     "42883": 404,
     "42P01": 404,

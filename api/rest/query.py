@@ -46,7 +46,7 @@ class RestQuery:
     """The query string, read."""
 
     arguments: dict[str, str] = field(default_factory=dict)
-    """Of a GET; the last one counts where a name occurs twice."""
+    """Of a GET; of duplicate names the last one counts."""
     select: list[Column] = field(default_factory=list)
     filters: list[Filter] = field(default_factory=list)
     order: list[Order] = field(default_factory=list)

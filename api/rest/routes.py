@@ -115,7 +115,7 @@ async def call_function(request: ApiRequest) -> Response:
 
 
 async def _caller(request: ApiRequest) -> Caller:
-    """Who calls. As at Supabase, a key that is no JWT is anon, and apikey alone is enough."""
+    """Who calls. As on Supabase, a key that is not a JWT is anon, and apikey alone is enough."""
     for header in ("authorization", "apikey"):
         if len(request.headers.getlist(header)) > 1:
             raise RestError(400, "PGRST301", f"There are two {header} headers")
@@ -160,7 +160,7 @@ def _check_profile(request: Request[Any], header: str) -> str | None:
 
 
 def _media_type(request: Request[Any]) -> tuple[str, bool]:
-    """The first acceptable one; whoever accepts nothing of ours is told what they asked for."""
+    """The first type that the client accepts, or the one it asked for when none is ours."""
     accept = request.headers.get("accept") or "*/*"
     offers = [offer.replace(" ", "") for offer in accept.split(",", _MOST_OFFERS)][:_MOST_OFFERS]
     for offer in offers:

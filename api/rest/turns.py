@@ -1,7 +1,7 @@
-"""Turns of the users whose calls no quota counts: one call each at a time, and few together.
+"""Limits calls that no quota counts: one at a time for each user, and a few for all together.
 
-Such a call may run as long as a statement may. Without turns one user's calls would hold every
-connection of the pool, and with it the routes of everybody.
+Such a call may run until the statement timeout. Without this limit one user's calls could take
+every connection of the pool and block all other routes.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from weakref import WeakValueDictionary
 from psycopg_pool import TooManyRequests
 
 
-class Turns:
-    """At most `places` calls at once, of as many users; who waits is served in order.
+class CallTurns:
+    """At most `places` calls at once, each of another user; the rest wait in order.
 
-    A user with a call under way waits for that before queueing, so that thousands of calls of one
-    delay another's by one.
+    A user's next call starts to queue when the last one has ended, so however many calls one user
+    sends, they delay another user's by one.
     """
 
     def __init__(self, places: int) -> None:

@@ -11,7 +11,7 @@ from psycopg.conninfo import make_conninfo
 from psycopg.pq.abc import PGresult
 
 from api.errors import Problem, from_database
-from api.rest.turns import Turns
+from api.rest.turns import CallTurns
 from api.rpc.contract import Answer, Called, Function, PoolUse, Schema
 from api.rpc.pipelines import Pipelines
 from api.rpc.pool import Pool
@@ -55,7 +55,7 @@ class DatabaseRpc:
         conninfo = _conninfo(url)
         is_prepared = settings.database_prepared_statements
         self.quota_refusals = 0
-        self._turns = Turns(half)
+        self._turns = CallTurns(half)
         self._pool = Pool(
             conninfo,
             min_size=0 if is_prepared else size,

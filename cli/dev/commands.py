@@ -89,7 +89,7 @@ def seed_database(
 ) -> None:
     """Fill the database with users, repositories and jobs to look at; prints the users' keys."""
     options, terminal = stack_options(database_url, data_dir), Terminal()
-    with stack.borrow(options, "make seed", create=True, step=terminal.step) as base:
+    with stack.use_database(options, "make seed", create=True, step=terminal.step) as base:
         if not yes:
             stack.require_development(base, "with --yes, made-up users and jobs are put into it")
         stack.prepare(base, step=terminal.step)

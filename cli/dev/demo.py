@@ -21,7 +21,7 @@ from api.records import UNFINISHED, IndexJob
 from cli.client import ApiError, Client, Created
 from cli.connection import Connection, as_role, connect
 from cli.dev import serve, stack
-from cli.dev.occupation import OccupiedError, occupy
+from cli.dev.directory_lock import DirectoryLockedError, lock_data_dir
 from cli.dev.options import Options
 from cli.dev.people import BOB, CAROL
 from cli.dev.settings import StackSettings
@@ -96,7 +96,7 @@ def _shown(repository: str) -> str:
 
 def _local_request(path: Path, name: str) -> dict[str, str]:
     if _git(path, "rev-parse", "--git-dir") is None:
-        raise CommandError(f"{path} is no git repository (there is no .git): {_ADVICE}")
+        raise CommandError(f"{path} is not a git repository (it has no .git): {_ADVICE}")
     commit = _git(path, "rev-parse", "--verify", "--quiet", "HEAD^{commit}")
     if commit is None:
         raise CommandError(f"{path} has no commit yet: commit something, or {_ADVICE}")
@@ -113,7 +113,9 @@ def _git(path: Path, *arguments: str) -> str | None:
             command, capture_output=True, encoding="utf-8", errors="replace", check=False
         )
     except FileNotFoundError:
-        raise CommandError("git is not installed; install it (apt install git, say)") from None
+        raise CommandError(
+            "git is not installed; install it, for example with apt install git"
+        ) from None
     return done.stdout.strip() if done.returncode == 0 else None
 
 
@@ -128,7 +130,7 @@ def _place(settings: StackSettings, options: Options, terminal: Terminal) -> Ite
     if running is not None:
         with stack.database(options, step=terminal.step) as base:
             stack.require_development(base, stack.DEMO_USERS)
-            parts = stack.furnish(base, options, step=terminal.step)
+            parts = stack.add_logins_and_users(base, options, step=terminal.step)
             terminal.step(f"API of {serve.NAME} at {running}")
             keys = parts.api_keys
             yield Place(running, base.url, keys[CAROL.name], keys[BOB.name], "")
@@ -136,7 +138,7 @@ def _place(settings: StackSettings, options: Options, terminal: Terminal) -> Ite
     logs.set_up(logging.WARNING)
     settings = settings.model_copy(update={"host": "127.0.0.1", "runner_grace_seconds": 0})
     with (
-        occupy(options, NAME) as ready,
+        lock_data_dir(options, NAME) as ready,
         serve.listen_as_set(settings, terminal) as listener,
         stack.up(options, step=terminal.step, users=True) as parts,
         _api(serve.on_stack(settings, parts), listener) as url,
@@ -153,13 +155,13 @@ def _running(options: Options) -> str | None:
     deadline = time.monotonic() + stack.PATIENCE
     while True:
         try:
-            with occupy(options, NAME):
+            with lock_data_dir(options, NAME):
                 return None
-        except OccupiedError as error:
-            occupant = error.occupant
-            if occupant.what == serve.NAME and occupant.api_url:
-                return occupant.api_url
-            if occupant.what != serve.NAME or time.monotonic() > deadline:
+        except DirectoryLockedError as error:
+            holder = error.holder
+            if holder.what == serve.NAME and holder.api_url:
+                return holder.api_url
+            if holder.what != serve.NAME or time.monotonic() > deadline:
                 raise
             time.sleep(0.1)
 
@@ -229,7 +231,7 @@ def _check_rows(place: Place, job: IndexJob, terminal: Terminal) -> None:
     with connect(place.database_url) as connection:
         rows = _count_index_rows(connection, job["repository_id"])
     if rows is None:
-        raise CommandError(f"the tables know nothing of job {job['id']}")
+        raise CommandError(f"the tables have no rows of job {job['id']}")
     last, counted = rows.job_id, f"{rows.files:,} indexed_files, {rows.symbols:,} symbols"
     if (rows.files, rows.symbols) != (rows.said_files, rows.said_symbols):
         raise CommandError(

@@ -1,6 +1,6 @@
-"""Who is at work on a folder: a file lock, which the system drops with its process.
+"""Which command is using a folder: a file lock, which the system drops with its process.
 
-Of the standard library alone, for `make clean` asks without the .venv that it removes:
+It needs only the standard library, because `make clean` runs it without the .venv it removes:
 
     python3 -m cli.dev.lock FOLDER
 
@@ -20,7 +20,7 @@ from pathlib import Path
 
 
 @dataclass(frozen=True)
-class Occupant:
+class Holder:
     """The command that holds a lock; `ready` once its server can be used."""
 
     what: str
@@ -35,9 +35,9 @@ class Occupant:
 class TakenError(Exception):
     """Another process holds the lock."""
 
-    def __init__(self, occupant: Occupant) -> None:
-        super().__init__(str(occupant))
-        self.occupant = occupant
+    def __init__(self, holder: Holder) -> None:
+        super().__init__(str(holder))
+        self.holder = holder
 
 
 @contextmanager
@@ -51,45 +51,45 @@ def take(path: Path, what: str) -> Iterator[Callable[[str | None], None]]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise TakenError(_occupant(path)) from None
+            raise TakenError(_holder(path)) from None
 
-        def write(occupant: Occupant | None) -> None:
+        def write(holder: Holder | None) -> None:
             file.seek(0)
             file.truncate()
-            file.write(json.dumps(asdict(occupant)) if occupant else "")
+            file.write(json.dumps(asdict(holder)) if holder else "")
             file.flush()
 
-        write(Occupant(what, os.getpid()))
+        write(Holder(what, os.getpid()))
         try:
-            yield lambda api_url: write(Occupant(what, os.getpid(), ready=True, api_url=api_url))
+            yield lambda api_url: write(Holder(what, os.getpid(), ready=True, api_url=api_url))
         finally:
             write(None)
 
 
-def _occupant(path: Path) -> Occupant:
+def _holder(path: Path) -> Holder:
     try:
-        return Occupant(**json.loads(path.read_text(encoding="utf-8")))
+        return Holder(**json.loads(path.read_text(encoding="utf-8")))
     except (ValueError, TypeError):
-        return Occupant("another command", 0)  # it is writing, or just going, or writes nothing
+        return Holder("another command", 0)  # it is writing, or just going, or writes nothing
 
 
-def _holders(folder: Path) -> Iterator[Occupant]:
+def _holders(folder: Path) -> Iterator[Holder]:
     """Who holds a lock in the folder of a stack, and in the scratch folders of its runners."""
     for path in (*folder.glob("*.lock"), *folder.glob("scratch/*/lock")):
         with suppress(FileNotFoundError, PermissionError), path.open(encoding="utf-8") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
-                yield _occupant(path)
+                yield _holder(path)
 
 
 def main() -> int:
     """Runs the command line; returns the exit code."""
     folder = Path(sys.argv[1])
-    found = sorted(_holders(folder), key=lambda occupant: occupant.pid)
+    found = sorted(_holders(folder), key=lambda holder: holder.pid)
     if not found:
         return 0
-    print(f"error: {found[-1]} is at work on {folder}: stop it first (Ctrl-C)", file=sys.stderr)
+    print(f"error: {found[-1]} is using {folder}: stop it first (Ctrl-C)", file=sys.stderr)
     return 1
 
 

@@ -48,7 +48,7 @@ def find(connection: Connection, user: str) -> str:
         raise CommandError(f"--user {user} is neither a user's id nor one of {names}") from None
     if not user_exists(connection, user_id):
         raise CommandError(
-            f"there is no user {user} in the database (make serve makes alice & co.)"
+            f"the database has no user {user} (make serve creates alice, bob and carol)"
         )
     return user_id
 

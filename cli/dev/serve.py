@@ -27,13 +27,13 @@ from api.pages.routes import Demo
 from api.settings import ApiSettings
 from cli.connection import connect
 from cli.dev import stack
-from cli.dev.occupation import occupy, occupy_run_dir
+from cli.dev.directory_lock import lock_data_dir, lock_run_dir
 from cli.dev.options import Options
 from cli.dev.people import ALICE
 from cli.dev.settings import StackSettings
 from cli.dev.stack import Stack
 from cli.errors import CommandError
-from cli.paths import near, program
+from cli.paths import display_path, program
 from cli.terminal import Terminal
 from db.tools import doctor, logs
 from db.tools.settings import is_loopback
@@ -52,8 +52,8 @@ def serve(settings: StackSettings, options: Options, terminal: Terminal) -> None
     """
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
     with (
-        occupy_run_dir(options, NAME) as announce,
-        occupy(options, NAME) as ready,
+        lock_run_dir(options, NAME) as announce,
+        lock_data_dir(options, NAME) as ready,
     ):
         listener = listen_as_set(settings, terminal)
         with listener, stack.up(options, step=terminal.step) as parts:
@@ -91,7 +91,7 @@ def _warn_of_powers(url: str, terminal: Terminal) -> None:
         found = doctor.excess(connection)
     if found:
         terminal.say(f"  warning: the login {found.object} {found.problem}", "yellow")
-        terminal.say(f"  mend: {found.remedy}")
+        terminal.say(f"  fix: {found.remedy}")
 
 
 def _tell(terminal: Terminal, settings: StackSettings, url: str, dev_env: Path) -> None:
@@ -99,7 +99,7 @@ def _tell(terminal: Terminal, settings: StackSettings, url: str, dev_env: Path) 
     terminal.say("")
     if settings.pages_enabled:
         terminal.say(f"  page                 {url}/")
-    terminal.say(f"  keys and addresses   source {near(dev_env)}")
+    terminal.say(f"  keys and addresses   source {display_path(dev_env)}")
     terminal.say(f"  local paths          {_roots(settings)}")
     terminal.say("  docs                 docs/http.md")
     terminal.say(f"  next                 {program()} index . --watch · make demo · make psql")
@@ -170,4 +170,4 @@ def listen_as_set(settings: StackSettings, terminal: Terminal) -> socket.socket:
             if port != settings.port:
                 terminal.say(f"  port {settings.port} is taken: using {port}")
             return listener
-    raise ListenError(f"ports {settings.port} to {last} are all taken: give a free one by PORT=")
+    raise ListenError(f"ports {settings.port} to {last} are all taken: set PORT= to a free one")

@@ -15,22 +15,22 @@ from pathlib import Path
 import psycopg
 
 from cli.connection import as_role, connect
+from cli.dev.directory_lock import DirectoryLockedError, lock_data_dir, lock_path
 from cli.dev.logins import API_LOGIN, WORKER_LOGIN, ensure_login, use_login
-from cli.dev.occupation import OccupiedError, lock_path, occupy
 from cli.dev.options import Options
 from cli.dev.people import ALICE, BOB, CAROL, ensure_person
 from cli.dev.secrets import Secrets, write_private
 from cli.errors import CommandError
-from cli.paths import near
+from cli.paths import display_path
 from db.local import postgres
 from db.local.bootstrap import bootstrap, scaffold
 from db.tools import environment, migrate
-from db.tools import reset as schema
+from db.tools.reset import develop, made_by, remove
 
 Step = Callable[[str, float | None, str], None]
 
 PEOPLE = (ALICE, BOB, CAROL)
-DEMO_USERS = "only there are alice, bob and carol, who own what is shown"
+DEMO_USERS = "only such a database has alice, bob and carol, who own what is shown"
 PATIENCE = 60.0  # seconds to wait for another command that is just starting the server
 
 
@@ -70,7 +70,7 @@ def up(options: Options, *, users: bool = False, step: Step = quiet) -> Iterator
         if users:
             require_development(base, DEMO_USERS)
         prepare(base, step=step)
-        yield furnish(base, options, step=step)
+        yield add_logins_and_users(base, options, step=step)
 
 
 @contextmanager
@@ -96,7 +96,7 @@ def database(options: Options, *, step: Step = quiet) -> Iterator[Database]:
         with connect(url) as connection:
             version = connection.info.server_version
         taken = "" if server.port == postgres.PORT else f" ({postgres.PORT} was taken)"
-        detail = f"{near(options.home)}, port {server.port}{taken}"
+        detail = f"{display_path(options.home)}, port {server.port}{taken}"
         step(f"Postgres {_version(version)} embedded", time.monotonic() - started, detail)
         yield Database(url, server)
 
@@ -113,8 +113,8 @@ def prepare(base: Database, *, step: Step = quiet) -> list[str]:
         if base.server is not None:
             scaffold(connection)
         applied = migrate.apply(base.url)
-        if base.server is not None and schema.made_by(connection) is None:
-            schema.develop(connection, "the embedded server")
+        if base.server is not None and made_by(connection) is None:
+            develop(connection, "the embedded server")
     count = len(migrate.names())
     detail = f"{len(applied)} new" if applied else "nothing new"
     step(f"{count} migrations", time.monotonic() - started, detail)
@@ -126,19 +126,19 @@ def is_for_development(base: Database) -> bool:
     if base.server is not None:
         return True
     with connect(base.url) as connection:
-        return schema.made_by(connection) is not None
+        return made_by(connection) is not None
 
 
 def require_development(base: Database, why: str) -> None:
     """Raises CommandError, which says `why`, where nothing says that it is for development."""
     if not is_for_development(base):
         raise CommandError(
-            f"nothing says that the database of DATABASE_URL is for development: {why}. Unset it "
-            "to use the embedded one, or say that it is for development: index-jobs dev init"
+            f"the database of DATABASE_URL is not marked as one for development: {why}. Unset it "
+            "to use the embedded one, or mark it: index-jobs dev init"
         )
 
 
-def furnish(base: Database, options: Options, *, step: Step = quiet) -> Stack:
+def add_logins_and_users(base: Database, options: Options, *, step: Step = quiet) -> Stack:
     """Logins for the API and the runner, and in development the demo users with a key each.
 
     Of a database that is not for development no login is changed.
@@ -200,21 +200,24 @@ def init(options: Options, what: str, *, yes: bool = False, step: Step = quiet) 
 
     Raises CommandError when it holds jobs, unless `yes`.
     """
-    with borrow(options, what, create=True, step=step) as base, connect(base.url) as connection:
+    with (
+        use_database(options, what, create=True, step=step) as base,
+        connect(base.url) as connection,
+    ):
         applied = prepare(base, step=step)
-        if schema.made_by(connection) is None:
+        if made_by(connection) is None:
             with as_role(connection, "service_role"):
                 row = connection.execute("select exists (select from public.index_jobs)").fetchone()
             if row == (True,) and not yes:
                 raise CommandError(
-                    "that database holds jobs: say --yes if make reset may remove all of them"
+                    "that database holds jobs: add --yes if make reset may remove all of them"
                 )
-            schema.develop(connection, what)
+            develop(connection, what)
         return applied
 
 
 def reset(options: Options, what: str, *, yes: bool = False, step: Step = quiet) -> list[str]:
-    """Removes the data and makes the schema anew. Returns the migrations applied.
+    """Removes the data and the schema, then migrates. Returns the migrations applied.
 
     The embedded database goes as a whole; of that of DATABASE_URL what the migrations made, and
     only if it says that it is for development, or with `yes`. Raises CommandError and removes
@@ -222,31 +225,32 @@ def reset(options: Options, what: str, *, yes: bool = False, step: Step = quiet)
     """
     if options.database_url is None:
         _require_data(options)
-    with occupy(options, what), ExitStack() as at_exit:
+    with lock_data_dir(options, what), ExitStack() as at_exit:
         if options.database_url is None:
             postgres.remove(options.home)
-            step(f"removed {near(options.home)}", None, "")
+            step(f"removed {display_path(options.home)}", None, "")
         base = at_exit.enter_context(database(options, step=step))
         with connect(base.url) as connection:
             if options.database_url is None:
                 return prepare(base, step=step)
-            made_by = schema.made_by(connection)
+            marked_by = made_by(connection)
             if not yes:
-                require_development(base, "with --yes, all its jobs, keys and indexes are removed")
-            schema.remove(connection)
+                require_development(base, "with --yes all its jobs, keys and indexes are removed")
+            remove(connection)
             step("removed our tables and functions", None, "")
             applied = prepare(base, step=step)
-            if made_by is not None:
-                schema.develop(connection, made_by)
+            if marked_by is not None:
+                develop(connection, marked_by)
             return applied
 
 
 @contextmanager
-def borrow(options: Options, what: str, *, create: bool, step: Step = quiet) -> Iterator[Database]:
-    """The database for a command of a moment: the server of whoever runs one, or one of its own.
+def use_database(
+    options: Options, what: str, *, create: bool, step: Step = quiet
+) -> Iterator[Database]:
+    """The database for a short command: a server that already runs, or else one it starts itself.
 
-    Without `create` it has to be there already. Raises CommandError and leaves no trace when it is
-    not.
+    Without `create`, raises CommandError when there is no database, and creates nothing.
     """
     with ExitStack() as stack:
         ready = None
@@ -256,9 +260,9 @@ def borrow(options: Options, what: str, *, create: bool, step: Step = quiet) -> 
             deadline = time.monotonic() + PATIENCE
             while ready is None:
                 try:
-                    ready = stack.enter_context(occupy(options, what))
-                except OccupiedError as error:
-                    if error.occupant.ready:
+                    ready = stack.enter_context(lock_data_dir(options, what))
+                except DirectoryLockedError as error:
+                    if error.holder.ready:
                         break
                     if time.monotonic() > deadline:
                         raise
@@ -274,8 +278,8 @@ def borrow(options: Options, what: str, *, create: bool, step: Step = quiet) -> 
 def _require_data(options: Options) -> None:
     if not (options.home / "PG_VERSION").exists():
         raise CommandError(
-            f"there is no database in {options.home}: make one (make serve), or name the place of "
-            "one by RUN_DIR= or DATA_DIR=, or another Postgres by DATABASE_URL="
+            f"there is no database in {options.home}: create one (make serve), or set "
+            "RUN_DIR= or DATA_DIR= to where one is, or DATABASE_URL= to another Postgres"
         )
 
 

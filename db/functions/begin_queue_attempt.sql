@@ -68,7 +68,7 @@ begin
     return;
   end if;
   if p_queue_attempt = v_last and v_job.worker_id is not null then
-    raise exception 'another worker has begun the job'
+    raise exception 'another worker has started the job'
       using errcode = 'PT409', detail = 'already_processing', column = 'worker_id',
         hint = 'Drop the work.';
   end if;

@@ -6,12 +6,7 @@
 -- the last row; jobs that arrive meanwhile stand above it and shift nothing. A scope that the
 -- caller may not see is empty.
 --
--- One query for each index, and in it no = that another index could compare. Under row-level
--- security no index compares an enum, whose = is not leakproof; what it may compare is an integer
--- that a case makes of columns that are null or not. Among jobs that are not completed these tell
--- the status: 0 pending, 1 processing, 2 cancelled, 3 failed. Each index gives the order, and the
--- planner, which has no statistics of partial indexes, may take no other way: it would rather sort
--- all that a filter leaves when it believes that to be little.
+-- One query for each index: docs/performance.md, Indexes under row-level security, says why.
 --
 -- Raises:  PT422 unknown_status, invalid_cursor, invalid_limit (1 to 100).
 -- Callers: authenticated, service_role.

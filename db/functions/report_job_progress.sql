@@ -39,7 +39,7 @@ begin
     coalesce(btrim(p_phase), '') = '' or length(p_phase) > 100
     or p_done is null or p_done < 0 or p_total < p_done)
   then
-    raise exception 'progress is not a phase with done, at most total'
+    raise exception 'progress needs a phase, and a done count of at most total'
       using errcode = 'PT422', detail = 'invalid_progress', column = 'phase',
         hint = 'Pass p_phase and 0 <= p_done <= p_total, or none of them for a heartbeat.';
   end if;

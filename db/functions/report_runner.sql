@@ -33,7 +33,7 @@ begin
   if greatest(length(p_host), length(p_release)) > 255 or p_pid < 0
     or p_slots not between 1 and 10000 or p_busy not between 0 and p_slots
   then
-    raise exception 'the runner is not one that can be'
+    raise exception 'the report of the worker is not valid'
       using errcode = 'PT422', detail = 'invalid_runner', column = 'busy',
         hint = 'Pass 0 <= p_busy <= p_slots <= 10000, and texts of at most 255 characters.';
   end if;

@@ -46,7 +46,7 @@ begin
 
   if v_status = v_job.status and v_status = 'processing' then
     if v_worker_id is distinct from v_job.worker_id then
-      raise exception 'another worker has begun the job'
+      raise exception 'another worker has started the job'
         using errcode = 'PT409', detail = 'already_processing', column = 'worker_id',
           hint = 'Drop the work.';
     end if;
@@ -71,9 +71,9 @@ begin
   from private.job_transitions() as t
   where t.from_status = v_job.status and t.to_status = v_status;
   if not found then
-    raise exception 'a job does not go from % to %', v_job.status, v_status
+    raise exception 'a job cannot move from % to %', v_job.status, v_status
       using errcode = 'PT409', detail = 'invalid_transition', column = 'status',
-        hint = 'Read the job by get_job_status; a final status stays.';
+        hint = 'Read the job by get_job_status; a final status never changes.';
   end if;
 
   if v_commit_sha <> v_job.commit_sha then

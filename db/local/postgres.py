@@ -118,7 +118,9 @@ def remove(data_dir: Path) -> None:
             raise PostgresError(f"a process runs the server of {data_dir}: stop it first") from None
         home = data_dir.resolve()
         if not (home / PASSWORD_FILE).exists():
-            raise PostgresError(f"{data_dir} was not made by the embedded Postgres; it stays")
+            raise PostgresError(
+                f"{data_dir} was not made by the embedded Postgres; it is left alone"
+            )
         _await_predecessor(home)
         _forget(data_dir)
         shutil.rmtree(home)
@@ -164,7 +166,7 @@ def _lock_or_attach(lock: int, data_dir: Path) -> Server | None:
         time.sleep(0.05)
     raise PostgresError(
         f"another process owns {data_dir}, but its server does not answer. "
-        "Stop that process (a make serve, say) and try again"
+        "Stop that process (for example make serve) and try again"
     )
 
 
@@ -280,8 +282,8 @@ def _launch(
             tail = "\n".join(said.splitlines()[-15:])
             raise PostgresError(
                 f"Postgres does not start on {home} (exit code {process.returncode}):\n{tail}\n"
-                f"Mend what it says (all of it is in {log}), or move the data directory away "
-                "to begin with an empty database"
+                f"Fix what it says (the whole log is {log}), or move the data directory away "
+                "to start with an empty database"
             )
         time.sleep(0.1)
 
@@ -316,7 +318,7 @@ def _await_predecessor(home: Path) -> None:
     while (found := _postmaster(home)) and _is_server(found[0], home):
         if time.monotonic() > deadline:
             raise PostgresError(
-                f"a server that was started by other means (process {found[0]}) uses {home}. "
+                f"another program started a server (process {found[0]}) that uses {home}. "
                 f"Stop it: kill -INT {found[0]}"
             )
         time.sleep(0.02)
@@ -339,14 +341,16 @@ def _check_version(home: Path, binaries: Path, account: Account) -> None:
     if (major := (home / "PG_VERSION").read_text(encoding="utf-8").strip()) != version[0]:
         raise PostgresError(
             f"{home} holds data of Postgres {major}, and this is Postgres {version[0]}. Move it "
-            f"away to begin with an empty database, or dump it with Postgres {major} first"
+            f"away to start with an empty database, or dump it with Postgres {major} first"
         )
 
 
 def _initialize(home: Path, binaries: Path, account: Account, *, durable: bool) -> None:
     """A new cluster at `home`, whole or not at all."""
     if home.exists() and any(home.iterdir()):
-        raise PostgresError(f"{home} is not empty, and no Postgres data. Name another directory")
+        raise PostgresError(
+            f"{home} is not empty and has no Postgres data. Choose another directory"
+        )
     for left in home.parent.glob(f"{home.name}.new.*"):
         shutil.rmtree(left)
     draft = Path(tempfile.mkdtemp(prefix=f"{home.name}.new.", dir=home.parent))

@@ -241,7 +241,7 @@ comment on column public.index_jobs.repeats_job_id is
   'The failed job that support repeated by this one, or null; it may have been purged since.';
 
 -- For claims: the tenant served last, as the halves of its id, and the second in which a claim last
--- found that no lease had run out. No transaction locks a sequence. After a crash, turns start anew.
+-- found that no lease had run out. No transaction locks a sequence. After a crash, turns start over.
 create unlogged sequence private.claim_cursor_high minvalue -9223372036854775808 start 0;
 create unlogged sequence private.claim_cursor_low minvalue -9223372036854775808 start 0;
 create unlogged sequence private.claim_lease_check minvalue 0 start 0;
@@ -346,7 +346,7 @@ comment on column public.indexed_commits.job_id is
   'The job that left them so; it may have been purged since.';
 comment on column public.indexed_commits.commit_sha is 'The commit.';
 comment on column public.indexed_commits.extractor is
-  'Fingerprint of the extractor that made them; another one makes all of them anew.';
+  'Fingerprint of the extractor that made them; with another one all are made again.';
 comment on column public.indexed_commits.stats is 'The figures of that job.';
 
 -- No key on the job: rows outlive it, and a purge would have to touch each of them.
@@ -564,7 +564,7 @@ create unlogged table private.rate_limit_counters (
   requests integer not null
 ) with (fillfactor = 50);
 comment on table private.rate_limit_counters is
-  'Requests of each user in the current clock hour. Unlogged: after a crash everybody starts anew.';
+  'Requests of each user in the current clock hour. Unlogged: after a crash all counts start at zero.';
 comment on column private.rate_limit_counters.user_id is 'The user.';
 comment on column private.rate_limit_counters.window_start is 'The clock hour, in UTC.';
 comment on column private.rate_limit_counters.requests is 'Requests counted in it.';
@@ -636,4 +636,4 @@ comment on type private.api_answer is
   'has ended; who asked, for what goes on after the answer.';
 
 notify pgrst, 'reload schema';
-comment on schema private is 'schema version 20261128093000, text f71798f63030, serves 20261128093000';
+comment on schema private is 'schema version 20261128093000, text 0425bee33634, serves 20261128093000';

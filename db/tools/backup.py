@@ -164,7 +164,9 @@ def _hand_over(contents: str) -> Iterator[str]:
         if entry["kind"] != "FUNCTION":
             if entry["kind"] in {"ACL", "COMMENT"}:
                 continue
-            raise BackupError(f"{entry['owner']} owns what is no function: {entry['name']}")
+            raise BackupError(
+                f"{entry['owner']} owns something that is not a function: {entry['name']}"
+            )
         yield f"alter function {entry['name'].replace(' ', '.', 1)} owner to {entry['owner']};"
     yield f"revoke create on schema public, private from {owners};"
     yield f"revoke {owners} from current_user;"
@@ -257,4 +259,4 @@ def _explained() -> Iterator[None]:
     except lock.LockTimeout as error:
         raise BackupError(str(error)) from None
     except psycopg.Error as error:
-        raise BackupError(f"the login that owns the database is needed: {error}") from None
+        raise BackupError(f"this needs the login that owns the database: {error}") from None

@@ -1,7 +1,8 @@
 """What a database's catalogue says of this schema, as facts that can be compared.
 
 db/catalogue.json holds the facts of a freshly migrated database; `make docs` writes it. Facts are
-the same on every server version and whoever ran the migrations: that role is called `the migrator`.
+the same on every server version. The role that ran the migrations is called `the migrator`, so they
+do not depend on it either.
 """
 
 from __future__ import annotations

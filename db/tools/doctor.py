@@ -2,7 +2,7 @@
 
 Only what belongs to this schema is looked at: objects that others added are theirs, unless they
 open a door (a grant, a policy, a trigger or a rule on one of our objects, a second function of the
-same name, and what doors.py looks for).
+same name, and what exposure.py looks for).
 Nothing is changed; any login that owns the database will do.
 """
 
@@ -15,7 +15,7 @@ from typing import Any, LiteralString
 import psycopg
 from psycopg.rows import TupleRow, dict_row
 
-from db.tools import bridges, catalogue, doors, migrate, reset, versions
+from db.tools import bridges, catalogue, exposure, migrate, reset, versions
 from db.tools.catalogue import Fact, Facts
 from db.tools.connection import ConnectError, connect
 from db.tools.findings import Finding
@@ -50,7 +50,7 @@ def examine(url: str, api_url: str | None = None) -> Diagnosis:
         info = connection.info
         server = info.parameter_status("server_version") or str(info.server_version)
         findings = tuple(_findings(connection, found))
-        advice = tuple(doors.advice(connection))
+        advice = tuple(exposure.advice(connection))
     if api_url is not None:
         findings += _api_login(api_url)
     return Diagnosis(server.split()[0], found.number if found else None, findings, advice)
@@ -67,7 +67,7 @@ def _findings(
         yield wrong
     if there and (version is None or not wrong):
         yield from _differences(catalogue.expected(), found, bridges.expected(found))
-        yield from doors.findings(connection, development=reset.made_by(connection) is not None)
+        yield from exposure.findings(connection, development=reset.made_by(connection) is not None)
     if there:
         yield from _stuck_jobs(connection)
 

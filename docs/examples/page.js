@@ -43,7 +43,7 @@ addEventListener("hashchange", follow);
 follow();
 
 /**
- * A client that acts for whoever's token was typed. With Supabase Auth leave `accessToken` out and
+ * A client that acts for the user whose token was typed. With Supabase Auth leave `accessToken` out and
  * sign in by `supabase.auth.signInWithPassword()`: the client then sends, and renews, the session's.
  */
 function connect() {

@@ -1,6 +1,6 @@
 -- functions_and_policies
 -- depends: 20261128093001_add_queue_job_id_and_commit_sha
--- previous text: 64501fe3d5bd
+-- previous text: cf5b36835967
 
 set local lock_timeout = '250ms';
 
@@ -80,7 +80,7 @@ begin
   if private.is_final(v_job.status) then
     raise exception 'the job is already %', v_job.status
       using errcode = 'PT409', detail = 'invalid_transition', column = 'job_id',
-        hint = 'A final status stays.';
+        hint = 'A final status never changes.';
   end if;
   return query
   select j.*
@@ -133,7 +133,7 @@ begin
         hint = 'Pass the id that the queue gave its job.';
   end if;
   if p_cursor is not null and v_before is null then
-    raise exception 'cursor is not one of ours'
+    raise exception 'cursor is not valid'
       using errcode = 'PT422', detail = 'invalid_cursor', column = 'cursor',
         hint = 'Pass next_cursor of the page before, or nothing for the first page.';
   end if;
@@ -543,7 +543,7 @@ begin
     raise exception 'index job not found' using errcode = 'PT404';
   end if;
   if v_may is not true then
-    raise exception 'a member may cancel only own jobs'
+    raise exception 'members may cancel only the jobs they created'
       using errcode = 'PT403', detail = 'not_allowed', column = 'job_id',
         hint = 'Ask an owner or admin of the organization, or the member who made the job.';
   end if;
@@ -561,7 +561,7 @@ begin
   if not found then
     raise exception 'the job is already %', v_job.status
       using errcode = 'PT409', detail = 'invalid_transition', column = 'job_id',
-        hint = 'A final status stays.';
+        hint = 'A final status never changes.';
   end if;
 
   update public.index_jobs as j
@@ -602,7 +602,7 @@ begin
         hint = 'Drop the work; claim_index_job begins the next attempt.';
   end if;
   if p_attempt is null and p_job.attempt > 1 then
-    raise exception 'the job was begun more than once, so the attempt must be named'
+    raise exception 'the job was started more than once, so the attempt must be named'
       using errcode = 'PT409', detail = 'attempt_required', column = 'attempt',
         hint = 'Pass p_attempt as it was when the job was claimed.';
   end if;
@@ -1137,7 +1137,7 @@ begin
   if p_expires_at <= v_now or p_expires_at >= '9999-12-31 00:00Z' then
     raise exception 'expires_at is not in the future, or beyond the calendar of most programs'
       using errcode = 'PT422', detail = 'invalid_expires_at', column = 'expires_at',
-        hint = 'Pass a time to come before 9999-12-31, or nothing for a key that stays.';
+        hint = 'Pass a future time before 9999-12-31, or nothing for a key that never expires.';
   end if;
   insert into private.api_keys (id, user_id, name, secret_hash, created_at, expires_at)
   values (
@@ -1631,7 +1631,7 @@ begin
 end;
 $$;
 comment on function private.explain_any_job(uuid) is
-  'Why a job stands where it stands, whoever asks.';
+  'Explains the current state of a job to any caller.';
 alter function private.explain_any_job(uuid) owner to job_writer;
 revoke all on function private.explain_any_job(uuid)
   from public, anon, authenticated, service_role;
@@ -1731,7 +1731,7 @@ begin
   if p_organization !~ '^[A-Za-z0-9-]{1,63}$' then
     raise exception 'organization is neither a slug nor an id'
       using errcode = 'PT422', detail = 'invalid_organization', column = 'organization',
-        hint = 'Send one of your organizations, or leave it out for what is your own.';
+        hint = 'Send one of your organizations, or leave it out for your own repositories.';
   end if;
   select o.id into v_organization_id
   from public.organizations as o
@@ -2846,9 +2846,9 @@ begin
       null;  -- a 30th of February, raised below
     end;
   end if;
-  raise exception 'cursor is not one of ours'
+  raise exception 'cursor is not valid'
     using errcode = 'PT422', detail = 'invalid_cursor', column = 'cursor',
-      hint = 'Pass created_at,id of the last job of the page before, or nothing for the first.';
+      hint = 'Pass created_at,id of the last job of the previous page, or nothing for the first.';
 end;
 $$;
 comment on function private.parse_cursor(text) is
@@ -2954,9 +2954,9 @@ begin
   exception when data_exception then
     null;  -- neither base64 nor UTF-8, raised below
   end;
-  raise exception 'cursor is not one of ours'
+  raise exception 'cursor is not valid'
     using errcode = 'PT422', detail = 'invalid_cursor', column = 'cursor',
-      hint = 'Pass the cursor of the last row of the page before, or nothing for the first page.';
+      hint = 'Pass the cursor of the last row of the previous page, or nothing for the first page.';
 end;
 $$;
 comment on function private.parse_row_cursor(text) is 'The row of a list that a cursor names.';
@@ -3295,7 +3295,7 @@ begin
     and not exists (
       select from public.index_jobs as j where j.id = c.job_id and j.status = 'completed');
   if found then
-    raise exception 'rows are stored and their job is not completed'
+    raise exception 'rows are stored without completing their job'
       using errcode = 'PT409', detail = 'index_not_completed', column = 'job_id',
         hint = 'Call complete_index in the transaction that stores the rows.';
   end if;
@@ -3672,7 +3672,7 @@ begin
   exception
     when check_violation or not_null_violation or unique_violation or program_limit_exceeded then
       get stacked diagnostics v_rule = constraint_name;
-      raise exception 'a row does not fit: %', coalesce(nullif(v_rule, ''), sqlerrm)
+      raise exception 'a row is not valid: %', coalesce(nullif(v_rule, ''), sqlerrm)
         using errcode = 'PT422', detail = 'invalid_rows', column = 'rows',
           hint = 'Send rows that keep the constraints of the tables, each file once.';
   end;
@@ -3680,7 +3680,7 @@ begin
   delete from private.incoming_symbols as s where s.transaction = v_transaction;
   get diagnostics v_copied = row_count;
   if v_copied <> symbols then
-    raise exception 'symbols name a file_no that no file has, or that two have'
+    raise exception 'symbols name a file_no that is unknown or not unique'
       using errcode = 'PT422', detail = 'invalid_rows', column = 'file_no',
         hint = 'COPY the row of a file no later than its symbols, with a number of its own.';
   end if;
@@ -5611,7 +5611,7 @@ begin
     return;
   end if;
   if p_queue_attempt = v_last and v_job.worker_id is not null then
-    raise exception 'another worker has begun the job'
+    raise exception 'another worker has started the job'
       using errcode = 'PT409', detail = 'already_processing', column = 'worker_id',
         hint = 'Drop the work.';
   end if;
@@ -6623,7 +6623,7 @@ begin
     coalesce(btrim(p_phase), '') = '' or length(p_phase) > 100
     or p_done is null or p_done < 0 or p_total < p_done)
   then
-    raise exception 'progress is not a phase with done, at most total'
+    raise exception 'progress needs a phase, and a done count of at most total'
       using errcode = 'PT422', detail = 'invalid_progress', column = 'phase',
         hint = 'Pass p_phase and 0 <= p_done <= p_total, or none of them for a heartbeat.';
   end if;
@@ -6699,7 +6699,7 @@ begin
   if greatest(length(p_host), length(p_release)) > 255 or p_pid < 0
     or p_slots not between 1 and 10000 or p_busy not between 0 and p_slots
   then
-    raise exception 'the runner is not one that can be'
+    raise exception 'the report of the worker is not valid'
       using errcode = 'PT422', detail = 'invalid_runner', column = 'busy',
         hint = 'Pass 0 <= p_busy <= p_slots <= 10000, and texts of at most 255 characters.';
   end if;
@@ -6912,7 +6912,7 @@ begin
 
   if v_status = v_job.status and v_status = 'processing' then
     if v_worker_id is distinct from v_job.worker_id then
-      raise exception 'another worker has begun the job'
+      raise exception 'another worker has started the job'
         using errcode = 'PT409', detail = 'already_processing', column = 'worker_id',
           hint = 'Drop the work.';
     end if;
@@ -6937,9 +6937,9 @@ begin
   from private.job_transitions() as t
   where t.from_status = v_job.status and t.to_status = v_status;
   if not found then
-    raise exception 'a job does not go from % to %', v_job.status, v_status
+    raise exception 'a job cannot move from % to %', v_job.status, v_status
       using errcode = 'PT409', detail = 'invalid_transition', column = 'status',
-        hint = 'Read the job by get_job_status; a final status stays.';
+        hint = 'Read the job by get_job_status; a final status never changes.';
   end if;
 
   if v_commit_sha <> v_job.commit_sha then
@@ -7069,4 +7069,4 @@ end;
 $$;
 
 notify pgrst, 'reload schema';
-comment on schema private is 'schema version 20261128093002, text f0fb4fdfb220, serves 20261128093002';
+comment on schema private is 'schema version 20261128093002, text 6732375f8908, serves 20261128093002';

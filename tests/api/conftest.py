@@ -21,8 +21,8 @@ import pytest
 from psycopg.rows import TupleRow
 from starlette.applications import Starlette
 
+from api import main
 from api.app import Background, create_app
-from api.main import Server as ApiServer
 from api.main import address, listen
 from api.pages.routes import Demo
 from api.settings import ApiSettings
@@ -76,7 +76,7 @@ class Api:
     place: Place
     client: httpx2.Client
     app: Starlette
-    server: ApiServer
+    server: main.Server
     kicks: list[None]
     thread: threading.Thread
     everything_logged: list[logging.LogRecord]
@@ -207,7 +207,7 @@ def serve(
     collector = _Collector()
     listener = listen("127.0.0.1", changes.get("port", 0))
     ready = threading.Event()
-    server = ApiServer(app, settings, on_ready=ready.set)
+    server = main.Server(app, settings, on_ready=ready.set)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     logging.getLogger().addHandler(collector)
     try:

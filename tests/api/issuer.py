@@ -63,7 +63,7 @@ class Issuer:
         self.misbehave: Misbehaviour | None = None
         """What it does instead of answering."""
         self.is_over = threading.Event()
-        """Set at the end of the test: whoever hangs must then stop."""
+        """Set at the end of the test: a handler that hangs must then stop."""
 
     def document(self) -> bytes:
         keys = [

@@ -166,7 +166,7 @@ WRONG_TOKENS: dict[str, Callable[[Tenant], str]] = {
     "of another secret": lambda t: token_of(t, "another secret of more than 32 bytes, truly"),
     "expired": lambda t: token_of(t, exp=int(time.time()) - 1),
     "without exp": lambda t: token_of(t, exp=None),
-    "with exp that is no number": lambda t: token_of(t, exp="never"),
+    "with exp that is not a number": lambda t: token_of(t, exp="never"),
     "whose exp is a number in quotes": lambda t: token_of(t, exp=str(int(time.time()) + 60)),
     "with an infinite exp": lambda t: token_of(t, exp=float("inf")),
     "whose exp has 400 digits": lambda t: token_of(t, exp=10**400),

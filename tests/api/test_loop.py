@@ -49,7 +49,7 @@ CALLERS = {
     "8 kB of claims, nested": token(padding=[[[[{"a": [1] * 10}]]]] * 170),
     "8 kB, forged": token("another secret of more than 32 bytes, truly", padding="x" * 5_500),
     "8 kB of points": "." * 8_192,
-    "a header that is no JSON": "W1tb" * 2_000 + ".e30.x",
+    "a header that is not JSON": "W1tb" * 2_000 + ".e30.x",
     "60 kB": "a" * 60_000,
 }
 

@@ -252,7 +252,7 @@ def test_proxies_count_only_when_they_are_named() -> None:
         ({"METRICS_TOKEN": "a few words of it"}, "METRICS_TOKEN: it must be at least 16 letters"),
         ({"METRICS_PORT": "0"}, "METRICS_PORT=0: input should be greater than"),
         ({"ACCESS_LOG": "perhaps"}, "ACCESS_LOG=perhaps: input should be"),
-        ({"HOST": "192.0.2.1"}, "HOST=192.0.2.1 is no address of this machine"),
+        ({"HOST": "192.0.2.1"}, "HOST=192.0.2.1 is not an address of this machine"),
     ],
 )
 def test_what_cannot_be_served_is_one_sentence(

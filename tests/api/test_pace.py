@@ -1,4 +1,4 @@
-"""Retry-After: whoever obeys it never meets a 429, and is not kept waiting for long."""
+"""Retry-After: a client that follows it never gets a 429, and does not wait for long."""
 
 from __future__ import annotations
 

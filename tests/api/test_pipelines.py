@@ -12,8 +12,8 @@ import psycopg
 import pytest
 from psycopg_pool import TooManyRequests
 
+from api.rpc import pool
 from api.rpc.pipelines import Pipelines
-from api.rpc.pool import PATIENCE as PATIENCE_WITHOUT_A_SERVER
 from api.rpc.statements import Statement
 from api.settings import ApiSettings
 from tests.support.waiting import PATIENCE
@@ -225,7 +225,7 @@ def test_who_waits_for_a_connection_that_is_made_anew_waits_longer_than_for_a_se
         try:
             await it.kill()
             call = it.start(ECHO, "after")
-            await asyncio.sleep(PATIENCE_WITHOUT_A_SERVER + 0.5)
+            await asyncio.sleep(pool.PATIENCE + 0.5)
         finally:
             os.kill(postmaster, signal.SIGCONT)
         assert await call == "after"

@@ -170,7 +170,7 @@ def test_trailers_of_a_body_have_the_same_bound(api: Api) -> None:
         get(path=b"/\xff"),
         get(b"Content-Length: x"),
     ],
-    ids=["TLS", "no path", "CONNECT", "a path that is not ASCII", "a length that is no number"],
+    ids=["TLS", "no path", "CONNECT", "a path that is not ASCII", "a length that is not a number"],
 )
 @pytest.mark.parametrize("before", [0, 1], ids=["first", "later"])
 def test_what_is_no_http_is_400(api: Api, request_: bytes, before: int) -> None:

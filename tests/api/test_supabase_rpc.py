@@ -197,7 +197,7 @@ def test_an_answer_that_does_not_come_is_503_at_the_deadline(
 ) -> None:
     with serve_by(supabase, database, statement_timeout_seconds=0.1) as api:
         tenant = api.tenant()
-        spoil(api, "40001")  # PostgREST repeats the call, for ever
+        spoil(api, "40001")  # PostgREST repeats the call forever
         start = time.monotonic()
         assert_503(api.get("/jobs/x", tenant))
         assert time.monotonic() - start < 15

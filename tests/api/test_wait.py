@@ -1,4 +1,4 @@
-"""`Prefer: wait=N` on a poll: it ends with the next event, whoever is not told."""
+"""`Prefer: wait=N` on a poll: it ends with the next event, even without a notification."""
 
 from __future__ import annotations
 

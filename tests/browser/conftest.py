@@ -18,8 +18,8 @@ import psycopg
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
+import tests.rest.conftest
 from tests.api.conftest import JWT_SECRET, serve
-from tests.rest import conftest as supabase
 from tests.support import postgrest
 from tests.support.browser import launched
 from tests.support.fetch import node_modules
@@ -97,7 +97,7 @@ def project(request: pytest.FixtureRequest, clusters: Callable[[int], Any]) -> I
 
 
 def token(user: str, lifetime: int = 3600) -> str:
-    return supabase.token(sub=user, exp=int(time.time()) + lifetime)
+    return tests.rest.conftest.token(sub=user, exp=int(time.time()) + lifetime)
 
 
 @pytest.fixture

@@ -310,7 +310,7 @@ def test_a_server_that_is_another_one_is_named(desk: Desk, tmp_path: Path, body:
     with server_of_files(tmp_path) as url:
         done = desk.ask("status", "x", "--api-url", url)
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith(f"error: What answers at {url} is not this API")
+    assert done.stderr.startswith(f"error: The server at {url} is not this API")
 
 
 def test_a_damaged_dev_env_is_named(desk: Desk, tmp_path: Path) -> None:

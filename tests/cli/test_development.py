@@ -16,7 +16,7 @@ from tests.support.desk import Desk
 from tests.support.dumps import dump
 
 MAJORS = pytest.mark.parametrize("major", [18, 15])
-REFUSED = "error: nothing says that the database of DATABASE_URL is for development: "
+REFUSED = "error: the database of DATABASE_URL is not marked as one for development: "
 LATER = """
 create table public.later (id bigint generated always as identity primary key);
 create function public.later() returns int language sql as 'select 1';
@@ -102,7 +102,7 @@ def test_a_database_that_is_not_for_development_is_not_touched(
     done = fresh_desk.ask(command, DATABASE_URL=database.migrator_url)
     assert (done.returncode, done.stdout) == (1, "")
     assert REFUSED in done.stderr
-    assert done.stderr.endswith("or say that it is for development: index-jobs dev init\n")
+    assert done.stderr.endswith("or mark it: index-jobs dev init\n")
     assert dump(database) == before
     assert query(database.url, USERS) == [(0,)]
 

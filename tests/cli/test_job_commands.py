@@ -198,9 +198,9 @@ def test_pages_of_a_list_say_how_to_go_on(jobs: Jobs) -> None:
     [
         (("list", "--limit", "0"), "--limit is not a number from 1 to 100. Give a number"),
         (("list", "--since", "yesterday"), "--since is "),
-        (("list", "--cursor", "x"), "--cursor is not one that a page has told. Give the cursor"),
+        (("list", "--cursor", "x"), "--cursor does not come from an earlier page. Give the cursor"),
         (("list", "--repository", "no/such"), "--repository is unknown"),
-        (("files", "{done}", "--cursor", "x"), "--cursor is not one that a page has told. Give"),
+        (("files", "{done}", "--cursor", "x"), "--cursor does not come from an earlier page. Give"),
         (("symbols", "{done}", "--name", "a", "--prefix", "b"), "name and prefix exclude each"),
     ],
 )
@@ -288,4 +288,4 @@ def test_a_token_is_made_only_where_the_database_is_for_development(jobs: Jobs) 
     finally:
         jobs.desk.sql("insert into private.development (made_by) values (%s) returning 1", *mark[0])
     assert (done.returncode, done.stdout) == (1, "")
-    assert "is for development" in done.stderr
+    assert "not marked as one for development" in done.stderr

@@ -184,7 +184,7 @@ def test_a_second_one_on_the_same_run_dir_is_refused_and_the_first_goes_on(
     done = desk.run("serve", "--port", "0", **({other: values[other]} if other else {}))
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
-    assert f"make serve (process {occupied.process.pid}) is at work on " in done.stderr
+    assert f"make serve (process {occupied.process.pid}) is already using " in done.stderr
     assert done.stderr.endswith("or name another directory by RUN_DIR=\n")
     assert not (tmp_path / "pgdata").exists()
     assert desk.dev_env == before
@@ -196,7 +196,7 @@ def test_one_of_another_run_dir_on_the_same_data_is_refused(
 ) -> None:
     done = fresh_desk.run("serve", "--port", "0", DATA_DIR=str(desk.run_dir / "pgdata"))
     assert done.returncode == 1
-    assert f"make serve (process {occupied.process.pid}) is at work on " in done.stderr
+    assert f"make serve (process {occupied.process.pid}) is already using " in done.stderr
     assert done.stderr.endswith("or name another directory by DATA_DIR=\n")
 
 
@@ -242,7 +242,7 @@ def test_a_usual_port_that_is_taken_is_replaced_by_the_next(
         with taken(USUAL_PORT) as by_us, used_desk.serving() as two:
             second = int(used_desk.dev_env["API_URL"].rpartition(":")[2])
             if second == USUAL_PORT and not by_us:
-                continue  # whoever had it left meanwhile
+                continue  # its holder left meanwhile
             assert second > USUAL_PORT
             assert f"  port {USUAL_PORT} is taken: using {second}\n" in two.said
             break

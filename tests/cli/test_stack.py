@@ -1,4 +1,4 @@
-"""What the development stack keeps between runs, and what it makes anew."""
+"""What the development stack keeps between runs, and what it makes again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The doctor, mostly as Supabase's `postgres`, who is no superuser: each patient is cured again."""
+"""The doctor, mostly as Supabase's `postgres`, not a superuser: each fault is found and fixed."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_the_snapshot_is_what_the_migrations_make(
 def test_a_good_database_is_said_to_be_good(patient: Any) -> None:
     done = run(patient)
     assert done.returncode == 0
-    assert "mend" not in done.stdout
+    assert "fix:" not in done.stdout
     assert f"schema {migrate.newest_version()}: all as it should be" in done.stderr
     done = run(patient, "--json")
     assert done.returncode == 0
@@ -326,7 +326,7 @@ def test_the_command_names_each_with_its_remedy_and_exits_with_1(patient: Any) -
     assert found == {}
     for finding in said["findings"]:
         assert f"{finding['check']} {finding['object']}: " in shown.stdout
-        assert f"\n  mend: {finding['remedy']}\n" in shown.stdout
+        assert f"\n  fix: {finding['remedy']}\n" in shown.stdout
     assert examine(patient) == []
 
 
@@ -469,13 +469,13 @@ def test_a_missing_migration_is_named_with_the_way_to_get_it(new_database: Any) 
     done = run(database)
     assert done.returncode == 1
     assert done.stdout.startswith(f"schema version {earlier[-1].name[:14]}: is behind")
-    assert f"missing: {newest.stem}\n  mend: index-jobs migrate, or on Supabase: " in done.stdout
+    assert f"missing: {newest.stem}\n  fix: index-jobs migrate, or on Supabase: " in done.stdout
 
 
 def test_an_empty_database_is_told_how_to_begin(new_database: Any) -> None:
     done = run(new_database(17, "supabase", migrated=False))
     assert done.returncode == 1
-    assert "no migration is applied\n  mend: index-jobs migrate" in done.stdout
+    assert "no migration is applied\n  fix: index-jobs migrate" in done.stdout
 
 
 @pytest.mark.parametrize(

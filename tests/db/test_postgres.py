@@ -18,7 +18,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from db.local import account as accounts
+import db.local.account
 from db.local.account import executable_binaries, server_account
 from db.local.postgres import PostgresError, Server, run
 from tests.support.fetch import postgres_binaries
@@ -34,7 +34,7 @@ with run(Path(sys.argv[1]), port=0) as server:
     sys.stdin.read()
 """
 
-FAST = {"fsync": "off"}  # for what is made anew, and would be slow to sync
+FAST = {"fsync": "off"}  # for throwaway data, which would be slow to sync
 
 
 @contextmanager
@@ -236,7 +236,7 @@ def test_a_start_waits_for_what_is_left_of_a_killed_server(data_dir: Path) -> No
             assert count(server) == 1
 
 
-def test_whoever_waits_for_a_dying_owner_takes_over(data_dir: Path) -> None:
+def test_who_waits_for_a_dying_owner_takes_over(data_dir: Path) -> None:
     with owner(data_dir) as first:
         pid, url, _ = announced(first)
         write(url)
@@ -329,8 +329,8 @@ class TestRoot:
     @pytest.fixture
     def private(self, monkeypatch: pytest.MonkeyPatch, new_dir: Path) -> Iterator[Path]:
         """A folder that only root may enter; shelters and copies beside the real ones."""
-        monkeypatch.setattr(accounts, "SHELTERS", new_dir.with_name("shelters"))
-        monkeypatch.setattr(accounts, "COPIES", new_dir.with_name("copies"))
+        monkeypatch.setattr(db.local.account, "SHELTERS", new_dir.with_name("shelters"))
+        monkeypatch.setattr(db.local.account, "COPIES", new_dir.with_name("copies"))
         with tempfile.TemporaryDirectory(prefix="index-jobs-tests-", dir="/tmp") as folder:
             yield Path(folder)
 
@@ -375,7 +375,7 @@ class TestRoot:
             with run(data_dir, port=0, binaries=binaries) as server:
                 write(server.url())
                 assert not server.binaries.is_relative_to(private)
-        assert len(list(accounts.COPIES.glob("postgres-*"))) == 1
+        assert len(list(db.local.account.COPIES.glob("postgres-*"))) == 1
 
     def test_a_new_checkout_at_an_old_path_never_meets_old_data(self, private: Path) -> None:
         checkout = private / "checkout"
@@ -387,7 +387,7 @@ class TestRoot:
             pytest.raises(psycopg.errors.UndefinedTable),
         ):
             count(server)
-        assert len(list(accounts.SHELTERS.glob("*/checkout"))) == 1
+        assert len(list(db.local.account.SHELTERS.glob("*/checkout"))) == 1
 
     def test_a_moved_checkout_keeps_its_data(self, private: Path) -> None:
         with run(private / "old/pgdata", port=0, settings=FAST) as server:

@@ -12,7 +12,7 @@ import sqlparse
 
 from db.tools import stamp, versions
 from db.tools.stamp.__main__ import main
-from db.tools.stamp.write import PLAN_ANEW
+from db.tools.stamp.write import REPLAN
 
 CAN_SEE = "db/functions/private/can_see.sql"
 IS_OPEN = "db/functions/private/is_open.sql"
@@ -127,9 +127,9 @@ def test_an_empty_migration_can_be_asked_for_and_holds_no_handover(stamped: Any)
     assert list(stamp.stamps(forward)) == []
 
 
-def test_both_ways_open_sessions_plan_anew(stamped: Any) -> None:
+def test_both_ways_open_sessions_plan_again(stamped: Any) -> None:
     for text in stamped.stamp("by_hand"):
-        assert f"\n{PLAN_ANEW}{stamp.RELOAD}\n" in text
+        assert f"\n{REPLAN}{stamp.RELOAD}\n" in text
 
 
 def test_what_was_stamped_is_said(stamped: Any, capsys: Any) -> None:

@@ -1,4 +1,4 @@
-"""The fingerprint of the extractor, by which an old index is made anew."""
+"""The fingerprint of the extractor: a new one makes the next job index everything again."""
 
 from __future__ import annotations
 

@@ -223,7 +223,7 @@ def group_of(pid: int) -> int:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_the_watchman_ends_too(number: signal.Signals, site: Host, start: Start) -> None:
+def test_the_supervisor_ends_too(number: signal.Signals, site: Host, start: Start) -> None:
     process = start(f"{site.url}/stall/a")
     assert site.stalled.wait(PATIENCE)
     parent = f"/proc/{process.pid}/task/{process.pid}/children"

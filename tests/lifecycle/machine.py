@@ -294,7 +294,7 @@ class Machine(RuleBasedStateMachine):
                     raise LieError(f"after {what} at {self.now}:\n{found}, not\n{events}")
 
     def _take_retry_at(self, job: Job, retry_at: datetime) -> None:
-        """A wait by chance, between half and all of 5 seconds, twice that after the second one."""
+        """A random wait, between half and all of 5 seconds, twice that after the second one."""
         longest = timedelta(seconds=5 * 2 ** (job.attempt - 1))
         if not self.now + longest / 2 <= retry_at <= self.now + longest:
             raise LieError(f"retry_at {retry_at} at {self.now} after attempt {job.attempt}")

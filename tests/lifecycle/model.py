@@ -15,7 +15,7 @@ FINAL = ("completed", "failed", "cancelled")
 LOST = "the worker was lost"
 FORCED_AFTER = timedelta(minutes=1)
 SOON = datetime.max.replace(tzinfo=UTC)
-"""A retry_at that is to be looked at: it is by chance."""
+"""A retry_at to read from the database: it is random."""
 
 
 class Refusal(Exception):

@@ -46,7 +46,7 @@ def statement_mutants(source: Source, nodes: Sequence[Node]) -> Iterator[Mutant]
 def _is_replaceable(source: Source, mutant: Mutant, start: str) -> bool:
     """Whether to run the file makes the whole change, and to run it as it is undoes that.
 
-    Functions are replaced, policies dropped and made anew, and what STRANGERS have is revoked.
+    Functions are replaced, policies dropped and made again, and what STRANGERS have is revoked.
     """
     revoked = rf"revoke all on [^;]*\b{re.escape(mutant.about)}\b[^;]*\sfrom {', '.join(STRANGERS)}"
     return (

@@ -78,7 +78,7 @@ def other_files(first: Iterable[Path]) -> list[Path]:
 def failure(connection: psycopg.Connection, files: Sequence[Path]) -> str | None:
     """What the first file that fails says, twice; None when all of them pass."""
     for file in files:
-        # a test that fails by chance has noticed nothing
+        # a flaky test has noticed nothing
         said = _pgtap_failure(connection, pgtap_files()[file], TIMEOUTS[0])
         if said is not None:
             said = _pgtap_failure(connection, pgtap_files()[file], TIMEOUTS[1])

@@ -68,7 +68,7 @@ def opened(clusters: Any, major: int = 18, owner: str = "ordinary") -> Iterator[
         clusters(major, owner).database(owner, migrated=True) as database,
         psycopg.connect(database.url, autocommit=True) as connection,
     ):
-        # whoever waits for ever is found out
+        # a session that waits forever fails the test
         connection.execute(f"alter database {database.name} set statement_timeout = '5min'")
         connection.execute("select tests.arrange_cast()")
         yield Arena(database, connection)

@@ -100,7 +100,7 @@ def test_of_complete_and_fail_the_first_to_get_the_lock_wins(
 
 
 @pytest.mark.parametrize("outcome", ["commit", "rollback"])
-def test_whoever_waits_moves_the_job_as_the_other_leaves_it(arena: Arena, outcome: str) -> None:
+def test_who_waits_moves_the_job_as_the_other_leaves_it(arena: Arena, outcome: str) -> None:
     job_id = arena.job()
     worker = arena.database.worker_url
     with ThreadPoolExecutor(1) as threads, psycopg.connect(worker) as first:

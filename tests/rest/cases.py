@@ -122,7 +122,7 @@ ARGUMENTS = [
     Case("an object for a text", "/rpc/probe_text", {"p_text": {"a": 1}}),
     Case("a number for a text", "/rpc/probe_text", {"p_text": 3.10}),
     Case("a text for a number", "/rpc/probe_numbers", {"p_n": "3"}),
-    Case("a text that is no number", "/rpc/probe_numbers", {"p_n": "x"}),
+    Case("a text that is not a number", "/rpc/probe_numbers", {"p_n": "x"}),
     Case(
         "many types",
         "/rpc/probe_types",
@@ -178,7 +178,7 @@ BODIES = [
     _sends("cut off", b'{"p_text":'),
     _sends("blank", b"  "),
     _sends("not UTF-8", b'{"p_text":"\xff"}'),
-    _sends("half of a surrogate pair", b'{"p_text":"\\ud800"}'),
+    _sends("an unpaired surrogate", b'{"p_text":"\\ud800"}'),
     _sends("followed by more", b'{"p_text":"a"} x'),
     _sends("a list", b'[{"p_text":"a"}]', _STRICT_JSON),
     _sends("a number", b"5", _STRICT_JSON),
@@ -283,14 +283,14 @@ QUERIES = [
     _get("an argument by GET that looks like a filter", "/rpc/probe_text?p_text=eq.5"),
     _get("a column of a scalar", "/rpc/probe_number?select=x"),
     _get("a page of scalars", "/rpc/probe_numbers?p_n=5&limit=2&offset=1"),
-    _get("no row of what is no set", "/rpc/probe_pair?left_part=eq.5"),
+    _get("no row of a single value", "/rpc/probe_pair?left_part=eq.5"),
     _words("an unselected column", "word=eq.ab&select=n", _UNSELECTED, hosted="the rows, as we do"),
     _words("or", "or=(n.eq.1,n.eq.2)&select=n", _QUERY),
     _words("a cast", "select=n::text", _QUERY),
     _words("a JSON path", "select=data->n", _QUERY),
     _words("an operator with any", "n=eq(any).{1,2}", _QUERY),
     _words("full text", "word=fts.ab&select=word", Ours("Query strings", 400, "PGRST100")),
-    _words("a limit that is no number", "limit=x", _QUERY),
+    _words("a limit that is not a number", "limit=x", _QUERY),
 ]
 
 CALLERS = [
@@ -360,7 +360,7 @@ JOBS = [
     Case("a job as an object", "/rpc/get_job_status", {"p_job_id": "{job}"}, headers=OBJECT),
     _get("a column of a job", "/rpc/get_job_status?p_job_id={job}&select=status"),
     _get("a job, filtered", "/rpc/get_job_status?p_job_id={job}&status=eq.failed"),
-    _get("a job, filtered by what is no status", "/rpc/get_job_status?p_job_id={job}&status=eq.x"),
+    _get("a job, filtered by an unknown status", "/rpc/get_job_status?p_job_id={job}&status=eq.x"),
     Case("a job that is not there", "/rpc/get_job_status", {"p_job_id": UNKNOWN}),
     Case("a job of nobody", "/rpc/get_job_status", {"p_job_id": None}),
     Case("a job's id that is none", "/rpc/get_job_status", {"p_job_id": "x"}),

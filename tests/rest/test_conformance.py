@@ -43,7 +43,7 @@ def test_ours_answers_as_postgrest(both: Both, client: httpx2.Client, case: Case
         return
     assert (ours.status_code, code_of(ours)) == (case.differs.status, case.differs.code)
     assert f"\n### {case.differs.why}\n" in DOCUMENT.read_text()
-    if code_of(ours) != "40001":  # which PostgREST repeats for ever
+    if code_of(ours) != "40001":  # which PostgREST repeats forever
         oracle = ask(client, both.oracle, both, case)
         assert seen(ours, case) != seen(oracle, case), "they are equal: drop `differs`"
 

@@ -7,11 +7,11 @@ import asyncio
 import pytest
 from psycopg_pool import TooManyRequests
 
-from api.rest.turns import Turns
+from api.rest.turns import CallTurns
 from tests.support.waiting import PATIENCE
 
 
-async def calls(turns: Turns, order: list[str]) -> list[str]:
+async def calls(turns: CallTurns, order: list[str]) -> list[str]:
     """The users in the order of their turns, when all of them call at once in this order."""
     served: list[str] = []
 
@@ -25,14 +25,14 @@ async def calls(turns: Turns, order: list[str]) -> list[str]:
 
 
 def test_a_user_who_calls_often_delays_another_by_one_call() -> None:
-    served = asyncio.run(calls(Turns(1), ["mallory"] * 100 + ["alice"]))
+    served = asyncio.run(calls(CallTurns(1), ["mallory"] * 100 + ["alice"]))
     assert served.index("alice") <= 2
     assert sorted(served) == ["alice"] + ["mallory"] * 100
 
 
 def test_a_user_has_one_call_at_a_time_and_all_have_as_many_as_there_are_places() -> None:
     async def most() -> tuple[int, int]:
-        turns, own, together, top_own, top = Turns(2), dict[str, int](), 0, 0, 0
+        turns, own, together, top_own, top = CallTurns(2), dict[str, int](), 0, 0, 0
 
         async def call(user: str) -> None:
             nonlocal together, top_own, top
@@ -52,7 +52,7 @@ def test_a_user_has_one_call_at_a_time_and_all_have_as_many_as_there_are_places(
 
 def test_who_waits_too_long_is_told_so_and_takes_no_turn_from_others() -> None:
     async def run() -> None:
-        turns = Turns(1)
+        turns = CallTurns(1)
         async with turns.of("alice", PATIENCE):
             for user in ("alice", "bob"):
                 with pytest.raises(TooManyRequests):
@@ -67,7 +67,7 @@ def test_who_waits_too_long_is_told_so_and_takes_no_turn_from_others() -> None:
 
 def test_a_call_that_fails_gives_its_turn_back() -> None:
     async def run() -> None:
-        turns = Turns(1)
+        turns = CallTurns(1)
         with pytest.raises(ZeroDivisionError):
             async with turns.of("alice", PATIENCE):
                 raise ZeroDivisionError

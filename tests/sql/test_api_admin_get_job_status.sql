@@ -37,7 +37,7 @@ select results_eq(
   $$ select distinct a.verdict, a.code, a.body from answers as a
      where a.name in ('user', 'nobody') $$,
   $$ values ('PT401', 'AUTH_INVALID_KEY', null::text) $$,
-  'whoever is not the service is refused');
+  'any caller but the service is refused');
 select tests.act_as_admin();
 select is(
   (select a.body::jsonb from answers as a where a.name = 'known'),

@@ -85,7 +85,7 @@ select is(
 select tests.act_as_admin();
 select is(
   (select count(*)::integer from repositories as r where r.full_name = 'alice/other'), 0,
-  'whoever was refused made no repository');
+  'a refused call makes no repository');
 select is(
   (select count(*)::integer from index_jobs), 3, 'and no job');
 select is(

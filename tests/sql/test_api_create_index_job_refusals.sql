@@ -40,7 +40,7 @@ select is(
   'an organization that is nowhere looks the same');
 select is(
   pg_temp.refusal_of(p_organization => 'a/b'), 'PT422 invalid_organization organization',
-  'what can be no organization is named');
+  'a value that cannot be an organization is named');
 select is(
   pg_temp.refusal_of(p_ref => 'a..b'), 'PT422 invalid_ref ref', 'a bad ref is named');
 select is(

@@ -16,7 +16,7 @@ as $$
 $$;
 
 select is(
-  (api_watch_jobs('{}', '{}')).verdict, 'ok', 'it is answered, whoever''s the jobs are');
+  (api_watch_jobs('{}', '{}')).verdict, 'ok', 'jobs of every tenant are answered');
 select is(pg_temp.watch(1, 3), null, 'nothing has changed');
 select is(
   pg_temp.watch(1, 2), json_build_array(json_build_array(tests.id('runs'), 3, 2))::text,

@@ -26,7 +26,7 @@ select results_eq(
      from claim_index_job(tests.worker(2), '30 seconds') as j $$,
   $$ values (tests.id('job'), 'processing', 2, tests.worker(2)::uuid, null::jsonb,
        timestamptz '2026-03-01 12:00+00', timestamptz '2026-03-01 12:00:59+00') $$,
-  'when it has run out the next worker begins anew; the job keeps its start');
+  'when it has run out the next worker starts again; the job keeps its start');
 
 select is(
   tests.refusal($$ select report_job_progress(tests.id('job'), 2, p_lease => '0') $$),

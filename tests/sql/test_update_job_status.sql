@@ -67,7 +67,7 @@ select is(
 select tests.act_as_admin();
 select is(
   (select j.status::text from index_jobs as j where j.id = tests.id('job')),
-  'completed', 'whoever was refused changed nothing');
+  'completed', 'a refused call changes nothing');
 
 select * from finish();
 rollback;

@@ -33,7 +33,7 @@ select is(
   '22P05', 'NUL never reaches the row');
 select is(
   tests.refusal($$ select update_job_status(tests.id('job'), 'failed', '{"error": "\ud800"}') $$),
-  '22P02', 'nor does half a surrogate pair');
+  '22P02', 'nor does an unpaired surrogate');
 select results_eq(
   $$ select j.* from index_jobs as j order by j.id $$,
   $$ select b.* from before as b order by b.id $$,

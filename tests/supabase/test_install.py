@@ -187,7 +187,7 @@ def test_names_that_the_project_has_taken_are_shown(theirs: Path) -> None:
     )
     done = install(theirs, "--dry-run")
     assert [line for line in done.stderr.splitlines() if "beware" in line] == [
-        f"  beware {own.name}: {made}: db push will fail unless it is renamed before"
+        f"  beware {own.name}: {made}: db push will fail unless it is renamed first"
         for made in (
             'create table if not exists "public"."organizations"',
             "create schema private",

@@ -1,4 +1,4 @@
-"""The migrations as Supabase's own tools apply them, by a `postgres` that is no superuser."""
+"""The migrations as Supabase's own tools apply them, by a `postgres` that is not a superuser."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ class Database:
     """A database with the migrations, pgTAP (schema pgtap) and the helpers of schema tests.
 
     `owner` says who owns the tables: a superuser, the ordinary role `migrator`, or, on a server
-    prepared as Supabase prepares its own, `postgres`, who is no superuser there.
+    prepared as Supabase prepares its own, `postgres`, not a superuser there.
     """
 
     server: Server
@@ -95,7 +95,7 @@ class Database:
 def add_pgtap(connection: psycopg.Connection) -> None:
     """Loads pgTAP into a schema of its own, which everybody may use."""
     connection.execute("create schema pgtap; grant usage on schema pgtap to public")
-    # pgTAP keeps what it compares in temporary tables of whoever compares
+    # pgTAP keeps what it compares in temporary tables of the role that compares
     connection.execute(f"grant temporary on database {connection.info.dbname} to public")
     connection.execute("set local search_path = pgtap")
     connection.execute(pgtap_sql())

@@ -19,7 +19,7 @@ LONG = (
     "tests.deploy.test_prometheus",
     "tests.mutants.",
 )
-TEXT = """# The long forms of the tests
+TEXT = """# The extended versions of the tests
 
 `make prove` runs every test, and these longer than `make test` does: 400 lives of a job, of 40
 steps each, by hypothesis, and as many with each mutant until it is found; 200 rounds of each race;

@@ -155,7 +155,7 @@ def from_site(site: Host) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Storing:
-    """Holds up whoever stores symbols: the rows are there, and are not committed."""
+    """Blocks the storing of symbols: the rows are there, and not committed."""
 
     connection: psycopg.Connection[TupleRow]
 
@@ -174,7 +174,7 @@ class Storing:
         return not self._any("backend_xid is not null")
 
     def release(self) -> None:
-        """Lets go of whoever stands still, and of all that come."""
+        """Unblocks what waits now, and what comes later."""
         self.connection.execute("select pg_advisory_unlock(1)")
 
 

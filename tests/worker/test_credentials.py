@@ -250,8 +250,8 @@ def test_a_repository_that_anybody_may_read_asks_nothing(
         (None, FailedJobError, NO_CREDENTIALS),
         ("exit 0", FailedJobError, KNOWS_NONE),
         ("echo username=x-access-token; echo password=old", FailedJobError, REFUSED),
-        ("exit 3", FailedAttemptError, "ended with exit code 3: tell whoever runs the server."),
-        ("echo rubbish", FailedAttemptError, "a line that is not key=value: tell whoever"),
+        ("exit 3", FailedAttemptError, "ended with exit code 3: tell the operator of the server."),
+        ("echo rubbish", FailedAttemptError, "a line that is not key=value: tell the operator"),
     ],
 )
 def test_without_a_credential_the_job_fails_with_a_sentence(

@@ -312,19 +312,19 @@ def test_a_server_that_stands_still_is_replaced(start: Start, tmp_path: Path) ->
         assert api.ended(job_id)["status"] == "completed"
 
 
-def test_an_indexer_whose_watchman_is_gone_ends_all_the_same(start: Start, site: Host) -> None:
+def test_an_indexer_whose_supervisor_is_gone_ends_all_the_same(start: Start, site: Host) -> None:
     timings = Timings(indexer_overtime=1)
     with start(timings=timings, runner_job_seconds=10, **from_site(site)) as api:
         job_id = api.index_held(site)
-        until(lambda: watchmen(api))
-        kill_all(watchmen(api))
+        until(lambda: supervisors(api))
+        kill_all(supervisors(api))
         job = api.ended(job_id)
         assert job["status"] == "failed"
         assert job["error_message"] == "Indexing took longer than the 10 seconds it may take."
         until(lambda: not api.processes())
 
 
-def watchmen(api: Any) -> list[int]:
+def supervisors(api: Any) -> list[int]:
     """Those processes of the indexers that left their group to watch it."""
     found = []
     for pid in (processes := api.processes()):
@@ -396,7 +396,7 @@ def test_the_indexer_does_not_inherit_our_secrets(
     with start(**from_site(site)) as api:
         api.index_held(site)
         processes = api.processes()
-        assert len(processes) >= 3, "the indexer, its watchman and git"
+        assert len(processes) >= 3, "the indexer, its supervisor and git"
         for process in processes:
             environment = Path(f"/proc/{process}/environ").read_bytes()
             assert b"PATH=" in environment

@@ -266,7 +266,7 @@ MISFITS = {
         "invalid_rows",
     ),
     "a path too long": (replace(A, files=[(1, LONG, "Python", 1, "b", 2)]), "invalid_rows"),
-    "a kind that is no word": (
+    "a kind that is not a word": (
         replace(A, symbols=[(1, "f", "Function!", 1, 1, None)] * 2),
         "invalid_rows",
     ),
@@ -275,7 +275,7 @@ MISFITS = {
         "invalid_rows",
     ),
     "a negative size": (replace(A, files=[(1, "a.py", None, -1, "b", 2)]), "invalid_rows"),
-    "a reason that is no word": (replace(A, skipped=[("b", "I say so")]), "invalid_rows"),
+    "a reason that is not a word": (replace(A, skipped=[("b", "I say so")]), "invalid_rows"),
     "too many skipped": (
         replace(A, skipped=[(str(number), "binary") for number in range(10_001)]),
         "invalid_rows",

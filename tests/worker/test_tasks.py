@@ -1,4 +1,4 @@
-"""How tasks are ended that would go on for ever."""
+"""How tasks are ended that would run forever."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ begin
   if private.is_final(v_job.status) then
     raise exception 'the job is already %', v_job.status
       using errcode = 'PT409', detail = 'invalid_transition', column = 'job_id',
-        hint = 'A final status stays.';
+        hint = 'A final status never changes.';
   end if;
   return query
   select j.*

@@ -48,7 +48,7 @@ begin
         hint = 'Pass the id that the queue gave its job.';
   end if;
   if p_cursor is not null and v_before is null then
-    raise exception 'cursor is not one of ours'
+    raise exception 'cursor is not valid'
       using errcode = 'PT422', detail = 'invalid_cursor', column = 'cursor',
         hint = 'Pass next_cursor of the page before, or nothing for the first page.';
   end if;

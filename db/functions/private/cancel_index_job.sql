@@ -31,7 +31,7 @@ begin
     raise exception 'index job not found' using errcode = 'PT404';
   end if;
   if v_may is not true then
-    raise exception 'a member may cancel only own jobs'
+    raise exception 'members may cancel only the jobs they created'
       using errcode = 'PT403', detail = 'not_allowed', column = 'job_id',
         hint = 'Ask an owner or admin of the organization, or the member who made the job.';
   end if;
@@ -49,7 +49,7 @@ begin
   if not found then
     raise exception 'the job is already %', v_job.status
       using errcode = 'PT409', detail = 'invalid_transition', column = 'job_id',
-        hint = 'A final status stays.';
+        hint = 'A final status never changes.';
   end if;
 
   update public.index_jobs as j

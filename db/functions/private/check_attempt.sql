@@ -26,7 +26,7 @@ begin
         hint = 'Drop the work; claim_index_job begins the next attempt.';
   end if;
   if p_attempt is null and p_job.attempt > 1 then
-    raise exception 'the job was begun more than once, so the attempt must be named'
+    raise exception 'the job was started more than once, so the attempt must be named'
       using errcode = 'PT409', detail = 'attempt_required', column = 'attempt',
         hint = 'Pass p_attempt as it was when the job was claimed.';
   end if;

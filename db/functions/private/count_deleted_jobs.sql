@@ -2,7 +2,8 @@
 --
 -- Takes deleted jobs off the number of jobs there are, for metrics. No counter goes back.
 --
--- Why definer: whoever deletes a user or a repository deletes its jobs, and may not write metrics.
+-- Why definer: deleting a user or a repository deletes its jobs, and the caller may not write
+-- metrics.
 -- Callers: none: the trigger on index_jobs.
 
 create or replace function private.count_deleted_jobs()

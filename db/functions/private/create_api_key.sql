@@ -34,7 +34,7 @@ begin
   if p_expires_at <= v_now or p_expires_at >= '9999-12-31 00:00Z' then
     raise exception 'expires_at is not in the future, or beyond the calendar of most programs'
       using errcode = 'PT422', detail = 'invalid_expires_at', column = 'expires_at',
-        hint = 'Pass a time to come before 9999-12-31, or nothing for a key that stays.';
+        hint = 'Pass a future time before 9999-12-31, or nothing for a key that never expires.';
   end if;
   insert into private.api_keys (id, user_id, name, secret_hash, created_at, expires_at)
   values (

@@ -18,7 +18,7 @@ begin
   if p_organization !~ '^[A-Za-z0-9-]{1,63}$' then
     raise exception 'organization is neither a slug nor an id'
       using errcode = 'PT422', detail = 'invalid_organization', column = 'organization',
-        hint = 'Send one of your organizations, or leave it out for what is your own.';
+        hint = 'Send one of your organizations, or leave it out for your own repositories.';
   end if;
   select o.id into v_organization_id
   from public.organizations as o

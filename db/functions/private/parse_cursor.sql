@@ -31,9 +31,9 @@ begin
       null;  -- a 30th of February, raised below
     end;
   end if;
-  raise exception 'cursor is not one of ours'
+  raise exception 'cursor is not valid'
     using errcode = 'PT422', detail = 'invalid_cursor', column = 'cursor',
-      hint = 'Pass created_at,id of the last job of the page before, or nothing for the first.';
+      hint = 'Pass created_at,id of the last job of the previous page, or nothing for the first.';
 end;
 $$;
 

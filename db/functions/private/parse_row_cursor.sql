@@ -30,9 +30,9 @@ begin
   exception when data_exception then
     null;  -- neither base64 nor UTF-8, raised below
   end;
-  raise exception 'cursor is not one of ours'
+  raise exception 'cursor is not valid'
     using errcode = 'PT422', detail = 'invalid_cursor', column = 'cursor',
-      hint = 'Pass the cursor of the last row of the page before, or nothing for the first page.';
+      hint = 'Pass the cursor of the last row of the previous page, or nothing for the first page.';
 end;
 $$;
 

@@ -3,7 +3,7 @@
 -- Refuses, at COMMIT, rows that were stored without completing their job: what store_index_rows
 -- stored is nobody's before complete_index.
 --
--- Why definer: it reads every job, whoever commits.
+-- Why definer: it reads every job, for any caller.
 -- Raises:  PT409 index_not_completed.
 -- Callers: none: the deferred trigger of indexed_commits.
 
@@ -22,7 +22,7 @@ begin
     and not exists (
       select from public.index_jobs as j where j.id = c.job_id and j.status = 'completed');
   if found then
-    raise exception 'rows are stored and their job is not completed'
+    raise exception 'rows are stored without completing their job'
       using errcode = 'PT409', detail = 'index_not_completed', column = 'job_id',
         hint = 'Call complete_index in the transaction that stores the rows.';
   end if;

@@ -1,8 +1,7 @@
 -- retry_delay(p_attempt) -> interval
 --
--- How long to wait after a failed attempt: 5 seconds after the first, twice as long after each
--- further one, at most 10 minutes; of that between half and all, by chance, so that jobs which
--- failed together do not come back together.
+-- How long to wait after a failed attempt: 5 seconds after the first, doubling up to 10 minutes,
+-- with up to 50 % random jitter, so that jobs which failed together are not retried together.
 --
 -- Callers: job_writer.
 

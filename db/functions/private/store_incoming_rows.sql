@@ -67,7 +67,7 @@ begin
   exception
     when check_violation or not_null_violation or unique_violation or program_limit_exceeded then
       get stacked diagnostics v_rule = constraint_name;
-      raise exception 'a row does not fit: %', coalesce(nullif(v_rule, ''), sqlerrm)
+      raise exception 'a row is not valid: %', coalesce(nullif(v_rule, ''), sqlerrm)
         using errcode = 'PT422', detail = 'invalid_rows', column = 'rows',
           hint = 'Send rows that keep the constraints of the tables, each file once.';
   end;
@@ -75,7 +75,7 @@ begin
   delete from private.incoming_symbols as s where s.transaction = v_transaction;
   get diagnostics v_copied = row_count;
   if v_copied <> symbols then
-    raise exception 'symbols name a file_no that no file has, or that two have'
+    raise exception 'symbols name a file_no that is unknown or not unique'
       using errcode = 'PT422', detail = 'invalid_rows', column = 'file_no',
         hint = 'COPY the row of a file no later than its symbols, with a number of its own.';
   end if;

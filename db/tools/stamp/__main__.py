@@ -21,9 +21,9 @@ def main(arguments: list[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     command = commands.add_parser("migration", help="stamp what changed in db/")
     command.add_argument("name", nargs="?", default="", help="of a new one, as in add_cancel")
-    command.add_argument("--empty", action="store_true", help="for DDL by hand")
+    command.add_argument("--empty", action="store_true", help="a migration by hand")
     command.add_argument("--breaking", action="store_true", help="older code cannot run on it")
-    commands.add_parser("check", help="say what drifted and how to mend it")
+    commands.add_parser("check", help="say what drifted and how to fix it")
     command = commands.add_parser("release", help="freeze the migrations")
     command.add_argument("version", help="as in 0.1.0")
     for each in commands.choices.values():

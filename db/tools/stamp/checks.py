@@ -87,7 +87,7 @@ def _chain_problems(root: Path, forward: list[Path]) -> Iterator[str]:
             wanted = f"'{DEPENDS} {previous.stem}'" if previous else f"no '{DEPENDS}' line"
             yield f"{where}: the chain is broken; it needs {wanted}"
         if previous and digits <= previous.name[:14]:
-            yield f"{where}: its number is not above that of {previous.name}; number it anew"
+            yield f"{where}: its number is not above that of {previous.name}; give it a new number"
         yield from _rollback_problems(file)
         yield from _index_problems(where, text)
         for part in (file, rollback_file(file)):
@@ -160,7 +160,7 @@ def _released_problems(root: Path, forward: list[Path]) -> Iterator[str]:
     newest = max((name for name in sums if name in there), default="")
     for file in forward:
         if file.name not in sums and file.name < newest:
-            yield f"db/migrations/{file.name}: comes before a released one; number it anew"
+            yield f"db/migrations/{file.name}: comes before a released one; give it a new number"
 
 
 def _last_line_problems(root: Path, forward: list[Path]) -> Iterator[str]:

@@ -39,9 +39,9 @@ ABOVE_ROLLBACK = (
 BELOW_ROLLBACK = "-- By hand, below it: drops of what the migration made."
 
 # A session keeps the plans of what it has run, with the columns that a row had then. Any grant on a
-# schema, though it changes nothing, makes every session plan anew (the handover has one too).
-PLAN_ANEW = """\
--- Open sessions plan their statements anew.
+# schema, even one that changes nothing, makes every session plan again (the handover has one too).
+REPLAN = """\
+-- Makes open sessions plan their statements again.
 grant usage on schema private to job_writer;
 """
 
@@ -149,7 +149,7 @@ def _add(root: Path, name: str) -> None:
     forward = root / "db/migrations" / f"{_next_number(earlier)}_{snake}.sql"
     depends = f"{DEPENDS} {earlier[-1].stem}\n" if earlier else ""
     part = f"{BEGIN_PART}\n{END_PART}\n"
-    end = f"{PLAN_ANEW}{RELOAD}" if earlier else RELOAD
+    end = f"{REPLAN}{RELOAD}" if earlier else RELOAD
     forward.parent.mkdir(parents=True, exist_ok=True)
     forward.write_text(
         f"-- {snake}\n{depends}\n{ABOVE}\n\n{part}\n{BELOW}\n\n{end}\n", encoding="utf-8"

@@ -11,7 +11,7 @@ select is(
   'a password with an @ is redacted whole');
 select is(
   private.clean_error('https://example.com/a@b.c and me@example.com'),
-  'https://example.com/a@b.c and me@example.com', 'what is no password stays');
+  'https://example.com/a@b.c and me@example.com', 'only passwords are removed');
 select is(
   private.clean_error('https://bob:s/e/c@example.com/a and https:///bob:secret@example.com failed'),
   'https://***@example.com/a and https://***@example.com failed',

@@ -15,7 +15,7 @@ select set_eq(
 select tests.act_as_worker();
 delete from public.organizations where id = tests.acme();
 select tests.act_as_admin();
-select is((select count(*) from private.job_metric_log), 3::bigint, 'whoever deletes them');
+select is((select count(*) from private.job_metric_log), 3::bigint, 'for any role that deletes them');
 
 select * from finish();
 rollback;

@@ -9,7 +9,7 @@ select results_eq(
   $$ select j.owner_user_id, j.created_by, j.ref, j.repository, j.tenant_id
      from index_jobs as j where j.id = tests.id('job') $$,
   $$ values (tests.alice(), tests.bob(), 'HEAD', 'alice/app', tests.alice()) $$,
-  'the job belongs to the owner of the repository, whoever asks');
+  'the job belongs to the owner of the repository, not to the caller');
 select is(
   tests.refusal($$ select private.insert_index_job(gen_random_uuid(), null, null, 'k', null) $$),
   'PT404', 'an unknown repository is not found, without a detail');

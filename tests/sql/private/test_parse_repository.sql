@@ -94,7 +94,7 @@ select results_eq(
        (4, 'a/b', 'file:///' || repeat('a', 2048))) as r (n, r, l) order by n $$,
   array['PT422 missing_repository repository', 'PT422 invalid_local_path localPath',
     'PT422 invalid_local_path localPath', 'PT422 invalid_local_path localPath'],
-  'none at all, and a folder at what is no address of one, too');
+  'none at all, and a folder at something that is not an address, too');
 
 select * from finish();
 rollback;

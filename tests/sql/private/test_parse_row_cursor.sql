@@ -23,7 +23,7 @@ select results_eq(
        (''), ('x'), ('!'), ('MTI'), ('LDE'), ('LTEsYQ'), ('eCxh'), ('MSz_'), ('MSwA'),
        ('IDEsYQ'), (private.row_cursor('a', 1000000000000000000)), (repeat('A', 4001))
      ) as c (text) $$,
-  'what is no cursor of ours is refused: neither base64, nor UTF-8, nor with an id');
+  'a foreign cursor is refused: neither base64, nor UTF-8, nor with an id');
 
 select * from finish();
 rollback;

@@ -31,9 +31,9 @@ insert into bad values
     'PT422 invalid_rows file_no', 'a symbol of a file that was not sent'),
   ($$ insert into private.incoming_symbols (file_no, name, kind, start_line, end_line)
       values (1, 'g', 'A Kind', 1, 1) $$,
-    'PT422 invalid_rows kind', 'a kind that is no word'),
+    'PT422 invalid_rows kind', 'a kind that is not a word'),
   ($$ insert into private.incoming_skipped (path, reason) values ('x', 'A Reason') $$,
-    'PT422 invalid_rows rows', 'a reason that is no word'),
+    'PT422 invalid_rows rows', 'a reason that is not a word'),
   ($$ insert into private.incoming_skipped (path, reason)
       select n::text, 'binary' from generate_series(1, 10000) as n $$,
     'PT422 invalid_rows skipped', 'more skipped files than are kept');

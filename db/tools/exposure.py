@@ -147,7 +147,7 @@ def findings(connection: Connection[TupleRow], *, development: bool) -> Iterator
             yield Finding(
                 "materialized view",
                 row["name"],
-                f"shows its copy of this schema's rows to {row['readers']}, whoever owns them",
+                f"shows its copy of every tenant's rows to {row['readers']}",
                 f"revoke all on table {row['name']} from {row['readers']};",
             )
     for row in _rows(connection, _FUNCTIONS, ours):

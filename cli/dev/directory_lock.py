@@ -1,4 +1,4 @@
-"""Which command works on a directory of the development stack: one at a time."""
+"""Keeps two commands from using one directory of the development stack at the same time."""
 
 from __future__ import annotations
 
@@ -9,52 +9,52 @@ from pathlib import Path
 from cli.dev import lock
 from cli.dev.options import Options
 from cli.errors import CommandError
-from cli.paths import near
+from cli.paths import display_path
 
 
-class OccupiedError(CommandError):
-    """Another command is at work on the same directory, which `variable` names."""
+class DirectoryLockedError(CommandError):
+    """Another command is using the same directory, which `variable` names."""
 
-    def __init__(self, occupant: lock.Occupant, directory: Path, variable: str) -> None:
+    def __init__(self, holder: lock.Holder, directory: Path, variable: str) -> None:
         super().__init__(
-            f"{occupant} is at work on {near(directory)} already"
-            + (f", with its API at {occupant.api_url}" if occupant.api_url else "")
+            f"{holder} is already using {display_path(directory)}"
+            + (f", with its API at {holder.api_url}" if holder.api_url else "")
             + f"; stop it first, or name another directory by {variable}="
         )
-        self.occupant = occupant
+        self.holder = holder
 
 
 @contextmanager
-def occupy(options: Options, what: str) -> Iterator[Callable[[str | None], None]]:
-    """Claims the data directory (RUN_DIR when there is a DATABASE_URL) until the block ends.
+def lock_data_dir(options: Options, what: str) -> Iterator[Callable[[str | None], None]]:
+    """Locks the data directory (RUN_DIR when there is a DATABASE_URL) until the block ends.
 
     Yields a function to call when the server is up, with the address of the API if there is one.
 
-    Raises OccupiedError when another command has it.
+    Raises DirectoryLockedError when another command has it.
     """
     embedded = options.database_url is None
     directory, variable = (options.home, "DATA_DIR") if embedded else (options.run_dir, "RUN_DIR")
-    with _claimed(lock_path(options), what, directory, variable) as ready:
+    with _locked(lock_path(options), what, directory, variable) as ready:
         yield ready
 
 
 @contextmanager
-def occupy_run_dir(options: Options, what: str) -> Iterator[Callable[[str | None], None]]:
-    """Claims RUN_DIR, whatever the database: it has one dev.env. As `occupy` otherwise."""
+def lock_run_dir(options: Options, what: str) -> Iterator[Callable[[str | None], None]]:
+    """Locks RUN_DIR, whatever the database, because of its dev.env; else as `lock_data_dir`."""
     path = options.run_dir / "serve.lock"
-    with _claimed(path, what, options.run_dir, "RUN_DIR") as ready:
+    with _locked(path, what, options.run_dir, "RUN_DIR") as ready:
         yield ready
 
 
 @contextmanager
-def _claimed(
+def _locked(
     path: Path, what: str, directory: Path, variable: str
 ) -> Iterator[Callable[[str | None], None]]:
     with ExitStack() as held:
         try:
             ready = held.enter_context(lock.take(path, what))
         except lock.TakenError as error:
-            raise OccupiedError(error.occupant, directory, variable) from None
+            raise DirectoryLockedError(error.holder, directory, variable) from None
         except OSError as error:
             raise CommandError(
                 f"{variable}={directory}: nothing can be written there ({error.strerror}); "
