@@ -22,7 +22,7 @@ import pytest
 
 from cli.users import create_api_key
 from db.tools import migrate, stamp
-from db.tools.stamp.write import PLAN_ANEW
+from db.tools.stamp.write import REPLAN
 from db.version import VERSION
 from tests.support.checkout import ROOT, checkout
 from tests.support.ports import kept_port
@@ -204,7 +204,7 @@ def test_a_request_that_waits_for_a_migration_that_adds_a_column_is_answered(
             assert request().status_code in (200, 202)  # plans are there
             with migrator.transaction():
                 migrator.execute(f"alter table public.index_jobs add column n{number} int".encode())
-                migrator.execute(PLAN_ANEW.encode())
+                migrator.execute(REPLAN.encode())
                 answer = threads.submit(request)
                 until(lambda: watcher.execute(STATEMENT_WAITS).fetchone() == (1,))
             assert answer.result(PATIENCE).status_code in (200, 202), answer.result().text
