@@ -216,7 +216,7 @@ _OUTAGES: Final = (
 )
 
 
-def _quoted(name: object) -> str:
+def quoted(name: object) -> str:
     """A name as SQL has it, whatever is in it."""
     return '"' + str(name).replace('"', '""') + '"'
 
@@ -231,7 +231,7 @@ def _unreachable(given: dict[str, Any], error: psycopg.OperationalError) -> str:
         "user": given.get("user", "the system user"),
         "database": given.get("dbname", given.get("user", "")),
     }
-    words |= {f"quoted_{name}": _quoted(words[name]) for name in ("user", "database")}
+    words |= {f"quoted_{name}": quoted(words[name]) for name in ("user", "database")}
     for pattern, remedy in (*_REFUSALS, *_OUTAGES):
         if re.search(pattern, text, re.I):
             return f"cannot connect to the database: {remedy.format(**words)}"

@@ -17,7 +17,7 @@ from psycopg.rows import TupleRow, dict_row
 
 from db.tools import bridges, catalogue, exposure, migrate, reset, versions
 from db.tools.catalogue import Fact, Facts
-from db.tools.connection import ConnectError, connect
+from db.tools.connection import ConnectError, connect, quoted
 from db.tools.findings import Finding
 from db.tools.versions import SchemaVersion
 
@@ -189,7 +189,8 @@ def excess(connection: psycopg.Connection[TupleRow]) -> Finding | None:
         name,
         f"may do more than the HTTP layer needs: it {', '.join(powers)}",
         "make one of its own for API_DATABASE_URL: create role app_api login password '…'; "
-        "grant job_http to app_api;",
+        f"grant job_http to app_api; grant connect on database {quoted(connection.info.dbname)} "
+        "to app_api;",
     )
 
 

@@ -24,7 +24,7 @@ from yoyo.connections import DatabaseURI
 from yoyo.migrations import Migration, MigrationList, StepCollector, default_migration_table
 
 from db.tools import lock, preflight, sessions, versions
-from db.tools.connection import connect, parameters
+from db.tools.connection import connect, parameters, quoted
 from db.tools.versions import Obstacle, SchemaVersion
 
 MIGRATIONS = Path(__file__).resolve().parents[1] / "migrations"
@@ -185,7 +185,8 @@ def _migrator(url: str, folder: Path) -> Iterator[_Migrator]:
                     _reconcile(guard, backend, known)
                     yield _Migrator(backend, known, guard)
     except psycopg.Error as error:
-        raise MigrationError(f"cannot go on: {_words(error)}\n{_remedy(error)}") from None
+        remedy = _remedy(error, parameters(url).get("user"))
+        raise MigrationError(f"cannot go on: {_words(error)}\n{remedy}") from None
     except lock.LockTimeout as error:
         raise MigrationError(str(error)) from None
     except exceptions.LockTimeout as error:
@@ -305,7 +306,7 @@ def _run(
         file = Path(migration.path)
         if step.__name__ == "rollback_one":
             file = file.with_suffix(".rollback.sql")
-        remedy = _remedy(error)
+        remedy = _remedy(error, migrator.guard.info.user)
         if error.sqlstate == "55P03" and told:
             remedy = (
                 f"remedy: what it changes was in use for {TABLES_WAIT.total_seconds() / 60:.0f} "
@@ -346,10 +347,13 @@ def _words(error: psycopg.Error) -> str:
     return "\n  ".join(lines)
 
 
-def _remedy(error: psycopg.Error) -> str:
+def _remedy(error: psycopg.Error, login: object) -> str:
     match error.sqlstate:
         case "42501" if "cron" in str(error):
-            return "remedy: let this role schedule by pg_cron: grant usage on schema cron to IT"
+            return (
+                "remedy: let this login schedule by pg_cron: "
+                f"grant usage on schema cron to {quoted(login)}"
+            )
         case "42501":
             return "remedy: connect as the role that owns the database and what is in it"
         case "42P07" | "42710" | "42P06" | "42723":

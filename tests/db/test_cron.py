@@ -147,7 +147,7 @@ def test_stuck_jobs_are_rescued_each_minute_until_that_is_rolled_back(
 
 def test_an_owner_who_may_not_schedule_is_told_what_to_grant(new_database: Any) -> None:
     database = with_pg_cron(new_database(migrated=False))
-    with pytest.raises(migrate.MigrationError, match="grant usage on schema cron to IT"):
+    with pytest.raises(migrate.MigrationError, match='grant usage on schema cron to "migrator"'):
         migrate.apply(database.migrator_url)
     grant(database, "usage on schema cron")
     migrate.apply(database.migrator_url)

@@ -1,0 +1,136 @@
+"""What migrate, the doctor and a refused connection say to do is done here, and works."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from contextlib import closing
+from datetime import timedelta
+from typing import Any
+
+import psycopg
+import pytest
+
+from db.tools import doctor, migrate
+from db.tools.connection import ConnectError, connect
+
+
+@pytest.fixture
+def empty(new_database: Any) -> Any:
+    """A database on which nothing has been applied."""
+    return new_database(migrated=False)
+
+
+def run_sql(url: str, text: str) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(text.encode())
+
+
+def refusal(move: Callable[[], object]) -> str:
+    with pytest.raises((migrate.MigrationError, ConnectError)) as refused:
+        move()
+    return str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "thing",
+    ["table public.more (id int)", "view public.more as select 1", "sequence public.more"],
+)
+def test_what_has_a_name_that_a_later_migration_needs_is_renamed(
+    empty: Any, stamped: Any, thing: str
+) -> None:
+    def move() -> list[str]:
+        return migrate.apply(empty.migrator_url, migrations=stamped.migrations)
+
+    move()
+    stamped.stamp("more", ddl="create table public.more ();", undo="drop table public.more;")
+    run_sql(empty.migrator_url, f"create {thing}")
+    said = refusal(move)
+    assert "left nothing behind" in said and "rename it" in said
+    run_sql(empty.migrator_url, f"alter {thing.split(maxsplit=1)[0]} public.more rename to ours")
+    assert len(move()) == 1
+
+
+def test_what_depends_on_what_a_rollback_removes_is_dropped(empty: Any, stamped: Any) -> None:
+    def move() -> list[str]:
+        return migrate.rollback(empty.migrator_url, migrations=stamped.migrations)
+
+    migrate.apply(empty.migrator_url, migrations=stamped.migrations)
+    run_sql(empty.migrator_url, "create view public.bodies as select body from public.notes")
+    said = refusal(move)
+    assert re.search(r"view \S*bodies depends on table \S*notes", said)
+    assert "if it can go, drop it" in said
+    run_sql(empty.migrator_url, "drop view public.bodies")
+    assert len(move()) == 1
+
+
+def test_a_session_that_holds_the_migrators_up_is_ended(
+    empty: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(migrate, "LOCK_WAIT", timedelta(milliseconds=1))
+    migrate.apply(empty.migrator_url)
+    with closing(psycopg.connect(empty.migrator_url)) as other:
+        other.execute("lock table yoyo.migrator in share row exclusive mode")
+        said = refusal(lambda: migrate.apply(empty.migrator_url))
+        call = re.search(r"select pg_terminate_backend\(…\)", said)
+        session = re.search(r"session ([0-9]+)", said)
+        assert call and session
+        run_sql(empty.migrator_url, call[0].replace("…", f"{session[1]}, 5000"))
+        assert migrate.apply(empty.migrator_url) == []
+
+
+def test_a_lock_row_of_yoyos_own_is_emptied(empty: Any, stamped: Any) -> None:
+    def move() -> list[str]:
+        return migrate.apply(empty.migrator_url, migrations=stamped.migrations)
+
+    move()
+    run_sql(
+        empty.migrator_url,
+        "insert into yoyo.yoyo_lock (locked, ctime, pid) values (1, now() at time zone 'utc', 1)",
+    )
+    table = re.search(r"empty the table (\S+)$", refusal(move))
+    assert table
+    run_sql(empty.migrator_url, f"delete from {table[1]}")
+    assert move() == []
+
+
+def test_a_database_that_is_not_there_is_made(empty: Any) -> None:
+    url = empty.server.url("No such", "postgres")
+    statement = re.search(r"create database .*$", refusal(lambda: connect(url)))
+    assert statement
+    run_sql(empty.url, statement[0])
+    try:
+        connect(url).close()
+    finally:
+        run_sql(empty.url, 'drop database "No such"')
+
+
+def test_a_login_that_may_too_much_is_replaced_as_the_doctor_says(new_database: Any) -> None:
+    database = new_database()
+    run_sql(database.url, f"revoke connect on database {database.name} from public")
+    url = database.migrator_url
+    found = next(f for f in doctor.examine(url, database.url).findings if f.check == "login")
+    statements = found.remedy.partition("API_DATABASE_URL: ")[2]
+    run_sql(database.url, statements.replace("…", database.server.password))
+    try:
+        own = database.url_of("app_api")
+        assert [f for f in doctor.examine(url, own).findings if f.check == "login"] == []
+    finally:
+        run_sql(database.url, f"revoke connect on database {database.name} from app_api")
+        run_sql(database.url, "drop role app_api")
+
+
+def test_a_login_that_may_too_little_is_helped_as_the_doctor_says(new_database: Any) -> None:
+    database = new_database()
+    guest = database.url_of("test_anon")
+
+    def findings() -> list[str]:
+        found = doctor.examine(database.migrator_url, guest).findings
+        return [each.remedy for each in found if each.check == "login"]
+
+    (statement,) = findings()
+    run_sql(database.url, statement)
+    try:
+        assert findings() == []
+    finally:
+        run_sql(database.url, "revoke job_http from test_anon")
