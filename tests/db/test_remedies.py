@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from contextlib import closing
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -13,6 +14,8 @@ import pytest
 
 from db.tools import doctor, migrate
 from db.tools.connection import ConnectError, connect
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -103,6 +106,32 @@ def test_a_database_that_is_not_there_is_made(empty: Any) -> None:
         connect(url).close()
     finally:
         run_sql(empty.url, 'drop database "No such"')
+
+
+def test_repositories_that_moved_to_another_host_are_corrected_as_the_page_says(
+    new_database: Any,
+) -> None:
+    database = new_database()
+    text = (ROOT / "docs/operations.md").read_text()
+    section = text.partition("### Repositories have moved to another host")[2]
+    (statements,) = re.findall(r"^```sql\n(.*?)^```", section.partition("\n### ")[0], re.M | re.S)
+    with psycopg.connect(database.url, autocommit=True) as connection:
+        connection.execute(
+            """
+            insert into auth.users (id) values ('00000000-0000-4000-8000-0000000000a1');
+            insert into public.repositories (full_name, git_url, owner_user_id)
+            select 'a/' || n, 'https://' || host || '/a/' || n, u.id
+            from auth.users as u, (values (1, 'old.example.com'), (2, 'old.example.com'),
+              (3, 'old.example.com.other')) as r (n, host)
+            """
+        )
+        run_sql(database.migrator_url, statements)
+        moved = connection.execute("select git_url from public.repositories order by full_name")
+        assert [url for (url,) in moved] == [
+            "https://new.example.com/a/1",
+            "https://new.example.com/a/2",
+            "https://old.example.com.other/a/3",
+        ]
 
 
 def test_a_login_that_may_too_much_is_replaced_as_the_doctor_says(new_database: Any) -> None:
