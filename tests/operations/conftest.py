@@ -53,11 +53,14 @@ def major(request: pytest.FixtureRequest) -> int:
 def blocks(title: str) -> list[tuple[str, str]]:
     """The language and the text of each block of the section with that title."""
     text = (ROOT / "docs/operations.md").read_text()
-    begins = re.search(rf"^(#+) {re.escape(title)}\n", text, re.M)
-    assert begins
-    rest = text[begins.end() :]
-    ends = re.search(rf"^#{{1,{len(begins[1])}}} |^### ", rest, re.M)
-    found = re.findall(r"^```(\w+)\n(.*?)^```", rest[: ends.start() if ends else None], re.M | re.S)
+    parts = re.split(r"^```(\w*)\n(.*?)^```\n", text, flags=re.M | re.S)
+    found: list[tuple[str, str]] = []
+    at = ""
+    for prose, language, code in zip(parts[::3], parts[1::3], parts[2::3], strict=False):
+        headings = re.findall(r"^#+ (.*)$", prose, re.M)
+        at = headings[-1] if headings else at
+        if at == title:
+            found.append((language, code))
     assert found
     return found
 

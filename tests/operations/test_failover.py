@@ -19,7 +19,12 @@ def test_a_process_goes_on_with_the_promoted_standby(
     assert kinds == ("sql", "sh", "sh", "sh")
     login, standby, api, promote = texts
     with kept_port() as port, kept_port() as api_port:
-        here = shell(major, {"db2.example.com:5432": f"127.0.0.1:{port}"}, wal_level="replica")
+        here = shell(
+            major,
+            {"db2.example.com:5432": f"127.0.0.1:{port}"},
+            wal_level="replica",
+            max_wal_senders="4",
+        )
         data = here.folder / "standby"
         surroundings = {"PGDATA": str(data), "PGPORT": str(port)}
         here.sql(login)

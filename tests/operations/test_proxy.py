@@ -48,7 +48,7 @@ def test_the_api_is_itself_behind_a_proxy(shell: Callable[..., Shell], major: in
                     with outside.stream(
                         "GET", f"{job}/events", headers={"Accept": "text/event-stream"}
                     ) as stream:
-                        assert next(stream.iter_lines()).startswith(("event:", "id:"))
+                        assert any(line.startswith("event:") for line in stream.iter_lines())
                     for _ in range(50):  # on connections that nginx keeps
                         made = outside.post(f"{proxied}/index", json={"repository": "a/b"})
                         assert made.status_code == 202
