@@ -33,7 +33,8 @@ from pg_database as d
 join pg_namespace as n on n.oid = 'public'::regnamespace
 where d.datname = current_database()
 """
-# Up to Postgres 15 createrole was enough to grant any role.
+# Up to Postgres 15 createrole was enough to grant any role, and a role that is given back takes the
+# right to grant it along, so nothing less is.
 _UNGRANTABLE: LiteralString = """
 select string_agg(r.rolname, ', ' order by array_position(%(roles)s::text[], r.rolname::text))
 from pg_roles as r, pg_roles as me
@@ -93,6 +94,11 @@ def of_the_login(connection: Connection[TupleRow]) -> Obstacle | None:
             f"{name} has a schema public that does not belong to its owner",
             "as a superuser: alter schema public owner to pg_database_owner",
         )
+    return _of_the_roles(connection, login)
+
+
+def _of_the_roles(connection: Connection[TupleRow], login: str) -> Obstacle | None:
+    """Why it cannot make and hand on the roles that the schema needs."""
     (missing,) = _row(connection, _MISSING, roles=list(SHARED_ROLES))
     if missing:
         return Obstacle(
@@ -100,6 +106,11 @@ def of_the_login(connection: Connection[TupleRow]) -> Obstacle | None:
             f"let it make roles: alter role {login} createrole",
         )
     (ungrantable,) = _row(connection, _UNGRANTABLE, roles=list(SHARED_ROLES))
+    if ungrantable and connection.info.server_version < 160000:
+        return Obstacle(
+            f"needs roles of the server that {login} may not hand on: {ungrantable}",
+            f"let it manage roles: alter role {login} createrole",
+        )
     if ungrantable:
         return Obstacle(
             f"needs roles of the server that {login} did not make, such as those of another "

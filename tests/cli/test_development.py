@@ -81,6 +81,7 @@ def test_logins_of_the_embedded_server_take_no_room(fresh_desk: Desk) -> None:
     with fresh_desk.serving("--port", "0"):
         owner = fresh_desk.dev_env["DEV_DATABASE_URL"]
         execute(owner, "create role guest login password 'guest' in role authenticated")
+        execute(owner, "grant connect on database postgres to guest")
         with psycopg.connect(owner, user="guest", password="guest", autocommit=True) as guest:
             assert guest.execute("show temp_file_limit").fetchone() == ("4GB",)
             for statement in (
