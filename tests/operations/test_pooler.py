@@ -22,11 +22,10 @@ def test_the_api_works_through_a_transaction_pooler(
     if shutil.which("pgbouncer") is None:
         pytest.fail(INSTALL)
     kinds, texts = zip(*blocks("Poolers"), strict=True)
-    assert kinds == ("sql", "ini", "sh", "sh")
-    timeout, configuration, start, api = texts
+    assert kinds == ("ini", "sh", "sh")
+    configuration, start, api = texts
     with kept_port() as port, kept_port() as api_port:
         here = shell(major, {"6432": str(port)})
-        here.sql(timeout)
         here.write(configuration)
         here.run(start, lent=True)
         try:
