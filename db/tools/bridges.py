@@ -16,7 +16,7 @@ from typing import LiteralString
 import psycopg
 from psycopg.rows import TupleRow
 
-from db.tools import catalogue
+from db.tools import catalogue, lock
 from db.tools.catalogue import Fact, Facts
 from db.tools.connection import connect
 
@@ -26,7 +26,6 @@ _MARKS = {  # what the names of its objects have in them
     "pg-boss": ("pg_boss_job", "reconcile_queue_jobs", "to the migrator"),
     "procrastinate": ("wake_procrastinate",),
 }
-LOCK_TIMEOUT = "10s"
 
 _UNFINISHED: LiteralString = """
 select count(*) from private.list_queue_jobs('{}') as j where j.is_linked
@@ -80,7 +79,7 @@ def expected(found: Facts) -> dict[str, Facts]:
     """What the bridges add that are installed, wholly or in part, by the name of each."""
     added: dict[str, Facts] = {}
     for name in NAMES:
-        rows = (Fact(*row) for row in json.loads(_file(name, ".json").read_text()))
+        rows = (Fact(*row) for row in json.loads(_file(name, ".json").read_text(encoding="utf-8")))
         facts = {(row.kind, row.name): row for row in rows}
         if facts.keys() & found.keys():
             added[name] = facts
@@ -111,7 +110,7 @@ def _file(name: str, suffix: str) -> Path:
 
 
 def _sql(name: str, suffix: str) -> str:
-    return _file(name, f"{suffix}.sql").read_text()
+    return _file(name, f"{suffix}.sql").read_text(encoding="utf-8")
 
 
 def _unfinished(connection: psycopg.Connection[TupleRow]) -> int:
@@ -123,17 +122,22 @@ def _unfinished(connection: psycopg.Connection[TupleRow]) -> int:
 
 
 def _run(connection: psycopg.Connection[TupleRow], statements: str) -> None:
-    try:
+    wait = f"{lock.TABLE_WAIT.total_seconds() * 1000:.0f}ms"
+
+    def change() -> None:
         with connection.transaction():
-            connection.execute(f"set local lock_timeout = '{LOCK_TIMEOUT}'")
+            connection.execute("select set_config('lock_timeout', %s, true)", [wait])
             connection.execute(statements.encode())
+
+    try:
+        lock.patiently(change)
     except psycopg.errors.RaiseException as error:
         said = f"{error.diag.message_primary}. {error.diag.message_hint or ''}".strip()
         raise BridgeError(f"{said} Nothing was changed") from None
     except psycopg.errors.LockNotAvailable:
         raise BridgeError(
-            f"the tables are in use, and were not free within {LOCK_TIMEOUT}. Try again; nothing"
-            " was changed"
+            "the tables were in use for "
+            f"{lock.TABLES_WAIT.total_seconds() / 60:.0f} minutes. Try again; nothing was changed"
         ) from None
     except psycopg.errors.InsufficientPrivilege as error:
         raise BridgeError(

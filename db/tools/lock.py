@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import LiteralString
+from typing import LiteralString, TypeVar
 
 import psycopg
 from psycopg import Connection
@@ -44,7 +45,13 @@ from pg_stat_activity as a, unnest(pg_blocking_pids(a.pid)) as b (pid)
 where a.datname = current_database() and a.usename = current_user and a.application_name = %s
 """
 APPLICATION = "index-jobs migration"  # as the sessions that run migrations call themselves
+TABLE_WAIT = timedelta(milliseconds=250)  # how long a change of the schema waits for a table,
+TABLES_WAIT = timedelta(minutes=5)  # and how long it is tried again, all of it
+PAUSE = 2.0  # seconds between two tries, for those who waited behind it
 _LOOK_EVERY = 0.1  # seconds; a migration waits for a quarter of one, again and again
+
+
+Result = TypeVar("Result")
 
 
 class LockTimeout(Exception):
@@ -96,6 +103,22 @@ def _lock(connection: Connection[TupleRow], wait: timedelta) -> None:
                 f"another migrator has been at work for more than {wait.total_seconds():.0f} s, "
                 f"in {who}; wait for it, or end it: select pg_terminate_backend(…)"
             ) from None
+
+
+def patiently(change: Callable[[], Result]) -> Result:
+    """A change of the schema that does not get its locks at once, and leaves nothing behind, is
+    tried again. To wait for them would have everybody wait who asks for the same tables behind it.
+
+    Raises: LockNotAvailable after TABLES_WAIT; what the change raises.
+    """
+    deadline = time.monotonic() + TABLES_WAIT.total_seconds()
+    while True:
+        try:
+            return change()
+        except psycopg.errors.LockNotAvailable:
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(PAUSE)
 
 
 def sessions(connection: Connection[TupleRow], pids: list[int]) -> str:

@@ -30,8 +30,6 @@ from db.tools.versions import Obstacle, SchemaVersion
 MIGRATIONS = Path(__file__).resolve().parents[1] / "migrations"
 
 LOCK_WAIT = timedelta(minutes=2)  # how long a second migrator waits for the first
-TABLE_WAIT = timedelta(milliseconds=250)  # how long a migration waits for a table in use,
-TABLES_WAIT = timedelta(minutes=5)  # and how long it is tried again, all of it
 STALE_LOCK_ROW = timedelta(
     hours=1
 )  # a yoyo lock row older than this is left over from a killed run
@@ -217,12 +215,12 @@ class _Migration(Migration):  # type: ignore[misc]
 
 
 class _Backend(PostgresqlPsycopgBackend):  # type: ignore[misc]
-    """yoyo's, whose sessions have our settings and wait for a table as long as TABLE_WAIT."""
+    """yoyo's, whose sessions have our settings and wait for a table as long as lock.TABLE_WAIT."""
 
     def init_connection(self, connection: psycopg.Connection[tuple[Any, ...]]) -> None:
         connection.execute(sessions.settle(statement_timeout=0).encode())
         super().init_connection(connection)
-        wait = f"{TABLE_WAIT.total_seconds() * 1000:.0f}ms"
+        wait = f"{lock.TABLE_WAIT.total_seconds() * 1000:.0f}ms"
         connection.execute("select set_config('lock_timeout', %s, false)", [wait])
 
 
@@ -290,9 +288,6 @@ def _reconcile(guard: psycopg.Connection[tuple[Any, ...]], backend: Any, known: 
             backend.unmark_migrations([migration])
 
 
-_PAUSE = 2.0  # seconds, for those who waited behind a migration
-
-
 def _run(
     migrator: _Migrator, step: Callable[[Any], None], migration: Any, report: Report | None
 ) -> None:
@@ -301,7 +296,7 @@ def _run(
     told: list[str] = []
     try:
         with contextlib.redirect_stdout(sys.stderr), lock.telling(migrator.guard) as told:
-            _try_again(lambda: step(migration))
+            lock.patiently(lambda: step(migration))
     except psycopg.Error as error:
         file = Path(migration.path)
         if step.__name__ == "rollback_one":
@@ -309,8 +304,9 @@ def _run(
         remedy = _remedy(error, migrator.guard.info.user)
         if error.sqlstate == "55P03" and told:
             remedy = (
-                f"remedy: what it changes was in use for {TABLES_WAIT.total_seconds() / 60:.0f} "
-                f"minutes, by {told[-1]}; run this again when that has ended, or end it: "
+                "remedy: what it changes was in use for "
+                f"{lock.TABLES_WAIT.total_seconds() / 60:.0f} minutes, by {told[-1]}; run this "
+                "again when that has ended, or end it: "
                 "select pg_terminate_backend(…)"
             )
         raise MigrationError(
@@ -318,21 +314,6 @@ def _run(
         ) from None
     if report:
         report(migration.id, time.monotonic() - started)
-
-
-def _try_again(step: Callable[[], None]) -> None:
-    """A migration that does not get its locks at once, and leaves nothing behind, is tried again.
-
-    To wait for them would have everybody wait who asks for the same tables behind it.
-    """
-    deadline = time.monotonic() + TABLES_WAIT.total_seconds()
-    while True:
-        try:
-            return step()
-        except psycopg.errors.LockNotAvailable:
-            if time.monotonic() > deadline:
-                raise
-        time.sleep(_PAUSE)
 
 
 def _words(error: psycopg.Error) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from db.tools import lock, migrate, stamp
+from db.tools import bridges, lock, migrate, stamp
 from db.tools.connection import ConnectError
 from tests.support.dumps import dump
 from tests.support.waiting import PATIENCE, until
@@ -244,7 +244,7 @@ def test_a_migration_says_whose_session_it_waits_for_and_gives_up(
     behind: Any, stamped: Any, monkeypatch: Any, capfd: Any
 ) -> None:
     """What waits for a table holds up all that come after it."""
-    monkeypatch.setattr(migrate, "TABLES_WAIT", timedelta(seconds=1))
+    monkeypatch.setattr(lock, "TABLES_WAIT", timedelta(seconds=1))
     with psycopg.connect(behind.authenticated_url, application_name="a reader") as guest:
         guest.execute("lock table public.notes in access share mode")
         session = f"session {guest.info.backend_pid} (user test_authenticated, a reader)"
@@ -259,7 +259,7 @@ def test_a_migration_says_whose_session_it_waits_for_and_gives_up(
 def test_a_migration_that_waits_for_a_reader_holds_nobody_up(
     behind: Any, stamped: Any, monkeypatch: Any, back: bool, proving: bool
 ) -> None:
-    monkeypatch.setattr(migrate, "_PAUSE", 0.2)
+    monkeypatch.setattr(lock, "PAUSE", 0.2)
     run_sql(behind.url, f"alter role migrator in database {behind.name} set lock_timeout = 0")
     if back:
         migrate.apply(behind.migrator_url, migrations=stamped.migrations)
@@ -284,6 +284,23 @@ def test_a_migration_that_waits_for_a_reader_holds_nobody_up(
         assert len(done.result(60)) == 1
     if proving:
         assert slowest < 0.5
+
+
+def test_what_adds_a_bridge_waits_as_long_as_a_migration(
+    new_database: Any, monkeypatch: Any, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(lock, "TABLES_WAIT", timedelta(0))
+    monkeypatch.setattr(bridges, "FOLDER", tmp_path)
+    (tmp_path / "x.sql").write_text(
+        "create trigger t after insert on public.index_jobs"
+        " for each row execute function private.record_job_event();"
+    )
+    database = new_database()
+    with psycopg.connect(database.url) as writer:
+        writer.execute("lock table public.index_jobs in row exclusive mode")
+        with pytest.raises(bridges.BridgeError, match="in use for 0 minutes"):
+            bridges.install(database.migrator_url, "x")
+    bridges.install(database.migrator_url, "x")
 
 
 def test_the_files_themselves_wait_for_no_lock_for_long(behind: Any, stamped: Any) -> None:

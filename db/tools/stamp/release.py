@@ -30,7 +30,10 @@ def release(version: str, *, root: Path = ROOT) -> list[str]:
         text.replace(UNRELEASED, f"{UNRELEASED}\n## {version} - {today}\n", 1), encoding="utf-8"
     )
     project.write_text(
-        _PROJECT_VERSION.sub(f'version = "{version}"', project.read_text(encoding="utf-8"), count=1)
+        _PROJECT_VERSION.sub(
+            f'version = "{version}"', project.read_text(encoding="utf-8"), count=1
+        ),
+        encoding="utf-8",
     )
     return freeze(root)
 

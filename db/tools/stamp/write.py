@@ -155,7 +155,8 @@ def _add(root: Path, name: str) -> None:
         f"-- {snake}\n{depends}\n{ABOVE}\n\n{part}\n{BELOW}\n\n{end}\n", encoding="utf-8"
     )
     rollback_file(forward).write_text(
-        f"-- {snake}, undone\n\n{ABOVE_ROLLBACK}\n\n{part}\n{BELOW_ROLLBACK}\n\n{end}\n"
+        f"-- {snake}, undone\n\n{ABOVE_ROLLBACK}\n\n{part}\n{BELOW_ROLLBACK}\n\n{end}\n",
+        encoding="utf-8",
     )
 
 
