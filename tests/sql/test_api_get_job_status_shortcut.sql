@@ -1,7 +1,7 @@
 -- The usual caller is answered by the shortcut, without begin_request and count_request; all others
 -- go the long way.
 begin;
-select plan(9);
+select plan(11);
 
 set local track_functions = 'pl';
 select tests.set_clock('2026-03-01 12:30+00');
@@ -62,6 +62,16 @@ select tests.advance_clock('10 minutes');
 select is(
   pg_temp.way('alice'), 'PT401 begin_request count_request',
   'a key that expires while in use is refused');
+
+select tests.act_as_admin();
+update private.rate_limit_counters set requests = 1 where user_id = tests.bob();
+select tests.act_as_http();
+select is(pg_temp.way('bob'), 'PT404', 'bob has some quota again');
+select tests.act_as_admin();
+update auth.users set banned_until = 'infinity' where id = tests.bob();
+select tests.act_as_http();
+select is(
+  pg_temp.way('bob'), 'PT401 begin_request count_request', 'until he is banned');
 
 select * from finish();
 rollback;
