@@ -22,7 +22,7 @@ _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 
 
 
 class ProcessMetrics:
-    """What one process counts; a process that starts anew starts from 0.
+    """What one process counts; a restarted process starts from 0.
 
     `others` are metrics of what else runs in the process.
     """

@@ -36,7 +36,7 @@ async def metrics(request: ApiRequest) -> Response:
 
 
 def metrics_app(rpc: Rpc, metrics: ProcessMetrics, settings: ApiSettings) -> Starlette:
-    """/metrics for whoever can connect to METRICS_PORT."""
+    """/metrics for every client that can connect to METRICS_PORT."""
 
     async def answer(request: Request) -> Response:
         return await respond(request.headers.get("accept", ""), rpc, metrics, settings)

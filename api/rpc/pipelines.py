@@ -31,7 +31,7 @@ class Pipelines:
     """The connections, and the queue before them.
 
     Has `size_at_start` connections at first, and one more, up to `size`, whenever a call finds all
-    of them at work. Makes each anew when it broke, without end: at once, then again and again.
+    of them busy. Replaces each that broke: immediately, then again until that succeeds.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class Pipelines:
             self._add()
 
     async def close(self) -> None:
-        """Ends all connections; whoever still waits gets an OperationalError."""
+        """Ends all connections; calls that still wait get an OperationalError."""
         for keeper in self._keepers:
             keeper.cancel()
         await asyncio.gather(*self._keepers, return_exceptions=True)
@@ -164,7 +164,7 @@ class Pipelines:
                 error = type(outage)(*outage.args)  # each caller's own, for its traceback
                 self._patience = PATIENCE_IN_AN_OUTAGE
             else:
-                error = TooManyRequests("every connection is at work, or made anew")
+                error = TooManyRequests("every connection is busy or broken")
             self._waiting.popleft().fail(error)
         is_at_work = self._waiting or any(pipeline.calls for pipeline in self._open)
         self._timer = self._loop.call_later(_TICK, self._tick) if is_at_work else None

@@ -23,8 +23,8 @@ class Statement:
     arguments: tuple[str, ...]
     """What $1, $2 … are."""
     name: bytes
-    """Of the prepared statement. The same name is always the same text, also for whoever else uses
-    a server session that a pooler hands on."""
+    """Of the prepared statement. The same name is always the same text, also for other
+    clients of a server session that a pooler hands on."""
 
 
 def _statement(function: str, columns: tuple[str, ...], *arguments: str) -> Statement:

@@ -2,8 +2,8 @@
 --
 -- A job is put into pg-boss's queue index_jobs in the transaction that makes it, under its own id,
 -- and each state of the queue's row is mirrored in the transaction that writes it. What ends here
--- (cancelled by its user, failed by its worker, deleted) ends in the queue, too. Whoever comes
--- second waits for nothing: a row that another transaction has locked is left to the trigger of
+-- (cancelled by its user, failed by its worker, deleted) ends in the queue, too. The second
+-- transaction does not wait: a row that another transaction has locked is left to the trigger of
 -- that one, so that the two sides cannot deadlock.
 --
 -- The functions belong to the role that installs, which may write to pg-boss's tables; index_jobs it

@@ -20,8 +20,8 @@ end;
 $$;
 
 -- These roles are the server's: a login of another installation on it is a member of the same ones,
--- and would read and claim the jobs of this one. So whoever could connect here still can, by a grant
--- of their own, but for such members; from now on each login needs its own. On Supabase the server
+-- and would read and claim the jobs of this one. So every login that could connect here still can, by
+-- its own grant, except such members; from now on each login needs its own. On Supabase the server
 -- is the project's.
 do $$
 declare
@@ -636,4 +636,4 @@ comment on type private.api_answer is
   'has ended; who asked, for what goes on after the answer.';
 
 notify pgrst, 'reload schema';
-comment on schema private is 'schema version 20261128093000, text 0425bee33634, serves 20261128093000';
+comment on schema private is 'schema version 20261128093000, text 795fa24fc56e, serves 20261128093000';

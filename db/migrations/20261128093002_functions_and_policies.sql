@@ -1,6 +1,6 @@
 -- functions_and_policies
 -- depends: 20261128093001_add_queue_job_id_and_commit_sha
--- previous text: cf5b36835967
+-- previous text: 169711c211d0
 
 set local lock_timeout = '250ms';
 
@@ -7069,4 +7069,4 @@ end;
 $$;
 
 notify pgrst, 'reload schema';
-comment on schema private is 'schema version 20261128093002, text 6732375f8908, serves 20261128093002';
+comment on schema private is 'schema version 20261128093002, text d7e73ea06b67, serves 20261128093002';

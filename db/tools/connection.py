@@ -116,7 +116,7 @@ def connect(
     url: str, seconds: int = CONNECT_TIMEOUT, *, statement_timeout: float = STATEMENT_TIMEOUT
 ) -> psycopg.Connection[TupleRow]:
     """An autocommit connection, waited for so long unless the URL says how long. It has the
-    settings that all sessions have, and so many seconds for each statement; 0 is without end.
+    settings that all sessions have, and each statement may take `statement_timeout` seconds; 0 is no limit.
 
     Raises ConnectError, a RefusedError when the server refuses the login.
     """
@@ -147,8 +147,8 @@ def refusal_or(error: psycopg.Error) -> psycopg.Error:
 
 
 def parameters(url: str, seconds: int = CONNECT_TIMEOUT) -> dict[str, Any]:
-    """libpq's parameters for a plain postgresql:// URL, with so many seconds to connect unless it
-    says how many, and in UTF-8. Raises ConnectError."""
+    """libpq's parameters for a plain postgresql:// URL, in UTF-8, with a limit of `seconds`
+    to connect unless it has its own. Raises ConnectError."""
     if not re.match(r"postgres(ql)?://", url):
         found = re.match(r"[A-Za-z][A-Za-z0-9+.-]*(?=://)", url)
         scheme = found[0] if found else "no scheme"

@@ -37,7 +37,7 @@ class Diagnosis:
     version: str | None
     findings: tuple[Finding, ...]
     advice: tuple[Finding, ...] = ()
-    """What is no fault of the database, and may be meant."""
+    """What may be intended; not a fault of the database."""
 
 
 def examine(url: str, api_url: str | None = None) -> Diagnosis:

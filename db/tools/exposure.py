@@ -106,7 +106,7 @@ select quote_ident(current_database()) as name,
     where has_function_privilege('public', f.name, 'execute')) as functions
 """
 
-# Whoever may connect and is a member of a role that works for all tenants, or serves them, may act.
+# A login that may connect and is a member of a role that works for all tenants, or serves them.
 _COMERS: LiteralString = """
 select quote_ident(current_database()) as name, (
     select string_agg(m.login, ', ' order by m.login)

@@ -144,8 +144,8 @@ def rollback(
             raise MigrationError("no migration is applied: there is nothing to roll back")
         if not 1 <= count <= len(applied):
             raise MigrationError(
-                f"{count} migrations cannot be rolled back, and none was, for {len(applied)} are "
-                f"applied: give COUNT (or --count) as 1 to {len(applied)}"
+                f"Only {len(applied)} migrations are applied, so {count} cannot be rolled back. "
+                f"Nothing was changed. Give COUNT (or --count) as 1 to {len(applied)}"
             )
         for migration in applied[:count]:
             _run(migrator, migrator.backend.rollback_one, migration, report)
@@ -252,7 +252,7 @@ def _remove_stale_lock_row(guard: psycopg.Connection[tuple[Any, ...]]) -> None:
     if not old and pid != os.getpid() and _alive(pid):
         raise MigrationError(
             f"process {pid} has held yoyo's lock since {since:%Y-%m-%d %H:%M:%S} UTC; wait for it, "
-            "or, when it is no migrator, empty the table yoyo.yoyo_lock"
+            "or, when it is not a migrator, empty the table yoyo.yoyo_lock"
         )
     guard.execute("delete from yoyo.yoyo_lock where pid = %s", [pid])
 

@@ -11,7 +11,7 @@ import subprocess
 from typing import Any, NamedTuple, Protocol
 from uuid import UUID, uuid4
 
-from procrastinate.jobs import Job as Task
+from procrastinate import jobs
 from procrastinate.jobs import Status
 
 from tests.queues.conftest import Connection
@@ -90,7 +90,7 @@ class Procrastinate(BuiltIn):
         async with app.open_async():
             manager = app.job_manager
             worker_id = await manager.register_worker()
-            task: Task | None = await manager.fetch_job(None, worker_id)
+            task: jobs.Job | None = await manager.fetch_job(None, worker_id)
             if task is None:
                 await app.configure_task("index_jobs.tick").defer_async(timestamp=0)
                 task = await manager.fetch_job(None, worker_id)

@@ -20,7 +20,7 @@ select is(
 select set_eq(
   $$ select pg_temp.verdict(tests.alice_repository(), u)
      from unnest(array[null, '', 'ssh://h/a', 'https://u:p@h/a', 'https://h']) as u $$,
-  array['PT422 invalid_git_url git_url'], 'what is no address is refused');
+  array['PT422 invalid_git_url git_url'], 'anything but an address is refused');
 select is(
   pg_temp.verdict(tests.acme_repository(), 'https://h/a'), 'PT404',
   'another tenant''s repository looks like none');

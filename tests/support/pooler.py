@@ -2,7 +2,7 @@
 
 It refuses parameters of the start-up packet that it does not know, as PgBouncer does by default,
 names another process than the server's, and now and then goes on with a session in which nothing
-is set. PgBouncer itself is tried by the long forms of the tests.
+is set. The extended tests use PgBouncer itself.
 """
 
 from __future__ import annotations

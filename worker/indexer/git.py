@@ -74,7 +74,7 @@ INHERITED = ("PATH", "GIT_SSL_CAINFO")
 # All that git needs to fetch. Without git-http-fetch nothing is fetched from where a host says
 # that parts of its packs are (packfile-uris), at addresses that nobody has looked up.
 _PROGRAMS = ("git", "git-remote-http", "git-remote-https", "git-upload-pack")
-# The first with http.curloptResolve, without which names would be looked up anew.
+# The first with http.curloptResolve, without which names would be resolved a second time.
 _OLDEST_GIT = (2, 37)
 
 _DAMAGED = (

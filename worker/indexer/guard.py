@@ -20,7 +20,7 @@ from worker.indexer.protocol import IndexingError, Limits
 
 _PR_SET_PDEATHSIG = 1
 _LOOK_SECONDS = 0.5
-# By how much the system lets a process go further, so that the watchman is first to say why.
+# How much more the system allows a process, so that the supervisor is first to say why.
 _SLACK_SECONDS = 2
 _OPEN_FILES = 512
 # Beside the processes that answer polls, the indexer gets what they leave.
@@ -44,8 +44,8 @@ def die_with_parent(parent_pid: int) -> None:
 def watch(scratch: Path, limits: Limits, tell: Callable[[IndexingError], None]) -> None:
     """Makes this process lead a process group, and has that group killed when it ends.
 
-    A watchman in a session of its own also kills it when all its processes together exceed a
-    limit; `tell` is called in the watchman, with the reason, after that. He learns of the end of
+    A supervisor in a session of its own also kills it when all its processes together exceed a
+    limit; `tell` is called in the supervisor, with the reason, after that. It learns of the end of
     this process, even by SIGKILL, from the pipe that only it holds open: children must not keep
     the other end.
     """
@@ -91,7 +91,7 @@ def step_back() -> None:
 def limit_each(limits: Limits) -> None:
     """Bounds this process, and each that it will start, where the system can.
 
-    The watchman looks a few times a second; this holds between his looks.
+    The supervisor checks a few times a second; this limit applies between its checks.
     """
     _limit(resource.RLIMIT_CORE, 0)
     _limit(resource.RLIMIT_NOFILE, _OPEN_FILES)

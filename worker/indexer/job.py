@@ -319,7 +319,7 @@ def _contents(rows: _Rows, entries: Iterator[Entry], blobs: Blobs) -> Iterator[t
 
 
 def _special(entry: Entry) -> Reason | None:
-    """What an entry is, if it is no regular file."""
+    """What an entry is, if it is not a regular file."""
     if entry.mode == b"120000":
         return "symlink"
     return "submodule" if entry.mode == b"160000" else None

@@ -141,7 +141,7 @@ def _work(connection: Connection, parent_pid: int, limits: Limits) -> None:
         except EOFError:
             return
         for language in {source.language for source in batch}:
-            symbols.grammar(language)  # to load it is no fault of the source
+            symbols.grammar(language)  # loading it is not the fault of the source
         # In processor time, so that no row depends on what else the machine does; the signal ends
         # this process. One that waited would end with the time of the whole job.
         signal.setitimer(signal.ITIMER_PROF, limits.parse_seconds)

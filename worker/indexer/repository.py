@@ -105,7 +105,7 @@ class Repository:
         """Every entry below `commit` that is not a folder, in git's order.
 
         Without `sizes` every size is None, and git need not look at the blobs.
-        Raises IndexingError too_many_files; folders, even empty ones, can unfold without end too.
+        Raises IndexingError too_many_files; even empty folders can unfold beyond any limit.
         """
         files = folders = 0
         arguments = [

@@ -1,6 +1,6 @@
 """What is a ref, a commit id and an address of a repository, as the SQL functions judge them.
 
-The indexer is given these by whoever runs it, and judges them before git sees them. Each function
+The indexer checks its arguments before git sees them. Each function
 takes what the function of its name in db/functions/private takes: a test compares them.
 """
 
@@ -13,7 +13,7 @@ from ipaddress import IPv4Address, IPv6Address
 _LONGEST_REF = 255
 _LONGEST_URL = 2048
 # What makes a line read otherwise than it is: C0 and C1 controls, line separators, bidi controls.
-# Half of a surrogate pair is not text.
+# An unpaired surrogate is not text.
 _HIDDEN = re.compile(
     r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 )
@@ -72,7 +72,7 @@ def _ipv6(text: str) -> str:
 
 
 def host(text: str) -> str | None:
-    """The one spelling of a host: lower case, no dot at its end. None when it is no host."""
+    """The one spelling of a host: lower case, no dot at its end. None when it is not a host."""
     name = text.lower().removesuffix(".")
     try:
         if name.startswith("["):

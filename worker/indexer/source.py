@@ -24,7 +24,7 @@ _CONFIG_FILES = 100
 # What may stand before a path in the configuration.
 _OPTIONAL, _PREFIX = ":(optional)", "%(prefix)/"
 _NOTHING = Path(os.devnull)
-# Where files are as plain as any other by their mode, and may still wait without end.
+# Where files are as plain as any other by their mode, and may still block forever.
 _KERNELS = {("proc",), ("sys",), ("dev",)}
 
 
@@ -53,8 +53,8 @@ def parse(git_url: str, local_roots: Sequence[Path], trusted_hosts: Sequence[str
     """The source behind an address.
 
     Only https:// is taken, http:// of a trusted host (`name` or `name:port`), and file:// or an
-    absolute path inside `local_roots`. The url is put together anew from the parts that were
-    checked, so that git reads what was read here.
+    absolute path inside `local_roots`. The URL is built again from the parts that were checked,
+    so that git reads what was read here.
     Raises IndexingError when the address is refused.
     """
     scheme, separator, rest = git_url.partition("://")
@@ -168,7 +168,7 @@ def _outside(what: str) -> IndexingError:
 
 
 def _refuse_special(path: Path) -> None:
-    """Raises IndexingError special_file where opening or reading `path` could wait without end.
+    """Raises IndexingError special_file where opening or reading `path` could block forever.
 
     That is a FIFO, a socket, a device and whatever the kernel writes; a missing file is none.
     """
@@ -200,7 +200,7 @@ def _git_dir(path: Path) -> Path:
 
 
 def _led_to(git_dir: Path) -> Iterator[Path]:
-    """Where git may be led that reads a repository: all below that is no plain file.
+    """Where git may be led that reads a repository: all below that is not a plain file.
 
     Nothing is read of a path before the next one is asked for. Raises IndexingError
     repository_not_found when this is none.

@@ -110,8 +110,8 @@ def _rollback_problems(forward: Path) -> Iterator[str]:
 
 
 def _index_problems(where: str, text: str) -> Iterator[str]:
-    """An index on a table with rows keeps writers waiting while it is built: whoever migrates must
-    learn of it, and may build it by hand before."""
+    """An index on a table with rows keeps writers waiting while it is built: the operator must
+    know that, and may build it by hand before."""
     bare = outline(text)
     made = set(re.findall(r"\bcreate (?:unlogged )?table (?:if not exists )?([\w.]+)", bare, re.I))
     built = re.findall(r"\bcreate (?:unique )?index (.*?)\son ([\w.]+)", bare, re.I | re.S)

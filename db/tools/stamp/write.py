@@ -45,8 +45,8 @@ REPLAN = """\
 grant usage on schema private to job_writer;
 """
 
-# Whoever asks for a table behind a migration that waits for it waits as long as that does. It is
-# in the files, not only in the migrator, for Supabase runs them too.
+# Sessions that ask for a table behind a migration that waits for it wait as long as that does. It
+# is in the files, not only in the migrator, because Supabase runs them too.
 LOCK_TIMEOUT = "set local lock_timeout = '250ms';"
 
 VERSION_FILE = '''\

@@ -63,7 +63,7 @@ select matches(
 select tests.set_clock('2026-03-01 09:30+00');
 select is(
   pg_temp.count_of(tests.alice(), '2026-03-01 09:00+00', 2), 1,
-  'an hour that the clock has not reached begins anew');
+  'an hour that the clock has not reached starts again');
 select results_eq(
   $$ select c.window_start, c.requests from private.rate_limit_counters as c
      where c.user_id = tests.alice() $$,

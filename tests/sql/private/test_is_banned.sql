@@ -5,7 +5,7 @@ select tests.set_clock('2026-03-01 12:00+00');
 select tests.arrange_cast();
 
 select is(private.is_banned(tests.alice()), false, 'a user is not banned');
-select is(private.is_banned(gen_random_uuid()), false, 'nor is whoever is unknown');
+select is(private.is_banned(gen_random_uuid()), false, 'nor is an unknown user');
 update auth.users set banned_until = '2026-03-01 12:00:01+00' where id = tests.alice();
 select is(private.is_banned(tests.alice()), true, 'until that time a banned user is banned');
 select is(private.is_banned(tests.bob()), false, 'and nobody else');

@@ -51,7 +51,7 @@ select results_eq(
   'in which a percent sign is itself, and nothing is left out that a link could change');
 select results_eq(
   $$ select pg_temp.spelled('', 'HTTPS://u:p@H/a', 'ssh://H/a', null) $$,
-  array['', 'HTTPS://u:p@H/a', 'ssh://H/a', null], 'what is no address stays as it is');
+  array['', 'HTTPS://u:p@H/a', 'ssh://H/a', null], 'anything but an address stays as it is');
 
 select * from finish();
 rollback;
