@@ -115,8 +115,10 @@ class BoundedConnection(psycopg.AsyncConnection[TupleRow]):
 def connect(
     url: str, seconds: int = CONNECT_TIMEOUT, *, statement_timeout: float = STATEMENT_TIMEOUT
 ) -> psycopg.Connection[TupleRow]:
-    """An autocommit connection, waited for so long unless the URL says how long. It has the
-    settings that all sessions have, and each statement may take `statement_timeout` seconds; 0 is no limit.
+    """An autocommit connection with the settings of all sessions.
+
+    Connecting may take `seconds`, unless the URL has its own limit, and each statement
+    `statement_timeout` seconds; 0 is no limit.
 
     Raises ConnectError, a RefusedError when the server refuses the login.
     """
