@@ -31,7 +31,7 @@ insert into private.rate_limit_counters values (tests.alice(), date_trunc('hour'
 """
 FOUND = {  # how many rows the statements of an alert find of what is arranged
     "JobFailureRateHigh": [1],
-    "JobProcessingLong": [2, 2],
+    "JobProcessingLong": [2, 1],
     "JobTablesLarge": [1, 5],
     "JobsNotClaimed": [1, 1],
     "NoRunnerAlive": [1],
