@@ -134,6 +134,10 @@ def test_a_job_that_is_locked_is_passed_over_by_a_claim(arena: Arena) -> None:
     [
         ("select update_job_status(%s, 'processing')", "started_at"),
         ("select link_queue_job(%s, gen_random_uuid())", "updated_at"),
+        (
+            "select begin_queue_attempt(%s, gen_random_uuid(), 0, gen_random_uuid()::text)",
+            "started_at",
+        ),
         ("select report_job_progress(%s, 1, 'walk', 1)", "heartbeat_at"),
         ("select update_job_status(%s, 'completed', p_attempt => 1)", "completed_at"),
     ],
@@ -153,6 +157,25 @@ def test_the_clock_is_read_when_the_lock_is_held(arena: Arena, statement: str, c
                 arena.connection.execute("select tests.advance_clock('1 minute')")
             assert moved.result() is None
         query = f"select {column} = '2026-03-01 12:01+00' from public.index_jobs where id = %s"
+        assert arena.value(query, job_id) is True
+    finally:
+        arena.connection.execute("select tests.set_clock(null)")
+
+
+def test_the_clock_is_read_when_a_queue_has_the_lock(arena: Arena) -> None:
+    """The state of a queue is mirrored by the functions of a bridge alone."""
+    job_id = arena.job()
+    arena.connection.execute("select link_queue_job(%s, %s)", (job_id, job_id))
+    arena.connection.execute("select tests.set_clock('2030-03-01 12:00+00')")
+    mirror = f"select private.mirror_queue_state('{job_id}', 'active', 0, null, null, null)"
+    try:
+        with ThreadPoolExecutor(1) as threads:
+            with arena.locked(job_id):
+                moved = threads.submit(refusal, arena.database.url, mirror)
+                arena.until_waiting(1)
+                arena.connection.execute("select tests.advance_clock('1 minute')")
+            assert moved.result() is None
+        query = "select started_at = '2030-03-01 12:01+00' from public.index_jobs where id = %s"
         assert arena.value(query, job_id) is True
     finally:
         arena.connection.execute("select tests.set_clock(null)")
