@@ -14,8 +14,8 @@ set search_path = pg_catalog, pg_temp
 as $$ select j.id from pg_temp.jobs as j where j.name = p_name $$;
 insert into jobs
 select v.name, tests.job_for(tests.alice_repository())
-from (values ('leased'), ('last'), ('asked'), ('plain'), ('queued'), ('queued and asked'), ('plain too'),
-  ('pending')) as v (name);
+from (values ('pending'), ('leased'), ('last'), ('asked'), ('plain'), ('queued'),
+  ('queued and asked'), ('plain too')) as v (name);
 update public.index_jobs set max_attempts = 1 where id = tests.job('last');
 select tests.act_as_worker();
 select link_queue_job(tests.job(v), gen_random_uuid())
