@@ -2,7 +2,7 @@ begin;
 select plan(13);
 
 select tests.arrange_cast();
-select tests.set_clock('2030-01-01 12:00Z');
+select tests.set_clock('2030-01-01 11:59Z');
 create temp table jobs (name text, id uuid);
 grant select on jobs to public;
 create function tests.job(p_name text)
@@ -12,9 +12,11 @@ stable
 security invoker
 set search_path = pg_catalog, pg_temp
 as $$ select j.id from pg_temp.jobs as j where j.name = p_name $$;
+insert into jobs values ('pending', tests.job_for(tests.alice_repository())); -- before all
+select tests.set_clock('2030-01-01 12:00Z');
 insert into jobs
 select v.name, tests.job_for(tests.alice_repository())
-from (values ('pending'), ('leased'), ('last'), ('asked'), ('plain'), ('queued'),
+from (values ('leased'), ('last'), ('asked'), ('plain'), ('queued'),
   ('queued and asked'), ('plain too')) as v (name);
 update public.index_jobs set max_attempts = 1 where id = tests.job('last');
 select tests.act_as_worker();
