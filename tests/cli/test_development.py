@@ -184,5 +184,5 @@ def test_one_that_holds_jobs_becomes_it_only_by_one_who_says_yes(
     fresh_desk.ask("seed", "--yes", DATABASE_URL=url)
     done = fresh_desk.ask("dev", "init", DATABASE_URL=url)
     assert (done.returncode, done.stdout) == (1, "")
-    assert "that database holds jobs: say --yes" in done.stderr
+    assert "that database holds jobs: add --yes" in done.stderr
     assert fresh_desk.ask("dev", "init", "--yes", DATABASE_URL=url).returncode == 0

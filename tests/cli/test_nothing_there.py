@@ -25,7 +25,7 @@ def test_no_database_is_made(fresh_desk: Desk, command: str) -> None:
     call = fresh_desk.run if command == "psql" else fresh_desk.ask
     done = call(*command.split())
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
-    said = f"error: there is no database in {fresh_desk.run_dir}/pgdata: make one (make serve)"
+    said = f"error: there is no database in {fresh_desk.run_dir}/pgdata: create one (make serve)"
     assert done.stderr.startswith(said)
     assert list(fresh_desk.run_dir.iterdir()) == []
 
