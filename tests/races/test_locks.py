@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import LiteralString
 
 import psycopg
@@ -163,3 +164,34 @@ def test_of_one_repository_one_job_at_a_time_stores_its_rows(
         other.rollback()
     with worker.transaction(force_rollback=True):
         assert worker.execute(STORE, (second,)).fetchone() == (0,)
+
+
+def test_of_two_corrections_of_an_address_the_second_compares_with_the_first(arena: Arena) -> None:
+    """What is stored is a base for the address that it came from, and for no other."""
+    repository = arena.value("select tests.alice_repository()::text")
+    correct = (
+        "select tests.act_as(tests.alice());"
+        f" select private.set_repository_url('{repository}', 'https://example.com/{{}}.git')"
+    )
+    arena.connection.execute(correct.format("alice/app").encode())
+    with ThreadPoolExecutor(1) as pool, psycopg.connect(arena.database.url) as first:
+        first.execute(correct.format("elsewhere").encode())
+        first.execute("select tests.act_as_admin()")
+        first.execute("set session_replication_role = replica")
+        first.execute(  # as a job does that has indexed it there
+            "insert into public.indexed_commits"
+            " (repository_id, job_id, commit_sha, extractor, stats)"
+            " values (%s, gen_random_uuid(), '', 'x', '{}')",
+            (repository,),
+        )
+
+        def second() -> None:
+            with psycopg.connect(arena.database.url) as other:
+                other.execute(correct.format("alice/app").encode())
+
+        waits = pool.submit(second)
+        arena.until_waiting(1)
+        first.commit()
+        waits.result()
+    assert arena.value("select extractor from public.indexed_commits") == ""
+    arena.connection.execute("delete from public.indexed_commits")

@@ -81,7 +81,8 @@ select set_eq(
   $$ select tests.refusal(format('select pg_temp.parsed(%L, %L)', r, l)) from (values
        ('', null), ('name', null), ('a/b/c', null), ('owner/.git', null), ('a/..', null),
        ('-a/b', null), ('git@github.com:a/b', null), ('file:///etc', null), ('/etc/x', null),
-       ('ssh://h/a/b', null), ('http://h/a/b', null), ('https://h', null), ('a/%2e', null),
+       ('ssh://h/a/b', null), ('http://h/a/b', null),
+       ('http://host.example/a/b', null), ('ssh://host.example/a/b', null), ('https://h', null), ('a/%2e', null),
        ('a/b%zz', null), ('a/b c', null), ('a/%2f..%2Fb', null), ('a@b/c', null), ('https://u@h/a/b', null), 
        ('https://[::1]/a/b', null), ('https://h/-a', null), ('https://h/1/2/3/4/5/6/7/8', null),
        (' https://h/a', null), ('https://h/' || repeat('a', 300), null),
