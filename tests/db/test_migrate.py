@@ -293,7 +293,7 @@ def test_what_adds_a_bridge_waits_as_long_as_a_migration(
     monkeypatch.setattr(bridges, "FOLDER", tmp_path)
     (tmp_path / "x.sql").write_text(
         "create trigger t after insert on public.index_jobs"
-        " for each row execute function private.record_job_event();"
+        " for each row execute function private.broadcast_index_job();"
     )
     database = new_database()
     with psycopg.connect(database.url) as writer:
