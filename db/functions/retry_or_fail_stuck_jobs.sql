@@ -54,8 +54,7 @@ begin
     from private.stuck_jobs(p_older_than, true) as s
     join public.index_jobs as j on j.id = s.job_id
     where j.id = any (v_locked)
-      and (s.kind = 'cancel_overdue'
-        or s.kind <> 'retry_overdue' and j.queue_job_id is null)
+      and s.kind <> 'retry_overdue'
     order by j.id
   loop
     v_now := greatest(private.clock(), v_job.updated_at);

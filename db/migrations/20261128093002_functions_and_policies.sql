@@ -6761,8 +6761,7 @@ begin
     from private.stuck_jobs(p_older_than, true) as s
     join public.index_jobs as j on j.id = s.job_id
     where j.id = any (v_locked)
-      and (s.kind = 'cancel_overdue'
-        or s.kind <> 'retry_overdue' and j.queue_job_id is null)
+      and s.kind <> 'retry_overdue'
     order by j.id
   loop
     v_now := greatest(private.clock(), v_job.updated_at);
@@ -7069,4 +7068,4 @@ end;
 $$;
 
 notify pgrst, 'reload schema';
-comment on schema private is 'schema version 20261128093002, text d7e73ea06b67, serves 20261128093002';
+comment on schema private is 'schema version 20261128093002, text c15a15193d89, serves 20261128093002';
