@@ -18,7 +18,9 @@ from cli.terminal import Terminal, moment, print_rows, summary
 
 app = typer.Typer()
 admin = typer.Typer(
-    help="Search, fail, release or retry anybody's jobs, for support.", no_args_is_help=True
+    help="Search, fail, release or retry anybody's jobs, for support.",
+    epilog=API_CODES,
+    no_args_is_help=True,
 )
 app.add_typer(admin, name="admin")
 
