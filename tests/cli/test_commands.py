@@ -124,7 +124,7 @@ def test_a_flag_beats_the_environment_which_beats_the_file(desk: Desk) -> None:
 
 def test_a_quota_that_is_used_up_says_when_it_comes_back(desk: Desk) -> None:
     desk.sql(
-        "insert into private.rate_limit_counters values (%s, now() + interval '2 hours', 1000)"
+        "insert into private.rate_limit_counters values (%s, date_trunc('hour', now()), 1000)"
         " returning 1",
         desk.dev_env["BOB_ID"],
     )
