@@ -11,9 +11,8 @@ from api.records import IndexJob, JobStatus
 from cli.access import ApiUrl, JobId, next_page_command, support_client_of
 from cli.client import ApiError
 from cli.exits import API_CODES
-from cli.jobs import line, print_record
-from cli.lists import Cursor, Limit
-from cli.options import Json
+from cli.options import Cursor, Json, Limit
+from cli.records import line, print_record
 from cli.terminal import Terminal, moment, print_rows, summary
 
 app = typer.Typer()

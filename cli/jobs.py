@@ -6,19 +6,20 @@ import json
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 
-from api.records import UNFINISHED, IndexJob
+from api.records import UNFINISHED
 from cli.access import ApiKey, ApiUrl, AsUser, JobId, client_of, watch_command
 from cli.client import ApiError, Client
 from cli.errors import CommandError
 from cli.exits import API_CODES, Exit
 from cli.options import Json
 from cli.paths import program
+from cli.records import line, print_record
 from cli.repository import folder_of, is_path, local_name
-from cli.terminal import Terminal, moment, plain, print_rows, summary
+from cli.terminal import Terminal, plain, summary
 
 # a field of the API -> what a person types for it
 _WORDS = {
@@ -30,8 +31,6 @@ _WORDS = {
     "organization": "--organization",
     "idempotency_key": "--idempotency-key",
 }
-
-_TIMES: Final = ("created_at", "started_at", "completed_at", "retry_at")
 
 app = typer.Typer()
 
@@ -112,14 +111,6 @@ def show(
     with client_of(api_url, api_key, user) as client:
         job = client.get_job_status(job_id)
     print_record(job, as_json)
-
-
-def print_record(job: IndexJob, as_json: bool) -> None:
-    """Prints the job, a field a line."""
-    if as_json:
-        print(json.dumps(job))
-    else:
-        print_rows((name, _shown(value)) for name, value in job.items())
 
 
 @app.command(epilog=API_CODES)
@@ -209,20 +200,6 @@ def _watch(
     if not as_json:
         print(summary(job))
     raise typer.Exit(0 if job["status"] == "completed" else Exit.FAILED)
-
-
-def line(job: IndexJob) -> str:
-    """How the job stands, which it is, of what, and its times."""
-    begun = f"attempt {job['attempt']} of {job['max_attempts']}"
-    times = [f"{name} {moment(job[name])}" for name in _TIMES if job[name]]
-    status, _, more = summary(job).partition("  ")
-    whole = [status, job["id"], f"{job['repository']}@{job['ref']}", more, *times, begun]
-    return "  ".join(plain(part) for part in whole if part)
-
-
-def _shown(value: object) -> str:
-    """A field of a record; what is not text is shown as JSON."""
-    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _request(repository: str, name: str | None) -> dict[str, str]:

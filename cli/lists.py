@@ -12,16 +12,11 @@ from api.records import JobEvent, JobStatus
 from cli.access import ApiKey, ApiUrl, AsUser, JobId, client_of, next_page_command
 from cli.client import ApiError
 from cli.exits import API_CODES
-from cli.options import Json
+from cli.options import Cursor, Json, Limit
 from cli.paths import program
 from cli.terminal import Terminal, moment, print_rows, summary
 
 app = typer.Typer()
-
-Limit = Annotated[int, typer.Option(help="How many at most, from 1 to 100.")]
-Cursor = Annotated[
-    str | None, typer.Option(help="Where to begin: the cursor that the previous page printed.")
-]
 
 
 @app.command("list", epilog=API_CODES)

@@ -11,6 +11,10 @@ from cli.dev.options import Options
 from cli.dev.settings import StackSettings
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Limit = Annotated[int, typer.Option(help="How many at most, from 1 to 100.")]
+Cursor = Annotated[
+    str | None, typer.Option(help="Where to begin: the cursor that the previous page printed.")
+]
 DatabaseUrl = Annotated[
     str | None,
     typer.Option(

@@ -8,3 +8,4 @@ alter role app_api password :'api_password';
 alter role app_worker password :'worker_password';
 grant job_http to app_api;
 grant job_worker to app_worker;
+select format('grant connect on database %I to app_api, app_worker', current_database()) \gexec

@@ -7,7 +7,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import httpx2
@@ -103,11 +103,13 @@ def stopped(postmaster: int) -> Iterator[None]:
         children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text()
         pids += map(int, children.split())
         for pid in pids[1:]:
-            os.kill(pid, signal.SIGSTOP)
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGSTOP)
         yield
     finally:
         for pid in pids:
-            os.kill(pid, signal.SIGCONT)
+            with suppress(ProcessLookupError):  # one that was about to end
+                os.kill(pid, signal.SIGCONT)
 
 
 def test_a_database_that_is_out_of_reach_for_long_costs_no_event(

@@ -148,7 +148,9 @@ def test_a_rollback_of_more_or_less_than_there_is_takes_nothing_back(
     database: Any, count: int
 ) -> None:
     before = dump(database)
-    with pytest.raises(migrate.MigrationError, match=f"^{count} migrations.* as 1 to {ALL}$"):
+    with pytest.raises(
+        migrate.MigrationError, match=f"so {count} cannot be rolled back.* as 1 to {ALL}$"
+    ):
         migrate.rollback(database.migrator_url, count)
     assert migrate.current_version(database.url) == migrate.newest_version()
     assert dump(database) == before

@@ -103,7 +103,7 @@ def test_a_role_that_may_not_log_in_starts_after_the_remedy(
 ) -> None:
     login = Login(database, superuser, f"nologin in role {part.role}")
     said = refusal(part, login.url)
-    assert f"alter role {login.name} login" in said
+    assert f'alter role "{login.name}" login' in said
     login.execute("alter role {} login")
     require_login(part, login.url)
 

@@ -10,6 +10,7 @@ import sys
 import sysconfig
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -51,14 +52,44 @@ def database(request: pytest.FixtureRequest, clusters: Callable[..., Any]) -> It
             connection.execute("drop role if exists app_worker")
 
 
+@dataclass(frozen=True)
+class Machine:
+    """A machine on which the first block of the page was typed, in the project's folder."""
+
+    folder: Path
+    blocks: list[str]
+    environment: dict[str, str]
+
+    def run(self, script: str, **more: str) -> str:
+        done = subprocess.run(
+            ["sh", "-ec", script],
+            cwd=self.folder,
+            env=self.environment | more,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder as the project's is after `make build`."""
+def machine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Machine:
+    """Where the wheel was installed as the page says, below a folder instead of /opt."""
     folder = tmp_path_factory.mktemp("project")
     build = ["-m", "build", "--wheel", "--no-isolation", "--outdir", folder / "dist", ROOT]
     subprocess.run([sys.executable, *build], check=True, capture_output=True)
     (folder / "docs").symlink_to(ROOT / "docs")
-    return folder
+    environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "LANG": "C.UTF-8"}
+    if not request.config.getoption("--prove"):  # what pip would install is what the tests have
+        environment |= {"PIP_NO_DEPS": "1", "PYTHONPATH": sysconfig.get_path("purelib")}
+    text = (DEPLOY / "README.md").read_text()
+    assert "/opt/index-jobs" in text
+    text = text.replace("/opt/index-jobs", str(folder / "opt"))
+    blocks = re.findall(r"^```sh\n(.*?)^```", text, re.M | re.S)
+    machine = Machine(folder, blocks[1:], environment)
+    assert re.search(r"(?m)^index-jobs \d+\.\d+\.\d+\n\Z", machine.run(blocks[0]))
+    return machine
 
 
 @contextmanager
@@ -75,47 +106,27 @@ def started(script: str, folder: Path, environment: dict[str, str]) -> Iterator[
         server.wait(30)
 
 
-def test_what_is_typed_works_as_typed(
-    request: pytest.FixtureRequest, database: Database, wheel: Path, tmp_path: Path
-) -> None:
-    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "LANG": "C.UTF-8"}
-    if not request.config.getoption("--prove"):  # what pip would install is what the tests have
-        environment |= {"PIP_NO_DEPS": "1", "PYTHONPATH": sysconfig.get_path("purelib")}
+def test_what_is_typed_works_as_typed(database: Database, machine: Machine, tmp_path: Path) -> None:
     with kept_port() as port:
-        environment["API_URL"] = f"http://127.0.0.1:{port}"
+        url = f"http://127.0.0.1:{port}"
         changes = {
             "postgresql://app_owner:…@db.example.com/app": database.migrator_url,
             "@db.example.com/app": f"@127.0.0.1:{database.server.port}/{database.name}",
-            "/opt/index-jobs": str(tmp_path / "opt"),
             "HOST=0.0.0.0 PORT=8321": f"HOST=127.0.0.1 PORT={port}",
         }
-        text = (DEPLOY / "README.md").read_text()
+        blocks = machine.blocks
         for old, new in changes.items():
-            assert old in text
-            text = text.replace(old, new)
-        blocks = re.findall(r"^```sh\n(.*?)^```", text, re.M | re.S)
-        install, migrate, api, work, runners, ready = blocks
-
-        def run(script: str) -> str:
-            done = subprocess.run(
-                ["sh", "-ec", script],
-                cwd=wheel,
-                env=environment,
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-            assert done.returncode == 0, done.stdout + done.stderr
-            return done.stdout
-
-        assert re.search(r"(?m)^index-jobs \d+\.\d+\.\d+\n\Z", run(install))
-        run(migrate)
-        run(migrate)  # several at once, or again, are safe
-        environment["DATABASE_URL"] = database.migrator_url
+            assert any(old in block for block in blocks), old
+            blocks = [block.replace(old, new) for block in blocks]
+        migrate, api, work, runners, ready = blocks
+        machine.run(migrate)
+        machine.run(migrate)  # several at once, or again, are safe
+        environment = machine.environment
         with started(work, tmp_path, environment), started(api, tmp_path, environment):
-            until(lambda: is_ready(environment["API_URL"]), 60)
-            until(lambda: " 3 |" in run(runners), 60)
-            assert '"ready"' in run(ready)
+            until(lambda: is_ready(url), 60)
+            owner = {"DATABASE_URL": database.migrator_url}
+            until(lambda: " 3 |" in machine.run(runners, **owner), 60)
+            assert '"ready"' in machine.run(ready, API_URL=url)
 
 
 def is_ready(url: str) -> bool:

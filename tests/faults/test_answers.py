@@ -46,7 +46,7 @@ ANSWERS: dict[str, tuple[str, ...]] = {
     "report_runner": ("report_runner",),
     "rescue": ("retry_or_fail_stuck_jobs",),
     "claim": ("claim_index_job",),
-    "begin": ("^begin$",),
+    "begin": ("^begin\\b",),
     "begin_index": ("begin_index",),
     "read known rows": ("to stdout",),
     "commit of begin_index": ("begin_index", "^commit$"),

@@ -150,7 +150,7 @@ def test_a_file_that_is_no_configuration_is_not_shown(
     secret.write_text("the secret of the host\n")
     repository("config", "include.path", str(secret))
     outcome = index(repository.path)
-    assert outcome.error == "clone_failed"
+    assert outcome.error == "damaged_repository"
     assert "secret of" not in outcome.stdout + outcome.stderr
 
 
@@ -170,7 +170,7 @@ def test_a_repository_with_missing_objects_fetches_them_from_nowhere(
     repository("config", "remote.origin.uploadpack", f"touch {mark}; git upload-pack")
     repository("config", "protocol.allow", "always")
     repository("config", "protocol.ext.allow", "always")
-    assert index(repository.path).error in {"clone_failed", "unknown_commit"}
+    assert index(repository.path).error in {"partial_repository", "unknown_commit"}
     assert not mark.exists()
 
 

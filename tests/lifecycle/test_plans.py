@@ -75,6 +75,12 @@ READERS = [
     ),
     ("act_as_worker()", "public.claim_index_job(tests.worker(1))"),
     ("act_as_worker()", "public.purge_finished_jobs()"),
+    (
+        "act_as_worker()",
+        """public.api_admin_change_index_job('{"role": "service_role"}', (
+          select j.id::text from public.index_jobs as j where j.status = 'failed' limit 1
+        ), 'retry', 'x')""",
+    ),
 ]
 # what tells the statements of a claim apart
 MARKS = {

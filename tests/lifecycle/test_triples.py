@@ -52,7 +52,7 @@ CALLS = {
 MOVE_BY_OTHERS = {"complete_index", "record_index_run"}
 MOVE_NOTHING = {
     "create_api_key", "create_index_job", "ensure_repository", "purge_finished_jobs",
-    "report_runner", "revoke_api_key", "store_index_rows",
+    "report_runner", "revoke_api_key", "set_repository_url", "store_index_rows",
 }  # fmt: skip
 
 

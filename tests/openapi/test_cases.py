@@ -75,6 +75,7 @@ def test_each_case_is_answered_as_the_document_says(
     operation: Operation, mode: str, schema: Any, api: Api, seeds: Seeds, proving: bool
 ) -> None:
     from schemathesis import GenerationMode
+    from schemathesis.checks import not_a_server_error
     from schemathesis.specs.openapi.checks import positive_data_acceptance
 
     described = schema[operation.path][operation.method]
@@ -90,9 +91,11 @@ def test_each_case_is_answered_as_the_document_says(
     @given(case=described.as_strategy(generation_mode=GenerationMode(mode)))
     def answers(case: Any) -> None:
         seeds.plant(case)
+        # /status answers 503 while the service fails: here nobody runs the jobs
+        excluded = [not_a_server_error] if operation.path == "/status" else []
         # what a name, a ref or an argument may be, the SQL functions judge: 422 with the reason
         case.call_and_validate(
-            base_url=api.url, headers=headers, excluded_checks=[positive_data_acceptance]
+            base_url=api.url, headers=headers, excluded_checks=[*excluded, positive_data_acceptance]
         )
 
     answers()

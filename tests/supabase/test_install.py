@@ -122,7 +122,7 @@ def test_it_only_shows_what_it_would_do_when_nobody_can_be_asked(theirs: Path) -
     assert (done.returncode, done.stdout) == (1, "")
     for name in NAMES:
         assert f"_index_jobs_{name[15:]}.sql" in done.stderr
-    assert "say --yes" in done.stderr
+    assert "add --yes" in done.stderr
     done = install(theirs, "--dry-run")
     assert done.returncode == 0
     assert len(done.stdout.splitlines()) == len(NAMES)

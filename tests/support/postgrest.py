@@ -42,7 +42,7 @@ def run_bare(server: Server, database: str, jwt_secret: str, options: str = "") 
 
     Its login is as Supabase's authenticator: it may become anon, authenticated and service_role.
     """
-    _make_login(server)
+    _make_login(server, database)
     with kept_port() as port, _process(server, database, jwt_secret, options, port) as address:
         yield address
 
@@ -80,7 +80,7 @@ def _process(
         process.communicate(timeout=_PATIENCE)
 
 
-def _make_login(server: Server) -> None:
+def _make_login(server: Server, database: str) -> None:
     with psycopg.connect(server.url(), autocommit=True) as connection:
         found = connection.execute("select from pg_roles where rolname = %s", (LOGIN,))
         if found.fetchone() is None:
@@ -91,6 +91,11 @@ def _make_login(server: Server) -> None:
             )
         connection.execute(
             sql.SQL("grant anon, authenticated, service_role to {}").format(sql.Identifier(LOGIN))
+        )
+        connection.execute(
+            sql.SQL("grant connect on database {} to {}").format(
+                sql.Identifier(database), sql.Identifier(LOGIN)
+            )
         )
 
 

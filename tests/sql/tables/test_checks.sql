@@ -1,6 +1,6 @@
 -- What the columns of the other tables can hold: the constraint that refuses each wrong value.
 begin;
-select plan(9);
+select plan(10);
 
 select tests.arrange_cast();
 select tests.arrange_job('job', 'completed');
@@ -66,6 +66,11 @@ select set_eq(
        'update repositories set full_name = ''a/'' || repeat(''b'', 253)
         where owner_user_id is not null']) as s $$,
   array['accepted'], 'what is as long as it may be is accepted');
+
+select is(
+  tests.refusal($$ insert into private.queue_attempts (job_id, queue_attempt)
+                   values (tests.id('job'), -1) $$),
+  '23514 queue_attempts_are_counted_from_zero', 'a queue counts its runs from zero');
 
 select * from finish();
 rollback;
