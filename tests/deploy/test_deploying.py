@@ -48,8 +48,9 @@ def database(request: pytest.FixtureRequest, clusters: Callable[..., Any]) -> It
                 connection.execute(CLOSED.format(kind=kind).encode())
         yield database
         with psycopg.connect(database.url, autocommit=True) as connection:
-            connection.execute("drop role if exists app_api")
-            connection.execute("drop role if exists app_worker")
+            for login in ("app_api", "app_worker"):
+                connection.execute(f"drop owned by {login}".encode())
+                connection.execute(f"drop role {login}".encode())
 
 
 @dataclass(frozen=True)
