@@ -29,11 +29,12 @@ select is(
 select report_runner(tests.worker(1), 'a', 1, '1', 3, 1);
 select tests.advance_clock('1 hour');
 select report_runner(tests.worker(2), 'b', 2, '1', 3, 1);
+select report_runner(tests.worker(4), 'd', 4, '1', 3, 1);
 select tests.advance_clock('15 seconds');
 select report_runner(tests.worker(3), 'c', 3, '1', 4, 1);
 select is(
   array[pg_temp.gauge('runners'), pg_temp.gauge('slots')],
-  array['{"alive": 1, "gone": 1}', '{"busy": 1, "free": 3}']::jsonb[],
+  array['{"alive": 1, "gone": 2}', '{"busy": 1, "free": 3}']::jsonb[],
   'a runner not seen for 15 seconds is gone, for an hour forgotten');
 select ok(
   (pg_temp.gauge('table_bytes') ->> 'index_jobs')::bigint > pg_relation_size('index_jobs'),
