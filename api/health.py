@@ -79,7 +79,7 @@ async def ready(request: Request) -> Response:
         raise Problem(
             "SCHEMA_MISMATCH",
             f"The database is at schema version {schema.version}; this API needs {VERSION}.",
-            hint="Run `make migrate` with the code that is deployed here.",
+            hint="Run `index-jobs migrate` with the code that is deployed here.",
             headers=_LATER,
         )
     if schema.serves is None or schema.serves > VERSION:

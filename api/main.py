@@ -173,9 +173,9 @@ class Server(uvicorn.Server):
             drain_seconds=_DRAIN_SECONDS,
         )
         self._app.state.following.dismiss()
+        await super().shutdown(sockets)
         if self._metrics:
             await self._metrics.stop()
-        await super().shutdown(sockets)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)

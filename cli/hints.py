@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-_GIVE_A_KEY: Final = "Give a key by --api-key or API_KEY; index-jobs keys create makes one."
+_GIVE_A_KEY: Final = (
+    "Give a key by --api-key or API_KEY, to admin by --service-key or SERVICE_KEY; "
+    "index-jobs keys create makes a user's."
+)
+_GIVE_THE_SERVICE_KEY: Final = "Give the service key of the API by --service-key or SERVICE_KEY."
 _TRY_AGAIN: Final = "Try again in a moment."
 _OTHER_API: Final = "It may be another release than this command line."
 
@@ -34,6 +38,7 @@ _HINTS: Final[Mapping[str, str]] = {
     "AUTH_INVALID_HEADER": _GIVE_A_KEY,
     "AUTH_INVALID_KEY": _GIVE_A_KEY,
     "AUTH_MISSING_KEY": _GIVE_A_KEY,
+    "AUTH_SERVICE_ROLE_REQUIRED": _GIVE_THE_SERVICE_KEY,
     "AUTH_UNAVAILABLE": _TRY_AGAIN,
     "AUTH_USER_REQUIRED": _GIVE_A_KEY,
     "BODY_TIMEOUT": _TRY_AGAIN,

@@ -53,6 +53,6 @@ def install(
         typer.confirm(f"Copy {len(plan.new)} files into {directory}?", abort=True, err=True)
     if not dry_run:
         project.carry_out(plan)
-        terminal.say("  next: supabase db push, then index-jobs doctor --database-url …")
+        terminal.say("  next: supabase db push --remote, then index-jobs doctor --database-url …")
     for copy in plan.new:
         print(copy.path)

@@ -80,7 +80,8 @@ def _id(client: Client, repository: str, organization: str | None) -> str:
         jobs = client.list_index_jobs(repository=repository, organization=organization, limit=1)
     if not jobs["jobs"]:
         raise ApiError(
-            f"There is no job of {repository} that would tell its id: give the id instead.",
+            f"You have no job of {repository}, which would tell its id: check the name, "
+            "--organization and --user, or give the id of the repository.",
             exit_code=Exit.NOT_FOUND,
         )
     return jobs["jobs"][0]["repository_id"]

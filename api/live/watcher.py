@@ -11,7 +11,7 @@ import json
 import math
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from itertools import chain
 from typing import Final, Self
 
@@ -184,8 +184,12 @@ class Watcher:
             pause = RECHECK_SECONDS / max(1, -(-len(asked) // _RECHECKED_AT_ONCE))
             for first in range(0, len(asked), _RECHECKED_AT_ONCE):
                 await asyncio.sleep(pause)
-                with suppress(Problem):  # in an outage nobody is told anything anyway
+                try:
                     await self._refuse(asked[first : first + _RECHECKED_AT_ONCE])
+                except Problem:  # logged where it was met; in an outage nobody is told anything
+                    continue
+                except Exception:
+                    logger.exception("keys and tokens of followers could not be checked")
             if not asked:
                 await asyncio.sleep(pause)
 

@@ -41,7 +41,7 @@ class JobMetrics(Collector):
         )
         yield self._histogram("wait", "Seconds that index jobs waited for their first attempt.")
         attempts = CounterMetricFamily(
-            "job_attempts", "Attempts of index jobs that are over, by how.", labels=["outcome"]
+            "job_attempts", "Finished attempts of index jobs, by outcome.", labels=["outcome"]
         )
         for outcome, number in self._found["attempts"].items():
             attempts.add_metric([outcome], number)
@@ -52,7 +52,7 @@ class JobMetrics(Collector):
             "without any.",
             self._found["failure_rate"],
         )
-        yield self._gauge("jobs", "Index jobs that there are.", "status", self._found["jobs"])
+        yield self._gauge("jobs", "Index jobs, by status.", "status", self._found["jobs"])
         yield self._gauge(
             "jobs_stuck",
             "Index jobs that are processing and do not go on by themselves.",
@@ -61,12 +61,12 @@ class JobMetrics(Collector):
         )
         yield self._time(
             "job_oldest_claimable_timestamp_seconds",
-            "Since when the index job is free that waits longest for a claim; absent without any.",
+            "When the index job that has waited longest for a claim became free, if there is one.",
             self._found["oldest_claimable"],
         )
         yield self._time(
             "job_oldest_processing_timestamp_seconds",
-            "When the index job was begun that has been processing longest; absent without any.",
+            "When the index job that has been processing longest was begun; absent without any.",
             self._found["oldest_processing"],
         )
         yield self._gauge(

@@ -61,7 +61,10 @@ async def respond(
             raise
         metrics.is_up.set(0)
     metrics.seconds.set(time.perf_counter() - began)
-    encode, media_type = choose_encoder(accept)
+    try:
+        encode, media_type = choose_encoder(accept)
+    except TypeError:  # a version that is not a number
+        encode, media_type = choose_encoder("")
     text = encode(jobs)
     if media_type.startswith("application/openmetrics-text"):
         text = text.removesuffix(b"# EOF\n")
@@ -69,8 +72,9 @@ async def respond(
 
 
 async def _job_metrics(rpc: Rpc, patience: float) -> str:
-    """The body of api_job_metrics(), which says nothing while much was logged since it was asked
-    last: each call counts a part of that, for good.
+    """The body of api_job_metrics(), which is null while more than one batch is uncounted.
+
+    Each call counts one batch.
     """
     until = time.monotonic() + patience
     while time.monotonic() < until:

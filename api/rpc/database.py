@@ -23,9 +23,9 @@ from db.tools.logs import get_logger
 logger = get_logger(__name__)
 
 _CONNECT_SECONDS: Final = 2
-# What they write waits for the disk, where commits of many sessions share one write, and for locks:
-# they have connections of their own, more of them, and no poll waits behind one.
-_DURABLE: Final = frozenset[Function](
+# What they write waits for the disk, where commits of many sessions share one write, and for locks;
+# or they look at much. They have connections of their own, and no poll waits behind one.
+_SLOW: Final = frozenset[Function](
     {
         "api_admin_change_index_job",
         "api_admin_get_job_status",
@@ -33,7 +33,9 @@ _DURABLE: Final = frozenset[Function](
         "api_cancel_index_job",
         "api_create_index_job",
         "api_set_repository_url",
+        "api_job_load",
         "api_job_metrics",
+        "api_status",
     }
 )
 
@@ -90,7 +92,7 @@ class DatabaseRpc:
         statement = STATEMENTS[function]
         values = [arguments[name] for name in statement.arguments]
         try:
-            pipelines = self._writers if function in _DURABLE else self._pipelines
+            pipelines = self._writers if function in _SLOW else self._pipelines
             if pipelines:
                 row = await pipelines.fetch(statement, [_as_text(value) for value in values])
                 answer = _answer(row)
