@@ -87,7 +87,7 @@ begin
     greatest(p_run - 1, 0), case when p_run > 0 then now() end, q.retry_limit + p_run,
     q.retry_delay, q.retry_backoff, q.retry_delay_max, q.expire_seconds, q.deletion_seconds,
     q.heartbeat_seconds, q.policy, q.dead_letter, now(), now(),
-    now() + q.retention_seconds * interval '1 second'
+    now() + interval '100 years'  -- pg-boss deletes what waits for longer
   from pgboss.queue as q
   where q.name = 'index_jobs'
   on conflict do nothing;

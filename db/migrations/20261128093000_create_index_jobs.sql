@@ -2,6 +2,39 @@
 
 set local lock_timeout = '250ms';
 
+-- The roles below are the server's: where another installation has made them, its logins are members
+-- of the same ones, and would read and claim the jobs of this one. So every login that could connect
+-- here still can, by its own grant, except such members; from now on each login needs its own. On
+-- Supabase the server is the project's.
+do $$
+declare
+  v_login text;
+  v_has_others boolean := exists (
+    select from pg_catalog.pg_roles as r where r.rolname = 'job_writer');
+begin
+  if not has_database_privilege('public', current_database(), 'connect')
+    or exists (select from pg_catalog.pg_roles as r where r.rolname = 'supabase_admin')
+    or not (select pg_has_role(d.datdba, 'usage')
+      from pg_catalog.pg_database as d where d.datname = current_database())
+  then
+    return;
+  end if;
+  for v_login in
+    select r.rolname
+    from pg_catalog.pg_roles as r
+    where r.rolcanlogin and not r.rolsuper
+      and (not v_has_others or r.rolname = session_user or not exists (
+        select from pg_catalog.pg_roles as g
+        where g.rolname in (
+            'service_role', 'job_http', 'job_worker', 'job_writer', 'job_gateway', 'job_tenant')
+          and pg_has_role(r.oid, g.oid, 'member')))
+  loop
+    execute format('grant connect on database %I to %I', current_database(), v_login);
+  end loop;
+  execute format('revoke connect on database %I from public', current_database());
+end;
+$$;
+
 do $$
 declare
   v_role text;
@@ -16,37 +49,6 @@ begin
       end;
     end if;
   end loop;
-end;
-$$;
-
--- These roles are the server's: a login of another installation on it is a member of the same ones,
--- and would read and claim the jobs of this one. So every login that could connect here still can, by
--- its own grant, except such members; from now on each login needs its own. On Supabase the server
--- is the project's.
-do $$
-declare
-  v_login text;
-begin
-  if not has_database_privilege('public', current_database(), 'connect')
-    or exists (select from pg_catalog.pg_roles as r where r.rolname = 'supabase_admin')
-    or not (select pg_has_role(d.datdba, 'usage')
-      from pg_catalog.pg_database as d where d.datname = current_database())
-  then
-    return;
-  end if;
-  for v_login in
-    select r.rolname
-    from pg_catalog.pg_roles as r
-    where r.rolcanlogin and not r.rolsuper
-      and (r.rolname = session_user or not exists (
-        select from pg_catalog.pg_roles as g
-        where g.rolname in (
-            'service_role', 'job_http', 'job_worker', 'job_writer', 'job_gateway', 'job_tenant')
-          and pg_has_role(r.oid, g.oid, 'member')))
-  loop
-    execute format('grant connect on database %I to %I', current_database(), v_login);
-  end loop;
-  execute format('revoke connect on database %I from public', current_database());
 end;
 $$;
 
@@ -283,6 +285,7 @@ create table private.idempotency_keys (
   unique nulls not distinct (user_id, key)
 );
 create index idempotency_keys_job_id_idx on private.idempotency_keys (job_id);
+alter table private.idempotency_keys replica identity full;
 comment on table private.idempotency_keys is
   'The keys that make a repeated create return the job of the first one; gone with that job.';
 comment on column private.idempotency_keys.key is 'The key, as the caller sent it.';
@@ -636,4 +639,4 @@ comment on type private.api_answer is
   'has ended; who asked, for what goes on after the answer.';
 
 notify pgrst, 'reload schema';
-comment on schema private is 'schema version 20261128093000, text 795fa24fc56e, serves 20261128093000';
+comment on schema private is 'schema version 20261128093000, text 9607b594e617, serves 20261128093000';

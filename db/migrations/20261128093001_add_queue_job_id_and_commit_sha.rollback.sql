@@ -9,4 +9,4 @@ alter table public.index_jobs drop column commit_sha;
 alter table public.index_jobs drop column queue_job_id;
 
 notify pgrst, 'reload schema';
-comment on schema private is 'schema version 20261128093000, text 795fa24fc56e, serves 20261128093000';
+comment on schema private is 'schema version 20261128093000, text 9607b594e617, serves 20261128093000';

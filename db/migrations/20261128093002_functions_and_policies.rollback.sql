@@ -244,4 +244,4 @@ drop table private.job_metrics;
 drop table private.job_metric_log;
 
 notify pgrst, 'reload schema';
-comment on schema private is 'schema version 20261128093001, text 169711c211d0, serves 20261128093000';
+comment on schema private is 'schema version 20261128093001, text 3220ed5f3d14, serves 20261128093000';

@@ -1,6 +1,6 @@
 -- functions_and_policies
 -- depends: 20261128093001_add_queue_job_id_and_commit_sha
--- previous text: 169711c211d0
+-- previous text: 3220ed5f3d14
 
 set local lock_timeout = '250ms';
 
@@ -16,6 +16,8 @@ create table private.job_metric_log (
 )
   with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000,
     autovacuum_vacuum_insert_threshold = -1);
+-- It has no key, and a publication of all tables refuses deletes without an identity.
+alter table private.job_metric_log replica identity full;
 comment on table private.job_metric_log is
   'What happened to jobs and is not added to private.job_metrics yet: appended by triggers, so that '
   'no transition updates a row that others update.';
@@ -40,6 +42,7 @@ create table private.job_metrics (
   duration numeric not null,
   unique nulls not distinct (from_status, to_status, outcome, wait_le, duration_le)
 ) with (fillfactor = 50);
+alter table private.job_metrics replica identity full;
 comment on table private.job_metrics is
   'What happened to jobs, counted: a few dozen rows, whose counts only grow.';
 comment on column private.job_metrics.from_status is 'As in private.job_metric_log.';
@@ -2437,9 +2440,10 @@ as $$
       'indexJobId', j.id, 'repositoryId', j.repository_id, 'commitSha', j.commit_sha)
   from public.index_jobs as j
   left join private.queue_attempts as a on a.job_id = j.id
-  where j.id = any (p_job_ids)
-    or j.status = 'pending'
-    or j.status = 'processing' and j.queue_job_id is not null;
+  where (j.queue_job_id is null or j.queue_job_id = j.id)
+    and (j.id = any (p_job_ids)
+      or j.status = 'pending'
+      or j.status = 'processing' and j.queue_job_id is not null);
 $$;
 comment on function private.list_queue_jobs(uuid[]) is
   'The index jobs that a bridge compares with its queue.';
@@ -2641,7 +2645,7 @@ declare
 begin
   select j.* into v_job
   from public.index_jobs as j
-  where j.id = p_job_id and j.queue_job_id is not null
+  where j.id = p_job_id and j.queue_job_id = p_job_id
   for no key update;
   if not found or private.is_final(v_job.status) then
     return v_job.status;
@@ -7068,4 +7072,4 @@ end;
 $$;
 
 notify pgrst, 'reload schema';
-comment on schema private is 'schema version 20261128093002, text c15a15193d89, serves 20261128093002';
+comment on schema private is 'schema version 20261128093002, text 6ffffbd3889e, serves 20261128093002';

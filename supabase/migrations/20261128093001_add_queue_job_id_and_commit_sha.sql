@@ -1,7 +1,7 @@
 -- builds indexes on public.index_jobs
 -- add_queue_job_id_and_commit_sha
 -- depends: 20261128093000_create_index_jobs
--- previous text: 795fa24fc56e
+-- previous text: 9607b594e617
 
 set local lock_timeout = '250ms';
 
@@ -22,4 +22,4 @@ comment on column public.index_jobs.commit_sha is
   'The commit asked for, or, once completed, the one that was indexed.';
 
 notify pgrst, 'reload schema';
-comment on schema private is 'schema version 20261128093001, text 169711c211d0, serves 20261128093000';
+comment on schema private is 'schema version 20261128093001, text 3220ed5f3d14, serves 20261128093000';

@@ -2,7 +2,8 @@
 --   -> table (job_id, status, is_linked, is_held, is_waiting, queue_attempt, tenant_id, payload)
 --
 -- What a bridge compares with its queue: the jobs of these ids, and all that a queue should know:
--- those that are linked and have not ended, and those that nobody has begun. is_held: a worker has
+-- those that are linked and have not ended, and those that nobody has begun; none that is linked to
+-- another queue, by an id of that. is_held: a worker has
 -- the attempt; is_waiting: the last attempt has ended, and the next has not begun. payload is what
 -- the queue carries: {indexJobId, repositoryId, commitSha}.
 --
@@ -27,9 +28,10 @@ as $$
       'indexJobId', j.id, 'repositoryId', j.repository_id, 'commitSha', j.commit_sha)
   from public.index_jobs as j
   left join private.queue_attempts as a on a.job_id = j.id
-  where j.id = any (p_job_ids)
-    or j.status = 'pending'
-    or j.status = 'processing' and j.queue_job_id is not null;
+  where (j.queue_job_id is null or j.queue_job_id = j.id)
+    and (j.id = any (p_job_ids)
+      or j.status = 'pending'
+      or j.status = 'processing' and j.queue_job_id is not null);
 $$;
 
 comment on function private.list_queue_jobs(uuid[]) is

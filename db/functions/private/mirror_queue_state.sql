@@ -37,7 +37,7 @@ declare
 begin
   select j.* into v_job
   from public.index_jobs as j
-  where j.id = p_job_id and j.queue_job_id is not null
+  where j.id = p_job_id and j.queue_job_id = p_job_id
   for no key update;
   if not found or private.is_final(v_job.status) then
     return v_job.status;

@@ -1,5 +1,5 @@
 begin;
-select plan(2);
+select plan(3);
 
 select tests.arrange_cast();
 select tests.set_clock('2030-01-01 12:00Z');
@@ -13,6 +13,18 @@ select begin_queue_attempt(tests.id(v.name), tests.id(v.name), v.run, tests.work
 from (values ('held', 2), ('waiting', 0)) as v (name, run);
 select fail_job_attempt(tests.id('waiting'), 1, 'down');
 
+select tests.arrange_job('foreign');
+select tests.arrange_job('foreign_held');
+update index_jobs set queue_job_id = gen_random_uuid()
+where id in (tests.id('foreign'), tests.id('foreign_held'));
+select begin_queue_attempt(j.id, j.queue_job_id, 0, tests.worker(2))
+from index_jobs as j where j.id = tests.id('foreign_held');
+
+select is_empty(
+  $$ select l.job_id from private.list_queue_jobs(
+       array[tests.id('foreign'), tests.id('foreign_held')]) as l
+     where l.job_id in (tests.id('foreign'), tests.id('foreign_held')) $$,
+  'what another queue runs is none of its business');
 select set_eq(
   $$ select k.name, l.status::text, l.is_linked, l.is_held, l.is_waiting, l.queue_attempt
      from private.list_queue_jobs(array[tests.id('asked_for')]) as l

@@ -1,12 +1,13 @@
 begin;
-select plan(20);
+select plan(21);
 
 select tests.arrange_cast();
 select tests.set_clock('2030-01-01 12:00Z');
 select tests.arrange_job(n)
 from unnest(array['job', 'unrun', 'given_up', 'lost', 'done', 'skipped', 'reported', 'wild',
-  'unwanted', 'asked', 'free']) as n;
+  'unwanted', 'asked', 'free', 'foreign']) as n;
 update index_jobs set queue_job_id = id where id <> tests.id('free');
+update index_jobs set queue_job_id = gen_random_uuid() where id = tests.id('foreign');
 create function pg_temp.mirror(
   p_name text, p_state text, p_run integer default null, p_error text default null,
   p_stats jsonb default null, p_retry_at timestamptz default null
@@ -20,6 +21,7 @@ create function pg_temp.job(p_name text) returns text language sql as $$
 $$;
 
 select is(pg_temp.mirror('free', 'active', 0), '', 'a job that no queue runs is not moved');
+select is(pg_temp.mirror('foreign', 'active', 0), '', 'nor one that another queue runs');
 select is(pg_temp.mirror('job', 'created'), 'pending', 'a row that waits changes nothing');
 select is(pg_temp.mirror('job', 'active', 0), 'processing', 'a run begins the attempt');
 select is(pg_temp.mirror('job', 'active', 0), 'processing', 'once');
