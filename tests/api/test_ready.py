@@ -49,7 +49,7 @@ def test_an_older_schema_is_not_ready_and_the_answer_says_what_to_do(
     answer = api.client.get("/ready")
     assert (answer.status_code, answer.json()["code"]) == (503, "SCHEMA_MISMATCH")
     assert f"{OLDER}; this API needs {VERSION}" in answer.json()["error"]
-    assert "make migrate" in answer.json()["hint"]
+    assert "index-jobs migrate" in answer.json()["hint"]
     assert answer.headers["retry-after"]
 
 

@@ -380,7 +380,8 @@ def test_a_list_in_which_something_runs_asks_every_ten_seconds_and_then_no_more(
     assert asked == []
     with api.sql() as connection:
         connection.execute(
-            "update public.index_jobs set status = 'cancelled', completed_at = now(), attempt = 0,"
+            "update public.index_jobs set status = 'cancelled', attempt = 0,"
+            " completed_at = private.clock(),"
             " started_at = null, lease_expires_at = null where owner_user_id = %s",
             (alice.id,),
         )
