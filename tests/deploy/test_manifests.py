@@ -136,7 +136,7 @@ def test_the_steps_of_the_image_run_in_a_small_debian_and_it_starts(root: Path) 
     assert command == ["index-jobs", "api"]
     done = inside(*command)
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith("error: API_DATABASE_URL")
+    assert done.stderr.startswith("error: neither API_DATABASE_URL nor ")
     assert inside("index-jobs", "--version").stdout.startswith("index-jobs ")
     python = "/opt/index-jobs/bin/python"
     assert inside(python, "-P", "-c", "import worker.indexer.parsers").returncode == 0
