@@ -6,7 +6,7 @@ from typing import Literal
 
 from starlette.responses import Response
 
-from api.answers import poll_after, refuse, respond, respond_job
+from api.answers import poll_after, refuse, respond, respond_job, version_headers
 from api.auth import Caller
 from api.body import read_object
 from api.errors import Problem
@@ -62,7 +62,8 @@ async def admin_fail_index_job(request: ApiRequest) -> Response:
 
     Its worker or queue is refused from then on.
     """
-    return _changed(await _change(request, "fail"))
+    answer = await _change(request, "fail")
+    return respond(answer, 200, version_headers(answer))
 
 
 async def admin_release_index_job(request: ApiRequest) -> Response:
@@ -71,7 +72,7 @@ async def admin_release_index_job(request: ApiRequest) -> Response:
     The next worker takes it at once.
     """
     answer = await _change(request, "release")
-    response = _changed(answer)
+    response = respond(answer, 200, version_headers(answer))
     request.state.kick()
     return response
 
@@ -124,8 +125,3 @@ async def _change(request: ApiRequest, action: Literal["fail", "retry", "release
         p_action=action,
         p_reason=sent.reason,
     )
-
-
-def _changed(answer: Answer) -> Response:
-    headers = {"Cache-Control": "private, no-cache", "ETag": f'W/"{answer.job_version}"'}
-    return respond(answer, 200, headers)

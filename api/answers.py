@@ -82,6 +82,11 @@ def respond(answer: Answer, status: int, headers: dict[str, str]) -> Response:
     return Response(answer.body, status, {**headers, **rate_headers(answer)}, "application/json")
 
 
+def version_headers(answer: Answer) -> dict[str, str]:
+    """Those of a job that the request has changed: its version is the ETag."""
+    return {"Cache-Control": "private, no-cache", "ETag": f'W/"{answer.job_version}"'}
+
+
 def check(answer: Answer) -> None:
     """Raises: Problem for a verdict that is not ok."""
     if answer.verdict != "ok":

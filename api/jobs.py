@@ -22,6 +22,7 @@ from api.answers import (
     refuse,
     respond,
     respond_job,
+    version_headers,
 )
 from api.auth import Caller, as_user
 from api.body import read_object
@@ -238,7 +239,7 @@ async def find_symbols(request: ApiRequest) -> Response:
 async def cancel_index_job(request: ApiRequest) -> Response:
     """DELETE /jobs/{job_id}: 200 with the cancelled job, 202 when its worker was asked to."""
     answer = await _call_for_job(request, await _user(request), "api_cancel_index_job")
-    headers = {"Cache-Control": "private, no-cache", "ETag": f'W/"{answer.job_version}"'}
+    headers = version_headers(answer)
     if answer.job_status in UNFINISHED:
         return respond(answer, 202, {**headers, **poll_after(answer)})
     return respond(answer, 200, headers)

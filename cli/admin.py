@@ -8,12 +8,11 @@ from typing import Annotated
 import typer
 
 from api.records import IndexJob, JobStatus
-from cli.access import ApiUrl, JobId, next_page_command, support_client_of
-from cli.client import ApiError
+from cli.access import ApiUrl, JobId, support_client_of
 from cli.exits import API_CODES
 from cli.options import Cursor, Json, Limit
-from cli.records import line, print_record
-from cli.terminal import Terminal, moment, print_rows, summary
+from cli.records import line, print_page, print_record, typed
+from cli.terminal import moment, summary
 
 app = typer.Typer()
 admin = typer.Typer(
@@ -54,41 +53,31 @@ def list_jobs(
     service_key: ServiceKey = None,
 ) -> None:
     """List all tenants' jobs, newest first: status, id, when made, tenant, how it stands."""
-    query = {
-        "status": status,
-        "tenant": tenant,
-        "repository": repository,
-        "since": since,
-        "until": until,
-        "queue_job_id": queue_job_id,
-        "reason": reason,
-        "limit": limit,
-        "cursor": cursor,
-    }
     with support_client_of(api_url, service_key) as client:
-        try:
-            page = client.admin_list_index_jobs(**query)
-        except ApiError as error:
-            words = {name: f"--{name.replace('_', '-')}" for name in query}
-            raise error.in_words(words) from None
-    if as_json:
-        print(json.dumps(page))
-        return
-    print_rows(
-        [
-            (
-                job["status"],
-                job["id"],
-                moment(job["created_at"]),
-                job["tenant_id"],
-                f"{job['repository']}@{job['ref']}",
-                summary(job).partition("  ")[2],
-            )
-            for job in page["jobs"]
-        ]
-    )
-    if page["next_cursor"]:
-        Terminal().say(f"  more: {next_page_command(context, page['next_cursor'])}")
+        page = typed(
+            client.admin_list_index_jobs,
+            status=status,
+            tenant=tenant,
+            repository=repository,
+            since=since,
+            until=until,
+            queue_job_id=queue_job_id,
+            reason=reason,
+            limit=limit,
+            cursor=cursor,
+        )
+    rows = [
+        (
+            job["status"],
+            job["id"],
+            moment(job["created_at"]),
+            job["tenant_id"],
+            f"{job['repository']}@{job['ref']}",
+            summary(job).partition("  ")[2],
+        )
+        for job in page["jobs"]
+    ]
+    print_page(context, page, rows, as_json)
 
 
 @admin.command(epilog=API_CODES)

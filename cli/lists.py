@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from api.records import JobEvent, JobStatus
-from cli.access import ApiKey, ApiUrl, AsUser, JobId, client_of, next_page_command
-from cli.client import ApiError
+from cli.access import ApiKey, ApiUrl, AsUser, JobId, client_of
 from cli.exits import API_CODES
 from cli.options import Cursor, Json, Limit
 from cli.paths import program
+from cli.records import print_page, typed
 from cli.terminal import Terminal, moment, print_rows, summary
 
 app = typer.Typer()
@@ -40,7 +39,7 @@ def list_jobs(
 ) -> None:
     """List jobs, newest first: status, id, when made, attempt, repository, how it stands."""
     with client_of(api_url, api_key, user) as client:
-        page = _typed(
+        page = typed(
             client.list_index_jobs,
             status=status,
             repository=repository,
@@ -60,7 +59,7 @@ def list_jobs(
         )
         for job in page["jobs"]
     ]
-    _show(context, page, rows, as_json)
+    print_page(context, page, rows, as_json)
     if not rows:
         Terminal().hint(f"{program()} index REPOSITORY")
 
@@ -106,12 +105,12 @@ def files(
 ) -> None:
     """List the files that the job's repository has now: path, language, bytes, symbols."""
     with client_of(api_url, api_key, user) as client:
-        page = _typed(client.list_indexed_files, job_id, limit=limit, cursor=cursor)
+        page = typed(client.list_indexed_files, job_id, limit=limit, cursor=cursor)
     rows = [
         (file["path"], file["language"] or "-", str(file["bytes"]), _count(file["symbol_count"]))
         for file in page["files"]
     ]
-    _show(context, page, rows, as_json)
+    print_page(context, page, rows, as_json)
 
 
 @app.command(epilog=API_CODES)
@@ -129,9 +128,9 @@ def skipped(
 ) -> None:
     """List the files that the repository's index has left out: path, reason."""
     with client_of(api_url, api_key, user) as client:
-        page = _typed(client.list_skipped_files, job_id, reason=reason, limit=limit, cursor=cursor)
+        page = typed(client.list_skipped_files, job_id, reason=reason, limit=limit, cursor=cursor)
     rows = [(file["path"], file["reason"]) for file in page["skipped"]]
-    _show(context, page, rows, as_json)
+    print_page(context, page, rows, as_json)
 
 
 @app.command(epilog=API_CODES)
@@ -150,7 +149,7 @@ def symbols(
 ) -> None:
     """List the symbols that the job's repository has now: name, kind, where, within what."""
     with client_of(api_url, api_key, user) as client:
-        page = _typed(
+        page = typed(
             client.find_symbols, job_id, name=name, prefix=prefix, limit=limit, cursor=cursor
         )
     rows = [
@@ -162,27 +161,7 @@ def symbols(
         )
         for symbol in page["symbols"]
     ]
-    _show(context, page, rows, as_json)
-
-
-def _typed(call: Any, *arguments: str, **query: str | int | None) -> Any:
-    """The call; what is wrong with an option is told of the option."""
-    try:
-        return call(*arguments, **query)
-    except ApiError as error:
-        raise error.in_words({name: f"--{name}" for name in query}) from None
-
-
-def _show(
-    context: typer.Context, page: Mapping[str, Any], rows: Sequence[Sequence[str]], as_json: bool
-) -> None:
-    """The page as the API has told it, or a row a line, and on stderr how to go on."""
-    if as_json:
-        print(json.dumps(page))
-        return
-    print_rows(rows)
-    if page["next_cursor"]:
-        Terminal().say(f"  more: {next_page_command(context, page['next_cursor'])}")
+    print_page(context, page, rows, as_json)
 
 
 def _count(number: int | None) -> str:

@@ -1,12 +1,17 @@
-"""How the record of a job is printed."""
+"""How the record of a job, and a page of records, is asked for and printed."""
 
 from __future__ import annotations
 
 import json
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import typer
 
 from api.records import IndexJob
-from cli.terminal import moment, plain, print_rows, summary
+from cli.access import next_page_command
+from cli.client import ApiError
+from cli.terminal import Terminal, moment, plain, print_rows, summary
 
 _TIMES: Final = ("created_at", "started_at", "completed_at", "retry_at")
 
@@ -31,3 +36,23 @@ def line(job: IndexJob) -> str:
 def _shown(value: object) -> str:
     """A field of a record; what is not text is shown as JSON."""
     return value if isinstance(value, str) else json.dumps(value)
+
+
+def typed(call: Any, *arguments: str, **query: str | int | None) -> Any:
+    """The call; what is wrong with an option is told of the option."""
+    try:
+        return call(*arguments, **query)
+    except ApiError as error:
+        raise error.in_words({name: f"--{name.replace('_', '-')}" for name in query}) from None
+
+
+def print_page(
+    context: typer.Context, page: Mapping[str, Any], rows: Sequence[Sequence[str]], as_json: bool
+) -> None:
+    """The page as the API has told it, or a row a line, and on stderr how to go on."""
+    if as_json:
+        print(json.dumps(page))
+        return
+    print_rows(rows)
+    if page["next_cursor"]:
+        Terminal().say(f"  more: {next_page_command(context, page['next_cursor'])}")
