@@ -138,9 +138,10 @@ def test_links_lead_to_files_that_are_there(page: str) -> None:
     assert [target for target in targets if not (folder / target).exists()] == []
 
 
-def test_files_that_are_named_are_there() -> None:
-    text = (ROOT / "docs/security.md").read_text()
-    named = re.findall(r"`((?:api|db|tests|worker)/[^`: ]+)`", text)
+@pytest.mark.parametrize("page", ["security", "environments"])
+def test_files_that_are_named_are_there(page: str) -> None:
+    text = (ROOT / f"docs/{page}.md").read_text()
+    named = re.findall(r"`((?:api|cli|db|tests|worker)/[^`: ]+)`", text)
     assert len(named) > 50
     assert [name for name in named if not (ROOT / name).exists()] == []
 
