@@ -18,7 +18,7 @@ from api import admin, jobs, poll
 from api.auth import Authenticator
 from api.errors import Problem, on_problem
 from api.health import StatusBoard, health, ready, status
-from api.live.following import Following
+from api.live.followers import Followers
 from api.metrics.process import ProcessMetrics
 from api.metrics.routes import metrics, metrics_app
 from api.middleware import Guard
@@ -91,18 +91,18 @@ def create_app(
             stack.push_async_callback(authenticate.aclose)
             for part in background:
                 await stack.enter_async_context(part())
-            following = Following(
+            followers = Followers(
                 rpc,
                 limit=settings.live_limit,
                 interval=_SECONDS_BETWEEN_LOOKS if isinstance(rpc, DatabaseRpc) else 1.0,
             )
-            app.state.following = await stack.enter_async_context(following)
+            app.state.followers = await stack.enter_async_context(followers)
             yield {
                 "settings": settings,
                 "rpc": rpc,
                 "authenticate": authenticate,
                 "kick": kick,
-                "following": following,
+                "followers": followers,
                 "metrics": counted,
                 "board": StatusBoard(rpc),
             }

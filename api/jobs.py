@@ -101,7 +101,7 @@ async def get_job_status(request: ApiRequest) -> Response:
         request.scope[WAITED] = True
         answer = await wait_for_event(
             request.state.rpc,
-            request.state.following,
+            request.state.followers,
             first=answer,
             version=version,
             seconds=seconds,
@@ -177,9 +177,9 @@ async def _stream(request: ApiRequest, caller: Caller) -> Response:
         return Response(status_code=204, headers=rate_headers(answer))
     return JobStream(
         request.state.rpc,
-        request.state.following,
+        request.state.followers,
         first=answer,
-        told=told,
+        first_body=told,
         after=after,
         caller=caller,
     )

@@ -24,7 +24,7 @@ from api.metrics.server import MetricsServer
 from api.pages.routes import Demo
 from api.protocol import BoundedProtocol
 from api.settings import ApiSettings
-from db.tools import logs, start
+from db.tools import logs, startup_checks
 from db.tools.connection import place
 from db.tools.settings import SettingError
 
@@ -60,11 +60,13 @@ def main() -> int:
         from worker.settings import WorkerSettings  # noqa: PLC0415  (the worker comes in here only)
 
         logs.set_up()
-        start.warn_of_misspelled(logger, ApiSettings, WorkerSettings)
+        startup_checks.warn_about_misspelled_settings(logger, ApiSettings, WorkerSettings)
         settings, worker = ApiSettings.read(), WorkerSettings.read()
         app = make_app(settings, worker)
         listener = listen(settings.host, settings.port)
-        server = Server(app, settings, on_ready=lambda: _tell(server, settings, worker, listener))
+        server = Server(
+            app, settings, on_ready=lambda: _log_start(server, settings, worker, listener)
+        )
     except (SettingError, ListenError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -84,7 +86,7 @@ def make_app(settings: ApiSettings, worker: WorkerSettings, demo: Demo | None = 
     Raises SettingError, also for a login that the database refuses or that may not do its work.
     """
     if settings.api_database_url:
-        start.require_login(start.API, settings.api_database_url)
+        startup_checks.require_login(startup_checks.API, settings.api_database_url)
     elif settings.supabase_url:
         from api.rpc.supabase import require_service_key  # noqa: PLC0415  (see api/app.py)
 
@@ -94,7 +96,7 @@ def make_app(settings: ApiSettings, worker: WorkerSettings, demo: Demo | None = 
     from worker.metrics import RunnerMetrics  # noqa: PLC0415
     from worker.runner import Runner  # noqa: PLC0415
 
-    start.require_login(start.WORKER, worker.worker_database_url)
+    startup_checks.require_login(startup_checks.WORKER, worker.worker_database_url)
     runner = Runner(worker)
     return create_app(
         settings,
@@ -109,7 +111,7 @@ def _has_runner(worker: WorkerSettings) -> bool:
     return worker.runner_concurrency > 0 and worker.worker_database_url is not None
 
 
-def _tell(
+def _log_start(
     server: Server, settings: ApiSettings, worker: WorkerSettings, listener: socket.socket
 ) -> None:
     """The one line of the start."""
@@ -172,7 +174,7 @@ class Server(uvicorn.Server):
             connections=len(self.server_state.connections),
             drain_seconds=_DRAIN_SECONDS,
         )
-        self._app.state.following.dismiss()
+        self._app.state.followers.disconnect_all()
         await super().shutdown(sockets)
         if self._metrics:
             await self._metrics.stop()
@@ -180,14 +182,14 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
-            _spare_the_collector()
+            _tune_garbage_collector()
             if self._metrics:
                 self._metrics.start()
             self.has_answered = True
             self._on_ready()
 
 
-def _spare_the_collector() -> None:
+def _tune_garbage_collector() -> None:
     """Looks for unreachable cycles a hundred times less often than Python does by itself.
 
     Each look at thousands of open streams stops the event loop for a tenth of a second.

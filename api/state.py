@@ -9,7 +9,7 @@ from starlette.requests import Request
 
 from api.auth import Authenticator
 from api.health import StatusBoard
-from api.live.following import Following
+from api.live.followers import Followers
 from api.metrics.process import ProcessMetrics
 from api.rpc.contract import Rpc
 from api.settings import ApiSettings
@@ -22,7 +22,7 @@ class AppState(State):
     rpc: Rpc
     authenticate: Authenticator
     board: StatusBoard
-    following: Following
+    followers: Followers
     metrics: ProcessMetrics
     kick: Callable[[], None]
 

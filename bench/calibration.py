@@ -220,7 +220,7 @@ async def watch(
             assert row
             unfinished[row["id"]] = job
             room = chance.randint(1, _MOST_WAITING)
-        for row in explained(connection, list(unfinished)):
+        for row in explanations(connection, list(unfinished)):
             job = unfinished[row.pop("id")]
             when, status = row.pop("now"), row.pop("status")
             if row.pop("has_ended"):
@@ -233,7 +233,7 @@ async def watch(
         await asyncio.sleep(_EVERY_SECONDS)
 
 
-def explained(connection: psycopg.Connection[Row], jobs: list[UUID]) -> list[Row]:
+def explanations(connection: psycopg.Connection[Row], jobs: list[UUID]) -> list[Row]:
     return connection.execute(
         "select j.id, j.status::text, j.completed_at is not null as has_ended, j.progress, j.stats,"
         "  extract(epoch from clock_timestamp())::float as now,"

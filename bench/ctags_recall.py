@@ -26,10 +26,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from worker.indexer.extraction import extract
 from worker.indexer.languages import language_of
-from worker.indexer.reading import extract
-from worker.indexer.skipping import skip_by_content
-from worker.indexer.surroundings import Surroundings
+from worker.indexer.repository_context import RepositoryContext
+from worker.indexer.skip_rules import skip_by_content
 from worker.indexer.text import decoded_text
 
 PACKAGES = {
@@ -167,12 +167,12 @@ def shown(tree: Path, path: Path, line: int, name: str, lines: list[str]) -> str
 def sources(tree: Path) -> Iterator[tuple[Path, tuple[str, bytes]]]:
     """The files that are compared, each with its language and content."""
     paths = [path for path in sorted(tree.rglob("*")) if path.is_file() and not path.is_symlink()]
-    around = Surroundings(path.relative_to(tree).as_posix() for path in paths)
+    context = RepositoryContext(path.relative_to(tree).as_posix() for path in paths)
     for path in paths:
         if "site-packages" in path.parts or path.stat().st_size > 1024 * 1024:
             continue
         content = decoded_text(path.read_bytes())
-        language = language_of(path.relative_to(tree).as_posix(), content, around)
+        language = language_of(path.relative_to(tree).as_posix(), content, context)
         if skip_by_content(language, content):
             continue
         language = "TypeScript" if language == "TSX" else language

@@ -12,7 +12,7 @@ from dotenv import dotenv_values
 
 from cli.client import ApiError, Client
 from cli.errors import CommandError
-from cli.exits import Exit
+from cli.exit_codes import ExitCode
 from cli.options import settings_with
 from cli.paths import program
 from cli.terminal import Terminal
@@ -52,11 +52,11 @@ def _client(url: str | None, key: str | None, name: str, what: str, remedy: str)
         raise ApiError(
             f"No API is configured and {file} does not exist: start one (make serve), run this in "
             "its folder or with its RUN_DIR=, or set --api-url or API_URL.",
-            exit_code=Exit.UNREACHABLE,
+            exit_code=ExitCode.UNREACHABLE,
         )
     key = key or kept.get(name)
     if not key:
-        raise ApiError(f"{file} has no {what}: {remedy}.", exit_code=Exit.NO_ACCESS)
+        raise ApiError(f"{file} has no {what}: {remedy}.", exit_code=ExitCode.NO_ACCESS)
     return Client(url, key, waiting=Terminal().say)
 
 

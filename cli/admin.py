@@ -9,10 +9,10 @@ import typer
 
 from api.records import IndexJob, JobStatus
 from cli.access import ApiUrl, JobId, support_client_of
-from cli.exits import API_CODES
+from cli.exit_codes import API_CODES
 from cli.options import Cursor, Json, Limit
-from cli.records import line, print_page, print_record, typed
-from cli.terminal import moment, summary
+from cli.records import call_with_options, line, print_page, print_record
+from cli.terminal import format_time, summary
 
 app = typer.Typer()
 admin = typer.Typer(
@@ -54,7 +54,7 @@ def list_jobs(
 ) -> None:
     """List all tenants' jobs, newest first: status, id, when made, tenant, how it stands."""
     with support_client_of(api_url, service_key) as client:
-        page = typed(
+        page = call_with_options(
             client.admin_list_index_jobs,
             status=status,
             tenant=tenant,
@@ -70,7 +70,7 @@ def list_jobs(
         (
             job["status"],
             job["id"],
-            moment(job["created_at"]),
+            format_time(job["created_at"]),
             job["tenant_id"],
             f"{job['repository']}@{job['ref']}",
             summary(job).partition("  ")[2],
@@ -105,7 +105,7 @@ def fail(
 ) -> None:
     """Fail a job for good; its worker or queue is refused from then on."""
     with support_client_of(api_url, service_key) as client:
-        _tell(client.admin_change_index_job(job_id, "fail", reason), as_json)
+        _print_job(client.admin_change_index_job(job_id, "fail", reason), as_json)
 
 
 @admin.command(epilog=API_CODES)
@@ -119,7 +119,7 @@ def release(
 ) -> None:
     """Take a job from a worker that hangs; the next worker takes it at once."""
     with support_client_of(api_url, service_key) as client:
-        _tell(client.admin_change_index_job(job_id, "release", reason), as_json)
+        _print_job(client.admin_change_index_job(job_id, "release", reason), as_json)
 
 
 @admin.command(epilog=API_CODES)
@@ -133,8 +133,8 @@ def retry(
 ) -> None:
     """Repeat a failed or cancelled job; prints the new one."""
     with support_client_of(api_url, service_key) as client:
-        _tell(client.admin_change_index_job(job_id, "retry", reason), as_json)
+        _print_job(client.admin_change_index_job(job_id, "retry", reason), as_json)
 
 
-def _tell(job: IndexJob, as_json: bool) -> None:
+def _print_job(job: IndexJob, as_json: bool) -> None:
     print(json.dumps(job) if as_json else line(job))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from api.main import main
-from cli.exits import SERVER_CODES
+from cli.exit_codes import SERVER_CODES
 
 app = typer.Typer()
 

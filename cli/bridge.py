@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from cli.dev import stack
-from cli.exits import COMMON_CODES
+from cli.exit_codes import COMMON_CODES
 from cli.options import DatabaseUrl, DataDir, Json, stack_options
 from cli.terminal import Terminal
 from db.tools import bridges

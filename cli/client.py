@@ -30,18 +30,18 @@ from api.records import (
     SkippedList,
     SymbolList,
 )
-from cli.exits import Exit
-from cli.hints import in_words
+from cli.exit_codes import ExitCode
+from cli.hints import explain_refusal
 from db.tools.codes import codes
 from db.tools.settings import is_loopback
 
 _EXIT_CODES = {
-    400: Exit.USAGE,
-    401: Exit.NO_ACCESS,
-    403: Exit.NO_ACCESS,
-    404: Exit.NOT_FOUND,
-    422: Exit.USAGE,
-    429: Exit.QUOTA,
+    400: ExitCode.USAGE,
+    401: ExitCode.NO_ACCESS,
+    403: ExitCode.NO_ACCESS,
+    404: ExitCode.NOT_FOUND,
+    422: ExitCode.USAGE,
+    429: ExitCode.QUOTA,
 }
 _OUTAGE_SECONDS = 60.0
 _SHORT_WAIT = 30.0
@@ -58,7 +58,7 @@ class ApiError(Exception):
         self,
         message: str,
         *,
-        exit_code: Exit,
+        exit_code: ExitCode,
         code: str = "",
         field: str = "",
         retry_after: float = 0.0,
@@ -70,7 +70,7 @@ class ApiError(Exception):
         self.field = field
         self.retry_after = retry_after
 
-    def in_words(self, words: Mapping[str, str]) -> ApiError:
+    def with_field_names(self, words: Mapping[str, str]) -> ApiError:
         """The same of what the person typed, where `words` has it, instead of the API's field."""
         text = message_about(self.field, self.message, words.get(self.field, self.field))
         return ApiError(
@@ -116,7 +116,7 @@ class Client:
             raise ApiError(
                 f"API_URL or API_KEY is not usable: {self._url!r} must be like "
                 "http://127.0.0.1:8321, the key plain ASCII",
-                exit_code=Exit.USAGE,
+                exit_code=ExitCode.USAGE,
             ) from None
 
     def __enter__(self) -> Self:
@@ -135,27 +135,29 @@ class Client:
     ) -> Created:
         """POST /index."""
         headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
-        response = self._patiently("POST", "/index", json=request, headers=headers)
+        response = self._call_with_retries("POST", "/index", json=request, headers=headers)
         answer = cast(IndexResponse, self._record(response, "runId"))
         return Created(answer, response.elapsed.total_seconds())
 
     def get_job_status(self, job_id: str) -> IndexJob:
         """GET /jobs/{id}."""
-        return self._job(self._patiently("GET", _path("jobs", job_id)))
+        return self._job(self._call_with_retries("GET", _path("jobs", job_id)))
 
     def explain_index_job(self, job_id: str) -> JobExplanation:
         """GET /jobs/{id}/explain."""
-        response = self._patiently("GET", f"{_path('jobs', job_id)}/explain")
+        response = self._call_with_retries("GET", f"{_path('jobs', job_id)}/explain")
         return cast(JobExplanation, self._record(response, "reason"))
 
     def cancel_index_job(self, job_id: str) -> IndexJob:
         """DELETE /jobs/{id}."""
-        return self._job(self._patiently("DELETE", _path("jobs", job_id)))
+        return self._job(self._call_with_retries("DELETE", _path("jobs", job_id)))
 
     def set_repository_url(self, repository_id: str, address: dict[str, str]) -> Repository:
         """PATCH /repositories/{id}."""
         path = _path("repositories", repository_id)
-        return cast(Repository, self._record(self._patiently("PATCH", path, json=address), "id"))
+        return cast(
+            Repository, self._record(self._call_with_retries("PATCH", path, json=address), "id")
+        )
 
     def list_index_jobs(self, **query: str | int | None) -> JobList:
         """GET /jobs."""
@@ -174,7 +176,7 @@ class Client:
     ) -> IndexJob:
         """POST /admin/jobs/{id}/{action}."""
         path = f"/admin{_path('jobs', job_id)}/{action}"
-        return self._job(self._patiently("POST", path, json={"reason": reason}))
+        return self._job(self._call_with_retries("POST", path, json={"reason": reason}))
 
     def get_job_history(self, job_id: str) -> JobHistory:
         """GET /jobs/{id}/events."""
@@ -203,7 +205,9 @@ class Client:
         """
         ends_at = None if timeout is None else time.monotonic() + timeout
         while True:
-            response = self._patiently("GET", _path("jobs", job_id), for_ever=True, ends_at=ends_at)
+            response = self._call_with_retries(
+                "GET", _path("jobs", job_id), retry_forever=True, ends_at=ends_at
+            )
             job = self._job(response)
             yield job
             if job["status"] in UNFINISHED and every is None:
@@ -215,11 +219,11 @@ class Client:
             if ends_at is not None and time.monotonic() + pause > ends_at:
                 time.sleep(max(0.0, ends_at - time.monotonic()))
                 raise ApiError(
-                    f"The job is {job['status']} after {_span(timeout or 0.0)}.",
-                    exit_code=Exit.TIMEOUT,
+                    f"The job is {job['status']} after {_duration(timeout or 0.0)}.",
+                    exit_code=ExitCode.TIMEOUT,
                 )
             if pause >= _LONG_PAUSE:
-                self.waiting(f"The quota runs low: the next look is in {_span(pause)}.")
+                self.waiting(f"The quota runs low: the next look is in {_duration(pause)}.")
             time.sleep(pause)
 
     def _stream(self, job_id: str, ends_at: float | None) -> Iterator[IndexJob]:
@@ -249,7 +253,7 @@ class Client:
     def _page(self, path: str, member: str, query: Mapping[str, str | int | None]) -> object:
         """The answer to a query, of which None is left out."""
         given = {name: value for name, value in query.items() if value is not None}
-        return self._record(self._patiently("GET", path, params=given), member)
+        return self._record(self._call_with_retries("GET", path, params=given), member)
 
     def _job(self, response: httpx.Response) -> IndexJob:
         return cast(IndexJob, self._record(response, "id"))
@@ -262,21 +266,24 @@ class Client:
         if not isinstance(record, dict) or member not in record:
             raise ApiError(
                 f"The server at {self._url} is not this API: is API_URL right?",
-                exit_code=Exit.FAILED,
+                exit_code=ExitCode.FAILED,
             )
         return record
 
-    def _patiently(
+    def _call_with_retries(
         self,
         method: Literal["GET", "POST", "PATCH", "DELETE"],
         path: str,
         *,
-        for_ever: bool = False,
+        retry_forever: bool = False,
         ends_at: float | None = None,
         **arguments: Any,
     ) -> httpx.Response:
-        """Waits for a quota to come back; with `for_ever` however long, and for a lost API too, but
-        not beyond `ends_at`."""
+        """Sends the request, and sends it again after a short wait for the quota.
+
+        With `retry_forever` any wait will do, also one for an API that cannot be reached, but none
+        beyond `ends_at`.
+        """
         gives_up = time.monotonic() + _OUTAGE_SECONDS
         said = ""
         while True:
@@ -287,13 +294,15 @@ class Client:
                 return response
             except ApiError as error:
                 seconds = max(1.0, error.retry_after)
-                if error.exit_code == Exit.QUOTA:
-                    worth_it = for_ever or error.retry_after <= _SHORT_WAIT
-                    going_on = f"Retrying in {_span(seconds)}."
+                if error.exit_code == ExitCode.QUOTA:
+                    worth_it = retry_forever or error.retry_after <= _SHORT_WAIT
+                    going_on = f"Retrying in {_duration(seconds)}."
                 else:
                     left = gives_up - time.monotonic()
-                    worth_it = error.exit_code == Exit.UNREACHABLE and for_ever and left > 0
-                    going_on = f"Trying on for up to {_span(left)}."
+                    worth_it = (
+                        error.exit_code == ExitCode.UNREACHABLE and retry_forever and left > 0
+                    )
+                    going_on = f"Trying on for up to {_duration(left)}."
                 if not worth_it or (ends_at is not None and time.monotonic() + seconds > ends_at):
                     raise
                 if str(error) != said:
@@ -309,20 +318,20 @@ class Client:
         except (httpx.UnsupportedProtocol, httpx.InvalidURL):
             raise ApiError(
                 f"API_URL={self._url!r} is not a valid address; use one like http://127.0.0.1:8321",
-                exit_code=Exit.USAGE,
+                exit_code=ExitCode.USAGE,
             ) from None
         except (httpx.LocalProtocolError, UnicodeEncodeError):
             raise ApiError(
                 "The API key or an argument has a character that cannot be sent: "
                 "keys consist of visible ASCII characters, everything else of UTF-8.",
-                exit_code=Exit.USAGE,
+                exit_code=ExitCode.USAGE,
             ) from None
         except httpx.TransportError as error:
             reason = "does not answer in time" if isinstance(error, httpx.TimeoutException) else ""
             raise ApiError(
                 f"The API at {self._url} {reason or 'cannot be reached'}: is it running "
                 "(make serve), and is API_URL right?",
-                exit_code=Exit.UNREACHABLE,
+                exit_code=ExitCode.UNREACHABLE,
             ) from None
         if response.is_success:
             return response
@@ -332,7 +341,7 @@ class Client:
 def _path(kind: Literal["jobs", "repositories"], id_: str) -> str:
     if "/" in id_ or not id_.strip("."):  # it would lead to another address
         code = "NOT_FOUND" if kind == "jobs" else "REPOSITORY_NOT_FOUND"
-        raise ApiError(codes()[code].sentence, exit_code=Exit.NOT_FOUND, code=code)
+        raise ApiError(codes()[code].sentence, exit_code=ExitCode.NOT_FOUND, code=code)
     return f"/{kind}/{quote(id_, safe='', errors='replace')}"
 
 
@@ -341,14 +350,16 @@ def _refusal(response: httpx.Response) -> ApiError:
     try:
         problem = response.json()
         code, field = str(problem.get("code", "")), problem.get("field")
-        words = in_words(code, problem["detail"], problem.get("hint"))
+        words = explain_refusal(code, problem["detail"], problem.get("hint"))
     except (ValueError, KeyError, TypeError, AttributeError):
         words, code, field = f"The API answered {status}.", "", None
     if status == HTTPStatus.TOO_MANY_REQUESTS and seconds:
-        words = f"{words} They come back in {_span(seconds)}."
+        words = f"{words} They come back in {_duration(seconds)}."
     return ApiError(
         words,
-        exit_code=_EXIT_CODES.get(status, Exit.UNREACHABLE if status >= 500 else Exit.FAILED),
+        exit_code=_EXIT_CODES.get(
+            status, ExitCode.UNREACHABLE if status >= 500 else ExitCode.FAILED
+        ),
         code=code,
         field=str(field or ""),
         retry_after=seconds,
@@ -362,6 +373,6 @@ def _number(response: httpx.Response, header: str, default: float = 0.0) -> floa
         return default
 
 
-def _span(seconds: float) -> str:
+def _duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes}:{rest:02} min" if minutes else f"{rest} s"

@@ -18,7 +18,7 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_group
 
-from cli.exits import API_CODES
+from cli.exit_codes import API_CODES
 from db.tools import environment
 
 PANELS = {
@@ -126,7 +126,7 @@ def run() -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
-    environment.settle()
+    environment.clean_up()
     if "_INDEX_JOBS_COMPLETE" in os.environ:
         from cli import completion  # noqa: PLC0415
 

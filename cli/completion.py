@@ -11,7 +11,7 @@ from typer.completion import (  # type: ignore[attr-defined]
     get_completion_script,
 )
 
-from cli.exits import COMMON_CODES
+from cli.exit_codes import COMMON_CODES
 
 VARIABLE: Final = "_INDEX_JOBS_COMPLETE"
 """By which the scripts ask the command line what may be typed."""

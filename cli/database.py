@@ -15,7 +15,7 @@ import typer
 from psycopg.conninfo import conninfo_to_dict
 
 from cli.dev import stack
-from cli.exits import COMMON_CODES, Exit
+from cli.exit_codes import COMMON_CODES, ExitCode
 from cli.options import DatabaseUrl, DataDir, Json, stack_options
 from cli.paths import display_path
 from cli.terminal import Terminal
@@ -92,8 +92,8 @@ def restore(
 
 @app.command(
     "doctor",
-    epilog=f"Exit codes: 0 all is as it should be · {Exit.FAILED} something is to be mended, or "
-    f"it cannot connect · {Exit.USAGE} wrong usage · 130 interrupted by Ctrl-C",
+    epilog=f"Exit codes: 0 no problems found · {ExitCode.FAILED} problems found, or cannot connect "
+    f"· {ExitCode.USAGE} wrong usage · 130 interrupted by Ctrl-C",
 )
 def examine(
     as_json: Json = False,
@@ -115,7 +115,7 @@ def examine(
         print(json.dumps({"ok": not diagnosis.findings, **asdict(diagnosis)}))
     else:
         _print_diagnosis(diagnosis)
-    raise typer.Exit(Exit.FAILED if diagnosis.findings else 0)
+    raise typer.Exit(ExitCode.FAILED if diagnosis.findings else 0)
 
 
 def _print_diagnosis(diagnosis: doctor.Diagnosis) -> None:
@@ -132,7 +132,7 @@ def _print_diagnosis(diagnosis: doctor.Diagnosis) -> None:
 
 @app.command(
     epilog="Exit codes: those of psql (0 done · 1, 2, 3 not), and "
-    f"{Exit.FAILED} when there is no database",
+    f"{ExitCode.FAILED} when there is no database",
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
 )
 def psql(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cli.client import ApiError
-from cli.exits import Exit
+from cli.exit_codes import ExitCode
 from cli.terminal import Terminal
 
 # By name, since to import them would load all commands. The text of each is the whole message.
@@ -31,17 +31,17 @@ def report(error: Exception) -> int:
     return code
 
 
-def _explain(error: Exception) -> tuple[str, Exit]:
+def _explain(error: Exception) -> tuple[str, ExitCode]:
     names = {f"{kind.__module__}.{kind.__qualname__}" for kind in type(error).__mro__}
     match error:
         case ApiError():
             return str(error), error.exit_code
         case _ if names & SENTENCES:
-            return str(error), Exit.FAILED
+            return str(error), ExitCode.FAILED
         case _ if DATABASE in names:
-            return f"the database says: {str(error).strip()}", Exit.FAILED
+            return f"the database says: {str(error).strip()}", ExitCode.FAILED
         case UnicodeEncodeError():
-            return "an argument is not UTF-8", Exit.USAGE
+            return "an argument is not UTF-8", ExitCode.USAGE
         case OSError():
-            return f"{error.filename or 'the system'}: {error.strerror}", Exit.FAILED
+            return f"{error.filename or 'the system'}: {error.strerror}", ExitCode.FAILED
     raise error

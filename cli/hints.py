@@ -71,7 +71,7 @@ _HINTS: Final[Mapping[str, str]] = {
 }
 
 
-def in_words(code: str, sentence: str, hint: str | None) -> str:
+def explain_refusal(code: str, sentence: str, hint: str | None) -> str:
     """The sentence and the hint of a refusal with that code, as this command line says them."""
     hint = _HINTS.get(code, hint or "")
     for verb in ("Send ", "Pass "):

@@ -14,12 +14,12 @@ from api.records import UNFINISHED
 from cli.access import ApiKey, ApiUrl, AsUser, JobId, client_of, watch_command
 from cli.client import ApiError, Client
 from cli.errors import CommandError
-from cli.exits import API_CODES, Exit
+from cli.exit_codes import API_CODES, ExitCode
+from cli.local_repository import folder_of, is_path, local_name
 from cli.options import Json
 from cli.paths import program
 from cli.records import line, print_record
-from cli.repository import folder_of, is_path, local_name
-from cli.terminal import Terminal, plain, summary
+from cli.terminal import Terminal, escape_invisible, summary
 
 # a field of the API -> what a person types for it
 _WORDS = {
@@ -169,7 +169,7 @@ def why(
     """Say why a job waits, how many come first, and when it may end."""
     with client_of(api_url, api_key, user) as client:
         explanation = client.explain_index_job(job_id)
-    print(json.dumps(explanation) if as_json else plain(explanation["sentence"]))
+    print(json.dumps(explanation) if as_json else escape_invisible(explanation["sentence"]))
 
 
 def _watch(
@@ -190,16 +190,16 @@ def _watch(
         terminal.say(f"  the job goes on; to watch it again: {again}")
         raise typer.Exit(130) from None
     except ApiError as error:
-        if error.exit_code == Exit.UNREACHABLE:
+        if error.exit_code == ExitCode.UNREACHABLE:
             words = "Once it answers, watch the job again"
-        elif error.exit_code in {Exit.TIMEOUT, Exit.QUOTA}:
+        elif error.exit_code in {ExitCode.TIMEOUT, ExitCode.QUOTA}:
             words = "To watch it again"
         else:
             raise
         raise ApiError(f"{error} {words}: {again}", exit_code=error.exit_code) from None
     if not as_json:
         print(summary(job))
-    raise typer.Exit(0 if job["status"] == "completed" else Exit.FAILED)
+    raise typer.Exit(0 if job["status"] == "completed" else ExitCode.FAILED)
 
 
 def _request(repository: str, name: str | None) -> dict[str, str]:
@@ -207,13 +207,13 @@ def _request(repository: str, name: str | None) -> dict[str, str]:
     try:
         folder = folder_of(repository)
     except CommandError as error:
-        raise ApiError(str(error), exit_code=Exit.USAGE) from None
+        raise ApiError(str(error), exit_code=ExitCode.USAGE) from None
     if folder is None and repository.startswith("/"):
         folder = Path(repository)  # the API may be on another machine
     if folder is not None:
         return {"repository": name or local_name(folder), "localPath": str(folder)}
     if is_path(repository):
-        raise ApiError(f"There is no folder {repository}.", exit_code=Exit.USAGE)
+        raise ApiError(f"There is no folder {repository}.", exit_code=ExitCode.USAGE)
     return {"repository": name or repository}
 
 
@@ -227,4 +227,4 @@ def _refusal(error: ApiError, request: Mapping[str, str], name: str | None) -> A
             f"{shlex.quote(request['localPath'])}",
             exit_code=error.exit_code,
         )
-    return error.in_words(_WORDS | ({"repository": "--name"} if name else {}))
+    return error.with_field_names(_WORDS | ({"repository": "--name"} if name else {}))

@@ -16,14 +16,14 @@ from cli.client import ApiError, message_about
 from cli.connection import Connection, connect
 from cli.dev import people, stack
 from cli.errors import CommandError
-from cli.exits import Exit
+from cli.exit_codes import ExitCode
 from cli.options import DatabaseUrl, DataDir, Json, stack_options
 from cli.paths import program
-from cli.terminal import Terminal, plain
+from cli.terminal import Terminal, escape_invisible
 from cli.users import create_api_key, list_api_keys, revoke_api_key
 
-_CODES = f"""Exit codes: 0 done · {Exit.FAILED} it did not work · {Exit.USAGE} wrong usage ·
-{Exit.NOT_FOUND} the user has no such key · 130 interrupted by Ctrl-C"""
+_CODES = f"""Exit codes: 0 done · {ExitCode.FAILED} it did not work · {ExitCode.USAGE} wrong usage ·
+{ExitCode.NOT_FOUND} the user has no such key · 130 interrupted by Ctrl-C"""
 
 # a field of the database -> what a person types for it
 _WORDS = {"name": "NAME", "expires_at": "--expires"}
@@ -80,7 +80,7 @@ def list_keys(
         state = "enabled" if row["enabled"] else "revoked"
         used = f"used {row['last_used_at']:%Y-%m-%d}" if row["last_used_at"] else "never used"
         until = f"until {row['expires_at']:%Y-%m-%d}" if row["expires_at"] else "never expires"
-        print(f"{row['key_id']}  {state:<8} {until:<16} {used:<16} {plain(row['name'])}")
+        print(f"{row['key_id']}  {state:<8} {until:<16} {used:<16} {escape_invisible(row['name'])}")
 
 
 @keys.command("revoke", epilog=_CODES)
@@ -109,12 +109,12 @@ def _keyring(
         connect(base.url) as connection,
     ):
         try:
-            with people.explained():
+            with people.translate_errors():
                 yield connection, people.find(connection, user)
         except psycopg.Error as error:
             if error.sqlstate == "PT404":
                 raise ApiError(
-                    f"{user} has no such key.", exit_code=Exit.NOT_FOUND, code="NOT_FOUND"
+                    f"{user} has no such key.", exit_code=ExitCode.NOT_FOUND, code="NOT_FOUND"
                 ) from None
             if error.sqlstate == "PT422":
                 diag = error.diag

@@ -9,11 +9,11 @@ import typer
 
 from api.records import JobEvent, JobStatus
 from cli.access import ApiKey, ApiUrl, AsUser, JobId, client_of
-from cli.exits import API_CODES
+from cli.exit_codes import API_CODES
 from cli.options import Cursor, Json, Limit
 from cli.paths import program
-from cli.records import print_page, typed
-from cli.terminal import Terminal, moment, print_rows, summary
+from cli.records import call_with_options, print_page
+from cli.terminal import Terminal, format_time, print_rows, summary
 
 app = typer.Typer()
 
@@ -39,7 +39,7 @@ def list_jobs(
 ) -> None:
     """List jobs, newest first: status, id, when made, attempt, repository, how it stands."""
     with client_of(api_url, api_key, user) as client:
-        page = typed(
+        page = call_with_options(
             client.list_index_jobs,
             status=status,
             repository=repository,
@@ -52,7 +52,7 @@ def list_jobs(
         (
             job["status"],
             job["id"],
-            moment(job["created_at"]),
+            format_time(job["created_at"]),
             f"{job['attempt']}/{job['max_attempts']}",
             f"{job['repository']}@{job['ref']}",
             summary(job).partition("  ")[2],
@@ -82,7 +82,7 @@ def history(
     print_rows(
         (
             str(event["event_no"]),
-            moment(event["at"]),
+            format_time(event["at"]),
             event["to_status"],
             f"attempt {event['attempt']}" if event["attempt"] else "",
             _detail(event),
@@ -105,7 +105,7 @@ def files(
 ) -> None:
     """List the files that the job's repository has now: path, language, bytes, symbols."""
     with client_of(api_url, api_key, user) as client:
-        page = typed(client.list_indexed_files, job_id, limit=limit, cursor=cursor)
+        page = call_with_options(client.list_indexed_files, job_id, limit=limit, cursor=cursor)
     rows = [
         (file["path"], file["language"] or "-", str(file["bytes"]), _count(file["symbol_count"]))
         for file in page["files"]
@@ -128,7 +128,9 @@ def skipped(
 ) -> None:
     """List the files that the repository's index has left out: path, reason."""
     with client_of(api_url, api_key, user) as client:
-        page = typed(client.list_skipped_files, job_id, reason=reason, limit=limit, cursor=cursor)
+        page = call_with_options(
+            client.list_skipped_files, job_id, reason=reason, limit=limit, cursor=cursor
+        )
     rows = [(file["path"], file["reason"]) for file in page["skipped"]]
     print_page(context, page, rows, as_json)
 
@@ -149,7 +151,7 @@ def symbols(
 ) -> None:
     """List the symbols that the job's repository has now: name, kind, where, within what."""
     with client_of(api_url, api_key, user) as client:
-        page = typed(
+        page = call_with_options(
             client.find_symbols, job_id, name=name, prefix=prefix, limit=limit, cursor=cursor
         )
     rows = [
@@ -172,7 +174,7 @@ def _detail(event: JobEvent) -> str:
     detail = event["detail"]
     words = [str(detail["error"])] if "error" in detail else []
     if "retry_at" in detail:
-        words.append(f"next attempt {moment(detail['retry_at'])}")
+        words.append(f"next attempt {format_time(detail['retry_at'])}")
     words += [
         name.replace("_", " ") for name in ("handed_back", "cancel_requested") if detail.get(name)
     ]

@@ -8,13 +8,13 @@ from typing import Annotated
 
 import typer
 
-from cli.exits import Exit
+from cli.exit_codes import ExitCode
 from cli.terminal import Terminal
 from db.tools import project
 
 _CODES = f"""Exit codes: 0 copied, nothing to copy, or --dry-run ·
-{Exit.FAILED} not copied: it did not work, you said no, or nobody could be asked (say --yes) ·
-{Exit.USAGE} wrong usage · 130 interrupted by Ctrl-C"""
+{ExitCode.FAILED} not copied: it did not work, you said no, or nobody could be asked (say --yes) ·
+{ExitCode.USAGE} wrong usage · 130 interrupted by Ctrl-C"""
 
 app = typer.Typer()
 supabase = typer.Typer(
@@ -34,7 +34,7 @@ def install(
     """Copy the migrations that a Supabase project lacks, after its own; prints the new files."""
     terminal = Terminal()
     plan = project.plan(directory.resolve())
-    for copy in plan.there:
+    for copy in plan.installed:
         edited = "; edited since, left as it is" if copy in plan.edited else ""
         terminal.say(f"  there  {copy.path.name}{edited}")
     for copy in plan.new:
@@ -49,10 +49,10 @@ def install(
             terminal.say(
                 "  nothing was copied, because there is no terminal to ask on: add --yes", "red"
             )
-            raise typer.Exit(Exit.FAILED)
+            raise typer.Exit(ExitCode.FAILED)
         typer.confirm(f"Copy {len(plan.new)} files into {directory}?", abort=True, err=True)
     if not dry_run:
-        project.carry_out(plan)
+        project.apply(plan)
         terminal.say("  next: supabase db push --remote, then index-jobs doctor --database-url …")
     for copy in plan.new:
         print(copy.path)

@@ -11,10 +11,10 @@ import typer
 from cli.access import ApiKey, ApiUrl, AsUser, client_of
 from cli.client import ApiError, Client
 from cli.errors import CommandError
-from cli.exits import API_CODES, Exit
+from cli.exit_codes import API_CODES, ExitCode
+from cli.local_repository import folder_of, is_path
 from cli.options import Json
-from cli.repository import folder_of, is_path
-from cli.terminal import plain
+from cli.terminal import escape_invisible
 
 # a field of the API -> what a person types for it
 _WORDS = {"git_url": "ADDRESS", "localPath": "ADDRESS", "repository": "REPOSITORY"}
@@ -54,9 +54,9 @@ def set_url(
             id_ = _id(client, repository, organization)
             changed = client.set_repository_url(id_, wanted)
         except ApiError as error:
-            raise error.in_words(_WORDS) from None
+            raise error.with_field_names(_WORDS) from None
     name, url = changed["full_name"], changed["git_url"]
-    print(json.dumps(changed) if as_json else plain(f"{name}  {url}"))
+    print(json.dumps(changed) if as_json else escape_invisible(f"{name}  {url}"))
 
 
 def _address(text: str) -> dict[str, str]:
@@ -64,11 +64,11 @@ def _address(text: str) -> dict[str, str]:
     try:
         folder = folder_of(text)
     except CommandError as error:
-        raise ApiError(str(error), exit_code=Exit.USAGE) from None
+        raise ApiError(str(error), exit_code=ExitCode.USAGE) from None
     if folder is not None or text.startswith("/"):  # the API may be on another machine
         return {"localPath": str(folder or text)}
     if is_path(text):
-        raise ApiError(f"There is no folder {text}.", exit_code=Exit.USAGE)
+        raise ApiError(f"There is no folder {text}.", exit_code=ExitCode.USAGE)
     return {"git_url": text}
 
 
@@ -82,6 +82,6 @@ def _id(client: Client, repository: str, organization: str | None) -> str:
         raise ApiError(
             f"You have no job of {repository}, which would tell its id: check the name, "
             "--organization and --user, or give the id of the repository.",
-            exit_code=Exit.NOT_FOUND,
+            exit_code=ExitCode.NOT_FOUND,
         )
     return jobs["jobs"][0]["repository_id"]

@@ -26,7 +26,7 @@ class Terminal:
 
     def say(self, text: str, style: str = "") -> None:
         """A line, or lines; what would move the cursor or hide text is spelled out."""
-        lines = "\n".join(plain(line) for line in text.split("\n"))
+        lines = "\n".join(escape_invisible(line) for line in text.split("\n"))
         self._console.print(Text(lines, style), end="\n")
 
     def hint(self, text: str) -> None:
@@ -94,13 +94,13 @@ class JobView:
         self._terminal.say(f"  {text}")
 
 
-def plain(text: str) -> str:
+def escape_invisible(text: str) -> str:
     """The text in one line, with escapes for what a terminal would obey or not show: control and
     bidi characters, line ends, invisible ones."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
-def moment(text: str | None) -> str:
+def format_time(text: str | None) -> str:
     """A time of a record, to the second; '-' for none."""
     if text is None:
         return "-"
@@ -109,7 +109,7 @@ def moment(text: str | None) -> str:
 
 def print_rows(rows: Iterable[Sequence[str]]) -> None:
     """Prints a table: in columns on a terminal, else with tabs between the cells."""
-    cells = [[plain(cell) for cell in row] for row in rows]
+    cells = [[escape_invisible(cell) for cell in row] for row in rows]
     widths = [0] * max(map(len, cells), default=0)
     if sys.stdout.isatty():
         widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
@@ -122,7 +122,11 @@ def progress_of(job: IndexJob) -> str:
     """'62 %  symbols 124/200   attempt 1', as far as it is known."""
     words = []
     if progress := job["progress"]:
-        done, total, phase = progress["done"], progress["total"], plain(progress["phase"])
+        done, total, phase = (
+            progress["done"],
+            progress["total"],
+            escape_invisible(progress["phase"]),
+        )
         if total:
             words.append(f"{100 * done // total:3} %  {phase} {done:,}/{total:,}")
         else:
@@ -135,7 +139,7 @@ def progress_of(job: IndexJob) -> str:
 def summary(job: IndexJob) -> str:
     """How the job stands, in one line."""
     if job["status"] == "failed":
-        return f"failed  {plain(job['error_message'] or '')}"
+        return f"failed  {escape_invisible(job['error_message'] or '')}"
     if job["status"] != "completed":
         return f"{job['status']}  {progress_of(job)}".rstrip()
     words = []

@@ -11,7 +11,7 @@ import typer
 from cli.connection import connect
 from cli.dev import people, stack
 from cli.dev.secrets import Secrets
-from cli.exits import COMMON_CODES
+from cli.exit_codes import COMMON_CODES
 from cli.options import DatabaseUrl, DataDir, settings_with, stack_options
 
 app = typer.Typer()
@@ -30,7 +30,7 @@ def token(
     settings, options = settings_with(), stack_options(database_url, data_dir)
     with (
         stack.use_database(options, "index-jobs token", create=False) as base,
-        people.explained(),
+        people.translate_errors(),
         connect(base.url) as connection,
     ):
         stack.require_development(base, "a token would let you in as any of its users")

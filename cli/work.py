@@ -7,12 +7,12 @@ from uuid import UUID
 
 import typer
 
-from cli.exits import SERVER_CODES
-from worker.main import AGAIN, QueueRun, main
+from cli.exit_codes import SERVER_CODES
+from worker.main import RUN_AGAIN, QueueRun, main
 
 app = typer.Typer()
 
-_CODES = f"{SERVER_CODES} · {AGAIN} with --job: the queue should run the job again"
+_CODES = f"{SERVER_CODES} · {RUN_AGAIN} with --job: the queue should run the job again"
 
 
 @app.command("work", epilog=_CODES)

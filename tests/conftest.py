@@ -50,7 +50,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.option.pgtap_uri = None  # pytest-pgtap takes DATABASE_URL and shows it
     # a parent that runs us in the background may ignore SIGINT, and our children would inherit that
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    environment.settle()
+    environment.clean_up()
     environment.forget_servers()
     for name in list(os.environ):
         if name.endswith("DATABASE_URL"):

@@ -35,7 +35,10 @@ PHRASES = {  # what was written -> what to write
     r"and none was": "nothing was changed",
     r"at work on": "is using",
 }
-NAMES = r"\b(?:Arriving|Latest|Turns|_STANDING|OccupiedError|(?:borrow|occupy|furnish|near)\()"
+NAMES = (
+    r"\b(?:Arriving|Latest|Turns|CallTurns|_STANDING|OccupiedError|for_ever|said_of|_patiently"
+    r"|_spare_the_collector|(?:borrow|occupy|furnish|near|explained|patiently|telling)\()"
+)
 # what is written by other programs, and this list
 SKIPPED = re.compile(r"(^tests/test_english\.py|\.(png|svg|lock|json)|database\.types\.ts)$")
 

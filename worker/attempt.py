@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 from db.tools.logs import Logger, get_logger
 from worker.credentials import CloneCredentials, CredentialHelper
-from worker.indexer.extractor import fingerprint
+from worker.indexer.fingerprint import fingerprint
 from worker.indexer.guard import exceeded
 from worker.indexer.protocol import Known, Request
 from worker.indexer.text import last_bytes
@@ -28,7 +28,7 @@ from worker.records import GrowingIndex, Index, Job, NewIndex, Repository, Store
 from worker.rpc import LostError, UnreachableError, WorkerRpc
 from worker.scratch import remove
 from worker.spawner import Indexers
-from worker.tasks import end
+from worker.tasks import cancel_tasks
 from worker.timings import Timings
 
 logger = get_logger(__name__)
@@ -97,10 +97,10 @@ class Attempt:
         try:
             await self._run()
         except LostError:
-            self._tell("job lost")
+            self._log_event("job lost")
         except asyncio.CancelledError:
             if await self._rpc.hand_back(self._job):
-                self._tell("job handed back")
+                self._log_event("job handed back")
             raise
         except Exception:
             self._log.exception("the attempt could not be ended")
@@ -108,20 +108,20 @@ class Attempt:
             self._rpc.forget(self._job)
             await asyncio.to_thread(remove, self._folder)
 
-    def _tell(self, event: str, **fields: str) -> None:
+    def _log_event(self, event: str, **fields: str) -> None:
         seconds = round(time.monotonic() - self._began, 3)
         self._log.info(event, seconds=seconds, **fields)
 
     async def _run(self) -> None:
         try:
             await self._work()
-            self._tell("job ended", status="completed")
+            self._log_event("job ended", status="completed")
         except CancelledJobError:
             await self._rpc.finish(self._job, "cancelled", {})
-            self._tell("job ended", status="cancelled")
+            self._log_event("job ended", status="cancelled")
         except FailedJobError as failure:
             await self._rpc.finish(self._job, "failed", {"error": str(failure)})
-            self._tell("job ended", status="failed", error=str(failure))
+            self._log_event("job ended", status="failed", error=str(failure))
         except FailedAttemptError as failure:
             await self._fail_attempt(str(failure))
         except (LostError, asyncio.CancelledError):
@@ -134,9 +134,9 @@ class Attempt:
     async def _fail_attempt(self, error: str) -> None:
         status = await self._rpc.fail_attempt(self._job, error)
         if status == "processing":
-            self._tell("job retried", error=error)
+            self._log_event("job retried", error=error)
         else:
-            self._tell("job ended", status=status, error=error)
+            self._log_event("job ended", status=status, error=error)
 
     async def _work(self) -> None:
         """Indexes and stores while reporting progress; the first error of either ends both."""
@@ -152,7 +152,7 @@ class Attempt:
             else:
                 reporting.result()
         finally:
-            await end(indexing, reporting, again=_END_SECONDS)
+            await cancel_tasks(indexing, reporting, retry_after=_END_SECONDS)
 
     async def _report(self) -> None:
         """Renews the lease and reports progress until the channel is closed.
@@ -201,19 +201,19 @@ class Attempt:
         while True:
             indexing = asyncio.create_task(self._index(repository, base))
             try:
-                await self._nearly_indexed(indexing, is_whole=base is None)
+                await self._wait_for_rows(indexing, is_whole=base is None)
                 if await self._rpc.complete_index(
                     self._job,
-                    self._made(indexing),
+                    self._index_of(indexing),
                     extractor=extractor,
                     progress=lambda: self._indexed,
                 ):
                     return
             finally:
-                await end(indexing, again=_END_SECONDS)
+                await cancel_tasks(indexing, retry_after=_END_SECONDS)
             base = None  # another job of the repository completed in between: all of it, once
 
-    async def _nearly_indexed(self, indexing: asyncio.Task[Index], *, is_whole: bool) -> None:
+    async def _wait_for_rows(self, indexing: asyncio.Task[Index], *, is_whole: bool) -> None:
         """Returns when the indexing is over, or when the first of its rows are to be stored."""
         started, before = 0.0, 0
         while not (await asyncio.wait({indexing}, timeout=_LOOK_SECONDS))[0]:
@@ -227,7 +227,7 @@ class Attempt:
                 if pace * (progress.total - progress.done) < self._timings.store_ahead:
                     return
 
-    def _made(self, indexing: asyncio.Task[Index]) -> Index | GrowingIndex:
+    def _index_of(self, indexing: asyncio.Task[Index]) -> Index | GrowingIndex:
         if indexing.done():
             return indexing.result()
         work = self._folder / "work"
@@ -313,7 +313,7 @@ async def run_indexer(
             theirs = await opened.enter_async_context(credentials.answering())
         indexer = await indexers.start(path, errors, theirs)
         opened.push_async_callback(indexer.kill)
-        if not await indexer.begun(timings.indexer_start):
+        if not await indexer.has_begun(timings.indexer_start):
             await indexers.close()  # those of other jobs end with it, and are tried again
             raise FailedAttemptError("The indexer did not start.")
         try:
@@ -327,8 +327,8 @@ async def run_indexer(
         raise FailedAttemptError("The indexer stopped unexpectedly, without giving a reason.")
     if last["event"] == "error":
         failure = credentials and credentials.failure(last["code"])
-        sentence, may_pass = failure or (last["message"], last["code"] in _TRANSIENT)
-        raise (FailedAttemptError if may_pass else FailedJobError)(sentence)
+        sentence, is_transient = failure or (last["message"], last["code"] in _TRANSIENT)
+        raise (FailedAttemptError if is_transient else FailedJobError)(sentence)
     return last
 
 

@@ -66,7 +66,7 @@ class Connections:
         await self._pool.close(timeout=self._timings.hand_back)
 
     @asynccontextmanager
-    async def one(self, seconds: float | None = None) -> AsyncIterator[BoundedConnection]:
+    async def acquire(self, seconds: float | None = None) -> AsyncIterator[BoundedConnection]:
         """A connection. Getting it, and each answer over it, may take at most `seconds`.
 
         By default that is a second more than the server gives a statement: when the server ends a
@@ -90,10 +90,10 @@ class Connections:
         refusals = 0
         while True:
             try:
-                async with self.one() as connection, connection.transaction():
+                async with self.acquire() as connection, connection.transaction():
                     return await call(connection)
             except psycopg.Error as error:
-                if not may_pass(error):
+                if not is_transient(error):
                     raise
                 code = error.sqlstate
                 outage = code is None or code.startswith(("08", "57P")) or blames_session(error)
@@ -102,13 +102,13 @@ class Connections:
                     raise
             await asyncio.sleep(self._timings.report_every)
 
-    def reason(self, error: psycopg.Error) -> str:
+    def describe(self, error: psycopg.Error) -> str:
         """Why a call failed. The pool only says that it has no connection."""
         if isinstance(error, PoolTimeout) and self._failures:
             error = self._failures[-1]
         return str(error).strip()
 
 
-def may_pass(error: psycopg.Error) -> bool:
+def is_transient(error: psycopg.Error) -> bool:
     """Whether the same call may succeed later: it was not the call that was wrong."""
     return isinstance(error, psycopg.OperationalError) or blames_session(error)

@@ -24,7 +24,7 @@ from db.tools.logs import get_logger
 from worker.indexer import source
 from worker.indexer.protocol import IndexingError
 from worker.records import Job
-from worker.tasks import end
+from worker.tasks import cancel_tasks
 
 logger = get_logger(__name__)
 
@@ -54,10 +54,10 @@ class Credential:
 
 
 class Failure(NamedTuple):
-    """Why a clone got no further. Another attempt may help where the reason `may_pass`."""
+    """Why a clone got no further. Another attempt may help where the reason `is_transient`."""
 
     sentence: str
-    may_pass: bool
+    is_transient: bool
 
 
 @dataclass(frozen=True)
@@ -167,14 +167,14 @@ class CloneCredentials:
             try:
                 yield theirs
             finally:
-                await end(answering, again=1)
+                await cancel_tasks(answering, retry_after=1)
 
     def failure(self, code: str) -> Failure | None:
         """What the error of an indexer means, where that has to do with credentials."""
         if code != "repository_not_found":
             return None
         if self._answer is not None and self._failure is None:
-            return Failure(_REFUSED, may_pass=False)
+            return Failure(_REFUSED, is_transient=False)
         return self._failure
 
     async def _answer_all(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -215,11 +215,11 @@ class CloneCredentials:
             self._failure = Failure(
                 f"The repository is private, or does not exist. The credential helper of this"
                 f" server, which is asked then, {error}: tell the operator of the server.",
-                may_pass=True,
+                is_transient=True,
             )
             return _NOTHING
         if known is None:
-            self._failure = Failure(_UNKNOWN, may_pass=False)
+            self._failure = Failure(_UNKNOWN, is_transient=False)
             return _NOTHING
         return b"username=%s\npassword=%s\n\n" % (known.username, known.password)
 

@@ -12,17 +12,17 @@ import sys
 from dataclasses import dataclass
 from typing import Literal
 
-from db.tools import logs, start
+from db.tools import logs, startup_checks
 from db.tools.connection import place
 from db.tools.settings import SettingError
 from worker.rpc import LostError
 from worker.runner import Runner
 from worker.settings import WorkerSettings
-from worker.tasks import end
+from worker.tasks import cancel_tasks
 
 logger = logs.get_logger(__name__)
 
-AGAIN = 75
+RUN_AGAIN = 75
 """Exit code: the queue should run the job again."""
 
 
@@ -44,12 +44,12 @@ def main(by: QueueRun | Literal["procrastinate"] | None = None) -> int:
     """
     try:
         logs.set_up()
-        start.warn_of_misspelled(logger, WorkerSettings)
+        startup_checks.warn_about_misspelled_settings(logger, WorkerSettings)
         settings = WorkerSettings.read()
         if settings.runner_concurrency == 0:
             raise SettingError("RUNNER_CONCURRENCY=0: a worker needs at least one slot")
         if settings.worker_database_url:
-            start.require_login(start.WORKER, settings.worker_database_url)
+            startup_checks.require_login(startup_checks.WORKER, settings.worker_database_url)
         return asyncio.run(_work(settings, by))
     except SettingError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -100,13 +100,13 @@ async def _run_one(settings: WorkerSettings, run: QueueRun, stopped: asyncio.Eve
         try:
             await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
             if not running.done():
-                return AGAIN
+                return RUN_AGAIN
             running.result()
             status, error = await runner.read(run.job_id)
         except LostError:
             print(json.dumps({"status": None, "error": "This run of the job is over."}))
-            return AGAIN
+            return RUN_AGAIN
         finally:
-            await end(running, stopping, again=1)
+            await cancel_tasks(running, stopping, retry_after=1)
     print(json.dumps({"status": status, "error": error}))
-    return AGAIN if status == "processing" else 0
+    return RUN_AGAIN if status == "processing" else 0

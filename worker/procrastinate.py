@@ -14,7 +14,7 @@ import procrastinate
 
 from worker.runner import Runner
 from worker.settings import WorkerSettings
-from worker.tasks import end
+from worker.tasks import cancel_tasks
 
 QUEUE = "index_jobs"
 WAKE_UP = "index_jobs.wake_up"
@@ -69,4 +69,4 @@ async def work(settings: WorkerSettings, stopped: asyncio.Event) -> None:
             finally:
                 working.cancel()
                 await asyncio.wait({working})
-                await end(stopping, again=1)
+                await cancel_tasks(stopping, retry_after=1)

@@ -23,10 +23,10 @@ from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
 from db.tools.connection import BoundedConnection
-from db.tools.lasting import Trouble
 from db.tools.logs import get_logger
+from db.tools.ongoing_problem import OngoingProblem
 from worker import store
-from worker.connections import Connections, may_pass
+from worker.connections import Connections, is_transient
 from worker.progress import Progress
 from worker.records import GrowingIndex, Index, Job, Repository, Rescued
 from worker.timings import Timings
@@ -107,8 +107,11 @@ class WorkerRpc:
         self._confirmed: dict[Job, float] = {}
         self.stale_attempts_refused = 0
         """Calls that the database refused because another attempt of the job had begun."""
-        self._outage = Trouble(
-            self._log, "cannot claim jobs, trying again", "claiming jobs again", timings.tell_outage
+        self._outage = OngoingProblem(
+            self._log,
+            "cannot claim jobs, trying again",
+            "claiming jobs again",
+            timings.log_outage_every,
         )
         self._connections = Connections(url, slots=slots, timings=timings)
 
@@ -204,10 +207,10 @@ class WorkerRpc:
         """
         now = time.clock_gettime(_CLOCK)
         try:
-            async with self._connections.one(self._report_seconds) as connection:
+            async with self._connections.acquire(self._report_seconds) as connection:
                 cancel = await _report(connection, job, progress, self._lease)
         except psycopg.Error as error:
-            if may_pass(error):
+            if is_transient(error):
                 raise UnreachableError from error
             self._raise_if_lost(error)
             raise
@@ -217,7 +220,7 @@ class WorkerRpc:
     async def hand_back(self, job: Job) -> bool:
         """Gives the job up, so that the next claim takes it. If that fails, its lease runs out."""
         try:
-            async with self._connections.one(self._timings.hand_back) as connection:
+            async with self._connections.acquire(self._timings.hand_back) as connection:
                 await _report(connection, job, None, timedelta(0))
             return True
         except psycopg.Error as error:
@@ -304,15 +307,15 @@ class WorkerRpc:
         """
         result = None
         try:
-            async with self._connections.one() as connection:
+            async with self._connections.acquire() as connection:
                 if not self._is_late():
                     result = await call(connection)
         except psycopg.Error as error:
-            self._outage.lasts(self._connections.reason(error))
+            self._outage.report(self._connections.describe(error))
         except Exception:
             self._log.exception("cannot claim jobs, trying again")
         else:
-            self._outage.is_over()
+            self._outage.resolve()
         return result
 
     def _is_late(self) -> bool:

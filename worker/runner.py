@@ -26,7 +26,7 @@ from worker.rpc import WorkerRpc
 from worker.scratch import Scratch
 from worker.settings import WorkerSettings
 from worker.spawner import Indexers
-from worker.tasks import end
+from worker.tasks import cancel_tasks
 from worker.timings import Timings
 
 logger = get_logger(__name__)
@@ -111,7 +111,7 @@ class Runner:
         claiming = self._claim_jobs() if self._claims else asyncio.sleep(0)
         self._claiming = asyncio.create_task(claiming)
         self._rescuing = asyncio.create_task(self._rescue.run())
-        self._reporting = asyncio.create_task(self._report_itself())
+        self._reporting = asyncio.create_task(self._report_runner())
         self._purging = asyncio.create_task(self._retention.run())
         return self
 
@@ -123,9 +123,9 @@ class Runner:
     ) -> None:
         async with self._opened:
             self._stopping = True
-            self._tell_what_is_waited_for()
+            self._log_waiting()
             ending = asyncio.create_task(
-                end(self._rescuing, self._reporting, self._purging, again=1)
+                cancel_tasks(self._rescuing, self._reporting, self._purging, retry_after=1)
             )
             self.kick()
             await asyncio.wait(
@@ -136,14 +136,14 @@ class Runner:
             await asyncio.gather(ending, *self._running, return_exceptions=True)
             # a claim under way may be committed already: it is waited for, and handed back
             await asyncio.wait({self._claiming}, timeout=self._timings.hand_back)
-            await end(self._claiming, again=1)
+            await cancel_tasks(self._claiming, retry_after=1)
 
     @property
     def stale_attempts_refused(self) -> int:
         """Calls that the database refused because another attempt of the job had begun."""
         return self._rpc.stale_attempts_refused
 
-    def _tell_what_is_waited_for(self) -> None:
+    def _log_waiting(self) -> None:
         logger.info(
             "runner stopping",
             worker_id=self.worker_id,
@@ -157,7 +157,7 @@ class Runner:
 
     async def run_next(self) -> bool:
         """Claims a job and sees it to its end; False when none is free."""
-        return await self._run(lambda: self._rpc.claim(self._tenants_with_their_share()))
+        return await self._run(lambda: self._rpc.claim(self._tenants_at_limit()))
 
     async def run_one(self, job_id: str, queue_job_id: str, queue_attempt: int) -> bool:
         """Sees a queue's run of a job to its end; False when the job is cancelled instead.
@@ -193,7 +193,7 @@ class Runner:
             self._kicked.clear()
             if self._stopping:
                 return
-            job = await self._rpc.claim(self._tenants_with_their_share())
+            job = await self._rpc.claim(self._tenants_at_limit())
             if job is not None and not self._stopping:
                 self._start(job)
                 idle = shortest
@@ -208,7 +208,7 @@ class Runner:
                     await self._kicked.wait()
             idle = min(2 * idle, longest)
 
-    def _tenants_with_their_share(self) -> list[str]:
+    def _tenants_at_limit(self) -> list[str]:
         """Those that have all slots but one: the last is for others. Nobody where there is one."""
         share = max(1, self._settings.runner_concurrency - 1)
         running = Counter(job.tenant_id for job in self._running.values())
@@ -230,7 +230,7 @@ class Runner:
         task.add_done_callback(self._end)
         return task
 
-    async def _report_itself(self) -> None:
+    async def _report_runner(self) -> None:
         while True:
             await self._rpc.report_runner(busy=len(self._running))
             await asyncio.sleep(self._timings.report_runner)

@@ -27,7 +27,7 @@ class Indexer:
         self._writer = writer
         self._group = asyncio.ensure_future(output.readline())
 
-    async def begun(self, seconds: float) -> bool:
+    async def has_begun(self, seconds: float) -> bool:
         """Whether it has a process, or died without one, within `seconds`."""
         return bool((await asyncio.wait({self._group}, timeout=seconds))[0])
 
@@ -50,7 +50,7 @@ class Indexer:
 
     async def _kill(self) -> None:
         try:
-            if await self.begun(_BEGIN_SECONDS):
+            if await self.has_begun(_BEGIN_SECONDS):
                 if group := self._group.result():
                     with suppress(ProcessLookupError):
                         os.killpg(int(group), signal.SIGKILL)

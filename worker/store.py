@@ -66,7 +66,7 @@ async def begin_index(
         return Repository(git_url, tenant_id, None)
     if base_commit_sha != job.commit_sha:
         # another job may complete in between: then complete_index says that the base has changed
-        await allow(connection, seconds)
+        await set_timeout(connection, seconds)
         statement = sql.SQL(_COPY_KNOWN).format(job.repository_id)
         async with (
             await anyio.open_file(known, "wb") as file,
@@ -97,7 +97,7 @@ async def complete_index(
 
     Raises: psycopg.Error; what the indexing raises.
     """
-    await allow(connection, seconds)
+    await set_timeout(connection, seconds)
     parts = None
     if isinstance(index, GrowingIndex):
         parts = _Parts(connection, index.files, index.symbols)
@@ -129,7 +129,7 @@ async def complete_index(
     return await cursor.fetchone() != ("base_changed",)
 
 
-async def allow(connection: BoundedConnection, seconds: float) -> None:
+async def set_timeout(connection: BoundedConnection, seconds: float) -> None:
     """Sets the time limit of each statement in the transaction, in seconds."""
     await connection.execute(_STATEMENT_TIMEOUT, (str(round(1000 * seconds)),))
 

@@ -6,15 +6,15 @@ import asyncio
 from typing import Any
 
 
-async def end(*tasks: asyncio.Task[Any], again: float) -> None:
+async def cancel_tasks(*tasks: asyncio.Task[Any], retry_after: float) -> None:
     """Cancels the tasks and returns when all are over, however they ended.
 
-    One that is not over after `again` seconds is cancelled again: before Python 3.12 a cancellation
-    is lost that comes just when asyncio.wait_for has its result, as in a wait for a connection.
+    A task that is still running after `retry_after` seconds is cancelled again: before Python 3.12,
+    asyncio.wait_for loses a cancellation that arrives just as its result does.
     """
     pending = set(tasks)
     while pending:
         for task in pending:
             task.cancel()
-        _, pending = await asyncio.wait(pending, timeout=again)
+        _, pending = await asyncio.wait(pending, timeout=retry_after)
     await asyncio.gather(*tasks, return_exceptions=True)  # so that no error counts as overlooked

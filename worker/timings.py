@@ -23,7 +23,7 @@ class Timings:
     """Between two reports of the runner on itself."""
     call: float = 10.0
     """How long the database may take to answer."""
-    tell_outage: float = 60.0
+    log_outage_every: float = 60.0
     """Between two lines of the log about an outage that lasts."""
     store: float = 300.0
     """How long a statement may take that stores what an indexer found, or reads what is stored.

@@ -20,7 +20,7 @@ from starlette.types import Receive, Scope, Send
 from api.answers import rate_headers
 from api.auth import Caller
 from api.errors import Problem
-from api.live.following import Following
+from api.live.followers import Followers
 from api.live.watcher import Follower
 from api.rpc.contract import Answer, Rpc
 
@@ -60,25 +60,25 @@ def last_event(last_event_id: str) -> int:
 class JobStream(Response):
     """The events after number `after` of the job in `first`, until the final one has been sent.
 
-    `told` is the body of `first`.
+    `first_body` is the body of `first`.
     """
 
     def __init__(
         self,
         rpc: Rpc,
-        following: Following,
+        followers: Followers,
         *,
         first: Answer,
-        told: Mapping[str, Any],
+        first_body: Mapping[str, Any],
         after: int,
         caller: Caller,
     ) -> None:
         super().__init__(status_code=200, headers={**_HEADERS, **rate_headers(first)})
         del self.headers["content-length"]
         self._rpc = rpc
-        self._following = following
+        self._followers = followers
         self._first = first
-        self._told = told
+        self._first_body = first_body
         self._after = after
         self._caller = caller
         self._silence = EXPLAIN_SECONDS  # until the job is explained again
@@ -87,7 +87,7 @@ class JobStream(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         first, version = self._first, self._first.job_version or 0
-        async with self._following.follow(first, version, self._caller, receive) as follower:
+        async with self._followers.follow(first, version, self._caller, receive) as follower:
             await send(
                 {
                     "type": "http.response.start",
@@ -95,12 +95,12 @@ class JobStream(Response):
                     "headers": self.raw_headers,
                 }
             )
-            await self._write(send, _RECONNECT + self._frames(first, self._told))
+            await self._write(send, _RECONNECT + self._frames(first, self._first_body))
             if first.job_age is not None:
-                await self._go_on(follower, send)
+                await self._send_changes(follower, send)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
-    async def _go_on(self, follower: Follower, send: Send) -> None:
+    async def _send_changes(self, follower: Follower, send: Send) -> None:
         silent_since = read_at = time.monotonic()
         while not (follower.has_left or follower.is_refused):
             now = time.monotonic()
@@ -120,17 +120,17 @@ class JobStream(Response):
                     return
                 continue
             if now >= min(silent_since + PING_SECONDS, self._explain_at):
-                await self._write(send, await self._sign_of_life(now))
+                await self._write(send, await self._keep_alive_frame(now))
                 silent_since = now
                 continue
             wake_at = min(silent_since + PING_SECONDS, self._explain_at)
             if follower.version > self._version:
                 wake_at = min(wake_at, read_at + PROGRESS_SECONDS)
             follower.news.clear()
-            self._following.wake(follower, wake_at)
+            self._followers.wake(follower, wake_at)
             await follower.news.wait()
 
-    async def _sign_of_life(self, now: float) -> bytes:
+    async def _keep_alive_frame(self, now: float) -> bytes:
         """Why the job stands where it stands; a comment in between, and in an outage.
 
         A job that runs and of which nothing is heard is explained ever more rarely.
@@ -141,9 +141,9 @@ class JobStream(Response):
         if answer and answer.job_status == "processing":
             self._silence = max(self._silence, min(2 * self._silence, _LONGEST_SILENCE))
         self._explain_at = now + self._silence
-        told = json.loads(answer.body or "{}") if answer else {}
-        if told.get("explain"):
-            return _frame("explain", told["explain"])
+        body = json.loads(answer.body or "{}") if answer else {}
+        if body.get("explain"):
+            return _frame("explain", body["explain"])
         return _PING
 
     async def _read(self, *, explains: bool) -> Answer | None:
@@ -161,16 +161,16 @@ class JobStream(Response):
         except Problem:
             return None
 
-    def _frames(self, answer: Answer, told: Mapping[str, Any]) -> bytes:
-        frames = list(_frames_of(told["events"], told["job"]))
-        if told["events"]:
-            self._after = told["events"][-1]["event_no"]
+    def _frames(self, answer: Answer, body: Mapping[str, Any]) -> bytes:
+        frames = list(_frames_of(body["events"], body["job"]))
+        if body["events"]:
+            self._after = body["events"][-1]["event_no"]
         elif self._version:
-            frames = [_frame("progress", {"job": told["job"]})]
-        if told["explain"]:
-            frames.append(_frame("explain", told["explain"]))
+            frames = [_frame("progress", {"job": body["job"]})]
+        if body["explain"]:
+            frames.append(_frame("explain", body["explain"]))
         self._version = answer.job_version or 0
-        self._silence = _silence(told["job"])
+        self._silence = _silence(body["job"])
         self._explain_at = time.monotonic() + self._silence
         return b"".join(frames)
 

@@ -13,7 +13,7 @@ from starlette.types import Receive
 
 from api.auth import Caller
 from api.errors import unauthenticated
-from api.live.following import Following
+from api.live.followers import Followers
 from api.rpc.contract import Answer, Rpc
 
 LONGEST: Final = 60
@@ -36,7 +36,7 @@ def preferred_wait(headers: Iterable[str]) -> int | None:
 
 async def wait_for_event(
     rpc: Rpc,
-    following: Following,
+    followers: Followers,
     *,
     first: Answer,
     version: int,
@@ -47,9 +47,9 @@ async def wait_for_event(
     """The job once it has an event above this version, or `seconds` later; progress is none.
 
     `first` is what a poll answered just now, whose limits the answer has: it counts no request.
-    Raises: Problem as Following.follow does.
+    Raises: Problem as Followers.follow does.
     """
-    async with following.follow(first, version, caller, receive) as follower:
+    async with followers.follow(first, version, caller, receive) as follower:
         with suppress(TimeoutError):
             async with timeout(seconds):
                 while follower.event_version <= version and not (

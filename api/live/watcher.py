@@ -88,12 +88,12 @@ class Watcher:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self.dismiss()
+        self.disconnect_all()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def dismiss(self) -> None:
+    def disconnect_all(self) -> None:
         """Has all who follow a job leave."""
         for follower in self._followers():
             follower.has_left = True

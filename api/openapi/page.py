@@ -70,7 +70,7 @@ def _operations(document: Json) -> Iterator[Json]:
                     {
                         "status": status,
                         "meaning": HTTPStatus(int(status)).phrase,
-                        "type": _answered(answer),
+                        "type": _answer(answer),
                         "is_error": "$ref" in answer,
                     }
                     for status, answer in operation["responses"].items()
@@ -109,7 +109,7 @@ def _members(schema: Json, place: str) -> Iterator[Json]:
         }
 
 
-def _answered(answer: Json) -> str | None:
+def _answer(answer: Json) -> str | None:
     content = answer.get("content", {}).get("application/json", {}).get("schema", {})
     return _name(content) if "$ref" in content else None
 

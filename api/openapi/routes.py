@@ -18,26 +18,30 @@ from api.pages.files import PageFile
 from api.pages.routes import HEADERS, respond
 from api.rpc.database import DatabaseRpc
 
-_FOR_MINUTES: Final = "public, max-age=300"
-_NO_MORE: Final = MappingProxyType[str, str]({})
+_CACHE_FOR_MINUTES: Final = "public, max-age=300"
+_NO_HEADERS: Final = MappingProxyType[str, str]({})
 
 
 async def openapi(request: Request) -> Response:
     """GET /openapi.json: this API as OpenAPI 3.1."""
-    return respond(request, await _made(request, "openapi.json"), _FOR_MINUTES, _NO_MORE)
+    return respond(
+        request, await _cached_document(request, "openapi.json"), _CACHE_FOR_MINUTES, _NO_HEADERS
+    )
 
 
 async def llms(request: Request) -> Response:
     """GET /llms.txt: this API in a few words, for language models and people in a hurry."""
-    return respond(request, await _made(request, "llms.txt"), _FOR_MINUTES, _NO_MORE)
+    return respond(
+        request, await _cached_document(request, "llms.txt"), _CACHE_FOR_MINUTES, _NO_HEADERS
+    )
 
 
 async def docs(request: Request) -> Response:
     """GET /docs: the document for people."""
-    return respond(request, await _made(request, "docs"), _FOR_MINUTES, HEADERS)
+    return respond(request, await _cached_document(request, "docs"), _CACHE_FOR_MINUTES, HEADERS)
 
 
-async def _made(request: Request, name: str) -> PageFile:
+async def _cached_document(request: Request, name: str) -> PageFile:
     """In a thread, for it takes 0.2 s the first time."""
     has_rest = isinstance(request.state.rpc, DatabaseRpc)
     files = await run_in_threadpool(_files, request.scope.get("root_path", ""), has_rest)

@@ -32,7 +32,7 @@ HEADERS: Final = {
 """Of every page and file: nothing of another origin comes in, none of them frames or reads it.
 That browsers do not guess at media types is said of every answer: see api/protocol.py."""
 _REVALIDATED: Final = "no-cache"
-_FOR_EVER: Final = "public, max-age=31536000, immutable"
+_IMMUTABLE: Final = "public, max-age=31536000, immutable"
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def page_routes(settings: ApiSettings, demo: Demo | None) -> list[PageRoute]:
         if found is None:
             raise Problem("ROUTE_NOT_FOUND")
         is_pinned = request.query_params.get("v") == found.digest
-        return respond(request, found, _FOR_EVER if is_pinned else _REVALIDATED, HEADERS)
+        return respond(request, found, _IMMUTABLE if is_pinned else _REVALIDATED, HEADERS)
 
     routes = [
         PageRoute("/", page("list")),

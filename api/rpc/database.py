@@ -11,7 +11,7 @@ from psycopg.conninfo import make_conninfo
 from psycopg.pq.abc import PGresult
 
 from api.errors import Problem, from_database
-from api.rest.turns import CallTurns
+from api.rest.call_limiter import CallLimiter
 from api.rpc.contract import Answer, Called, Function, PoolUse, Schema
 from api.rpc.pipelines import Pipelines
 from api.rpc.pool import Pool
@@ -57,7 +57,7 @@ class DatabaseRpc:
         conninfo = _conninfo(url)
         is_prepared = settings.database_prepared_statements
         self.quota_refusals = 0
-        self._turns = CallTurns(half)
+        self._call_limiter = CallLimiter(half)
         self._pool = Pool(
             conninfo,
             min_size=0 if is_prepared else size,
@@ -121,7 +121,7 @@ class DatabaseRpc:
         """
         values = (p_claims, p_function, p_arguments, p_read_only, p_query)
         try:
-            async with self._turns.of(p_claims or "", self._statement_timeout):
+            async with self._call_limiter.acquire(p_claims or "", self._statement_timeout):
                 return Called(*await self._pool.fetch(CALL_FUNCTION, values))
         except psycopg.Error as error:
             if error.diag.context is not None:  # it comes from inside of the function

@@ -20,7 +20,7 @@ from psycopg.errors import error_from_result
 
 from api.rpc.statements import Statement
 from db.tools.connection import BoundedConnection
-from db.tools.sessions import blames_session, settle_transaction
+from db.tools.sessions import blames_session, transaction_settings_sql
 
 # Statements under way on one connection: more gain nothing, and all wait for a slow one.
 _DEPTH: Final = 16
@@ -101,7 +101,7 @@ class Pipeline:
         self._loop = asyncio.get_running_loop()
         self._statement_timeout = connection.statement_timeout
         self._settings = (
-            settle_transaction(connection.statement_timeout).encode()
+            transaction_settings_sql(connection.statement_timeout).encode()
             if connection.is_pooled
             else None
         )

@@ -17,8 +17,8 @@ from api.rpc.pool import PATIENCE, PATIENCE_IN_AN_OUTAGE
 from api.rpc.statements import Statement
 from api.settings import ApiSettings
 from db.tools.connection import BoundedConnection, refusal_or
-from db.tools.lasting import Trouble
 from db.tools.logs import get_logger
+from db.tools.ongoing_problem import OngoingProblem
 
 logger = get_logger(__name__)
 
@@ -49,7 +49,7 @@ class Pipelines:
         self._waiting: deque[Call] = deque()
         self._keepers: list[asyncio.Task[None]] = []
         self._timer: asyncio.TimerHandle | None = None
-        self._outage = Trouble(logger, "no connection, trying again", "connected again")
+        self._outage = OngoingProblem(logger, "no connection, trying again", "connected again")
 
     @property
     def failure(self) -> psycopg.Error | None:
@@ -131,10 +131,10 @@ class Pipelines:
                 )
             except psycopg.Error as error:
                 self._failure = refusal_or(error)
-                self._outage.lasts(str(error).strip())
+                self._outage.report(str(error).strip())
                 await asyncio.sleep(_NEXT_TRY)
                 continue
-            self._outage.is_over()
+            self._outage.resolve()
             pipeline = Pipeline(connection, self._send_on)
             self._failure, self._patience = None, PATIENCE
             self._open.append(pipeline)

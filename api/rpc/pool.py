@@ -16,7 +16,7 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 from api.rpc.contract import PoolUse
 from api.rpc.statements import Statement
 from db.tools.connection import BoundedConnection, keep_trying
-from db.tools.sessions import settle_transaction
+from db.tools.sessions import transaction_settings_sql
 
 PATIENCE: Final = 2.0
 """Seconds that a call waits while there is no connection."""
@@ -39,7 +39,7 @@ class Pool:
         self._statement_timeout = statement_timeout
         self._at_work = 0  # connections on which a statement runs
         self._alive_at = 0.0  # when one of them had run its statement
-        self._settings = settle_transaction(statement_timeout).encode()
+        self._settings = transaction_settings_sql(statement_timeout).encode()
         self._failures = deque[psycopg.Error](maxlen=1)
         self._pool: AsyncConnectionPool[BoundedConnection] = AsyncConnectionPool(
             conninfo,

@@ -10,7 +10,7 @@ import typer
 from cli.client import ApiError
 from cli.dev import demo, seed, serve, stack
 from cli.errors import CommandError
-from cli.exits import COMMON_CODES, SERVER_CODES, Exit
+from cli.exit_codes import COMMON_CODES, SERVER_CODES, ExitCode
 from cli.options import (
     DatabaseUrl,
     DataDir,
@@ -41,8 +41,8 @@ def serve_stack(
 
 @app.command(
     "demo",
-    epilog=f"Exit codes: 0 the job completed, and all is as it should be · {Exit.FAILED} not so · "
-    f"{Exit.USAGE} wrong usage · 130 interrupted by Ctrl-C",
+    epilog="Exit codes: 0 the job completed and every check passed · "
+    f"{ExitCode.FAILED} a check failed · {ExitCode.USAGE} wrong usage · 130 interrupted by Ctrl-C",
 )
 def show_demo(
     repository: Annotated[
@@ -61,7 +61,7 @@ def show_demo(
     try:
         demo.demo(repository, settings_with(), options, Terminal())
     except ApiError as error:
-        raise CommandError(str(error.in_words(_WORDS))) from None
+        raise CommandError(str(error.with_field_names(_WORDS))) from None
 
 
 @app.command("reset", epilog=COMMON_CODES)

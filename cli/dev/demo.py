@@ -26,8 +26,8 @@ from cli.dev.options import Options
 from cli.dev.people import BOB, CAROL
 from cli.dev.settings import StackSettings
 from cli.errors import CommandError
+from cli.local_repository import folder_of, is_path, local_name
 from cli.paths import program
-from cli.repository import folder_of, is_path, local_name
 from cli.terminal import Terminal, summary
 from db.tools import logs
 
@@ -39,7 +39,7 @@ _ADVICE = "make demo REPO=/path/to/a/repository, REPO=owner/name or REPO=https:/
 
 
 @dataclass(frozen=True)
-class Place:
+class DemoApi:
     """Where the demo's API and database are, and whose keys open it."""
 
     url: str
@@ -124,7 +124,7 @@ def _api(settings: StackSettings, listener: socket) -> AbstractContextManager[st
 
 
 @contextmanager
-def _place(settings: StackSettings, options: Options, terminal: Terminal) -> Iterator[Place]:
+def _place(settings: StackSettings, options: Options, terminal: Terminal) -> Iterator[DemoApi]:
     """The API of a running `make serve` on the same data, or one of our own for a moment."""
     running = _running(options)
     if running is not None:
@@ -133,7 +133,7 @@ def _place(settings: StackSettings, options: Options, terminal: Terminal) -> Ite
             parts = stack.add_logins_and_users(base, options, step=terminal.step)
             terminal.step(f"API of {serve.NAME} at {running}")
             keys = parts.api_keys
-            yield Place(running, base.url, keys[CAROL.name], keys[BOB.name], "")
+            yield DemoApi(running, base.url, keys[CAROL.name], keys[BOB.name], "")
         return
     logs.set_up(logging.WARNING)
     settings = settings.model_copy(update={"host": "127.0.0.1", "runner_grace_seconds": 0})
@@ -147,7 +147,7 @@ def _place(settings: StackSettings, options: Options, terminal: Terminal) -> Ite
         terminal.step(f"API at {url}")
         keys = parts.api_keys
         note = f"{serve.NAME} · "
-        yield Place(url, parts.database.url, keys[CAROL.name], keys[BOB.name], note)
+        yield DemoApi(url, parts.database.url, keys[CAROL.name], keys[BOB.name], note)
 
 
 def _running(options: Options) -> str | None:
@@ -202,8 +202,8 @@ class _IndexRows:
 
     files: int
     symbols: int
-    said_files: int
-    said_symbols: int
+    reported_files: int
+    reported_symbols: int
     job_id: str
 
 
@@ -226,23 +226,23 @@ def _count_index_rows(connection: Connection, repository_id: str) -> _IndexRows 
     return None if row is None else _IndexRows(*row)
 
 
-def _check_rows(place: Place, job: IndexJob, terminal: Terminal) -> None:
+def _check_rows(place: DemoApi, job: IndexJob, terminal: Terminal) -> None:
     """The figures of the record against the rows of the tables."""
     with connect(place.database_url) as connection:
         rows = _count_index_rows(connection, job["repository_id"])
     if rows is None:
         raise CommandError(f"the tables have no rows of job {job['id']}")
     last, counted = rows.job_id, f"{rows.files:,} indexed_files, {rows.symbols:,} symbols"
-    if (rows.files, rows.symbols) != (rows.said_files, rows.said_symbols):
+    if (rows.files, rows.symbols) != (rows.reported_files, rows.reported_symbols):
         raise CommandError(
             f"the tables have {counted}, but job {last} says"
-            f" {rows.said_files:,} and {rows.said_symbols:,}"
+            f" {rows.reported_files:,} and {rows.reported_symbols:,}"
         )
     whose = "the same" if last == job["id"] else f"as job {last} says, which replaced them since"
     terminal.step(f"select count(*): {counted}: {whose}")
 
 
-def _check_isolation(place: Place, job: IndexJob, terminal: Terminal) -> None:
+def _check_isolation(place: DemoApi, job: IndexJob, terminal: Terminal) -> None:
     """Another tenant must not find the job."""
     with Client(place.url, place.bob_key, waiting=terminal.say) as bob:
         try:

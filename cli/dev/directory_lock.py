@@ -34,7 +34,7 @@ def lock_data_dir(options: Options, what: str) -> Iterator[Callable[[str | None]
     """
     embedded = options.database_url is None
     directory, variable = (options.home, "DATA_DIR") if embedded else (options.run_dir, "RUN_DIR")
-    with _locked(lock_path(options), what, directory, variable) as ready:
+    with _lock_directory(lock_path(options), what, directory, variable) as ready:
         yield ready
 
 
@@ -42,18 +42,18 @@ def lock_data_dir(options: Options, what: str) -> Iterator[Callable[[str | None]
 def lock_run_dir(options: Options, what: str) -> Iterator[Callable[[str | None], None]]:
     """Locks RUN_DIR, whatever the database, because of its dev.env; else as `lock_data_dir`."""
     path = options.run_dir / "serve.lock"
-    with _locked(path, what, options.run_dir, "RUN_DIR") as ready:
+    with _lock_directory(path, what, options.run_dir, "RUN_DIR") as ready:
         yield ready
 
 
 @contextmanager
-def _locked(
+def _lock_directory(
     path: Path, what: str, directory: Path, variable: str
 ) -> Iterator[Callable[[str | None], None]]:
     with ExitStack() as held:
         try:
             ready = held.enter_context(lock.take(path, what))
-        except lock.TakenError as error:
+        except lock.LockTakenError as error:
             raise DirectoryLockedError(error.holder, directory, variable) from None
         except OSError as error:
             raise CommandError(

@@ -32,7 +32,7 @@ class Holder:
         return f"{self.what} (process {self.pid})" if self.pid else self.what
 
 
-class TakenError(Exception):
+class LockTakenError(Exception):
     """Another process holds the lock."""
 
     def __init__(self, holder: Holder) -> None:
@@ -42,7 +42,7 @@ class TakenError(Exception):
 
 @contextmanager
 def take(path: Path, what: str) -> Iterator[Callable[[str | None], None]]:
-    """Holds the lock of that file until the block ends. Raises TakenError.
+    """Holds the lock of that file until the block ends. Raises LockTakenError.
 
     Yields a function to call when the server is up, with the address of the API if there is one.
     """
@@ -51,7 +51,7 @@ def take(path: Path, what: str) -> Iterator[Callable[[str | None], None]]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise TakenError(_holder(path)) from None
+            raise LockTakenError(_holder(path)) from None
 
         def write(holder: Holder | None) -> None:
             file.seek(0)

@@ -54,7 +54,7 @@ def find(connection: Connection, user: str) -> str:
 
 
 @contextmanager
-def explained() -> Iterator[None]:
+def translate_errors() -> Iterator[None]:
     """Tells an empty database from one that has no such user. Raises CommandError."""
     try:
         yield

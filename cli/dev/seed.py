@@ -112,14 +112,14 @@ _WORDS = (
 
 
 @dataclass(frozen=True)
-class Seeded:
+class SeedResult:
     """What the seed brought: a key for each user, and how many jobs were new."""
 
     api_keys: dict[str, str]
     new_jobs: int
 
 
-def seed(base: Database, options: Options) -> Seeded:
+def seed(base: Database, options: Options) -> SeedResult:
     """Puts the data into a database that is migrated. Raises CommandError."""
     kept = Secrets(options.run_dir)
     now = datetime.now(UTC)
@@ -128,16 +128,18 @@ def seed(base: Database, options: Options) -> Seeded:
         people = (DORA, EMIL, FAY)
         keys = {p.name: ensure_person(connection, p, kept, options) for p in people}
         for person, repository, hours in COMPLETED:
-            new += _completed(connection, person, repository, now - timedelta(hours=hours))
+            new += _seed_completed(connection, person, repository, now - timedelta(hours=hours))
         for person, repository, ref, hours, error in FAILED:
             start = now - timedelta(hours=hours)
-            new += _failed(connection, person, repository, start, ref=ref, error=error)
+            new += _seed_failed(connection, person, repository, start, ref=ref, error=error)
         person, repository, ago = STUCK
-        new += _stuck(connection, person, repository, now - ago)
-    return Seeded(keys, new)
+        new += _seed_stuck(connection, person, repository, now - ago)
+    return SeedResult(keys, new)
 
 
-def _completed(connection: Connection, person: Person, repository: str, start: datetime) -> bool:
+def _seed_completed(
+    connection: Connection, person: Person, repository: str, start: datetime
+) -> bool:
     dice = random.Random(repository)  # noqa: S311 - the same data each time
     files = _files(dice)
     symbols = _symbols(dice, files)
@@ -173,7 +175,7 @@ def _copy(connection: Connection, statement: LiteralString, rows: list[tuple[Any
             copy.write_row(row)
 
 
-def _failed(
+def _seed_failed(
     connection: Connection,
     person: Person,
     repository: str,
@@ -193,7 +195,7 @@ def _failed(
     return True
 
 
-def _stuck(connection: Connection, person: Person, repository: str, start: datetime) -> bool:
+def _seed_stuck(connection: Connection, person: Person, repository: str, start: datetime) -> bool:
     with connection.transaction():
         job = _create(connection, person, repository, "main", "stuck")
         if job is None:

@@ -58,7 +58,7 @@ def serve(settings: StackSettings, options: Options, terminal: Terminal) -> None
         listener = listen_as_set(settings, terminal)
         with listener, stack.up(options, step=terminal.step) as parts:
             if settings.api_database_url:
-                _warn_of_powers(settings.api_database_url, terminal)
+                _warn_about_privileges(settings.api_database_url, terminal)
             url = address(listener)
             dev_env = settings.run_dir / "dev.env"
             stack.write_dev_env(dev_env, url, parts)
@@ -66,12 +66,12 @@ def serve(settings: StackSettings, options: Options, terminal: Terminal) -> None
             logs.set_up(logging.INFO if settings.access_log else logging.WARNING)
             app = make_app(settings, settings, _demo(settings, parts))
 
-            def tell() -> None:
+            def announce_ready() -> None:
                 announce(url)
                 ready(url)
-                _tell(terminal, settings, url, dev_env)
+                _print_addresses(terminal, settings, url, dev_env)
 
-            server = Server(app, settings, on_ready=tell)
+            server = Server(app, settings, on_ready=announce_ready)
             with suppress(KeyboardInterrupt):
                 server.run(sockets=[listener])
             if not server.has_answered:
@@ -86,15 +86,15 @@ def _demo(settings: StackSettings, parts: Stack) -> Demo | None:
     return Demo(ALICE.name, ALICE.tier, key, folder=str(Path.cwd()))
 
 
-def _warn_of_powers(url: str, terminal: Terminal) -> None:
+def _warn_about_privileges(url: str, terminal: Terminal) -> None:
     with connect(url, "API_DATABASE_URL") as connection:
-        found = doctor.excess(connection)
+        found = doctor.excess_privileges(connection)
     if found:
         terminal.say(f"  warning: the login {found.object} {found.problem}", "yellow")
         terminal.say(f"  fix: {found.remedy}")
 
 
-def _tell(terminal: Terminal, settings: StackSettings, url: str, dev_env: Path) -> None:
+def _print_addresses(terminal: Terminal, settings: StackSettings, url: str, dev_env: Path) -> None:
     terminal.step(f"API at {url}")
     terminal.say("")
     if settings.pages_enabled:

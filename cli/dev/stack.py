@@ -25,7 +25,7 @@ from cli.paths import display_path
 from db.local import postgres
 from db.local.bootstrap import bootstrap, scaffold
 from db.tools import environment, migrate
-from db.tools.reset import develop, made_by, remove
+from db.tools.reset import made_by, mark_for_development, remove
 
 Step = Callable[[str, float | None, str], None]
 
@@ -108,13 +108,13 @@ def prepare(base: Database, *, step: Step = quiet) -> list[str]:
     """
     started = time.monotonic()
     migrate.check(base.url)
-    with connect(base.url) as connection, _explained("prepare the database"):
+    with connect(base.url) as connection, _translate_errors("prepare the database"):
         bootstrap(connection)
         if base.server is not None:
             scaffold(connection)
         applied = migrate.apply(base.url)
         if base.server is not None and made_by(connection) is None:
-            develop(connection, "the embedded server")
+            mark_for_development(connection, "the embedded server")
     count = len(migrate.names())
     detail = f"{len(applied)} new" if applied else "nothing new"
     step(f"{count} migrations", time.monotonic() - started, detail)
@@ -145,7 +145,7 @@ def add_logins_and_users(base: Database, options: Options, *, step: Step = quiet
     """
     kept = Secrets(options.run_dir)
     people, login = (PEOPLE, ensure_login) if is_for_development(base) else ((), use_login)
-    with connect(base.url) as connection, _explained("make the logins and demo users"):
+    with connect(base.url) as connection, _translate_errors("make the logins and demo users"):
         api_url = options.api_database_url or login(
             connection, base.url, API_LOGIN, "job_http", kept.password(API_LOGIN)
         )
@@ -169,7 +169,7 @@ def add_logins_and_users(base: Database, options: Options, *, step: Step = quiet
 
 
 @contextmanager
-def _explained(purpose: str) -> Iterator[None]:
+def _translate_errors(purpose: str) -> Iterator[None]:
     try:
         yield
     except psycopg.errors.InsufficientPrivilege as error:
@@ -212,7 +212,7 @@ def init(options: Options, what: str, *, yes: bool = False, step: Step = quiet) 
                 raise CommandError(
                     "that database holds jobs: add --yes if make reset may remove all of them"
                 )
-            develop(connection, what)
+            mark_for_development(connection, what)
         return applied
 
 
@@ -240,7 +240,7 @@ def reset(options: Options, what: str, *, yes: bool = False, step: Step = quiet)
             step("removed our tables and functions", None, "")
             applied = prepare(base, step=step)
             if marked_by is not None:
-                develop(connection, marked_by)
+                mark_for_development(connection, marked_by)
             return applied
 
 

@@ -83,17 +83,17 @@ def run(
     Raises PostgresError when there is no server to be had.
     """
     data_dir = data_dir.absolute()
-    with _explained():
+    with _translate_errors():
         data_dir.parent.mkdir(parents=True, exist_ok=True)
         lock = os.open(_beside(data_dir, "lock"), os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        with _explained():
+        with _translate_errors():
             server = _lock_or_attach(lock, data_dir)
         if server:
             yield server
             return
         with ExitStack() as at_exit:
-            with _explained():
+            with _translate_errors():
                 server = _start(data_dir, port, settings, binaries, at_exit)
             yield server
     finally:
@@ -107,7 +107,7 @@ def remove(data_dir: Path) -> None:
     """
     data_dir = data_dir.absolute()
     with (
-        _explained(),
+        _translate_errors(),
         os.fdopen(
             os.open(_beside(data_dir, "lock"), os.O_RDWR | os.O_CREAT), encoding="utf-8"
         ) as lock,
@@ -139,7 +139,7 @@ def temporary(
 
 
 @contextmanager
-def _explained() -> Iterator[None]:
+def _translate_errors() -> Iterator[None]:
     try:
         yield
     except PermissionError as error:

@@ -72,8 +72,8 @@ def save(url: str, file: Path) -> None:
     part = file.with_name(f"{file.name}.part")
     try:
         with (
-            _explained(),
-            lock.held(url, _WAIT),
+            _translate_errors(),
+            lock.migrator_lock(url, _WAIT),
             connect(url) as connection,
             _reading_all(connection),
         ):
@@ -127,7 +127,7 @@ def restore(url: str, file: Path) -> None:
     """
     if not file.is_file():
         raise BackupError(f"there is no file {file}")
-    with _explained(), connect(url) as connection:
+    with _translate_errors(), connect(url) as connection:
         row = connection.execute(_OCCUPIED).fetchone()
         if row and row[0]:
             raise BackupError(f"the database is not empty (it has {row[0]}): name an empty one")
@@ -253,7 +253,7 @@ def _output(*command: Any) -> str:
 
 
 @contextmanager
-def _explained() -> Iterator[None]:
+def _translate_errors() -> Iterator[None]:
     try:
         yield
     except lock.LockTimeout as error:

@@ -130,7 +130,7 @@ def _run(connection: psycopg.Connection[TupleRow], statements: str) -> None:
             connection.execute(statements.encode())
 
     try:
-        lock.patiently(change)
+        lock.retry_until_locked(change)
     except psycopg.errors.RaiseException as error:
         said = f"{error.diag.message_primary}. {error.diag.message_hint or ''}".strip()
         raise BridgeError(f"{said} Nothing was changed") from None

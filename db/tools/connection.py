@@ -60,7 +60,7 @@ class BoundedConnection(psycopg.AsyncConnection[TupleRow]):
             connection = await super().connect(*arguments, **named)
             connection.statement_timeout = statement_timeout
             try:
-                connection.is_pooled = await sessions.begin(connection, statement_timeout)
+                connection.is_pooled = await sessions.begin_session(connection, statement_timeout)
                 await connection.set_isolation_level(psycopg.IsolationLevel.READ_COMMITTED)
             except BaseException:
                 await connection.close()
@@ -90,7 +90,7 @@ class BoundedConnection(psycopg.AsyncConnection[TupleRow]):
         try:
             if isinstance(error, psycopg.errors.InsufficientPrivilege):
                 raise error
-            await sessions.begin(self, self.statement_timeout)
+            await sessions.begin_session(self, self.statement_timeout)
         except psycopg.Error:
             await self.close()
             raise
@@ -125,7 +125,7 @@ def connect(
     given = parameters(url, seconds)
     try:
         connection = psycopg.connect(**given, autocommit=True)
-        connection.execute(sessions.settle(statement_timeout).encode())
+        connection.execute(sessions.session_settings_sql(statement_timeout).encode())
         return connection
     except psycopg.OperationalError as error:
         kind = RefusedError if is_refusal(error) else ConnectError

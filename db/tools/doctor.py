@@ -179,7 +179,7 @@ where r.rolname = session_user
 """
 
 
-def excess(connection: psycopg.Connection[TupleRow]) -> Finding | None:
+def excess_privileges(connection: psycopg.Connection[TupleRow]) -> Finding | None:
     """What the login of this connection may do that the HTTP layer's must not."""
     name, powers, _ = _login(connection)
     if not powers:
@@ -204,7 +204,7 @@ def _login(connection: psycopg.Connection[TupleRow]) -> tuple[str, list[str], bo
 def _api_login(url: str) -> tuple[Finding, ...]:
     try:
         with connect(url) as connection:
-            if found := excess(connection):
+            if found := excess_privileges(connection):
                 return (found,)
             name, _, serves = _login(connection)
     except ConnectError as error:

@@ -34,7 +34,7 @@ _OF_A_REPOSITORY: Final = (
 )
 
 
-def settle() -> None:
+def clean_up() -> None:
     """What every command does first: forgets the repository of a git hook that runs it, and a width
     that no terminal has, at which nothing would be printed."""
     for name in _OF_A_REPOSITORY:

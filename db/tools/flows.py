@@ -28,7 +28,7 @@ FLOWS: Final = {
 _PACKAGES: Final = ("api.", "worker.")
 _NO_STATIONS: Final = re.compile(
     r"(records|errors|timings|scratch|tasks|state|settings|contract|logs|text|protocol|progress"
-    r"|extractor|guard|source|rules|languages)\.py$"
+    r"|fingerprint|guard|source|rules|languages)\.py$"
 )
 _HELPERS: Final = re.compile(
     r"(is|parse|check|clean|spell)_|clock$|uuid_v7|current_user_id|row_cur"

@@ -59,7 +59,7 @@ class LockTimeout(Exception):
 
 
 @contextmanager
-def held(url: str, wait: timedelta) -> Iterator[None]:
+def migrator_lock(url: str, wait: timedelta) -> Iterator[None]:
     """Holds the lock, after at most `wait`; says on stderr whose session it waits for.
 
     Raises ConnectError, LockTimeout, or psycopg.Error when the login may not migrate.
@@ -93,7 +93,7 @@ def _lock(connection: Connection[TupleRow], wait: timedelta) -> None:
             connection.execute(_LOCK + " nowait")
     except psycopg.errors.LockNotAvailable:
         who = sessions(connection, [pid for (pid,) in connection.execute(_HOLDERS).fetchall()])
-        tell(who)
+        print_waiting(who)
         milliseconds = f"{wait.total_seconds() * 1000:.0f}ms"
         connection.execute("select set_config('lock_timeout', %s, true)", [milliseconds])
         try:
@@ -105,7 +105,7 @@ def _lock(connection: Connection[TupleRow], wait: timedelta) -> None:
             ) from None
 
 
-def patiently(change: Callable[[], Result]) -> Result:
+def retry_until_locked(change: Callable[[], Result]) -> Result:
     """A change of the schema that does not get its locks at once, and leaves nothing behind, is
     tried again. To wait for them would have everybody wait who asks for the same tables behind it.
 
@@ -127,31 +127,31 @@ def sessions(connection: Connection[TupleRow], pids: list[int]) -> str:
     return " and ".join(str(words) for (words,) in rows) or "a session that has ended"
 
 
-def tell(who: str) -> None:
+def print_waiting(who: str) -> None:
     """Says whom this process waits for."""
     print(f"waiting for {who}", file=sys.stderr, flush=True)
 
 
 @contextmanager
-def telling(observer: Connection[TupleRow]) -> Iterator[list[str]]:
+def report_blockers(observer: Connection[TupleRow]) -> Iterator[list[str]]:
     """Says meanwhile whom a migration waits for, each once; what was said is in the list.
 
     The `observer` is another session of the same login, which does nothing else meanwhile.
     """
-    told: list[str] = []
+    reported: list[str] = []
     ended = threading.Event()
 
     def look() -> None:
         while not ended.wait(_LOOK_EVERY):
             row = observer.execute(_BLOCKERS, [APPLICATION]).fetchone()
-            if row and row[0] and (who := sessions(observer, row[0])) not in told:
-                told.append(who)
-                tell(who)
+            if row and row[0] and (who := sessions(observer, row[0])) not in reported:
+                reported.append(who)
+                print_waiting(who)
 
     thread = threading.Thread(target=look, daemon=True)
     thread.start()
     try:
-        yield told
+        yield reported
     finally:
         ended.set()
         thread.join()

@@ -122,11 +122,11 @@ def check(url: str) -> None:
     To be called before anything is made in the database.
     """
     with connect(url) as connection:
-        _refuse(preflight.of_the_login(connection))
+        _refuse(preflight.check_login(connection))
         if not _value(connection, "select to_regclass('yoyo._yoyo_migration')") and (
             version_of(connection) is None
         ):
-            _refuse(preflight.of_names(connection))
+            _refuse(preflight.check_names(connection))
 
 
 def rollback(
@@ -174,7 +174,7 @@ class _Migrator:
 def _migrator(url: str, folder: Path) -> Iterator[_Migrator]:
     """The only migrator of this database, with the migrations of a folder."""
     try:
-        with lock.held(url, LOCK_WAIT), connect(url) as guard:
+        with lock.migrator_lock(url, LOCK_WAIT), connect(url) as guard:
             _refuse(obstacle(version_of(guard), migrations=folder))
             with _backend(parameters(url)) as backend:
                 _remove_stale_lock_row(guard)
@@ -218,7 +218,7 @@ class _Backend(PostgresqlPsycopgBackend):  # type: ignore[misc]
     """yoyo's, whose sessions have our settings and wait for a table as long as lock.TABLE_WAIT."""
 
     def init_connection(self, connection: psycopg.Connection[tuple[Any, ...]]) -> None:
-        connection.execute(sessions.settle(statement_timeout=0).encode())
+        connection.execute(sessions.session_settings_sql(statement_timeout=0).encode())
         super().init_connection(connection)
         wait = f"{lock.TABLE_WAIT.total_seconds() * 1000:.0f}ms"
         connection.execute("select set_config('lock_timeout', %s, false)", [wait])
@@ -295,8 +295,8 @@ def _run(
     started = time.monotonic()
     told: list[str] = []
     try:
-        with contextlib.redirect_stdout(sys.stderr), lock.telling(migrator.guard) as told:
-            lock.patiently(lambda: step(migration))
+        with contextlib.redirect_stdout(sys.stderr), lock.report_blockers(migrator.guard) as told:
+            lock.retry_until_locked(lambda: step(migration))
     except psycopg.Error as error:
         file = Path(migration.path)
         if step.__name__ == "rollback_one":

@@ -73,7 +73,7 @@ select string_agg(t.name, ', ') from (
 """
 
 
-def of_the_login(connection: Connection[TupleRow]) -> Obstacle | None:
+def check_login(connection: Connection[TupleRow]) -> Obstacle | None:
     """Why this login cannot migrate this database at all."""
     connection.execute("set client_encoding to 'UTF8'")
     name, encoding, login, owner, is_owner, owns_public = _row(connection, _DATABASE)
@@ -94,10 +94,10 @@ def of_the_login(connection: Connection[TupleRow]) -> Obstacle | None:
             f"{name} has a schema public that does not belong to its owner",
             "as a superuser: alter schema public owner to pg_database_owner",
         )
-    return _of_the_roles(connection, login)
+    return _check_roles(connection, login)
 
 
-def _of_the_roles(connection: Connection[TupleRow], login: str) -> Obstacle | None:
+def _check_roles(connection: Connection[TupleRow], login: str) -> Obstacle | None:
     """Why it cannot make and hand on the roles that the schema needs."""
     (missing,) = _row(connection, _MISSING, roles=list(SHARED_ROLES))
     if missing:
@@ -121,7 +121,7 @@ def _of_the_roles(connection: Connection[TupleRow], login: str) -> Obstacle | No
     return None
 
 
-def of_names(connection: Connection[TupleRow]) -> Obstacle | None:
+def check_names(connection: Connection[TupleRow]) -> Obstacle | None:
     """What has names that the schema needs, in a database that does not have it yet."""
     facts = catalogue.expected().values()
     (taken,) = _row(

@@ -36,9 +36,9 @@ class Copy:
 class Plan:
     """What an installation finds, and what it would write. Nothing that is there is touched."""
 
-    there: tuple[Copy, ...]
+    installed: tuple[Copy, ...]
     edited: tuple[Copy, ...]
-    """Those of `there` whose text is no longer this release's."""
+    """Those of `installed` whose text is no longer this release's."""
     new: tuple[Copy, ...]
     clashes: tuple[str, ...]
     """What the project's own migrations make under a name that the new ones need."""
@@ -69,7 +69,7 @@ def plan(project: Path, migrations: Path = migrate.MIGRATIONS) -> Plan:
     return Plan(tuple(there.values()), tuple(edited), tuple(new), tuple(clashes))
 
 
-def carry_out(plan: Plan) -> None:
+def apply(plan: Plan) -> None:
     """Writes the new files, in order. Raises FileExistsError rather than to overwrite one."""
     for copy in plan.new:
         copy.path.parent.mkdir(exist_ok=True)

@@ -47,7 +47,7 @@ def made_by(connection: Connection[TupleRow]) -> str | None:
     return str(row[0]) if row else None
 
 
-def develop(connection: Connection[TupleRow], made_by: str) -> None:
+def mark_for_development(connection: Connection[TupleRow], made_by: str) -> None:
     """Says that this database is for development."""
     connection.execute("insert into private.development (made_by) values (%s)", [made_by])
 

@@ -50,12 +50,12 @@ from (
 """
 
 
-def settle(statement_timeout: float) -> str:
+def session_settings_sql(statement_timeout: float) -> str:
     """The statement that gives a session its settings; the timeout is in seconds, 0 is none."""
     return f"select {_calls(statement_timeout, is_local=False)}"
 
 
-def settle_transaction(statement_timeout: float) -> str:
+def transaction_settings_sql(statement_timeout: float) -> str:
     """The same for a transaction, which a pooler may have run in any session of the server's. Its
     isolation level is not among them: that it has from its begin."""
     return f"select {_calls(statement_timeout, is_local=True)}"
@@ -88,7 +88,7 @@ def blames_session(error: Exception) -> bool:
     return error.sqlstate.startswith("25")
 
 
-async def begin(connection: psycopg.AsyncConnection[Any], statement_timeout: float) -> bool:
+async def begin_session(connection: psycopg.AsyncConnection[Any], statement_timeout: float) -> bool:
     """Gives a session its settings; whether a pooler stands between, which hands out sessions.
 
     Raises psycopg.Error when the session cannot write, or cannot say.

@@ -47,7 +47,7 @@ _OF_COMMANDS: Final = (
 _FAMILIES: Final = ("JOB_STATUS_TRACKING_", "RUNNER_JOB_")
 
 
-def misspelled(*settings: type[EnvironmentSettings]) -> list[tuple[str, str]]:
+def misspelled_settings(*settings: type[EnvironmentSettings]) -> list[tuple[str, str]]:
     """Variables of the environment that none of the settings reads and that look like one of them,
     each with the nearest one that is not set."""
     known = {name for kind in settings for name in _variables(kind)}

@@ -25,7 +25,7 @@ from api.main import Server
 from api.settings import ApiSettings
 from cli.users import create_api_key
 from tests.support.databases import Database
-from tests.support.loaded import telling
+from tests.support.loaded_modules import record_modules
 from tests.support.processes import read_until_killed
 from tests.support.waiting import PATIENCE, until
 
@@ -79,7 +79,7 @@ def environment(folder: Path, **changes: str) -> dict[str, str]:
         "API_DATABASE_URL": NOWHERE,
         "JWT_SECRET": JWT_SECRET,
         "RUN_DIR": str(folder / "run"),
-        **telling(folder),
+        **record_modules(folder),
         **changes,
     }
 

@@ -291,18 +291,18 @@ def test_a_silent_stream_is_kept_open_by_explanations(
     with stream(api, job, alice) as it:
         lines = it.response.iter_lines()
 
-        def explained(reason: str) -> None:
+        def expect_reason(reason: str) -> None:
             until(lambda: next(lines).startswith(f'data: {{"reason":"{reason}"'))
 
         for _ in range(2):
-            explained("no_runner")
+            expect_reason("no_runner")
         job.begin()
         for _ in range(2):
-            explained("working")
+            expect_reason("working")
         with api.sql() as connection:
             connection.execute(
                 "update public.index_jobs set heartbeat_at = now() - interval '9 seconds',"
                 " lease_expires_at = now() + interval '6 seconds' where id = %s",
                 (job.id,),
             )
-        explained("silent")
+        expect_reason("silent")

@@ -44,7 +44,7 @@ class Waiters:
 
     def count(self) -> int:
         """How many followers the API has."""
-        return len(list(self.api.app.state.following._watcher._followers()))
+        return len(list(self.api.app.state.followers._watcher._followers()))
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.hints import in_words
+from cli.hints import explain_refusal
 from db.tools.codes import codes
 
 ROOT = Path(__file__).parents[2]
@@ -39,11 +39,11 @@ def refusals() -> Iterator[tuple[str, str, str | None]]:
 def test_no_refusal_is_told_in_the_words_of_http(
     code: str, sentence: str, hint: str | None
 ) -> None:
-    told = in_words(code, sentence, hint)
+    told = explain_refusal(code, sentence, hint)
     assert not OF_HTTP.search(told), told
     assert told[-1] in ".?", told
 
 
 def test_what_is_not_known_is_told_as_it_is() -> None:
-    assert in_words("new_code", "It is so.", "Do that.") == "It is so. Do that."
-    assert in_words("", "It is so.", None) == "It is so."
+    assert explain_refusal("new_code", "It is so.", "Do that.") == "It is so. Do that."
+    assert explain_refusal("", "It is so.", None) == "It is so."

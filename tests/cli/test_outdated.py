@@ -21,7 +21,7 @@ def test_a_database_made_before_the_first_release_is_refused_in_one_sentence(
     fresh_desk: Desk, database: Database, command: str
 ) -> None:
     with psycopg.connect(database.url) as connection:
-        reset.develop(connection, "a test")
+        reset.mark_for_development(connection, "a test")
         connection.execute("comment on schema private is 'schema version 20261125044947'")
     before = dump(database)
     call = fresh_desk.run if command in ("serve", "demo") else fresh_desk.ask

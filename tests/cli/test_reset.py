@@ -73,7 +73,7 @@ def test_a_database_of_ones_own_that_is_for_development_stays_so(
     with psycopg.connect(database.url) as connection:
         connection.execute(USER)
         connection.execute(TIER)
-        reset.develop(connection, "a test")
+        reset.mark_for_development(connection, "a test")
     done = fresh_desk.ask("reset", DATABASE_URL=database.migrator_url)
     assert (done.returncode, done.stdout.split()) == (0, migrate.names())
     assert accounts(database) == 0

@@ -13,7 +13,7 @@ from cli.dev import seed, stack
 from cli.dev.options import Options
 from worker.indexer import languages
 from worker.indexer.protocol import Stats
-from worker.indexer.skipping import skip_by_path
+from worker.indexer.skip_rules import skip_by_path
 
 
 @pytest.fixture

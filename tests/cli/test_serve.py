@@ -257,7 +257,7 @@ def test_a_database_url_replaces_the_embedded_server(
         "WORKER_DATABASE_URL": database.worker_url,
     }
     with psycopg.connect(database.url) as connection:
-        reset.develop(connection, "a test")
+        reset.mark_for_development(connection, "a test")
     with fresh_desk.serving("--port", "0", **urls) as served:
         assert "warning" not in served.said
         assert not (fresh_desk.run_dir / "pgdata").exists()

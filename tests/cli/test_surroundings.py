@@ -121,7 +121,7 @@ def test_what_a_hook_sets_is_what_git_says_is_local_to_a_repository(
     )
     for name in done.stdout.split():
         monkeypatch.setenv(name, "x")
-    environment.settle()
+    environment.clean_up()
     assert not os.environ.keys() & set(done.stdout.split())
 
 

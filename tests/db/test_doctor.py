@@ -265,7 +265,7 @@ def test_what_is_open_for_development_is_no_finding(new_database: Any) -> None:
     migrate.apply(database.migrator_url)
     assert {check for check, _ in examine(database)} == {"default privileges"}
     with psycopg.connect(database.migrator_url) as connection:
-        reset.develop(connection, "a test")
+        reset.mark_for_development(connection, "a test")
     assert examine(database) == []
 
 

@@ -177,7 +177,7 @@ def test_yoyo_itself_works_by_its_configuration(empty: Any) -> None:
 
 def test_of_two_migrators_one_applies_and_the_other_finds_it_done(empty: Any) -> None:
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with lock.held(empty.migrator_url, migrate.LOCK_WAIT):
+    with lock.migrator_lock(empty.migrator_url, migrate.LOCK_WAIT):
         migrators = [migrator(empty, **pipes) for _ in range(2)]
         until(lambda: waiters(empty) == 2)
     said = sorted(each.communicate(timeout=PATIENCE) for each in migrators)

@@ -67,5 +67,5 @@ def test_a_database_is_for_development_when_a_row_says_so(
         assert reset.made_by(connection) is None
     with psycopg.connect(database.migrator_url) as connection:
         assert reset.made_by(connection) is None
-        reset.develop(connection, "a test")
+        reset.mark_for_development(connection, "a test")
         assert reset.made_by(connection) == "a test"

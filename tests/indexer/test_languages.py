@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from worker.indexer.languages import language_of
-from worker.indexer.surroundings import Surroundings
+from worker.indexer.repository_context import RepositoryContext
 from worker.indexer.text import decoded_text
 
 
@@ -141,7 +141,7 @@ def test_comments_are_no_evidence_for_the_language_of_a_header(
 def test_a_header_that_does_not_tell_is_in_the_language_beside_it(
     paths: list[str], language: str
 ) -> None:
-    assert language_of("lib/a.h", b"struct a { int b; };", Surroundings(paths)) == language
+    assert language_of("lib/a.h", b"struct a { int b; };", RepositoryContext(paths)) == language
 
 
 @pytest.mark.parametrize(

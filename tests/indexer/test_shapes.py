@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 
 from worker.indexer.declarators import RESERVED
-from worker.indexer.reading import extract
+from worker.indexer.extraction import extract
 
 C = [
     ("int f(a, b)\nint a; int b;\n{ return 0; }\n", {"f": (1, 3)}),

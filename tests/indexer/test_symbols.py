@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from worker.indexer.extraction import extract, read
 from worker.indexer.languages import GRAMMARS, language_of
-from worker.indexer.reading import extract, read
 
 CORPUS = Path(__file__).with_name("corpus")
 

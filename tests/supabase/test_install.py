@@ -106,11 +106,11 @@ def test_a_second_run_changes_nothing(theirs: Path) -> None:
 
 
 def test_an_update_copies_the_new_ones_only(theirs: Path, tmp_path: Path) -> None:
-    project.carry_out(project.plan(theirs, release(tmp_path / "old", NAMES[:-1])))
+    project.apply(project.plan(theirs, release(tmp_path / "old", NAMES[:-1])))
     own = theirs / "supabase/migrations/21000101000000_later.sql"
     own.write_text("select 1;\n")
     plan = project.plan(theirs)
-    assert [copy.migration for copy in plan.there] == NAMES[:-1]
+    assert [copy.migration for copy in plan.installed] == NAMES[:-1]
     assert [copy.migration for copy in plan.new] == NAMES[-1:]
     assert plan.new[0].path.name.startswith("21000101000001_")
     assert plan.edited == ()
@@ -149,7 +149,7 @@ def test_on_a_terminal_it_asks(empty: Path, answer: str, exit_code: int, copied:
 
 def test_an_empty_project_gets_numbers_of_now(empty: Path) -> None:
     plan = project.plan(empty)
-    project.carry_out(plan)
+    project.apply(plan)
     numbers = [copy.path.name[:14] for copy in plan.new]
     assert numbers == sorted(set(numbers))
     assert NAMES[-1] < numbers[0] < "2099"
@@ -160,14 +160,14 @@ def test_copies_made_by_hand_are_known_by_text_and_by_name(theirs: Path) -> None
     (folder / "20990101000001_renamed.sql").write_bytes(FILES[0].read_bytes())
     (folder / FILES[1].name).write_text("-- edited\n" + FILES[1].read_text())
     plan = project.plan(theirs)
-    assert [copy.migration for copy in plan.there] == NAMES[:2]
+    assert [copy.migration for copy in plan.installed] == NAMES[:2]
     assert [copy.migration for copy in plan.edited] == NAMES[1:2]
     assert [copy.migration for copy in plan.new] == NAMES[2:]
 
 
 def test_an_edited_copy_is_named_and_left_alone(theirs: Path) -> None:
     first = project.plan(theirs)
-    project.carry_out(first)
+    project.apply(first)
     edited = first.new[0].path
     edited.write_text(edited.read_text() + "-- mine\n")
     done = install(theirs, "--yes")
@@ -197,14 +197,14 @@ def test_names_that_the_project_has_taken_are_shown(theirs: Path) -> None:
 
 def test_this_project_itself_lacks_nothing() -> None:
     plan = project.plan(stamp.ROOT)
-    assert ([copy.migration for copy in plan.there], plan.edited, plan.new) == (NAMES, (), ())
+    assert ([copy.migration for copy in plan.installed], plan.edited, plan.new) == (NAMES, (), ())
 
 
 def test_a_file_that_appears_meanwhile_is_not_overwritten(theirs: Path) -> None:
     plan = project.plan(theirs)
     plan.new[0].path.write_text("theirs\n")
     with pytest.raises(FileExistsError):
-        project.carry_out(plan)
+        project.apply(plan)
     assert plan.new[0].path.read_text() == "theirs\n"
 
 

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 from psycopg.rows import TupleRow
 
-from tests.support.judged import (
+from tests.support.git_values import (
     BAD_COMMITS,
     BAD_REFS,
     BAD_URLS,

@@ -60,7 +60,7 @@ class Worker:
     def output(self) -> str:
         return self._output.read_text()
 
-    def said_of(self, job_id: str) -> list[dict[str, Any]]:
+    def events_of(self, job_id: str) -> list[dict[str, Any]]:
         """The life of a job in the log; each line has all that it is to have."""
         lines = [json.loads(line) for line in self.output.splitlines() if job_id in line]
         claimed, *others = [line for line in lines if line["event"].startswith("job ")]
@@ -206,7 +206,7 @@ def test_the_log_tells_the_life_of_each_job(
         held = api.index_held(site)
         assert worker.stop(signal.SIGTERM) == 0
         said = {
-            job_id: [line["event"] for line in worker.said_of(job_id)]
+            job_id: [line["event"] for line in worker.events_of(job_id)]
             for job_id in (completed, failed, retried, taken, held)
         }
         assert said == {
@@ -216,7 +216,7 @@ def test_the_log_tells_the_life_of_each_job(
             taken: ["job claimed", "job lost"],
             held: ["job claimed", "job handed back"],
         }
-        statuses = [worker.said_of(job_id)[1]["status"] for job_id in (completed, failed)]
+        statuses = [worker.events_of(job_id)[1]["status"] for job_id in (completed, failed)]
         assert statuses == ["completed", "failed"]
         [stopping] = [line for line in worker.output.splitlines() if "runner stopping" in line]
         assert json.loads(stopping)["running_jobs"] == [held]

@@ -263,7 +263,7 @@ def test_two_indexers_that_start_at_once_share_one_server(tmp_path: Path) -> Non
         try:
             started = await asyncio.gather(*starting)
             for indexer in started:  # until then a server may not have its name yet
-                assert await indexer.begun(PATIENCE)
+                assert await indexer.has_begun(PATIENCE)
             found = len(children(b"\0-m\0worker.indexer\0-\0"))
             for indexer in started:
                 await indexer.kill()
@@ -283,7 +283,7 @@ def test_an_indexer_is_dead_when_its_kill_was_cancelled(
         request.write(tmp_path / "request.json")
         indexers = Indexers()
         indexer = await indexers.start(tmp_path / "request.json", tmp_path / "log")
-        assert await indexer.begun(PATIENCE)
+        assert await indexer.has_begun(PATIENCE)
         assert list(working_in(tmp_path))
         killing = asyncio.create_task(indexer.kill())
         for _ in range(3):
@@ -587,7 +587,7 @@ def test_an_outage_of_the_database_delays_a_job_and_nothing_else(start: Start, s
 def test_a_failover_delays_a_job_and_is_told_as_long_as_it_lasts(
     start: Start, site: Host, caplog: pytest.LogCaptureFixture
 ) -> None:
-    timings = Timings(tell_outage=0.2)
+    timings = Timings(log_outage_every=0.2)
     setting = "default_transaction_read_only"
 
     def told() -> int:

@@ -8,7 +8,7 @@ from contextlib import suppress
 
 import pytest
 
-from worker.tasks import end
+from worker.tasks import cancel_tasks
 
 
 @pytest.mark.parametrize("lost", [0, 1, 3])
@@ -22,7 +22,7 @@ def test_a_task_is_ended_however_many_cancellations_it_loses(lost: int) -> None:
 
         task = asyncio.create_task(losing())
         await asyncio.sleep(0)
-        await end(task, again=0.01)
+        await cancel_tasks(task, retry_after=0.01)
         return task.cancelled()
 
     assert asyncio.run(run())
@@ -39,7 +39,7 @@ def test_the_error_of_a_task_that_failed_is_not_reported_as_overlooked() -> None
         loop.set_exception_handler(lambda _, context: reported.append(str(context["message"])))
         task = asyncio.create_task(failing())
         await asyncio.sleep(0)
-        await end(task, again=0.01)
+        await cancel_tasks(task, retry_after=0.01)
         del task
         gc.collect()
 

@@ -38,7 +38,7 @@ def run(path: Path, parent_pid: int) -> int:
         return 1
     guard.die_with_parent(parent_pid)
     guard.watch(request.scratch, request.limits, _fail)
-    guard.step_back()
+    guard.lower_priority()
     guard.limit_each(request.limits)
     try:
         _emit(job.run(request, _emit))

@@ -6,7 +6,7 @@ import fnmatch
 import re
 from typing import NamedTuple
 
-from worker.indexer.skipping import Reason
+from worker.indexer.skip_rules import Reason
 
 NAME = ".gitattributes"
 # How many lines are taken.

@@ -48,7 +48,7 @@ class Declared(NamedTuple):
     callable: bool
 
 
-def declared(declarator: Node, source: bytes) -> Declared | None:
+def declared_name(declarator: Node, source: bytes) -> Declared | None:
     """The innermost name of a declarator; None where its syntax is too broken to believe one.
 
     It is callable where a list of parameters is what stands right around the name: not a pointer

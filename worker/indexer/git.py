@@ -294,14 +294,14 @@ def pipe(stream: IO[bytes] | None) -> io.BufferedReader:
     return stream
 
 
-def broken(process: subprocess.Popen[bytes]) -> IndexingError:
+def error_of(process: subprocess.Popen[bytes]) -> IndexingError:
     """Why a git that has ended, or is about to, gave less than it was asked for."""
     if process.wait() == -signal.SIGKILL:
         return _interrupted()
-    return damaged()
+    return damaged_error()
 
 
-def damaged() -> IndexingError:
+def damaged_error() -> IndexingError:
     """The end of a job whose repository git cannot make sense of."""
     return IndexingError("damaged_repository", _DAMAGED)
 

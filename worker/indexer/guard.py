@@ -61,7 +61,7 @@ def watch(scratch: Path, limits: Limits, tell: Callable[[IndexingError], None]) 
         os.close(writing)
         drop_input()
         os.setsid()
-        code = _stand_watch(reading, group, scratch, limits)
+        code = _watch_limits(reading, group, scratch, limits)
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(group, signal.SIGKILL)
@@ -77,7 +77,7 @@ def drop_input() -> None:
     os.close(nothing)
 
 
-def step_back() -> None:
+def lower_priority() -> None:
     """Gives way to the other processes of the machine, in time and, where it must be, in life."""
     os.nice(_NICENESS)
     if sys.platform == "linux":
@@ -133,7 +133,7 @@ def _limit(kind: int, limit: int) -> None:
         resource.setrlimit(kind, (limit, limit))
 
 
-def _stand_watch(reading: int, group: int, scratch: Path, limits: Limits) -> str | None:
+def _watch_limits(reading: int, group: int, scratch: Path, limits: Limits) -> str | None:
     """Waits until the other end of the pipe closes, or gives the code of an exceeded limit."""
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)

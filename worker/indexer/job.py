@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-from worker.indexer import address, copy_text, languages, source
+from worker.indexer import address_pinning, copy_text, languages, source
 from worker.indexer.copy_text import Writer
 from worker.indexer.parsers import Parsers, Rows, Source
 from worker.indexer.protocol import (
@@ -24,8 +24,8 @@ from worker.indexer.protocol import (
     Unchanged,
 )
 from worker.indexer.repository import Blobs, Entry, Repository
-from worker.indexer.skipping import Reason, skip_by_content
-from worker.indexer.surroundings import Surroundings
+from worker.indexer.repository_context import RepositoryContext
+from worker.indexer.skip_rules import Reason, skip_by_content
 from worker.indexer.text import decoded_text
 
 # What a parser gets at once: enough to hide the way there and back, little enough to hold.
@@ -42,7 +42,7 @@ def run(request: Request, emit: Callable[[Progress], None]) -> Result | Unchange
     """Does one job in this process. Raises IndexingError when it cannot be done."""
     where = source.parse(request.git_url, request.local_roots, request.trusted_hosts)
     source.check_ref(request.ref)
-    pin = address.pin(where, proxied=request.proxy is not None)
+    pin = address_pinning.pin(where, proxied=request.proxy is not None)
     repository = Repository(request, where, pin)
     limits = request.limits
 
@@ -51,11 +51,11 @@ def run(request: Request, emit: Callable[[Progress], None]) -> Result | Unchange
         if request.known and request.known.commit_sha == found.commit:
             return {"event": "unchanged", "commit_sha": found.commit}
         commit = repository.fetch(found, request.commit_sha, phase.reached)
-    around = Surroundings()
+    context = RepositoryContext()
     with _Phase("files", emit) as phase:
         for entry in repository.tree(commit, sizes=False):
             if _special(entry) is None:
-                around.add(_text(entry.path), entry.oid)
+                context.add(_text(entry.path), entry.oid)
                 phase.reached(phase.done + 1)
         total = phase.total = phase.done
     with (
@@ -65,8 +65,8 @@ def run(request: Request, emit: Callable[[Progress], None]) -> Result | Unchange
         closing(repository.blobs()) as blobs,
     ):
         tree = repository.tree(commit, sizes=True)
-        around.read_attributes(blobs)
-        rows = _Rows(request, tables, parsers, around)
+        context.read_attributes(blobs)
+        rows = _Rows(request, tables, parsers, context)
         for entry, content in _contents(rows, tree, blobs):
             rows.add(entry, content)
             phase.reached(rows.done)
@@ -155,14 +155,14 @@ class _Rows:
     """Decides on each file and writes its rows."""
 
     def __init__(
-        self, request: Request, tables: _Tables, parsers: Parsers, around: Surroundings
+        self, request: Request, tables: _Tables, parsers: Parsers, context: RepositoryContext
     ) -> None:
         self._seen = 0
         self._limits = request.limits
         self._known = _known(request.known)
         self._tables = tables
         self._parsers = parsers
-        self._around = around
+        self._context = context
         self._skipped: Counter[str] = Counter()
         self._skipped_paths: set[int] = set()
         self._languages: Counter[str] = Counter()
@@ -192,7 +192,7 @@ class _Rows:
 
     def _decide(self, entry: Entry, special: Reason | None) -> bool:
         path = _text(entry.path)
-        reason = special or self._around.skip_by_path(path)
+        reason = special or self._context.skip_by_path(path)
         if reason is None and (entry.size is None or entry.size > self._limits.file_bytes):
             reason = "oversized"
         if reason is None and len(path.encode()) > _PATH_BYTES:
@@ -228,8 +228,8 @@ class _Rows:
         self._seen += 1
         path = _text(entry.path)
         size, content = len(content), decoded_text(content)
-        language = languages.language_of(path, content, self._around)
-        if reason := skip_by_content(language, content, self._around.said_of(path)):
+        language = languages.language_of(path, content, self._context)
+        if reason := skip_by_content(language, content, self._context.attributes_of(path)):
             self._skip(path, reason)
             return
         self._count(language, size)
@@ -255,7 +255,7 @@ class _Rows:
     def finish(self) -> Stats:
         """Takes what is still being parsed. To be called once, after the last file."""
         self._give()
-        while not self._parsers.empty:
+        while not self._parsers.is_empty:
             self._take()
         for known in self._known.values():
             self._tables.gone.write(known.id)
@@ -273,7 +273,7 @@ class _Rows:
     def _give(self) -> None:
         if not self._batch:
             return
-        if self._parsers.full:
+        if self._parsers.is_full:
             self._take()
         self._parsers.give([source for _, source in self._batch])
         self._given.extend(row for row, _ in self._batch)

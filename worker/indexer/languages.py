@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from worker.indexer.heads import HEAD_BYTES, by_head, header_language, interpreter_language
-from worker.indexer.surroundings import NO_SURROUNDINGS, Surroundings
+from worker.indexer.content_language import (
+    HEAD_BYTES,
+    header_language,
+    interpreter_language,
+    language_by_head,
+)
+from worker.indexer.repository_context import NO_CONTEXT, RepositoryContext
 
 # The languages whose symbols are extracted: the wheel that carries the grammar, its function there.
 GRAMMARS = {
@@ -147,11 +152,11 @@ _BY_NAME = _by_word(_NAMES)
 _BY_EXACT_NAME = _by_word(_EXACT_NAMES)
 
 
-def language_of(path: str, content: bytes, around: Surroundings = NO_SURROUNDINGS) -> str | None:
+def language_of(path: str, content: bytes, context: RepositoryContext = NO_CONTEXT) -> str | None:
     """The language of a file: by its name, by its first line, and by its head where two fit.
 
     A first line that names an interpreter goes before a bare name, and before an extension of
-    scripts; a header whose content does not tell is in the language of the files `around`.
+    scripts; a header whose content does not tell is in the language of the files `context`.
     """
     name = path.rpartition("/")[2]
     head = content[:HEAD_BYTES].removeprefix(b"\xef\xbb\xbf")
@@ -161,7 +166,7 @@ def language_of(path: str, content: bytes, around: Surroundings = NO_SURROUNDING
     if by_name := _BY_EXACT_NAME.get(name) or _BY_NAME.get(name.lower()):
         return script or by_name
     if dot and lower == "h":
-        return header_language(path, content, around)
+        return header_language(path, content, context)
     language = _BY_EXTENSION.get(lower) if dot else None
     if extension == "C":
         return "C++"
@@ -171,4 +176,4 @@ def language_of(path: str, content: bytes, around: Surroundings = NO_SURROUNDING
         return script
     if language is None and name.lower().startswith(("dockerfile.", "makefile.")):
         return _BY_NAME[name.lower().partition(".")[0]]
-    return by_head(lower, language, head)
+    return language_by_head(lower, language, head)

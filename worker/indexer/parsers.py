@@ -11,7 +11,7 @@ from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 from typing import NamedTuple
 
-from worker.indexer import copy_text, guard, reading, symbols
+from worker.indexer import copy_text, extraction, guard, symbols
 from worker.indexer.protocol import Limits
 
 # How often a parser may be killed before that is put down to what it parsed.
@@ -47,12 +47,12 @@ class Parsers:
         self._idle = list(self._workers)
 
     @property
-    def full(self) -> bool:
+    def is_full(self) -> bool:
         """Whether a result must be taken before the next batch can be given."""
         return not self._idle
 
     @property
-    def empty(self) -> bool:
+    def is_empty(self) -> bool:
         """Whether every batch was taken."""
         return not self._busy
 
@@ -150,7 +150,7 @@ def _work(connection: Connection, parent_pid: int, limits: Limits) -> None:
 
 def _extract(source: Source) -> Rows | None:
     try:
-        found = reading.read(source.language, source.content)
+        found = extraction.read(source.language, source.content)
     except (ValueError, MemoryError, RecursionError):
         return None
     if found is None:

@@ -13,12 +13,12 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from worker.indexer.explained import explained
-from worker.indexer.git import Git, broken, damaged, pipe, stop
+from worker.indexer.fetch_errors import explain_fetch_error
+from worker.indexer.git import Git, damaged_error, error_of, pipe, stop
 from worker.indexer.guard import exceeded
 from worker.indexer.protocol import IndexingError, Request
 from worker.indexer.rules import is_commit_sha
-from worker.indexer.source import Source, respelled
+from worker.indexer.source import Source, alternative_url
 from worker.indexer.text import last_bytes
 
 _T = TypeVar("_T")
@@ -91,7 +91,7 @@ class Repository:
             self._reach(lambda: self._fetch(found.name, progress))
         except IndexingError as error:
             if error.code == "unknown_commit" and self._is_named(found):
-                raise damaged() from None
+                raise damaged_error() from None
             raise
         self._git.forget_credentials()
         # No promise of more blobs: one that is missing stays missing, instead of being fetched.
@@ -134,7 +134,7 @@ class Repository:
                 size = int(rest[0]) if rest and rest[0] not in {b"-", b"BAD"} else None
                 yield Entry(mode, oid.decode(), size, path)
             if process.wait():
-                raise broken(process)
+                raise error_of(process)
         finally:
             stop(process)
 
@@ -171,8 +171,8 @@ class Repository:
             return call()
         except IndexingError as moved:
             if self._source.protocol == "file":
-                raise explained(moved, Path(self._source.url)) from None
-            other = respelled(self._source.url)
+                raise explain_fetch_error(moved, Path(self._source.url)) from None
+            other = alternative_url(self._source.url)
             if moved.code != "repository_moved" or self._is_respelled or other is None:
                 raise
             self._is_respelled = True
@@ -256,18 +256,18 @@ class Blobs:
             asked.write("".join(f"{oid}\n" for oid in oids).encode())
             asked.flush()
         except BrokenPipeError:
-            raise broken(self._process) from None
+            raise error_of(self._process) from None
         for _ in oids:
             line = answered.readline()
             if not line.endswith(b"\n"):
-                raise broken(self._process)
+                raise error_of(self._process)
             header = line.split()
             if len(header) != 3 or header[1] != b"blob":
-                raise damaged()
+                raise damaged_error()
             size = int(header[2])
             content = answered.read(size + 1)
             if len(content) != size + 1:
-                raise broken(self._process)
+                raise error_of(self._process)
             yield content[:-1]
 
     def close(self) -> None:
@@ -281,7 +281,7 @@ def _records(stream: io.BufferedReader) -> Iterator[bytes]:
         *whole, rest = (rest + chunk).split(b"\0")
         yield from whole
         if len(rest) > _RECORD_BYTES:
-            raise damaged()
+            raise damaged_error()
 
 
 def _lines(stream: io.BufferedReader) -> Iterator[bytes]:

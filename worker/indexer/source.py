@@ -60,7 +60,7 @@ def parse(git_url: str, local_roots: Sequence[Path], trusted_hosts: Sequence[str
     scheme, separator, rest = git_url.partition("://")
     protocol = scheme.lower() if separator else ""
     if git_url and not git_url.startswith("/") and protocol not in {"https", "http", "file"}:
-        raise _not_allowed()
+        raise _url_not_allowed()
     if protocol in {"https", "http"} and "@" in re.split(r"[/\\]", rest)[0]:
         raise IndexingError(
             "credentials_in_url",
@@ -68,18 +68,18 @@ def parse(git_url: str, local_roots: Sequence[Path], trusted_hosts: Sequence[str
             " repositories the server asks its credential helper.",
         )
     if not is_git_url(git_url):
-        raise _invalid()
+        raise _invalid_url()
     if git_url.startswith("/"):
         return _local(git_url, local_roots)
     if protocol == "file":
         return _local(_file_path(git_url), local_roots)
     where = _remote(git_url, trusted_hosts)
     if where.protocol == "http" and not where.trusted:
-        raise _not_allowed()
+        raise _url_not_allowed()
     return where
 
 
-def respelled(url: str) -> str | None:
+def alternative_url(url: str) -> str | None:
     """The other way to write the url of a source on the net: with .git at its end, or without.
 
     None for a folder.
@@ -94,20 +94,20 @@ def _remote(git_url: str, trusted_hosts: Sequence[str]) -> Source:
     protocol: Literal["https", "http"] = "https" if parts.scheme == "https" else "http"
     name = host(parts.netloc.removesuffix(f":{parts.port}"))
     if name is None:
-        raise _invalid()
+        raise _invalid_url()
     authority = name if parts.port is None else f"{name}:{parts.port}"
     port = parts.port or (443 if protocol == "https" else 80)
     trusted = name in trusted_hosts or f"{name}:{port}" in trusted_hosts
     return Source(f"{protocol}://{authority}{parts.path}", protocol, name, port, trusted)
 
 
-def _not_allowed() -> IndexingError:
+def _url_not_allowed() -> IndexingError:
     return IndexingError(
         "url_not_allowed", "Only repository addresses that begin with https:// are accepted."
     )
 
 
-def _invalid() -> IndexingError:
+def _invalid_url() -> IndexingError:
     return IndexingError("invalid_url", "The repository address is not valid.")
 
 
@@ -115,7 +115,7 @@ def _file_path(git_url: str) -> str:
     """The path of a file URL that is_git_url has taken."""
     path = unquote(urlsplit(git_url).path)
     if "\ufffd" in path or not is_git_url(path):
-        raise _invalid()
+        raise _invalid_url()
     return path
 
 
@@ -130,38 +130,38 @@ def _local(path: str, local_roots: Sequence[Path]) -> Source:
         # Each before what it leads to: nothing is told about folders outside the roots, not even
         # that they exist.
         for each in (folder, folder / ".git"):
-            if not _allowed(each, local_roots):
-                raise _outside("The path")
+            if not _is_allowed(each, local_roots):
+                raise _outside_roots("The path")
             _refuse_special(each)
         git_dir = _git_dir(folder.resolve())
-        for each in _led_to(git_dir):
-            if not _allowed(each, local_roots):
-                raise _outside(
+        for each in _followed_paths(git_dir):
+            if not _is_allowed(each, local_roots):
+                raise _outside_roots(
                     "A folder or file that the repository refers to, such as by a link or by"
                     " objects/info/alternates,"
                 )
             _refuse_special(each)
-        for each in _configured(git_dir):
+        for each in _configured_paths(git_dir):
             _refuse_special(each)
         return Source(str(git_dir), "file")
     # A loop of symlinks is a RuntimeError, a path with a NUL a ValueError.
     except (OSError, RuntimeError, ValueError):
-        raise _not_found() from None
+        raise _repository_not_found() from None
 
 
-def _allowed(path: Path, local_roots: Sequence[Path]) -> bool:
+def _is_allowed(path: Path, local_roots: Sequence[Path]) -> bool:
     real = path.resolve()
     return any(real.is_relative_to(root.resolve()) for root in local_roots)
 
 
-def _not_found() -> IndexingError:
+def _repository_not_found() -> IndexingError:
     return IndexingError(
         "repository_not_found",
         "There is no git repository at this path: name the folder that holds .git, or a bare one.",
     )
 
 
-def _outside(what: str) -> IndexingError:
+def _outside_roots(what: str) -> IndexingError:
     return IndexingError(
         "local_path_not_allowed", f"{what} lies outside the folders that may be indexed."
     )
@@ -193,13 +193,13 @@ def _git_dir(path: Path) -> Path:
         return dot_git.resolve()
     if not dot_git.is_file():
         return path
-    pointer = _pointer(dot_git)
+    pointer = _read_pointer(dot_git)
     if not pointer.startswith("gitdir: "):
-        raise _not_found()
+        raise _repository_not_found()
     return (path / pointer.removeprefix("gitdir: ")).resolve()
 
 
-def _led_to(git_dir: Path) -> Iterator[Path]:
+def _followed_paths(git_dir: Path) -> Iterator[Path]:
     """Where git may be led that reads a repository: all below that is not a plain file.
 
     Nothing is read of a path before the next one is asked for. Raises IndexingError
@@ -210,7 +210,7 @@ def _led_to(git_dir: Path) -> Iterator[Path]:
     head, objects = git_dir / "HEAD", common / "objects"
     yield from (common, head, objects)
     if not (head.is_file() and objects.is_dir()):
-        raise _not_found()
+        raise _repository_not_found()
     unread = {  # what nobody opens
         git_dir / "hooks",
         common.resolve() / "hooks",
@@ -232,7 +232,7 @@ def _led_to(git_dir: Path) -> Iterator[Path]:
 
 def common_dir(git_dir: Path) -> Path:
     """The git folder that a work tree shares with others, or its own."""
-    return git_dir / _pointer(git_dir / "commondir")
+    return git_dir / _read_pointer(git_dir / "commondir")
 
 
 def alternates(objects: Path) -> Iterator[Path]:
@@ -242,13 +242,13 @@ def alternates(objects: Path) -> Iterator[Path]:
         return
     for line in map(os.fsdecode, listing.read_bytes().split(b"\n")):
         if line.startswith('"'):  # git would take it for a quoted path
-            raise _not_found()
+            raise _repository_not_found()
         if line and not line.startswith("#"):
             # As git does: .. takes the name before it away, even of a symlink.
             yield Path(os.path.normpath(objects / line))
 
 
-def _configured(git_dir: Path) -> Iterator[Path]:
+def _configured_paths(git_dir: Path) -> Iterator[Path]:
     """Each path that the configuration may name, and each file it includes.
 
     No file is opened before the next path is asked for.
@@ -262,15 +262,19 @@ def _configured(git_dir: Path) -> Iterator[Path]:
             continue
         seen.add(config)
         if len(seen) > _CONFIG_FILES:
-            raise _not_found()
+            raise _repository_not_found()
         for key, value in settings(config):
-            paths = [folder / each for each in _named(value) for folder in (config.parent, git_dir)]
+            paths = [
+                folder / each
+                for each in _paths_in_value(value)
+                for folder in (config.parent, git_dir)
+            ]
             yield from paths
             if key.startswith("include") and key.endswith(".path"):
                 waiting += paths
 
 
-def _named(value: str) -> Iterator[Path]:
+def _paths_in_value(value: str) -> Iterator[Path]:
     """The paths that a value of the configuration may stand for, whichever git reads it."""
     for text in {value, value.removeprefix(_OPTIONAL)}:
         yield Path(os.path.expanduser(text))  # noqa: PTH111
@@ -295,14 +299,14 @@ def settings(config: Path) -> Iterator[tuple[str, str]]:
             yield key, value
 
 
-def _pointer(path: Path) -> str:
+def _read_pointer(path: Path) -> str:
     """What a file that names a folder says, or the folder itself where there is no file."""
     if not path.is_file():
         return "."
     with path.open("rb") as file:
         text = os.fsdecode(file.read(8192).rstrip(b"\r\n"))
     if re.search(r"[\0-\x1f]", text):
-        raise _not_found()
+        raise _repository_not_found()
     return text
 
 

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from tree_sitter import Language, Node, Parser, Query, QueryCursor
 
-from worker.indexer.declarators import CAPITALS, RESERVED, declared, operator_text
+from worker.indexer.declarators import CAPITALS, RESERVED, declared_name, operator_text
 from worker.indexer.languages import GRAMMARS
 
 _QUERIES = Path(__file__).with_name("queries")
@@ -71,7 +71,7 @@ def symbols_of(language: str, source: bytes, root: Node) -> list[Symbol]:
             branch, called = captures.get("_branch"), captures.get("called")
             if branch and _is_in_body(branch[0], bodies):
                 continue
-            found = declared((called or captures["declared"])[0], source)
+            found = declared_name((called or captures["declared"])[0], source)
             if found is None or (called and not found.callable):
                 continue
             name, parent = found.name, found.scope

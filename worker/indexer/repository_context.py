@@ -8,7 +8,7 @@ from contextlib import suppress
 from worker.indexer.attributes import NAME, Attributes
 from worker.indexer.protocol import IndexingError
 from worker.indexer.repository import Blobs
-from worker.indexer.skipping import MANIFESTS, Reason, skip_by_path
+from worker.indexer.skip_rules import MANIFESTS, Reason, skip_by_path
 
 _SOURCES = {
     "C": "c",
@@ -22,7 +22,7 @@ _STEMS = 100_000
 _ATTRIBUTES = 1000
 
 
-class Surroundings:
+class RepositoryContext:
     """The files of one commit, as far as they tell of others."""
 
     def __init__(self, paths: Iterable[str] = ()) -> None:
@@ -56,12 +56,12 @@ class Surroundings:
                 for content in blobs.read([oid]):
                     self._attributes.add(path, content)
 
-    def said_of(self, path: str) -> Mapping[Reason, bool]:
+    def attributes_of(self, path: str) -> Mapping[Reason, bool]:
         """What the .gitattributes say of a file, for or against each reason to leave it out."""
         return self._attributes.of(path)
 
     def skip_by_path(self, path: str) -> Reason | None:
-        return skip_by_path(path, self._manifests, self.said_of(path))
+        return skip_by_path(path, self._manifests, self.attributes_of(path))
 
     def header_language(self, path: str) -> str | None:
         """The language of the source of a header's name, of its folder, or of the repository.
@@ -76,4 +76,4 @@ class Surroundings:
         return None
 
 
-NO_SURROUNDINGS = Surroundings()
+NO_CONTEXT = RepositoryContext()

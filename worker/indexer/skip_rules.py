@@ -88,14 +88,14 @@ _HEAD_BYTES, _MARK_BYTES = 8000, 1000
 
 
 def skip_by_path(
-    path: str, manifests: Collection[str] = (), said: Mapping[Reason, bool] = NOTHING
+    path: str, manifests: Collection[str] = (), attributes: Mapping[Reason, bool] = NOTHING
 ) -> Reason | None:
     """Why the file at `path` is left out, as far as its path tells.
 
     `manifests` are the paths, their names in lower case, of the repository's files with a name of
-    MANIFESTS. What is `said` of the file, for or against a reason, goes before each guess.
+    MANIFESTS. What is `attributes` of the file, for or against a reason, goes before each guess.
     """
-    for told, wanted in said.items():
+    for told, wanted in attributes.items():
         if wanted:
             return told
     *folders, name = path.split("/")
@@ -105,10 +105,10 @@ def skip_by_path(
         reason = _ANYWHERE.get(lower)
         if lower in _MANIFESTS and _is_filled_by_a_tool(folders, depth, above, manifests):
             reason = _MANIFESTS[lower][0]
-        if reason and reason not in said:
+        if reason and reason not in attributes:
             return reason
         above += folder + "/"
-    if "generated" in said:
+    if "generated" in attributes:
         return None
     lower = name.lower()
     if lower in _NAMES:
@@ -131,7 +131,7 @@ def _is_filled_by_a_tool(
 
 
 def skip_by_content(
-    language: str | None, content: bytes, said: Mapping[Reason, bool] = NOTHING
+    language: str | None, content: bytes, attributes: Mapping[Reason, bool] = NOTHING
 ) -> Reason | None:
     """Why a file is left out, as far as its content tells, which decoded_text has seen."""
     head = content[:_HEAD_BYTES]
@@ -139,7 +139,7 @@ def skip_by_content(
         return "binary"
     if content.startswith(b"version ") and _LFS.match(content):
         return "lfs_pointer"
-    if "generated" in said:
+    if "generated" in attributes:
         return None
     top = head[:_MARK_BYTES]
     if b"generated" in top.lower() and _GENERATED_MARK.search(top):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.support.githost import Host
-from worker.indexer import address, job, source
+from worker.indexer import address_pinning, job, source
 from worker.indexer.protocol import IndexingError, Request
 from worker.indexer.repository import Repository
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @pytest.mark.parametrize("text", ["9.9.9.9", "2620:fe::fe", "64:ff9b::909:909"])
 def test_the_internet_is_public(text: str) -> None:
-    assert address.is_public(ip_address(text))
+    assert address_pinning.is_public(ip_address(text))
 
 
 NOT_PUBLIC = """
@@ -41,7 +41,7 @@ NOT_PUBLIC = """
 
 @pytest.mark.parametrize("text", NOT_PUBLIC.split())
 def test_other_networks_are_not(text: str) -> None:
-    assert not address.is_public(ip_address(text))
+    assert not address_pinning.is_public(ip_address(text))
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ class Names:
 def pin_of(monkeypatch: pytest.MonkeyPatch, names: Names, **options: Any) -> str | None:
     monkeypatch.setattr(socket, "getaddrinfo", names.getaddrinfo)
     where = source.parse("https://git.example:8443/a", (), options.pop("trusted", ()))
-    return address.pin(where, proxied=False, **options)
+    return address_pinning.pin(where, proxied=False, **options)
 
 
 def test_a_name_is_looked_up_once_and_its_later_addresses_do_not_count(
@@ -178,7 +178,7 @@ def _names_asked(request: Request) -> list[str]:
 
 def test_a_proxy_looks_the_name_up_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", Names().getaddrinfo)
-    assert address.pin(source.parse("https://git.example/a", ()), proxied=True) is None
+    assert address_pinning.pin(source.parse("https://git.example/a", ()), proxied=True) is None
 
 
 @pytest.mark.parametrize(
@@ -213,7 +213,7 @@ def test_a_proxy_that_cannot_be_found_may_be_there_later(index: Index) -> None:
 @pytest.mark.parametrize("url", ["https://127.0.0.1/a", "https://[::1]/a"])
 def test_an_address_is_checked_behind_a_proxy_too(url: str) -> None:
     with pytest.raises(IndexingError) as refused:
-        address.pin(source.parse(url, ()), proxied=True)
+        address_pinning.pin(source.parse(url, ()), proxied=True)
     assert refused.value.code == "address_not_allowed"
 
 

@@ -13,7 +13,7 @@ from psycopg import sql
 
 from db.tools.connection import ConnectError, RefusedError, connect
 from db.tools.logs import Logger
-from db.tools.settings import EnvironmentSettings, SettingError, misspelled
+from db.tools.settings import EnvironmentSettings, SettingError, misspelled_settings
 
 _SECONDS: Final = 2
 # No row before the first migration.
@@ -32,7 +32,7 @@ having count(*) > 0
 
 
 @dataclass(frozen=True)
-class Part:
+class DatabaseLogin:
     """A part of the product that has a login of the database."""
 
     setting: str
@@ -43,26 +43,26 @@ class Part:
     """One that the role may execute."""
 
 
-API: Final = Part("API_DATABASE_URL", "job_http", "api_get_job_status")
-WORKER: Final = Part("WORKER_DATABASE_URL", "job_worker", "claim_index_job")
+API: Final = DatabaseLogin("API_DATABASE_URL", "job_http", "api_get_job_status")
+WORKER: Final = DatabaseLogin("WORKER_DATABASE_URL", "job_worker", "claim_index_job")
 
 
-def require_login(part: Part, url: str) -> None:
+def require_login(login: DatabaseLogin, url: str) -> None:
     """Raises SettingError when the database is there and will never let the part do its work."""
     try:
         with connect(url, _SECONDS) as connection:
-            row = connection.execute(_MAY, (part.role, part.function)).fetchone()
+            row = connection.execute(_MAY, (login.role, login.function)).fetchone()
             major = connection.info.server_version // 10_000
     except RefusedError as error:
-        raise SettingError(f"{part.setting}: {error}") from None
+        raise SettingError(f"{login.setting}: {error}") from None
     except (ConnectError, psycopg.Error):
         return
     if row is None or row[1]:
         return
     user, _, is_member, inherits = row
     raise SettingError(
-        f"{part.setting}: the login {user} may not execute {part.function}(), as members of "
-        f"{part.role} may; {_remedy(part.role, user, major, is_member, inherits)}"
+        f"{login.setting}: the login {user} may not execute {login.function}(), as members of "
+        f"{login.role} may; {_remedy(login.role, user, major, is_member, inherits)}"
     )
 
 
@@ -77,9 +77,9 @@ def _remedy(role: str, user: str, major: int, is_member: bool, inherits: bool) -
     return "run: alter role {1} inherit".format(*names)
 
 
-def warn_of_misspelled(logger: Logger, *settings: type[EnvironmentSettings]) -> None:
+def warn_about_misspelled_settings(logger: Logger, *settings: type[EnvironmentSettings]) -> None:
     """Names the variables that nothing reads and that look like one of the settings."""
-    for variable, nearest in misspelled(*settings):
+    for variable, nearest in misspelled_settings(*settings):
         logger.warning(
             "nothing reads this variable; is it misspelled?", variable=variable, nearest=nearest
         )

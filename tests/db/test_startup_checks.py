@@ -14,8 +14,8 @@ from psycopg import sql
 from api.errors import from_database
 from api.settings import ApiSettings
 from db.tools.connection import refusal_or
-from db.tools.settings import SettingError, misspelled
-from db.tools.start import API, WORKER, Part, require_login
+from db.tools.settings import SettingError, misspelled_settings
+from db.tools.startup_checks import API, WORKER, DatabaseLogin, require_login
 from tests.support.databases import Database
 from worker.settings import WorkerSettings
 
@@ -55,7 +55,7 @@ def superuser(database: Database) -> Iterator[psycopg.Connection[Any]]:
         yield connection
 
 
-def refusal(part: Part, url: str) -> str:
+def refusal(part: DatabaseLogin, url: str) -> str:
     with pytest.raises(SettingError) as refused:
         require_login(part, url)
     said = str(refused.value)
@@ -64,12 +64,12 @@ def refusal(part: Part, url: str) -> str:
 
 
 @PARTS
-def test_a_login_that_can_work_starts(database: Database, part: Part) -> None:
+def test_a_login_that_can_work_starts(database: Database, part: DatabaseLogin) -> None:
     require_login(part, database.api_url if part is API else database.worker_url)
 
 
 @PARTS
-def test_a_wrong_password_ends_the_start(database: Database, part: Part) -> None:
+def test_a_wrong_password_ends_the_start(database: Database, part: DatabaseLogin) -> None:
     said = refusal(part, database.api_url.replace(database.server.password, "hush-hush"))
     assert "the password of index_jobs_api is not the right one" in said
     assert "hush-hush" not in said
@@ -78,7 +78,7 @@ def test_a_wrong_password_ends_the_start(database: Database, part: Part) -> None
 @PARTS
 @pytest.mark.parametrize("made", ["login", "login noinherit"])
 def test_a_login_that_is_no_member_starts_after_the_remedy(
-    database: Database, superuser: psycopg.Connection[Any], part: Part, made: str
+    database: Database, superuser: psycopg.Connection[Any], part: DatabaseLogin, made: str
 ) -> None:
     login = Login(database, superuser, made)
     if made != "login":
@@ -92,14 +92,14 @@ def test_a_login_that_is_no_member_starts_after_the_remedy(
 
 
 @PARTS
-def test_the_other_part_s_login_ends_the_start(database: Database, part: Part) -> None:
+def test_the_other_part_s_login_ends_the_start(database: Database, part: DatabaseLogin) -> None:
     said = refusal(part, database.worker_url if part is API else database.api_url)
     assert f"may not execute {part.function}()" in said
 
 
 @PARTS
 def test_a_role_that_may_not_log_in_starts_after_the_remedy(
-    database: Database, superuser: psycopg.Connection[Any], part: Part
+    database: Database, superuser: psycopg.Connection[Any], part: DatabaseLogin
 ) -> None:
     login = Login(database, superuser, f"nologin in role {part.role}")
     said = refusal(part, login.url)
@@ -109,14 +109,16 @@ def test_a_role_that_may_not_log_in_starts_after_the_remedy(
 
 
 @PARTS
-def test_a_database_that_is_not_there_ends_the_start(database: Database, part: Part) -> None:
+def test_a_database_that_is_not_there_ends_the_start(
+    database: Database, part: DatabaseLogin
+) -> None:
     said = refusal(part, database.server.url("nowhere", "index_jobs_api"))
     assert "there is no database nowhere" in said
 
 
 @PARTS
 def test_a_right_to_connect_that_is_missing_ends_the_start(
-    database: Database, superuser: psycopg.Connection[Any], part: Part
+    database: Database, superuser: psycopg.Connection[Any], part: DatabaseLogin
 ) -> None:
     login = Login(database, superuser, f"login in role {part.role}")
     name = database.name
@@ -132,7 +134,7 @@ def test_a_right_to_connect_that_is_missing_ends_the_start(
 
 @PARTS
 def test_what_passes_by_itself_is_no_reason_not_to_start(
-    new_database: Any, superuser: psycopg.Connection[Any], database: Database, part: Part
+    new_database: Any, superuser: psycopg.Connection[Any], database: Database, part: DatabaseLogin
 ) -> None:
     require_login(part, "postgresql://me:secret@127.0.0.1:1/x")
     require_login(part, "postgresql://me:secret@no-such-host.invalid/x")
@@ -167,7 +169,7 @@ def test_a_misspelled_setting_is_named(
     monkeypatch: pytest.MonkeyPatch, variable: str, nearest: str
 ) -> None:
     monkeypatch.setenv(variable, "5")
-    assert misspelled(ApiSettings, WorkerSettings) == [(variable.upper(), nearest)]
+    assert misspelled_settings(ApiSettings, WorkerSettings) == [(variable.upper(), nearest)]
 
 
 @pytest.mark.parametrize(
@@ -181,6 +183,6 @@ def test_a_misspelled_setting_is_named(
 )
 def test_what_others_read_is_not_named(monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
     monkeypatch.setenv(variable, "5")
-    assert misspelled(ApiSettings, WorkerSettings) == []
+    assert misspelled_settings(ApiSettings, WorkerSettings) == []
     if variable.lower() in ApiSettings.model_fields:
-        assert misspelled(WorkerSettings) == []
+        assert misspelled_settings(WorkerSettings) == []

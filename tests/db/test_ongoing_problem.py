@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from db.tools.lasting import Trouble
 from db.tools.logs import get_logger
+from db.tools.ongoing_problem import OngoingProblem
 
 
 def told(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -17,21 +17,21 @@ def told(caplog: pytest.LogCaptureFixture) -> list[str]:
 def test_a_trouble_is_told_when_it_begins_when_its_reason_changes_and_when_it_ends(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    trouble = Trouble(get_logger("test"), "no way", "a way again")
-    trouble.is_over()
+    problem = OngoingProblem(get_logger("test"), "no way", "a way again")
+    problem.resolve()
     assert told(caplog) == []
-    trouble.lasts("dark")
-    trouble.lasts("dark")
+    problem.report("dark")
+    problem.report("dark")
     assert len(told(caplog)) == 1
-    trouble.lasts("cold")
+    problem.report("cold")
     assert len(told(caplog)) == 1
-    trouble.is_over()
-    trouble.is_over()
+    problem.resolve()
+    problem.resolve()
     assert len(told(caplog)) == 1
 
 
 def test_it_is_told_again_as_long_as_it_lasts(caplog: pytest.LogCaptureFixture) -> None:
-    trouble = Trouble(get_logger("test"), "no way", "a way again", every=0)
+    problem = OngoingProblem(get_logger("test"), "no way", "a way again", every=0)
     for _ in range(3):
-        trouble.lasts("dark")
+        problem.report("dark")
     assert len(told(caplog)) == 3

@@ -16,12 +16,12 @@ from api.errors import Problem
 from api.live.watcher import Follower, Watcher
 from api.rpc.contract import Answer, Rpc
 
-OF_A_USER: Final = 20
+MAX_PER_USER: Final = 20
 """How many one user may have at once."""
 _LATER: Final = {"Retry-After": "5"}
 
 
-class Following:
+class Followers:
     """All followers of this process, at most `limit`. An async context manager."""
 
     def __init__(self, rpc: Rpc, *, limit: int, interval: float) -> None:
@@ -37,9 +37,9 @@ class Following:
     async def __aexit__(self, *_: object) -> None:
         await self._watcher.__aexit__()
 
-    def dismiss(self) -> None:
+    def disconnect_all(self) -> None:
         """Has all of them leave: the process is about to end."""
-        self._watcher.dismiss()
+        self._watcher.disconnect_all()
 
     def wake(self, follower: Follower, at: float) -> None:
         """Sets the follower's `news` at that time.monotonic(), or a quarter of a second later.
@@ -57,7 +57,7 @@ class Following:
         Raises: Problem 429 when the user follows as many as one may, 503 when all users do.
         """
         user_id, job_id = answer.user_id or "", answer.job_id or ""
-        if self._of_users[user_id] >= OF_A_USER:
+        if self._of_users[user_id] >= MAX_PER_USER:
             raise Problem("TOO_MANY_STREAMS", headers=_LATER | rate_headers(answer))
         if self._count >= self._limit:
             raise Problem("LIVE_LIMIT", headers=_LATER | rate_headers(answer))

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from worker.indexer import extractor
+from worker.indexer import fingerprint
 
-PACKAGE = Path(extractor.__file__).parent
+PACKAGE = Path(fingerprint.__file__).parent
 
 
-def fingerprint(root: Path) -> str:
-    code = "from worker.indexer.extractor import fingerprint; print(fingerprint(1000))"
+def fingerprint_of(root: Path) -> str:
+    code = "from worker.indexer.fingerprint import fingerprint; print(fingerprint(1000))"
     done = subprocess.run(
         [sys.executable, "-P", "-c", code],
         env={"PYTHONPATH": str(root), "PYTHONDONTWRITEBYTECODE": "1"},
@@ -32,8 +32,8 @@ def fingerprint(root: Path) -> str:
     [
         *((path.relative_to(PACKAGE).as_posix(), True) for path in PACKAGE.glob("queries/*.scm")),
         *((f"{name}.py", True) for name in (
-            "attributes", "declarators", "heads", "job", "languages", "masks", "parsers",
-            "reading", "skipping", "surroundings", "symbols", "text",
+            "attributes", "content_language", "declarators", "extraction", "job", "languages",
+            "macro_masks", "parsers", "repository_context", "skip_rules", "symbols", "text",
         )),
         *((f"{name}.py", False) for name in ("__init__", "guard", "protocol", "server", "source")),
     ],
@@ -44,12 +44,12 @@ def test_what_decides_on_rows_changes_the_fingerprint_and_nothing_else_does(
     copy = tmp_path / "worker/indexer"
     shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
     (tmp_path / "worker/__init__.py").touch()
-    before = fingerprint(tmp_path)
+    before = fingerprint_of(tmp_path)
     mark = "\n; changed\n" if name.endswith(".scm") else "\n# changed\n"
     (copy / name).write_text((copy / name).read_text() + mark)
-    assert (fingerprint(tmp_path) != before) is changes
+    assert (fingerprint_of(tmp_path) != before) is changes
 
 
 def test_the_limit_of_a_file_is_part_of_the_fingerprint() -> None:
-    assert extractor.fingerprint(1000) != extractor.fingerprint(1001)
-    assert extractor.fingerprint(1000) == extractor.fingerprint(1000)
+    assert fingerprint.fingerprint(1000) != fingerprint.fingerprint(1001)
+    assert fingerprint.fingerprint(1000) == fingerprint.fingerprint(1000)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from tree_sitter import Node, QueryCursor
 
-from worker.indexer.masks import masked
+from worker.indexer.macro_masks import mask_macros
 from worker.indexer.symbols import Symbol, errors_query, grammar, symbols_of
 from worker.indexer.text import with_line_feeds
 
@@ -119,11 +119,11 @@ def extract(language: str, source: bytes) -> list[Symbol]:
 def read(language: str, source: bytes) -> list[Symbol] | None:
     """As extract; None where most of the source is nothing that its grammar knows."""
     lines = with_line_feeds(source)
-    best = _read(language, masked(language, lines))
+    best = _read(language, mask_macros(language, lines))
     if not best.errors:
         return best.symbols
     for other in _OTHERS.get(language, ()) if best.unread > _FEW * len(lines) else ():
-        reading = _read(other, masked(other, lines))
+        reading = _read(other, mask_macros(other, lines))
         if reading.unread < best.unread / 2:
             best = reading
     best = _repaired(best)

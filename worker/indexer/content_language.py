@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from worker.indexer.surroundings import Surroundings
+from worker.indexer.repository_context import RepositoryContext
 
 HEAD_BYTES = 8000
 _HEADER_BYTES = 100_000
@@ -169,16 +169,16 @@ def interpreter_language(head: bytes) -> str | None:
     return None
 
 
-def header_language(path: str, content: bytes, around: Surroundings) -> str:
+def header_language(path: str, content: bytes, context: RepositoryContext) -> str:
     """The language of a header of C or its kin: by its code, else by the files beside it."""
     code = b"\n" + _ONLY_CPLUSPLUS.sub(b"", _COMMENTS.sub(b" ", content[:_HEADER_BYTES]))
     for language, marks in _HEADERS.items():
         if any(mark.search(code) for mark in marks):
             return language
-    return "C++" if path.endswith(".H") else around.header_language(path) or "C"
+    return "C++" if path.endswith(".H") else context.header_language(path) or "C"
 
 
-def by_head(extension: str, language: str | None, head: bytes) -> str | None:
+def language_by_head(extension: str, language: str | None, head: bytes) -> str | None:
     """What the head says of a file whose extension is that of `language`, among others."""
     for other, mark in _AMBIGUOUS.get(extension, ()):
         if mark.search(head):

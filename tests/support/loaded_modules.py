@@ -17,7 +17,7 @@ if "LOADED_MODULES" in os.environ:
 """
 
 
-def telling(folder: Path) -> dict[str, str]:
+def record_modules(folder: Path) -> dict[str, str]:
     """Variables with which a Python process writes its modules to `folder`/modules on SIGUSR2."""
     (folder / "sitecustomize.py").write_text(_SITECUSTOMIZE)
     return {"PYTHONPATH": str(folder), "LOADED_MODULES": str(folder / "modules")}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from worker.indexer.attributes import Attributes
-from worker.indexer.skipping import skip_by_content, skip_by_path
+from worker.indexer.skip_rules import skip_by_content, skip_by_path
 
 if TYPE_CHECKING:
     from tests.indexer.conftest import Git, Index

@@ -121,7 +121,7 @@ _OLD_PARAMETERS = re.compile(
 _NAME_BEFORE = re.compile(rb"[A-Za-z_]\w*+\s*+\Z")
 
 
-def masked(language: str, source: bytes) -> bytes:
+def mask_macros(language: str, source: bytes) -> bytes:
     """The source to parse; of another language than C and C++ as it is."""
     if language not in {"C", "C++"}:
         return source

@@ -11,7 +11,7 @@ from worker.indexer.languages import GRAMMARS
 
 _FOLDER = Path(__file__).parent
 # All modules but these decide which files are indexed and what is found in them.
-_OTHERS = {"__init__", "__main__", "address", "copy_text", "extractor", "git", "guard"}
+_OTHERS = {"__init__", "__main__", "address_pinning", "copy_text", "fingerprint", "git", "guard"}
 _OTHERS |= {"protocol", "server", "source"}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from worker.indexer.git import damaged
+from worker.indexer.git import damaged_error
 from worker.indexer.protocol import IndexingError
 from worker.indexer.source import alternates, common_dir, settings
 
@@ -13,7 +13,7 @@ _OF_THE_REPOSITORY = frozenset(
 )
 
 
-def explained(error: IndexingError, git_dir: Path) -> IndexingError:
+def explain_fetch_error(error: IndexingError, git_dir: Path) -> IndexingError:
     """The error of a fetch from this folder, or the one that tells what is wrong with the folder.
 
     What is there has been looked at: it has a HEAD and objects.
@@ -40,7 +40,7 @@ def explained(error: IndexingError, git_dir: Path) -> IndexingError:
             "The commit is not in the repository, which is a shallow clone. Have git fetch the rest"
             " of its history: git fetch --unshallow.",
         )
-    return damaged() if error.code == "repository_not_found" else error
+    return damaged_error() if error.code == "repository_not_found" else error
 
 
 def _is_partial(key: str) -> bool:

@@ -14,7 +14,7 @@ from weakref import WeakValueDictionary
 from psycopg_pool import TooManyRequests
 
 
-class CallTurns:
+class CallLimiter:
     """At most `places` calls at once, each of another user; the rest wait in order.
 
     A user's next call starts to queue when the last one has ended, so however many calls one user
@@ -26,12 +26,12 @@ class CallTurns:
         self._own: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     @asynccontextmanager
-    async def of(self, user: str, patience: float) -> AsyncIterator[None]:
-        """The user's turn. Raises TooManyRequests when it has not come after `patience` seconds."""
+    async def acquire(self, user: str, seconds: float) -> AsyncIterator[None]:
+        """The user's turn. Raises TooManyRequests when it has not come after `seconds`."""
         own = self._own.setdefault(user, asyncio.Lock())
         async with AsyncExitStack() as turn:
             try:
-                async with asyncio.timeout(patience):
+                async with asyncio.timeout(seconds):
                     await turn.enter_async_context(own)
                     await turn.enter_async_context(self._places)
             except TimeoutError:
