@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("api", "cli", "db", "supabase", "worker")
+PACKAGES = ("api", "cli", "db", "docs/deploy", "docs/examples", "supabase", "worker")
 FILES = ("CHANGELOG.md", "Makefile", "README.md", "pyproject.toml")
 
 # what another program made is up to date, and of check only the part that knows migrations is run

@@ -65,7 +65,8 @@ def _migration(options: argparse.Namespace) -> int:
 def _release(version: str, root: Path) -> int:
     for name in release(version, root=root):
         print(f"  frozen  db/migrations/{name}.sql")
-    print(f"next: git add --all && git commit -m 'Release {version}' && git tag v{version}")
+    commit = f"git add --all && git commit -m 'Release {version}' && git tag v{version}"
+    print(f"next: {commit} && make build")
     return 0
 
 

@@ -8,34 +8,55 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from db.tools.stamp.checks import check
-from db.tools.stamp.files import ROOT, StampError, freeze
+from db.tools.stamp.files import ROOT, StampError, freeze, migration_files
 
 UNRELEASED = "## Unreleased\n"
 _NUMBER = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+")
 _RELEASED = re.compile(r"^## ([0-9]+\.[0-9]+\.[0-9]+) - ", re.M)
-_PROJECT_VERSION = re.compile(r'^version = "[^"]*"$', re.M)
+_PROJECT_VERSION = re.compile(r'^version = "([^"]*)"$', re.M)
+_NAMED_IN = (
+    "docs/deploy/Containerfile",
+    "docs/deploy/README.md",
+    "docs/deploy/kubernetes/*.yaml",
+    "docs/examples/README.md",
+    "docs/examples/package.json",
+)
+"""The files, besides pyproject.toml, that name the version of what is built."""
 
 
 def release(version: str, *, root: Path = ROOT) -> list[str]:
     """Makes the working tree a release, for its owner to commit; returns the migrations it freezes.
 
+    The changelog then tells its date and its schema, from which the tests upgrade ever after.
     Raises StampError, and changes nothing, when something is not committed or not stamped, when
     the changelog has nothing to release, or when `version` is not above the last one.
     """
-    changelog, project = root / "CHANGELOG.md", root / "pyproject.toml"
+    changelog = root / "CHANGELOG.md"
     text = changelog.read_text(encoding="utf-8")
     _refuse(version, text, root)
+    renamed = _renamed(version, root)
     today = f"{datetime.now(UTC):%Y-%m-%d}"
-    changelog.write_text(
-        text.replace(UNRELEASED, f"{UNRELEASED}\n## {version} - {today}\n", 1), encoding="utf-8"
-    )
-    project.write_text(
-        _PROJECT_VERSION.sub(
-            f'version = "{version}"', project.read_text(encoding="utf-8"), count=1
-        ),
-        encoding="utf-8",
-    )
+    schema = migration_files(root)[-1].name[:14]
+    head = f"{UNRELEASED}\n## {version} - {today}\n\nThe schema is {schema}.\n"
+    for file, changed in {**renamed, changelog: text.replace(UNRELEASED, head, 1)}.items():
+        file.write_text(changed, encoding="utf-8")
     return freeze(root)
+
+
+def _renamed(version: str, root: Path) -> dict[Path, str]:
+    """The text of each file that names the version, with this one in place of the one before."""
+    project = root / "pyproject.toml"
+    text = project.read_text(encoding="utf-8")
+    found = _PROJECT_VERSION.search(text)
+    if found is None:
+        raise StampError("pyproject.toml: the line 'version = …' is missing; add it")
+    texts = {project: _PROJECT_VERSION.sub(f'version = "{version}"', text, count=1)}
+    former = re.compile(
+        rf"(index[-_]jobs(?:-client)?[-:]|\"version\": \"){re.escape(found[1])}(?![0-9])"
+    )
+    for file in sorted(file for pattern in _NAMED_IN for file in root.glob(pattern)):
+        texts[file] = former.sub(rf"\g<1>{version}", file.read_text(encoding="utf-8"))
+    return texts
 
 
 def _refuse(version: str, changelog: str, root: Path) -> None:
