@@ -148,7 +148,7 @@ def main() -> int:
             for name in ("ours", "boss", "procrastinate"):
                 connection.execute(f"create database {name}".encode())
         own = ours(server.url("ours"))
-        print("| on | the late worker | the worker that has the job | what stands |")
+        print("| system | the late worker | the worker that has the job | final state |")
         print("|---|---|---|---|")
         print(own)
         for line in pg_boss(server.url("boss")):

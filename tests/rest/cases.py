@@ -78,7 +78,7 @@ _STRICT_JSON = Ours("Bodies", 400, "PGRST102")
 _QUERY = Ours("Query strings", 400, "PGRST100")
 _UNSELECTED = Ours("Filters on columns that are not selected", 200)
 _STRICT_TOKEN = Ours("Tokens", 401, "PGRST301")
-_ANON_KEY = Ours("Keys that are no JWT", 401, "42501")
+_ANON_KEY = Ours("Keys that are not JWTs", 401, "42501")
 _SHAPES = Ours("Functions that are not served", 404, "PGRST202")
 _MEDIA = Ours("Media types", 415, "PGRST107")
 
@@ -169,7 +169,7 @@ ARGUMENTS = [
         "overloads, not told apart",
         "/rpc/probe_overload",
         {"p_a": 1},
-        differs=Ours("Words of errors", 300, "PGRST203"),
+        differs=Ours("Error messages", 300, "PGRST203"),
     ),
 ]
 
@@ -308,15 +308,15 @@ CALLERS = [
     _as("publishable key", _ANON_KEY),
     _as("secret key", _ANON_KEY),
     _as("opaque key", _ANON_KEY),
-    _as("apikey alone", Ours("Keys that are no JWT", 200)),
+    _as("apikey alone", Ours("Keys that are not JWTs", 200)),
     _as("service", Ours("The service key", 403, "42501")),
     _as("just expired", _STRICT_TOKEN),
     _as("no audience", _STRICT_TOKEN),
     _as("no end", _STRICT_TOKEN),
     _as("no user", _STRICT_TOKEN),
     _as("unknown role", _STRICT_TOKEN),
-    _as("no token", Ours("Words of errors", 401, "PGRST301")),
-    _as("unsigned", Ours("Words of errors", 401, "PGRST301")),
+    _as("no token", Ours("Error messages", 401, "PGRST301")),
+    _as("unsigned", Ours("Error messages", 401, "PGRST301")),
     Case("a worker's function, as a user", "/rpc/claim_index_job", {"p_worker_id": "x"}),
     Case(
         "a worker's function, as nobody", "/rpc/claim_index_job", {"p_worker_id": "x"}, who="nobody"
@@ -458,7 +458,7 @@ _CODES = (
 
 ERRORS = [
     *(_raises(code) for code in _CODES),
-    _raises("PT999", differs=Ours("Words of errors", 500, "PT999")),
+    _raises("PT999", differs=Ours("Error messages", 500, "PT999")),
     _raises("40001", differs=Ours("Conflicts of transactions", 503, "40001")),
     Case(
         "a function raises an error without a detail",
