@@ -1,13 +1,13 @@
 -- The bridge to pg-boss: index-jobs bridge install pg-boss, or psql by the role that migrates.
 --
--- A job is put into pg-boss's queue index_jobs in the transaction that makes it, under its own id,
--- and each state of the queue's row is mirrored in the transaction that writes it. What ends here
--- (cancelled by its user, failed by its worker, deleted) ends in the queue, too. The second
--- transaction does not wait: a row that another transaction has locked is left to the trigger of
--- that one, so that the two sides cannot deadlock.
+-- A job is added to pg-boss's queue index_jobs in the transaction that creates it, with the same
+-- id. Each change of the queue's row is applied to the job in the same transaction. A job that ends
+-- here (cancelled by its user, failed by its worker, deleted) also ends in the queue. To prevent
+-- deadlocks that transaction does not wait: if another one has locked the row, the trigger of the
+-- other one ends it.
 --
--- The functions belong to the role that installs, which may write to pg-boss's tables; index_jobs it
--- reaches by two functions of job_writer alone.
+-- The functions belong to the role that installs the bridge, which may write to pg-boss's tables.
+-- It changes index_jobs only through two functions of job_writer.
 
 do $$
 declare
@@ -45,7 +45,7 @@ grant execute on function private.list_queue_jobs(uuid[]) to current_user;
 grant execute on function public.link_queue_job(uuid, uuid) to current_user;
 revoke job_writer from current_user;
 
--- Three runs, after 5 s, then 10 s and so on; a worker that gives no sign for a minute is lost.
+-- Three runs, after 5 s, then 10 s and so on; a worker without a heartbeat for a minute is lost.
 select pgboss.create_queue('index_jobs', jsonb_build_object(
   'policy', 'standard',
   'retryLimit', 2,
@@ -59,8 +59,8 @@ select pgboss.create_queue('index_jobs', jsonb_build_object(
 
 -- enqueue_pg_boss_job(p_job_id, p_payload, p_tenant_id, p_run) -> void
 --
--- Puts a job into the queue; p_run is the run that comes next, 0 for the first one. The tenant is
--- the group, for groupConcurrency. A row that is there stays.
+-- Adds a job to the queue; p_run is the next run, 0 for the first one. The tenant is the group, for
+-- groupConcurrency. An existing row stays.
 --
 -- Callers: none: the other functions of the bridge.
 
@@ -87,7 +87,7 @@ begin
     greatest(p_run - 1, 0), case when p_run > 0 then now() end, q.retry_limit + p_run,
     q.retry_delay, q.retry_backoff, q.retry_delay_max, q.expire_seconds, q.deletion_seconds,
     q.heartbeat_seconds, q.policy, q.dead_letter, now(), now(),
-    now() + interval '100 years'  -- pg-boss deletes what waits for longer
+    now() + interval '100 years'  -- pg-boss deletes rows that wait longer
   from pgboss.queue as q
   where q.name = 'index_jobs'
   on conflict do nothing;
@@ -101,15 +101,15 @@ end;
 $$;
 
 comment on function private.enqueue_pg_boss_job(uuid, jsonb, uuid, integer) is
-  'Puts an index job into the queue of pg-boss.';
+  'Adds an index job to the queue of pg-boss.';
 
 revoke all on function private.enqueue_pg_boss_job(uuid, jsonb, uuid, integer)
   from public, anon, authenticated, service_role;
 
 -- follow_pg_boss_job(p_job_id, p_state, p_run, p_output, p_start_after) -> void
 --
--- Brings the index job to where its row of the queue stands; where the job has ended otherwise, the
--- row is brought to that end. p_run is null while the row has not run.
+-- Moves the index job to the state of its row in the queue. If the job has ended differently, the
+-- row is moved to the job's final state. p_run is null while the row has not run.
 --
 -- Locks:   the index_jobs row, for no key update; the row of the queue is the caller's.
 -- Callers: none: the other functions of the bridge.
@@ -136,7 +136,7 @@ begin
     p_job_id => p_job_id,
     p_state => p_state,
     p_queue_attempt => p_run,
-    -- what pg-boss says of a worker that it lost is no sentence for the user
+    -- pg-boss's message about a lost worker is not meant for users
     p_error => case when v_error not in ('job timed out', 'job heartbeat timeout') then v_error end,
     p_stats => coalesce(
       p_output -> 'stats', case when p_output ? 'files_indexed' then p_output end),
@@ -150,16 +150,16 @@ end;
 $$;
 
 comment on function private.follow_pg_boss_job(uuid, text, integer, jsonb, timestamptz) is
-  'Brings an index job to where its row in pg-boss stands.';
+  'Moves an index job to the state of its row in pg-boss.';
 
 revoke all on function private.follow_pg_boss_job(uuid, text, integer, jsonb, timestamptz)
   from public, anon, authenticated, service_role;
 
 -- create_pg_boss_job() -> trigger
 --
--- Puts a job that is made into the queue, in the same transaction.
+-- Adds a new job to the queue, in the same transaction.
 --
--- Why definer: it belongs to the role that installs, which may write pg-boss's tables.
+-- Why definer: it belongs to the role that installs the bridge, which may write pg-boss's tables.
 -- Callers: none: the trigger on index_jobs.
 
 create or replace function private.create_pg_boss_job()
@@ -182,17 +182,17 @@ end;
 $$;
 
 comment on function private.create_pg_boss_job() is
-  'Puts an index job that is made into the queue of pg-boss.';
+  'Adds a new index job to the queue of pg-boss.';
 
 revoke all on function private.create_pg_boss_job()
   from public, anon, authenticated, service_role;
 
 -- end_pg_boss_job() -> trigger
 --
--- Ends the row of the queue whose job was cancelled, failed or deleted here. One that another
--- transaction has locked is left to it.
+-- Ends the queue's row of a job that was cancelled, failed or deleted here, unless another
+-- transaction has locked the row and will end it.
 --
--- Why definer: it belongs to the role that installs, which may write pg-boss's tables.
+-- Why definer: it belongs to the role that installs the bridge, which may write pg-boss's tables.
 -- Locks:   the row of the queue, if nobody else has it.
 -- Callers: none: the triggers on index_jobs.
 
@@ -227,10 +227,11 @@ revoke all on function private.end_pg_boss_job() from public, anon, authenticate
 
 -- mirror_pg_boss_job() -> trigger
 --
--- Mirrors a row of the queue that has another state now. pg-boss fails a job by DELETE and INSERT,
--- so no DELETE is an end.
+-- Applies a changed state of the queue's row to the job. pg-boss fails a job by DELETE and INSERT,
+-- so a DELETE does not end the job.
 --
--- Why definer: it belongs to the role that installs, which may call the functions of job_writer.
+-- Why definer: it belongs to the role that installs the bridge, which may call functions of
+-- job_writer.
 -- Callers: none: the trigger on pgboss.job.
 
 create or replace function private.mirror_pg_boss_job()
@@ -251,15 +252,15 @@ end;
 $$;
 
 comment on function private.mirror_pg_boss_job() is
-  'Brings an index job to where its row in pg-boss stands.';
+  'Moves an index job to the state of its row in pg-boss.';
 
 revoke all on function private.mirror_pg_boss_job() from public, anon, authenticated, service_role;
 
 -- mend_pg_boss_job(p_kind, p_job_id, p_is_linked, p_queue_attempt, p_payload, p_tenant_id)
 --   -> boolean
 --
--- Mends one difference that reconcile_queue_jobs has found; false when it is gone, or when another
--- transaction has the row.
+-- Repairs one difference that reconcile_queue_jobs has found. Returns false if the difference no
+-- longer exists, or if another transaction has locked the row.
 --
 -- Locks:   the row of the queue, then the index_jobs row.
 -- Callers: none: reconcile_queue_jobs.
@@ -307,7 +308,7 @@ begin
     perform from public.link_queue_job(p_job_id => p_job_id, p_queue_job_id => p_job_id);
   end if;
   if p_kind = 'went_back' and v_row.state in ('created', 'retry') then
-    -- as a run that has ended: the next one counts one higher
+    -- as an ended run, so that the next one counts one higher
     update pgboss.job as b
     set state = 'retry',
       retry_count = greatest(b.retry_count, p_queue_attempt),
@@ -321,31 +322,31 @@ begin
     v_row.output, v_row.start_after);
   return true;
 exception when sqlstate 'PT404' or sqlstate 'PT409' then
-  return false; -- the job has been begun or deleted meanwhile
+  return false; -- the job has started or was deleted meanwhile
 end;
 $$;
 
 comment on function private.mend_pg_boss_job(text, uuid, boolean, integer, jsonb, uuid) is
-  'Mends one difference between an index job and its row in pg-boss.';
+  'Repairs one difference between an index job and its row in pg-boss.';
 
 revoke all on function private.mend_pg_boss_job(text, uuid, boolean, integer, jsonb, uuid)
   from public, anon, authenticated, service_role;
 
 -- reconcile_queue_jobs() -> table (kind, job_id, was, became)
 --
--- Compares every row of the queue with its index job, mends what differs and says what it did, one
--- row for each. It finds nothing as long as the triggers are there; after a time without them, a
--- restored backup or a change by hand, run it until it returns nothing. kind is
---   not_queued   a job that nobody has begun is not in the queue: put there, and linked;
---   row_missing  the row is gone by which the job runs or waits: put there again, as its next run;
---   job_missing  a row waits or runs for a job that is gone, or that is not the queue's: cancelled;
---   behind       the job is not where its row is: brought there;
---   went_back    the row has left the end of its job, or has gone back to before the run that its
---                job is in: brought to that end, or to the end of that run.
--- A row that another transaction has locked is passed over: that one mirrors it.
+-- Compares every row of the queue with its index job, repairs the differences and returns one row
+-- for each. While the triggers are installed there are none. After a time without them, a restored
+-- backup or a change by hand, run it until it returns nothing. kind is
+--   not_queued   a job that has not started is not in the queue: added, and linked;
+--   row_missing  the row of a job that runs or waits is missing: added again, as its next run;
+--   job_missing  a row waits or runs for a job that does not exist or is not linked: cancelled;
+--   behind       the job lags behind its row: moved to the row's state;
+--   went_back    the row has left the final state of its job, or has returned to before the run
+--                that its job is in: moved to that final state, or to the end of that run.
+-- A row that another transaction has locked is skipped: that transaction updates the job.
 --
--- Why definer: it belongs to the role that installs, which may write pg-boss's tables.
--- Locks:   the rows of the queue that differ, then their index_jobs rows, until its end.
+-- Why definer: it belongs to the role that installs the bridge, which may write pg-boss's tables.
+-- Locks:   the rows of the queue that differ, then their index_jobs rows.
 -- Callers: job_worker, service_role.
 
 create or replace function public.reconcile_queue_jobs()
@@ -404,7 +405,7 @@ end;
 $$;
 
 comment on function public.reconcile_queue_jobs() is
-  'Compares the queue of pg-boss with the index jobs, mends what differs, and says what.';
+  'Compares the queue of pg-boss with the index jobs, and repairs and returns the differences.';
 
 revoke all on function public.reconcile_queue_jobs()
   from public, anon, authenticated, service_role;

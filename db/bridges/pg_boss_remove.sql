@@ -1,4 +1,4 @@
--- The bridge to pg-boss, taken back: index-jobs bridge remove pg-boss. The queue and its rows stay.
+-- Removes the bridge to pg-boss: index-jobs bridge remove pg-boss. The queue and its rows stay.
 
 do $$
 begin

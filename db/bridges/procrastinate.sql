@@ -1,8 +1,8 @@
 -- The wake-ups of procrastinate: index-jobs bridge install procrastinate, or psql by the role that
 -- migrates.
 --
--- A task is put into procrastinate's queue index_jobs in the transaction that makes a job. It carries
--- nothing but that there may be work: who runs it claims a job, of whichever tenant's turn it is. So
+-- A task is added to procrastinate's queue index_jobs in the transaction that creates a job. It
+-- only says that there may be work: its worker claims a job of the tenant whose turn it is. So
 -- there is no second state that could differ.
 
 do $$
@@ -30,10 +30,10 @@ $$;
 
 -- wake_procrastinate() -> trigger
 --
--- Defers a wake-up for a job that is made, in the same transaction.
+-- Defers a wake-up for a new job, in the same transaction.
 --
--- Why definer: it belongs to the role that installs, which may write procrastinate's tables. These
--- functions find each other by the path.
+-- Why definer: it belongs to the role that installs the bridge, which may write procrastinate's
+-- tables. procrastinate's functions find each other by the search_path.
 -- Callers: none: the trigger on index_jobs.
 
 create or replace function private.wake_procrastinate()
@@ -52,7 +52,7 @@ end;
 $$;
 
 comment on function private.wake_procrastinate() is
-  'Wakes a worker of procrastinate up for an index job that is made.';
+  'Wakes up a worker of procrastinate for a new index job.';
 
 revoke all on function private.wake_procrastinate()
   from public, anon, authenticated, service_role;

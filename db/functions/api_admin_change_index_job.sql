@@ -1,11 +1,11 @@
 -- api_admin_change_index_job(p_claims, p_job_id, p_action, p_reason) -> api_answer
 --
--- POST /admin/jobs/{id}/fail, retry and release, for support, with an entry in the audit, also of
--- what was refused. p_action is one of these three; p_reason says why, in at most 500 characters.
--- The body is the job; of a retry the one that was made. The claims are those of the service,
--- verified by the HTTP layer; no quota is counted.
+-- POST /admin/jobs/{id}/fail, retry and release, for support. p_action is one of these three;
+-- p_reason says why, in at most 500 characters. Refused calls are audited too. The body is the job;
+-- for retry, the new job. The HTTP layer has verified the claims, which are those of the service;
+-- no quota is counted.
 --
--- Why definer: it takes on claims that the HTTP layer has verified.
+-- Why definer: it acts under claims that the HTTP layer has verified.
 -- Callers: job_http, service_role.
 
 create or replace function public.api_admin_change_index_job(

@@ -1,9 +1,9 @@
 -- api_admin_get_job_status(p_claims, p_job_id, p_reason) -> api_answer
 --
--- GET /admin/jobs/{id}: any tenant's job, for support, and an entry in the audit. The claims are
--- those of the service, verified by the HTTP layer; no quota is counted.
+-- GET /admin/jobs/{id}: any tenant's job, for support. The call is audited. The HTTP layer has
+-- verified the claims, which are those of the service; no quota is counted.
 --
--- Why definer: it takes on claims that the HTTP layer has verified.
+-- Why definer: it acts under claims that the HTTP layer has verified.
 -- Callers: job_http, service_role.
 
 create or replace function public.api_admin_get_job_status(

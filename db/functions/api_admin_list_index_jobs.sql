@@ -1,10 +1,10 @@
 -- api_admin_list_index_jobs(p_claims, p_status, p_tenant, p_repository, p_since, p_until,
 --   p_queue_job_id, p_cursor, p_limit, p_reason) -> api_answer
 --
--- GET /admin/jobs: one page of all tenants' jobs, for support, and an entry in the audit. The
--- claims are those of the service, verified by the HTTP layer; no quota is counted.
+-- GET /admin/jobs: one page of all tenants' jobs, for support. The call is audited. The HTTP layer
+-- has verified the claims, which are those of the service; no quota is counted.
 --
--- Why definer: it takes on claims that the HTTP layer has verified.
+-- Why definer: it acts under claims that the HTTP layer has verified.
 -- Callers: job_http, service_role.
 
 create or replace function public.api_admin_list_index_jobs(

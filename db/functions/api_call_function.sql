@@ -1,14 +1,15 @@
 -- api_call_function(p_claims, p_function, p_arguments, p_read_only, p_query)
 --   -> table (body, row_count, total, is_void)
 --
--- /rest/v1/rpc/{function}: any function in public that authenticated may execute, by name and named
--- arguments (a JSON object), with the answer as JSON text. A function that is not volatile, or any
--- when p_read_only, runs in a read-only transaction. p_query has filters, order, select, limit and
--- offset as api/rest.py reads them, count (whether total is wanted), object (one row, without the
--- array) and strip_nulls. Names reach the statement as quoted identifiers, all else as literals.
--- The search_path of the call is public, as PostgREST has it: functions and messages depend on it.
+-- /rest/v1/rpc/{function}: calls any function in public that authenticated may execute, by name and
+-- with named arguments (a JSON object), and returns the answer as JSON text. A function that is not
+-- volatile runs in a read-only transaction, and so does any function if p_read_only is true.
+-- p_query has filters, order, select, limit and offset as api/rest.py reads them, count (whether
+-- total is wanted), object (one row, without the array) and strip_nulls. Names reach the statement
+-- as quoted identifiers, everything else as literals. The search_path of the call is public, as in
+-- PostgREST, because functions and messages depend on it.
 --
--- Why definer: it takes on claims that the HTTP layer has verified. It runs as job_tenant, which
+-- Why definer: it acts under claims that the HTTP layer has verified. It runs as job_tenant, which
 -- has the rights of authenticated and no other: RLS and grants hold it like any user.
 -- Raises:  PGRST, as PostgREST reads it, for PGRST116, PGRST202, PGRST203; 42501 for a function
 --          that the caller may not execute; what the function raises.

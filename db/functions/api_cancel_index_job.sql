@@ -1,10 +1,10 @@
 -- api_cancel_index_job(p_api_key, p_claims, p_job_id) -> api_answer
 --
--- DELETE /jobs/{id} in one statement: key, quota, claims, and cancel_index_job. A refusal is an
--- answer, not an error, so that the count of the request stays while nothing else does.
+-- DELETE /jobs/{id} in one statement: key, quota, claims, and cancel_index_job. A refusal is
+-- returned, not raised, so that the request stays counted; all other changes are undone.
 --
--- Why definer: it checks API keys and takes on claims that the HTTP layer has verified; it acts as
--- job_gateway, which RLS holds like any user.
+-- Why definer: it checks API keys and acts under claims that the HTTP layer has verified; it acts
+-- as job_gateway, which is subject to RLS like any user.
 -- Callers: job_http, service_role.
 
 create or replace function public.api_cancel_index_job(

@@ -1,9 +1,9 @@
 -- api_count_request(p_api_key, p_claims) -> api_answer
 --
--- For a request whose shape the HTTP layer refuses: key and quota, and nothing else. The count is
--- written without waiting for the disk.
+-- For a request that the HTTP layer rejects by its shape: checks the key, counts the request, and
+-- does nothing else. The count does not wait for the disk.
 --
--- Why definer: it checks API keys and takes on claims that the HTTP layer has verified.
+-- Why definer: it checks API keys and acts under claims that the HTTP layer has verified.
 -- Callers: job_http, service_role.
 
 create or replace function public.api_count_request(p_api_key text, p_claims jsonb)
@@ -21,7 +21,7 @@ end;
 $$;
 
 comment on function public.api_count_request(text, jsonb) is
-  'Counts a request that asks for nothing else.';
+  'Counts a request without doing anything else.';
 
 alter function public.api_count_request(text, jsonb) owner to job_gateway;
 revoke all on function public.api_count_request(text, jsonb)

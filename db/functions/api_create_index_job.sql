@@ -4,12 +4,12 @@
 -- POST /index in one statement: key, quota, claims, then ensure_repository and create_index_job
 -- under RLS. p_repository is owner/name below p_git_base_url, an https URL, or a name for the
 -- folder at p_local_url, which the HTTP layer has checked; p_organization is a slug or an id. A
--- refusal is an answer, not an error, so that the count of the request stays while nothing else
--- does. For p_tracking_percent of all users, always the same ones, the answer tells of the job; the
--- others get {"runId"} as before there was a status.
+-- refusal is returned, not raised, so that the request stays counted; all other changes are undone.
+-- For p_tracking_percent of all users, always the same ones, the answer includes the job; the
+-- others get {"runId"}, the answer of older releases.
 --
--- Why definer: it checks API keys and takes on claims that the HTTP layer has verified; it writes
--- as job_gateway, which RLS holds like any user.
+-- Why definer: it checks API keys and acts under claims that the HTTP layer has verified; it writes
+-- as job_gateway, which is subject to RLS like any user.
 -- Callers: job_http, service_role.
 
 create or replace function public.api_create_index_job(
@@ -66,7 +66,7 @@ begin
     into v_answer.job_id, v_answer.job_status, v_answer.job_version, v_answer.job_age
     from public.index_jobs as j
     where j.id = v_job_id;
-    if not found then  -- of an earlier request, whose job is out of sight by now
+    if not found then  -- an earlier request's job, which the caller may no longer see
       raise exception 'index job not found' using errcode = 'PT404';
     end if;
   exception when sqlstate 'PT404' or sqlstate 'PT409' or sqlstate 'PT422' then

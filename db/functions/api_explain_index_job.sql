@@ -1,10 +1,10 @@
 -- api_explain_index_job(p_api_key, p_claims, p_job_id) -> api_answer
 --
--- GET /jobs/{id}/explain in one statement: key, quota, claims, and explain_index_job under RLS. The
--- count is written without waiting for the disk: nothing else is.
+-- GET /jobs/{id}/explain in one statement: key, quota, claims, and explain_index_job under RLS. It
+-- writes only the count, without waiting for the disk.
 --
--- Why definer: it checks API keys and takes on claims that the HTTP layer has verified; it reads as
--- job_gateway, which RLS holds like any user.
+-- Why definer: it checks API keys and acts under claims that the HTTP layer has verified; it reads
+-- as job_gateway, which is subject to RLS like any user.
 -- Callers: job_http, service_role.
 
 create or replace function public.api_explain_index_job(

@@ -1,13 +1,14 @@
 -- api_follow_index_job(p_api_key, p_claims, p_job_id, p_after, p_is_first, p_explains)
 --   -> api_answer
 --
--- What a client that follows a job is told next, in one statement: body is {"events": the events
--- after number p_after, oldest first, "job": the job now, "explain": with p_explains why it stands
--- where it stands, until it has ended}, or without p_after the job alone, as api_get_job_status
--- gives it. The first call of a client counts one request, as a poll does; the others count none.
+-- The next update for a client that follows a job, in one statement. body is {"events", "job",
+-- "explain"}: the events after number p_after, oldest first; the job now; and, if p_explains is
+-- true and the job has not ended, why it is in its current state. Without p_after it is the job
+-- alone, as api_get_job_status returns it. The first call of a client counts as one request, like a
+-- poll; later calls are not counted.
 --
--- Why definer: it checks API keys and takes on claims that the HTTP layer has verified; it reads
--- jobs as job_gateway, which RLS holds like any user.
+-- Why definer: it checks API keys and acts under claims that the HTTP layer has verified; it reads
+-- jobs as job_gateway, which is subject to RLS like any user.
 -- Callers: job_http, service_role.
 
 create or replace function public.api_follow_index_job(
@@ -63,7 +64,7 @@ end;
 $$;
 
 comment on function public.api_follow_index_job(text, jsonb, text, integer, boolean, boolean) is
-  'Answers those who follow an index job.';
+  'Returns the next update for a client that follows an index job.';
 
 alter function public.api_follow_index_job(text, jsonb, text, integer, boolean, boolean)
   owner to job_gateway;

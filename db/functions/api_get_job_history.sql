@@ -1,10 +1,10 @@
 -- api_get_job_history(p_api_key, p_claims, p_job_id) -> api_answer
 --
 -- GET /jobs/{id}/events in one statement: key, quota, claims, and get_job_history under RLS, with
--- the attempts made from it. The count is written without waiting for the disk: nothing else is.
+-- the attempts derived from the events. It writes only the count, without waiting for the disk.
 --
--- Why definer: it checks API keys and takes on claims that the HTTP layer has verified; it reads as
--- job_gateway, which RLS holds like any user.
+-- Why definer: it checks API keys and acts under claims that the HTTP layer has verified; it reads
+-- as job_gateway, which is subject to RLS like any user.
 -- Callers: job_http, service_role.
 
 create or replace function public.api_get_job_history(p_api_key text, p_claims jsonb, p_job_id text)

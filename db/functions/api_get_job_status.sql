@@ -1,16 +1,15 @@
 -- api_get_job_status(p_api_key, p_claims, p_job_id, p_known_version) -> api_answer
 --
 -- GET /jobs/{id} in one statement: key, quota, claims, and the job under RLS. A refusal is
--- an answer, not an error, so that the count of the request stays. The count is written without
--- waiting for the disk: nothing else is. A job at p_known_version, which the client has, is told
--- without its body.
+-- returned, not raised, so that the request stays counted. It writes only the count, without
+-- waiting for the disk. If the job is at p_known_version, which the client has, the body is null.
 --
--- The first statement checks and counts the usual caller at once, whose key was used within the
--- hour and who has a count of this hour with something left. Where it finds no row, begin_request
--- and count_request decide: what these check, it checks as well.
+-- The first statement handles the common case at once: the key was used within the hour, and the
+-- user's counter for this hour has requests left. If it finds no row, begin_request and
+-- count_request decide. Whatever they check, the first statement checks too.
 --
--- Why definer: it checks API keys and takes on claims that the HTTP layer has verified; it reads
--- jobs as job_gateway, which RLS holds like any user.
+-- Why definer: it checks API keys and acts under claims that the HTTP layer has verified; it reads
+-- jobs as job_gateway, which is subject to RLS like any user.
 -- Callers: job_http, service_role.
 
 create or replace function public.api_get_job_status(

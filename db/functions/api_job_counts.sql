@@ -1,11 +1,10 @@
 -- api_job_counts(p_api_key, p_claims, p_organization, p_since) -> api_answer
 --
 -- GET /jobs/counts in one statement: key, quota, claims, and job_counts under RLS. p_organization
--- is a slug or an id. The count of the request is written without waiting for the disk: nothing
--- else is.
+-- is a slug or an id. It writes only the count of the request, without waiting for the disk.
 --
--- Why definer: it checks API keys and takes on claims that the HTTP layer has verified; it reads as
--- job_gateway, which RLS holds like any user.
+-- Why definer: it checks API keys and acts under claims that the HTTP layer has verified; it reads
+-- as job_gateway, which is subject to RLS like any user.
 -- Callers: job_http, service_role.
 
 create or replace function public.api_job_counts(

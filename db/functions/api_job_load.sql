@@ -1,12 +1,12 @@
 -- api_job_load() -> api_answer
 --
--- What there is to do, for what starts and stops runners: body is {"queued": {"total", "oldest"},
--- "running": {"total", "oldest"}, "slots"}: pending jobs, and jobs that are processing; oldest is
--- for how many seconds one has been free for a claim, or processing, at most, 0 without any; slots
--- are those of the runners that are alive. Who asks is checked by the HTTP layer; it tells of no
--- tenant, so no audit is written.
+-- The load, for autoscalers: body is {"queued": {"total", "oldest"}, "running": {"total",
+-- "oldest"}, "slots"}. queued are pending jobs, running those that are processing; oldest is the
+-- longest time in seconds that one has been claimable, or processing, 0 if there are none; slots
+-- are those of the live runners. The HTTP layer checks the caller. The answer reveals nothing about
+-- a tenant, so the call is not audited.
 --
--- Why definer: it looks at the jobs of all tenants and at the list of workers.
+-- Why definer: it reads the jobs of all tenants and the list of workers.
 -- Callers: job_http, service_role.
 
 create or replace function public.api_job_load()
@@ -37,8 +37,7 @@ begin
 end;
 $$;
 
-comment on function public.api_job_load() is
-  'What there is to do, as JSON, for what starts and stops runners.';
+comment on function public.api_job_load() is 'Returns the load as JSON, for autoscalers.';
 
 alter function public.api_job_load() owner to job_writer;
 revoke all on function public.api_job_load() from public, anon, authenticated, service_role;

@@ -1,8 +1,8 @@
 -- api_job_metrics() -> api_answer
 --
--- What all processes together know of the jobs, for /metrics: body is a JSON object of the members
--- of private.job_counters and private.job_gauges. Null while more was logged than one call counts:
--- call it again. It costs the same however many jobs there are: see docs/operations.md.
+-- The job metrics of all processes together, for /metrics: body is a JSON object with the members
+-- of private.job_counters and private.job_gauges. It is null while more rows are logged than one
+-- call folds: call again. The cost does not depend on the number of jobs: see docs/operations.md.
 --
 -- Why definer: it counts the jobs of all tenants, and writes what only job_writer may.
 -- Callers: job_http, service_role.
@@ -26,7 +26,7 @@ begin
 end;
 $$;
 
-comment on function public.api_job_metrics() is 'What /metrics tells of the jobs, as JSON.';
+comment on function public.api_job_metrics() is 'Returns the job metrics for /metrics, as JSON.';
 
 alter function public.api_job_metrics() owner to job_writer;
 revoke all on function public.api_job_metrics() from public, anon, authenticated, service_role;

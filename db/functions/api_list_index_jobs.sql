@@ -2,11 +2,11 @@
 --   p_cursor, p_limit) -> api_answer
 --
 -- GET /jobs in one statement: key, quota, claims, and list_index_jobs under RLS. p_organization is
--- a slug or an id, p_repository a full name or an id. next_cursor is null on the last page. The
--- count is written without waiting for the disk: nothing else is.
+-- a slug or an id, p_repository a full name or an id. next_cursor is null on the last page. It
+-- writes only the count, without waiting for the disk.
 --
--- Why definer: it checks API keys and takes on claims that the HTTP layer has verified; it reads as
--- job_gateway, which RLS holds like any user.
+-- Why definer: it checks API keys and acts under claims that the HTTP layer has verified; it reads
+-- as job_gateway, which is subject to RLS like any user.
 -- Callers: job_http, service_role.
 
 create or replace function public.api_list_index_jobs(
@@ -31,7 +31,7 @@ declare
   v_organization_id uuid;
   v_repository_id uuid;
   v_jobs json;
-  v_last_id uuid;  -- of a page that is full
+  v_last_id uuid;  -- of a full page
   v_last_created_at timestamptz;
 begin
   perform set_config('synchronous_commit', 'off', true);

@@ -1,11 +1,11 @@
 -- api_list_indexed_files(p_api_key, p_claims, p_job_id, p_cursor, p_limit) -> api_answer
 --
 -- GET /jobs/{id}/files in one statement: key, quota, claims, and list_indexed_files of the job's
--- repository under RLS. next_cursor is null on the last page. The count is written without waiting
--- for the disk: nothing else is.
+-- repository under RLS. next_cursor is null on the last page. It writes only the count, without
+-- waiting for the disk.
 --
--- Why definer: it checks API keys and takes on claims that the HTTP layer has verified; it reads as
--- job_gateway, which RLS holds like any user.
+-- Why definer: it checks API keys and acts under claims that the HTTP layer has verified; it reads
+-- as job_gateway, which is subject to RLS like any user.
 -- Callers: job_http, service_role.
 
 create or replace function public.api_list_indexed_files(

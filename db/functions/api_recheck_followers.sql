@@ -1,12 +1,12 @@
 -- api_recheck_followers(p_api_keys, p_all_claims, p_job_ids) -> api_answer
 --
--- Who of these clients may not go on: body is a JSON array of their places (from 1), null when all
--- may. At each place stand a client's API key or verified claims, the other being null, and the job
--- that it follows. A client may not go on when its key is revoked or expired, when its user is
--- banned, or when RLS hides the job from it. Nothing is counted.
+-- Which of these clients must stop following: body is a JSON array of their positions (from 1),
+-- null if none. Each position of the arrays has a client's API key or verified claims, the other
+-- being null, and the job that it follows. A client must stop if its key is revoked or expired, its
+-- user is banned, or RLS hides the job from it. Nothing is counted.
 --
--- Why definer: it checks API keys and takes on claims that the HTTP layer has verified; it reads
--- jobs as job_gateway, which RLS holds like any user.
+-- Why definer: it checks API keys and acts under claims that the HTTP layer has verified; it reads
+-- jobs as job_gateway, which is subject to RLS like any user.
 -- Callers: job_http, service_role.
 
 create or replace function public.api_recheck_followers(
@@ -49,7 +49,7 @@ end;
 $$;
 
 comment on function public.api_recheck_followers(text[], text[], uuid[]) is
-  'Tells which clients may no longer follow their index job.';
+  'Returns which clients may no longer follow their index job.';
 
 alter function public.api_recheck_followers(text[], text[], uuid[]) owner to job_gateway;
 revoke all on function public.api_recheck_followers(text[], text[], uuid[])

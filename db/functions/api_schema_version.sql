@@ -1,8 +1,8 @@
 -- api_schema_version() -> (version, serves, is_writable)
 --
--- Which migration the database is at, the oldest code that this schema still serves, as the last
--- line of each migration leaves them in the comment on the private schema, and whether a session
--- can write. Volatile, since PostgREST runs everything else read-only.
+-- The newest migration that is applied, the oldest code that this schema still supports, and
+-- whether a session can write. Each migration stores the first two in the comment on the private
+-- schema. Volatile, because PostgREST runs all other functions read-only.
 --
 -- Callers: job_http, service_role.
 
@@ -23,7 +23,7 @@ as $$
 $$;
 
 comment on function public.api_schema_version() is
-  'The newest migration applied, the oldest code it serves, and whether a session can write.';
+  'The newest migration applied, the oldest code it supports, and whether a session can write.';
 
 revoke all on function public.api_schema_version() from public, anon, authenticated, service_role;
 grant execute on function public.api_schema_version() to job_http, service_role;

@@ -2,12 +2,12 @@
 --   p_local_url) -> api_answer
 --
 -- PATCH /repositories/{id} in one statement: key, quota, claims, and set_repository_url. p_git_url
--- is what POST /index takes: owner/name below p_git_base_url, or an https URL; p_local_url is a
--- folder that the HTTP layer has checked. A refusal is an answer, not an error, so that the count
--- of the request stays while nothing else does.
+-- is owner/name below p_git_base_url, or an https URL, as in POST /index; p_local_url is a folder
+-- that the HTTP layer has checked. A refusal is returned, not raised, so that the request stays
+-- counted; all other changes are undone.
 --
--- Why definer: it checks API keys and takes on claims that the HTTP layer has verified; it acts as
--- job_gateway, which RLS holds like any user.
+-- Why definer: it checks API keys and acts under claims that the HTTP layer has verified; it acts
+-- as job_gateway, which is subject to RLS like any user.
 -- Callers: job_http, service_role.
 
 create or replace function public.api_set_repository_url(

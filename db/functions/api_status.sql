@@ -1,11 +1,10 @@
 -- api_status() -> api_answer
 --
--- How the service does, for everybody: body is {"runners", "waiting"}, each pass, warn or fail.
--- runners fails while a job is free for a claim and no worker was seen for 15 seconds; waiting
--- warns when a job has been free for 2 minutes, and fails after 30. It tells no number and of no
--- tenant.
+-- The public status of the service: body is {"runners", "waiting"}, each pass, warn or fail.
+-- runners fails if a job is claimable and no worker was seen for 15 seconds; waiting warns if a job
+-- has been claimable for 2 minutes, and fails after 30. It reveals no number and no tenant.
 --
--- Why definer: it looks at the jobs of all tenants and at the list of workers.
+-- Why definer: it reads the jobs of all tenants and the list of workers.
 -- Callers: job_http, service_role.
 
 create or replace function public.api_status()
@@ -38,7 +37,7 @@ begin
 end;
 $$;
 
-comment on function public.api_status() is 'How the service does, as JSON, for everybody.';
+comment on function public.api_status() is 'Returns the public status of the service, as JSON.';
 
 alter function public.api_status() owner to job_writer;
 revoke all on function public.api_status() from public, anon, authenticated, service_role;

@@ -1,10 +1,10 @@
 -- api_watch_jobs(p_job_ids, p_versions) -> api_answer
 --
--- Which of these jobs have changed, for the one watcher of a process, which asks many times a
--- second for all jobs that its clients follow. body is a JSON array of [job_id, version, version of
--- the newest event] of the jobs whose version is above the one given at the same place; of a job
--- that is gone both are null. Null when nothing has changed. It tells what no client may see by
--- itself: what the watcher then reads of a job, it reads for each client under RLS.
+-- Which of these jobs have changed, for the watcher of a process, which asks many times a second
+-- for all jobs that its clients follow. body is a JSON array of [job_id, version, version of the
+-- newest event] for each job whose version is higher than the one at the same position of
+-- p_versions; for a deleted job both versions are null. Null if nothing has changed. No client sees
+-- this answer: the watcher then reads each changed job for each client under RLS.
 --
 -- Why definer: it looks at any tenant's jobs, and no user asks.
 -- Callers: job_http, service_role.
@@ -37,7 +37,7 @@ end;
 $$;
 
 comment on function public.api_watch_jobs(uuid[], bigint[]) is
-  'Tells which of some index jobs have changed.';
+  'Returns which of the given index jobs have changed.';
 
 alter function public.api_watch_jobs(uuid[], bigint[]) owner to job_writer;
 revoke all on function public.api_watch_jobs(uuid[], bigint[])

@@ -1,11 +1,11 @@
 -- begin_index(p_job_id, p_attempt, p_extractor)
 --   -> table (git_url, base_job_id, base_commit_sha, base_stats)
 --
--- What a worker needs to know before it indexes: where the repository is cloned from, and what is
--- stored of it already. The base_ columns are null unless the rows that are stored were made by
--- the same extractor; otherwise the worker may send only what has changed since base_commit_sha,
--- and pass base_job_id to complete_index. Read the known rows after this call: should another job
--- replace them in between, complete_index says base_changed.
+-- What a worker needs before it indexes: where to clone from, and what is already stored. The base_
+-- columns are null unless the stored rows were made by the same extractor; then the worker may send
+-- only what has changed since base_commit_sha, and pass base_job_id to complete_index. Read the
+-- stored rows after this call: if another job replaces them in between, complete_index returns
+-- base_changed.
 --
 -- Why definer: the checks that it makes are those of the functions that write.
 -- Raises:  PT404 when the job does not exist; PT409 stale_attempt, attempt_required,
@@ -42,7 +42,7 @@ end;
 $$;
 
 comment on function public.begin_index(uuid, integer, text) is
-  'Where the repository of a job is cloned from, and what is stored of it already.';
+  'Returns where to clone the repository of a job from, and what is already stored.';
 
 alter function public.begin_index(uuid, integer, text) owner to job_writer;
 revoke all on function public.begin_index(uuid, integer, text)

@@ -1,14 +1,14 @@
 -- begin_queue_attempt(p_job_id, p_queue_job_id, p_queue_attempt, p_worker_id, p_lease)
 --   -> setof index_jobs
 --
--- Begins the attempt of a job that an external queue runs, and returns the job: its attempt is the
--- number that the worker names from now on. p_queue_attempt is the queue's own count of its runs
--- (retryCount in pg-boss). A larger one than before ends the attempt that was and begins the next,
--- however many those are: max_attempts does not apply. The same one again, by the same worker,
--- returns the row as it is. No row: the user had asked to cancel the job, and it is cancelled now.
--- A job that is not linked yet is linked to p_queue_job_id.
+-- Starts the attempt of a job that an external queue runs, and returns the job; the worker passes
+-- its attempt in all later calls. p_queue_attempt is the queue's own count of its runs (retryCount
+-- in pg-boss). A higher number than before ends the current attempt and starts the next, without a
+-- limit: max_attempts does not apply. The same number again, by the same worker, returns the row
+-- unchanged. No row means that the user had asked to cancel the job, which is now cancelled. If the
+-- job is not linked yet, it is linked to p_queue_job_id.
 --
--- Why definer: nobody but job_writer may update a job.
+-- Why definer: only job_writer may update a job.
 -- Locks:   the index_jobs row, for no key update.
 -- Raises:  PT404 when the job does not exist; PT409 stale_attempt (a later run has begun, or this
 --          one has ended), already_processing, not_processing and those of link_queue_job; PT422
@@ -84,7 +84,7 @@ end;
 $$;
 
 comment on function public.begin_queue_attempt(uuid, uuid, integer, text, interval) is
-  'Begins the attempt of an index job that an external queue runs.';
+  'Starts the attempt of an index job that an external queue runs.';
 
 alter function public.begin_queue_attempt(uuid, uuid, integer, text, interval)
   owner to job_writer;

@@ -1,8 +1,8 @@
 -- cancel_index_job(p_job_id) -> setof index_jobs
 --
--- Cancels a job that no worker has at once. A worker that has it learns of the request with its
--- next heartbeat; when it does not heed it, the job is cancelled one minute after the request. A
--- repeat returns the row as it is.
+-- Cancels a job immediately if no worker has it. Otherwise the worker learns of the request with
+-- its next heartbeat; if it does not react, the job is cancelled one minute after the request. A
+-- repeated call returns the row unchanged.
 --
 -- Raises:  PT404 when the job is missing or hidden; PT403 not_allowed for a member who neither made
 --          the job nor is owner or admin; PT409 invalid_transition when it is completed or failed.

@@ -1,14 +1,14 @@
 -- claim_index_job(p_worker_id, p_lease, p_except_tenant_ids) -> setof index_jobs
 --
--- Gives the worker a job that is free, as its next attempt, or no row: a pending one, or one whose
--- worker let the lease run out or whose retry_at has come. Tenants take turns: one with nothing
--- under a lease waits for at most one claim of each other tenant with a free job, whatever those
--- have pending. Jobs of p_except_tenant_ids are left alone: a worker with n > 1 slots names the
--- tenants that have n - 1 of them. Jobs that an external queue runs are left to it. A job that has
--- used up its attempts is failed on the way, one whose user asked to cancel is cancelled.
+-- Gives the worker the next claimable job and starts its next attempt, or returns no row. Claimable
+-- are pending jobs, jobs whose lease has expired, and jobs whose retry_at has passed, unless an
+-- external queue runs them. Tenants take turns: one with no leased job waits for at most one claim
+-- of each other tenant with a claimable job. Jobs of p_except_tenant_ids are not returned: a worker
+-- with n > 1 slots passes the tenants that use n - 1 of them. The claim also fails jobs that have
+-- used up their attempts, and cancels jobs whose user asked for it, when it meets them.
 --
--- Why definer: nobody but job_writer may update a job.
--- Locks:   one index_jobs row, for no key update; rows locked by others are passed over.
+-- Why definer: only job_writer may update a job.
+-- Locks:   one index_jobs row, for no key update; rows locked by others are skipped.
 -- Raises:  PT422 missing_worker_id, invalid_worker_id, invalid_lease.
 -- Callers: job_worker, service_role.
 
@@ -60,7 +60,7 @@ end;
 $$;
 
 comment on function public.claim_index_job(text, interval, uuid[]) is
-  'Claims a free index job for a worker, tenants in turn.';
+  'Claims the next index job for a worker, tenants in turn.';
 
 alter function public.claim_index_job(text, interval, uuid[]) owner to job_writer;
 revoke all on function public.claim_index_job(text, interval, uuid[])

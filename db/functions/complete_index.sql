@@ -3,15 +3,14 @@
 --
 -- Stores the rows that this transaction has copied into the staging tables, and completes the job
 -- with p_stats and its last progress: both or neither. Without p_base_job_id they replace all rows
--- of the repository; with it they are what changed since the rows that begin_index named.
--- Returns:
---   stored        the rows are there, and the job is completed.
---   reused        the commit was stored already by the same extractor: those rows stay, and the
---                 stats say so. Pass p_stats null to ask for no more than this.
---   base_changed  the base is not what is stored any more. Nothing was changed: send everything.
--- A repeat after a lost answer changes nothing and gives the same answer.
+-- of the repository; with it they are the changes since the rows that begin_index named. Returns:
+--   stored        the rows are stored and the job is completed.
+--   reused        the same extractor has already stored the commit: those rows stay, and the stats
+--                 say so. Pass p_stats null to ask for this only.
+--   base_changed  the base is no longer what is stored. Nothing was changed: send everything.
+-- A repeated call after a lost answer changes nothing and returns the same answer.
 --
--- Why definer: nobody but job_writer may change the rows of an index.
+-- Why definer: only job_writer may change the rows of an index.
 -- Locks:   the repository, then the index_jobs row, for no key update.
 -- Raises:  PT404 when the job does not exist; PT409 stale_attempt, attempt_required,
 --          not_processing, conflicting_repeat, rows_missing; PT422 invalid_extractor,
@@ -98,7 +97,7 @@ begin
   end if;
   perform private.delete_incoming_rows();
 
-  -- The job comes last: other calls for it wait for a moment only.
+  -- The job is locked last, so that other calls for it wait only briefly.
   perform from public.report_job_progress(
     p_job_id => p_job_id, p_attempt => p_attempt,
     p_phase => v_phase, p_done => v_done, p_total => v_total);

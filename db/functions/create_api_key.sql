@@ -1,6 +1,7 @@
 -- create_api_key(p_name, p_expires_at) -> table (key_id, api_key, name, expires_at, created_at)
 --
--- Makes an API key for the signed-in user. api_key is shown this once: only its hash is kept.
+-- Creates an API key for the signed-in user. api_key is returned only here: the database keeps its
+-- hash.
 --
 -- Raises:  42501 without a signed-in user; PT422 invalid_name, invalid_expires_at.
 -- Callers: authenticated.
@@ -22,7 +23,7 @@ end;
 $$;
 
 comment on function public.create_api_key(text, timestamptz) is
-  'Makes an API key for the caller and shows its secret once.';
+  'Creates an API key for the caller and returns its secret once.';
 
 revoke all on function public.create_api_key(text, timestamptz)
   from public, anon, authenticated, service_role;

@@ -1,8 +1,8 @@
 -- create_index_job(p_repository_id, p_ref, p_commit_sha, p_idempotency_key) -> setof index_jobs
 --
--- Makes a pending job that indexes the repository at a ref (default: its default branch) or at a
--- commit, and returns it. The same caller, key and request return the same job, however often, as
--- long as the caller may see it.
+-- Creates a pending job that indexes the repository at a ref (default: its default branch) or at a
+-- commit, and returns it. The same caller, key and request always return the same job, as long as
+-- the caller may see it.
 --
 -- Raises:  PT404 when the repository, or the job of an earlier request, is missing or hidden;
 --          PT422 invalid_ref, invalid_commit_sha, invalid_idempotency_key,
@@ -39,14 +39,14 @@ begin
       p_idempotency_key => p_idempotency_key);
   end if;
   return query select j.* from public.index_jobs as j where j.id = v_job_id;
-  if not found then  -- of an earlier request, whose job is out of sight by now
+  if not found then  -- an earlier request's job, which the caller may no longer see
     raise exception 'index job not found' using errcode = 'PT404';
   end if;
 end;
 $$;
 
 comment on function public.create_index_job(uuid, text, text, text) is
-  'Makes a pending index job, once for each idempotency key.';
+  'Creates a pending index job, once per idempotency key.';
 
 revoke all on function public.create_index_job(uuid, text, text, text)
   from public, anon, authenticated, service_role;

@@ -1,7 +1,7 @@
 -- ensure_repository(p_full_name, p_git_url, p_organization_id) -> setof repositories
 --
--- Returns the repository of that name that the caller, or the organization, owns; makes it from
--- p_git_url, in its normal spelling, when there is none. Two callers at once get the same row.
+-- Returns the repository of that name that the caller, or the organization, owns. If there is none,
+-- it is created from p_git_url in its normal spelling. Two callers at once get the same row.
 --
 -- Raises:  PT422 invalid_repository, invalid_git_url, missing_git_url, unknown_organization;
 --          PT409 repository_url_differs; 42501 without a signed-in user.
@@ -24,7 +24,7 @@ declare
   v_owner_user_id uuid := case when p_organization_id is null then v_user_id end;
   v_repository public.repositories;
 begin
-  -- what is there has been checked; names of a tenant that the caller does not belong to are hidden
+  -- existing rows were checked before; RLS hides names of other tenants
   select r.* into v_repository
   from public.repositories as r
   where r.full_name = p_full_name
@@ -82,7 +82,7 @@ end;
 $$;
 
 comment on function public.ensure_repository(text, text, uuid) is
-  'Returns the repository of that name, made if there is none.';
+  'Returns the repository of that name, and creates it if there is none.';
 
 revoke all on function public.ensure_repository(text, text, uuid)
   from public, anon, authenticated, service_role;

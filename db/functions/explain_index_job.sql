@@ -1,18 +1,18 @@
 -- explain_index_job(p_job_id) -> table (reason, sentence, position, own_ahead, until, eta_p50,
 --   eta_p90, eta_basis, eta_samples)
 --
--- Why a job stands where it stands. reason is the first that fits: completed, failed, cancelled;
--- cancelling; external_queue; working, or silent once half of the lease has passed without a sign
--- of life; retry_at; no_runner, when no worker was seen for 15 seconds; in_line; runners_busy;
--- up_next. sentence says it in English. until is when it changes by itself: the forced end of a
--- cancelled job, the end of the lease, retry_at.
+-- Why a job is in its current state. reason is the first that applies: completed, failed,
+-- cancelled; cancelling; external_queue; working, or silent after half of the lease without a
+-- heartbeat; retry_at; no_runner, if no worker was seen for 15 seconds; in_line; runners_busy;
+-- up_next. sentence says the same in English. until is when the state changes by itself: the forced
+-- end of a cancelled job, the end of the lease, or retry_at.
 --
--- position is how many claims return another job first, if nothing ends, arrives or expires
--- meanwhile: 0 is the next one, 1,000 means that many or more, null that the job is not free now.
--- It is exact while at most 16 tenants wait; with more it is a bound, never too small, and the
--- sentence says 'at most'. own_ahead is how many of those jobs are of the same tenant. The eta_
--- columns are estimates of the seconds from now to the end: see private.estimate_index_job. Of
--- other tenants it tells nothing but how many claims come first.
+-- position is how many claims return another job first if nothing else changes: 0 is the next one,
+-- 1,000 means that many or more, null that the job is not claimable. It is exact while at most 16
+-- tenants wait; with more it may be too large, never too small, and the sentence says 'at most'.
+-- own_ahead counts the jobs of the same tenant among them. The eta_ columns estimate the seconds
+-- from now to the end: see private.estimate_index_job. The answer reveals nothing about other
+-- tenants except how many claims come first.
 --
 -- Raises:  PT404 when the job does not exist or RLS hides it.
 -- Callers: authenticated, service_role.
@@ -38,7 +38,7 @@ end;
 $$;
 
 comment on function public.explain_index_job(uuid) is
-  'Says why an index job stands where it stands, its place in line and when it may end.';
+  'Explains the current state of an index job, its place in line and when it may end.';
 
 revoke all on function public.explain_index_job(uuid)
   from public, anon, authenticated, service_role;

@@ -1,12 +1,13 @@
 -- fail_job_attempt(p_job_id, p_attempt, p_error, p_retryable) -> setof index_jobs
 --
--- The worker's report that its attempt failed. Retryable, and attempts left: the job stays
--- processing, without a worker, and may be claimed from retry_at on; last_error says why. So does
--- one that an external queue runs, however often it has failed: its next attempt is the queue's to
--- begin. Else it is failed for good; cancelled instead of tried again when a user has asked for
--- that. A repeat of the same report (a lost answer) returns the row as it is and writes nothing.
+-- Reports that the worker's attempt failed. If the error is retryable and attempts are left, the
+-- job stays processing without a worker and can be claimed from retry_at on; last_error says why. A
+-- retryable failure of a job that an external queue runs has no limit: the queue starts the next
+-- attempt. Otherwise the job fails; if a user has asked to cancel it, it is cancelled instead of
+-- retried. A repeat of the same report (a lost answer) returns the row unchanged and writes
+-- nothing.
 --
--- Why definer: nobody but job_writer may update a job.
+-- Why definer: only job_writer may update a job.
 -- Locks:   the index_jobs row, for no key update.
 -- Raises:  PT404 when the job does not exist; PT409 stale_attempt, attempt_required,
 --          conflicting_repeat, not_processing; PT422 error_required, invalid_retryable.
@@ -69,7 +70,7 @@ end;
 $$;
 
 comment on function public.fail_job_attempt(uuid, integer, text, boolean) is
-  'Ends a failed attempt of an index job, which is tried again later or failed.';
+  'Ends a failed attempt of an index job, which is then retried or fails.';
 
 alter function public.fail_job_attempt(uuid, integer, text, boolean) owner to job_writer;
 revoke all on function public.fail_job_attempt(uuid, integer, text, boolean)

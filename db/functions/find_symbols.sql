@@ -1,15 +1,12 @@
 -- find_symbols(p_repository_id, p_name, p_prefix, p_cursor, p_limit) -> table (name, kind, path,
 --   language, start_line, end_line, parent, job_id, commit_sha, cursor)
 --
--- One page of the symbols that are stored of a repository now: those of exactly that name, those
--- whose name begins with p_prefix, or all; by name in the order of code points, then as stored. No
--- character of a name or a prefix is a wildcard, and case matters. parent is the enclosing
--- definition, or null. job_id and commit_sha say whose result it is. The next page begins after the
--- cursor of the last row.
+-- One page of the symbols stored for a repository: those with exactly that name, those whose name
+-- starts with p_prefix, or all. Sorted by name in code point order, then by id. Case matters, and
+-- there are no wildcards. parent is the enclosing definition, or null; job_id and commit_sha are
+-- those of the stored result. The next page starts after the cursor of the last row.
 --
--- Under row-level security no LIKE may use an index; starts_with may, in a plan made for the prefix
--- of the call. The place comes first, so that the scan of a late page begins there. One name has no
--- = in its query: else the planner could read all symbols by their ids until it meets that name.
+-- For the form of the queries see docs/performance.md, Indexes under row-level security.
 --
 -- Raises:  PT404 when the repository does not exist or RLS hides it; PT409 not_completed before its
 --          first index; PT422 name_and_prefix, invalid_cursor, invalid_limit (1 to 100).
@@ -86,7 +83,7 @@ end;
 $$;
 
 comment on function public.find_symbols(uuid, text, text, text, integer) is
-  'Finds the symbols of a repository by name or by how the name begins, page by page.';
+  'Finds the symbols of a repository by exact name or prefix, page by page.';
 
 revoke all on function public.find_symbols(uuid, text, text, text, integer)
   from public, anon, authenticated, service_role;

@@ -1,8 +1,8 @@
 -- get_job_history(p_job_id) -> setof index_job_events
 --
--- The story of one job, oldest event first. Attempt n begins with the first event that has this
--- attempt, and ends with the next one that is final, has a retry_at, or has the attempt after it;
--- that event's error is why.
+-- The events of one job, oldest first. Attempt n starts with the first event that has this attempt.
+-- It ends with the next event that is final, has a retry_at, or has the following attempt; the
+-- error of that event says why.
 --
 -- Raises:  PT404 when the job does not exist or RLS hides it.
 -- Callers: authenticated, service_role.

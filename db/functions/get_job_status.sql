@@ -1,6 +1,6 @@
 -- get_job_status(p_job_id) -> setof index_jobs
 --
--- Reads one job. Hidden and missing look the same, on purpose.
+-- Returns one job. A hidden job looks like a missing one.
 --
 -- Raises:  PT404 when the job does not exist or RLS hides it.
 -- Callers: authenticated, service_role.

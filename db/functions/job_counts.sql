@@ -1,12 +1,12 @@
 -- job_counts(p_organization_id, p_since) -> table (pending, processing, completed, failed,
 --   cancelled, oldest_pending_at, wait_p50, wait_p95, duration_p50, duration_p95)
 --
--- The jobs of one scope by status: an organization's, or without one the caller's own. All that are
--- pending or processing now, and of the others those made since p_since (24 hours ago, unless it is
--- given; at most 30 days). Each count stops at 1,000. Of the newest 1,000 that were begun and are
--- completed or failed: how many seconds they waited for their first attempt, and how many then
--- passed until their end, half and 95 of 100 of them at most; null without any. A scope that the
--- caller may not see has no jobs. How it reads the indexes: see list_index_jobs.
+-- Counts the jobs of an organization, or of the caller, by status: all that are pending or
+-- processing now, and the others if created since p_since (default: 24 hours ago; at most 30 days
+-- ago). Each count stops at 1,000. wait_ and duration_ are the median and the 95th percentile, in
+-- seconds, of the time until the first attempt and from there to the end, over the newest 1,000
+-- jobs that ran and are completed or failed; null if there are none. For a scope that the caller
+-- may not see, all counts are 0. For the form of the queries see list_index_jobs.
 --
 -- Raises:  PT422 invalid_since.
 -- Callers: authenticated, service_role.
@@ -101,7 +101,7 @@ end;
 $$;
 
 comment on function public.job_counts(uuid, timestamptz) is
-  'Counts the index jobs of one scope by status, and how long they wait and take.';
+  'Counts the index jobs of a user or an organization by status, with waits and durations.';
 
 revoke all on function public.job_counts(uuid, timestamptz)
   from public, anon, authenticated, service_role;

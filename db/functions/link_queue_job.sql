@@ -1,9 +1,9 @@
 -- link_queue_job(p_job_id, p_queue_job_id) -> setof index_jobs
 --
--- Names the job of an external queue that runs this one; from then on the built-in runner leaves it
--- alone. Set once: the same link again returns the row as it is.
+-- Stores the id of the external queue's job that runs this one. From then on claim_index_job
+-- ignores it. The link is set once; the same link again returns the row unchanged.
 --
--- Why definer: nobody but job_writer may update a job.
+-- Why definer: only job_writer may update a job.
 -- Locks:   the index_jobs row, for no key update.
 -- Raises:  PT404 when the job does not exist; PT409 already_linked, invalid_transition (the job has
 --          already begun without the queue); PT422 missing_queue_job_id.

@@ -1,12 +1,12 @@
 -- list_index_jobs(p_organization_id, p_repository_id, p_status, p_since, p_cursor, p_limit)
 --   -> setof index_jobs
 --
--- One page of jobs, newest first, of one scope: an organization, or without one the caller's own.
--- p_since is the earliest created_at. The next page is the one after the cursor "created_at,id" of
--- the last row; jobs that arrive meanwhile stand above it and shift nothing. A scope that the
--- caller may not see is empty.
+-- One page of the jobs of an organization, or of the caller, newest first. p_since is the earliest
+-- created_at. The next page starts after the cursor "created_at,id" of the last row; jobs created
+-- meanwhile come before it and shift nothing. For a scope that the caller may not see, the page is
+-- empty.
 --
--- One query for each index: docs/performance.md, Indexes under row-level security, says why.
+-- There is one query per index: see docs/performance.md, Indexes under row-level security.
 --
 -- Raises:  PT422 unknown_status, invalid_cursor, invalid_limit (1 to 100).
 -- Callers: authenticated, service_role.
@@ -124,7 +124,7 @@ end;
 $$;
 
 comment on function public.list_index_jobs(uuid, uuid, text, timestamptz, text, integer) is
-  'Lists the index jobs of one scope, newest first, page by page.';
+  'Lists the index jobs of a user or an organization, newest first, page by page.';
 
 revoke all on function public.list_index_jobs(uuid, uuid, text, timestamptz, text, integer)
   from public, anon, authenticated, service_role;

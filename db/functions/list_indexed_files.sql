@@ -1,9 +1,9 @@
 -- list_indexed_files(p_repository_id, p_cursor, p_limit) -> table (path, language, bytes, blob_sha,
 --   symbol_count, job_id, commit_sha, cursor)
 --
--- One page of the files that are stored of a repository now, by path. job_id and commit_sha say
--- whose result that is. The next page begins after the cursor of the last row. language is null
--- where it is unknown, symbol_count where the symbols could not be had.
+-- One page of the files stored for a repository, by path. job_id and commit_sha are those of the
+-- stored result. The next page starts after the cursor of the last row. language is null if it is
+-- unknown, symbol_count if the symbols could not be extracted.
 --
 -- Raises:  PT404 when the repository does not exist or RLS hides it; PT409 not_completed before its
 --          first index; PT422 invalid_cursor, invalid_limit (1 to 100).
@@ -45,7 +45,7 @@ end;
 $$;
 
 comment on function public.list_indexed_files(uuid, text, integer) is
-  'Lists the files that are stored of a repository, by path, page by page.';
+  'Lists the files stored for a repository, by path, page by page.';
 
 revoke all on function public.list_indexed_files(uuid, text, integer)
   from public, anon, authenticated, service_role;

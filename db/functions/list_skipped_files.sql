@@ -1,13 +1,12 @@
 -- list_skipped_files(p_repository_id, p_reason, p_cursor, p_limit) -> table (path, reason, job_id,
 --   commit_sha, cursor)
 --
--- One page of the files that the last index of a repository left out, in the order in which they
--- were met, or of those with one reason. The first 10,000 are kept; the job's stats count them all.
--- job_id and commit_sha say whose result it is. The next page begins after the cursor of the last
--- row.
+-- One page of the files that the last index of a repository skipped, in the order in which the
+-- indexer met them, optionally only those with one reason. The first 10,000 are stored; the job's
+-- stats count all of them. job_id and commit_sha are those of the stored result. The next page
+-- starts after the cursor of the last row.
 --
--- The repository stands in the order, and not behind an =: else the planner could read the rows of
--- all repositories by their ids until it meets the first one of this.
+-- For the form of the query see docs/performance.md, Indexes under row-level security.
 --
 -- Raises:  PT404 when the repository does not exist or RLS hides it; PT409 not_completed before its
 --          first index; PT422 invalid_cursor, invalid_limit (1 to 100).
@@ -47,7 +46,7 @@ end;
 $$;
 
 comment on function public.list_skipped_files(uuid, text, text, integer) is
-  'Lists the files that the last index of a repository left out, page by page.';
+  'Lists the files that the last index of a repository skipped, page by page.';
 
 revoke all on function public.list_skipped_files(uuid, text, text, integer)
   from public, anon, authenticated, service_role;

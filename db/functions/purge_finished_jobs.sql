@@ -1,11 +1,11 @@
 -- purge_finished_jobs(p_older_than, p_limit) -> table (purged)
 --
--- Deletes jobs that ended p_older_than ago or longer, with their events, the longest ended first,
--- at most p_limit; call it again until it says 0. What the job indexed stays, and what metrics have
--- counted. An idempotency key is forgotten with its job.
+-- Deletes jobs that ended at least p_older_than ago, with their events and idempotency keys, oldest
+-- first, at most p_limit; repeat the call until it returns 0. The indexed files and symbols stay,
+-- and so do the counts of the metrics.
 --
--- Why definer: nobody but job_writer may delete a job.
--- Locks:   index_jobs rows, for update; rows locked by others are passed over.
+-- Why definer: only job_writer may delete a job.
+-- Locks:   index_jobs rows, for update; rows locked by others are skipped.
 -- Raises:  PT422 invalid_older_than, invalid_limit.
 -- Callers: job_worker, service_role.
 
@@ -36,7 +36,7 @@ end;
 $$;
 
 comment on function public.purge_finished_jobs(interval, integer) is
-  'Deletes a batch of index jobs that ended long ago; says how many.';
+  'Deletes a batch of index jobs that ended long ago, and returns how many.';
 
 alter function public.purge_finished_jobs(interval, integer) owner to job_writer;
 revoke all on function public.purge_finished_jobs(interval, integer)

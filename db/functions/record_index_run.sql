@@ -1,10 +1,10 @@
 -- record_index_run(p_repository_id, p_status, p_stats, p_error, p_ref, p_commit_sha)
 --   -> setof index_jobs
 --
--- Deprecated: for callers from before there was a status, who tell of a run when it is over. Makes
--- a job that has begun and ended by then, as the caller. New code calls create_index_job first.
+-- Deprecated: for callers of releases without a status, which report a run after it has ended.
+-- Creates a job that has already started and ended. New code calls create_index_job first.
 --
--- Why definer: nobody but job_writer may insert a job.
+-- Why definer: only job_writer may insert a job.
 -- Raises:  PT404 when the repository is missing; PT422 unknown_status unless the status is final,
 --          error_required for failed, and as create_index_job and update_job_status.
 -- Callers: job_worker, service_role.
@@ -56,7 +56,7 @@ end;
 $$;
 
 comment on function public.record_index_run(uuid, text, jsonb, text, text, text) is
-  'Deprecated: records a run of the indexer that is over.';
+  'Deprecated: records a run of the indexer that has ended.';
 
 alter function public.record_index_run(uuid, text, jsonb, text, text, text) owner to job_writer;
 revoke all on function public.record_index_run(uuid, text, jsonb, text, text, text)

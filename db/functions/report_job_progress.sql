@@ -1,13 +1,13 @@
 -- report_job_progress(p_job_id, p_attempt, p_phase, p_done, p_total, p_lease)
 --   -> table (cancel_requested, lease_expires_at)
 --
--- A sign of life of the worker, with or without progress (p_done of p_total things of p_phase;
--- total null while unknown). With p_lease the lease runs from now; p_lease => '0' ends the attempt
--- and hands the job back: the next claim takes it at once, and the job may be begun once more than
--- otherwise. A job of an external queue is not handed back: no claim takes it. The answer says
+-- A heartbeat of the worker, with or without progress (p_done of p_total items of p_phase; total
+-- null while unknown). With p_lease, the lease is renewed from now. p_lease => '0' ends the attempt
+-- and hands the job back: the next claim takes it immediately, and the job gets one more attempt. A
+-- job of an external queue cannot be handed back, because no claim takes it. The answer says
 -- whether the user has asked to cancel.
 --
--- Why definer: nobody but job_writer may update a job.
+-- Why definer: only job_writer may update a job.
 -- Locks:   the index_jobs row, for no key update.
 -- Raises:  PT404 when the job does not exist; PT409 stale_attempt, attempt_required,
 --          not_processing; PT422 invalid_progress, invalid_lease.

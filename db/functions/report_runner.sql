@@ -1,9 +1,9 @@
 -- report_runner(p_worker_id, p_host, p_pid, p_release, p_slots, p_busy) -> void
 --
--- What a worker says of itself, for operators only: its machine, its process, the release it runs,
--- how many jobs it works on at once at most (p_slots) and now (p_busy).
+-- What a worker reports about itself, for operators only: its machine, its process, its release,
+-- and how many jobs it can run at once (p_slots) and is running (p_busy).
 --
--- Why definer: nobody but job_writer may write to the list of workers.
+-- Why definer: only job_writer may write to the list of workers.
 -- Locks:   the worker's row of runners.
 -- Raises:  PT422 missing_worker_id, invalid_worker_id, invalid_runner.
 -- Callers: job_worker, service_role.
@@ -47,7 +47,7 @@ end;
 $$;
 
 comment on function public.report_runner(text, text, integer, text, integer, integer) is
-  'Records what a worker says of itself, for operators.';
+  'Records what a worker reports about itself, for operators.';
 
 alter function public.report_runner(text, text, integer, text, integer, integer)
   owner to job_writer;

@@ -1,16 +1,16 @@
 -- retry_or_fail_stuck_jobs(p_older_than, p_limit) -> table (retried, failed, cancelled)
 --
--- Ends the attempts of workers that are gone, at most p_limit: those whose lease ran out, and
--- those without a lease that gave no sign of life for p_older_than. Such a job waits for its next
--- attempt or is failed. Whether a worker of an external queue is gone, the queue decides: its jobs
--- are left alone. A job whose user asked to cancel one minute ago or longer is cancelled, whatever
--- its worker or queue does. Safe to call at any time, from many places at once: what was handled is
--- not stuck. Rows of an index that a worker has sent and will not store are deleted, workers last
--- seen an hour ago are forgotten, and what was logged for metrics is counted. What was counted from
--- a time that the clock has not reached is counted from now on.
+-- Ends the attempts of lost workers, at most p_limit: those whose lease has expired, and those
+-- without a lease or heartbeat for p_older_than. Such a job waits for its next attempt, or fails.
+-- Jobs of an external queue are ignored, because the queue decides when a worker is lost. A job
+-- whose user asked to cancel at least one minute ago is cancelled, whatever its worker or queue
+-- does. It is safe to call at any time, also concurrently.
 --
--- Why definer: nobody but job_writer may update a job.
--- Locks:   index_jobs rows, for no key update, by id; rows locked by others are passed over.
+-- It also deletes staged rows that no transaction will store, forgets workers not seen for an hour,
+-- folds logged metrics, and corrects times that lie in the future (private.forget_future).
+--
+-- Why definer: only job_writer may update a job.
+-- Locks:   index_jobs rows, for no key update, by id; rows locked by others are skipped.
 -- Raises:  PT422 invalid_older_than, invalid_limit.
 -- Callers: job_worker, service_role.
 
@@ -48,7 +48,7 @@ begin
     order by j.id
     limit p_limit
     for no key update skip locked);
-  -- by a statement of its own, which sees what became of the jobs before they were locked
+  -- a separate statement, which sees changes made to the jobs before they were locked
   for v_job in
     select j.*
     from private.stuck_jobs(p_older_than, true) as s
@@ -75,7 +75,7 @@ end;
 $$;
 
 comment on function public.retry_or_fail_stuck_jobs(interval, integer) is
-  'Ends the attempts of index jobs whose worker is gone; says how many.';
+  'Ends the attempts of index jobs whose worker is lost, and returns how many.';
 
 alter function public.retry_or_fail_stuck_jobs(interval, integer) owner to job_writer;
 revoke all on function public.retry_or_fail_stuck_jobs(interval, integer)

@@ -1,6 +1,7 @@
 -- revoke_api_key(p_key_id) -> table (key_id, name, enabled, created_at, expires_at, last_used_at)
 --
--- Disables one of the caller's API keys for good; its next call is refused. Again is no error.
+-- Disables one of the caller's API keys permanently; its next call is refused. Repeating it is not
+-- an error.
 --
 -- Raises:  PT404 when the caller has no such key.
 -- Callers: authenticated.

@@ -1,8 +1,8 @@
 -- set_repository_url(p_repository_id, p_git_url) -> setof repositories
 --
--- Corrects where a repository is cloned from, when it has moved. Its jobs and what is stored of it
--- stay. The next job clones from there, and indexes everything again unless only the spelling has
--- changed; a job that has begun goes on with the address that it has.
+-- Corrects where a repository is cloned from after it has moved. Its jobs and stored rows stay. The
+-- next job clones from the new address, and indexes everything again unless only the spelling has
+-- changed; a job that has already started continues with the old address.
 --
 -- Raises:  PT404 when the repository is missing or hidden; PT403 not_allowed for a member of the
 --          organization who is neither owner nor admin; PT422 invalid_git_url.

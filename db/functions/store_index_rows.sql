@@ -1,12 +1,12 @@
 -- store_index_rows(p_job_id, p_attempt) -> bigint
 --
 -- Stores what has been copied into the staging tables so far, and returns how many rows of files
--- and symbols this transaction has stored with it. May be called any number of times before
--- complete_index, so that storing overlaps the last parsing; only where the whole repository is
--- sent, since its other rows are deleted. The files of all symbols must have been copied. A
--- transaction that does not complete the job in the end is refused at its COMMIT.
+-- and symbols this transaction has stored with it. It may be called any number of times before
+-- complete_index, so that storing overlaps with parsing. Use it only if the whole repository is
+-- sent, because its other rows are deleted. The files of all symbols must have been copied. If the
+-- transaction does not complete the job, its COMMIT is refused.
 --
--- Why definer: nobody but job_writer may change the rows of an index.
+-- Why definer: only job_writer may change the rows of an index.
 -- Locks:   the repository, for no key update, until the end of the transaction.
 -- Raises:  PT404 when the job does not exist; PT409 stale_attempt, attempt_required,
 --          not_processing; PT422 invalid_rows.
@@ -24,7 +24,7 @@ declare
   v_files bigint;
   v_symbols bigint;
 begin
-  if v_job.status = 'completed' then -- and the answer was lost: complete_index gives it again
+  if v_job.status = 'completed' then -- and the answer was lost: complete_index returns it again
     perform private.delete_incoming_rows();
     return 0;
   end if;
@@ -54,7 +54,7 @@ end;
 $$;
 
 comment on function public.store_index_rows(uuid, integer) is
-  'Stores what has been copied of an index that is still being made.';
+  'Stores the copied rows of an index that is still being built.';
 
 alter function public.store_index_rows(uuid, integer) owner to job_writer;
 revoke all on function public.store_index_rows(uuid, integer)

@@ -1,11 +1,11 @@
 -- update_job_status(p_job_id, p_status, p_metadata, p_attempt, p_worker_id) -> setof index_jobs
 --
--- Moves a job forward and returns it: started_at is set on processing, completed_at on a final
--- status, error_message from metadata.error, stats from metadata.stats, commit_sha from
--- metadata.commit_sha where the caller left it open. A repeat of the move that was already made
--- (a lost answer) returns the row as it is and writes nothing.
+-- Moves a job forward and returns it. It sets started_at on processing, completed_at on a final
+-- status, error_message from metadata.error, stats from metadata.stats, and commit_sha from
+-- metadata.commit_sha if the caller did not ask for a commit. A repeat of the same move (a lost
+-- answer) returns the row unchanged and writes nothing.
 --
--- Why definer: nobody but job_writer may update a job.
+-- Why definer: only job_writer may update a job.
 -- Locks:   the index_jobs row, for no key update.
 -- Raises:  PT404 when the job does not exist; PT409 stale_attempt, attempt_required,
 --          already_processing, conflicting_repeat, invalid_transition; PT422 unknown_status,
@@ -105,7 +105,7 @@ end;
 $$;
 
 comment on function public.update_job_status(uuid, text, jsonb, integer, text) is
-  'Moves an index job forward; refuses every other move.';
+  'Moves an index job forward, and refuses every other move.';
 
 alter function public.update_job_status(uuid, text, jsonb, integer, text) owner to job_writer;
 revoke all on function public.update_job_status(uuid, text, jsonb, integer, text)

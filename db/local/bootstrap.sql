@@ -1,5 +1,5 @@
--- What Supabase has, plain Postgres lacks and the migrations need: its API roles and its users. Run
--- it as the role that owns the database, before the migrations. It opens nothing that they do not
+-- Creates what the migrations need from Supabase and plain Postgres lacks: the API roles and the
+-- users. Run it as the role that owns the database, before the migrations. It grants only what they
 -- need. Safe to repeat; changes nothing on a Supabase project.
 
 do $$
@@ -13,7 +13,7 @@ begin
       begin
         execute format('create role %I nologin noinherit', v_role);
       exception when duplicate_object or unique_violation then
-        null;  -- another database of this cluster made it at the same moment
+        null;  -- another database of this cluster created it at the same moment
       end;
     end if;
   end loop;
@@ -34,7 +34,7 @@ begin
   comment on schema auth is 'Stand-in for Supabase Auth.';
   comment on table auth.users is 'Stand-in for the users of Supabase Auth.';
 
-  -- everybody has it, unless somebody took it away
+  -- the default, unless it was revoked
   grant usage on schema public to authenticated, service_role;
 end;
 $$;

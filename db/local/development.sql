@@ -1,6 +1,7 @@
--- What a server of development has besides: Supabase's default privileges, so that a missing revoke
--- fails here as it would there, and no room that every login may take. Never run it elsewhere: what
--- the role that runs it makes later in public is open to the API roles. Safe to repeat.
+-- Extra settings of a development server: Supabase's default privileges, so that a missing revoke
+-- fails here as on Supabase, and no temporary tables or large objects for ordinary logins. Never
+-- run it elsewhere: whatever its role later creates in public is open to the API roles. Safe to
+-- repeat.
 
 grant usage on schema auth, public to anon, authenticated, service_role;
 alter default privileges in schema public

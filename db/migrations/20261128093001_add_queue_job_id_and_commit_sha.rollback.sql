@@ -9,4 +9,4 @@ alter table public.index_jobs drop column commit_sha;
 alter table public.index_jobs drop column queue_job_id;
 
 notify pgrst, 'reload schema';
-comment on schema private is 'schema version 20261128093000, text 9607b594e617, serves 20261128093000';
+comment on schema private is 'schema version 20261128093000, text ed7ddf31243c, serves 20261128093000';

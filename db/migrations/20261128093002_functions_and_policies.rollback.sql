@@ -2,7 +2,7 @@
 
 set local lock_timeout = '250ms';
 
--- By hand, above the stamped part: what would keep its functions from being dropped.
+-- Written by hand, above the stamped part: drops of what depends on its functions.
 do $$
 begin
   if to_regprocedure('cron.unschedule(text)') is not null then
@@ -238,10 +238,10 @@ revoke create on schema public, private from job_writer, job_gateway, job_tenant
 revoke job_writer, job_gateway, job_tenant from current_user;
 -- end stamped part
 
--- By hand, below it: drops of what the migration made.
+-- Written by hand, below it: drops of what the migration created.
 drop table private.job_ends;
 drop table private.job_metrics;
 drop table private.job_metric_log;
 
 notify pgrst, 'reload schema';
-comment on schema private is 'schema version 20261128093001, text 3220ed5f3d14, serves 20261128093000';
+comment on schema private is 'schema version 20261128093001, text f646139489ee, serves 20261128093000';

@@ -1,4 +1,4 @@
--- private.accounts: the gateway reads; the service manages.
+-- private.accounts: job_gateway reads; the service manages.
 
 revoke all on table private.accounts from public, anon, authenticated, service_role;
 grant select on table private.accounts to job_gateway;

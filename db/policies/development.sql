@@ -1,3 +1,3 @@
--- private.development: only the owner of the database touches it.
+-- private.development: only the owner of the database accesses it.
 
 revoke all on table private.development from public, anon, authenticated, service_role;

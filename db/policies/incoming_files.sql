@@ -1,5 +1,5 @@
--- private.incoming_files: workers send rows, and the functions that store an index take them.
--- The column transaction is left to its default: nobody sends rows for another transaction.
+-- private.incoming_files: workers insert rows, and the functions that store an index read them.
+-- No grant on the column transaction: its default keeps rows in their own transaction.
 
 revoke all on table private.incoming_files from public, anon, authenticated, service_role;
 grant insert (file_no, path, language, bytes, blob_sha, symbol_count)

@@ -1,5 +1,5 @@
--- private.incoming_symbols: workers send rows, and the functions that store an index take them.
--- The column transaction is left to its default: nobody sends rows for another transaction.
+-- private.incoming_symbols: workers insert rows, and the functions that store an index read them.
+-- No grant on the column transaction: its default keeps rows in their own transaction.
 
 revoke all on table private.incoming_symbols from public, anon, authenticated, service_role;
 grant insert (file_no, name, kind, start_line, end_line, parent)

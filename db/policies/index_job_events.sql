@@ -1,4 +1,4 @@
--- public.index_job_events: who sees the job sees its story; only job_writer appends to it.
+-- public.index_job_events: anyone who sees the job sees its events; only job_writer appends to it.
 
 alter table public.index_job_events enable row level security;
 alter table public.index_job_events force row level security;
@@ -8,7 +8,7 @@ create policy index_job_events_select_authenticated on public.index_job_events
   for select to authenticated
   using (exists (select from public.index_jobs as j where j.id = index_job_events.job_id));
 comment on policy index_job_events_select_authenticated on public.index_job_events is
-  'A user sees the events of the jobs that the user sees.';
+  'Users see the events of the jobs that they can see.';
 
 drop policy if exists index_job_events_select_workers on public.index_job_events;
 create policy index_job_events_select_workers on public.index_job_events

@@ -1,7 +1,7 @@
 -- public.index_jobs: owners and members read; only the functions of job_writer write.
 --
--- The offset keeps the planner from reading all memberships of the user before the first row: a
--- page of a list costs the same for a member of one and of a thousand organizations.
+-- offset 0 keeps the planner from reading all memberships of the user before the first row: a page
+-- costs the same for a member of one and of a thousand organizations.
 
 alter table public.index_jobs enable row level security;
 alter table public.index_jobs force row level security;
@@ -16,7 +16,7 @@ create policy index_jobs_select_authenticated on public.index_jobs
         and m.user_id = (select private.current_user_id())
       offset 0));
 comment on policy index_jobs_select_authenticated on public.index_jobs is
-  'A user sees own jobs and those of the user''s organizations.';
+  'Users see their own jobs and those of their organizations.';
 
 drop policy if exists index_jobs_select_workers on public.index_jobs;
 create policy index_jobs_select_workers on public.index_jobs
@@ -31,7 +31,7 @@ create policy index_jobs_all_job_writer on public.index_jobs
   using (true)
   with check (true);
 comment on policy index_jobs_all_job_writer on public.index_jobs is
-  'The functions that move jobs see and change every row.';
+  'The functions that change jobs see and change every row.';
 
 revoke all on table public.index_jobs from public, anon, authenticated, service_role;
 grant select on table public.index_jobs to authenticated, job_worker, service_role;

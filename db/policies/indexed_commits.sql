@@ -1,4 +1,4 @@
--- public.indexed_commits: who sees the repository sees its commit; only functions write it.
+-- public.indexed_commits: anyone who sees the repository sees its commit; only functions write it.
 
 alter table public.indexed_commits enable row level security;
 alter table public.indexed_commits force row level security;
@@ -8,7 +8,7 @@ create policy indexed_commits_select_authenticated on public.indexed_commits
   for select to authenticated
   using (exists (select from public.repositories as r where r.id = indexed_commits.repository_id));
 comment on policy indexed_commits_select_authenticated on public.indexed_commits is
-  'A user sees the indexed commit of the repositories that the user sees.';
+  'Users see the indexed commit of the repositories that they can see.';
 
 drop policy if exists indexed_commits_select_job_worker on public.indexed_commits;
 create policy indexed_commits_select_job_worker on public.indexed_commits

@@ -1,6 +1,6 @@
--- public.indexed_files: who sees the repository sees its files; only functions write them.
+-- public.indexed_files: anyone who sees the repository sees its files; only functions write them.
 --
--- The offset keeps the planner from reading the repositories of all tenants, where one decides.
+-- offset 0 keeps the planner from reading the repositories of all tenants instead of one.
 
 alter table public.indexed_files enable row level security;
 alter table public.indexed_files force row level security;
@@ -11,7 +11,7 @@ create policy indexed_files_select_authenticated on public.indexed_files
   using (exists (
     select from public.repositories as r where r.id = indexed_files.repository_id offset 0));
 comment on policy indexed_files_select_authenticated on public.indexed_files is
-  'A user sees the files of the repositories that the user sees.';
+  'Users see the files of the repositories that they can see.';
 
 drop policy if exists indexed_files_select_job_worker on public.indexed_files;
 create policy indexed_files_select_job_worker on public.indexed_files

@@ -1,5 +1,5 @@
--- public.organization_members: users see their own rows, so that no policy needs to read this
--- table twice.
+-- public.organization_members: users see their own rows, so no policy needs to read this table
+-- twice.
 
 alter table public.organization_members enable row level security;
 alter table public.organization_members force row level security;
@@ -9,7 +9,7 @@ create policy organization_members_select_authenticated on public.organization_m
   for select to authenticated
   using (user_id = (select private.current_user_id()));
 comment on policy organization_members_select_authenticated on public.organization_members is
-  'A user sees the user''s own memberships.';
+  'Users see their own memberships.';
 
 drop policy if exists organization_members_all_service_role on public.organization_members;
 create policy organization_members_all_service_role on public.organization_members
@@ -24,7 +24,7 @@ create policy organization_members_select_job_writer on public.organization_memb
   for select to job_writer
   using (true);
 comment on policy organization_members_select_job_writer on public.organization_members is
-  'The functions that write jobs look here.';
+  'The functions that write jobs read every row.';
 
 revoke all on table public.organization_members from public, anon, authenticated, service_role;
 grant select on table public.organization_members to authenticated, job_writer;

@@ -11,7 +11,7 @@ create policy organizations_select_authenticated on public.organizations
       where m.organization_id = organizations.id
         and m.user_id = (select private.current_user_id())));
 comment on policy organizations_select_authenticated on public.organizations is
-  'A user sees the organizations that the user is a member of.';
+  'Users see the organizations that they are members of.';
 
 drop policy if exists organizations_all_service_role on public.organizations;
 create policy organizations_all_service_role on public.organizations

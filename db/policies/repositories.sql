@@ -1,6 +1,6 @@
 -- public.repositories: owners and members see and add theirs; the service manages them.
 --
--- The offset keeps the planner from reading all memberships where one decides.
+-- offset 0 keeps the planner from reading all memberships instead of one.
 
 alter table public.repositories enable row level security;
 alter table public.repositories force row level security;
@@ -15,7 +15,7 @@ create policy repositories_select_authenticated on public.repositories
         and m.user_id = (select private.current_user_id())
       offset 0));
 comment on policy repositories_select_authenticated on public.repositories is
-  'A user sees own repositories and those of the user''s organizations.';
+  'Users see their own repositories and those of their organizations.';
 
 drop policy if exists repositories_insert_authenticated on public.repositories;
 create policy repositories_insert_authenticated on public.repositories
@@ -26,7 +26,7 @@ create policy repositories_insert_authenticated on public.repositories
       where m.organization_id = repositories.organization_id
         and m.user_id = (select private.current_user_id())));
 comment on policy repositories_insert_authenticated on public.repositories is
-  'A user adds repositories for the user or for an organization of the user.';
+  'Users add repositories for themselves or for their organizations.';
 
 drop policy if exists repositories_all_service_role on public.repositories;
 create policy repositories_all_service_role on public.repositories
@@ -41,7 +41,7 @@ create policy repositories_select_job_roles on public.repositories
   for select to job_worker, job_writer
   using (true);
 comment on policy repositories_select_job_roles on public.repositories is
-  'Workers, and the functions that write jobs, look here.';
+  'Workers, and the functions that write jobs, read every row.';
 
 drop policy if exists repositories_update_job_writer on public.repositories;
 create policy repositories_update_job_writer on public.repositories

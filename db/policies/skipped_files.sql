@@ -1,6 +1,6 @@
--- public.skipped_files: who sees the repository sees them; only functions write them.
+-- public.skipped_files: anyone who sees the repository sees them; only functions write them.
 --
--- The offset keeps the planner from reading the repositories of all tenants, where one decides.
+-- offset 0 keeps the planner from reading the repositories of all tenants instead of one.
 
 alter table public.skipped_files enable row level security;
 alter table public.skipped_files force row level security;
@@ -11,7 +11,7 @@ create policy skipped_files_select_authenticated on public.skipped_files
   using (exists (
     select from public.repositories as r where r.id = skipped_files.repository_id offset 0));
 comment on policy skipped_files_select_authenticated on public.skipped_files is
-  'A user sees the skipped files of the repositories that the user sees.';
+  'Users see the skipped files of the repositories that they can see.';
 
 drop policy if exists skipped_files_select_job_worker on public.skipped_files;
 create policy skipped_files_select_job_worker on public.skipped_files

@@ -1,6 +1,6 @@
--- public.symbols: who sees the repository sees its symbols; only functions write them.
+-- public.symbols: anyone who sees the repository sees its symbols; only functions write them.
 --
--- The offset keeps the planner from reading the repositories of all tenants, where one decides.
+-- offset 0 keeps the planner from reading the repositories of all tenants instead of one.
 
 alter table public.symbols enable row level security;
 alter table public.symbols force row level security;
@@ -11,7 +11,7 @@ create policy symbols_select_authenticated on public.symbols
   using (exists (
     select from public.repositories as r where r.id = symbols.repository_id offset 0));
 comment on policy symbols_select_authenticated on public.symbols is
-  'A user sees the symbols of the repositories that the user sees.';
+  'Users see the symbols of the repositories that they can see.';
 
 drop policy if exists symbols_select_job_worker on public.symbols;
 create policy symbols_select_job_worker on public.symbols

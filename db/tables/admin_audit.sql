@@ -1,7 +1,7 @@
 -- Made by `make docs` from a migrated database. Do not edit it: CONTRIBUTING.md says how to
 -- change a table.
 
--- What support looked at, did or tried to do.
+-- What support read, did or tried to do.
 -- No row-level security: only functions and the roles in db/tables/roles.sql reach it.
 create table private.admin_audit (
   -- Primary key.
@@ -12,9 +12,9 @@ create table private.admin_audit (
   actor text not null,
   -- What was done.
   action text not null,
-  -- The job id that was asked for, known or not.
+  -- The requested job id, whether it exists or not.
   job_id uuid,
-  -- Why, in the caller's words.
+  -- The reason given by the caller.
   reason text,
   -- ok, or the code of the refusal.
   outcome text not null,

@@ -1,20 +1,20 @@
 -- Made by `make docs` from a migrated database. Do not edit it: CONTRIBUTING.md says how to
 -- change a table.
 
--- API keys; the secret itself is nowhere, only its hash.
+-- API keys. Only the hash of the secret is stored.
 -- No row-level security: only functions and the roles in db/tables/roles.sql reach it.
 create table private.api_keys (
   -- The public part of the key, 16 hex digits.
   id text not null,
-  -- Whose key it is.
+  -- The owner of the key.
   user_id uuid not null,
-  -- What its owner calls it.
+  -- The name given by its owner.
   name text not null,
   -- SHA-256 of the secret part.
   secret_hash bytea not null,
   -- False once revoked.
   enabled boolean not null default true,
-  -- When it was made.
+  -- When it was created.
   created_at timestamp with time zone not null,
   -- When it stops working; null for never.
   expires_at timestamp with time zone,

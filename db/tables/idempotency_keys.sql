@@ -1,16 +1,16 @@
 -- Made by `make docs` from a migrated database. Do not edit it: CONTRIBUTING.md says how to
 -- change a table.
 
--- The keys that make a repeated create return the job of the first one; gone with that job.
+-- Idempotency keys: a repeated create returns the first job. Deleted with that job.
 -- No row-level security: only functions and the roles in db/tables/roles.sql reach it.
 create table private.idempotency_keys (
   -- The key, as the caller sent it.
   key text not null,
-  -- Whose key it is; null for the service.
+  -- The user who sent it; null for the service.
   user_id uuid,
   -- SHA-256 of the request that came with the key, in hex.
   request_hash text not null,
-  -- The job that was made.
+  -- The job that was created.
   job_id uuid not null,
   constraint idempotency_keys_user_id_key_key
     unique nulls not distinct (user_id, key),

@@ -6,7 +6,7 @@
 create unlogged table private.incoming_files (
   -- The transaction that sent the row.
   transaction xid8 not null default pg_current_xact_id(),
-  -- A number of the worker's own, which the symbols of the file name.
+  -- A number chosen by the worker, to which the symbols of the file refer.
   file_no integer not null,
   -- As in indexed_files.
   path text not null,

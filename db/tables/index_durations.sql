@@ -12,7 +12,7 @@ create table private.index_durations (
   commit_sha text not null,
   -- The size of its indexed files.
   bytes bigint not null,
-  -- How much of that was stored before, and did not have to be read.
+  -- How much of that was already stored and did not have to be read.
   bytes_unchanged bigint not null,
   -- From the start of the attempt that completed the job to its end.
   seconds double precision not null,

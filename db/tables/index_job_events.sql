@@ -1,14 +1,14 @@
 -- Made by `make docs` from a migrated database. Do not edit it: CONTRIBUTING.md says how to
 -- change a table.
 
--- The story of each job, append-only: written in the transaction that changed the job.
+-- The history of each job, append-only, written in the transaction that changes the job.
 -- Row-level security is on and forced.
 create table public.index_job_events (
   -- The job.
   job_id uuid not null,
-  -- 1, 2, 3 … for each job, without a gap.
+  -- 1, 2, 3 … per job, without gaps.
   event_no integer not null,
-  -- The status before; null when the job was made.
+  -- The status before; null for the creation of the job.
   from_status public.job_status,
   -- The status after.
   to_status public.job_status not null,
@@ -20,8 +20,8 @@ create table public.index_job_events (
   worker_id uuid,
   -- The version of the job after the change.
   version bigint not null,
-  -- More, by kind: {"error": text}, why the attempt before the event ended; {"retry_at": time}, it
-  -- ended and the next one may begin then; {"handed_back": true}, its worker gave the job back;
+  -- Details by kind: {"error": text}, why the previous attempt ended; {"retry_at": time}, it ended
+  -- and the next one may start at that time; {"handed_back": true}, its worker gave the job back;
   -- {"cancel_requested": true}.
   detail jsonb not null default '{}'::jsonb,
   constraint index_job_events_pkey

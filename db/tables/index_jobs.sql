@@ -1,64 +1,64 @@
 -- Made by `make docs` from a migrated database. Do not edit it: CONTRIBUTING.md says how to
 -- change a table.
 
--- One row for each indexing job: all that anybody may know of its state. Changed by functions only.
+-- One row per indexing job, with its whole state. Changed only by functions.
 -- Row-level security is on and forced.
 create table public.index_jobs (
   -- Primary key, a version 7 UUID.
   id uuid not null,
   -- The repository that is indexed.
   repository_id uuid not null,
-  -- The full name of the repository when the job was made.
+  -- The full name of the repository when the job was created.
   repository text not null,
-  -- The user who owned the repository when the job was made; stays when the repository moves.
+  -- The user who owned the repository when the job was created; kept when the repository moves.
   owner_user_id uuid,
-  -- The organization that owned the repository when the job was made; stays when it moves.
+  -- The organization that owned the repository when the job was created; kept when it moves.
   organization_id uuid,
-  -- Whose job it is: organization_id where there is one, else owner_user_id.
+  -- The tenant of the job: organization_id if there is one, else owner_user_id.
   tenant_id uuid not null generated always as (coalesce(organization_id, owner_user_id)) stored,
-  -- The user who asked; null for a job made by the service or by a user since deleted.
+  -- The user who created the job; null if the service did, or if the user was deleted.
   created_by uuid,
-  -- Branch, tag or commit asked for; HEAD is the default branch.
+  -- The requested branch, tag or commit; HEAD is the default branch.
   ref text not null default 'HEAD'::text,
   -- pending, processing, completed, failed or cancelled.
   status public.job_status not null default 'pending'::public.job_status,
-  -- How often a worker has begun this job. A worker that names an older one is refused.
+  -- How often a worker has started this job. A worker that passes an older number is refused.
   attempt integer not null default 0,
-  -- How often a worker may begin it.
+  -- How often a worker may start it.
   max_attempts integer not null default 3,
-  -- The worker of the current or last attempt, by an id that says nothing of the machine.
+  -- The worker of the current or last attempt; the id reveals nothing about its machine.
   worker_id uuid,
-  -- Where the current attempt is: {"phase": text, "done": count, "total": count or null}.
+  -- Progress of the current attempt: {"phase": text, "done": count, "total": count or null}.
   progress jsonb,
   -- The result in figures, such as files_indexed and symbols_extracted; at most 16 kB.
   stats jsonb,
-  -- Why the job failed; set iff it failed.
+  -- Why the job failed; set only if it failed.
   error_message text,
-  -- Why the last attempt that failed did so, while the job is not completed.
+  -- Why the last failed attempt failed, while the job is not completed.
   last_error text,
-  -- When the job was made.
+  -- When the job was created.
   created_at timestamp with time zone not null,
-  -- When the first attempt began.
+  -- When the first attempt started.
   started_at timestamp with time zone,
-  -- When the job became final; set iff it is.
+  -- When the job reached its final status; null before.
   completed_at timestamp with time zone,
-  -- The last sign of life of the current attempt.
+  -- The last heartbeat of the current attempt.
   heartbeat_at timestamp with time zone,
-  -- Until when the worker holds the job; after that another worker may take it.
+  -- When the lease of the worker ends; after that another worker may take the job.
   lease_expires_at timestamp with time zone,
-  -- When the next attempt may begin, after a failed one.
+  -- When the next attempt may start, after a failed one.
   retry_at timestamp with time zone,
   -- When a user asked to cancel.
   cancel_requested_at timestamp with time zone,
   -- When the row last changed visibly.
   updated_at timestamp with time zone not null,
-  -- Grows with every visible change, progress included; drives the ETag. A heartbeat leaves it.
+  -- Grows with every visible change, including progress, but not with heartbeats. Used as the ETag.
   version bigint not null default 1,
-  -- The failed job that support repeated by this one, or null; it may have been purged since.
+  -- The ended job that support repeated with this one, or null; it may have been purged.
   repeats_job_id uuid,
-  -- The job in an external queue that runs this one; set once. Null: the built-in runner takes it.
+  -- The job in an external queue that runs this one; set once. Null: the runner may claim it.
   queue_job_id uuid,
-  -- The commit asked for, or, once completed, the one that was indexed.
+  -- The requested commit; once completed, the one that was indexed.
   commit_sha text,
   constraint index_jobs_pkey
     primary key (id),

@@ -1,18 +1,18 @@
 -- Made by `make docs` from a migrated database. Do not edit it: CONTRIBUTING.md says how to
 -- change a table.
 
--- The commit of which each repository's indexed_files and symbols are.
+-- The commit of each repository's indexed_files and symbols.
 -- Row-level security is on and forced.
 create table public.indexed_commits (
   -- The repository.
   repository_id uuid not null,
-  -- The job that left them so; it may have been purged since.
+  -- The job that stored them; it may have been purged.
   job_id uuid not null,
   -- The commit.
   commit_sha text not null,
-  -- Fingerprint of the extractor that made them; with another one all are made again.
+  -- Fingerprint of the extractor that produced them; another extractor replaces all of them.
   extractor text not null,
-  -- The figures of that job.
+  -- The stats of that job.
   stats jsonb not null,
   constraint indexed_commits_pkey
     primary key (repository_id),

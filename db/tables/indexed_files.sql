@@ -8,18 +8,18 @@ create table public.indexed_files (
   id bigint not null generated always as identity,
   -- The repository.
   repository_id uuid not null,
-  -- The job that wrote the row: later ones leave it while path and content stay. It may have been
-  -- purged since.
+  -- The job that stored the row; later jobs keep it while path and content are unchanged. It may
+  -- have been purged.
   job_id uuid,
   -- Path inside the repository.
   path text not null,
-  -- Programming language, or null when unknown.
+  -- Programming language; null if unknown.
   language text,
   -- Size in bytes.
   bytes bigint not null,
   -- Git's object id of the content.
   blob_sha text not null,
-  -- How many symbols it has; null when they could not be had, so that the next job tries again.
+  -- Number of symbols; null if they could not be extracted, and the next job tries again.
   symbol_count integer,
   constraint indexed_files_pkey
     primary key (id),

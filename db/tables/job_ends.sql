@@ -1,10 +1,10 @@
 -- Made by `make docs` from a migrated database. Do not edit it: CONTRIBUTING.md says how to
 -- change a table.
 
--- The jobs that were completed or failed in each minute of the last hour.
+-- How many jobs were completed or failed in each minute of the last hour.
 -- No row-level security: only functions and the roles in db/tables/roles.sql reach it.
 create table private.job_ends (
-  -- The minute, by its start.
+  -- The start of the minute.
   minute timestamp with time zone not null,
   -- How many were completed.
   completed bigint not null,

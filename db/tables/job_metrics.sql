@@ -1,7 +1,7 @@
 -- Made by `make docs` from a migrated database. Do not edit it: CONTRIBUTING.md says how to
 -- change a table.
 
--- What happened to jobs, counted: a few dozen rows, whose counts only grow.
+-- Counters of changes of jobs: a few dozen rows, which only grow.
 -- No row-level security: only functions and the roles in db/tables/roles.sql reach it.
 create table private.job_metrics (
   -- As in private.job_metric_log.
@@ -10,11 +10,11 @@ create table private.job_metrics (
   to_status public.job_status,
   -- As in private.job_metric_log.
   outcome text,
-  -- The bucket of the wait: seconds at most; infinity above the largest bound.
+  -- The bucket of the wait: its upper bound in seconds; infinity above the largest.
   wait_le double precision,
   -- The bucket of the duration, likewise.
   duration_le double precision,
-  -- How often.
+  -- The count.
   events bigint not null,
   -- The sum of the waits, in seconds.
   wait numeric not null,

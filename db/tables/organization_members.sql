@@ -1,7 +1,7 @@
 -- Made by `make docs` from a migrated database. Do not edit it: CONTRIBUTING.md says how to
 -- change a table.
 
--- Who belongs to which organization, and as what.
+-- The members of each organization, with their roles.
 -- Row-level security is on and forced.
 create table public.organization_members (
   -- The organization.

@@ -10,7 +10,7 @@ create table public.organizations (
   slug text not null,
   -- The name shown to people.
   name text not null,
-  -- When the row was made.
+  -- When the row was created.
   created_at timestamp with time zone not null default clock_timestamp(),
   constraint organizations_pkey
     primary key (id),

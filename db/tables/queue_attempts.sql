@@ -6,7 +6,7 @@
 create table private.queue_attempts (
   -- The job.
   job_id uuid not null,
-  -- How often the queue had run the job before that run, such as retryCount in pg-boss.
+  -- How often the queue had run the job before, such as retryCount in pg-boss.
   queue_attempt integer not null,
   constraint queue_attempts_pkey
     primary key (job_id),

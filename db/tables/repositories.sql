@@ -8,13 +8,13 @@ create table public.repositories (
   id uuid not null default gen_random_uuid(),
   -- owner/name, unique for each owner.
   full_name text not null,
-  -- Where the indexer clones from: an https URL, or a local path where a setting allows it.
+  -- Where the indexer clones from: an https URL, or a local path if a setting allows it.
   git_url text not null,
   -- The owning user, or null.
   owner_user_id uuid,
   -- The owning organization, or null.
   organization_id uuid,
-  -- When the row was made.
+  -- When the row was created.
   created_at timestamp with time zone not null default clock_timestamp(),
   constraint repositories_pkey
     primary key (id),

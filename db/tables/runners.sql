@@ -1,7 +1,7 @@
 -- Made by `make docs` from a migrated database. Do not edit it: CONTRIBUTING.md says how to
 -- change a table.
 
--- The workers seen of late: those that claim, and what they report of themselves. Empty after a
+-- The workers seen recently: those that claim, and what they report about themselves. Empty after a
 -- crash of the server, until they are seen again.
 -- No row-level security: only functions and the roles in db/tables/roles.sql reach it.
 create unlogged table private.runners (
@@ -11,11 +11,11 @@ create unlogged table private.runners (
   host text,
   -- Its process there.
   pid integer,
-  -- The release that it runs.
+  -- Its release.
   release text,
-  -- How many jobs it works on at once, at most.
+  -- How many jobs it can run at once.
   slots integer,
-  -- How many of them it works on.
+  -- How many jobs it is running.
   busy integer,
   -- When it last claimed or reported.
   seen_at timestamp with time zone not null,

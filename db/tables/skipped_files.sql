@@ -4,15 +4,15 @@
 -- The files that the last completed job of each repository did not index: the first 10,000.
 -- Row-level security is on and forced.
 create table public.skipped_files (
-  -- Primary key, in the order in which they were met.
+  -- Primary key, in the order in which the indexer met them.
   id bigint not null generated always as identity,
   -- The repository.
   repository_id uuid not null,
-  -- The job; it may have been purged since.
+  -- The job; it may have been purged.
   job_id uuid not null,
   -- Path inside the repository, the first 2,000 characters.
   path text not null,
-  -- binary, generated, vendored, oversized …: one word in lower case. The job's stats count them.
+  -- binary, generated, vendored, oversized …: one word in lower case, counted in the job's stats.
   reason text not null,
   constraint skipped_files_pkey
     primary key (id),

@@ -1,7 +1,7 @@
 -- Made by `make docs` from a migrated database. Do not edit it: CONTRIBUTING.md says how to
 -- change a table.
 
--- Where a job stands. completed, failed and cancelled are final; no job ever moves backward.
+-- The state of a job. completed, failed and cancelled are final; a job never moves backward.
 create type public.job_status as enum (
   'pending',
   'processing',
@@ -10,10 +10,10 @@ create type public.job_status as enum (
   'cancelled'
 );
 
--- What an api_ function answers: ok or the SQLSTATE of a refusal with its code, message, hint and
+-- The answer of an api_ function: ok or the SQLSTATE of a refusal with its code, message, hint and
 -- field; the body as JSON text; the quota (reset in Unix seconds), null for an unknown caller; the
--- place of the next page of a list; the seconds since a job began to wait or to run, null once it
--- has ended; who asked, for what goes on after the answer.
+-- cursor of the next page of a list; the seconds since a job started to wait or to run, null after
+-- its end; the caller, for work that continues after the answer.
 create type private.api_answer as (
   verdict text,
   code text,
@@ -32,7 +32,7 @@ create type private.api_answer as (
   user_id uuid
 );
 
--- Who calls an api_ function: user, start of the clock hour, its limit, requests so far.
+-- The caller of an api_ function: user, start of the clock hour, its limit, requests so far.
 create type private.api_caller as (
   user_id uuid,
   window_start timestamp with time zone,

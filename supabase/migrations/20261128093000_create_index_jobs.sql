@@ -2,10 +2,10 @@
 
 set local lock_timeout = '250ms';
 
--- The roles below are the server's: where another installation has made them, its logins are members
--- of the same ones, and would read and claim the jobs of this one. So every login that could connect
--- here still can, by its own grant, except such members; from now on each login needs its own. On
--- Supabase the server is the project's.
+-- The roles below belong to the server. If another installation has created them, its logins are
+-- members of the same roles, and could read and claim the jobs here. So CONNECT is revoked from
+-- PUBLIC. Logins that could connect get their own grant, except such members; later logins need
+-- one. A Supabase project has a server of its own, so this does not apply there.
 do $$
 declare
   v_login text;
@@ -45,7 +45,7 @@ begin
       begin
         execute format('create role %I nologin nobypassrls', v_role);
       exception when duplicate_object or unique_violation then
-        null;  -- another database of this cluster made it at the same moment
+        null;  -- another database of this cluster created it at the same moment
       end;
     end if;
   end loop;
@@ -62,7 +62,7 @@ grant usage on schema private
 
 create type public.job_status as enum ('pending', 'processing', 'completed', 'failed', 'cancelled');
 comment on type public.job_status is
-  'Where a job stands. completed, failed and cancelled are final; no job ever moves backward.';
+  'The state of a job. completed, failed and cancelled are final; a job never moves backward.';
 
 create table public.organizations (
   id uuid primary key default gen_random_uuid(),
@@ -75,7 +75,7 @@ create table public.organizations (
 comment on table public.organizations is 'Groups of users that share repositories and their jobs.';
 comment on column public.organizations.slug is 'The name used in requests, a DNS label.';
 comment on column public.organizations.name is 'The name shown to people.';
-comment on column public.organizations.created_at is 'When the row was made.';
+comment on column public.organizations.created_at is 'When the row was created.';
 comment on column public.organizations.id is 'Primary key.';
 
 create table public.organization_members (
@@ -87,7 +87,8 @@ create table public.organization_members (
   constraint organization_members_role_is_known check (role in ('owner', 'admin', 'member'))
 );
 create index organization_members_user_id_idx on public.organization_members (user_id);
-comment on table public.organization_members is 'Who belongs to which organization, and as what.';
+comment on table public.organization_members is
+  'The members of each organization, with their roles.';
 comment on column public.organization_members.organization_id is 'The organization.';
 comment on column public.organization_members.user_id is 'The member, a user of auth.users.';
 comment on column public.organization_members.role is 'owner, admin or member.';
@@ -112,10 +113,10 @@ comment on table public.repositories is
 comment on column public.repositories.id is 'Primary key.';
 comment on column public.repositories.full_name is 'owner/name, unique for each owner.';
 comment on column public.repositories.git_url is
-  'Where the indexer clones from: an https URL, or a local path where a setting allows it.';
+  'Where the indexer clones from: an https URL, or a local path if a setting allows it.';
 comment on column public.repositories.owner_user_id is 'The owning user, or null.';
 comment on column public.repositories.organization_id is 'The owning organization, or null.';
-comment on column public.repositories.created_at is 'When the row was made.';
+comment on column public.repositories.created_at is 'When the row was created.';
 
 create table public.index_jobs (
   id uuid primary key,
@@ -167,8 +168,8 @@ create table public.index_jobs (
   constraint index_jobs_progress_is_an_object check (jsonb_typeof(progress) = 'object'),
   constraint index_jobs_stats_are_an_object check (jsonb_typeof(stats) = 'object')
 ) with (fillfactor = 85);
--- That a column is not null leaves the primary key as the only index for a job's id, whatever the
--- planner believes of a table that was empty when it last looked.
+-- The condition "is not null" leaves the primary key as the only index for a job's id, even if the
+-- planner's statistics say that the table is empty.
 create index index_jobs_repository_id_created_at_id_idx
   on public.index_jobs (repository_id, created_at, id) where repository_id is not null;
 create index index_jobs_owner_user_id_created_at_id_idx
@@ -176,8 +177,8 @@ create index index_jobs_owner_user_id_created_at_id_idx
 create index index_jobs_organization_id_created_at_id_idx
   on public.index_jobs (organization_id, created_at, id) where organization_id is not null;
 create index index_jobs_created_by_idx on public.index_jobs (created_by);
--- A page of a list is read by the status asked for, however the others are spread. Which one a job
--- has that is not completed, columns tell that are null or not: see list_index_jobs.
+-- Each list by status has its own index. The status of a job that is not completed follows from
+-- columns that are null or not: see docs/performance.md, Indexes under row-level security.
 create index index_jobs_tenant_id_state_created_at_id_not_completed_idx
   on public.index_jobs (
     tenant_id,
@@ -201,49 +202,53 @@ create index index_jobs_completed_at_idx
 create index index_jobs_repeats_job_id_idx
   on public.index_jobs (repeats_job_id) where repeats_job_id is not null;
 comment on table public.index_jobs is
-  'One row for each indexing job: all that anybody may know of its state. Changed by functions only.';
+  'One row per indexing job, with its whole state. Changed only by functions.';
 comment on column public.index_jobs.id is 'Primary key, a version 7 UUID.';
 comment on column public.index_jobs.repository_id is 'The repository that is indexed.';
 comment on column public.index_jobs.repository is
-  'The full name of the repository when the job was made.';
+  'The full name of the repository when the job was created.';
 comment on column public.index_jobs.owner_user_id is
-  'The user who owned the repository when the job was made; stays when the repository moves.';
+  'The user who owned the repository when the job was created; kept when the repository moves.';
 comment on column public.index_jobs.organization_id is
-  'The organization that owned the repository when the job was made; stays when it moves.';
+  'The organization that owned the repository when the job was created; kept when it moves.';
 comment on column public.index_jobs.tenant_id is
-  'Whose job it is: organization_id where there is one, else owner_user_id.';
+  'The tenant of the job: organization_id if there is one, else owner_user_id.';
 comment on column public.index_jobs.created_by is
-  'The user who asked; null for a job made by the service or by a user since deleted.';
-comment on column public.index_jobs.ref is 'Branch, tag or commit asked for; HEAD is the default branch.';
-comment on column public.index_jobs.status is 'pending, processing, completed, failed or cancelled.';
+  'The user who created the job; null if the service did, or if the user was deleted.';
+comment on column public.index_jobs.ref is
+  'The requested branch, tag or commit; HEAD is the default branch.';
+comment on column public.index_jobs.status is
+  'pending, processing, completed, failed or cancelled.';
 comment on column public.index_jobs.attempt is
-  'How often a worker has begun this job. A worker that names an older one is refused.';
-comment on column public.index_jobs.max_attempts is 'How often a worker may begin it.';
+  'How often a worker has started this job. A worker that passes an older number is refused.';
+comment on column public.index_jobs.max_attempts is 'How often a worker may start it.';
 comment on column public.index_jobs.worker_id is
-  'The worker of the current or last attempt, by an id that says nothing of the machine.';
+  'The worker of the current or last attempt; the id reveals nothing about its machine.';
 comment on column public.index_jobs.progress is
-  'Where the current attempt is: {"phase": text, "done": count, "total": count or null}.';
+  'Progress of the current attempt: {"phase": text, "done": count, "total": count or null}.';
 comment on column public.index_jobs.stats is
   'The result in figures, such as files_indexed and symbols_extracted; at most 16 kB.';
-comment on column public.index_jobs.error_message is 'Why the job failed; set iff it failed.';
+comment on column public.index_jobs.error_message is 'Why the job failed; set only if it failed.';
 comment on column public.index_jobs.last_error is
-  'Why the last attempt that failed did so, while the job is not completed.';
-comment on column public.index_jobs.created_at is 'When the job was made.';
-comment on column public.index_jobs.started_at is 'When the first attempt began.';
-comment on column public.index_jobs.completed_at is 'When the job became final; set iff it is.';
-comment on column public.index_jobs.heartbeat_at is 'The last sign of life of the current attempt.';
+  'Why the last failed attempt failed, while the job is not completed.';
+comment on column public.index_jobs.created_at is 'When the job was created.';
+comment on column public.index_jobs.started_at is 'When the first attempt started.';
+comment on column public.index_jobs.completed_at is
+  'When the job reached its final status; null before.';
+comment on column public.index_jobs.heartbeat_at is 'The last heartbeat of the current attempt.';
 comment on column public.index_jobs.lease_expires_at is
-  'Until when the worker holds the job; after that another worker may take it.';
-comment on column public.index_jobs.retry_at is 'When the next attempt may begin, after a failed one.';
+  'When the lease of the worker ends; after that another worker may take the job.';
+comment on column public.index_jobs.retry_at is
+  'When the next attempt may start, after a failed one.';
 comment on column public.index_jobs.cancel_requested_at is 'When a user asked to cancel.';
 comment on column public.index_jobs.updated_at is 'When the row last changed visibly.';
 comment on column public.index_jobs.version is
-  'Grows with every visible change, progress included; drives the ETag. A heartbeat leaves it.';
+  'Grows with every visible change, including progress, but not with heartbeats. Used as the ETag.';
 comment on column public.index_jobs.repeats_job_id is
-  'The failed job that support repeated by this one, or null; it may have been purged since.';
+  'The ended job that support repeated with this one, or null; it may have been purged.';
 
--- For claims: the tenant served last, as the halves of its id, and the second in which a claim last
--- found that no lease had run out. No transaction locks a sequence. After a crash, turns start over.
+-- For claims: the tenant served last, as the two halves of its id, and the second in which a claim
+-- last found no expired lease. No transaction locks a sequence. After a crash, turns start over.
 create unlogged sequence private.claim_cursor_high minvalue -9223372036854775808 start 0;
 create unlogged sequence private.claim_cursor_low minvalue -9223372036854775808 start 0;
 create unlogged sequence private.claim_lease_check minvalue 0 start 0;
@@ -262,18 +267,19 @@ create table public.index_job_events (
   constraint index_job_events_are_numbered_from_one check (event_no >= 1)
 );
 comment on table public.index_job_events is
-  'The story of each job, append-only: written in the transaction that changed the job.';
+  'The history of each job, append-only, written in the transaction that changes the job.';
 comment on column public.index_job_events.job_id is 'The job.';
-comment on column public.index_job_events.event_no is '1, 2, 3 … for each job, without a gap.';
-comment on column public.index_job_events.from_status is 'The status before; null when the job was made.';
+comment on column public.index_job_events.event_no is '1, 2, 3 … per job, without gaps.';
+comment on column public.index_job_events.from_status is
+  'The status before; null for the creation of the job.';
 comment on column public.index_job_events.to_status is 'The status after.';
 comment on column public.index_job_events.attempt is 'The attempt after the change.';
 comment on column public.index_job_events.at is 'When it happened.';
 comment on column public.index_job_events.worker_id is 'The worker after the change.';
 comment on column public.index_job_events.version is 'The version of the job after the change.';
 comment on column public.index_job_events.detail is
-  'More, by kind: {"error": text}, why the attempt before the event ended; {"retry_at": time}, it '
-  'ended and the next one may begin then; {"handed_back": true}, its worker gave the job back; '
+  'Details by kind: {"error": text}, why the previous attempt ended; {"retry_at": time}, it ended '
+  'and the next one may start at that time; {"handed_back": true}, its worker gave the job back; '
   '{"cancel_requested": true}.';
 
 create table private.idempotency_keys (
@@ -287,12 +293,12 @@ create table private.idempotency_keys (
 create index idempotency_keys_job_id_idx on private.idempotency_keys (job_id);
 alter table private.idempotency_keys replica identity full;
 comment on table private.idempotency_keys is
-  'The keys that make a repeated create return the job of the first one; gone with that job.';
+  'Idempotency keys: a repeated create returns the first job. Deleted with that job.';
 comment on column private.idempotency_keys.key is 'The key, as the caller sent it.';
-comment on column private.idempotency_keys.user_id is 'Whose key it is; null for the service.';
+comment on column private.idempotency_keys.user_id is 'The user who sent it; null for the service.';
 comment on column private.idempotency_keys.request_hash is
   'SHA-256 of the request that came with the key, in hex.';
-comment on column private.idempotency_keys.job_id is 'The job that was made.';
+comment on column private.idempotency_keys.job_id is 'The job that was created.';
 
 create table private.queue_attempts (
   job_id uuid primary key references public.index_jobs on delete cascade,
@@ -303,7 +309,7 @@ comment on table private.queue_attempts is
   'The newest run of each job that an external queue runs, by the queue''s own count.';
 comment on column private.queue_attempts.job_id is 'The job.';
 comment on column private.queue_attempts.queue_attempt is
-  'How often the queue had run the job before that run, such as retryCount in pg-boss.';
+  'How often the queue had run the job before, such as retryCount in pg-boss.';
 
 create unlogged table private.runners (
   worker_id uuid primary key,
@@ -315,14 +321,14 @@ create unlogged table private.runners (
   seen_at timestamptz not null
 ) with (fillfactor = 50);
 comment on table private.runners is
-  'The workers seen of late: those that claim, and what they report of themselves. Empty after a '
-  'crash of the server, until they are seen again.';
+  'The workers seen recently: those that claim, and what they report about themselves. Empty '
+  'after a crash of the server, until they are seen again.';
 comment on column private.runners.worker_id is 'The worker.';
 comment on column private.runners.host is 'The name of its machine.';
 comment on column private.runners.pid is 'Its process there.';
-comment on column private.runners.release is 'The release that it runs.';
-comment on column private.runners.slots is 'How many jobs it works on at once, at most.';
-comment on column private.runners.busy is 'How many of them it works on.';
+comment on column private.runners.release is 'Its release.';
+comment on column private.runners.slots is 'How many jobs it can run at once.';
+comment on column private.runners.busy is 'How many jobs it is running.';
 comment on column private.runners.seen_at is 'When it last claimed or reported.';
 
 create table private.development (
@@ -330,8 +336,8 @@ create table private.development (
   at timestamptz not null default clock_timestamp()
 );
 comment on table private.development is
-  'A row says that the database is for development: it may be filled with made-up users, or reset.';
-comment on column private.development.made_by is 'What said so.';
+  'A row marks the database as one for development, which may be seeded or reset.';
+comment on column private.development.made_by is 'The command that marked it.';
 comment on column private.development.at is 'When.';
 
 create table public.indexed_commits (
@@ -343,16 +349,16 @@ create table public.indexed_commits (
   constraint indexed_commits_stats_are_an_object check (jsonb_typeof(stats) = 'object')
 );
 comment on table public.indexed_commits is
-  'The commit of which each repository''s indexed_files and symbols are.';
+  'The commit of each repository''s indexed_files and symbols.';
 comment on column public.indexed_commits.repository_id is 'The repository.';
 comment on column public.indexed_commits.job_id is
-  'The job that left them so; it may have been purged since.';
+  'The job that stored them; it may have been purged.';
 comment on column public.indexed_commits.commit_sha is 'The commit.';
 comment on column public.indexed_commits.extractor is
-  'Fingerprint of the extractor that made them; with another one all are made again.';
-comment on column public.indexed_commits.stats is 'The figures of that job.';
+  'Fingerprint of the extractor that produced them; another extractor replaces all of them.';
+comment on column public.indexed_commits.stats is 'The stats of that job.';
 
--- No key on the job: rows outlive it, and a purge would have to touch each of them.
+-- No foreign key to the job: rows outlive it, and a purge would have to update each of them.
 create table public.indexed_files (
   id bigint generated always as identity primary key,
   repository_id uuid not null references public.repositories on delete cascade,
@@ -371,14 +377,14 @@ comment on table public.indexed_files is
 comment on column public.indexed_files.id is 'Primary key.';
 comment on column public.indexed_files.repository_id is 'The repository.';
 comment on column public.indexed_files.job_id is
-  'The job that wrote the row: later ones leave it while path and content stay. It may have been '
-  'purged since.';
+  'The job that stored the row; later jobs keep it while path and content are unchanged. It may '
+  'have been purged.';
 comment on column public.indexed_files.path is 'Path inside the repository.';
-comment on column public.indexed_files.language is 'Programming language, or null when unknown.';
+comment on column public.indexed_files.language is 'Programming language; null if unknown.';
 comment on column public.indexed_files.bytes is 'Size in bytes.';
 comment on column public.indexed_files.blob_sha is 'Git''s object id of the content.';
 comment on column public.indexed_files.symbol_count is
-  'How many symbols it has; null when they could not be had, so that the next job tries again.';
+  'Number of symbols; null if they could not be extracted, and the next job tries again.';
 
 -- No foreign key: see private.delete_symbols_of_files.
 create table public.symbols (
@@ -417,18 +423,19 @@ create table public.skipped_files (
 create index skipped_files_repository_id_id_idx on public.skipped_files (repository_id, id);
 comment on table public.skipped_files is
   'The files that the last completed job of each repository did not index: the first 10,000.';
-comment on column public.skipped_files.id is 'Primary key, in the order in which they were met.';
+comment on column public.skipped_files.id is
+  'Primary key, in the order in which the indexer met them.';
 comment on column public.skipped_files.repository_id is 'The repository.';
-comment on column public.skipped_files.job_id is 'The job; it may have been purged since.';
+comment on column public.skipped_files.job_id is 'The job; it may have been purged.';
 comment on column public.skipped_files.path is
   'Path inside the repository, the first 2,000 characters.';
 comment on column public.skipped_files.reason is
-  'binary, generated, vendored, oversized …: one word in lower case. The job''s stats count them.';
+  'binary, generated, vendored, oversized …: one word in lower case, counted in the job''s stats.';
 
--- Where workers COPY the rows of an index to. A row belongs to the transaction that sent it, and
--- complete_index of that transaction takes it: so nobody has to name it, and nothing that a dead
--- worker has sent is ever read. Unlogged, without row-level security (COPY FROM refuses it), and
--- never analyzed by hand: that would make other workers wait. Vacuum looks at dead rows alone.
+-- Staging tables, to which workers COPY the rows of an index. A row belongs to the transaction that
+-- sent it, and only complete_index of that transaction reads it, so rows of a dead worker are never
+-- read. Unlogged, without row-level security (COPY FROM refuses it), and never analyzed, because
+-- that would make other workers wait. Autovacuum is triggered only by dead rows.
 create unlogged table private.incoming_files (
   transaction xid8 not null default pg_current_xact_id(),
   file_no integer not null,
@@ -444,7 +451,7 @@ comment on table private.incoming_files is
   'Files that a worker is about to store.';
 comment on column private.incoming_files.transaction is 'The transaction that sent the row.';
 comment on column private.incoming_files.file_no is
-  'A number of the worker''s own, which the symbols of the file name.';
+  'A number chosen by the worker, to which the symbols of the file refer.';
 comment on column private.incoming_files.path is 'As in indexed_files.';
 comment on column private.incoming_files.language is 'As in indexed_files.';
 comment on column private.incoming_files.bytes is 'As in indexed_files.';
@@ -492,9 +499,9 @@ create unlogged table private.gone_files (
   with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000,
     autovacuum_vacuum_insert_threshold = -1);
 comment on table private.gone_files is
-  'Files that a worker has found gone or changed since the last index.';
+  'Files that a worker has found deleted or changed since the last index.';
 comment on column private.gone_files.transaction is 'The transaction that sent the row.';
-comment on column private.gone_files.id is 'Of indexed_files.';
+comment on column private.gone_files.id is 'The id in indexed_files.';
 
 create table private.index_durations (
   id bigint generated always as identity primary key,
@@ -514,7 +521,7 @@ comment on column private.index_durations.repository_id is 'The repository.';
 comment on column private.index_durations.commit_sha is 'The commit.';
 comment on column private.index_durations.bytes is 'The size of its indexed files.';
 comment on column private.index_durations.bytes_unchanged is
-  'How much of that was stored before, and did not have to be read.';
+  'How much of that was already stored and did not have to be read.';
 comment on column private.index_durations.seconds is
   'From the start of the attempt that completed the job to its end.';
 comment on column private.index_durations.ended_at is 'When the job was completed.';
@@ -526,16 +533,17 @@ create table private.tiers (
 );
 insert into private.tiers (name, requests_per_hour)
 values ('free', 100), ('solo', 1000), ('team', 10000);
-comment on table private.tiers is 'What each tier may spend.';
+comment on table private.tiers is 'The quota of each tier.';
 comment on column private.tiers.name is 'free, solo or team.';
-comment on column private.tiers.requests_per_hour is 'Requests a user may make in a clock hour.';
+comment on column private.tiers.requests_per_hour is 'Requests per user and clock hour.';
 
 create table private.accounts (
   user_id uuid primary key references auth.users on delete cascade,
   tier text not null default 'free' references private.tiers on update cascade
 );
 create index accounts_tier_idx on private.accounts (tier);
-comment on table private.accounts is 'The tier of each user; a user without a row is on the free tier.';
+comment on table private.accounts is
+  'The tier of each user; a user without a row is on the free tier.';
 comment on column private.accounts.user_id is 'The user.';
 comment on column private.accounts.tier is 'The tier.';
 
@@ -551,13 +559,13 @@ create table private.api_keys (
   constraint api_keys_name_is_not_empty check (btrim(name) <> '' and length(name) <= 100)
 );
 create index api_keys_user_id_created_at_idx on private.api_keys (user_id, created_at);
-comment on table private.api_keys is 'API keys; the secret itself is nowhere, only its hash.';
+comment on table private.api_keys is 'API keys. Only the hash of the secret is stored.';
 comment on column private.api_keys.id is 'The public part of the key, 16 hex digits.';
-comment on column private.api_keys.user_id is 'Whose key it is.';
-comment on column private.api_keys.name is 'What its owner calls it.';
+comment on column private.api_keys.user_id is 'The owner of the key.';
+comment on column private.api_keys.name is 'The name given by its owner.';
 comment on column private.api_keys.secret_hash is 'SHA-256 of the secret part.';
 comment on column private.api_keys.enabled is 'False once revoked.';
-comment on column private.api_keys.created_at is 'When it was made.';
+comment on column private.api_keys.created_at is 'When it was created.';
 comment on column private.api_keys.expires_at is 'When it stops working; null for never.';
 comment on column private.api_keys.last_used_at is 'When it was last used, to the hour.';
 
@@ -567,10 +575,10 @@ create unlogged table private.rate_limit_counters (
   requests integer not null
 ) with (fillfactor = 50);
 comment on table private.rate_limit_counters is
-  'Requests of each user in the current clock hour. Unlogged: after a crash all counts start at zero.';
+  'Requests of each user in the current clock hour. Unlogged: after a crash all counts are zero.';
 comment on column private.rate_limit_counters.user_id is 'The user.';
 comment on column private.rate_limit_counters.window_start is 'The clock hour, in UTC.';
-comment on column private.rate_limit_counters.requests is 'Requests counted in it.';
+comment on column private.rate_limit_counters.requests is 'Number of requests in that hour.';
 
 create table private.admin_audit (
   id bigint generated always as identity primary key,
@@ -581,16 +589,17 @@ create table private.admin_audit (
   reason text,
   outcome text not null
 );
-comment on table private.admin_audit is 'What support looked at, did or tried to do.';
+comment on table private.admin_audit is 'What support read, did or tried to do.';
 comment on column private.admin_audit.id is 'Primary key.';
 comment on column private.admin_audit.at is 'When.';
-comment on column private.admin_audit.actor is 'The sub claim of the service token, or service_role.';
+comment on column private.admin_audit.actor is
+  'The sub claim of the service token, or service_role.';
 comment on column private.admin_audit.action is 'What was done.';
-comment on column private.admin_audit.job_id is 'The job id that was asked for, known or not.';
-comment on column private.admin_audit.reason is 'Why, in the caller''s words.';
+comment on column private.admin_audit.job_id is 'The requested job id, whether it exists or not.';
+comment on column private.admin_audit.reason is 'The reason given by the caller.';
 comment on column private.admin_audit.outcome is 'ok, or the code of the refusal.';
 
--- Closed until the policies open them: Supabase's default privileges grant to the API roles.
+-- No rights until the policies grant them: Supabase's default privileges grant to the API roles.
 do $$
 declare
   v_table text;
@@ -613,7 +622,7 @@ create type private.api_caller as (
   requests integer
 );
 comment on type private.api_caller is
-  'Who calls an api_ function: user, start of the clock hour, its limit, requests so far.';
+  'The caller of an api_ function: user, start of the clock hour, its limit, requests so far.';
 
 create type private.api_answer as (
   verdict text,
@@ -633,10 +642,10 @@ create type private.api_answer as (
   user_id uuid
 );
 comment on type private.api_answer is
-  'What an api_ function answers: ok or the SQLSTATE of a refusal with its code, message, hint and '
+  'The answer of an api_ function: ok or the SQLSTATE of a refusal with its code, message, hint and '
   'field; the body as JSON text; the quota (reset in Unix seconds), null for an unknown caller; '
-  'the place of the next page of a list; the seconds since a job began to wait or to run, null once it '
-  'has ended; who asked, for what goes on after the answer.';
+  'the cursor of the next page of a list; the seconds since a job started to wait or to run, null '
+  'after its end; the caller, for work that continues after the answer.';
 
 notify pgrst, 'reload schema';
-comment on schema private is 'schema version 20261128093000, text 9607b594e617, serves 20261128093000';
+comment on schema private is 'schema version 20261128093000, text ed7ddf31243c, serves 20261128093000';

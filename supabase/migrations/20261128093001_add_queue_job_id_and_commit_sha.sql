@@ -1,7 +1,7 @@
 -- builds indexes on public.index_jobs
 -- add_queue_job_id_and_commit_sha
 -- depends: 20261128093000_create_index_jobs
--- previous text: 9607b594e617
+-- previous text: ed7ddf31243c
 
 set local lock_timeout = '250ms';
 
@@ -17,9 +17,9 @@ create index if not exists index_jobs_retry_at_idx
 create index if not exists index_jobs_processing_idx
   on public.index_jobs (tenant_id, queue_job_id, retry_at, id) where status = 'processing';
 comment on column public.index_jobs.queue_job_id is
-  'The job in an external queue that runs this one; set once. Null: the built-in runner takes it.';
+  'The job in an external queue that runs this one; set once. Null: the runner may claim it.';
 comment on column public.index_jobs.commit_sha is
-  'The commit asked for, or, once completed, the one that was indexed.';
+  'The requested commit; once completed, the one that was indexed.';
 
 notify pgrst, 'reload schema';
-comment on schema private is 'schema version 20261128093001, text 3220ed5f3d14, serves 20261128093000';
+comment on schema private is 'schema version 20261128093001, text f646139489ee, serves 20261128093000';

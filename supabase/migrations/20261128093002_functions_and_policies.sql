@@ -1,10 +1,10 @@
 -- functions_and_policies
 -- depends: 20261128093001_add_queue_job_id_and_commit_sha
--- previous text: 3220ed5f3d14
+-- previous text: f646139489ee
 
 set local lock_timeout = '250ms';
 
--- By hand, above the stamped part: what its functions and policies need.
+-- Written by hand, above the stamped part: what its functions and policies need.
 
 create table private.job_metric_log (
   at timestamptz not null,
@@ -16,20 +16,22 @@ create table private.job_metric_log (
 )
   with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000,
     autovacuum_vacuum_insert_threshold = -1);
--- It has no key, and a publication of all tables refuses deletes without an identity.
+-- It has no key, and a publication of all tables refuses deletes without a replica identity.
 alter table private.job_metric_log replica identity full;
 comment on table private.job_metric_log is
-  'What happened to jobs and is not added to private.job_metrics yet: appended by triggers, so that '
-  'no transition updates a row that others update.';
+  'Changes of jobs that are not yet added to private.job_metrics. Triggers append to it, so that '
+  'no transition updates a shared row.';
 comment on column private.job_metric_log.at is 'When.';
-comment on column private.job_metric_log.from_status is 'Status before; null when the job was made.';
-comment on column private.job_metric_log.to_status is 'Status after; null when the job was deleted.';
+comment on column private.job_metric_log.from_status is
+  'Status before; null for the creation of the job.';
+comment on column private.job_metric_log.to_status is
+  'Status after; null for the deletion of the job.';
 comment on column private.job_metric_log.outcome is
-  'How an attempt ended then: completed, failed, cancelled, retry, handed_back or lost.';
+  'How an attempt ended: completed, failed, cancelled, retry, handed_back or lost.';
 comment on column private.job_metric_log.wait is
-  'How long the job waited for the first attempt, which began then.';
+  'How long the job waited for its first attempt, if that started.';
 comment on column private.job_metric_log.duration is
-  'How long it took from there to the end of the job, which was then.';
+  'How long the job took from its first attempt to its end, if it ended.';
 
 create table private.job_metrics (
   from_status public.job_status,
@@ -44,14 +46,14 @@ create table private.job_metrics (
 ) with (fillfactor = 50);
 alter table private.job_metrics replica identity full;
 comment on table private.job_metrics is
-  'What happened to jobs, counted: a few dozen rows, whose counts only grow.';
+  'Counters of changes of jobs: a few dozen rows, which only grow.';
 comment on column private.job_metrics.from_status is 'As in private.job_metric_log.';
 comment on column private.job_metrics.to_status is 'As in private.job_metric_log.';
 comment on column private.job_metrics.outcome is 'As in private.job_metric_log.';
 comment on column private.job_metrics.wait_le is
-  'The bucket of the wait: seconds at most; infinity above the largest bound.';
+  'The bucket of the wait: its upper bound in seconds; infinity above the largest.';
 comment on column private.job_metrics.duration_le is 'The bucket of the duration, likewise.';
-comment on column private.job_metrics.events is 'How often.';
+comment on column private.job_metrics.events is 'The count.';
 comment on column private.job_metrics.wait is 'The sum of the waits, in seconds.';
 comment on column private.job_metrics.duration is 'The sum of the durations, in seconds.';
 
@@ -61,8 +63,8 @@ create table private.job_ends (
   failed bigint not null
 ) with (fillfactor = 50);
 comment on table private.job_ends is
-  'The jobs that were completed or failed in each minute of the last hour.';
-comment on column private.job_ends.minute is 'The minute, by its start.';
+  'How many jobs were completed or failed in each minute of the last hour.';
+comment on column private.job_ends.minute is 'The start of the minute.';
 comment on column private.job_ends.completed is 'How many were completed.';
 comment on column private.job_ends.failed is 'How many failed.';
 
@@ -250,7 +252,7 @@ begin
 end;
 $$;
 comment on function private.admin_retry_index_job(uuid) is
-  'Makes an index job that repeats another, for support.';
+  'Creates an index job that repeats another, for support.';
 alter function private.admin_retry_index_job(uuid) owner to job_writer;
 revoke all on function private.admin_retry_index_job(uuid)
   from public, anon, authenticated, service_role;
@@ -304,7 +306,7 @@ begin
 end;
 $$;
 comment on function private.begin_request(text, jsonb) is
-  'Identifies the caller of an api_ function and takes on the claims.';
+  'Identifies the caller of an api_ function and sets the claims.';
 revoke all on function private.begin_request(text, jsonb)
   from public, anon, authenticated, service_role;
 grant execute on function private.begin_request(text, jsonb) to job_gateway;
@@ -465,7 +467,7 @@ end;
 $$;
 comment on function
   private.bound_claims_before(public.index_jobs, timestamptz, uuid, uuid[], integer) is
-  'At most how many claims come before that of a job, while many tenants wait.';
+  'Returns an upper bound on the claims before a job, while many tenants wait.';
 revoke all on function
   private.bound_claims_before(public.index_jobs, timestamptz, uuid, uuid[], integer)
   from public, anon, authenticated, service_role;
@@ -505,7 +507,7 @@ begin
 end;
 $$;
 comment on function private.broadcast_index_job() is
-  'Tells Supabase Realtime of a change to an index job.';
+  'Sends a change of an index job to Supabase Realtime.';
 revoke all on function private.broadcast_index_job() from public, anon, authenticated, service_role;
 create or replace trigger index_jobs_broadcast_creation
   after insert on public.index_jobs
@@ -639,7 +641,7 @@ begin
 end;
 $$;
 comment on function private.check_batch(interval, integer) is
-  'Refuses an age or a size that no batch can have.';
+  'Refuses an age or a batch size that is not allowed.';
 revoke all on function private.check_batch(interval, integer)
   from public, anon, authenticated, service_role;
 grant execute on function private.check_batch(interval, integer) to job_writer;
@@ -726,7 +728,8 @@ begin
   end if;
 end;
 $$;
-comment on function private.check_lease(interval) is 'Refuses a lease that no worker can mean.';
+comment on function private.check_lease(interval) is
+  'Refuses a lease that is negative or too long.';
 revoke all on function private.check_lease(interval) from public, anon, authenticated, service_role;
 grant execute on function private.check_lease(interval) to job_writer;
 -- end stamp
@@ -746,7 +749,7 @@ begin
   end if;
 end;
 $$;
-comment on function private.check_page(integer) is 'Refuses a size that no page can have.';
+comment on function private.check_page(integer) is 'Refuses a page size that is not allowed.';
 revoke all on function private.check_page(integer) from public, anon, authenticated, service_role;
 grant execute on function private.check_page(integer) to authenticated, service_role, job_writer;
 -- end stamp
@@ -778,7 +781,7 @@ as $$
   ) as e (text, length);
 $$;
 comment on function private.clean_error(text) is
-  'The error text with credentials redacted, cut at 2,000 characters.';
+  'Returns the error text with credentials redacted, cut at 2,000 characters.';
 revoke all on function private.clean_error(text) from public, anon, authenticated, service_role;
 grant execute on function private.clean_error(text) to job_writer;
 -- end stamp
@@ -793,7 +796,7 @@ as $$
   select clock_timestamp();
 $$;
 comment on function private.clock() is
-  'The current time; tests replace it by a clock of their own.';
+  'Returns the current time; tests replace it with their own clock.';
 revoke all on function private.clock() from public, anon, authenticated, service_role;
 grant execute on function private.clock() to authenticated, service_role, job_writer, job_gateway;
 -- end stamp
@@ -819,7 +822,7 @@ declare
     cross join private.claim_cursor_low as l);
   v_lapsed uuid[] := '{}';
   v_due uuid[];
-  v_place text;  -- pending, due or lapsed: which of its tenant's lists the job stands in
+  v_place text;  -- pending, due or lapsed: which of its tenant's lists the job is in
   v_tenants uuid[];
   v_held integer[];
   v_jobs integer[];
@@ -924,7 +927,7 @@ begin
     v_turns[i] := v_free.turns;
   end loop;
 
-  -- Who is served last in the levels below: it changes only where some tenant begins or ends.
+  -- The tenant served last in the levels below; it changes only where a tenant starts or ends.
   for v_step in
     select distinct s.level
     from unnest(v_held, v_turns) as u (held, turns)
@@ -950,7 +953,7 @@ begin
 end;
 $$;
 comment on function private.count_claims_before(public.index_jobs, timestamptz) is
-  'How many claims come before that of a job.';
+  'Returns how many claims come before that of a job.';
 revoke all on function private.count_claims_before(public.index_jobs, timestamptz)
   from public, anon, authenticated, service_role;
 grant execute on function private.count_claims_before(public.index_jobs, timestamptz)
@@ -970,7 +973,7 @@ begin
   return null;
 end;
 $$;
-comment on function private.count_deleted_jobs() is 'Notes for metrics that jobs were deleted.';
+comment on function private.count_deleted_jobs() is 'Logs for metrics that jobs were deleted.';
 alter function private.count_deleted_jobs() owner to job_writer;
 revoke all on function private.count_deleted_jobs() from public, anon, authenticated, service_role;
 create or replace trigger index_jobs_count_deletion
@@ -1047,7 +1050,7 @@ begin
 end;
 $$;
 comment on function private.count_free_jobs(uuid, timestamptz, boolean, integer) is
-  'How many jobs of a tenant are free, and how many turns they last.';
+  'Returns how many jobs of a tenant are claimable, and how many turns they last.';
 revoke all on function private.count_free_jobs(uuid, timestamptz, boolean, integer)
   from public, anon, authenticated, service_role;
 grant execute on function private.count_free_jobs(uuid, timestamptz, boolean, integer)
@@ -1106,7 +1109,7 @@ begin
 end;
 $$;
 comment on function private.count_request(private.api_caller) is
-  'Counts one request against the quota, and begins the answer.';
+  'Counts one request against the quota, and starts the answer.';
 revoke all on function private.count_request(private.api_caller)
   from public, anon, authenticated, service_role;
 grant execute on function private.count_request(private.api_caller) to job_gateway;
@@ -1150,7 +1153,7 @@ begin
 end;
 $$;
 comment on function private.create_api_key(text, timestamptz) is
-  'Makes an API key for the signed-in user.';
+  'Creates an API key for the signed-in user.';
 alter function private.create_api_key(text, timestamptz) owner to job_gateway;
 revoke all on function private.create_api_key(text, timestamptz)
   from public, anon, authenticated, service_role;
@@ -1222,7 +1225,7 @@ begin
 end;
 $$;
 comment on function private.create_index_job(uuid, text, text, text) is
-  'Makes an index job for the signed-in user.';
+  'Creates an index job for the signed-in user.';
 alter function private.create_index_job(uuid, text, text, text) owner to job_writer;
 revoke all on function private.create_index_job(uuid, text, text, text)
   from public, anon, authenticated, service_role;
@@ -1248,7 +1251,8 @@ exception
     return null;
 end;
 $$;
-comment on function private.current_user_id() is 'The user named by the verified claims, or null.';
+comment on function private.current_user_id() is
+  'Returns the user named by the verified claims, or null.';
 revoke all on function private.current_user_id() from public, anon, authenticated, service_role;
 grant execute on function private.current_user_id()
   to anon, authenticated, service_role, job_writer, job_gateway;
@@ -1267,7 +1271,7 @@ as $$
   where k.repository_id = p_job.repository_id and k.job_id is distinct from p_job.id;
 $$;
 comment on function private.delete_files_of_other_jobs(public.index_jobs) is
-  'Deletes what other jobs have stored of a repository.';
+  'Deletes the files of a repository that other jobs have stored.';
 revoke all on function private.delete_files_of_other_jobs(public.index_jobs)
   from public, anon, authenticated, service_role;
 grant execute on function private.delete_files_of_other_jobs(public.index_jobs) to job_writer;
@@ -1281,7 +1285,7 @@ security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  -- an array is looked up by the primary key, whatever the statistics of a staging table say
+  -- an array uses the primary key, whatever the statistics of a staging table say
   v_gone bigint[] := array(
     select g.id from private.gone_files as g where g.transaction = pg_current_xact_id());
 begin
@@ -1293,7 +1297,7 @@ begin
 end;
 $$;
 comment on function private.delete_gone_files(public.index_jobs) is
-  'Deletes the files that a job found changed or gone.';
+  'Deletes the files that a job found changed or deleted.';
 revoke all on function private.delete_gone_files(public.index_jobs)
   from public, anon, authenticated, service_role;
 grant execute on function private.delete_gone_files(public.index_jobs) to job_writer;
@@ -1335,7 +1339,7 @@ as $$
   where transaction is distinct from pg_current_xact_id_if_assigned();
 $$;
 comment on function private.delete_orphaned_rows() is
-  'Empties the staging tables of the rows that no transaction will store.';
+  'Deletes the staged rows that no transaction will store.';
 revoke all on function private.delete_orphaned_rows()
   from public, anon, authenticated, service_role;
 grant execute on function private.delete_orphaned_rows() to job_writer;
@@ -1408,7 +1412,7 @@ begin
     retry_at = case
       when v_status = 'processing' then greatest(
         coalesce(p_retry_at, p_now + private.retry_delay(p_attempt => j.attempt)),
-        p_now + interval '1 microsecond') -- at p_now it would have been handed back
+        p_now + interval '1 microsecond') -- exactly p_now would mean handed back
     end,
     updated_at = p_now,
     version = j.version + 1
@@ -1418,7 +1422,7 @@ end;
 $$;
 comment on function private.end_attempt(
   public.index_jobs, timestamptz, text, boolean, timestamptz) is
-  'Ends an attempt: the job waits for the next one, or is failed or cancelled.';
+  'Ends an attempt: the job waits for the next one, fails or is cancelled.';
 revoke all on function private.end_attempt(
   public.index_jobs, timestamptz, text, boolean, timestamptz)
   from public, anon, authenticated, service_role;
@@ -1521,7 +1525,7 @@ begin
 end;
 $$;
 comment on function private.estimate_index_job(public.index_jobs, timestamptz, integer) is
-  'In how many seconds a job is likely to be completed.';
+  'Estimates in how many seconds a job will be completed.';
 revoke all on function private.estimate_index_job(public.index_jobs, timestamptz, integer)
   from public, anon, authenticated, service_role;
 grant execute on function private.estimate_index_job(public.index_jobs, timestamptz, integer)
@@ -1668,7 +1672,7 @@ begin
 end;
 $$;
 comment on function private.explain_index_job(uuid) is
-  'Why a job of the signed-in user stands where it stands.';
+  'Explains the current state of a job to the signed-in user.';
 alter function private.explain_index_job(uuid) owner to job_writer;
 revoke all on function private.explain_index_job(uuid)
   from public, anon, authenticated, service_role;
@@ -1715,7 +1719,7 @@ as $$
     and '' <> all (a.names);
 $$;
 comment on function private.exposed_functions(text) is
-  'Lists the functions of the schema public as the catalogue has them.';
+  'Lists the functions of the schema public from the catalogue.';
 revoke all on function private.exposed_functions(text)
   from public, anon, authenticated, service_role;
 grant execute on function private.exposed_functions(text) to job_tenant;
@@ -1747,7 +1751,8 @@ begin
   return v_organization_id;
 end;
 $$;
-comment on function private.find_organization(text) is 'The organization that the text names.';
+comment on function private.find_organization(text) is
+  'Returns the id of an organization by its slug or id.';
 revoke all on function private.find_organization(text)
   from public, anon, authenticated, service_role;
 grant execute on function private.find_organization(text) to job_gateway;
@@ -1805,8 +1810,7 @@ begin
   return v_folded;
 end;
 $$;
-comment on function private.fold_job_metrics(integer) is
-  'Adds what was logged for metrics to the counters.';
+comment on function private.fold_job_metrics(integer) is 'Adds logged metrics to the counters.';
 revoke all on function private.fold_job_metrics(integer)
   from public, anon, authenticated, service_role;
 grant execute on function private.fold_job_metrics(integer) to job_writer;
@@ -1846,8 +1850,7 @@ begin
     select s.worker_id from private.runners as s where s.seen_at > v_ahead for update skip locked);
 end;
 $$;
-comment on function private.forget_future() is
-  'Ends the belief in times that the clock has not reached yet.';
+comment on function private.forget_future() is 'Corrects times that the clock has not reached yet.';
 revoke all on function private.forget_future() from public, anon, authenticated, service_role;
 grant execute on function private.forget_future() to job_writer;
 -- end stamp
@@ -1930,7 +1933,7 @@ begin
 end;
 $$;
 comment on function private.insert_index_job(uuid, text, text, text, uuid) is
-  'Makes a pending index job, once for each idempotency key.';
+  'Creates a pending index job, once per idempotency key.';
 alter function private.insert_index_job(uuid, text, text, text, uuid) owner to job_writer;
 revoke all on function private.insert_index_job(uuid, text, text, text, uuid)
   from public, anon, authenticated, service_role;
@@ -1955,7 +1958,7 @@ exception when undefined_column then
   return false;
 end;
 $$;
-comment on function private.is_banned(uuid) is 'Whether a user may not act any more, or not yet.';
+comment on function private.is_banned(uuid) is 'Returns whether a user is banned or deleted.';
 revoke all on function private.is_banned(uuid) from public, anon, authenticated, service_role;
 grant execute on function private.is_banned(uuid) to job_gateway;
 -- end stamp
@@ -2059,12 +2062,12 @@ begin
   end if;
   return v_host ~ '^[a-z0-9]([a-z0-9-]*[a-z0-9])?([.][a-z0-9]([a-z0-9-]*[a-z0-9])?)*$';
 exception
-  when invalid_text_representation then  -- in brackets, and no address
+  when invalid_text_representation then  -- in brackets, but not an address
     return false;
 end;
 $$;
 comment on function private.is_git_url(text) is
-  'Whether a text is an address to clone from that holds no credentials.';
+  'Whether a text is an address to clone from, without credentials.';
 revoke all on function private.is_git_url(text) from public, anon, authenticated, service_role;
 grant execute on function private.is_git_url(text)
   to authenticated, service_role, job_gateway, job_writer;
@@ -2147,7 +2150,7 @@ begin
 end;
 $$;
 comment on function private.normal_git_url(text) is
-  'The one spelling of an address of a repository.';
+  'Returns the normal spelling of a repository''s address.';
 revoke all on function private.normal_git_url(text)
   from public, anon, authenticated, service_role;
 grant execute on function private.normal_git_url(text) to authenticated, job_gateway, job_writer;
@@ -2164,7 +2167,7 @@ as $$
     = regexp_replace(private.normal_git_url(p_other), '^(http.*[^/])[.]git$', '\1');
 $$;
 comment on function private.is_same_git_url(text, text) is
-  'Whether two addresses are of one repository.';
+  'Whether two addresses belong to one repository.';
 revoke all on function private.is_same_git_url(text, text)
   from public, anon, authenticated, service_role;
 grant execute on function private.is_same_git_url(text, text) to authenticated, job_writer;
@@ -2262,7 +2265,7 @@ begin
 end;
 $$;
 comment on function private.metric_bucket(interval) is
-  'The bucket of a time in the histograms of metrics.';
+  'Returns the histogram bucket of an interval.';
 revoke all on function private.metric_bucket(interval)
   from public, anon, authenticated, service_role;
 grant execute on function private.metric_bucket(interval) to job_writer;
@@ -2349,7 +2352,7 @@ as $$
       select coalesce(sum(e.failed) / nullif(sum(e.completed + e.failed), 0), 0)
       from ended as e));
 $$;
-comment on function private.job_counters() is 'What metrics have counted, as JSON.';
+comment on function private.job_counters() is 'Returns the counters of the metrics, as JSON.';
 revoke all on function private.job_counters() from public, anon, authenticated, service_role;
 grant execute on function private.job_counters() to job_writer;
 -- end stamp
@@ -2393,7 +2396,7 @@ begin
       'index_job_events', pg_total_relation_size('public.index_job_events')));
 end;
 $$;
-comment on function private.job_gauges() is 'What metrics tell of this moment, as JSON.';
+comment on function private.job_gauges() is 'Returns the gauges of the metrics, as JSON.';
 revoke all on function private.job_gauges() from public, anon, authenticated, service_role;
 grant execute on function private.job_gauges() to job_writer;
 -- end stamp
@@ -2446,7 +2449,7 @@ as $$
       or j.status = 'processing' and j.queue_job_id is not null);
 $$;
 comment on function private.list_queue_jobs(uuid[]) is
-  'The index jobs that a bridge compares with its queue.';
+  'Lists the index jobs that a bridge compares with its queue.';
 alter function private.list_queue_jobs(uuid[]) owner to job_writer;
 revoke all on function private.list_queue_jobs(uuid[])
   from public, anon, authenticated, service_role;
@@ -2572,7 +2575,7 @@ begin
 end;
 $$;
 comment on function private.lock_next_job(uuid[]) is
-  'Locks the index job that is to be begun next, tenants in turn.';
+  'Locks the next index job to start, tenants in turn.';
 revoke all on function private.lock_next_job(uuid[]) from public, anon, authenticated, service_role;
 grant execute on function private.lock_next_job(uuid[]) to job_writer;
 -- end stamp
@@ -2593,7 +2596,7 @@ begin
   join public.index_jobs as j on j.repository_id = r.id
   where j.id = p_job_id
   for no key update of r;
-  -- by a statement of its own, which sees what was committed while the first one waited
+  -- a separate statement, which sees what was committed while the first one waited
   select j.* into v_job from public.index_jobs as j where j.id = p_job_id;
   if not found then
     raise exception 'index job not found' using errcode = 'PT404';
@@ -2618,7 +2621,7 @@ begin
 end;
 $$;
 comment on function private.lock_repository_of_job(uuid, integer) is
-  'Locks the repository of a job, for a worker whose silence is bounded.';
+  'Locks the repository of a job, and limits how long its worker may be silent.';
 revoke all on function private.lock_repository_of_job(uuid, integer)
   from public, anon, authenticated, service_role;
 grant execute on function private.lock_repository_of_job(uuid, integer) to job_writer;
@@ -2686,7 +2689,7 @@ begin
 end;
 $$;
 comment on function private.mirror_queue_state(uuid, text, integer, text, jsonb, timestamptz) is
-  'Brings an index job to where the queue that runs it stands.';
+  'Moves an index job to the state of its row in the queue.';
 alter function private.mirror_queue_state(uuid, text, integer, text, jsonb, timestamptz)
   owner to job_writer;
 revoke all on function private.mirror_queue_state(uuid, text, integer, text, jsonb, timestamptz)
@@ -2741,7 +2744,7 @@ begin
 end;
 $$;
 comment on function private.oldest_claimable() is
-  'Since when the job has been free that waits longest for a claim.';
+  'Returns when the longest-waiting claimable job became claimable.';
 revoke all on function private.oldest_claimable() from public, anon, authenticated, service_role;
 grant execute on function private.oldest_claimable() to job_writer;
 -- end stamp
@@ -2772,7 +2775,7 @@ begin
     union all
     select
       w.looked_at + (h.held is not null)::integer,
-      coalesce(n.id, '00000000-0000-0000-0000-000000000000'),  -- where the circle begins
+      coalesce(n.id, '00000000-0000-0000-0000-000000000000'),  -- where the circle starts
       w.is_round or n.id is null,
       h.held
     from walk as w
@@ -2816,7 +2819,7 @@ end;
 $$;
 comment on function
   private.order_waiting_tenants(timestamptz, uuid[], boolean, uuid[], integer, boolean) is
-  'The tenants whose turn it is to have a job claimed.';
+  'Returns the tenants whose turn it is, in order.';
 revoke all on function
   private.order_waiting_tenants(timestamptz, uuid[], boolean, uuid[], integer, boolean)
   from public, anon, authenticated, service_role;
@@ -2856,7 +2859,7 @@ begin
 end;
 $$;
 comment on function private.parse_cursor(text) is
-  'The place in a list of jobs that a cursor names.';
+  'Returns the position in a list of jobs that a cursor names.';
 revoke all on function private.parse_cursor(text) from public, anon, authenticated, service_role;
 grant execute on function private.parse_cursor(text) to authenticated, service_role;
 -- end stamp
@@ -2927,7 +2930,7 @@ begin
 end;
 $$;
 comment on function private.parse_repository(text, text, text) is
-  'The name and the address of a repository that a request names.';
+  'Returns the name and address of the repository in a request.';
 revoke all on function private.parse_repository(text, text, text)
   from public, anon, authenticated, service_role;
 grant execute on function private.parse_repository(text, text, text) to job_gateway;
@@ -2963,7 +2966,8 @@ begin
       hint = 'Pass the cursor of the last row of the previous page, or nothing for the first page.';
 end;
 $$;
-comment on function private.parse_row_cursor(text) is 'The row of a list that a cursor names.';
+comment on function private.parse_row_cursor(text) is
+  'Returns the row of a list that a cursor names.';
 revoke all on function private.parse_row_cursor(text)
   from public, anon, authenticated, service_role;
 grant execute on function private.parse_row_cursor(text) to authenticated, service_role;
@@ -3002,7 +3006,7 @@ begin
       hint = 'Send RFC 3339, such as 2026-01-31T12:00:00Z; write + as %2B in a URL.';
 end;
 $$;
-comment on function private.parse_since(text, text) is 'The time that the text names.';
+comment on function private.parse_since(text, text) is 'Parses a time.';
 revoke all on function private.parse_since(text, text)
   from public, anon, authenticated, service_role;
 grant execute on function private.parse_since(text, text) to job_gateway;
@@ -3024,7 +3028,7 @@ begin
   return p_status::public.job_status;
 end;
 $$;
-comment on function private.parse_status(text) is 'The status that the text names.';
+comment on function private.parse_status(text) is 'Parses a status.';
 revoke all on function private.parse_status(text) from public, anon, authenticated, service_role;
 grant execute on function private.parse_status(text) to authenticated, service_role, job_writer;
 -- end stamp
@@ -3043,7 +3047,7 @@ begin
   return null;
 end;
 $$;
-comment on function private.parse_uuid(text) is 'The UUID spelled by the text, or null.';
+comment on function private.parse_uuid(text) is 'Parses a UUID; null if it is malformed.';
 revoke all on function private.parse_uuid(text) from public, anon, authenticated, service_role;
 grant execute on function private.parse_uuid(text) to job_gateway, job_writer;
 -- end stamp
@@ -3066,7 +3070,7 @@ begin
   return v_worker_id;
 end;
 $$;
-comment on function private.parse_worker_id(text) is 'The id of a worker that the text spells.';
+comment on function private.parse_worker_id(text) is 'Parses the id of a worker.';
 revoke all on function private.parse_worker_id(text) from public, anon, authenticated, service_role;
 grant execute on function private.parse_worker_id(text) to job_writer;
 -- end stamp
@@ -3093,7 +3097,7 @@ as $$
     from unnest(p_seconds) as s) as k;
 $$;
 comment on function private.predict_seconds(double precision[], double precision) is
-  'How long the next of a kind takes at most, with some probability.';
+  'Returns a quantile for the next duration, from earlier ones.';
 revoke all on function private.predict_seconds(double precision[], double precision)
   from public, anon, authenticated, service_role;
 grant execute on function private.predict_seconds(double precision[], double precision)
@@ -3130,7 +3134,7 @@ as $$
       select count(*) from public.indexed_files as f where f.repository_id = p_repository_id));
 $$;
 comment on function private.read_indexed_commit(uuid, text) is
-  'The stored commit of a repository, if that extractor made its rows.';
+  'Returns the stored commit of a repository, if that extractor made its rows.';
 revoke all on function private.read_indexed_commit(uuid, text)
   from public, anon, authenticated, service_role;
 grant execute on function private.read_indexed_commit(uuid, text) to job_writer;
@@ -3155,7 +3159,7 @@ as $$
     p_outcome);
 $$;
 comment on function private.record_admin_action(jsonb, text, uuid, text, text) is
-  'Writes an action of support to the audit.';
+  'Records an action of support in the audit.';
 alter function private.record_admin_action(jsonb, text, uuid, text, text) owner to job_writer;
 revoke all on function private.record_admin_action(jsonb, text, uuid, text, text)
   from public, anon, authenticated, service_role;
@@ -3196,7 +3200,7 @@ as $$
       limit 1);
 $$;
 comment on function private.record_index_duration(public.index_jobs) is
-  'Notes how long a repository took to index.';
+  'Stores how long a repository took to index.';
 revoke all on function private.record_index_duration(public.index_jobs)
   from public, anon, authenticated, service_role;
 grant execute on function private.record_index_duration(public.index_jobs) to job_writer;
@@ -3307,7 +3311,7 @@ begin
 end;
 $$;
 comment on function private.refuse_partial_index() is
-  'Refuses a transaction that stores rows and does not complete their job.';
+  'Refuses a transaction that stores rows without completing their job.';
 alter function private.refuse_partial_index() owner to job_writer;
 revoke all on function private.refuse_partial_index()
   from public, anon, authenticated, service_role;
@@ -3366,7 +3370,7 @@ begin
 end;
 $$;
 comment on function private.rest_conditions(text, jsonb) is
-  'The WHERE condition of PostgREST''s filters.';
+  'Returns the WHERE condition for PostgREST''s filters.';
 revoke all on function private.rest_conditions(text, jsonb)
   from public, anon, authenticated, service_role;
 grant execute on function private.rest_conditions(text, jsonb) to job_tenant;
@@ -3425,7 +3429,8 @@ as $$
   select (get_byte(h.hash, 0) * 65536 + get_byte(h.hash, 1) * 256 + get_byte(h.hash, 2)) % 100
   from (select sha256(uuid_send(p_user_id))) as h (hash);
 $$;
-comment on function private.rollout_bucket(uuid) is 'The place of a user in a rollout, 0 to 99.';
+comment on function private.rollout_bucket(uuid) is
+  'Returns the bucket of a user in a rollout, 0 to 99.';
 revoke all on function private.rollout_bucket(uuid) from public, anon, authenticated, service_role;
 grant execute on function private.rollout_bucket(uuid) to job_gateway;
 -- end stamp
@@ -3440,7 +3445,7 @@ as $$
   select translate(
     encode(convert_to(p_id || ',' || p_place, 'UTF8'), 'base64'), e'+/=\n', '-_');
 $$;
-comment on function private.row_cursor(text, bigint) is 'The cursor of a row of a list.';
+comment on function private.row_cursor(text, bigint) is 'Returns the cursor of a row of a list.';
 revoke all on function private.row_cursor(text, bigint)
   from public, anon, authenticated, service_role;
 grant execute on function private.row_cursor(text, bigint) to authenticated, service_role;
@@ -3467,7 +3472,7 @@ begin
   end if;
 end;
 $$;
-comment on function private.see_worker(uuid) is 'Notes that a worker was seen.';
+comment on function private.see_worker(uuid) is 'Records that a worker was seen.';
 revoke all on function private.see_worker(uuid) from public, anon, authenticated, service_role;
 grant execute on function private.see_worker(uuid) to job_writer;
 -- end stamp
@@ -3561,7 +3566,7 @@ as $$
     else ceil(p_seconds / 3600) || ' h'
   end;
 $$;
-comment on function private.spell_seconds(double precision) is 'A span of time in words.';
+comment on function private.spell_seconds(double precision) is 'Returns a duration in words.';
 revoke all on function private.spell_seconds(double precision)
   from public, anon, authenticated, service_role;
 grant execute on function private.spell_seconds(double precision) to job_writer;
@@ -3611,7 +3616,7 @@ end;
 $$;
 comment on function private.start_queue_attempt(
   public.index_jobs, timestamptz, integer, uuid, timestamptz) is
-  'Begins the attempt of an index job that a queue runs.';
+  'Starts the attempt of an index job that a queue runs.';
 revoke all on function private.start_queue_attempt(
   public.index_jobs, timestamptz, integer, uuid, timestamptz)
   from public, anon, authenticated, service_role;
@@ -3633,8 +3638,8 @@ declare
   v_skipped bigint;
   v_rule text;
 begin
-  -- Each kind once (offset 0 keeps the planner from testing every row): a constraint of the table
-  -- would take a quarter of the time of storing.
+  -- Each kind is checked once (offset 0 keeps the planner from testing every row): a table
+  -- constraint would take a quarter of the storing time.
   perform
   from (
     select distinct s.kind
@@ -3761,7 +3766,7 @@ begin
 end;
 $$;
 comment on function private.store_index(public.index_jobs, boolean, jsonb) is
-  'Stores the rows of an index, and refuses those that its stats do not count.';
+  'Stores the rows of an index, and refuses rows that do not match its stats.';
 revoke all on function private.store_index(public.index_jobs, boolean, jsonb)
   from public, anon, authenticated, service_role;
 grant execute on function private.store_index(public.index_jobs, boolean, jsonb) to job_writer;
@@ -3792,7 +3797,8 @@ begin
   raise exception 'repository not found' using errcode = 'PT404';
 end;
 $$;
-comment on function private.stored_commit(uuid) is 'What is stored of a repository now.';
+comment on function private.stored_commit(uuid) is
+  'Returns what is currently stored for a repository.';
 revoke all on function private.stored_commit(uuid) from public, anon, authenticated, service_role;
 grant execute on function private.stored_commit(uuid) to authenticated, service_role;
 -- end stamp
@@ -3828,7 +3834,7 @@ as $$
   cross join lateral private.stored_commit(p_repository_id => j.repository_id) as c;
 $$;
 comment on function private.stored_commit_of_job(text) is
-  'What is stored now of the repository of a job.';
+  'Returns what is currently stored for the repository of a job.';
 revoke all on function private.stored_commit_of_job(text)
   from public, anon, authenticated, service_role;
 grant execute on function private.stored_commit_of_job(text) to job_gateway;
@@ -3871,7 +3877,7 @@ begin
 end;
 $$;
 comment on function private.stuck_jobs(interval, boolean) is
-  'The jobs that do not go on by themselves, and why.';
+  'Returns the jobs that make no progress by themselves, and why.';
 revoke all on function private.stuck_jobs(interval, boolean)
   from public, anon, authenticated, service_role;
 grant execute on function private.stuck_jobs(interval, boolean) to job_writer, service_role;
@@ -3948,7 +3954,7 @@ create policy index_job_events_select_authenticated on public.index_job_events
   for select to authenticated
   using (exists (select from public.index_jobs as j where j.id = index_job_events.job_id));
 comment on policy index_job_events_select_authenticated on public.index_job_events is
-  'A user sees the events of the jobs that the user sees.';
+  'Users see the events of the jobs that they can see.';
 drop policy if exists index_job_events_select_workers on public.index_job_events;
 create policy index_job_events_select_workers on public.index_job_events
   for select to job_worker, service_role
@@ -3984,7 +3990,7 @@ create policy index_jobs_select_authenticated on public.index_jobs
         and m.user_id = (select private.current_user_id())
       offset 0));
 comment on policy index_jobs_select_authenticated on public.index_jobs is
-  'A user sees own jobs and those of the user''s organizations.';
+  'Users see their own jobs and those of their organizations.';
 drop policy if exists index_jobs_select_workers on public.index_jobs;
 create policy index_jobs_select_workers on public.index_jobs
   for select to job_worker, service_role
@@ -3997,7 +4003,7 @@ create policy index_jobs_all_job_writer on public.index_jobs
   using (true)
   with check (true);
 comment on policy index_jobs_all_job_writer on public.index_jobs is
-  'The functions that move jobs see and change every row.';
+  'The functions that change jobs see and change every row.';
 revoke all on table public.index_jobs from public, anon, authenticated, service_role;
 grant select on table public.index_jobs to authenticated, job_worker, service_role;
 grant select, insert, update, delete on table public.index_jobs to job_writer;
@@ -4013,7 +4019,7 @@ create policy indexed_commits_select_authenticated on public.indexed_commits
   for select to authenticated
   using (exists (select from public.repositories as r where r.id = indexed_commits.repository_id));
 comment on policy indexed_commits_select_authenticated on public.indexed_commits is
-  'A user sees the indexed commit of the repositories that the user sees.';
+  'Users see the indexed commit of the repositories that they can see.';
 drop policy if exists indexed_commits_select_job_worker on public.indexed_commits;
 create policy indexed_commits_select_job_worker on public.indexed_commits
   for select to job_worker
@@ -4046,7 +4052,7 @@ create policy indexed_files_select_authenticated on public.indexed_files
   using (exists (
     select from public.repositories as r where r.id = indexed_files.repository_id offset 0));
 comment on policy indexed_files_select_authenticated on public.indexed_files is
-  'A user sees the files of the repositories that the user sees.';
+  'Users see the files of the repositories that they can see.';
 drop policy if exists indexed_files_select_job_worker on public.indexed_files;
 create policy indexed_files_select_job_worker on public.indexed_files
   for select to job_worker
@@ -4093,7 +4099,7 @@ create policy organization_members_select_authenticated on public.organization_m
   for select to authenticated
   using (user_id = (select private.current_user_id()));
 comment on policy organization_members_select_authenticated on public.organization_members is
-  'A user sees the user''s own memberships.';
+  'Users see their own memberships.';
 drop policy if exists organization_members_all_service_role on public.organization_members;
 create policy organization_members_all_service_role on public.organization_members
   for all to service_role
@@ -4106,7 +4112,7 @@ create policy organization_members_select_job_writer on public.organization_memb
   for select to job_writer
   using (true);
 comment on policy organization_members_select_job_writer on public.organization_members is
-  'The functions that write jobs look here.';
+  'The functions that write jobs read every row.';
 revoke all on table public.organization_members from public, anon, authenticated, service_role;
 grant select on table public.organization_members to authenticated, job_writer;
 grant select, insert, update, delete on table public.organization_members to service_role;
@@ -4122,7 +4128,7 @@ create policy organizations_select_authenticated on public.organizations
       where m.organization_id = organizations.id
         and m.user_id = (select private.current_user_id())));
 comment on policy organizations_select_authenticated on public.organizations is
-  'A user sees the organizations that the user is a member of.';
+  'Users see the organizations that they are members of.';
 drop policy if exists organizations_all_service_role on public.organizations;
 create policy organizations_all_service_role on public.organizations
   for all to service_role
@@ -4155,7 +4161,7 @@ create policy repositories_select_authenticated on public.repositories
         and m.user_id = (select private.current_user_id())
       offset 0));
 comment on policy repositories_select_authenticated on public.repositories is
-  'A user sees own repositories and those of the user''s organizations.';
+  'Users see their own repositories and those of their organizations.';
 drop policy if exists repositories_insert_authenticated on public.repositories;
 create policy repositories_insert_authenticated on public.repositories
   for insert to authenticated
@@ -4165,7 +4171,7 @@ create policy repositories_insert_authenticated on public.repositories
       where m.organization_id = repositories.organization_id
         and m.user_id = (select private.current_user_id())));
 comment on policy repositories_insert_authenticated on public.repositories is
-  'A user adds repositories for the user or for an organization of the user.';
+  'Users add repositories for themselves or for their organizations.';
 drop policy if exists repositories_all_service_role on public.repositories;
 create policy repositories_all_service_role on public.repositories
   for all to service_role
@@ -4178,7 +4184,7 @@ create policy repositories_select_job_roles on public.repositories
   for select to job_worker, job_writer
   using (true);
 comment on policy repositories_select_job_roles on public.repositories is
-  'Workers, and the functions that write jobs, look here.';
+  'Workers, and the functions that write jobs, read every row.';
 drop policy if exists repositories_update_job_writer on public.repositories;
 create policy repositories_update_job_writer on public.repositories
   for update to job_writer
@@ -4207,7 +4213,7 @@ create policy skipped_files_select_authenticated on public.skipped_files
   using (exists (
     select from public.repositories as r where r.id = skipped_files.repository_id offset 0));
 comment on policy skipped_files_select_authenticated on public.skipped_files is
-  'A user sees the skipped files of the repositories that the user sees.';
+  'Users see the skipped files of the repositories that they can see.';
 drop policy if exists skipped_files_select_job_worker on public.skipped_files;
 create policy skipped_files_select_job_worker on public.skipped_files
   for select to job_worker
@@ -4241,7 +4247,7 @@ create policy symbols_select_authenticated on public.symbols
   using (exists (
     select from public.repositories as r where r.id = symbols.repository_id offset 0));
 comment on policy symbols_select_authenticated on public.symbols is
-  'A user sees the symbols of the repositories that the user sees.';
+  'Users see the symbols of the repositories that they can see.';
 drop policy if exists symbols_select_job_worker on public.symbols;
 create policy symbols_select_job_worker on public.symbols
   for select to job_worker
@@ -4634,7 +4640,7 @@ begin
 end;
 $$;
 comment on function public.api_count_request(text, jsonb) is
-  'Counts a request that asks for nothing else.';
+  'Counts a request without doing anything else.';
 alter function public.api_count_request(text, jsonb) owner to job_gateway;
 revoke all on function public.api_count_request(text, jsonb)
   from public, anon, authenticated, service_role;
@@ -4695,7 +4701,7 @@ begin
     into v_answer.job_id, v_answer.job_status, v_answer.job_version, v_answer.job_age
     from public.index_jobs as j
     where j.id = v_job_id;
-    if not found then  -- of an earlier request, whose job is out of sight by now
+    if not found then  -- an earlier request's job, which the caller may no longer see
       raise exception 'index job not found' using errcode = 'PT404';
     end if;
   exception when sqlstate 'PT404' or sqlstate 'PT409' or sqlstate 'PT422' then
@@ -4897,7 +4903,7 @@ begin
 end;
 $$;
 comment on function public.api_follow_index_job(text, jsonb, text, integer, boolean, boolean) is
-  'Answers those who follow an index job.';
+  'Returns the next update for a client that follows an index job.';
 alter function public.api_follow_index_job(text, jsonb, text, integer, boolean, boolean)
   owner to job_gateway;
 revoke all on function public.api_follow_index_job(text, jsonb, text, integer, boolean, boolean)
@@ -5090,8 +5096,7 @@ begin
   return v_answer;
 end;
 $$;
-comment on function public.api_job_load() is
-  'What there is to do, as JSON, for what starts and stops runners.';
+comment on function public.api_job_load() is 'Returns the load as JSON, for autoscalers.';
 alter function public.api_job_load() owner to job_writer;
 revoke all on function public.api_job_load() from public, anon, authenticated, service_role;
 grant execute on function public.api_job_load() to job_http, service_role;
@@ -5115,7 +5120,7 @@ begin
   return v_answer;
 end;
 $$;
-comment on function public.api_job_metrics() is 'What /metrics tells of the jobs, as JSON.';
+comment on function public.api_job_metrics() is 'Returns the job metrics for /metrics, as JSON.';
 alter function public.api_job_metrics() owner to job_writer;
 revoke all on function public.api_job_metrics() from public, anon, authenticated, service_role;
 grant execute on function public.api_job_metrics() to job_http, service_role;
@@ -5143,7 +5148,7 @@ declare
   v_organization_id uuid;
   v_repository_id uuid;
   v_jobs json;
-  v_last_id uuid;  -- of a page that is full
+  v_last_id uuid;  -- of a full page
   v_last_created_at timestamptz;
 begin
   perform set_config('synchronous_commit', 'off', true);
@@ -5375,7 +5380,7 @@ begin
 end;
 $$;
 comment on function public.api_recheck_followers(text[], text[], uuid[]) is
-  'Tells which clients may no longer follow their index job.';
+  'Returns which clients may no longer follow their index job.';
 alter function public.api_recheck_followers(text[], text[], uuid[]) owner to job_gateway;
 revoke all on function public.api_recheck_followers(text[], text[], uuid[])
   from public, anon, authenticated, service_role;
@@ -5399,7 +5404,7 @@ as $$
   from (select obj_description('private'::regnamespace, 'pg_namespace')) as c (comment);
 $$;
 comment on function public.api_schema_version() is
-  'The newest migration applied, the oldest code it serves, and whether a session can write.';
+  'The newest migration applied, the oldest code it supports, and whether a session can write.';
 revoke all on function public.api_schema_version() from public, anon, authenticated, service_role;
 grant execute on function public.api_schema_version() to job_http, service_role;
 -- end stamp
@@ -5487,7 +5492,7 @@ begin
   return v_answer;
 end;
 $$;
-comment on function public.api_status() is 'How the service does, as JSON, for everybody.';
+comment on function public.api_status() is 'Returns the public status of the service, as JSON.';
 alter function public.api_status() owner to job_writer;
 revoke all on function public.api_status() from public, anon, authenticated, service_role;
 grant execute on function public.api_status() to job_http, service_role;
@@ -5520,7 +5525,7 @@ begin
 end;
 $$;
 comment on function public.api_watch_jobs(uuid[], bigint[]) is
-  'Tells which of some index jobs have changed.';
+  'Returns which of the given index jobs have changed.';
 alter function public.api_watch_jobs(uuid[], bigint[]) owner to job_writer;
 revoke all on function public.api_watch_jobs(uuid[], bigint[])
   from public, anon, authenticated, service_role;
@@ -5556,7 +5561,7 @@ begin
 end;
 $$;
 comment on function public.begin_index(uuid, integer, text) is
-  'Where the repository of a job is cloned from, and what is stored of it already.';
+  'Returns where to clone the repository of a job from, and what is already stored.';
 alter function public.begin_index(uuid, integer, text) owner to job_writer;
 revoke all on function public.begin_index(uuid, integer, text)
   from public, anon, authenticated, service_role;
@@ -5630,7 +5635,7 @@ begin
 end;
 $$;
 comment on function public.begin_queue_attempt(uuid, uuid, integer, text, interval) is
-  'Begins the attempt of an index job that an external queue runs.';
+  'Starts the attempt of an index job that an external queue runs.';
 alter function public.begin_queue_attempt(uuid, uuid, integer, text, interval)
   owner to job_writer;
 revoke all on function public.begin_queue_attempt(uuid, uuid, integer, text, interval)
@@ -5703,7 +5708,7 @@ begin
 end;
 $$;
 comment on function public.claim_index_job(text, interval, uuid[]) is
-  'Claims a free index job for a worker, tenants in turn.';
+  'Claims the next index job for a worker, tenants in turn.';
 alter function public.claim_index_job(text, interval, uuid[]) owner to job_writer;
 revoke all on function public.claim_index_job(text, interval, uuid[])
   from public, anon, authenticated, service_role;
@@ -5790,7 +5795,7 @@ begin
   end if;
   perform private.delete_incoming_rows();
 
-  -- The job comes last: other calls for it wait for a moment only.
+  -- The job is locked last, so that other calls for it wait only briefly.
   perform from public.report_job_progress(
     p_job_id => p_job_id, p_attempt => p_attempt,
     p_phase => v_phase, p_done => v_done, p_total => v_total);
@@ -5831,7 +5836,7 @@ begin
 end;
 $$;
 comment on function public.create_api_key(text, timestamptz) is
-  'Makes an API key for the caller and shows its secret once.';
+  'Creates an API key for the caller and returns its secret once.';
 revoke all on function public.create_api_key(text, timestamptz)
   from public, anon, authenticated, service_role;
 grant execute on function public.create_api_key(text, timestamptz) to authenticated;
@@ -5867,13 +5872,13 @@ begin
       p_idempotency_key => p_idempotency_key);
   end if;
   return query select j.* from public.index_jobs as j where j.id = v_job_id;
-  if not found then  -- of an earlier request, whose job is out of sight by now
+  if not found then  -- an earlier request's job, which the caller may no longer see
     raise exception 'index job not found' using errcode = 'PT404';
   end if;
 end;
 $$;
 comment on function public.create_index_job(uuid, text, text, text) is
-  'Makes a pending index job, once for each idempotency key.';
+  'Creates a pending index job, once per idempotency key.';
 revoke all on function public.create_index_job(uuid, text, text, text)
   from public, anon, authenticated, service_role;
 grant execute on function public.create_index_job(uuid, text, text, text)
@@ -5897,7 +5902,7 @@ declare
   v_owner_user_id uuid := case when p_organization_id is null then v_user_id end;
   v_repository public.repositories;
 begin
-  -- what is there has been checked; names of a tenant that the caller does not belong to are hidden
+  -- existing rows were checked before; RLS hides names of other tenants
   select r.* into v_repository
   from public.repositories as r
   where r.full_name = p_full_name
@@ -5954,7 +5959,7 @@ begin
 end;
 $$;
 comment on function public.ensure_repository(text, text, uuid) is
-  'Returns the repository of that name, made if there is none.';
+  'Returns the repository of that name, and creates it if there is none.';
 revoke all on function public.ensure_repository(text, text, uuid)
   from public, anon, authenticated, service_role;
 grant execute on function public.ensure_repository(text, text, uuid) to authenticated;
@@ -5980,7 +5985,7 @@ begin
 end;
 $$;
 comment on function public.explain_index_job(uuid) is
-  'Says why an index job stands where it stands, its place in line and when it may end.';
+  'Explains the current state of an index job, its place in line and when it may end.';
 revoke all on function public.explain_index_job(uuid)
   from public, anon, authenticated, service_role;
 grant execute on function public.explain_index_job(uuid) to authenticated, service_role;
@@ -6042,7 +6047,7 @@ begin
 end;
 $$;
 comment on function public.fail_job_attempt(uuid, integer, text, boolean) is
-  'Ends a failed attempt of an index job, which is tried again later or failed.';
+  'Ends a failed attempt of an index job, which is then retried or fails.';
 alter function public.fail_job_attempt(uuid, integer, text, boolean) owner to job_writer;
 revoke all on function public.fail_job_attempt(uuid, integer, text, boolean)
   from public, anon, authenticated, service_role;
@@ -6120,7 +6125,7 @@ begin
 end;
 $$;
 comment on function public.find_symbols(uuid, text, text, text, integer) is
-  'Finds the symbols of a repository by name or by how the name begins, page by page.';
+  'Finds the symbols of a repository by exact name or prefix, page by page.';
 revoke all on function public.find_symbols(uuid, text, text, text, integer)
   from public, anon, authenticated, service_role;
 grant execute on function public.find_symbols(uuid, text, text, text, integer)
@@ -6237,7 +6242,7 @@ begin
 end;
 $$;
 comment on function public.job_counts(uuid, timestamptz) is
-  'Counts the index jobs of one scope by status, and how long they wait and take.';
+  'Counts the index jobs of a user or an organization by status, with waits and durations.';
 revoke all on function public.job_counts(uuid, timestamptz)
   from public, anon, authenticated, service_role;
 grant execute on function public.job_counts(uuid, timestamptz) to authenticated, service_role;
@@ -6425,7 +6430,7 @@ begin
 end;
 $$;
 comment on function public.list_index_jobs(uuid, uuid, text, timestamptz, text, integer) is
-  'Lists the index jobs of one scope, newest first, page by page.';
+  'Lists the index jobs of a user or an organization, newest first, page by page.';
 revoke all on function public.list_index_jobs(uuid, uuid, text, timestamptz, text, integer)
   from public, anon, authenticated, service_role;
 grant execute on function public.list_index_jobs(uuid, uuid, text, timestamptz, text, integer)
@@ -6467,7 +6472,7 @@ begin
 end;
 $$;
 comment on function public.list_indexed_files(uuid, text, integer) is
-  'Lists the files that are stored of a repository, by path, page by page.';
+  'Lists the files stored for a repository, by path, page by page.';
 revoke all on function public.list_indexed_files(uuid, text, integer)
   from public, anon, authenticated, service_role;
 grant execute on function public.list_indexed_files(uuid, text, integer)
@@ -6507,7 +6512,7 @@ begin
 end;
 $$;
 comment on function public.list_skipped_files(uuid, text, text, integer) is
-  'Lists the files that the last index of a repository left out, page by page.';
+  'Lists the files that the last index of a repository skipped, page by page.';
 revoke all on function public.list_skipped_files(uuid, text, text, integer)
   from public, anon, authenticated, service_role;
 grant execute on function public.list_skipped_files(uuid, text, text, integer)
@@ -6540,7 +6545,7 @@ begin
 end;
 $$;
 comment on function public.purge_finished_jobs(interval, integer) is
-  'Deletes a batch of index jobs that ended long ago; says how many.';
+  'Deletes a batch of index jobs that ended long ago, and returns how many.';
 alter function public.purge_finished_jobs(interval, integer) owner to job_writer;
 revoke all on function public.purge_finished_jobs(interval, integer)
   from public, anon, authenticated, service_role;
@@ -6593,7 +6598,7 @@ begin
 end;
 $$;
 comment on function public.record_index_run(uuid, text, jsonb, text, text, text) is
-  'Deprecated: records a run of the indexer that is over.';
+  'Deprecated: records a run of the indexer that has ended.';
 alter function public.record_index_run(uuid, text, jsonb, text, text, text) owner to job_writer;
 revoke all on function public.record_index_run(uuid, text, jsonb, text, text, text)
   from public, anon, authenticated, service_role;
@@ -6716,7 +6721,7 @@ begin
 end;
 $$;
 comment on function public.report_runner(text, text, integer, text, integer, integer) is
-  'Records what a worker says of itself, for operators.';
+  'Records what a worker reports about itself, for operators.';
 alter function public.report_runner(text, text, integer, text, integer, integer)
   owner to job_writer;
 revoke all on function public.report_runner(text, text, integer, text, integer, integer)
@@ -6759,7 +6764,7 @@ begin
     order by j.id
     limit p_limit
     for no key update skip locked);
-  -- by a statement of its own, which sees what became of the jobs before they were locked
+  -- a separate statement, which sees changes made to the jobs before they were locked
   for v_job in
     select j.*
     from private.stuck_jobs(p_older_than, true) as s
@@ -6785,7 +6790,7 @@ begin
 end;
 $$;
 comment on function public.retry_or_fail_stuck_jobs(interval, integer) is
-  'Ends the attempts of index jobs whose worker is gone; says how many.';
+  'Ends the attempts of index jobs whose worker is lost, and returns how many.';
 alter function public.retry_or_fail_stuck_jobs(interval, integer) owner to job_writer;
 revoke all on function public.retry_or_fail_stuck_jobs(interval, integer)
   from public, anon, authenticated, service_role;
@@ -6845,7 +6850,7 @@ declare
   v_files bigint;
   v_symbols bigint;
 begin
-  if v_job.status = 'completed' then -- and the answer was lost: complete_index gives it again
+  if v_job.status = 'completed' then -- and the answer was lost: complete_index returns it again
     perform private.delete_incoming_rows();
     return 0;
   end if;
@@ -6874,7 +6879,7 @@ begin
 end;
 $$;
 comment on function public.store_index_rows(uuid, integer) is
-  'Stores what has been copied of an index that is still being made.';
+  'Stores the copied rows of an index that is still being built.';
 alter function public.store_index_rows(uuid, integer) owner to job_writer;
 revoke all on function public.store_index_rows(uuid, integer)
   from public, anon, authenticated, service_role;
@@ -6973,7 +6978,7 @@ begin
 end;
 $$;
 comment on function public.update_job_status(uuid, text, jsonb, integer, text) is
-  'Moves an index job forward; refuses every other move.';
+  'Moves an index job forward, and refuses every other move.';
 alter function public.update_job_status(uuid, text, jsonb, integer, text) owner to job_writer;
 revoke all on function public.update_job_status(uuid, text, jsonb, integer, text)
   from public, anon, authenticated, service_role;
@@ -6984,7 +6989,7 @@ revoke create on schema public, private from job_writer, job_gateway, job_tenant
 revoke job_writer, job_gateway, job_tenant from current_user;
 -- end stamped part
 
--- By hand, below it: what needs its functions.
+-- Written by hand, below it: what needs its functions.
 
 alter table public.repositories
   add constraint repositories_full_name_is_a_path check (private.is_repository_name(full_name)),
@@ -7009,8 +7014,8 @@ exception when others then
 end;
 $$;
 
--- The counters of metrics start from the events that are stored, which job_writer may see. Nothing
--- changes a job meanwhile: the triggers above have locked the table.
+-- The counters start from the stored events, which job_writer may read. No job changes meanwhile,
+-- because creating the triggers above has locked the table.
 do $$
 declare
   v_role text := current_setting('role');
@@ -7072,4 +7077,4 @@ end;
 $$;
 
 notify pgrst, 'reload schema';
-comment on schema private is 'schema version 20261128093002, text 6ffffbd3889e, serves 20261128093002';
+comment on schema private is 'schema version 20261128093002, text 7ded9dd52ec5, serves 20261128093002';

@@ -1,9 +1,9 @@
 -- admin_fail_index_job(p_job_id) -> setof index_jobs
 --
--- Fails a job for good in the name of support, whatever its worker or queue still does: that is
--- refused from then on. Its tenant reads that support ended it; the reason is in the audit alone.
+-- Fails a job permanently for support. Later calls of its worker or queue are refused. Its tenant
+-- sees that support ended it; the reason is only in the audit.
 --
--- Why definer: nobody but job_writer may update a job.
+-- Why definer: only job_writer may update a job.
 -- Locks:   the index_jobs row, for no key update.
 -- Raises:  PT404 when the job does not exist; PT409 invalid_transition when it has ended.
 -- Callers: job_gateway: api_admin_change_index_job.

@@ -1,11 +1,11 @@
 -- admin_list_index_jobs(p_status, p_tenant, p_repository, p_since, p_until, p_queue_job_id,
 --   p_cursor, p_limit) -> setof index_jobs
 --
--- One page of all tenants' jobs, newest first, for support. p_tenant is the id of a user or of an
+-- One page of all tenants' jobs, newest first, for support. p_tenant is the id of a user or an
 -- organization; p_repository a full name or an id; p_since and p_until bound created_at; p_cursor
--- is the id of the last job of the page before.
+-- is the id of the last job of the previous page.
 --
--- Why definer: it sees past RLS.
+-- Why definer: it reads rows that RLS would hide.
 -- Raises:  PT422 unknown_status, invalid_tenant, invalid_queue_job_id, invalid_cursor,
 --          invalid_limit (1 to 100).
 -- Callers: job_gateway: api_admin_list_index_jobs.

@@ -1,9 +1,9 @@
 -- admin_release_index_job(p_job_id) -> setof index_jobs
 --
--- Takes a job from its worker, whose lease ends: the next claim takes it at once. As when a worker
--- hands a job back, it may be begun once more than otherwise, and a late report is refused.
+-- Takes a job from its worker by ending the lease: the next claim takes it immediately. As when a
+-- worker hands a job back, the job gets one more attempt, and late reports are refused.
 --
--- Why definer: nobody but job_writer may update a job.
+-- Why definer: only job_writer may update a job.
 -- Locks:   the index_jobs row, for no key update.
 -- Raises:  PT404 when the job does not exist; PT409 no_lease when no worker of ours has it.
 -- Callers: job_gateway: api_admin_change_index_job.

@@ -1,9 +1,10 @@
 -- admin_retry_index_job(p_job_id) -> setof index_jobs
 --
--- Makes a job that repeats one that failed or was cancelled: the same repository, ref, commit and
--- maker, and repeats_job_id says which. While such a repeat is under way, that one is returned.
+-- Creates a job that repeats a failed or cancelled one: the same repository, ref, commit and
+-- creator, and repeats_job_id refers to the original. If such a repeat has not ended yet, that one
+-- is returned.
 --
--- Why definer: nobody but job_writer may insert or update a job.
+-- Why definer: only job_writer may insert or update a job.
 -- Locks:   the row of the job that is repeated, for no key update: of two calls at once one makes
 --          the repeat.
 -- Raises:  PT404 when the job does not exist; PT409 not_repeatable when it is under way or is
@@ -51,7 +52,7 @@ end;
 $$;
 
 comment on function private.admin_retry_index_job(uuid) is
-  'Makes an index job that repeats another, for support.';
+  'Creates an index job that repeats another, for support.';
 
 alter function private.admin_retry_index_job(uuid) owner to job_writer;
 revoke all on function private.admin_retry_index_job(uuid)

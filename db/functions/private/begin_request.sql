@@ -1,9 +1,9 @@
 -- begin_request(p_api_key, p_claims) -> api_caller
 --
--- Who calls, by an API key or by claims that the HTTP layer has verified, and what is left of the
--- quota; user_id is null when the key is unknown, wrong, revoked or expired, or the user banned.
--- Notes once an hour that a key is in use. From here on the transaction runs under the caller's
--- claims.
+-- Identifies the caller by an API key or by claims that the HTTP layer has verified, and returns
+-- what is left of the quota. user_id is null if the key is unknown, wrong, revoked or expired, or
+-- the user is banned. Updates last_used_at of the key once an hour. Sets the caller's claims for
+-- the rest of the transaction.
 --
 -- Callers: job_gateway.
 
@@ -55,7 +55,7 @@ end;
 $$;
 
 comment on function private.begin_request(text, jsonb) is
-  'Identifies the caller of an api_ function and takes on the claims.';
+  'Identifies the caller of an api_ function and sets the claims.';
 
 revoke all on function private.begin_request(text, jsonb)
   from public, anon, authenticated, service_role;

@@ -1,20 +1,10 @@
 -- bound_claims_before(p_job, p_now, p_served, p_lapsed, p_own) -> integer
 --
--- At most how many claims come before that of a free job, while more tenants wait than one claim
--- looks at; 1,001 for more than 1,000. p_served is the tenant that was served last, p_lapsed are
--- the tenants with a lease that ran out, p_own is how many jobs of the same tenant come first.
+-- An upper bound on the number of claims before a claimable job, for more waiting tenants than one
+-- claim looks at; 1,001 for more than 1,000. p_served is the tenant served last, p_lapsed the
+-- tenants with an expired lease, p_own the number of jobs of the same tenant that come first.
 --
--- The claims of other tenants are of two kinds. Behind this tenant in the circle only one that
--- holds fewer jobs is served. Every other claim brings the turn nearer to this tenant, past each
--- tenant at most once. A round ends with a claim of the first kind or one of this tenant; so in r
--- rounds no tenant gets more than r jobs by the second kind, and those behind this one none in the
--- first. When this tenant holds nothing, there is one round: the tenants between get one job each.
--- A bound by levels alone would be wrong: a claim that looks at 16 tenants may pass over one that
--- holds fewer.
---
--- Nor are there more claims than free jobs. To cost the same however much waits, it looks no
--- further than 200 tenants and the next 2,000 pending jobs, counts the jobs of at most 32 tenants,
--- and otherwise answers 1,001 where there are so many free jobs.
+-- docs/performance.md, Position in line, has the reasoning and the limits of what it reads.
 --
 -- Callers: job_writer: count_claims_before, with its settings.
 
@@ -174,7 +164,7 @@ $$;
 
 comment on function
   private.bound_claims_before(public.index_jobs, timestamptz, uuid, uuid[], integer) is
-  'At most how many claims come before that of a job, while many tenants wait.';
+  'Returns an upper bound on the claims before a job, while many tenants wait.';
 
 revoke all on function
   private.bound_claims_before(public.index_jobs, timestamptz, uuid, uuid[], integer)

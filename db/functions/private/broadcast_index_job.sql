@@ -1,10 +1,9 @@
 -- broadcast_index_job() -> trigger
 --
--- Tells Supabase Realtime that the job has changed, for those who follow the private topic
--- 'index_jobs:' || tenant_id: an event index_job with {job_id, version, status, attempt, progress}.
--- It is a hint: what a job is, its readers ask get_job_status. A change of progress alone is told
--- once in each second of the clock. Where there is no Realtime it does nothing; where Realtime
--- fails or refuses, the change of the job stands all the same.
+-- Sends a change of a job to Supabase Realtime, on the private topic 'index_jobs:' || tenant_id: an
+-- event index_job with {job_id, version, status, attempt, progress}. It is a hint; readers call
+-- get_job_status for the job itself. Progress alone is sent at most once per clock second. Without
+-- Realtime it does nothing; if Realtime fails or refuses, the job is changed all the same.
 --
 -- Why definer: it belongs to the role that migrates, which may write realtime.messages on Supabase;
 -- job_writer cannot be given that there.
@@ -42,7 +41,7 @@ end;
 $$;
 
 comment on function private.broadcast_index_job() is
-  'Tells Supabase Realtime of a change to an index job.';
+  'Sends a change of an index job to Supabase Realtime.';
 
 revoke all on function private.broadcast_index_job() from public, anon, authenticated, service_role;
 

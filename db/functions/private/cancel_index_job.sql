@@ -1,9 +1,9 @@
 -- cancel_index_job(p_job_id) -> void
 --
 -- Cancels a job in the name of the signed-in user: the owner, an owner or admin of the organization
--- that owns it, or the member of it who made the job.
+-- that owns it, or the member who created the job.
 --
--- Why definer: nobody but job_writer may update a job. Identity comes from the claims only.
+-- Why definer: only job_writer may update a job. Identity comes from the claims only.
 -- Locks:   the index_jobs row, for no key update.
 -- Raises:  PT404 when the job is missing or hidden; PT403 not_allowed; PT409 invalid_transition.
 -- Callers: authenticated: cancel_index_job.

@@ -1,8 +1,7 @@
 -- check_attempt(p_job, p_attempt) -> void
 --
--- The fence: a worker that lost its job to another one names an old attempt and is refused,
--- whatever it wants; so is one whose attempt was ended. From the second attempt on every worker
--- must name its own.
+-- Refuses a worker that has lost its job to another one and passes an old attempt, and one whose
+-- attempt was ended. From the second attempt on, a worker must pass its attempt.
 --
 -- Raises:  PT409 stale_attempt, attempt_required.
 -- Callers: job_writer: with the row locked.

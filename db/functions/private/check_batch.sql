@@ -26,7 +26,7 @@ end;
 $$;
 
 comment on function private.check_batch(interval, integer) is
-  'Refuses an age or a size that no batch can have.';
+  'Refuses an age or a batch size that is not allowed.';
 
 revoke all on function private.check_batch(interval, integer)
   from public, anon, authenticated, service_role;

@@ -1,7 +1,7 @@
 -- check_job_metadata(p_status, p_metadata) -> void
 --
--- What may come with a move: error (text, with failed and only there), stats (an object of at most
--- 16 kB, with a final status), commit_sha (a full commit id).
+-- What metadata may contain: error (text, required with failed and not allowed otherwise), stats
+-- (an object of at most 16 kB, with a final status), commit_sha (a full commit id).
 --
 -- Raises:  PT422 invalid_metadata, unknown_metadata, error_required, error_not_allowed,
 --          stats_not_allowed, invalid_stats, stats_too_large, invalid_commit_sha.

@@ -1,7 +1,7 @@
 -- check_lease(p_lease) -> void
 --
--- Months and years are refused whatever else there is: Postgres compares them as 30 and 360 days,
--- but adds them as the calendar has them.
+-- Months and years are always refused: Postgres compares them as 30 and 360 days, but adds them as
+-- calendar months and years.
 --
 -- Raises:  PT422 invalid_lease when the lease is negative or longer than a day.
 -- Callers: job_writer.
@@ -25,7 +25,8 @@ begin
 end;
 $$;
 
-comment on function private.check_lease(interval) is 'Refuses a lease that no worker can mean.';
+comment on function private.check_lease(interval) is
+  'Refuses a lease that is negative or too long.';
 
 revoke all on function private.check_lease(interval) from public, anon, authenticated, service_role;
 grant execute on function private.check_lease(interval) to job_writer;

@@ -19,7 +19,7 @@ begin
 end;
 $$;
 
-comment on function private.check_page(integer) is 'Refuses a size that no page can have.';
+comment on function private.check_page(integer) is 'Refuses a page size that is not allowed.';
 
 revoke all on function private.check_page(integer) from public, anon, authenticated, service_role;
 grant execute on function private.check_page(integer) to authenticated, service_role, job_writer;

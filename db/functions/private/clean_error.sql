@@ -1,10 +1,10 @@
 -- clean_error(p_error) -> text
 --
--- The error as it may be shown: user and password in URLs replaced by ***, and so are tokens and
--- the like in queries; control characters by U+FFFD (all but tab and line ends: no terminal shall
--- obey an error); cut at 2,000 characters (and saying so). A password may have slashes; what has a
--- colon somewhere before an @ counts as one. Only the first 8,000 characters are looked at, so that
--- the time stays short whatever was sent.
+-- The error as it may be shown. In URLs, user and password are replaced by ***, and so are tokens
+-- and similar values in queries. A password may contain slashes, so a colon anywhere before an @
+-- marks one. Control characters except tab and line ends become U+FFFD, so that a terminal does not
+-- execute them. Longer than 2,000 characters is cut, and says so. Only the first 8,000 characters
+-- are read, to bound the time.
 --
 -- Callers: job_writer.
 
@@ -36,7 +36,7 @@ as $$
 $$;
 
 comment on function private.clean_error(text) is
-  'The error text with credentials redacted, cut at 2,000 characters.';
+  'Returns the error text with credentials redacted, cut at 2,000 characters.';
 
 revoke all on function private.clean_error(text) from public, anon, authenticated, service_role;
 grant execute on function private.clean_error(text) to job_writer;

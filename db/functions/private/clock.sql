@@ -1,7 +1,7 @@
 -- clock() -> timestamptz
 --
--- The time that every rule about time reads, always after the row lock. It is the wall clock and
--- heeds no setting, so that nobody can shift it.
+-- The time that every rule about time uses, read after the row lock. It is the wall clock; no
+-- setting can change it.
 --
 -- Callers: authenticated, job_gateway, job_writer, service_role.
 
@@ -16,7 +16,7 @@ as $$
 $$;
 
 comment on function private.clock() is
-  'The current time; tests replace it by a clock of their own.';
+  'Returns the current time; tests replace it with their own clock.';
 
 revoke all on function private.clock() from public, anon, authenticated, service_role;
 grant execute on function private.clock() to authenticated, service_role, job_writer, job_gateway;

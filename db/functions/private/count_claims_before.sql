@@ -1,18 +1,11 @@
 -- count_claims_before(p_job, p_now) -> table (claims, own, is_exact)
 --
--- How many calls of claim_index_job would return another job before this one, if nothing ended,
--- arrived or expired meanwhile; own: how many of those are of the same tenant. Counted up to 1,001,
--- which means 'or more'. All are null when no claim would return the job as it stands.
+-- How many calls of claim_index_job would return another job before this one if nothing else
+-- changed; own: how many of those are of the same tenant. Counts stop at 1,001, which means 'or
+-- more'. All are null if no claim would return the job in its current state. The result is exact
+-- while at most 16 tenants wait; with more it is the bound of bound_claims_before.
 --
--- While at most 16 tenants wait, a claim sees them all, and the order is exact. A tenant's level is
--- the number of jobs that it holds, counted up to 32. Level by level, from the lowest up, each
--- tenant that has reached the level gets one job more, in the order of the circle behind the one
--- served last. Beyond 32 the levels are the rounds in which those that hold more take turns.
---
--- With more tenants it is the bound of bound_claims_before.
---
--- It probes an index for each thing it asks, and stops counting at 1,001. Only leases that ran out
--- are looked for as a claim looks for them: once a second it passes over the jobs that run.
+-- docs/performance.md, Position in line, has the reasoning.
 --
 -- Callers: job_writer: explain_any_job.
 
@@ -37,7 +30,7 @@ declare
     cross join private.claim_cursor_low as l);
   v_lapsed uuid[] := '{}';
   v_due uuid[];
-  v_place text;  -- pending, due or lapsed: which of its tenant's lists the job stands in
+  v_place text;  -- pending, due or lapsed: which of its tenant's lists the job is in
   v_tenants uuid[];
   v_held integer[];
   v_jobs integer[];
@@ -142,7 +135,7 @@ begin
     v_turns[i] := v_free.turns;
   end loop;
 
-  -- Who is served last in the levels below: it changes only where some tenant begins or ends.
+  -- The tenant served last in the levels below; it changes only where a tenant starts or ends.
   for v_step in
     select distinct s.level
     from unnest(v_held, v_turns) as u (held, turns)
@@ -169,7 +162,7 @@ end;
 $$;
 
 comment on function private.count_claims_before(public.index_jobs, timestamptz) is
-  'How many claims come before that of a job.';
+  'Returns how many claims come before that of a job.';
 
 revoke all on function private.count_claims_before(public.index_jobs, timestamptz)
   from public, anon, authenticated, service_role;

@@ -1,6 +1,6 @@
 -- count_deleted_jobs() -> trigger
 --
--- Takes deleted jobs off the number of jobs there are, for metrics. No counter goes back.
+-- Subtracts deleted jobs from the number of jobs in the metrics. No counter goes down.
 --
 -- Why definer: deleting a user or a repository deletes its jobs, and the caller may not write
 -- metrics.
@@ -20,7 +20,7 @@ begin
 end;
 $$;
 
-comment on function private.count_deleted_jobs() is 'Notes for metrics that jobs were deleted.';
+comment on function private.count_deleted_jobs() is 'Logs for metrics that jobs were deleted.';
 
 alter function private.count_deleted_jobs() owner to job_writer;
 revoke all on function private.count_deleted_jobs() from public, anon, authenticated, service_role;

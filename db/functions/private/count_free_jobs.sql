@@ -1,9 +1,9 @@
 -- count_free_jobs(p_tenant_id, p_now, p_is_lapsed, p_most) -> table (jobs, turns)
 --
--- How many jobs of the tenant a claim may give to a worker now, counted up to p_most, and how many
--- turns they last. p_is_lapsed: claims look for leases that ran out, and the tenant has such jobs.
--- The turns are one more than the jobs when those that a claim meets last are ended by it, because
--- their users asked to cancel or their attempts are used up: that turn gives no job.
+-- How many jobs of the tenant a claim may return now, counted up to p_most, and how many turns they
+-- last. p_is_lapsed: claims look for expired leases, and the tenant has such jobs. There is one
+-- turn more than jobs if the last jobs that a claim meets are ended by it, because their users
+-- asked to cancel or their attempts are used up: that turn returns no job.
 --
 -- Callers: job_writer: count_claims_before.
 
@@ -76,7 +76,7 @@ end;
 $$;
 
 comment on function private.count_free_jobs(uuid, timestamptz, boolean, integer) is
-  'How many jobs of a tenant are free, and how many turns they last.';
+  'Returns how many jobs of a tenant are claimable, and how many turns they last.';
 
 revoke all on function private.count_free_jobs(uuid, timestamptz, boolean, integer)
   from public, anon, authenticated, service_role;

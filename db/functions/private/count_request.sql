@@ -1,8 +1,8 @@
 -- count_request(p_caller) -> api_answer
 --
--- Counts one request of the caller, and begins the answer with the quota after it. Of an unknown
--- caller, or none (PT401), and once nothing is left (PT429), nothing is written. One row for each
--- user, reset in place: for the next hour, and for one that the clock has not reached.
+-- Counts one request of the caller, and starts the answer with the remaining quota. For an unknown
+-- caller or none (PT401), and if nothing is left (PT429), it writes nothing. Each user has one row,
+-- which is reset in place for the next hour, and if its hour lies in the future.
 --
 -- Locks:   the caller's row of rate_limit_counters, until the end of the transaction.
 -- Callers: job_gateway.
@@ -60,7 +60,7 @@ end;
 $$;
 
 comment on function private.count_request(private.api_caller) is
-  'Counts one request against the quota, and begins the answer.';
+  'Counts one request against the quota, and starts the answer.';
 
 revoke all on function private.count_request(private.api_caller)
   from public, anon, authenticated, service_role;

@@ -1,8 +1,8 @@
 -- create_api_key(p_name, p_expires_at) -> table (key_id, api_key, name, expires_at, created_at)
 --
--- Makes a key for the signed-in user: 244 random bits, of which only the SHA-256 is kept.
+-- Creates a key for the signed-in user: 244 random bits, of which only the SHA-256 is stored.
 --
--- Why definer: the table of keys is closed to users. Identity comes from the claims only.
+-- Why definer: users cannot read the table of keys. Identity comes from the claims only.
 -- Raises:  42501 without a signed-in user; PT422 invalid_name, invalid_expires_at.
 -- Callers: authenticated: create_api_key.
 
@@ -45,7 +45,7 @@ end;
 $$;
 
 comment on function private.create_api_key(text, timestamptz) is
-  'Makes an API key for the signed-in user.';
+  'Creates an API key for the signed-in user.';
 
 alter function private.create_api_key(text, timestamptz) owner to job_gateway;
 revoke all on function private.create_api_key(text, timestamptz)

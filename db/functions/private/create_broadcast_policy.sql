@@ -1,10 +1,10 @@
 -- create_broadcast_policy() -> void
 --
--- Lets those who may read a tenant's jobs follow the topic 'index_jobs:' || tenant_id by Supabase
--- Realtime: the tenant, and the members of the organization. Does nothing where there is no table
+-- Lets those who may read a tenant's jobs follow the topic 'index_jobs:' || tenant_id in Supabase
+-- Realtime: the tenant, and the members of the organization. Does nothing if there is no table
 -- realtime.messages. On Supabase, `postgres` may create policies on it and change nothing else.
 --
--- Topics are compared as text: a cast of a malformed one would fail, and refuse everybody.
+-- Topics are compared as text: casting a malformed one would raise, and so refuse everybody.
 --
 -- Raises:  insufficient_privilege when the caller may not create the policy.
 -- Callers: none: the migration; index-jobs doctor names it where the policy is missing.

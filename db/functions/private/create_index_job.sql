@@ -1,9 +1,9 @@
 -- create_index_job(p_repository_id, p_ref, p_commit_sha, p_idempotency_key) -> uuid
 --
--- Makes a job in the name of the signed-in user, for a repository that is the user's own or an
--- organization's of the user.
+-- Creates a job in the name of the signed-in user, for a repository of the user or of an
+-- organization of the user.
 --
--- Why definer: nobody but job_writer may insert a job. Identity comes from the claims only.
+-- Why definer: only job_writer may insert a job. Identity comes from the claims only.
 -- Raises:  PT404 when the repository is missing or not the caller's; else as insert_index_job.
 -- Callers: authenticated: create_index_job for users.
 
@@ -42,7 +42,7 @@ end;
 $$;
 
 comment on function private.create_index_job(uuid, text, text, text) is
-  'Makes an index job for the signed-in user.';
+  'Creates an index job for the signed-in user.';
 
 alter function private.create_index_job(uuid, text, text, text) owner to job_writer;
 revoke all on function private.create_index_job(uuid, text, text, text)

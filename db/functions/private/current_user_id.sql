@@ -1,8 +1,8 @@
 -- current_user_id() -> uuid
 --
--- The signed-in user: the sub claim of request.jwt.claims, or null when the claims are absent, not
--- JSON, or have no UUID there. Never an error: bad claims see nothing instead of a failure. STABLE,
--- not immutable: a cached plan would answer with the last user.
+-- The signed-in user: the sub claim of request.jwt.claims, or null if the claims are missing, not
+-- JSON, or have no UUID there. It never raises: a caller with bad claims sees nothing. STABLE, not
+-- immutable: a cached plan would return the previous user.
 --
 -- Callers: anon, authenticated, job_gateway, job_writer, service_role.
 
@@ -26,7 +26,8 @@ exception
 end;
 $$;
 
-comment on function private.current_user_id() is 'The user named by the verified claims, or null.';
+comment on function private.current_user_id() is
+  'Returns the user named by the verified claims, or null.';
 
 revoke all on function private.current_user_id() from public, anon, authenticated, service_role;
 grant execute on function private.current_user_id()

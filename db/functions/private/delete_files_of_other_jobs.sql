@@ -1,6 +1,6 @@
 -- delete_files_of_other_jobs(p_job) -> void
 --
--- Deletes the rows of a repository that its job has not stored itself, before it replaces them.
+-- Deletes the rows of a repository that other jobs have stored, before its job replaces them.
 --
 -- Callers: job_writer: store_index_rows, private.store_index, with the repository locked.
 
@@ -18,7 +18,7 @@ as $$
 $$;
 
 comment on function private.delete_files_of_other_jobs(public.index_jobs) is
-  'Deletes what other jobs have stored of a repository.';
+  'Deletes the files of a repository that other jobs have stored.';
 
 revoke all on function private.delete_files_of_other_jobs(public.index_jobs)
   from public, anon, authenticated, service_role;

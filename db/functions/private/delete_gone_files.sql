@@ -1,7 +1,7 @@
 -- delete_gone_files(p_job) -> void
 --
--- Deletes the files of a repository that this transaction named in private.gone_files, those whose
--- symbols could not be had, since each job sends them again, and all skipped files.
+-- Deletes the files of a repository that this transaction listed in private.gone_files, those whose
+-- symbols could not be extracted, because each job sends them again, and all skipped files.
 --
 -- Callers: job_writer: private.store_index, with the repository locked.
 
@@ -13,7 +13,7 @@ security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  -- an array is looked up by the primary key, whatever the statistics of a staging table say
+  -- an array uses the primary key, whatever the statistics of a staging table say
   v_gone bigint[] := array(
     select g.id from private.gone_files as g where g.transaction = pg_current_xact_id());
 begin
@@ -26,7 +26,7 @@ end;
 $$;
 
 comment on function private.delete_gone_files(public.index_jobs) is
-  'Deletes the files that a job found changed or gone.';
+  'Deletes the files that a job found changed or deleted.';
 
 revoke all on function private.delete_gone_files(public.index_jobs)
   from public, anon, authenticated, service_role;

@@ -1,6 +1,6 @@
 -- delete_incoming_rows() -> void
 --
--- Deletes what this transaction has copied into the staging tables.
+-- Deletes the rows that this transaction has copied into the staging tables.
 --
 -- Callers: job_writer: store_index_rows, complete_index.
 

@@ -1,7 +1,7 @@
 -- delete_orphaned_rows() -> void
 --
--- Deletes what was copied into the staging tables and committed without complete_index. Rows of
--- other transactions can be seen here only once those have ended, and nobody reads them then.
+-- Deletes rows that were copied into the staging tables and committed without complete_index. Rows
+-- of other transactions are visible here only after those have ended, and then nobody reads them.
 --
 -- Callers: job_writer: retry_or_fail_stuck_jobs.
 
@@ -23,7 +23,7 @@ as $$
 $$;
 
 comment on function private.delete_orphaned_rows() is
-  'Empties the staging tables of the rows that no transaction will store.';
+  'Deletes the staged rows that no transaction will store.';
 
 revoke all on function private.delete_orphaned_rows()
   from public, anon, authenticated, service_role;

@@ -1,7 +1,7 @@
 -- delete_symbols_of_files() -> trigger
 --
 -- Deletes the symbols of the files that a statement has deleted. symbols has no foreign key for
--- that: checking it takes half of the time of storing, and only functions write both tables.
+-- this: checking it would take half of the storing time, and only functions write both tables.
 --
 -- Why definer: files are deleted with their repository by those who may delete no symbol.
 -- Callers: none: the trigger of indexed_files.

@@ -1,9 +1,9 @@
 -- end_attempt(p_job, p_now, p_error, p_retryable, p_retry_at) -> setof index_jobs
 --
--- Ends the current attempt without a result: the job waits for the next one if it may have one
--- (retry_at is set, the lease is released), is cancelled if a user asked for that meanwhile, and
--- failed otherwise. p_error is why, null when the worker was lost without a word. How often an
--- external queue tries is its own affair, and it says by p_retry_at when it does.
+-- Ends the current attempt without a result. If another attempt is allowed, the job waits for it
+-- (retry_at is set, the lease is released); if a user has asked to cancel, the job is cancelled;
+-- otherwise it fails. p_error is the reason, null if the worker was lost. An external queue decides
+-- itself how often it tries, and passes in p_retry_at when it will.
 --
 -- Callers: job_writer: with the row locked.
 
@@ -44,7 +44,7 @@ begin
     retry_at = case
       when v_status = 'processing' then greatest(
         coalesce(p_retry_at, p_now + private.retry_delay(p_attempt => j.attempt)),
-        p_now + interval '1 microsecond') -- at p_now it would have been handed back
+        p_now + interval '1 microsecond') -- exactly p_now would mean handed back
     end,
     updated_at = p_now,
     version = j.version + 1
@@ -55,7 +55,7 @@ $$;
 
 comment on function private.end_attempt(
   public.index_jobs, timestamptz, text, boolean, timestamptz) is
-  'Ends an attempt: the job waits for the next one, or is failed or cancelled.';
+  'Ends an attempt: the job waits for the next one, fails or is cancelled.';
 
 revoke all on function private.end_attempt(
   public.index_jobs, timestamptz, text, boolean, timestamptz)

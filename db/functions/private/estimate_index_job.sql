@@ -1,16 +1,11 @@
 -- estimate_index_job(p_job, p_now, p_ahead) -> table (eta_p50, eta_p90, eta_basis, eta_samples)
 --
--- In how many seconds the job is likely to be completed, by how long the last ones took: those of
--- its repository that found a part of it indexed already, from 3 on; else all of its repository,
--- from 3 on; else the newest 200 of all, from 20 on of at least 5 tenants. For a job that a worker
--- has begun (p_ahead is null): of those that took longer than this attempt has until now. For a
--- job in line: besides its own time that of the jobs that come first, p_ahead, and of one of those
--- that run while no slot is free: each as long as the mean of all, shared by the slots of the
--- workers seen in the last 15 seconds; where there are too few of all, and nobody comes first, by
--- those of its own repository. All are null where that cannot be known.
+-- Estimates the seconds until the job is completed, from the durations of earlier runs: those of
+-- its repository that found part of it already indexed, if there are 3; else all of its repository,
+-- if there are 3; else the newest 200 of all repositories, if there are 20 from 5 tenants. All are
+-- null if there are too few. It uses only durations, not the size of the change or the progress.
 --
--- It goes by the clock alone: not by the size of the change, nor by the progress. How true it is,
--- docs/performance.md tells.
+-- docs/performance.md, Why a job waits, has the method and its accuracy.
 --
 -- Callers: job_writer: explain_any_job.
 
@@ -109,7 +104,7 @@ end;
 $$;
 
 comment on function private.estimate_index_job(public.index_jobs, timestamptz, integer) is
-  'In how many seconds a job is likely to be completed.';
+  'Estimates in how many seconds a job will be completed.';
 
 revoke all on function private.estimate_index_job(public.index_jobs, timestamptz, integer)
   from public, anon, authenticated, service_role;

@@ -1,7 +1,7 @@
 -- explain_any_job(p_job_id) -> table (reason, sentence, position, own_ahead, until, eta_p50,
 --   eta_p90, eta_basis, eta_samples)
 --
--- Why a job is in its current state, as explain_index_job says it, for any caller.
+-- Why a job is in its current state, as explain_index_job returns it, for any caller.
 --
 -- Why definer: it counts the jobs of all tenants, and reads the list of workers.
 -- Raises:  PT404 when the job does not exist.

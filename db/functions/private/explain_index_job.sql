@@ -1,7 +1,7 @@
 -- explain_index_job(p_job_id) -> table (reason, sentence, position, own_ahead, until, eta_p50,
 --   eta_p90, eta_basis, eta_samples)
 --
--- Why a job of the signed-in user, or of an organization of the user, stands where it stands.
+-- Why a job of the signed-in user, or of an organization of the user, is in its current state.
 --
 -- Why definer: it counts the jobs of all tenants. Identity comes from the claims only.
 -- Raises:  PT404 when the job is missing or hidden.
@@ -35,7 +35,7 @@ end;
 $$;
 
 comment on function private.explain_index_job(uuid) is
-  'Why a job of the signed-in user stands where it stands.';
+  'Explains the current state of a job to the signed-in user.';
 
 alter function private.explain_index_job(uuid) owner to job_writer;
 revoke all on function private.explain_index_job(uuid)

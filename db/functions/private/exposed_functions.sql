@@ -1,10 +1,10 @@
 -- exposed_functions(p_name) -> table (name, is_volatile, returns_set, returns_void, row_name,
 --   argument_names, argument_types, required_arguments, is_granted)
 --
--- What the catalogue says of the functions in public, or of those of that name. row_name is the
--- type of a row, record for a row without a type, null for a scalar; is_granted says whether a
--- signed-in user may execute it. Left out are those that cannot be called by named arguments:
--- triggers, variadic functions and those with an argument without a name.
+-- The functions in public, or those of that name, as the catalogue has them. row_name is the type
+-- of a row, record for a row without a type, null for a scalar; is_granted says whether a signed-in
+-- user may execute it. Functions that cannot be called with named arguments are left out: triggers,
+-- variadic functions and those with an unnamed argument.
 --
 -- Callers: job_tenant: api_call_function.
 
@@ -49,7 +49,7 @@ as $$
 $$;
 
 comment on function private.exposed_functions(text) is
-  'Lists the functions of the schema public as the catalogue has them.';
+  'Lists the functions of the schema public from the catalogue.';
 
 revoke all on function private.exposed_functions(text)
   from public, anon, authenticated, service_role;

@@ -1,6 +1,6 @@
 -- find_organization(p_organization) -> uuid
 --
--- The id of the organization that a slug or an id names, if the caller may see it.
+-- Returns the id of the organization with this slug or id, if the caller may see it.
 --
 -- Raises:  PT422 invalid_organization, unknown_organization.
 -- Callers: job_gateway.
@@ -32,7 +32,8 @@ begin
 end;
 $$;
 
-comment on function private.find_organization(text) is 'The organization that the text names.';
+comment on function private.find_organization(text) is
+  'Returns the id of an organization by its slug or id.';
 
 revoke all on function private.find_organization(text)
   from public, anon, authenticated, service_role;

@@ -1,9 +1,9 @@
 -- fold_job_metrics(p_most) -> integer
 --
--- Adds up to p_most rows of private.job_metric_log to private.job_metrics and private.job_ends, and
--- deletes them; says how many. One session at a time does it, for all update the same few rows, and
--- nobody waits for it: null when another one is at it, whose transaction may stay open for long.
--- Rows that are not folded yet are counted by who reads.
+-- Adds up to p_most rows of private.job_metric_log to private.job_metrics and private.job_ends,
+-- deletes them, and returns how many. Only one session at a time folds, because all would update
+-- the same few rows. Others do not wait, because its transaction may stay open for long: they get
+-- null. Readers count the rows that are not folded yet.
 --
 -- Callers: job_writer: api_job_metrics, retry_or_fail_stuck_jobs.
 
@@ -60,8 +60,7 @@ begin
 end;
 $$;
 
-comment on function private.fold_job_metrics(integer) is
-  'Adds what was logged for metrics to the counters.';
+comment on function private.fold_job_metrics(integer) is 'Adds logged metrics to the counters.';
 
 revoke all on function private.fold_job_metrics(integer)
   from public, anon, authenticated, service_role;

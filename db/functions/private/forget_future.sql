@@ -1,11 +1,11 @@
 -- forget_future() -> void
 --
--- What was counted from a reading of the clock that lies ahead, as after the clock was put back, is
--- moved back by as much as it lies ahead: so a lease and the wait for a retry end within their own
--- length from now on. Times that say what happened stay, and so does their order. Workers seen
--- ahead are forgotten until they are seen again. A second is left to readings of the same moment.
+-- Corrects times that lie in the future, as after the clock was set back: a lease and the wait for
+-- a retry are moved back by as much as they lie ahead, so that they end within their own length
+-- from now. Times that record history keep their values and order. Workers last seen in the future
+-- are forgotten until they are seen again. Differences below a second are ignored.
 --
--- Locks:   index_jobs rows, for no key update, by id; rows locked by others are passed over.
+-- Locks:   index_jobs rows, for no key update, by id; rows locked by others are skipped.
 -- Callers: job_writer: retry_or_fail_stuck_jobs.
 
 create or replace function private.forget_future()
@@ -43,8 +43,7 @@ begin
 end;
 $$;
 
-comment on function private.forget_future() is
-  'Ends the belief in times that the clock has not reached yet.';
+comment on function private.forget_future() is 'Corrects times that the clock has not reached yet.';
 
 revoke all on function private.forget_future() from public, anon, authenticated, service_role;
 grant execute on function private.forget_future() to job_writer;

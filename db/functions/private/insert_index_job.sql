@@ -1,11 +1,11 @@
 -- insert_index_job(p_repository_id, p_ref, p_commit_sha, p_idempotency_key, p_created_by)
 --   -> uuid
 --
--- Makes a pending job for the repository, or finds the one that the same caller made before with
--- the same idempotency key and the same request. The id alone: whether the caller may see the job
--- of an earlier request now, its reader decides.
+-- Creates a pending job for the repository, or finds the one that the same caller created with the
+-- same idempotency key and the same request. It returns only the id: whether the caller may still
+-- see that job is checked when it is read.
 --
--- Why definer: nobody but job_writer may insert a job.
+-- Why definer: only job_writer may insert a job.
 -- Raises:  PT404 when there is no such repository; PT422 invalid_ref, invalid_commit_sha,
 --          invalid_idempotency_key, idempotency_key_reused.
 -- Callers: job_writer, service_role: create_index_job for the service; record_index_run;
@@ -90,7 +90,7 @@ end;
 $$;
 
 comment on function private.insert_index_job(uuid, text, text, text, uuid) is
-  'Makes a pending index job, once for each idempotency key.';
+  'Creates a pending index job, once per idempotency key.';
 
 alter function private.insert_index_job(uuid, text, text, text, uuid) owner to job_writer;
 revoke all on function private.insert_index_job(uuid, text, text, text, uuid)

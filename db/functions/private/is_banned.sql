@@ -1,7 +1,7 @@
 -- is_banned(p_user_id) -> boolean
 --
--- Whether Supabase Auth has banned the user, or has marked it as deleted. Where auth.users has no
--- columns for that, nobody is.
+-- Whether Supabase Auth has banned the user or marked it as deleted. False if auth.users lacks
+-- these columns.
 --
 -- Why definer: auth.users is another role's on Supabase; only the role that migrates can read it.
 -- Callers: job_gateway.
@@ -24,7 +24,7 @@ exception when undefined_column then
 end;
 $$;
 
-comment on function private.is_banned(uuid) is 'Whether a user may not act any more, or not yet.';
+comment on function private.is_banned(uuid) is 'Returns whether a user is banned or deleted.';
 
 revoke all on function private.is_banned(uuid) from public, anon, authenticated, service_role;
 grant execute on function private.is_banned(uuid) to job_gateway;

@@ -1,7 +1,7 @@
 -- is_commit_sha(p_commit_sha) -> boolean
 --
--- Whether the text is a full commit id: 40 hexadecimal digits. Longer ones, of repositories with
--- SHA-256, cannot be indexed. The indexer judges alike: worker/indexer/rules.py.
+-- Whether the text is a full commit id: 40 hexadecimal digits. The longer ids of SHA-256
+-- repositories cannot be indexed. The indexer applies the same rule: worker/indexer/rules.py.
 --
 -- Callers: job_writer.
 

@@ -1,6 +1,6 @@
 -- is_final(p_status) -> boolean
 --
--- Whether no move leads out of the status.
+-- Whether no transition leaves the status.
 --
 -- Callers: authenticated, job_gateway, job_writer, service_role.
 

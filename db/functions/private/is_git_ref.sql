@@ -1,9 +1,9 @@
 -- is_git_ref(p_ref) -> boolean
 --
--- Whether git would take the text as the name of a branch, a tag or a commit. Follows the rules of
--- git check-ref-format(1), plus: no leading dash, at most 255 characters, and nothing that makes a
--- line read otherwise than it is (C1 controls, line separators, bidi controls). The indexer judges
--- alike: worker/indexer/rules.py.
+-- Whether git would accept the text as the name of a branch, a tag or a commit. Follows the rules
+-- of git check-ref-format(1), plus: no leading dash, at most 255 characters, and no characters that
+-- make a line look different (C1 controls, line separators, bidi controls). The indexer applies the
+-- same rules: worker/indexer/rules.py.
 --
 -- Callers: job_writer.
 

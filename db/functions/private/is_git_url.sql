@@ -1,12 +1,11 @@
 -- is_git_url(p_git_url) -> boolean
 --
 -- Whether a repository may be at that address: an http or https URL, a file URL or an absolute path
--- of at most 2,048 characters, without a backslash, and with nothing that makes a line read
--- otherwise than it is. A URL that goes over the net names a host and a path, and has no query, no
--- fragment and no credentials: nothing before an @ in the place of the host, nor with a colon
--- anywhere before an @ (a password may have slashes). A host whose last label is a number is an
--- IPv4 address of four decimal numbers: programs differ in what they read of other ways to write
--- one. The indexer judges alike: worker/indexer/rules.py.
+-- of at most 2,048 characters, without a backslash or characters that make a line look different.
+-- An http or https URL has a host and a path, and no query, fragment or credentials: no @ in the
+-- host, and no colon anywhere before an @ (a password may contain slashes). A host whose last label
+-- is a number must be an IPv4 address of four decimal numbers, because programs read other
+-- spellings differently. The indexer applies the same rules: worker/indexer/rules.py.
 --
 -- Callers: authenticated, job_gateway, job_writer, service_role.
 
@@ -56,13 +55,13 @@ begin
   end if;
   return v_host ~ '^[a-z0-9]([a-z0-9-]*[a-z0-9])?([.][a-z0-9]([a-z0-9-]*[a-z0-9])?)*$';
 exception
-  when invalid_text_representation then  -- in brackets, and no address
+  when invalid_text_representation then  -- in brackets, but not an address
     return false;
 end;
 $$;
 
 comment on function private.is_git_url(text) is
-  'Whether a text is an address to clone from that holds no credentials.';
+  'Whether a text is an address to clone from, without credentials.';
 
 revoke all on function private.is_git_url(text) from public, anon, authenticated, service_role;
 grant execute on function private.is_git_url(text)

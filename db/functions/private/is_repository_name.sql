@@ -1,8 +1,9 @@
 -- is_repository_name(p_name) -> boolean
 --
 -- Whether the text can be the full name of a repository: 2 to 8 parts of letters, digits, ._~+- and
--- %XX, with slashes between, at most 255 characters: what stands in the path of an address in its
--- normal spelling (private.normal_git_url). No part is . or .., or begins with a dash.
+-- %XX, separated by slashes, at most 255 characters. These are the characters in the path of an
+-- address in its normal spelling (private.normal_git_url). No part is . or .., or starts with a
+-- dash.
 --
 -- Callers: authenticated, job_gateway, job_writer, service_role.
 

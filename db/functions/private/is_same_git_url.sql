@@ -1,8 +1,8 @@
 -- is_same_git_url(p_git_url, p_other) -> boolean
 --
--- Whether two addresses are of one repository: their normal spelling is the same, but for .git at
--- the end of what goes over the net. Git hosts serve both, or lead from one to the other; two
--- folders are two folders.
+-- Whether two addresses belong to one repository: they have the same normal spelling, ignoring .git
+-- at the end of http and https URLs. Git hosts serve both, or redirect from one to the other; two
+-- folders are always different.
 --
 -- Callers: authenticated, job_writer.
 
@@ -18,7 +18,7 @@ as $$
 $$;
 
 comment on function private.is_same_git_url(text, text) is
-  'Whether two addresses are of one repository.';
+  'Whether two addresses belong to one repository.';
 
 revoke all on function private.is_same_git_url(text, text)
   from public, anon, authenticated, service_role;

@@ -1,8 +1,8 @@
 -- job_attempts(p_job_id) -> table (attempt, worker_id, started_at, ended_at, outcome, error)
 --
--- The attempts of one job, made from its events. outcome is completed, failed, cancelled, retry (it
--- ended, and another one may follow), handed_back (its worker gave the job back), or lost (the next
--- attempt began without a word of this one); null while the attempt runs.
+-- The attempts of one job, derived from its events. outcome is completed, failed, cancelled, retry
+-- (it ended, and another one may follow), handed_back (its worker gave the job back), or lost (the
+-- next attempt started without a report from this one); null while the attempt runs.
 --
 -- Callers: job_gateway: api_get_job_history.
 

@@ -1,11 +1,11 @@
 -- job_counters() -> json
 --
--- What metrics have counted: private.job_metrics and what is logged and not folded yet, read by one
--- statement, so that nothing is missed or counted twice while another session folds. Members:
--- transitions ([from, to, number], from none for a creation, also those of which there was none),
--- attempts and jobs (by outcome and status), wait and duration (number by upper bound, in seconds),
--- wait_seconds and duration_seconds (their sums), failure_rate (failed of those completed or failed
--- in the last 60 minutes, to the minute; 0 without any).
+-- The counters of the metrics: private.job_metrics and the logged rows that are not folded yet,
+-- read in one statement, so that nothing is missed or counted twice while another session folds.
+-- Members: transitions ([from, to, number], from none for a creation, including those that never
+-- happened), attempts and jobs (by outcome and status), wait and duration (number by upper bound,
+-- in seconds), wait_seconds and duration_seconds (their sums), failure_rate (share of failed jobs
+-- among those completed or failed in the last 60 minutes, to the minute; 0 if there are none).
 --
 -- Callers: job_writer: api_job_metrics.
 
@@ -91,7 +91,7 @@ as $$
       from ended as e));
 $$;
 
-comment on function private.job_counters() is 'What metrics have counted, as JSON.';
+comment on function private.job_counters() is 'Returns the counters of the metrics, as JSON.';
 
 revoke all on function private.job_counters() from public, anon, authenticated, service_role;
 grant execute on function private.job_counters() to job_writer;

@@ -1,10 +1,10 @@
 -- job_gauges() -> json
 --
--- What metrics tell of this moment. Members: oldest_claimable and oldest_processing (Unix seconds,
--- null without any), stuck (processing jobs that do not go on, by the kinds of stuck_jobs; no sign
--- of life counts after 30 minutes), runners (alive: seen in the last 15 seconds; gone: in the last
--- hour), slots (busy and free ones of those alive), table_bytes (with indexes). It reads the jobs
--- that are processing, never those that wait or have ended.
+-- The gauges of the metrics. Members: oldest_claimable and oldest_processing (Unix seconds, null if
+-- there are none), stuck (stuck processing jobs by the kinds of stuck_jobs, silent after 30
+-- minutes), runners (alive: seen in the last 15 seconds; gone: in the last hour), slots (busy and
+-- free, of live runners), table_bytes (with indexes). It never reads all jobs that wait or
+-- have ended.
 --
 -- Callers: job_writer: api_job_metrics.
 
@@ -48,7 +48,7 @@ begin
 end;
 $$;
 
-comment on function private.job_gauges() is 'What metrics tell of this moment, as JSON.';
+comment on function private.job_gauges() is 'Returns the gauges of the metrics, as JSON.';
 
 revoke all on function private.job_gauges() from public, anon, authenticated, service_role;
 grant execute on function private.job_gauges() to job_writer;

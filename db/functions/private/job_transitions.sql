@@ -1,7 +1,7 @@
 -- job_transitions() -> table (from_status, to_status)
 --
--- The transition rule, in this one place: every move that a job may make. Whatever is not listed is
--- refused; no move leads backward, and nothing leaves a final status.
+-- The transition rule, defined only here: every move that a job may make. All other moves are
+-- refused. No move leads backward, and none leaves a final status.
 --
 -- Callers: job_writer.
 

@@ -2,7 +2,7 @@
 --
 -- The signed-in user's keys, newest first, without secrets.
 --
--- Why definer: the table of keys is closed to users. Identity comes from the claims only.
+-- Why definer: users cannot read the table of keys. Identity comes from the claims only.
 -- Callers: authenticated: list_api_keys.
 
 create or replace function private.list_api_keys()

@@ -1,11 +1,10 @@
 -- list_queue_jobs(p_job_ids)
 --   -> table (job_id, status, is_linked, is_held, is_waiting, queue_attempt, tenant_id, payload)
 --
--- What a bridge compares with its queue: the jobs of these ids, and all that a queue should know:
--- those that are linked and have not ended, and those that nobody has begun; none that is linked to
--- another queue, by an id of that. is_held: a worker has
--- the attempt; is_waiting: the last attempt has ended, and the next has not begun. payload is what
--- the queue carries: {indexJobId, repositoryId, commitSha}.
+-- What a bridge compares with its queue: the jobs with these ids, and all that the queue should
+-- have: linked jobs that have not ended, and jobs that have not started, except jobs linked to
+-- another queue. is_held: a worker has the attempt; is_waiting: the last attempt has ended and the
+-- next has not started. payload is what the queue stores: {indexJobId, repositoryId, commitSha}.
 --
 -- Why definer: nobody but job_writer sees every job and the runs of their queues.
 -- Callers: none: index-jobs bridge install grants it to the owner of a bridge.
@@ -35,7 +34,7 @@ as $$
 $$;
 
 comment on function private.list_queue_jobs(uuid[]) is
-  'The index jobs that a bridge compares with its queue.';
+  'Lists the index jobs that a bridge compares with its queue.';
 
 alter function private.list_queue_jobs(uuid[]) owner to job_writer;
 revoke all on function private.list_queue_jobs(uuid[])

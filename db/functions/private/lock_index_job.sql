@@ -1,7 +1,7 @@
 -- lock_index_job(p_job_id) -> index_jobs
 --
--- Locks one job until the end of the transaction and returns it as it is then. Callers read the
--- clock only after it, so that no time is older than the row it goes into.
+-- Locks one job until the end of the transaction and returns the locked row. Callers read the clock
+-- only after the lock, so that no time is older than the row.
 --
 -- Locks:   the index_jobs row, for no key update.
 -- Raises:  PT404 when there is no such job.

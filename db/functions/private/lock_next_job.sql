@@ -1,19 +1,15 @@
 -- lock_next_job(p_except) -> index_jobs
 --
--- Locks and returns the job that is to be begun next, or null: of the tenant whose turn it is,
--- first a job whose lease ran out, then one whose retry_at has come, then the oldest pending one. A
--- job that has used up its attempts is failed on the way, one whose user asked to cancel is
--- cancelled. No job of the tenants in p_except is taken.
+-- Locks and returns the next job to start, or null: from the tenant whose turn it is, first a job
+-- whose lease has expired, then one whose retry_at has passed, then the oldest pending one. A job
+-- that has used up its attempts fails on the way, and one whose user asked to cancel is cancelled.
+-- Jobs of the tenants in p_except are skipped.
 --
--- The tenant served last is kept in sequences: no transaction locks them, so nobody waits to write
--- them, and a claim that is rolled back has merely skipped a turn. They are written before the job
--- is locked, so that a claim at the same moment starts behind it. The advisory lock separates
--- claims that meet all the same; nobody waits for it either, and a tenant passed over because of it
--- is tried again when no other has a job. Leases are checked once a second, and by each claim while
--- any has run out, because no index may name a column that heartbeats change.
+-- docs/performance.md, Order of claims, explains the sequences, the advisory lock and the checks
+-- of leases.
 --
--- Locks:   one index_jobs row, for no key update, and those of the jobs that are ended; rows
---          locked by others are passed over.
+-- Locks:   one index_jobs row, for no key update, and those of the jobs that are ended; rows locked
+--          by others are skipped.
 -- Callers: job_writer: claim_index_job.
 
 create or replace function private.lock_next_job(p_except uuid[])
@@ -115,7 +111,7 @@ end;
 $$;
 
 comment on function private.lock_next_job(uuid[]) is
-  'Locks the index job that is to be begun next, tenants in turn.';
+  'Locks the next index job to start, tenants in turn.';
 
 revoke all on function private.lock_next_job(uuid[]) from public, anon, authenticated, service_role;
 grant execute on function private.lock_next_job(uuid[]) to job_writer;

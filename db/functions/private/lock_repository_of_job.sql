@@ -1,9 +1,9 @@
 -- lock_repository_of_job(p_job_id, p_attempt) -> index_jobs
 --
--- Locks the repository of a job until the end of the transaction, so that one job at a time
+-- Locks the repository of a job until the end of the transaction, so that only one job at a time
 -- changes its rows, and returns the job as it is then. From here on Postgres ends the transaction
--- when its client is silent for as long as the job's lease (at least 5 seconds; one minute where
--- there is no lease), or 25 seconds after the client's machine has gone.
+-- if its client is silent for as long as the job's lease (at least 5 seconds; one minute without a
+-- lease), or 25 seconds after the client's machine has gone.
 --
 -- Locks:   the repositories row, for no key update.
 -- Raises:  PT404 when the job does not exist; PT409 stale_attempt, attempt_required,
@@ -26,7 +26,7 @@ begin
   join public.index_jobs as j on j.repository_id = r.id
   where j.id = p_job_id
   for no key update of r;
-  -- by a statement of its own, which sees what was committed while the first one waited
+  -- a separate statement, which sees what was committed while the first one waited
   select j.* into v_job from public.index_jobs as j where j.id = p_job_id;
   if not found then
     raise exception 'index job not found' using errcode = 'PT404';
@@ -52,7 +52,7 @@ end;
 $$;
 
 comment on function private.lock_repository_of_job(uuid, integer) is
-  'Locks the repository of a job, for a worker whose silence is bounded.';
+  'Locks the repository of a job, and limits how long its worker may be silent.';
 
 revoke all on function private.lock_repository_of_job(uuid, integer)
   from public, anon, authenticated, service_role;

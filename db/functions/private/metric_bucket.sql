@@ -1,7 +1,7 @@
 -- metric_bucket(p_time) -> double precision
 --
--- The smallest bound of a histogram that is at least that long, in seconds, or infinity. Strict:
--- most events have no time, and no call is made for those.
+-- The smallest histogram bound that is at least the interval, in seconds, or infinity. Strict,
+-- because most events have no interval and then no call is made.
 --
 -- Callers: job_writer.
 
@@ -32,7 +32,7 @@ end;
 $$;
 
 comment on function private.metric_bucket(interval) is
-  'The bucket of a time in the histograms of metrics.';
+  'Returns the histogram bucket of an interval.';
 
 revoke all on function private.metric_bucket(interval)
   from public, anon, authenticated, service_role;

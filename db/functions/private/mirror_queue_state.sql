@@ -1,18 +1,18 @@
 -- mirror_queue_state(p_job_id, p_state, p_queue_attempt, p_error, p_stats, p_retry_at)
 --   -> job_status
 --
--- Brings a job to where the queue that runs it stands, and returns its status: null when no such
--- job is linked. A final status stays, whatever the queue says: then the queue has to follow.
---   created    nothing happens: a job does not go back.
---   active     the run p_queue_attempt begins, unless it has; no worker has named itself yet.
---   retry      the run has ended, by p_error, or its worker was lost; the next may begin at
+-- Moves a job to the state of its row in the queue, and returns its status: null if no such job is
+-- linked. A final status stays, whatever the queue says; the queue must then follow.
+--   created    nothing happens: a job does not move backward.
+--   active     the run p_queue_attempt starts, unless it has; no worker has identified itself yet.
+--   retry      the run has ended with p_error, or its worker was lost; the next may start at
 --              p_retry_at. A job whose user asked to cancel is cancelled.
 --   completed  the job is completed with p_stats; failed if its worker had reported a failure.
 --   failed     the queue gives up.
 --   cancelled  the job is cancelled.
 -- p_queue_attempt is null while the queue has not run the job.
 --
--- Why definer: nobody but job_writer may update a job.
+-- Why definer: only job_writer may update a job.
 -- Locks:   the index_jobs row, for no key update.
 -- Callers: none: index-jobs bridge install grants it to the owner of a bridge.
 
@@ -79,7 +79,7 @@ end;
 $$;
 
 comment on function private.mirror_queue_state(uuid, text, integer, text, jsonb, timestamptz) is
-  'Brings an index job to where the queue that runs it stands.';
+  'Moves an index job to the state of its row in the queue.';
 
 alter function private.mirror_queue_state(uuid, text, integer, text, jsonb, timestamptz)
   owner to job_writer;

@@ -1,11 +1,11 @@
 -- normal_git_url(p_git_url) -> text
 --
--- The one spelling of an address: two that lead to the same place on every host have the same. What
--- is_git_url does not take stays as it is. Scheme and host are lower case, without a dot at the
--- end; www. is dropped before hosts that only redirect from there; the port is not the scheme's
--- own. In the path, letters, digits and ._~+- stand for themselves and all else is %XX; there is no
--- empty or . segment and no slash at the end. An absolute path is a file URL. The letter case of a
--- path stays, and so does .git at its end (see is_same_git_url): hosts may tell them apart.
+-- The normal spelling of an address: addresses that mean the same on every host have the same one.
+-- An address that is_git_url rejects is returned unchanged. Scheme and host are lower case, without
+-- a final dot; www. is dropped for hosts that only redirect from there; the default port is
+-- dropped. In the path, letters, digits and ._~+- are literal and everything else is %XX; there are
+-- no empty or . segments and no final slash. An absolute path becomes a file URL. The letter case
+-- of a path and a final .git are kept (see is_same_git_url), because hosts may distinguish them.
 --
 -- Callers: authenticated, job_gateway, job_writer.
 
@@ -68,7 +68,7 @@ end;
 $$;
 
 comment on function private.normal_git_url(text) is
-  'The one spelling of an address of a repository.';
+  'Returns the normal spelling of a repository''s address.';
 
 revoke all on function private.normal_git_url(text)
   from public, anon, authenticated, service_role;

@@ -1,9 +1,9 @@
 -- oldest_claimable() -> timestamptz
 --
--- Since when the job has been free that waits longest for a claim: a pending one since it was made,
--- another since its retry_at or the end of its lease. Null without any. Jobs that back off or that
--- an external queue runs do not count. It probes an index for each tenant that waits, 10,000 of
--- them at most: of more, it is the oldest of those.
+-- When the longest-waiting claimable job became claimable: its creation if it is pending, otherwise
+-- its retry_at or the end of its lease. Null if there are none. Jobs that wait for a retry or
+-- belong to an external queue do not count. It probes an index per waiting tenant, for at most
+-- 10,000 tenants.
 --
 -- Callers: job_writer: job_gauges.
 
@@ -56,7 +56,7 @@ end;
 $$;
 
 comment on function private.oldest_claimable() is
-  'Since when the job has been free that waits longest for a claim.';
+  'Returns when the longest-waiting claimable job became claimable.';
 
 revoke all on function private.oldest_claimable() from public, anon, authenticated, service_role;
 grant execute on function private.oldest_claimable() to job_writer;

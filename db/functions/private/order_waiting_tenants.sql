@@ -1,18 +1,15 @@
 -- order_waiting_tenants(p_now, p_ready, p_is_more_due, p_except, p_window, p_past_idle)
 --   -> table (tenant_id, held)
 --
--- Whose turn it is, in order. The tenants are in a circle, by id, and turns go round it. Behind
--- the one that was served last, at most p_window with a free job are looked at: 16 for a claim. The
--- first that holds nothing is the last one looked at, unless p_past_idle. Those that hold the
--- fewest jobs under a lease (counted up to 32) come first, then those that come first in the
--- circle. Free are pending jobs, those of p_ready (the tenants with a job whose lease ran out or
--- whose retry_at has come), and, if p_is_more_due, all others whose retry_at has come. Tenants in
--- p_except are left out.
+-- The tenants whose turn it is, in order. Tenants form a circle, by id. Starting after the one
+-- served last, at most p_window tenants with a claimable job are considered (16 for a claim), up to
+-- and including the first that holds no job, unless p_past_idle. Those with the fewest leased jobs
+-- (counted up to 32) come first, ties in circle order. Claimable are pending jobs, jobs of p_ready
+-- (the tenants with an expired lease or a retry_at that has passed), and, if p_is_more_due, all
+-- others whose retry_at has passed. Tenants in p_except are skipped.
 --
--- It probes an index for each thing it asks, however many rows there are; only p_is_more_due makes
--- it pass over the entries of jobs that run or wait for a later retry. For that its caller sets
--- enable_sort and enable_incremental_sort to off and plan_cache_mode to force_generic_plan: several
--- partial indexes hold what is asked, and only the one that is meant gives the whole order.
+-- Callers must set enable_sort and enable_incremental_sort to off and plan_cache_mode to
+-- force_generic_plan: see docs/performance.md, Order of claims.
 --
 -- Callers: job_writer: lock_next_job, count_claims_before.
 
@@ -42,7 +39,7 @@ begin
     union all
     select
       w.looked_at + (h.held is not null)::integer,
-      coalesce(n.id, '00000000-0000-0000-0000-000000000000'),  -- where the circle begins
+      coalesce(n.id, '00000000-0000-0000-0000-000000000000'),  -- where the circle starts
       w.is_round or n.id is null,
       h.held
     from walk as w
@@ -87,7 +84,7 @@ $$;
 
 comment on function
   private.order_waiting_tenants(timestamptz, uuid[], boolean, uuid[], integer, boolean) is
-  'The tenants whose turn it is to have a job claimed.';
+  'Returns the tenants whose turn it is, in order.';
 
 revoke all on function
   private.order_waiting_tenants(timestamptz, uuid[], boolean, uuid[], integer, boolean)

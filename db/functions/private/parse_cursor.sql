@@ -1,7 +1,7 @@
 -- parse_cursor(p_cursor) -> table (created_at, id)
 --
--- The place in a list that a cursor names: created_at and id of the last row seen, as in its JSON,
--- with a comma between. Without a cursor the place above all rows.
+-- The position in a list that a cursor names: created_at and id of the last row seen, as in its
+-- JSON, separated by a comma. Without a cursor, the position above all rows.
 --
 -- Raises:  PT422 invalid_cursor.
 -- Callers: authenticated, service_role: list_index_jobs.
@@ -38,7 +38,7 @@ end;
 $$;
 
 comment on function private.parse_cursor(text) is
-  'The place in a list of jobs that a cursor names.';
+  'Returns the position in a list of jobs that a cursor names.';
 
 revoke all on function private.parse_cursor(text) from public, anon, authenticated, service_role;
 grant execute on function private.parse_cursor(text) to authenticated, service_role;

@@ -1,10 +1,9 @@
 -- parse_repository(p_repository, p_git_base_url, p_local_url) -> table (full_name, git_url)
 --
--- The name and the address of a repository that a request names: owner/name, which is cloned from
--- p_git_base_url; an https URL; or, with the URL of a local folder, the owner/name to call that by.
--- Each spelling of one repository gives the same name and address. What is not owner/name below the
--- base URL is called by host and path, with host_port where the port is not 443: no host name has
--- a _.
+-- The name and address of the repository in a request: owner/name, cloned from p_git_base_url; an
+-- https URL; or, with the URL of a local folder, the owner/name to call it by. All spellings of one
+-- repository give the same name and address. A repository outside the base URL is named by host and
+-- path, with host_port if the port is not 443, because no host name has a _.
 --
 -- Raises:  PT422 missing_repository, invalid_repository, invalid_local_path.
 -- Callers: job_gateway.
@@ -76,7 +75,7 @@ end;
 $$;
 
 comment on function private.parse_repository(text, text, text) is
-  'The name and the address of a repository that a request names.';
+  'Returns the name and address of the repository in a request.';
 
 revoke all on function private.parse_repository(text, text, text)
   from public, anon, authenticated, service_role;

@@ -1,6 +1,7 @@
 -- parse_row_cursor(p_cursor) -> table (place, id)
 --
--- The row that a cursor of private.row_cursor names. Without a cursor the place before all rows.
+-- The row that a cursor of private.row_cursor names. Without a cursor, the position before all
+-- rows.
 --
 -- Raises:  PT422 invalid_cursor.
 -- Callers: authenticated, service_role: list_indexed_files, list_skipped_files, find_symbols.
@@ -36,7 +37,8 @@ begin
 end;
 $$;
 
-comment on function private.parse_row_cursor(text) is 'The row of a list that a cursor names.';
+comment on function private.parse_row_cursor(text) is
+  'Returns the row of a list that a cursor names.';
 
 revoke all on function private.parse_row_cursor(text)
   from public, anon, authenticated, service_role;

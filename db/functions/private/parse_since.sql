@@ -1,8 +1,8 @@
 -- parse_since(p_since, p_name) -> timestamptz
 --
--- The time that the text names: RFC 3339, also with a space for the T, without seconds, or with an
--- offset of hours alone. It needs a zone, whose offset may be up to 23:59: Postgres reads less.
--- p_name is what the caller calls it.
+-- Parses a time in RFC 3339, also with a space for the T, without seconds, or with an offset of
+-- hours only. It needs a zone, whose offset may be up to 23:59; Postgres accepts less. p_name is
+-- the argument's name in the error.
 --
 -- Raises:  PT422 invalid_since.
 -- Callers: job_gateway.
@@ -41,7 +41,7 @@ begin
 end;
 $$;
 
-comment on function private.parse_since(text, text) is 'The time that the text names.';
+comment on function private.parse_since(text, text) is 'Parses a time.';
 
 revoke all on function private.parse_since(text, text)
   from public, anon, authenticated, service_role;

@@ -20,7 +20,7 @@ begin
 end;
 $$;
 
-comment on function private.parse_status(text) is 'The status that the text names.';
+comment on function private.parse_status(text) is 'Parses a status.';
 
 revoke all on function private.parse_status(text) from public, anon, authenticated, service_role;
 grant execute on function private.parse_status(text) to authenticated, service_role, job_writer;

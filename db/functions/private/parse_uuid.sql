@@ -1,6 +1,6 @@
 -- parse_uuid(p_text) -> uuid
 --
--- The UUID that p_text spells, or null, so that a malformed id and an unknown one are one case.
+-- The UUID that p_text spells, or null, so that a malformed id is treated like an unknown one.
 --
 -- Callers: job_gateway, job_writer.
 
@@ -19,7 +19,7 @@ begin
 end;
 $$;
 
-comment on function private.parse_uuid(text) is 'The UUID spelled by the text, or null.';
+comment on function private.parse_uuid(text) is 'Parses a UUID; null if it is malformed.';
 
 revoke all on function private.parse_uuid(text) from public, anon, authenticated, service_role;
 grant execute on function private.parse_uuid(text) to job_gateway, job_writer;

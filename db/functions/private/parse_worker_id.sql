@@ -1,6 +1,6 @@
 -- parse_worker_id(p_worker_id) -> uuid
 --
--- A worker's id is a random UUID: the row that its tenant reads tells nothing of the machine.
+-- A worker's id is a random UUID, so that the row reveals nothing about the machine to its tenant.
 --
 -- Raises:  PT422 invalid_worker_id. Null stays null.
 -- Callers: job_writer.
@@ -24,7 +24,7 @@ begin
 end;
 $$;
 
-comment on function private.parse_worker_id(text) is 'The id of a worker that the text spells.';
+comment on function private.parse_worker_id(text) is 'Parses the id of a worker.';
 
 revoke all on function private.parse_worker_id(text) from public, anon, authenticated, service_role;
 grant execute on function private.parse_worker_id(text) to job_writer;

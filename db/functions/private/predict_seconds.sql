@@ -1,8 +1,8 @@
 -- predict_seconds(p_seconds, p_share) -> double precision
 --
--- How long at most the next of a kind takes with this probability, by how long those before took,
--- in any order: the p_share (n + 1)-th of n, between two of them in proportion. Beyond the longest
--- it goes on by the mean distance of two. Null for none.
+-- An upper bound that the next duration stays below with probability p_share, from earlier ones in
+-- any order: the p_share (n + 1)-th of n, interpolated. Beyond the longest it is extrapolated by
+-- the mean distance between two. Null if there are none.
 --
 -- Callers: job_writer: estimate_index_job.
 
@@ -29,7 +29,7 @@ as $$
 $$;
 
 comment on function private.predict_seconds(double precision[], double precision) is
-  'How long the next of a kind takes at most, with some probability.';
+  'Returns a quantile for the next duration, from earlier ones.';
 
 revoke all on function private.predict_seconds(double precision[], double precision)
   from public, anon, authenticated, service_role;

@@ -1,8 +1,8 @@
 -- read_any_job(p_job_id) -> setof index_jobs
 --
--- Any tenant's job, or no row.
+-- Returns any tenant's job, or no row.
 --
--- Why definer: it sees past RLS.
+-- Why definer: it reads rows that RLS would hide.
 -- Callers: job_gateway: api_admin_get_job_status.
 
 create or replace function private.read_any_job(p_job_id uuid)

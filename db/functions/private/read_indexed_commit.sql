@@ -1,7 +1,7 @@
 -- read_indexed_commit(p_repository_id, p_extractor) -> setof indexed_commits
 --
--- What is stored of a repository, or no row unless that extractor made it and as many files are
--- there as its job has stored.
+-- What is stored for a repository, or no row unless that extractor made it and the number of stored
+-- files matches the stats of its job.
 --
 -- Callers: job_writer: begin_index, complete_index.
 
@@ -21,7 +21,7 @@ as $$
 $$;
 
 comment on function private.read_indexed_commit(uuid, text) is
-  'The stored commit of a repository, if that extractor made its rows.';
+  'Returns the stored commit of a repository, if that extractor made its rows.';
 
 revoke all on function private.read_indexed_commit(uuid, text)
   from public, anon, authenticated, service_role;

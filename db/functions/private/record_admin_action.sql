@@ -1,6 +1,7 @@
 -- record_admin_action(p_claims, p_action, p_job_id, p_reason, p_outcome) -> void
 --
--- Writes to the audit what support did or tried to do: p_outcome is ok, or the code of the refusal.
+-- Records in the audit what support did or tried to do: p_outcome is ok, or the code of the
+-- refusal.
 --
 -- Why definer: nobody else may write the audit.
 -- Callers: job_gateway: the api_admin_ functions.
@@ -25,7 +26,7 @@ as $$
 $$;
 
 comment on function private.record_admin_action(jsonb, text, uuid, text, text) is
-  'Writes an action of support to the audit.';
+  'Records an action of support in the audit.';
 
 alter function private.record_admin_action(jsonb, text, uuid, text, text) owner to job_writer;
 revoke all on function private.record_admin_action(jsonb, text, uuid, text, text)

@@ -1,7 +1,7 @@
 -- record_index_duration(p_job) -> void
 --
--- Notes how long the attempt that completed a job took and how many bytes it had to read, and
--- forgets all but the last 20 of the repository.
+-- Stores how long the attempt that completed a job took and how many bytes it had to read, and
+-- keeps only the last 20 rows of the repository.
 --
 -- Callers: job_writer: complete_index, with the repository locked.
 
@@ -39,7 +39,7 @@ as $$
 $$;
 
 comment on function private.record_index_duration(public.index_jobs) is
-  'Notes how long a repository took to index.';
+  'Stores how long a repository took to index.';
 
 revoke all on function private.record_index_duration(public.index_jobs)
   from public, anon, authenticated, service_role;

@@ -1,12 +1,12 @@
 -- record_job_event() -> trigger
 --
--- Appends to index_job_events what happened to the job: made, moved, an attempt ended (with
--- retry_at, which is now when its worker handed the job back) or begun, asked to cancel. An error
--- in the event is why the attempt before it ended. The numbers have no gap, because the job's row
--- is locked while they are given out. What metrics count of it goes to private.job_metric_log: an
--- insert, which waits for nobody.
+-- Appends to index_job_events what happened to the job: it was created or moved, an attempt ended
+-- (with retry_at, which is the current time if its worker handed the job back) or started, or a
+-- user asked to cancel. An error in the event is the reason why the previous attempt ended. The
+-- numbers have no gap, because the job's row is locked. Metrics get an insert into
+-- private.job_metric_log, which waits for nobody.
 --
--- Why definer: nobody but job_writer may insert an event.
+-- Why definer: only job_writer may insert an event.
 -- Callers: none: the trigger on index_jobs.
 
 create or replace function private.record_job_event()

@@ -1,7 +1,7 @@
 -- refuse_partial_index() -> trigger
 --
--- Refuses, at COMMIT, rows that were stored without completing their job: what store_index_rows
--- stored is nobody's before complete_index.
+-- Refuses, at COMMIT, rows that were stored without completing their job: rows of store_index_rows
+-- do not count before complete_index.
 --
 -- Why definer: it reads every job, for any caller.
 -- Raises:  PT409 index_not_completed.
@@ -31,7 +31,7 @@ end;
 $$;
 
 comment on function private.refuse_partial_index() is
-  'Refuses a transaction that stores rows and does not complete their job.';
+  'Refuses a transaction that stores rows without completing their job.';
 
 alter function private.refuse_partial_index() owner to job_writer;
 revoke all on function private.refuse_partial_index()

@@ -1,8 +1,8 @@
 -- rest_conditions(p_alias, p_filters) -> text
 --
--- The WHERE condition of PostgREST's filters: p_filters is an array of [column, negated, operator,
--- value], the value of `in` an array. Names are quoted as identifiers, values as literals;
--- operators are those of the list below and no other.
+-- The WHERE condition for PostgREST's filters: p_filters is an array of [column, negated, operator,
+-- value], where the value of `in` is an array. Names are quoted as identifiers, values as literals;
+-- only the operators listed below are allowed.
 --
 -- Raises:  22023 for another operator.
 -- Callers: job_tenant: api_call_function.
@@ -55,7 +55,7 @@ end;
 $$;
 
 comment on function private.rest_conditions(text, jsonb) is
-  'The WHERE condition of PostgREST''s filters.';
+  'Returns the WHERE condition for PostgREST''s filters.';
 
 revoke all on function private.rest_conditions(text, jsonb)
   from public, anon, authenticated, service_role;

@@ -1,7 +1,7 @@
 -- retry_delay(p_attempt) -> interval
 --
 -- How long to wait after a failed attempt: 5 seconds after the first, doubling up to 10 minutes,
--- with up to 50 % random jitter, so that jobs which failed together are not retried together.
+-- with up to 50 % random jitter, so that jobs which fail together are not retried together.
 --
 -- Callers: job_writer.
 

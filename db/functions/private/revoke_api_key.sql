@@ -1,8 +1,8 @@
 -- revoke_api_key(p_key_id) -> table (key_id, name, enabled, created_at, expires_at, last_used_at)
 --
--- Disables one key of the signed-in user for good; again is no error.
+-- Disables one key of the signed-in user permanently. Repeating it is not an error.
 --
--- Why definer: the table of keys is closed to users. Identity comes from the claims only.
+-- Why definer: users cannot read the table of keys. Identity comes from the claims only.
 -- Raises:  PT404 when the user has no such key.
 -- Callers: authenticated: revoke_api_key.
 

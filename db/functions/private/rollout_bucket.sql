@@ -1,7 +1,7 @@
 -- rollout_bucket(p_user_id) -> integer
 --
--- A number from 0 to 99 that is always the same for a user and evenly spread over users: a rollout
--- to n percent is for those below n.
+-- A number from 0 to 99 that is constant for a user and evenly distributed over users: a rollout to
+-- n percent includes users below n.
 --
 -- Callers: job_gateway.
 
@@ -16,7 +16,8 @@ as $$
   from (select sha256(uuid_send(p_user_id))) as h (hash);
 $$;
 
-comment on function private.rollout_bucket(uuid) is 'The place of a user in a rollout, 0 to 99.';
+comment on function private.rollout_bucket(uuid) is
+  'Returns the bucket of a user in a rollout, 0 to 99.';
 
 revoke all on function private.rollout_bucket(uuid) from public, anon, authenticated, service_role;
 grant execute on function private.rollout_bucket(uuid) to job_gateway;

@@ -1,6 +1,6 @@
 -- row_cursor(p_place, p_id) -> text
 --
--- The cursor of a row of a list: base64url of its id and of the text that the list is sorted by.
+-- The cursor of a row of a list: base64url of its id and the text by which the list is sorted.
 --
 -- Callers: authenticated, service_role: list_indexed_files, list_skipped_files, find_symbols.
 
@@ -15,7 +15,7 @@ as $$
     encode(convert_to(p_id || ',' || p_place, 'UTF8'), 'base64'), e'+/=\n', '-_');
 $$;
 
-comment on function private.row_cursor(text, bigint) is 'The cursor of a row of a list.';
+comment on function private.row_cursor(text, bigint) is 'Returns the cursor of a row of a list.';
 
 revoke all on function private.row_cursor(text, bigint)
   from public, anon, authenticated, service_role;

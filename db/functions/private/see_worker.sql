@@ -1,6 +1,7 @@
 -- see_worker(p_worker_id) -> void
 --
--- Notes that the worker was seen, at most every 5 seconds. A time that lies ahead is not believed.
+-- Records that the worker was seen, at most every 5 seconds. A stored time in the future is
+-- overwritten.
 --
 -- Locks:   the worker's row of runners, until the end of the transaction.
 -- Callers: job_writer.
@@ -27,7 +28,7 @@ begin
 end;
 $$;
 
-comment on function private.see_worker(uuid) is 'Notes that a worker was seen.';
+comment on function private.see_worker(uuid) is 'Records that a worker was seen.';
 
 revoke all on function private.see_worker(uuid) from public, anon, authenticated, service_role;
 grant execute on function private.see_worker(uuid) to job_writer;

@@ -1,10 +1,10 @@
 -- set_repository_url(p_repository_id, p_git_url) -> void
 --
 -- Corrects the address of a repository in the name of the signed-in user: its owner, or an owner or
--- admin of the organization that owns it. What is stored is no base of the next index, unless it is
--- the same repository in another spelling.
+-- admin of the organization that owns it. Unless only the spelling has changed, the next index
+-- starts from nothing.
 --
--- Why definer: nobody but job_writer may change a repository. Identity comes from the claims only.
+-- Why definer: only job_writer may change a repository. Identity comes from the claims only.
 -- Locks:   the repositories row, for no key update.
 -- Raises:  PT404 when the repository is missing or hidden; PT403 not_allowed; PT422
 --          invalid_git_url.

@@ -1,7 +1,7 @@
 -- spell_place(p_ahead, p_own, p_is_exact) -> text
 --
--- How many jobs come first, in words, without an end of the sentence. p_ahead and p_own are
--- counted up to 1,001, as count_claims_before does.
+-- How many jobs come first, in words, without the end of the sentence. p_ahead and p_own are
+-- counted up to 1,001, as in count_claims_before.
 --
 -- Callers: job_writer: explain_any_job.
 

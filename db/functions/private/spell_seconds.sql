@@ -1,7 +1,7 @@
 -- spell_seconds(p_seconds) -> text
 --
--- A span of time in words for people: seconds under two minutes, then minutes, then hours. Rounded
--- up, so that what is still to come is never 0.
+-- A duration in words: seconds below two minutes, then minutes, then hours. Rounded up, so that a
+-- remaining time is never 0.
 --
 -- Callers: job_writer: explain_any_job.
 
@@ -19,7 +19,7 @@ as $$
   end;
 $$;
 
-comment on function private.spell_seconds(double precision) is 'A span of time in words.';
+comment on function private.spell_seconds(double precision) is 'Returns a duration in words.';
 
 revoke all on function private.spell_seconds(double precision)
   from public, anon, authenticated, service_role;

@@ -1,8 +1,8 @@
 -- start_queue_attempt(p_job, p_now, p_queue_attempt, p_worker_id, p_lease_expires_at)
 --   -> setof index_jobs
 --
--- Begins the attempt that is a queue's run of the job, unless that run has begun: then its worker
--- takes it. An attempt that had not ended before was lost.
+-- Starts the attempt for a queue's run of the job. If that run has already started, its worker
+-- takes over the attempt. A previous attempt that had not ended was lost.
 --
 -- Callers: job_writer: with the row locked.
 
@@ -51,7 +51,7 @@ $$;
 
 comment on function private.start_queue_attempt(
   public.index_jobs, timestamptz, integer, uuid, timestamptz) is
-  'Begins the attempt of an index job that a queue runs.';
+  'Starts the attempt of an index job that a queue runs.';
 
 revoke all on function private.start_queue_attempt(
   public.index_jobs, timestamptz, integer, uuid, timestamptz)

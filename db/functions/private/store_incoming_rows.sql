@@ -1,10 +1,10 @@
 -- store_incoming_rows(p_job) -> table (files, symbols)
 --
--- Stores what this transaction has copied into the staging tables, and how many files and symbols
--- that were. Rows of files stay in staging for symbols that are still to come.
+-- Stores what this transaction has copied into the staging tables, and returns how many files and
+-- symbols that were. Rows of files stay in staging for symbols that follow.
 --
--- Without nested loops: the statistics of staging tables say nothing of this transaction's rows,
--- and with those of an empty table storing 200,000 symbols would take minutes.
+-- Nested loops are off: the statistics of the staging tables do not know this transaction's rows,
+-- and a plan for empty tables would take minutes to store 200,000 symbols.
 --
 -- Raises:  PT422 invalid_rows for a row that does not fit, symbols of a file that was not copied,
 --          more than 10,000 skipped files.
@@ -24,8 +24,8 @@ declare
   v_skipped bigint;
   v_rule text;
 begin
-  -- Each kind once (offset 0 keeps the planner from testing every row): a constraint of the table
-  -- would take a quarter of the time of storing.
+  -- Each kind is checked once (offset 0 keeps the planner from testing every row): a table
+  -- constraint would take a quarter of the storing time.
   perform
   from (
     select distinct s.kind

@@ -1,7 +1,7 @@
 -- store_index(p_job, p_is_change, p_stats) -> void
 --
--- Brings the rows of a repository up to date with what this transaction has copied and stored
--- before: the whole of it, or a change (p_is_change) to the rows that are there.
+-- Updates the rows of a repository from what this transaction has copied and stored before: all of
+-- it, or a change (p_is_change) to the stored rows.
 --
 -- Raises:  PT409 rows_missing when the rows are not those that the stats count; PT422 invalid_rows.
 -- Callers: job_writer: complete_index, with the repository locked.
@@ -61,7 +61,7 @@ end;
 $$;
 
 comment on function private.store_index(public.index_jobs, boolean, jsonb) is
-  'Stores the rows of an index, and refuses those that its stats do not count.';
+  'Stores the rows of an index, and refuses rows that do not match its stats.';
 
 revoke all on function private.store_index(public.index_jobs, boolean, jsonb)
   from public, anon, authenticated, service_role;

@@ -1,6 +1,6 @@
 -- stored_commit(p_repository_id) -> indexed_commits
 --
--- What is stored of a repository now: its job and its commit.
+-- What is currently stored for a repository: its job and its commit.
 --
 -- Raises:  PT404 when the repository does not exist or RLS hides it; PT409 not_completed when no
 --          index of it was stored yet.
@@ -32,7 +32,8 @@ begin
 end;
 $$;
 
-comment on function private.stored_commit(uuid) is 'What is stored of a repository now.';
+comment on function private.stored_commit(uuid) is
+  'Returns what is currently stored for a repository.';
 
 revoke all on function private.stored_commit(uuid) from public, anon, authenticated, service_role;
 grant execute on function private.stored_commit(uuid) to authenticated, service_role;

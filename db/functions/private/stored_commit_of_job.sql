@@ -1,8 +1,8 @@
 -- stored_commit_of_job(p_job_id) -> indexed_commits
 --
--- What is stored now of the repository of a job that the caller may see.
+-- What is currently stored for the repository of a job that the caller may see.
 --
--- Raises:  PT404 when the job, or by now its repository, is not the caller's to see; PT409
+-- Raises:  PT404 when the caller may not see the job, or no longer its repository; PT409
 --          not_completed.
 -- Callers: job_gateway: api_list_indexed_files, api_list_skipped_files, api_find_symbols.
 
@@ -19,7 +19,7 @@ as $$
 $$;
 
 comment on function private.stored_commit_of_job(text) is
-  'What is stored now of the repository of a job.';
+  'Returns what is currently stored for the repository of a job.';
 
 revoke all on function private.stored_commit_of_job(text)
   from public, anon, authenticated, service_role;

@@ -1,10 +1,10 @@
 -- stuck_jobs(p_silent, p_is_processing) -> table (job_id, kind, since)
 --
--- The one definition of a stuck job, and since when it is one. kind is the first that fits:
--- cancel_overdue: its user asked to cancel a minute ago or longer, or at a time that the clock has
--- not reached; lease_expired; retry_overdue: nobody began its next attempt for p_silent; silent:
--- no lease, and no sign of life for p_silent; unclaimed: pending for p_silent. With p_is_processing
--- the pending ones are not looked at.
+-- The only definition of a stuck job, and when it became one. kind is the first that applies:
+-- cancel_overdue: its user asked to cancel at least a minute ago, or at a time in the future;
+-- lease_expired; retry_overdue: its next attempt has not started for p_silent; silent: no lease,
+-- and no heartbeat for p_silent; unclaimed: pending for p_silent. p_is_processing excludes the
+-- pending ones.
 --
 -- Callers: job_writer, service_role.
 
@@ -46,7 +46,7 @@ end;
 $$;
 
 comment on function private.stuck_jobs(interval, boolean) is
-  'The jobs that do not go on by themselves, and why.';
+  'Returns the jobs that make no progress by themselves, and why.';
 
 revoke all on function private.stuck_jobs(interval, boolean)
   from public, anon, authenticated, service_role;
