@@ -21,20 +21,27 @@ LONG = (
 )
 TEXT = """# The extended versions of the tests
 
-`make prove` runs every test, and these longer than `make test` does: 400 lives of a job, of 40
-steps each, by hypothesis, and as many with each mutant until it is found; 200 rounds of each race;
-20 kills of the runner, a parser and git each, and freezes; a soak of 105 rounds; each of the
-largest requests to each route three times, none of which may take more than 5 ms of CPU in one
-callback of the event loop; floods of 8 MB, beside which `/health` answers within 100 ms;
-plpgsql_check on every function, on Postgres 15; promtool on the alerts, and a Prometheus that
-scrapes two processes beside 1,000 jobs; and all changes of the SQL, of which `make test` tries a
-few. After it [the late worker](late-worker.md) is
-played. This page is what the last run wrote.
+`make prove` runs every test. It also runs extended versions of some tests of `make test`:
 
-On {day}: {tests:,} tests passed, none was skipped or failed, in {minutes:.1f} minutes. Python
+- 400 random lives of a job, of 40 steps each, by hypothesis, and as many for each mutant until it
+  is found
+- 200 rounds of each race
+- 20 kills each of the runner, a parser and git, and freezes
+- a soak of 105 rounds
+- the largest requests to each route, three times each, none of which may take more than 5 ms of CPU
+  in one callback of the event loop
+- floods of 8 MB, during which `/health` must answer within 100 ms
+- plpgsql_check on every function, on Postgres 15
+- promtool on the alerts, and a Prometheus that scrapes two processes during 1,000 jobs
+- all changes of the SQL, of which `make test` tries a few
+- [the late worker](late-worker.md)
+
+The last run generated this page.
+
+On {day}, {tests:,} tests passed and none was skipped or failed, in {minutes:.1f} minutes. Python
 {python}, {processors} processors, {machine}.
 
-## The long ones
+## Extended tests
 
 | test | seconds |
 | --- | --- |
@@ -42,8 +49,8 @@ On {day}: {tests:,} tests passed, none was skipped or failed, in {minutes:.1f} m
 
 ## Floods
 
-What one connection without a key sends at once, 8 MB of it; by how much the memory of the server
-grows, and how long 99 of 100 calls of `/health` take meanwhile, at most.
+One connection without a key sends 8 MB at once. The table shows how much the memory of the server
+grows, and the 99th percentile of calls of `/health` meanwhile.
 
 | flood | MB | ms |
 | --- | --- | --- |
@@ -52,14 +59,14 @@ grows, and how long 99 of 100 calls of `/health` take meanwhile, at most.
 ## Changes of the SQL
 
 `python -m tests.mutants` changes one object or clause of the declared SQL at a time, builds a
-database from it and runs the tests of the SQL until one fails. What no test notices is a failure,
-but for those that [equivalents.toml](../tests/mutants/equivalents.toml) lists with the reason why
-no caller could notice them either. A change with which the migrations do not run, or that leaves
-the schema as it is, cannot be noticed.
+database from it and runs the SQL tests until one fails. A change that no test notices is a failure,
+unless [equivalents.toml](../tests/mutants/equivalents.toml) lists it with the reason why callers
+cannot notice it either. Changes that break the migrations or leave the schema unchanged do not
+count.
 
 {changes}
 
-## All of them
+## All tests
 
 | folder | tests | seconds |
 | --- | --- | --- |
