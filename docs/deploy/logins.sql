@@ -1,4 +1,4 @@
--- The login of each part, with the password in its environment variable. It may be run again.
+-- Creates a login per part, with the password from its environment variable. Safe to repeat.
 \getenv api_password API_PASSWORD
 \getenv worker_password WORKER_PASSWORD
 select format('create role %I login', name)
