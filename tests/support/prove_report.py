@@ -38,7 +38,7 @@ TEXT = """# The extended versions of the tests
 
 The last run generated this page.
 
-On {day}, {tests:,} tests passed and none was skipped or failed, in {minutes:.1f} minutes. Python
+On {day}, {tests:,} tests passed, with no skips or failures, in {minutes:.1f} minutes. Python
 {python}, {processors} processors, {machine}.
 
 ## Extended tests
