@@ -1,10 +1,10 @@
-// Jobs by the HTTP API, and news of them by its stream of server-sent events.
+// Jobs over the HTTP API, followed by its stream of server-sent events.
 
 import { isFinal } from "./final.js";
 import { JobError } from "./job-error.js";
 import { pause, visible } from "./waiting.js";
 
-const LONGEST_SILENCE = 40_000; // milliseconds without as much as a comment: the stream is dead
+const LONGEST_SILENCE = 40_000; // milliseconds without even a comment: the stream is dead
 const LONGEST_WAIT_IN_AN_OUTAGE = 30_000;
 
 export async function createJob(api, { repository, gitUrl, ref, idempotencyKey }) {
@@ -24,9 +24,9 @@ export async function getJob(api, jobId, signal) {
 }
 
 export async function* followJob(api, jobId, { signal, onTrouble }) {
-  let known = -1; // the version that was yielded last
-  let lastEvent = ""; // the number of the event that was seen last
-  let wait = 1_000; // grows in an outage
+  let known = -1; // the version yielded last
+  let lastEvent = ""; // the number of the last event
+  let wait = 1_000; // grows during an outage
   const isNew = (job) => {
     const is = job.version > known;
     known = Math.max(known, job.version);
@@ -51,7 +51,7 @@ export async function* followJob(api, jobId, { signal, onTrouble }) {
       if (!(error instanceof JobError) || !error.isPassing) throw error;
       if (!error.isStream) {
         onTrouble(error);
-        known = -1; // so that the end of the trouble is seen
+        known = -1; // so that the end of the outage is noticed
         wait = Math.min(wait * 2, LONGEST_WAIT_IN_AN_OUTAGE);
       }
       pauseFor = Math.max(pauseFor ?? wait, 1_000 * error.retryAfter);
@@ -61,7 +61,7 @@ export async function* followJob(api, jobId, { signal, onTrouble }) {
   }
 }
 
-/** The frames of a stream that have data, until it ends, breaks, or is refused. */
+/** Yields the frames of a stream that have data, until it ends, breaks, or is refused. */
 async function* stream(api, jobId, lastEvent, signal) {
   const silence = new AbortController();
   const signals = AbortSignal.any([signal, silence.signal]);

@@ -1,14 +1,14 @@
-// Jobs by supabase.rpc(), and news of them by private Broadcast where there is Realtime.
+// Jobs over supabase.rpc(), followed by private Broadcast if there is Realtime.
 
 import { isFinal } from "./final.js";
 import { JobError } from "./job-error.js";
 import { Bell, visible } from "./waiting.js";
 
-const FIRST_WAIT = 1_000; // milliseconds; as long as nothing is new it grows
+const FIRST_WAIT = 1_000; // milliseconds; grows while nothing changes
 const LONGEST_WAIT = 5_000;
 const LONGEST_WAIT_IN_AN_OUTAGE = 30_000;
 const WAIT_WITH_NEWS = 30_000; // a message may be lost
-const NEXT_TRY = 60_000; // of a channel that could not be joined
+const NEXT_TRY = 60_000; // for a channel that could not be joined
 
 export async function createJob(supabase, { repository, gitUrl, ref, idempotencyKey }) {
   const { id } = await call(
@@ -30,7 +30,7 @@ export function getJob(supabase, jobId, signal) {
 
 export async function* followJob(supabase, jobId, { signal, onTrouble }) {
   const bell = new Bell();
-  let known = -1; // the version that was yielded last
+  let known = -1; // the version yielded last
   let hinted = -1; // the version of the newest message
   let wait = FIRST_WAIT;
   let channel = null;
@@ -39,12 +39,12 @@ export async function* followJob(supabase, jobId, { signal, onTrouble }) {
     hinted = version;
     if (hinted > known) bell.ring();
   };
-  const onJoin = () => bell.ring(); // for what happened before
+  const onJoin = () => bell.ring(); // for earlier changes
   try {
     while (!signal.aborted) {
       try {
         const job = await getJob(supabase, jobId, signal);
-        const isNew = job.version !== known; // it grows with each change that can be seen
+        const isNew = job.version !== known; // it grows with each visible change
         wait = isNew ? FIRST_WAIT : Math.min(wait * 1.5, LONGEST_WAIT);
         known = job.version;
         if (isNew) yield job;
@@ -54,7 +54,7 @@ export async function* followJob(supabase, jobId, { signal, onTrouble }) {
         if (signal.aborted) return;
         if (!error.isPassing) throw error;
         onTrouble(error);
-        known = -1; // so that the end of the trouble is seen
+        known = -1; // so that the end of the outage is noticed
         wait = Math.min(wait * 2, LONGEST_WAIT_IN_AN_OUTAGE);
       }
       const longest = channel?.isJoined() && known >= 0 ? WAIT_WITH_NEWS : wait;
@@ -72,7 +72,7 @@ async function call(builder) {
   return data;
 }
 
-// --- Broadcast: one channel for a client and a tenant, however many jobs are followed -------------
+// --- Broadcast: one channel per client and tenant, however many jobs are followed -----------------
 
 /** @type {WeakMap<object, Map<string, Topic>>} */
 const topics = new WeakMap();
@@ -118,7 +118,7 @@ class Topic {
     try {
       await this.#supabase.realtime.setAuth();
     } catch {
-      // what is wrong with the token, the calls tell
+      // the calls report what is wrong with the token
     }
     if (this.#channel !== channel) return;
     channel.subscribe((status) => {

@@ -1,4 +1,4 @@
 const FINAL = new Set(["completed", "failed", "cancelled"]);
 
-/** Whether nothing more can happen to the job. */
+/** Whether the job has ended. */
 export const isFinal = (job) => FINAL.has(job?.status);

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A credential helper: a token of a GitHub App, for one repository, for an hour.
+"""A credential helper that prints a token of a GitHub App, for one repository and one hour.
 
     GITHUB_APP_ID=123456                       of the App's page
     GITHUB_APP_KEY=/etc/index-jobs/app.pem     its private key
@@ -23,7 +23,7 @@ import jwt
 
 HOST = os.environ.get("GITHUB_HOST", "github.com")
 API = os.environ.get("GITHUB_API_URL", "https://api.github.com")
-# GitHub's answers to an App that was not installed, or not for this repository.
+# GitHub's responses if the App is not installed, or not for this repository.
 NOT_INSTALLED = {404, 422}
 
 

@@ -1,18 +1,18 @@
-/** What Postgres, PostgREST, the API or the network said, in words for people. */
+/** An error of Postgres, PostgREST, the API or the network, in words for people. */
 export class JobError extends Error {
   /**
    * @param {{code?: string, message?: string, detail?: string, hint?: string | null}} error
-   * @param {number} status of HTTP; 0 when nothing answered
+   * @param {number} status HTTP status; 0 without a response
    * @param {number} [retryAfter] seconds
    */
   constructor(error, status, retryAfter = 0) {
     super(sentence(error, status), { cause: error });
     this.code = error.code ?? "";
-    /** Nobody is signed in, or no longer: sign in and try again. */
+    /** The user is not signed in (any longer): sign in and try again. */
     this.isSignedOut = status === 401;
     /** The same call may work in a moment. */
     this.isPassing = status === 0 || status === 408 || status === 429 || status >= 500;
-    /** How many seconds the server asked to wait; 0 when it did not say. */
+    /** How many seconds the server asked to wait; 0 if it did not. */
     this.retryAfter = retryAfter;
   }
 }

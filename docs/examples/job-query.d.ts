@@ -1,6 +1,6 @@
 import type { IndexJob, JobError, Source } from "./jobs.js";
 
-/** Options for useQuery, QueryObserver and the like of TanStack Query 5. */
+/** Options for useQuery, QueryObserver and similar functions of TanStack Query 5. */
 export declare function jobQuery(
   source: Source,
   jobId: string,

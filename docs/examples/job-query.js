@@ -1,4 +1,4 @@
-// The options of TanStack Query for a job: it is asked after until it has ended.
+// Options for TanStack Query that poll a job until it has ended.
 
 import { getJob, isFinal } from "./jobs.js";
 

@@ -7,7 +7,7 @@ export interface Progress {
   total: number | null;
 }
 
-/** What a completed job counted; which members there are depends on the indexer. */
+/** The stats of a completed job; the members depend on the indexer. */
 export interface Stats {
   files_indexed?: number;
   symbols_extracted?: number;
@@ -18,7 +18,7 @@ export interface Stats {
   [name: string]: unknown;
 }
 
-/** A row of index_jobs, as get_job_status() and GET /jobs/{job_id} give it. Times are ISO 8601. */
+/** A row of index_jobs, as returned by get_job_status() and GET /jobs/{job_id}. Times are ISO 8601. */
 export interface IndexJob {
   id: string;
   tenant_id: string;
@@ -29,7 +29,7 @@ export interface IndexJob {
   ref: string;
   commit_sha: string | null;
   status: JobStatus;
-  /** Grows with each change that can be seen. */
+  /** Grows with each visible change. */
   version: number;
   attempt: number;
   max_attempts: number;
@@ -51,13 +51,13 @@ export interface IndexJob {
   repeats_job_id: string | null;
 }
 
-/** The HTTP API: its address, and an API key or a user's token, or how to get one. */
+/** The HTTP API: its address, and an API key or a user's token, or a function that returns one. */
 export interface HttpApi {
   url: string;
   token: string | (() => string | Promise<string>);
 }
 
-/** What is used of a client of supabase-js. */
+/** The part of a supabase-js client that is used. */
 export interface Supabase {
   rpc(name: any, arguments_?: any, options?: any): any;
   channel(name: string, options?: any): any;
@@ -72,24 +72,24 @@ export interface Wanted {
   repository: string;
   gitUrl?: string | null;
   ref?: string | null;
-  /** The same key gives the same job again. */
+  /** The same key returns the same job. */
   idempotencyKey?: string;
 }
 
 export interface Following {
   /** Ends it. */
   signal?: AbortSignal;
-  /** Is told of an outage that is being waited out. */
+  /** Called for each outage, while it is waited out. */
   onTrouble?: (error: JobError) => void;
 }
 
 export declare class JobError extends Error {
   code: string;
-  /** Nobody is signed in, or no longer. */
+  /** The user is not signed in (any longer). */
   isSignedOut: boolean;
   /** The same call may work in a moment. */
   isPassing: boolean;
-  /** How many seconds the server asked to wait; 0 when it did not say. */
+  /** How many seconds the server asked to wait; 0 if it did not. */
   retryAfter: number;
 }
 

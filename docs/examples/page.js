@@ -1,4 +1,4 @@
-// The page: what is typed goes to jobs.js, and what comes back is shown.
+// The page: passes the input to jobs.js, and shows the results.
 
 import { createJob, followJob } from "./jobs.js";
 
@@ -14,7 +14,7 @@ const WORDS = {
 };
 let following = new AbortController();
 
-// This tab remembers the connection, so that a reload goes on with the job in the address.
+// This tab remembers the connection, so that a reload continues with the job in the address.
 for (const name of ["url", "key", "token"]) {
   fields[name].value = sessionStorage.getItem(name) ?? fields[name].value;
   fields[name].addEventListener("change", () => sessionStorage.setItem(name, fields[name].value));
@@ -43,8 +43,8 @@ addEventListener("hashchange", follow);
 follow();
 
 /**
- * A client that acts for the user whose token was typed. With Supabase Auth leave `accessToken` out and
- * sign in by `supabase.auth.signInWithPassword()`: the client then sends, and renews, the session's.
+ * A client that acts for the user whose token was entered. With Supabase Auth leave `accessToken` out
+ * and sign in with `supabase.auth.signInWithPassword()`: the client then sends and renews its token.
  */
 function connect() {
   const accessToken = async () => fields.token.value.trim() || null;
@@ -98,7 +98,7 @@ function show(job) {
   );
 }
 
-// A live region is read out when it changes: do not write the same again.
+// A live region is read out when it changes: do not write the same text again.
 function say(id, text) {
   if (element(id).textContent !== text) element(id).textContent = text;
 }

@@ -1,10 +1,11 @@
-// A worker for pg-boss that has index-jobs index each job.
+// A worker for pg-boss that indexes each job with index-jobs.
 //
 //   npm install pg-boss@12
 //   WORKER_DATABASE_URL=postgresql://… node docs/examples/pg-boss-worker.mjs
 //
-// The database has pg-boss's schema and the bridge, and `index-jobs` is on PATH: see docs/queues.md.
-// SLOTS jobs run at once (2), and of one tenant at most half of them.
+// The database must have pg-boss's schema and the bridge, and `index-jobs` must be on PATH: see
+// docs/queues.md.
+// Runs SLOTS jobs at once (default 2), at most half of them for one tenant.
 import { execFile } from 'node:child_process'
 import { PgBoss } from 'pg-boss'
 
@@ -14,7 +15,7 @@ const boss = new PgBoss({
 })
 boss.on('error', (error) => console.error(error.message))
 
-// Returns when the job has ended, however it did; throws when the queue should run it again.
+// Returns when the job has ended, whatever its status; throws if the queue should run it again.
 function index (job) {
   const args = ['work', '--job', job.data.indexJobId, '--queue-job', job.id, '--queue-attempt', job.retryCount]
   return new Promise((resolve, reject) => {

@@ -2,7 +2,7 @@ import type { IndexJob, JobError, Source } from "./jobs.js";
 
 export interface JobState {
   job: IndexJob | null;
-  /** An outage that is being waited out. */
+  /** A current outage. */
   trouble: JobError | null;
   /** A refusal, after which nothing more comes. */
   error: JobError | null;

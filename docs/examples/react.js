@@ -5,8 +5,8 @@ import { useEffect, useState } from "react";
 import { followJob } from "./jobs.js";
 
 /**
- * The job, kept up to date until it has ended. `trouble` is an outage that is being waited out,
- * `error` a refusal, after which nothing more comes. Without an id there is no job.
+ * Returns the job, kept up to date until it has ended. `trouble` is a current outage, `error` a
+ * refusal, after which nothing more comes. Without an id there is no job.
  */
 export function useJob(source, jobId) {
   const [state, setState] = useState(NOTHING);

@@ -1,4 +1,4 @@
-// Waits that a signal ends early: for some time, for a page to be seen, for news.
+// Waits that a signal can end early: for some time, for a visible page, for news.
 
 /** @param {number} milliseconds @param {AbortSignal} signal */
 export function pause(milliseconds, signal) {
@@ -8,7 +8,7 @@ export function pause(milliseconds, signal) {
   });
 }
 
-/** Until the page can be seen; at once where there is no page. @param {AbortSignal} signal */
+/** Waits until the page is visible; not at all without a page. @param {AbortSignal} signal */
 export function visible(signal) {
   const page = globalThis.document;
   if (!page?.hidden) return undefined;
@@ -18,7 +18,7 @@ export function visible(signal) {
   });
 }
 
-/** Waits for `milliseconds`, or until `ring()` is called, or was since the last wait. */
+/** Waits for `milliseconds`, or until `ring()` is called or has been called since the last wait. */
 export class Bell {
   #hasRung = false;
   #wake = () => {};
@@ -42,7 +42,7 @@ export class Bell {
   }
 }
 
-/** @returns {Promise<void>} until `done` is called or the signal aborts; then `start`'s result is. */
+/** @returns {Promise<void>} until `done` or the signal aborts; then calls what `start` returned. */
 function until(signal, start) {
   return new Promise((resolve) => {
     if (signal.aborted) return resolve();

@@ -24,7 +24,7 @@ from psycopg.types.json import Jsonb
 
 WORKER_ID = str(uuid.uuid4())
 LEASE = "30 seconds"
-# Changes whenever the same files would give other rows.
+# Change this whenever the same files would produce other rows.
 EXTRACTOR = "example-worker 1.0"
 SKIPPED_ROWS = 10_000
 DEFINITION = re.compile(r"^(?:async )?(def|class) (\w+)", re.MULTILINE)
