@@ -131,6 +131,23 @@ where c.relname = 'messages' and c.relnamespace = to_regnamespace('realtime')
     where p.polrelid = c.oid and p.polname = 'index_jobs_select_authenticated')
 """
 
+# Row-level security of auth.users hides bans from private.is_banned unless its owner bypasses it,
+# owns the table, or has a policy that shows all rows.
+_HIDDEN_BANS: LiteralString = """
+select quote_ident(r.rolname) as reader
+from pg_class as c
+join pg_proc as p on p.oid = to_regprocedure('private.is_banned(uuid)')
+join pg_roles as r on r.oid = p.proowner
+where c.oid = to_regclass('auth.users') and c.relrowsecurity
+  and not (r.rolsuper or r.rolbypassrls)
+  and (c.relforcerowsecurity or not pg_has_role(r.oid, c.relowner, 'usage'))
+  and not exists (
+    select from pg_policy as y, unnest(y.polroles) as g (oid)
+    where y.polrelid = c.oid and y.polpermissive and y.polcmd in ('r', '*')
+      and pg_get_expr(y.polqual, y.polrelid) = 'true'
+      and (g.oid = 0 or pg_has_role(r.oid, g.oid, 'usage')))
+"""
+
 
 def findings(connection: Connection[TupleRow], *, development: bool) -> Iterator[Finding]:
     """What is to be mended; less on a database for development."""
@@ -168,6 +185,14 @@ def findings(connection: Connection[TupleRow], *, development: bool) -> Iterator
             row["target"],
             "is open to the API roles, as default privileges of an earlier release made it",
             f"revoke all on {row['target']} from anon, authenticated, service_role;",
+        )
+    for row in _rows(connection, _HIDDEN_BANS, ours):
+        yield Finding(
+            "row-level security",
+            "auth.users",
+            f"hides users from {row['reader']}, so that banned and deleted users are still served",
+            "as the owner of auth.users: create policy index_jobs_select on auth.users for select "
+            f"to {row['reader']} using (true);",
         )
 
 

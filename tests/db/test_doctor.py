@@ -269,6 +269,34 @@ def test_what_is_open_for_development_is_no_finding(new_database: Any) -> None:
     assert examine(database) == []
 
 
+def test_bans_that_row_level_security_hides_are_named_and_the_remedy_shows_them(
+    new_database: Any,
+) -> None:
+    database = new_database(18, "ordinary", plain=True)
+    migrate.apply(database.migrator_url)
+    banned = "select private.is_banned('00000000-0000-4000-8000-0000000000a1')"
+    execute(database.url, A_JOB)
+    execute(database.url, "update auth.users set banned_until = 'infinity'")
+    execute(database.url, "alter table auth.users owner to current_user")
+    execute(database.url, "grant select, references on auth.users to migrator")
+    assert examine(database) == [("stuck job", JOB)]
+
+    execute(database.url, "alter table auth.users enable row level security")
+    with psycopg.connect(database.migrator_url) as connection:
+        assert connection.execute(banned).fetchone() == (False,)
+    (finding,) = (
+        found
+        for found in doctor.examine(database.migrator_url).findings
+        if found.object == "auth.users"
+    )
+    assert "hides users from migrator" in finding.problem
+    _, remedy = finding.remedy.split(": ", 1)
+    execute(database.url, remedy)
+    with psycopg.connect(database.migrator_url) as connection:
+        assert connection.execute(banned).fetchone() == (True,)
+    assert examine(database) == [("stuck job", JOB)]
+
+
 @pytest.mark.parametrize("major", [18, 15])
 def test_advice_fails_nothing_and_can_be_taken(new_database: Any, major: int) -> None:
     database = new_database(major, "ordinary", plain=True)
