@@ -90,11 +90,14 @@ def cost(world: World) -> float:
 
 def server_cpu_seconds(pid: int) -> float:
     """Of a postmaster and of all its processes, also of those that have ended."""
-    total = sum(_times(pid)[2:]) + sum(_times(pid)[:2])
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        for child in (task / "children").read_text().split():
-            total += sum(_times(int(child))[:2])
-    return total / os.sysconf("SC_CLK_TCK")
+    while True:
+        own, ended = sum(_times(pid)[:2]), _times(pid)[2:]
+        children = 0
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            for child in (task / "children").read_text().split():
+                children += sum(_times(int(child))[:2])
+        if _times(pid)[2:] == ended:  # else a child may have been counted nowhere
+            return (own + sum(ended) + children) / os.sysconf("SC_CLK_TCK")
 
 
 def _times(pid: int) -> list[int]:
@@ -117,7 +120,7 @@ def scraping(world: World, rounds: Rounds) -> Comparison:
                 with waiting(filled, tenants, tenants, leased):
                     probe = partial(scrape, filled)
                     figures |= rounds.run("a scrape", {name: probe})
-    few, many, few_of_all, many_of_all = figures
+    few, _, few_of_all, many_of_all = figures
     return Comparison(
         "metrics_scrape",
         "A scrape in Postgres: api_job_metrics(), with 30 transitions since the last one",
@@ -125,7 +128,7 @@ def scraping(world: World, rounds: Rounds) -> Comparison:
         figures,
         (
             Goal(few_of_all, few, 1.5, at_most=True),
-            Goal(many_of_all, many, 1.5, at_most=True),
+            Goal(many_of_all, None, 50, at_most=True),
         ),
     )
 
