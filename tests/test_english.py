@@ -34,6 +34,7 @@ PHRASES = {  # what was written -> what to write
     r"no superuser": "not a superuser",
     r"and none was": "nothing was changed",
     r"at work on": "is using",
+    r"until lately": "how it is; history goes to the changelog",
 }
 NAMES = (
     r"\b(?:Arriving|Latest|Turns|CallTurns|_STANDING|OccupiedError|for_ever|said_of|_patiently"
