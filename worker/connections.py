@@ -13,7 +13,7 @@ import psycopg
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from db.tools.connection import BoundedConnection, keep_trying, parameters
-from db.tools.sessions import blames_session
+from db.tools.sessions import blames_session, transaction_settings_sql
 from worker.timings import Timings
 
 # How often a transaction is repeated that the database refused for reasons that may pass, such as
@@ -31,6 +31,7 @@ class Connections:
 
     def __init__(self, url: str, *, slots: int, timings: Timings) -> None:
         self._timings = timings
+        self._settings = transaction_settings_sql(timings.call).encode()
         self._failures = deque[psycopg.Error](maxlen=1)
         self._pool: AsyncConnectionPool[BoundedConnection] = AsyncConnectionPool(
             connection_class=BoundedConnection,
@@ -70,13 +71,19 @@ class Connections:
         """A connection. Getting it, and each answer over it, may take at most `seconds`.
 
         By default that is a second more than the server gives a statement: when the server ends a
-        statement in time, that costs no connection.
+        statement in time, that costs no connection. Behind a pooler, which may run each transaction
+        in another session, it is in a transaction that has the settings of a session of ours.
         """
         seconds = seconds or self._timings.call + 1
         async with self._pool.connection(seconds) as connection:
             connection.patience = seconds
             try:
-                yield connection
+                if connection.is_pooled:
+                    async with connection.transaction():
+                        await connection.execute(self._settings)
+                        yield connection
+                else:
+                    yield connection
             except psycopg.Error as error:
                 await connection.raise_if_useless(error)
                 raise

@@ -15,11 +15,12 @@ import struct
 import subprocess
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from db.local.postgres import Server
 from tests.support.ports import kept_port
 from tests.support.waiting import until
 
@@ -32,6 +33,7 @@ _NEEDS_REPLY = {3, 5, 10, 11}
 _RESET = b"Q" + struct.pack("!i", 14) + b"reset all\0"
 _NEW_SESSION_EVERY = 5
 _TRANSACTION_ENDS = {b"S", b"Q"}
+_COPY_ENDS = {b"c", b"f"}
 
 
 class _Stream:
@@ -86,19 +88,24 @@ def _serve(client: _Stream, server: _Stream) -> None:
     while True:
         kind, message = client.message()
         server.send(message)
-        if kind in _TRANSACTION_ENDS and _relay(server, client) == b"I":
+        if kind in _TRANSACTION_ENDS and _relay(server, client, kind) == b"I":
             transactions += 1
             if transactions % _NEW_SESSION_EVERY == 0:
                 server.send(_RESET)
-                _relay(server, None)
+                _relay(server, None, b"Q")
 
 
-def _relay(server: _Stream, client: _Stream | None) -> bytes:
+def _relay(server: _Stream, client: _Stream | None, asked: bytes) -> bytes:
     """Passes an answer on; in which state of a transaction it leaves the session."""
     while True:
         kind, message = server.message()
         if client:
             client.send(message)
+        if client and kind == b"G":  # rows by COPY; what was no simple query ends with a Sync
+            sent = b""
+            while sent not in (_COPY_ENDS if asked == b"Q" else {b"S"}):
+                sent, message = client.message()
+                server.send(message)
         if kind == b"Z":
             return message[5:]
 
@@ -133,24 +140,41 @@ def pooler(url: str) -> Iterator[str]:
 @contextmanager
 def pgbouncer(url: str) -> Iterator[str]:
     """The same of PgBouncer in transaction mode, with its defaults."""
+    parts = urlsplit(url)
+    login, password = unquote(parts.username or ""), unquote(parts.password or "")
+    with _pgbouncer(parts.port or 0, {login: password}) as port:
+        netloc = f"{parts.netloc.rpartition('@')[0]}@127.0.0.1:{port}"
+        yield parts._replace(netloc=netloc).geturl()
+
+
+@contextmanager
+def pgbouncer_of(server: Server, logins: Iterable[str]) -> Iterator[int]:
+    """The port of one for all databases of a server, where more may wait for locks at once."""
+    passwords = dict.fromkeys(logins, server.password)
+    sizes = {"default_pool_size": 40, "max_client_conn": 1000}
+    with _pgbouncer(server.port, passwords, **sizes) as port:
+        yield port
+
+
+@contextmanager
+def _pgbouncer(server: int, passwords: Mapping[str, str], **settings: int) -> Iterator[int]:
     program = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
     assert program, "install it: apt-get install pgbouncer"
-    parts = urlsplit(url)
     with kept_port() as port, tempfile.TemporaryDirectory(dir="/tmp") as folder:
         Path(folder).chmod(0o755)
         users, config = Path(folder, "users.txt"), Path(folder, "pgbouncer.ini")
-        users.write_text(f'"{unquote(parts.username or "")}" "{unquote(parts.password or "")}"\n')
+        users.write_text("".join(f'"{name}" "{word}"\n' for name, word in passwords.items()))
         config.write_text(
-            f"[databases]\n* = host={parts.hostname} port={parts.port}\n[pgbouncer]\n"
+            f"[databases]\n* = host=127.0.0.1 port={server}\n[pgbouncer]\n"
             f"listen_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n"
             f"auth_type = scram-sha-256\nauth_file = {users}\npool_mode = transaction\n"
+            + "".join(f"{name} = {value}\n" for name, value in settings.items())
         )
         account = pwd.getpwnam("nobody").pw_uid if os.geteuid() == 0 else None
         process = subprocess.Popen([program, "-q", config], user=account, stderr=subprocess.DEVNULL)
         try:
             until(lambda: _listens(port))
-            netloc = f"{parts.netloc.rpartition('@')[0]}@127.0.0.1:{port}"
-            yield parts._replace(netloc=netloc).geturl()
+            yield port
         finally:
             process.kill()
             process.wait()

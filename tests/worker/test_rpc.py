@@ -14,6 +14,10 @@ import psycopg
 import pytest
 from psycopg.rows import TupleRow
 
+from db.tools.sessions import SETTINGS
+from tests.support.pooler import pgbouncer, pooler
+from tests.support.surroundings import set_for
+from worker.connections import Connections
 from worker.progress import Progress
 from worker.records import Job, NewIndex, StoredIndex
 from worker.rpc import LostError, WorkerRpc, storable
@@ -351,3 +355,29 @@ def test_another_worker_that_is_refused_so_can_report_again_without_it(
         """select public.update_job_status(%s, 'failed', '{"error": "ab"}', 1)""", (job.id,)
     )
     assert state(sql, job)[0] == "failed"
+
+
+def test_behind_a_pooler_each_transaction_has_the_settings_of_a_session(
+    database: Database, sql: psycopg.Connection[TupleRow], proving: bool
+) -> None:
+    wanted = {**SETTINGS, "statement_timeout": "10s", "transaction_isolation": "read committed"}
+    # a session that times out while nobody has it is the pooler's affair
+    set_for(sql, "index_jobs_worker", database.name, but="idle_session_timeout")
+
+    async def show(connection: psycopg.AsyncConnection[TupleRow]) -> Any:
+        query = "select jsonb_object_agg(s, current_setting(s)) from unnest(%s::text[]) as s"
+        row = await (await connection.execute(query, (list(wanted),))).fetchone()
+        return row and row[0]
+
+    async def ask(url: str) -> list[Any]:
+        async with Connections(url, slots=1, timings=Timings()) as connections:
+            found = []
+            for _ in range(6):  # the pooler has given us a new session by then
+                async with connections.acquire() as connection:
+                    found.append(await show(connection))
+                found.append(await connections.persist(show))
+            return found
+
+    for through in (pooler, pgbouncer) if proving else (pooler,):
+        with through(database.worker_url) as url:
+            assert asyncio.run(ask(url)) == [wanted] * 12

@@ -8,7 +8,7 @@ import signal
 import socket
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,6 +18,7 @@ import pytest
 
 from cli.client import ApiError
 from tests.support.githost import Host
+from tests.support.pooler import pooler
 from tests.support.processes import kill_all, working_in
 from tests.support.repositories import commit
 from tests.support.surroundings import set_for
@@ -611,11 +612,16 @@ def test_a_failover_delays_a_job_and_is_told_as_long_as_it_lasts(
         assert api.ended(later.job_id)["status"] == "failed"
 
 
-def test_what_the_login_sets_changes_no_job(start: Start, database: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("through", [nullcontext, pooler])
+def test_what_the_login_sets_changes_no_job(
+    start: Start, database: Any, tmp_path: Path, through: Any
+) -> None:
     commit(tmp_path / "small", {"a.py": PYTHON})
     with psycopg.connect(database.url, autocommit=True) as connection:
-        set_for(connection, "index_jobs_worker", database.name)
-    with start() as api:
+        # a session that times out while nobody has it is the pooler's affair
+        but = "idle_session_timeout" if through is pooler else ""
+        set_for(connection, "index_jobs_worker", database.name, but=but)
+    with through(database.worker_url) as url, start(worker_database_url=url) as api:
         for _ in range(2):
             job = api.ended(api.index(tmp_path / "small"))
             assert (job["status"], job["attempt"]) == ("completed", 1)
