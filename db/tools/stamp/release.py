@@ -44,7 +44,7 @@ def release(version: str, *, root: Path = ROOT) -> list[str]:
 
 
 def _renamed(version: str, root: Path) -> dict[Path, str]:
-    """The text of each file that names the version, with this one in place of the one before."""
+    """The new text of each file that names another version than this one."""
     project = root / "pyproject.toml"
     text = project.read_text(encoding="utf-8")
     found = _PROJECT_VERSION.search(text)
@@ -56,7 +56,8 @@ def _renamed(version: str, root: Path) -> dict[Path, str]:
     )
     for file in sorted(file for pattern in _NAMED_IN for file in root.glob(pattern)):
         texts[file] = former.sub(rf"\g<1>{version}", file.read_text(encoding="utf-8"))
-    return texts
+    # an older file that is as it was spares make the installation of what depends on it
+    return {file: text for file, text in texts.items() if text != file.read_text(encoding="utf-8")}
 
 
 def _refuse(version: str, changelog: str, root: Path) -> None:
