@@ -14,6 +14,7 @@ import pytest
 
 from db.tools import doctor, migrate
 from db.tools.connection import ConnectError, connect
+from tests.support.blocks import blocks, section
 
 ROOT = Path(__file__).parents[2]
 
@@ -108,13 +109,13 @@ def test_a_database_that_is_not_there_is_made(empty: Any) -> None:
         run_sql(empty.url, 'drop database "No such"')
 
 
+@pytest.mark.parametrize("major", [18, 15])
 def test_repositories_that_moved_to_another_host_are_corrected_as_the_page_says(
-    new_database: Any,
+    new_database: Any, major: int
 ) -> None:
-    database = new_database()
+    database = new_database(major)
     text = (ROOT / "docs/operations.md").read_text()
-    section = text.partition("### Repositories have moved to another host")[2]
-    (statements,) = re.findall(r"^```sql\n(.*?)^```", section.partition("\n### ")[0], re.M | re.S)
+    (statements,) = blocks(section(text, "Repositories have moved to another host"), "sql")
     with psycopg.connect(database.url, autocommit=True) as connection:
         connection.execute(
             """

@@ -1,11 +1,10 @@
 """The commands of docs/operations.md, typed as they stand there.
 
-What needs a program that Debian alone has is a part of make prove, not of make test.
+What needs a program that Debian alone has, or minutes, is a part of make prove, not of make test.
 """
 
 from __future__ import annotations
 
-import re
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -22,10 +21,11 @@ from db.local.account import server_account
 from db.local.postgres import Server, temporary
 from tests.support.desk import PROGRAM, new_desk
 from tests.support.fetch import postgres_binaries
+from tests.support.pages import blocks_of
 from tests.support.waiting import until
 
 ROOT = Path(__file__).parents[2]
-OF_DEBIAN = ("test_pooler.py", "test_proxy.py")
+TO_PROVE = ("test_pooler.py", "test_proxy.py", "test_failover_load.py")
 PASSWORD = "…"  # of all logins, as it is written there
 USER = "5a000000-0000-4000-8000-000000000001"
 LOGINS = """
@@ -36,7 +36,7 @@ insert into auth.users (id) values ('5a000000-0000-4000-8000-000000000001');
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    return True if collection_path.name in OF_DEBIAN and not config.getoption("--prove") else None
+    return True if collection_path.name in TO_PROVE and not config.getoption("--prove") else None
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -52,15 +52,8 @@ def major(request: pytest.FixtureRequest) -> int:
 
 def blocks(title: str) -> list[tuple[str, str]]:
     """The language and the text of each block of the section with that title."""
-    text = (ROOT / "docs/operations.md").read_text()
-    parts = re.split(r"^```(\w*)\n(.*?)^```\n", text, flags=re.M | re.S)
-    found: list[tuple[str, str]] = []
-    at = ""
-    for prose, language, code in zip(parts[::3], parts[1::3], parts[2::3], strict=False):
-        headings = re.findall(r"^#+ (.*)$", prose, re.M)
-        at = headings[-1] if headings else at
-        if at == title:
-            found.append((language, code))
+    page = (ROOT / "docs/operations.md").read_text()
+    found = [(language, text) for at, language, text in blocks_of(page) if at == title]
     assert found
     return found
 

@@ -1,0 +1,30 @@
+"""The pages for operators, and every code block that stands on them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "docs/operations.md", *sorted((ROOT / "docs/deploy").rglob("*.md"))]
+
+
+class Block(NamedTuple):
+    """The heading that it stands under, its language and its text."""
+
+    heading: str
+    language: str
+    text: str
+
+
+def blocks_of(text: str) -> list[Block]:
+    """Those of a page in their order, of whatever language."""
+    parts = re.split(r"^```(\w*)\n(.*?)^```\n", text, flags=re.M | re.S)
+    found: list[Block] = []
+    heading = ""
+    for prose, language, code in zip(parts[::3], parts[1::3], parts[2::3], strict=False):
+        headings = re.findall(r"^#+ (.*)$", prose, re.M)
+        heading = headings[-1] if headings else heading
+        found.append(Block(heading, language, code))
+    return found
