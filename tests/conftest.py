@@ -6,23 +6,36 @@ They are the tests' own, on temporary directories; DATABASE_URL is never looked 
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 from hypothesis import HealthCheck, settings
+from pytest_pgtap.plugin import PgTapItem
 
 from db.local.postgres import Server, temporary
 from db.tools import environment
-from tests.support.databases import Cluster, Database, NewDatabase, Owner, settings_of
+from tests.support.databases import (
+    VARIANTS,
+    Cluster,
+    Database,
+    NewDatabase,
+    Owner,
+    settings_of,
+)
 from tests.support.fetch import postgres_binaries
+from tests.support.kept import Kept
 from tests.support.repositories import commit, modules
 
 LONG = ("faults", "worker", "support", "cli", "db", "supabase", "test_session.py", "lifecycle")
 """The folders and files with the longest tests."""
+KEPT = pytest.StashKey[Path]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -57,6 +70,25 @@ def pytest_configure(config: pytest.Config) -> None:
             del os.environ[name]
 
 
+def kept_folder(config: pytest.Config) -> Path:
+    """The folder of what all processes of this run share, removed at its end."""
+    if KEPT not in config.stash:
+        config.stash[KEPT] = Path(tempfile.mkdtemp(prefix="index-jobs-kept-", dir="/tmp"))
+        config.stash[KEPT].chmod(0o711)  # root's Postgres runs as another user
+    return config.stash[KEPT]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tells a process of xdist, which tells it its own configuration."""
+    node.workerinput["kept"] = str(kept_folder(node.config))
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if KEPT in config.stash:
+        shutil.rmtree(config.stash[KEPT], ignore_errors=True)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files with long tests first: one that comes last is run while other processes have no more.
 
@@ -88,19 +120,44 @@ def proving(pytestconfig: pytest.Config) -> bool:
 
 
 @pytest.fixture(scope="session")
-def clusters(request: pytest.FixtureRequest) -> Iterator[Callable[..., Cluster]]:
+def kept(pytestconfig: pytest.Config) -> Kept:
+    """Data directories that are made once, for all processes."""
+    shared = getattr(pytestconfig, "workerinput", {}).get("kept")
+    return Kept(Path(shared) if shared else kept_folder(pytestconfig))
+
+
+@pytest.fixture(scope="session")
+def clusters(request: pytest.FixtureRequest, kept: Kept) -> Iterator[Callable[..., Cluster]]:
     """The cluster of a major version and an owner, started when first asked for."""
     changes = [file.read_text() for file in request.config.getoption("--change")]
+    many = hasattr(request.config, "workerinput")  # processes, of which each needs the same
+    by_superuser = any(isinstance(item, PgTapItem) for item in request.session.items)
+    wanted = [v for v in VARIANTS if by_superuser or v[1] != "superuser"]
     started: dict[tuple[int, bool], Cluster] = {}
     with ExitStack() as at_exit:
 
         def cluster(major: int, owner: Owner = "ordinary") -> Cluster:
-            key = (major, owner == "supabase")
+            hosted = owner == "supabase"
+            key = (major, hosted)
+
+            def prepare(server: Server) -> None:
+                cluster = Cluster(server, hosted=hosted, changes=changes)
+                cluster.prepare(*(o for m, o in wanted if (m, o == "supabase") == key))
+
             if key not in started:
-                server = at_exit.enter_context(
-                    temporary(settings=settings_of(major), binaries=postgres_binaries(major))
+                settings = settings_of(major)
+                new = (
+                    kept.server(
+                        major,
+                        settings=settings,
+                        name="hosted" if hosted else "ordinary",
+                        fill=prepare,
+                    )
+                    if many
+                    else temporary(settings=settings, binaries=postgres_binaries(major))
                 )
-                started[key] = Cluster(server, hosted=owner == "supabase", changes=changes)
+                server = at_exit.enter_context(new)
+                started[key] = Cluster(server, hosted=hosted, changes=changes)
             return started[key]
 
         yield cluster

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import itertools
 import logging
-import shutil
-import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -26,11 +24,11 @@ from api.app import Background, create_app
 from api.main import address, listen
 from api.pages.routes import Demo
 from api.settings import ApiSettings
-from cli.dev import stack
 from cli.dev.logins import ensure_login
 from cli.users import create_api_key
 from db.local.postgres import Server, run
 from tests.support import postgrest
+from tests.support.kept import Kept, open_folder
 from tests.support.ports import kept_port
 from tests.support.waiting import PATIENCE
 
@@ -263,22 +261,17 @@ class Machine:
 
 
 @pytest.fixture(scope="module")
-def machine() -> Iterator[Machine]:
-    folder = Path(tempfile.mkdtemp(prefix="index-jobs-outage-", dir="/tmp"))
-    folder.chmod(0o711)
-    try:
-        with kept_port() as port:
-            with run(folder / "pgdata", port=port) as server:
-                assert server.port == port
-                stack.prepare(stack.Database(server.url(), server))
-                with psycopg.connect(server.url(), autocommit=True) as connection:
-                    api_url = ensure_login(
-                        connection, server.url(), "index_jobs_api", "job_http", "a password"
-                    )
-                place = OwnServer(server, "postgres", server.url(), api_url)
-            yield Machine(folder, place, port)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+def machine(kept: Kept) -> Iterator[Machine]:
+    with open_folder() as folder, kept_port() as port:
+        kept.stack(folder / "pgdata")
+        with run(folder / "pgdata", port=port) as server:
+            assert server.port == port
+            with psycopg.connect(server.url(), autocommit=True) as connection:
+                api_url = ensure_login(
+                    connection, server.url(), "index_jobs_api", "job_http", "a password"
+                )
+            place = OwnServer(server, "postgres", server.url(), api_url)
+        yield Machine(folder, place, port)
 
 
 @contextmanager

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
 
 import psycopg
 import pytest
 
-from cli.dev import stack
 from cli.dev.logins import ensure_login
 from db.local.account import home_of, server_account
 from db.local.postgres import run
 from db.tools import migrate
 from db.tools.versions import SchemaVersion
 from db.version import VERSION
+from tests.support.kept import Kept, open_folder
 from tests.support.ports import kept_port
 from tests.support.waiting import until
 
@@ -116,28 +113,23 @@ def test_a_database_that_cannot_be_written_is_not_ready_until_it_can(
         api.expected_errors.append("terminating connection")
 
 
-def test_a_standby_is_not_ready_until_it_is_promoted() -> None:
-    folder = Path(tempfile.mkdtemp(prefix="index-jobs-standby-", dir="/tmp"))
-    folder.chmod(0o711)
-    try:
-        with kept_port() as port:
-            settings = {"wal_level": "replica"}
-            with run(folder / "pgdata", port=port, settings=settings) as server:
-                stack.prepare(stack.Database(server.url(), server))
-                with psycopg.connect(server.url(), autocommit=True) as connection:
-                    url = ensure_login(
-                        connection, server.url(), "index_jobs_api", "job_http", "a password"
-                    )
-            account = server_account(folder / "pgdata")
-            signal = home_of(folder / "pgdata", account) / "standby.signal"
-            signal.touch()
-            account.own(signal)
-            with run(folder / "pgdata", port=port, settings=settings) as server:
-                place = OwnServer(server, "postgres", server.url(), url)
-                with serve(place) as api:
-                    until(says(api, 503, "DATABASE_READ_ONLY"))
-                    with api.sql() as connection:
-                        connection.execute("select pg_promote()")
-                    until(says(api, 200))
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+def test_a_standby_is_not_ready_until_it_is_promoted(kept: Kept) -> None:
+    with open_folder() as folder, kept_port() as port:
+        kept.stack(folder / "pgdata")
+        settings = {"wal_level": "replica"}
+        with (
+            run(folder / "pgdata", port=port, settings=settings) as server,
+            psycopg.connect(server.url(), autocommit=True) as connection,
+        ):
+            url = ensure_login(connection, server.url(), "index_jobs_api", "job_http", "a password")
+        account = server_account(folder / "pgdata")
+        signal = home_of(folder / "pgdata", account) / "standby.signal"
+        signal.touch()
+        account.own(signal)
+        with run(folder / "pgdata", port=port, settings=settings) as server:
+            place = OwnServer(server, "postgres", server.url(), url)
+            with serve(place) as api:
+                until(says(api, 503, "DATABASE_READ_ONLY"))
+                with api.sql() as connection:
+                    connection.execute("select pg_promote()")
+                until(says(api, 200))

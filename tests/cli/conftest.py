@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support.desk import Desk, new_desk
+from tests.support.kept import Kept
 from tests.support.repositories import commit
 
 
 @pytest.fixture(scope="module")
-def desk() -> Iterator[Desk]:
+def desk(kept: Kept) -> Iterator[Desk]:
     """One run directory for the tests of a module, with its database."""
     with new_desk() as desk:
+        kept.stack(desk.run_dir / "pgdata")
         yield desk
 
 
@@ -26,18 +27,10 @@ def fresh_desk() -> Iterator[Desk]:
         yield desk
 
 
-@pytest.fixture(scope="session")
-def data() -> Iterator[Path]:
-    """A data directory with the migrations, which is copied and never run."""
-    with new_desk() as desk:
-        assert desk.run("migrate").returncode == 0
-        yield desk.run_dir / "pgdata"
-
-
 @pytest.fixture
-def used_desk(fresh_desk: Desk, data: Path) -> Desk:
+def used_desk(fresh_desk: Desk, kept: Kept) -> Desk:
     """A run directory for one test, with the data of an embedded server."""
-    subprocess.run(["cp", "-a", data, fresh_desk.run_dir / "pgdata"], check=True)
+    kept.stack(fresh_desk.run_dir / "pgdata")
     return fresh_desk
 
 

@@ -8,14 +8,22 @@ import pty
 import re
 import socket
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from tests.support.desk import PROGRAM, Desk, all_shown
+from tests.support.desk import PROGRAM, Desk, all_shown, new_desk
 from tests.support.ports import taken
 from tests.support.repositories import commit, modules
+
+
+@pytest.fixture(scope="module")
+def desk() -> Iterator[Desk]:
+    """One run directory for all tests, with nothing in it at first."""
+    with new_desk() as desk:
+        yield desk
 
 
 def test_it_indexes_this_checkout_and_does_so_again(desk: Desk) -> None:

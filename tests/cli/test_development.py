@@ -59,27 +59,27 @@ def test_what_an_owner_makes_later_is_its_own(
                 execute(url, statement)
 
 
-def test_the_embedded_server_opens_it_so_that_a_missing_revoke_is_seen(fresh_desk: Desk) -> None:
-    assert fresh_desk.ask("migrate").returncode == 0
-    said = fresh_desk.run("psql", "-Atc", LATER, "-c", OPEN).stdout.split()
+def test_the_embedded_server_opens_it_so_that_a_missing_revoke_is_seen(used_desk: Desk) -> None:
+    assert used_desk.ask("migrate").returncode == 0
+    said = used_desk.run("psql", "-Atc", LATER, "-c", OPEN).stdout.split()
     roles = ("anon", "authenticated", "service_role")
     assert sorted(said[-9:]) == [
         f"{role}|{what}" for role in roles for what in ("function", "sequence", "table")
     ]
 
 
-def test_the_embedded_server_is_for_development(fresh_desk: Desk) -> None:
-    fresh_desk.ask("migrate")
-    assert fresh_desk.ask("migrate").returncode == 0
-    shown = fresh_desk.run("psql", "-Atc", "select d.made_by from private.development as d")
+def test_the_embedded_server_is_for_development(used_desk: Desk) -> None:
+    used_desk.ask("migrate")
+    assert used_desk.ask("migrate").returncode == 0
+    shown = used_desk.run("psql", "-Atc", "select d.made_by from private.development as d")
     assert shown.stdout == "the embedded server\n"
 
 
-def test_logins_of_the_embedded_server_take_no_room(fresh_desk: Desk) -> None:
+def test_logins_of_the_embedded_server_take_no_room(used_desk: Desk) -> None:
     """Neither temporary tables nor large objects, which no tenant can see and nobody removes; of
     files for sorting and for cursors, which end with the session, a bounded amount."""
-    with fresh_desk.serving("--port", "0"):
-        owner = fresh_desk.dev_env["DEV_DATABASE_URL"]
+    with used_desk.serving("--port", "0"):
+        owner = used_desk.dev_env["DEV_DATABASE_URL"]
         execute(owner, "create role guest login password 'guest' in role authenticated")
         execute(owner, "grant connect on database postgres to guest")
         with psycopg.connect(owner, user="guest", password="guest", autocommit=True) as guest:

@@ -45,8 +45,8 @@ def test_no_api_is_said_with_the_file_that_would_name_it(fresh_desk: Desk, comma
     assert list(fresh_desk.run_dir.iterdir()) == []
 
 
-def test_a_database_that_is_there_but_does_not_run_is_started(fresh_desk: Desk) -> None:
-    with fresh_desk.serving("--port", "0") as served:
+def test_a_database_that_is_there_but_does_not_run_is_started(used_desk: Desk) -> None:
+    with used_desk.serving("--port", "0") as served:
         assert served.end(signal.SIGTERM) == 0
     for command in (["psql", "-Atc", "select 1"], ["keys", "list", "--user", "alice"]):
-        assert fresh_desk.run(*command).returncode == 0
+        assert used_desk.run(*command).returncode == 0

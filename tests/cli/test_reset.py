@@ -25,20 +25,20 @@ def test_the_data_is_gone_and_the_database_is_migrated(fresh_desk: Desk) -> None
     assert rows(fresh_desk) == "0\n"
 
 
-def test_the_keys_that_were_kept_are_replaced(fresh_desk: Desk) -> None:
-    before = json.loads(fresh_desk.ask("seed", "--json").stdout)
-    assert fresh_desk.ask("reset").returncode == 0
-    after = json.loads(fresh_desk.ask("seed", "--json").stdout)
+def test_the_keys_that_were_kept_are_replaced(used_desk: Desk) -> None:
+    before = json.loads(used_desk.ask("seed", "--json").stdout)
+    assert used_desk.ask("reset").returncode == 0
+    after = json.loads(used_desk.ask("seed", "--json").stdout)
     assert before.keys() == after.keys()
     assert not {*before.values()} & {*after.values()}
 
 
-def test_it_is_refused_while_a_server_runs(fresh_desk: Desk) -> None:
-    with fresh_desk.serving("--port", "0"):
-        done = fresh_desk.ask("reset")
+def test_it_is_refused_while_a_server_runs(used_desk: Desk) -> None:
+    with used_desk.serving("--port", "0"):
+        done = used_desk.ask("reset")
         assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
         assert "make serve (process " in done.stderr
-        assert fresh_desk.sql("select count(*) > 0 from auth.users") == [(True,)]
+        assert used_desk.sql("select count(*) > 0 from auth.users") == [(True,)]
 
 
 USER = "insert into auth.users (id) values ('00000000-0000-4000-8000-0000000000a1')"

@@ -70,18 +70,18 @@ def test_ctrl_c_ends_it_with_one_line_that_says_how_to_go_on(
 
 
 def test_it_outlives_a_server_that_comes_back_and_says_so_once(
-    fresh_desk: Desk, small_repository: Path
+    used_desk: Desk, small_repository: Path
 ) -> None:
     with kept_port() as port, contextlib.ExitStack() as stack:
-        with fresh_desk.serving("--port", str(port), RUNNER_CONCURRENCY="0") as served:
-            job_id = fresh_desk.run("index", small_repository).stdout.strip()
-            process, lines = stack.enter_context(watching(fresh_desk, job_id))
+        with used_desk.serving("--port", str(port), RUNNER_CONCURRENCY="0") as served:
+            job_id = used_desk.run("index", small_repository).stdout.strip()
+            process, lines = stack.enter_context(watching(used_desk, job_id))
             served.end(signal.SIGTERM)
         with socket.create_server(("127.0.0.1", port)) as other:
             other.settimeout(60)
             for _ in range(2):  # tries in vain
                 other.accept()[0].close()
-        with fresh_desk.serving("--port", str(port)):
+        with used_desk.serving("--port", str(port)):
             assert process.wait(60) == 0
     said = "".join(lines)
     assert said.count("cannot be reached") == said.count("The API answers again.") == 1

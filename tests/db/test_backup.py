@@ -6,9 +6,7 @@ import os
 import re
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,11 +15,11 @@ import psycopg
 import pytest
 
 from db.local.binaries import client_program
-from db.local.postgres import Server, run
+from db.local.postgres import Server
 from db.tools import backup, doctor, migrate
 from tests.support.blocks import blocks, section
 from tests.support.databases import SETTINGS
-from tests.support.fetch import postgres_binaries
+from tests.support.kept import Kept
 
 ROOT = Path(__file__).parent.parent.parent
 TEXT = section((ROOT / "docs/operations.md").read_text(), "Backups and rollbacks")
@@ -87,65 +85,37 @@ class Owned:
         )
 
 
-@dataclass(frozen=True)
-class Kept:
-    """Data directories of a major version, which are copied and never run."""
-
-    binaries: Path
-    folder: Path
-
-    @contextmanager
-    def running(self, name: str) -> Iterator[Owned]:
-        """A server on a copy of the one of that name."""
-        with open_folder() as folder:
-            subprocess.run(["cp", "-a", self.folder / name, folder / "pgdata"], check=True)
-            with self._server(folder / "pgdata") as server:
-                yield Owned(server)
-
-    def fill(self) -> None:
-        """Makes them: `empty`, where only its owner made a database, and `filled`."""
-        with self._server(self.folder / "empty") as server:
-            for statement in SQL[0].replace("…", "secret").split(";\n"):
-                if statement:
-                    execute(server.url(), statement)
-        subprocess.run(["cp", "-a", self.folder / "empty", self.folder / "filled"], check=True)
-        with self._server(self.folder / "filled") as server:
-            old = Owned(server)
-            assert old.run(Path("/"), "index-jobs migrate").returncode == 0
-            execute(old.url, DATA)
-
-    def _server(self, folder: Path) -> AbstractContextManager[Server]:
-        return run(folder, port=0, settings=SETTINGS, binaries=self.binaries)
+def own(server: Server) -> None:
+    """Its owner makes an empty database."""
+    for statement in SQL[0].replace("…", "secret").split(";\n"):
+        if statement:
+            execute(server.url(), statement)
 
 
-@contextmanager
-def open_folder() -> Iterator[Path]:
-    """A folder that any user may enter."""
-    with tempfile.TemporaryDirectory(prefix="index-jobs-tests-", dir="/tmp") as folder:
-        Path(folder).chmod(0o711)
-        yield Path(folder)
+def fill(server: Server) -> None:
+    own(server)
+    old = Owned(server)
+    assert old.run(Path("/"), "index-jobs migrate").returncode == 0
+    execute(old.url, DATA)
 
 
 @pytest.fixture(scope="module", params=[18, 15])
-def kept(request: pytest.FixtureRequest) -> Iterator[Kept]:
-    with open_folder() as folder:
-        kept = Kept(postgres_binaries(request.param), folder)
-        kept.fill()
-        yield kept
+def major(request: pytest.FixtureRequest) -> int:
+    return int(request.param)
 
 
 @pytest.fixture
-def old(kept: Kept) -> Iterator[Owned]:
+def old(kept: Kept, major: int) -> Iterator[Owned]:
     """A server whose database was migrated and filled."""
-    with kept.running("filled") as owned:
-        yield owned
+    with kept.server(major, settings=SETTINGS, name="filled", fill=fill) as server:
+        yield Owned(server)
 
 
 @pytest.fixture
-def new(kept: Kept) -> Iterator[Owned]:
+def new(kept: Kept, major: int) -> Iterator[Owned]:
     """A server of the same major version with an empty database."""
-    with kept.running("empty") as owned:
-        yield owned
+    with kept.server(major, settings=SETTINGS, name="owned", fill=own) as server:
+        yield Owned(server)
 
 
 def execute(url: str, statement: str) -> None:

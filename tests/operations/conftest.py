@@ -18,9 +18,9 @@ import pytest
 
 from cli.dev import stack
 from db.local.account import server_account
-from db.local.postgres import Server, temporary
+from db.local.postgres import Server
 from tests.support.desk import PROGRAM, new_desk
-from tests.support.fetch import postgres_binaries
+from tests.support.kept import Kept
 from tests.support.pages import blocks_of
 from tests.support.waiting import until
 
@@ -131,14 +131,12 @@ def status(client: httpx2.Client) -> int:
 
 
 @pytest.fixture
-def shell() -> Iterator[Callable[..., Shell]]:
+def shell(kept: Kept) -> Iterator[Callable[..., Shell]]:
     """Makes a place to type in, and a migrated server on it with the login of the page."""
     with ExitStack() as at_exit:
 
         def make(major: int, changes: Mapping[str, str], **settings: str) -> Shell:
-            server = at_exit.enter_context(
-                temporary(settings={"fsync": "off"} | settings, binaries=postgres_binaries(major))
-            )
+            server = at_exit.enter_context(kept.server(major, settings={"fsync": "off"} | settings))
             with psycopg.connect(server.url(), autocommit=True) as connection:
                 connection.execute("create database app")
             stack.prepare(stack.Database(server.url("app"), server))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import psycopg
 from psycopg import sql
@@ -113,6 +113,7 @@ class Cluster:
     """A server of the tests: makes databases of its owners, by copying a template of each.
 
     `changes` is SQL that the owner runs in each migrated database: a mutant, see tests/mutants.
+    On a copy of a prepared server it finds the roles and the templates there.
     """
 
     def __init__(self, server: Server, *, hosted: bool, changes: Sequence[str] = ()) -> None:
@@ -121,6 +122,30 @@ class Cluster:
         self._superuser = "supabase_admin" if hosted else "postgres"
         self._templates: dict[Owner, Database | Exception] = {}
         self._numbers = count(1)
+        if not self._find():
+            self._make_roles(hosted=hosted)
+
+    def _find(self) -> bool:
+        """Whether the server was prepared, and if so its templates."""
+        with psycopg.connect(self.server.url(), autocommit=True) as connection:
+            migrator = "select from pg_catalog.pg_roles where rolname = 'migrator'"
+            if connection.execute(migrator).fetchone() is None:
+                return False
+            names = connection.execute("select datname::text from pg_catalog.pg_database")
+            there = {name for (name,) in names}
+        for owner in get_args(Owner):
+            if (name := _template_name(owner)) in there:
+                self._templates[owner] = Database(self.server, name, owner)
+        return True
+
+    def prepare(self, *owners: Owner) -> None:
+        """Makes the templates of these owners; one that cannot be made fails who needs it."""
+        for owner in owners:
+            with suppress(RuntimeError):
+                self._template(owner)
+
+    def _make_roles(self, *, hosted: bool) -> None:
+        server = self.server
         if hosted:
             self._prepare_as_supabase()
         # all logins have the superuser's password, so that Server.url serves them all
@@ -183,9 +208,10 @@ class Cluster:
                 # a superuser may use roles that an ordinary role made; not the other way round
                 self._template("ordinary")
             try:
-                self._templates[owner] = self._migrated(f"template_{owner}", owner)
+                self._templates[owner] = self._migrated(_template_name(owner), owner)
             except Exception as error:  # remembered, so that it is met once and not in every test
                 self._templates[owner] = error
+                self._execute("drop database if exists {} with (force)", _template_name(owner))
         template = self._templates[owner]
         if isinstance(template, Exception):
             raise RuntimeError(f"no database could be made for the tests: {template}") from template
@@ -237,6 +263,10 @@ class Cluster:
 
     def _connect(self) -> psycopg.Connection:
         return psycopg.connect(self.server.url(user=self._superuser), autocommit=True)
+
+
+def _template_name(owner: Owner) -> str:
+    return f"template_{owner}"
 
 
 NewDatabase = Callable[..., Database]
