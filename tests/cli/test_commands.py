@@ -60,25 +60,25 @@ def test_index_prints_the_id_and_watch_ends_with_zero_when_the_job_completed(
 
 
 def test_why_prints_the_sentence_or_all_that_is_known(desk: Desk, small_repository: Path) -> None:
-    job_id = desk.run("index", small_repository).stdout.strip()
-    desk.run("watch", job_id)
-    said = desk.run("why", job_id)
+    job_id = desk.ask("index", small_repository).stdout.strip()
+    desk.ask("watch", job_id)
+    said = desk.ask("why", job_id)
     assert (said.returncode, said.stdout, said.stderr) == (0, "The job is completed.\n", "")
-    explanation = json.loads(desk.run("why", job_id, "--json").stdout)
+    explanation = json.loads(desk.ask("why", job_id, "--json").stdout)
     assert (explanation["reason"], explanation["position"]) == ("completed", None)
 
 
 def test_watch_ends_with_one_when_the_job_failed(desk: Desk, small_repository: Path) -> None:
-    done = desk.run("index", small_repository, "--ref", "no-such", "--watch", "--json")
+    done = desk.ask("index", small_repository, "--ref", "no-such", "--watch", "--json")
     assert done.returncode == 1
     assert json.loads(done.stdout.splitlines()[-1])["status"] == "failed"
     assert "job" in done.stderr
 
 
 def test_status_of_a_failed_job_is_data_and_no_error(desk: Desk, small_repository: Path) -> None:
-    job_id = desk.run("index", small_repository, "--ref", "no-such").stdout.strip()
-    desk.run("watch", job_id)
-    done = desk.run("status", job_id)
+    job_id = desk.ask("index", small_repository, "--ref", "no-such").stdout.strip()
+    desk.ask("watch", job_id)
+    done = desk.ask("status", job_id)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("failed  ")
 
@@ -90,18 +90,18 @@ def test_the_same_idempotency_key_gives_the_same_job(desk: Desk, small_repositor
 
 
 def test_a_job_of_another_user_is_no_job(desk: Desk, small_repository: Path) -> None:
-    job_id = desk.run("index", small_repository, "--user", "carol").stdout.strip()
-    foreign, missing = desk.run("status", job_id), desk.run("status", str(uuid4()))
+    job_id = desk.ask("index", small_repository, "--user", "carol").stdout.strip()
+    foreign, missing = desk.ask("status", job_id), desk.ask("status", str(uuid4()))
     assert (foreign.returncode, foreign.stdout) == (3, "")
     assert (missing.returncode, missing.stderr) == (3, foreign.stderr)
 
 
 def test_what_the_api_refuses_as_invalid_is_wrong_usage(desk: Desk) -> None:
-    done = desk.run("index", "no repository")
+    done = desk.ask("index", "no repository")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("error: REPOSITORY must be owner/name or an https URL.")
-    assert desk.run("index").returncode == 2
-    assert desk.run("bogus").returncode == 2
+    assert desk.ask("index").returncode == 2
+    assert desk.ask("bogus").returncode == 2
 
 
 def test_a_bad_key_and_an_absent_api_have_exit_codes_of_their_own(desk: Desk) -> None:
@@ -249,9 +249,9 @@ def test_psql_migrate_and_rollback_work_on_the_running_server(desk: Desk) -> Non
     assert (asked.returncode, asked.stdout) == (0, "2\n")
     assert desk.run("psql", "-c", "no sql").returncode == 1
     assert desk.run("migrate").stdout == ""
-    newest = desk.run("rollback").stdout
+    newest = desk.ask("rollback").stdout
     assert newest.count("\n") == 1
-    assert desk.run("migrate").stdout == newest
+    assert desk.ask("migrate").stdout == newest
 
 
 def test_a_dry_run_prints_what_is_pending_and_applies_nothing(desk: Desk) -> None:

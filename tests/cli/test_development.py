@@ -134,7 +134,7 @@ def test_a_server_on_it_changes_no_password(fresh_desk: Desk, database: Database
     """The logins of that name belong to others of the same server."""
     name_one = {"DATABASE_URL": database.migrator_url}
     for setting, url in (("API_DATABASE_URL", database.api_url), ("WORKER", database.worker_url)):
-        done = fresh_desk.run("serve", "--port", "0", **name_one)
+        done = fresh_desk.ask("serve", "--port", "0", **name_one)
         assert done.returncode == 1
         assert f"by {setting}" in done.stderr
         assert "index-jobs dev init" in done.stderr

@@ -105,7 +105,7 @@ def test_the_trail_of_every_job_agrees_with_the_job(desk: Desk, seeded: dict[str
 
 def test_a_second_run_changes_nothing(desk: Desk, seeded: dict[str, str]) -> None:
     before = contents(desk)
-    again = desk.run("seed")
+    again = desk.ask("seed")
     assert dict(line.split("=") for line in again.stdout.splitlines()) == seeded
     assert contents(desk) == before
 

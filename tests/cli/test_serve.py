@@ -28,7 +28,7 @@ USUAL_PORT = 8321
 
 def start_job(desk: Desk, repository: Path) -> str:
     """A job whose files are being read."""
-    job_id = desk.run("index", repository).stdout.strip()
+    job_id = desk.ask("index", repository).stdout.strip()
 
     def reading() -> bool:
         query = "select progress ->> 'phase' = 'symbols' from public.index_jobs where id = %s"
@@ -39,7 +39,7 @@ def start_job(desk: Desk, repository: Path) -> str:
 
 
 def ended(desk: Desk, job_id: str) -> dict[str, Any]:
-    job: dict[str, Any] = json.loads(desk.run("watch", job_id, "--json").stdout.splitlines()[-1])
+    job: dict[str, Any] = json.loads(desk.ask("watch", job_id, "--json").stdout.splitlines()[-1])
     return job
 
 
@@ -181,7 +181,7 @@ def test_a_second_one_on_the_same_run_dir_is_refused_and_the_first_goes_on(
 ) -> None:
     before = desk.dev_env
     values = {"DATA_DIR": str(tmp_path / "pgdata"), "DATABASE_URL": before["DEV_DATABASE_URL"]}
-    done = desk.run("serve", "--port", "0", **({other: values[other]} if other else {}))
+    done = desk.ask("serve", "--port", "0", **({other: values[other]} if other else {}))
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
     assert f"make serve (process {occupied.process.pid}) is already using " in done.stderr
@@ -194,7 +194,7 @@ def test_a_second_one_on_the_same_run_dir_is_refused_and_the_first_goes_on(
 def test_one_of_another_run_dir_on_the_same_data_is_refused(
     desk: Desk, fresh_desk: Desk, occupied: Served
 ) -> None:
-    done = fresh_desk.run("serve", "--port", "0", DATA_DIR=str(desk.run_dir / "pgdata"))
+    done = fresh_desk.ask("serve", "--port", "0", DATA_DIR=str(desk.run_dir / "pgdata"))
     assert done.returncode == 1
     assert f"make serve (process {occupied.process.pid}) is already using " in done.stderr
     assert done.stderr.endswith("or name another directory by DATA_DIR=\n")
@@ -203,7 +203,7 @@ def test_one_of_another_run_dir_on_the_same_data_is_refused(
 def test_requests_leave_no_line_each(desk: Desk, occupied: Served) -> None:
     before = list(occupied.lines)
     for _ in range(3):
-        assert desk.run("status", "x").returncode == 3
+        assert desk.ask("status", "x").returncode == 3
     assert occupied.lines == before
 
 
@@ -224,7 +224,7 @@ def test_a_login_of_the_api_that_may_too_much_is_warned_of(
 def test_a_port_that_was_asked_for_and_is_taken_is_an_error(fresh_desk: Desk) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = str(other.getsockname()[1])
-        done = fresh_desk.run("serve", PORT=port)
+        done = fresh_desk.ask("serve", PORT=port)
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
     assert port in done.stderr
     assert "PORT=" in done.stderr
@@ -279,7 +279,7 @@ def test_a_wrong_url_is_one_sentence_without_the_password(
     desk: Desk, occupied: Served, name: str, url: str, word: str
 ) -> None:
     urls = {"DATABASE_URL": desk.dev_env["DEV_DATABASE_URL"]} | {name: url}
-    done = desk.run("serve", "--port", "0", RUN_DIR=str(desk.run_dir / "other"), **urls)
+    done = desk.ask("serve", "--port", "0", RUN_DIR=str(desk.run_dir / "other"), **urls)
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith(f"error: {name}: ")
     assert word in done.stderr

@@ -68,7 +68,7 @@ def test_the_api_says_which_settings_name_the_database(fresh_desk: Desk) -> None
 def test_a_command_says_that_the_run_dir_cannot_be_written_to(fresh_desk: Desk) -> None:
     (fresh_desk.run_dir / "file").touch()
     run_dir = str(fresh_desk.run_dir / "file")
-    done = fresh_desk.run("serve", "--port", "0", RUN_DIR=run_dir)
+    done = fresh_desk.ask("serve", "--port", "0", RUN_DIR=run_dir)
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
     assert done.stderr.startswith(f"error: RUN_DIR={run_dir}: nothing can be written there")
 

@@ -59,7 +59,7 @@ def idle(desk: Desk) -> Iterator[Desk]:
 def test_ctrl_c_ends_it_with_one_line_that_says_how_to_go_on(
     idle: Desk, small_repository: Path
 ) -> None:
-    job_id = idle.run("index", small_repository, "--user", "carol").stdout.strip()
+    job_id = idle.ask("index", small_repository, "--user", "carol").stdout.strip()
     with watching(idle, job_id, "--user", "carol") as (process, lines):
         process.send_signal(signal.SIGINT)
         assert process.wait(30) == 130
@@ -74,7 +74,7 @@ def test_it_outlives_a_server_that_comes_back_and_says_so_once(
 ) -> None:
     with kept_port() as port, contextlib.ExitStack() as stack:
         with used_desk.serving("--port", str(port), RUNNER_CONCURRENCY="0") as served:
-            job_id = used_desk.run("index", small_repository).stdout.strip()
+            job_id = used_desk.ask("index", small_repository).stdout.strip()
             process, lines = stack.enter_context(watching(used_desk, job_id))
             served.end(signal.SIGTERM)
         with socket.create_server(("127.0.0.1", port)) as other:
@@ -149,8 +149,8 @@ select from begun, public.update_job_status(%s, 'completed', '{}', begun.attempt
 def test_it_gives_up_after_its_timeout_and_says_how_to_go_on(
     idle: Desk, small_repository: Path
 ) -> None:
-    job_id = idle.run("index", small_repository, "--user", "carol").stdout.strip()
-    done = idle.run("watch", job_id, "--user", "carol", "--timeout", "2")
+    job_id = idle.ask("index", small_repository, "--user", "carol").stdout.strip()
+    done = idle.ask("watch", job_id, "--user", "carol", "--timeout", "2")
     assert (done.returncode, done.stdout) == (7, "")
     assert "The job is pending after 2 s." in done.stderr
     assert done.stderr.endswith(f"index-jobs watch {job_id} --user carol\n")
@@ -159,15 +159,15 @@ def test_it_gives_up_after_its_timeout_and_says_how_to_go_on(
 def test_it_does_not_wait_for_a_quota_beyond_its_timeout(
     idle: Desk, small_repository: Path
 ) -> None:
-    job_id = idle.run("index", small_repository, "--user", "alice").stdout.strip()
+    job_id = idle.ask("index", small_repository, "--user", "alice").stdout.strip()
     idle.sql(USE_UP, idle.dev_env["ALICE_ID"])
-    done = idle.run("watch", job_id, "--timeout", "2")
+    done = idle.ask("watch", job_id, "--timeout", "2")
     assert (done.returncode, done.stdout) == (6, "")
     assert "You have used the 100 requests of this hour." in done.stderr
 
 
 def test_it_follows_a_job_to_its_end_for_two_requests(idle: Desk, small_repository: Path) -> None:
-    job_id = idle.run("index", small_repository, "--user", "bob").stdout.strip()
+    job_id = idle.ask("index", small_repository, "--user", "bob").stdout.strip()
     bob = idle.dev_env["BOB_ID"]
     before = idle.sql(COUNT, bob)[0][0]
     with watching(idle, job_id, "--user", "bob") as (process, _):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -15,6 +14,7 @@ import pytest
 
 from db.local.bootstrap import scaffold
 from db.tools import catalogue, doctor, migrate, reset, stamp, versions
+from tests.support.desk import new_desk
 
 INDEX_JOBS = Path(sys.executable).with_name("index-jobs")
 JOB = "00000000-0000-4000-8000-0000000000c1"
@@ -68,13 +68,9 @@ def examine(database: Any) -> list[tuple[str, str]]:
 
 
 def run(database: Any, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [INDEX_JOBS, "doctor", "--database-url", database.migrator_url, *arguments],
-        env=os.environ | environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    with new_desk() as desk:
+        url = database.migrator_url
+        return desk.ask("doctor", "--database-url", url, *arguments, **environment)
 
 
 @pytest.mark.parametrize(

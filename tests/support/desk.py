@@ -124,10 +124,13 @@ class Desk:
             patch.chdir(self.run_dir)
             for name, stream in (("argv", words), ("stdout", out), ("stderr", err)):
                 patch.setattr(sys, name, stream)
+            at_sigterm = signal.getsignal(signal.SIGTERM)  # which a server changes
             try:
                 return commands.run()
             except SystemExit as end:
                 return int(end.code or 0)
+            finally:
+                signal.signal(signal.SIGTERM, at_sigterm)
 
     @contextmanager
     def serving(self, *arguments: str, **environment: str) -> Iterator[Served]:
