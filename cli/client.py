@@ -33,7 +33,7 @@ from api.records import (
 from cli.exit_codes import ExitCode
 from cli.hints import explain_refusal
 from db.tools.codes import codes
-from db.tools.settings import is_loopback
+from db.tools.settings import authorities, is_loopback
 
 _EXIT_CODES = {
     400: ExitCode.USAGE,
@@ -110,6 +110,7 @@ class Client:
                 base_url=self._url,
                 headers={"Authorization": f"Bearer {key}"},
                 timeout=15,
+                verify=authorities(str(httpx.URL(self._url))),
                 trust_env=not is_loopback(httpx.URL(self._url).host),
             )
         except (httpx.InvalidURL, UnicodeEncodeError):

@@ -227,7 +227,7 @@ def pgtap_connection(
 
 @pytest.fixture(scope="session")
 def slow_repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Takes a few seconds to index, in each of which its progress moves."""
+    """Takes a second or more to index, in which its progress moves."""
     folder = tmp_path_factory.mktemp("slow") / "slow"
-    commit(folder, modules(1200, lines=150))
+    commit(folder, modules(600, lines=150))
     return folder

@@ -21,7 +21,7 @@ from api.errors import from_supabase
 from api.rpc.contract import Answer, Function, PoolUse, Schema
 from api.settings import ApiSettings
 from db.tools.logs import get_logger
-from db.tools.settings import SettingError
+from db.tools.settings import SettingError, authorities
 
 logger = get_logger(__name__)
 
@@ -47,6 +47,7 @@ def require_service_key(settings: ApiSettings) -> None:
             headers={"apikey": key, "Authorization": f"Bearer {key}"},
             json={},
             timeout=_CONNECT_TIMEOUT,
+            verify=authorities(settings.supabase_url),
         )
     except (httpx.HTTPError, UnicodeEncodeError):
         return
@@ -86,6 +87,7 @@ class SupabaseRpc:
                 keepalive_expiry=_KEEP_ALIVE,
             ),
             event_hooks={"response": [_raise_if_refused]},
+            verify=authorities(self._url),
         )
 
     async def __aenter__(self) -> Self:

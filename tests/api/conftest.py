@@ -27,7 +27,7 @@ from api.settings import ApiSettings
 from cli.dev.logins import ensure_login
 from cli.users import create_api_key
 from db.local.postgres import Server, run
-from tests.support import postgrest
+from tests.support import loopback, postgrest
 from tests.support.kept import Kept, open_folder
 from tests.support.ports import kept_port
 from tests.support.waiting import PATIENCE
@@ -212,7 +212,7 @@ def serve(
         thread.start()
         assert ready.wait(PATIENCE)
         url = address(listener)
-        with httpx2.Client(base_url=url, timeout=PATIENCE) as client:
+        with loopback.Client(base_url=url, timeout=PATIENCE) as client:
             api = Api(url, place, client, app, server, kicks, thread, collector.records)
             yield api
     finally:

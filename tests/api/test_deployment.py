@@ -24,6 +24,7 @@ from cli.users import create_api_key
 from db.tools import migrate, stamp
 from db.tools.stamp.write import REPLAN
 from db.version import VERSION
+from tests.support import loopback
 from tests.support.checkout import ROOT, checkout
 from tests.support.ports import kept_port
 from tests.support.waiting import PATIENCE, until
@@ -43,7 +44,7 @@ class Process:
     def ready(self) -> dict[str, Any] | None:
         """What /ready says when it is 200."""
         try:
-            answer = httpx2.get(f"{self.url}/ready", timeout=PATIENCE)
+            answer = loopback.get(f"{self.url}/ready", timeout=PATIENCE)
         except httpx2.TransportError:
             return None
         return dict(answer.json()) if answer.status_code == 200 else None
@@ -101,7 +102,7 @@ class Load:
         until(lambda: all(n - b >= rounds for n, b in zip(self._rounds, begun, strict=True)))
 
     def _client(self, number: int) -> None:
-        with httpx2.Client(headers=self.headers, timeout=PATIENCE) as client:
+        with loopback.Client(headers=self.headers, timeout=PATIENCE) as client:
             job = ""
             while not self._end.is_set():
                 process = self.targets[self._rounds[number] % len(self.targets)]
@@ -176,7 +177,7 @@ def test_a_deployment_leaves_no_moment_without_a_ready_process_and_fails_no_requ
         assert min(load.answers[process.url] for process in (old, new)) >= CLIENTS * 20
 
         migrate.rollback(database.migrator_url, migrations=code.migrations)
-        answer = httpx2.get(f"{new.url}/ready", timeout=PATIENCE)
+        answer = loopback.get(f"{new.url}/ready", timeout=PATIENCE)
         assert (answer.status_code, answer.json()["code"]) == (503, "SCHEMA_MISMATCH")
         assert f"{VERSION}; this API needs {newer}" in answer.json()["error"]
 

@@ -17,7 +17,7 @@ import pytest
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from api import protocol
-from tests.support import measured
+from tests.support import loopback, measured
 from tests.support.databases import Database
 from tests.support.measured import Measured
 from tests.support.waiting import until
@@ -99,7 +99,7 @@ def test_little_of_what_follows_is_held_while_a_request_is_answered(
 def flood_of(server: Measured, what: bytes, *, reads: bool) -> tuple[int, list[float]]:
     """By how much the memory grew, and how long /health took, while that was sent at once."""
     took: list[float] = []
-    with httpx2.Client(base_url=server.url, timeout=60) as other, ExitStack() as at_exit:
+    with loopback.Client(base_url=server.url, timeout=60) as other, ExitStack() as at_exit:
         for _ in range(20):
             other.get("/health")
         before = peak = server.memory()

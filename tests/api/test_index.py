@@ -15,6 +15,7 @@ from uuid import uuid4
 import httpx2
 import pytest
 
+from tests.support import loopback
 from tests.support.waiting import PATIENCE
 
 from .conftest import Api, Tenant, over_the_database
@@ -306,7 +307,7 @@ def test_32_equal_requests_at_once_make_one_job_and_get_one_answer(api: Api, ali
 
     def post(_: int) -> tuple[int, str, str]:
         start.wait(PATIENCE)
-        answer = httpx2.post(
+        answer = loopback.post(
             f"{api.url}/index", json={"repository": "one/job"}, headers=headers, timeout=PATIENCE
         )
         return answer.status_code, answer.headers.get("location", ""), answer.text

@@ -24,6 +24,7 @@ from api.app import create_app
 from api.main import Server
 from api.settings import ApiSettings
 from cli.users import create_api_key
+from tests.support import loopback
 from tests.support.databases import Database
 from tests.support.loaded_modules import record_modules
 from tests.support.processes import read_until_killed
@@ -130,7 +131,7 @@ def test_a_process_with_a_runner_loads_nothing_of_commands_and_migrations(
         "WORKER_DATABASE_URL": database.url_of("index_jobs_worker"),
     }
     with start(**urls) as served:
-        assert httpx2.get(f"{served.url}/ready").status_code == 200
+        assert loopback.get(f"{served.url}/ready").status_code == 200
         modules = served.modules()
         assert has(modules, "worker.runner")
         assert [name for name in NEVER_LOADED if has(modules, name)] == []
@@ -149,7 +150,7 @@ def test_the_start_is_one_line_with_the_limits_and_no_password(start: Start) -> 
         assert line["database"] == "127.0.0.1:1/none"
         assert (line["runner_slots"], line["max_connections"]) == (3, 10_000)
         assert (line["keep_alive_seconds"], line["database_pool_size"]) == (75, 4)
-        assert httpx2.get(f"{line['address']}/health").status_code == 200
+        assert loopback.get(f"{line['address']}/health").status_code == 200
         assert "s3cret" not in "".join(served.lines)
 
 
@@ -160,7 +161,7 @@ def test_as_many_connections_are_allowed_as_files_may_be_open(start: Start) -> N
 
 def test_a_request_is_a_line_only_when_asked_for(start: Start) -> None:
     with start() as quiet:
-        httpx2.get(f"{quiet.url}/health")
+        loopback.get(f"{quiet.url}/health")
         assert quiet.end() == 0
         assert quiet.logged("request") == []
         [stopping] = quiet.logged("API stopping")
@@ -181,12 +182,12 @@ def test_the_line_of_a_request_tells_who_asked_for_which_route_and_no_secret(
     limits = {"JWT_MAX_LIFETIME_SECONDS": str(10**9)}
     with start(API_DATABASE_URL=url, ACCESS_LOG="on", **limits) as served:
         for secret in (token, key):
-            answer = httpx2.get(
+            answer = loopback.get(
                 f"{served.url}/jobs/{job_id}",
                 headers={"Authorization": f"Bearer {secret}", "X-Request-Id": secret[:3]},
             )
             assert answer.status_code == 404
-        httpx2.get(f"{served.url}/nowhere?token={key}")
+        loopback.get(f"{served.url}/nowhere?token={key}")
         until(lambda: len(served.logged("request")) == 3, 60)
         by_token, by_key, nowhere = served.logged("request")
         for line in (by_token, by_key):
@@ -209,7 +210,7 @@ def test_a_root_path_is_in_the_addresses_that_are_told(start: Start, database: D
     url = database.url_of("index_jobs_api")
     with (
         start(API_DATABASE_URL=url, ROOT_PATH="/jobs-api") as served,
-        httpx2.Client(base_url=served.url, headers={"Authorization": f"Bearer {key}"}) as client,
+        loopback.Client(base_url=served.url, headers={"Authorization": f"Bearer {key}"}) as client,
     ):
         created = client.post("/index", json={"repository": "owner/name"})
         job_id = created.json()["jobId"]

@@ -13,6 +13,7 @@ from prometheus_client.openmetrics.parser import (
 )
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.support import loopback
 from tests.support.lives import STORED
 from tests.support.ports import kept_port
 
@@ -180,12 +181,12 @@ def test_without_a_database_it_tells_of_the_process(api: Api) -> None:
 
 def test_on_a_port_of_its_own_it_needs_no_token(api: Api) -> None:
     with kept_port() as port, serve(api.place, metrics_port=port) as own:
-        text = httpx2.get(f"http://127.0.0.1:{port}/metrics").text
+        text = loopback.get(f"http://127.0.0.1:{port}/metrics").text
         assert samples(text)["job_metrics_up", ""] == 1
-        assert httpx2.get(f"http://127.0.0.1:{port}/jobs").status_code == 404
+        assert loopback.get(f"http://127.0.0.1:{port}/jobs").status_code == 404
         assert own.client.get("/metrics").status_code == 401
     with pytest.raises(httpx2.ConnectError):
-        httpx2.get(f"http://127.0.0.1:{port}/metrics")
+        loopback.get(f"http://127.0.0.1:{port}/metrics")
 
 
 def test_a_name_is_in_base_units_and_total_is_for_counters(api: Api) -> None:

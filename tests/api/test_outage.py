@@ -14,6 +14,7 @@ import psycopg
 import pytest
 from psycopg.rows import TupleRow
 
+from tests.support import loopback
 from tests.support.processes import working_in
 from tests.support.waiting import until
 
@@ -161,7 +162,7 @@ def test_a_burst_on_a_slow_database_waits_longer_than_for_one_that_is_gone(
 
 def burst_of_polls(api: Api, tenant: Tenant, job_id: str) -> list[httpx2.Response]:
     def poll(_: int) -> httpx2.Response:
-        return httpx2.get(f"{api.url}/jobs/{job_id}", headers=tenant.headers, timeout=60)
+        return loopback.get(f"{api.url}/jobs/{job_id}", headers=tenant.headers, timeout=60)
 
     with ThreadPoolExecutor(_BURST) as threads:
         return list(threads.map(poll, range(_BURST)))

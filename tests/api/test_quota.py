@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx2
 import pytest
 
+from tests.support import loopback
 from tests.support.waiting import PATIENCE
 
 from .conftest import Api, Tenant
@@ -78,7 +79,7 @@ def test_12_clients_of_20_calls_at_a_limit_of_50_let_exactly_50_pass(
     keys = [tenant, Tenant(tenant.id, api.new_key(tenant.id))][:clients]
 
     def call(number: int) -> tuple[int, int]:
-        with httpx2.Client(base_url=api.url, timeout=PATIENCE) as client:
+        with loopback.Client(base_url=api.url, timeout=PATIENCE) as client:
             answers = [
                 client.get("/jobs/x", headers=keys[number % clients].headers) for _ in range(20)
             ]

@@ -13,6 +13,7 @@ import jwt
 import psycopg
 import pytest
 
+from tests.support import loopback
 from tests.support.waiting import until
 
 from .conftest import (
@@ -234,7 +235,7 @@ def test_who_waits_for_a_job_is_told_after_the_failover(api: Api) -> None:
 
     def wait() -> None:
         headers = {"Prefer": "wait=60", "If-None-Match": 'W/"1"'} | tenant.headers
-        answers.append(httpx2.get(f"{api.url}{job.path}", headers=headers, timeout=90))
+        answers.append(loopback.get(f"{api.url}{job.path}", headers=headers, timeout=90))
 
     thread = threading.Thread(target=wait)
     thread.start()

@@ -14,6 +14,7 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from api.live.stream import PROGRESS_SECONDS, accepts_stream, last_event
+from tests.support import loopback
 from tests.support.waiting import PATIENCE, until
 
 from .conftest import Api, Job, Machine, Tenant, over_the_database, serve
@@ -55,7 +56,7 @@ class Stream:
 @contextmanager
 def stream(api: Api, job: Job, tenant: Tenant, **headers: str) -> Iterator[Stream]:
     with (
-        httpx2.Client(base_url=api.url, timeout=PATIENCE) as client,
+        loopback.Client(base_url=api.url, timeout=PATIENCE) as client,
         client.stream(
             "GET", f"{job.path}/events", headers={**tenant.headers, **STREAM, **headers}
         ) as response,

@@ -6,12 +6,12 @@ import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-import httpx2
 import psycopg
 import psycopg.sql
 import pytest
 
 from db.tools.sessions import SETTINGS
+from tests.support import loopback
 from tests.support.pooler import pgbouncer, pooler
 from tests.support.surroundings import HOSTILE, set_for
 
@@ -59,7 +59,7 @@ def answers(api: Api, tenant: Tenant, job: Job) -> list[tuple[int, bytes]]:
 def polls(api: Api, tenant: Tenant, job: Job, count: int = PARALLEL) -> set[int]:
     def poll(_: int) -> int:
         headers = tenant.headers
-        return httpx2.get(f"{api.url}{job.path}", headers=headers, timeout=60).status_code
+        return loopback.get(f"{api.url}{job.path}", headers=headers, timeout=60).status_code
 
     with ThreadPoolExecutor(count) as threads:
         return set(threads.map(poll, range(count)))

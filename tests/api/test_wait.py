@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.live.wait import preferred_wait
+from tests.support import loopback
 from tests.support.waiting import PATIENCE, until
 
 from .conftest import JWT_SECRET, Api, Job, Tenant, over_the_database
@@ -37,7 +38,7 @@ class Waiters:
         }
         before = self.count()
         waiter = self.threads.submit(
-            httpx2.get, f"{self.api.url}{job.path}", headers=sent, timeout=PATIENCE
+            loopback.get, f"{self.api.url}{job.path}", headers=sent, timeout=PATIENCE
         )
         until(lambda: waiter.done() or self.count() > before)
         return waiter
@@ -241,7 +242,7 @@ def test_who_leaves_gives_up_the_place(api: Api, alice: Tenant, job: Job, waiter
     before = waiters.count()
     headers = {**alice.headers, "Prefer": "wait=60", "If-None-Match": 'W/"1"'}
     with pytest.raises(httpx2.TimeoutException):
-        httpx2.get(f"{api.url}{job.path}", headers=headers, timeout=1)
+        loopback.get(f"{api.url}{job.path}", headers=headers, timeout=1)
     until(lambda: waiters.count() == before)
 
 

@@ -20,6 +20,7 @@ from cli.commands import PANELS
 from cli.connection import connect
 from cli.failures import DATABASE, SENTENCES
 from cli.users import create_api_key
+from tests.support import loopback
 from tests.support.databases import Database
 from tests.support.desk import Desk
 from tests.support.ports import kept_port
@@ -132,7 +133,7 @@ def test_a_failure_that_is_known_by_name_is_an_error_of_that_name(name: str) -> 
 
 def answers(url: str) -> bool:
     try:
-        return httpx2.get(f"{url}/ready").status_code == 200
+        return loopback.get(f"{url}/ready").status_code == 200
     except httpx2.TransportError:
         return False
 

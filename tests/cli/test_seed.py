@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import httpx2
 import pytest
 
+from tests.support import loopback
 from tests.support.desk import Desk
 
 TABLES = (
@@ -48,7 +48,7 @@ def test_users_of_the_three_tiers_have_a_repository_and_a_key(
     )
     assert tiers == [("dora", "free", True), ("emil", "solo", True), ("fay", "team", True)]
     for name, limit in (("DORA", "100"), ("EMIL", "1000"), ("FAY", "10000")):
-        answer = httpx2.get(
+        answer = loopback.get(
             f"{desk.dev_env['API_URL']}/jobs/x",
             headers={"Authorization": f"Bearer {seeded[f'{name}_KEY']}"},
         )

@@ -17,6 +17,7 @@ import psycopg
 import pytest
 
 from db.tools import reset
+from tests.support import loopback
 from tests.support.databases import Database
 from tests.support.desk import PROGRAM, Desk, Served
 from tests.support.ports import taken
@@ -61,7 +62,7 @@ def test_it_writes_a_file_that_a_shell_can_read(used_desk: Desk) -> None:
         )
         url, alice, service = shell.stdout.split()
         job = "/jobs/00000000-0000-4000-8000-000000000000"
-        with httpx2.Client(base_url=url) as client:
+        with loopback.Client(base_url=url) as client:
             assert client.get("/ready").status_code == 200
             by = {"alice": alice, "service": service, "wrong": alice + "0"}
             headers = {name: {"Authorization": f"Bearer {key}"} for name, key in by.items()}
@@ -104,7 +105,7 @@ def test_sigterm_lets_a_request_that_was_begun_end(used_desk: Desk) -> None:
         url, key = used_desk.dev_env["API_URL"], used_desk.dev_env["ALICE_KEY"]
         locker.execute("lock table public.index_jobs in access exclusive mode")
         headers = {"Authorization": f"Bearer {key}"}
-        request = thread.submit(httpx2.get, f"{url}/jobs", headers=headers, timeout=60)
+        request = thread.submit(loopback.get, f"{url}/jobs", headers=headers, timeout=60)
         waiting = (
             "select from pg_stat_activity where usename = 'index_jobs_api'"
             " and wait_event_type = 'Lock'"
@@ -120,7 +121,7 @@ def test_sigterm_lets_a_request_that_was_begun_end(used_desk: Desk) -> None:
 
 def answers(url: str) -> bool:
     try:
-        httpx2.get(f"{url}/health", timeout=60)
+        loopback.get(f"{url}/health", timeout=60)
     except httpx2.TransportError:
         return False
     return True

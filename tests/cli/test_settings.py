@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ssl
 import subprocess
 import sys
 
 import pytest
 
+from db.tools.settings import authorities
 from tests.support.desk import Desk
 
 NOWHERE = "postgresql://nobody@127.0.0.1:1/none"
@@ -79,3 +81,11 @@ def test_the_api_says_that_the_run_dir_cannot_be_written_to(fresh_desk: Desk) ->
     run_dir = str(fresh_desk.run_dir / "file")
     said = said_by_api(fresh_desk, urls | {"RUN_DIR": run_dir})
     assert said.startswith(f"error: RUN_DIR={run_dir}: nothing can be written there")
+
+
+def test_whom_https_trusts_is_read_for_https_alone() -> None:
+    assert authorities("https://example.org") is True
+    assert authorities("HTTPS://example.org") is True
+    nobody = authorities("http://127.0.0.1:8321")
+    assert isinstance(nobody, ssl.SSLContext)
+    assert (nobody.verify_mode, nobody.get_ca_certs()) == (ssl.CERT_REQUIRED, [])

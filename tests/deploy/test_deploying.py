@@ -20,6 +20,7 @@ import pytest
 import yaml
 
 from api.settings import ApiSettings
+from tests.support import loopback
 from tests.support.databases import Database
 from tests.support.ports import kept_port
 from tests.support.waiting import until
@@ -132,7 +133,7 @@ def test_what_is_typed_works_as_typed(database: Database, machine: Machine, tmp_
 
 def is_ready(url: str) -> bool:
     try:
-        return httpx2.get(f"{url}/ready").status_code == 200
+        return loopback.get(f"{url}/ready").status_code == 200
     except httpx2.TransportError:
         return False
 

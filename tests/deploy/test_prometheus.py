@@ -16,6 +16,7 @@ import psycopg
 import pytest
 import yaml
 
+from tests.support import loopback
 from tests.support.lives import LIVES, STORED
 from tests.support.ports import kept_port
 from tests.support.waiting import PATIENCE, until
@@ -110,7 +111,7 @@ def scraped(place: Any, folder: Path) -> Iterator[Callable[[str], dict[tuple[str
             )
         )
         client = stack.enter_context(
-            httpx2.Client(base_url=f"http://127.0.0.1:{ports[2]}", timeout=PATIENCE)
+            loopback.Client(base_url=f"http://127.0.0.1:{ports[2]}", timeout=PATIENCE)
         )
 
         def query(text: str) -> dict[tuple[str, str], float]:

@@ -62,10 +62,10 @@ def test_a_runner_that_stands_still_while_it_stores_holds_nobody_up(
         with start() as api:
             job = api.ended(job_id)
             assert (job["status"], job["attempt"]) == ("completed", 2)
-            assert api.rows(job) == (1200, 1200)
+            assert api.rows(job) == (600, 600)
     finally:
         machine.process.send_signal(signal.SIGCONT)
     until(lambda: not machine.scratch())
     job = machine.ended(job_id)
     assert (job["status"], job["attempt"]) == ("completed", 2)
-    assert len(machine.rows(job)) == 1200
+    assert len(machine.rows(job)) == 600

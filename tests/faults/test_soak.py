@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import httpx2
 import psycopg
 import pytest
 
+from tests.support import loopback
 from tests.support.repositories import commit
 from tests.support.waiting import until
 
@@ -105,7 +105,7 @@ def work(machine: Machine, rounds: range) -> None:
             "failed": machine.index("always", ref=f"no-such-branch-{number}"),
             "cancelled": machine.index(f"cancelled-{number}"),
         }
-        httpx2.delete(
+        loopback.delete(
             f"{machine.url}/jobs/{jobs['cancelled']}", headers=machine.headers
         ).raise_for_status()
         ends = {name: machine.ended(job_id)["status"] for name, job_id in jobs.items()}

@@ -19,6 +19,7 @@ import pytest
 from cli.dev import stack
 from db.local.account import server_account
 from db.local.postgres import Server
+from tests.support import loopback
 from tests.support.desk import PROGRAM, new_desk
 from tests.support.kept import Kept
 from tests.support.pages import blocks_of
@@ -113,7 +114,7 @@ class Shell:
             ).stdout.strip()
             headers = {"Authorization": f"Bearer {key}"}
             try:
-                with httpx2.Client(base_url=url, headers=headers, timeout=30) as client:
+                with loopback.Client(base_url=url, headers=headers, timeout=30) as client:
                     until(lambda: status(client) == 200 or process.poll() is not None, 60)
                     assert process.poll() is None
                     yield client

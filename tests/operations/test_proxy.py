@@ -8,9 +8,9 @@ import signal
 import time
 from collections.abc import Callable
 
-import httpx2
 import pytest
 
+from tests.support import loopback
 from tests.support.ports import kept_port
 
 from .conftest import Shell, blocks
@@ -35,7 +35,7 @@ def test_the_api_is_itself_behind_a_proxy(shell: Callable[..., Shell], major: in
             try:
                 assert '"ready"' in here.run(start)
                 proxied = f"http://127.0.0.1:{port}/jobs-api"
-                with httpx2.Client(headers=client.headers, timeout=30) as outside:
+                with loopback.Client(headers=client.headers, timeout=30) as outside:
                     made = outside.post(f"{proxied}/index", json={"repository": "a/b"})
                     assert made.headers["location"].startswith("/jobs-api/jobs/")
                     job = f"http://127.0.0.1:{port}{made.headers['location']}"

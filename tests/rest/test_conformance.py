@@ -14,6 +14,7 @@ import pytest
 
 from tests.rest.cases import CASES, Case
 from tests.rest.conftest import Both, headers_of
+from tests.support import loopback
 
 # What supabase-js and supabase-py read of an answer, and what tells them whom to log in.
 HEADERS = (
@@ -29,7 +30,7 @@ DOCUMENT = Path(__file__).parents[2] / "docs/rest.md"
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[httpx2.Client]:
-    with httpx2.Client(timeout=20) as client:
+    with loopback.Client(timeout=20) as client:
         client.headers.clear()
         yield client
 

@@ -24,7 +24,14 @@ VARIANTS: list[tuple[int, Owner]] = [
 """What row-level security and privileges are promised for: majors, and owners of the tables."""
 
 ROOT = Path(__file__).parents[2]
-SETTINGS = {"fsync": "off", "full_page_writes": "off", "max_connections": "200"}
+SETTINGS = {
+    "fsync": "off",
+    "full_page_writes": "off",
+    "max_connections": "200",
+    # memory that is touched at each start, or for the first time
+    "shared_buffers": "32MB",
+    "wal_buffers": "1MB",
+}
 
 
 def settings_of(major: int) -> dict[str, str]:

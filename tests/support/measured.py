@@ -21,9 +21,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import uvicorn
 
+from tests.support import loopback
 from tests.support.waiting import PATIENCE, until
 
 ROOT = Path(__file__).parents[2]
@@ -68,7 +68,7 @@ def serving(**settings: Any) -> Iterator[Measured]:
     try:
         assert process.stdout
         measured = Measured(process, int(process.stdout.readline()))
-        with httpx2.Client(base_url=measured.url, timeout=PATIENCE) as client:
+        with loopback.Client(base_url=measured.url, timeout=PATIENCE) as client:
             until(lambda: client.get("/ready").status_code == 200)
         yield measured
     finally:

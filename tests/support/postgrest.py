@@ -17,6 +17,7 @@ import psycopg
 from psycopg import sql
 
 from db.local.postgres import Server, die_with_parent
+from tests.support import loopback
 from tests.support.fetch import postgrest
 from tests.support.ports import kept_port
 
@@ -103,7 +104,7 @@ def _wait_until_it_knows_the_schema(process: subprocess.Popen[str], address: str
     deadline = time.monotonic() + _PATIENCE
     while process.poll() is None and time.monotonic() < deadline:
         try:
-            answer = httpx2.post(f"{address}/rpc/no_such_function", json={}, timeout=_PATIENCE)
+            answer = loopback.post(f"{address}/rpc/no_such_function", json={}, timeout=_PATIENCE)
         except httpx2.TransportError:
             time.sleep(0.02)
             continue
@@ -134,7 +135,7 @@ class _HttpServer(ThreadingHTTPServer):
 @contextmanager
 def _gateway(address: str, port: int) -> Iterator[str]:
     """Passes /rest/v1/… on to PostgREST's /…, and changes nothing else."""
-    with httpx2.Client(base_url=address, timeout=_PATIENCE) as client:
+    with loopback.Client(base_url=address, timeout=_PATIENCE) as client:
         client.headers.clear()
 
         class Handler(BaseHTTPRequestHandler):

@@ -13,10 +13,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import psycopg
 import pytest
 
+from tests.support import loopback
 from tests.support.githost import Host
 from tests.support.ports import kept_port
 from tests.support.processes import kill_all, working_in
@@ -201,7 +201,7 @@ def test_the_log_tells_the_life_of_each_job(
         api.value("update public.index_jobs set attempt = 2 where id = %s returning 1", taken)
         until(lambda: "job lost" in worker.output)
         refused = "job_stale_attempts_refused_total 1.0"
-        assert refused in httpx2.get(f"http://127.0.0.1:{port}/metrics").text
+        assert refused in loopback.get(f"http://127.0.0.1:{port}/metrics").text
         site.stalled.clear()
         held = api.index_held(site)
         assert worker.stop(signal.SIGTERM) == 0

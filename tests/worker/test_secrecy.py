@@ -7,10 +7,10 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx2
 import pytest
 
 from tests.rest.conftest import token
+from tests.support import loopback
 from tests.support.repositories import commit
 from tests.support.waiting import until
 
@@ -33,7 +33,7 @@ class Fellows:
         self.api = api
         with api.sql() as connection:
             connection.execute("select tests.arrange_cast()")
-        with httpx2.Client(base_url=api.url, headers=bearer(BOB)) as client:
+        with loopback.Client(base_url=api.url, headers=bearer(BOB)) as client:
             body = {
                 "repository": "acme/app",
                 "localPath": str(folder),
@@ -51,7 +51,7 @@ class Fellows:
     def bodies(self) -> Iterator[tuple[str, str]]:
         """Each way to read, and all that carol reads by it; it has the job's id."""
         job = {"p_job_id": self.job_id}
-        with httpx2.Client(base_url=self.api.url, headers=bearer(CAROL)) as client:
+        with loopback.Client(base_url=self.api.url, headers=bearer(CAROL)) as client:
             for path in (
                 f"/jobs/{self.job_id}",
                 f"/jobs/{self.job_id}/events",
