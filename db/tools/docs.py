@@ -166,7 +166,7 @@ def _schema(transitions: Sequence[Row], functions: Sequence[Row]) -> str:
         "[db/tables](../db/tables).\n",
         "\n## The life of a job\n\n",
         _diagram(transitions),
-        "\nThe moves that there are; every other one is refused with `invalid_transition`.\n\n",
+        "\nThe allowed transitions; all others are refused with `invalid_transition`.\n\n",
         _table(
             ("from", "to"), ((f"`{move['source']}`", f"`{move['target']}`") for move in transitions)
         ),
