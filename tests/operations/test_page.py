@@ -38,12 +38,12 @@ RUNNERS = {  # heading -> how many blocks stand under it, and the file that runs
     "MetricsSlow": (1, "deploy/test_runbook.py"),
     "Backups and rollbacks": (4, "db/test_backup.py"),
     "A job does not end": (2, "operations/test_page.py"),
-    "Everybody has a fresh quota": (1, "operations/test_page.py"),
+    "All quotas were reset": (1, "operations/test_page.py"),
     "A key has leaked": (1, "operations/test_page.py"),
     "Repositories have moved to another host": (1, "db/test_remedies.py"),
     # docs/deploy/README.md
     "Install": (1, "deploy/test_deploying.py"),
-    "Migrate, and make the logins": (1, "deploy/test_deploying.py"),
+    "Migrate, and create the logins": (1, "deploy/test_deploying.py"),
     "Start": (3, "deploy/test_deploying.py"),
     "A new release": (1, "deploy/test_deploying.py"),
 }
@@ -179,7 +179,7 @@ def test_a_user_gets_a_fresh_hour_and_a_leaked_key_is_switched_off(
         return row[0], row[1]
 
     assert (asks(), asks()) == (("ok", 99), ("ok", 98))
-    (fresh,) = sql_of("Everybody has a fresh quota")
+    (fresh,) = sql_of("All quotas were reset")
     typed(place.migrator_url, fresh.replace("…", ALICE))
     assert asks() == ("ok", 99)
     (leaked,) = sql_of("A key has leaked")
