@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tarfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -21,20 +22,42 @@ from psycopg.rows import TupleRow
 
 from db.tools import bridges
 from tests.support.databases import Cluster, Database
-from tests.support.fetch import node_modules
+from tests.support.fetch import node_modules, npm_pack
 
 HERE = Path(__file__).parent
 PACKAGES = HERE.parents[1] / "bench/queues"
 
+# An older pg-boss of each other schema that the bridge takes, for make prove: 42 and 43.
+OLDER = {
+    "12.33.0": "8695716ba9486b61d3e922ff88476326cb45c3507a5a8e74f4912baf06877217",
+    "12.35.0": "e950badadb4649bf1f3fd516cf006d1f0890e24d4494e4c0a170ac06cecdaa00",
+}
+
 Connection = psycopg.Connection[TupleRow]
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "scripts" in metafunc.fixturenames and metafunc.config.getoption("--prove"):
+        metafunc.parametrize("scripts", ["newest", *OLDER], indirect=True, scope="session")
+
+
 @pytest.fixture(scope="session")
-def scripts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def scripts(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of worker.mjs with pg-boss in it."""
     folder = tmp_path_factory.mktemp("queues")
     shutil.copy(HERE / "worker.mjs", folder)
-    (folder / "node_modules").symlink_to(node_modules(PACKAGES))
+    version = getattr(request, "param", "newest")
+    modules = folder / "node_modules"
+    if version == "newest":
+        modules.symlink_to(node_modules(PACKAGES))
+        return folder
+    modules.mkdir()
+    for package in node_modules(PACKAGES).iterdir():
+        if package.name not in {"pg-boss", ".bin"}:
+            (modules / package.name).symlink_to(package)
+    with tarfile.open(npm_pack(f"pg-boss@{version}", OLDER[version])) as archive:
+        archive.extractall(folder, filter="data")
+    (folder / "package").rename(modules / "pg-boss")
     return folder
 
 
