@@ -21,6 +21,7 @@ from pytest_pgtap.plugin import PgTapItem
 
 from db.local.postgres import Server, temporary
 from db.tools import environment
+from tests.support import pooled
 from tests.support.databases import (
     VARIANTS,
     Cluster,
@@ -31,6 +32,7 @@ from tests.support.databases import (
 )
 from tests.support.fetch import postgres_binaries
 from tests.support.kept import Kept
+from tests.support.pooler import pgbouncer_of
 from tests.support.repositories import commit, modules
 
 LONG = ("faults", "worker", "support", "cli", "db", "supabase", "test_session.py", "lifecycle")
@@ -40,6 +42,7 @@ KEPT = pytest.StashKey[Path]()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--prove", action="store_true", help="run the extended versions of the tests")
+    pooled.add_option(parser)
     parser.addoption(
         "--change", type=Path, action="append", default=[], metavar="FILE",
         help="SQL that the owner of each migrated database runs in it: a mutant",
@@ -48,6 +51,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)  # before the plugin looks at its option
 def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(pooled)
     proving = config.option.prove
     if proving and config.option.timeout is None:
         config.option.timeout = 3600.0
@@ -157,7 +161,10 @@ def clusters(request: pytest.FixtureRequest, kept: Kept) -> Iterator[Callable[..
                     else temporary(settings=settings, binaries=postgres_binaries(major))
                 )
                 server = at_exit.enter_context(new)
-                started[key] = Cluster(server, hosted=hosted, changes=changes)
+                made = Cluster(server, hosted=hosted, changes=changes)
+                if request.config.option.pooled:
+                    made.pooler = at_exit.enter_context(pgbouncer_of(server, made.logins))
+                started[key] = made
             return started[key]
 
         yield cluster

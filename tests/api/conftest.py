@@ -27,7 +27,7 @@ from api.settings import ApiSettings
 from cli.dev.logins import ensure_login
 from cli.users import create_api_key
 from db.local.postgres import Server, run
-from tests.support import loopback, postgrest
+from tests.support import loopback, pooled, postgrest
 from tests.support.kept import Kept, open_folder
 from tests.support.ports import kept_port
 from tests.support.waiting import PATIENCE
@@ -68,9 +68,12 @@ class Tenant:
 
 @dataclass
 class Api:
-    """A running API. Everything that it logs as an error makes the test fail at its end."""
+    """A running API. Everything that it logs as an error makes the test fail at its end.
 
-    url: str
+    With --pooled it is several processes: then it has no app, server, thread, log and kicks.
+    """
+
+    urls: Iterator[str]
     place: Place
     client: httpx2.Client
     app: Starlette
@@ -79,6 +82,11 @@ class Api:
     thread: threading.Thread
     everything_logged: list[logging.LogRecord]
     expected_errors: list[str] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        """Its address; of several processes that of the next one."""
+        return next(self.urls)
 
     @property
     def log(self) -> list[logging.LogRecord]:
@@ -186,20 +194,27 @@ def serve(
     demo: Demo | None = None,
     **changes: Any,
 ) -> Iterator[Api]:
-    """The API with these settings, by its own server, in a thread of its own."""
-    settings = ApiSettings(
-        **{
-            "api_database_url": place.api_url,
-            "jwt_secret": JWT_SECRET,
-            "jwks_url": None,
-            "jwt_audience": "authenticated",
-            "service_key": SERVICE_KEY,
-            "git_base_url": "https://github.com/",
-            "local_repository_roots": (),
-            "cors_origins": "*",
-        }
-        | changes
-    )
+    """The API with these settings, by its own server, in a thread of its own.
+
+    With --pooled it is several processes behind a pooler.
+    """
+    given: dict[str, Any] = {
+        "api_database_url": place.api_url,
+        "jwt_secret": JWT_SECRET,
+        "jwks_url": None,
+        "jwt_audience": "authenticated",
+        "service_key": SERVICE_KEY,
+        "git_base_url": "https://github.com/",
+        "local_repository_roots": (),
+        "cors_origins": "*",
+    } | changes
+    if getattr(place, "pooler", None):
+        assert not background
+        assert demo is None
+        with _serve_pooled(place, given) as api:
+            yield api
+        return
+    settings = ApiSettings(**given)
     kicks: list[None] = []
     app = create_app(settings, background=background, kick=lambda: kicks.append(None), demo=demo)
     collector = _Collector()
@@ -213,7 +228,8 @@ def serve(
         assert ready.wait(PATIENCE)
         url = address(listener)
         with loopback.Client(base_url=url, timeout=PATIENCE) as client:
-            api = Api(url, place, client, app, server, kicks, thread, collector.records)
+            urls = itertools.repeat(url)
+            api = Api(urls, place, client, app, server, kicks, thread, collector.records)
             yield api
     finally:
         server.should_exit = True
@@ -226,6 +242,18 @@ def serve(
         lambda message: any(part in message for part in api.expected_errors), errors
     )
     assert list(unexpected) == []
+
+
+@contextmanager
+def _serve_pooled(place: Place, given: dict[str, Any]) -> Iterator[Api]:
+    none: Any = None
+    expected: list[str] = []
+    plain = {"database_prepared_statements": False}  # PgBouncer before 1.21 holds none
+    with (
+        pooled.processes(given | plain, expected) as urls,
+        httpx2.Client(base_url=urls[0], transport=pooled.InTurn(urls), timeout=PATIENCE) as client,
+    ):
+        yield Api(itertools.cycle(urls), place, client, none, none, none, none, none, expected)
 
 
 def assert_503(answer: httpx2.Response, code: str = "DATABASE_UNAVAILABLE") -> None:

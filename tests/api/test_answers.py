@@ -14,6 +14,7 @@ import jwt
 import pytest
 
 from tests.support import postgrest
+from tests.support.pooled import one_process
 from tests.support.proxy import Fault, Proxy, http_requests, in_front_of
 from tests.support.waiting import until
 
@@ -135,6 +136,7 @@ def lose_an_answer(behind: Behind, name: str, fault: Fault) -> None:
         assert made == [(again.json()["jobId"],)]
 
 
+@one_process("takes answers away between one process and the database")
 @over_the_database
 @pytest.mark.parametrize("asked", ["startup", "password"])
 def test_a_login_whose_answer_is_lost_keeps_nobody_waiting(behind: Behind, asked: str) -> None:

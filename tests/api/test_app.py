@@ -13,6 +13,7 @@ from api.app import EXPOSED_HEADERS, create_app
 from api.settings import ApiSettings
 from cli.dev.settings import StackSettings
 from db.tools.settings import SettingError
+from tests.support.pooled import one_process
 
 from .conftest import Api, Place, Tenant, Transport, serve
 
@@ -137,6 +138,7 @@ def spoil(api: Api, raising: str) -> None:
         )
 
 
+@one_process("reads the log of one process")
 def test_a_bug_is_500_without_a_word_of_the_inside_and_its_traceback_is_in_the_log(
     own_api: Callable[..., Api],
 ) -> None:
@@ -187,6 +189,7 @@ def test_a_failure_that_passes_is_503_with_retry_after(
         assert "secret of the inside" not in answer.text
 
 
+@one_process("runs something beside the API in its process")
 def test_what_runs_beside_the_api_starts_after_the_pool_and_ends_before_it(
     new_database: Callable[..., Place],
 ) -> None:

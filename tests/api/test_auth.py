@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from jwt.utils import base64url_encode
 
 from cli.users import revoke_api_key
+from tests.support.pooled import one_process
 
 from .conftest import JWT_SECRET, SERVICE_KEY, Api, Tenant, over_the_database, text_of
 from .issuer import SYMMETRIC, Issuer, claims_of, issuing
@@ -219,6 +220,7 @@ def test_the_service_key_is_nobodys_on_the_routes_of_users(api: Api) -> None:
     assert answer.status_code == 403
 
 
+@one_process("reads the log of one process")
 def test_keys_are_never_in_the_log(api: Api, alice: Tenant) -> None:
     ask(api, f"Bearer {alice.key}")
     ask(api, "Bearer ij_" + "1" * 16 + "_" + "2" * 64)
@@ -238,6 +240,7 @@ def confused(claims: dict[str, Any], public_key: bytes, kid: str) -> str:
     return b".".join([signed, base64url_encode(signature)]).decode()
 
 
+@one_process("counts what one process asks of the issuer of tokens")
 def test_tokens_are_checked_by_the_public_keys_of_the_issuer(own_api: Callable[..., Api]) -> None:
     with issuing() as (issuer, url):
         api = own_api(jwks_url=url)

@@ -61,6 +61,7 @@ def running(code: Path, place: Place) -> Iterator[Process]:
             "JWT_SECRET": JWT_SECRET,
             "HOST": "127.0.0.1",
             "PORT": str(port),
+            "DATABASE_PREPARED_STATEMENTS": "off" if getattr(place, "pooler", None) else "on",
         }
         command = [sys.executable, "-m", "api"]
         popen = subprocess.Popen(command, cwd=code, env=environment)

@@ -20,11 +20,14 @@ from api import protocol
 from tests.support import loopback, measured
 from tests.support.databases import Database
 from tests.support.measured import Measured
+from tests.support.pooled import one_process
 from tests.support.waiting import until
 
 from .conftest import JWT_SECRET, Api, over_the_database
 from .test_outage import is_waiting_for_a_lock
 from .test_protocol import all_of, connected, get, one_answer
+
+pytestmark = one_process("measures one process, whose limits it lowers")
 
 MIB = 1024**2
 

@@ -13,12 +13,16 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from tests.support.pooled import one_process
 from tests.support.waiting import PATIENCE, until
 
 from .conftest import Api, Job, Machine, Tenant, serve
 from .test_stream import Stream, stream
 
-pytestmark = pytest.mark.timeout(1200)
+pytestmark = [
+    pytest.mark.timeout(1200),
+    one_process("stops processes, and starts them again"),
+]
 
 
 class Client:

@@ -16,6 +16,7 @@ import httpx2
 import pytest
 
 from tests.support import loopback
+from tests.support.pooled import one_process
 from tests.support.waiting import PATIENCE
 
 from .conftest import Api, Tenant, over_the_database
@@ -57,6 +58,7 @@ def test_the_job_has_what_was_asked_for(api: Api, alice: Tenant) -> None:
     assert repository == ("a/b", "https://github.com/a/b.git", alice.id)
 
 
+@one_process("is about the runner in the same process")
 def test_the_runner_is_kicked_after_an_accepted_request_and_only_then(
     api: Api, alice: Tenant
 ) -> None:
@@ -257,6 +259,7 @@ def test_the_body_is_json_as_curl_and_githubs_clients_send_it(
     assert answer.status_code == status
 
 
+@one_process("reads the log of one process")
 def test_a_client_that_goes_away_in_mid_body_costs_nothing_and_leaves_no_line(
     own_api: Callable[..., Api],
 ) -> None:

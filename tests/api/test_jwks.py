@@ -17,12 +17,16 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from api import jwks
+from tests.support.pooled import one_process
 from tests.support.waiting import until
 
 from .conftest import Api, Place, Tenant, leave_the_turn_of_the_hour, text_of
 from .issuer import SYMMETRIC, Issuer, Misbehaviour, claims_of, issuing, say
 
-pytestmark = pytest.mark.parametrize("transport", ["database"], indirect=True)
+pytestmark = [
+    pytest.mark.parametrize("transport", ["database"], indirect=True),
+    one_process("counts what one process asks of the issuer of tokens"),
+]
 
 WAY = b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"
 

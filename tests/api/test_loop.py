@@ -14,8 +14,11 @@ from tests.rest.conftest import token
 from tests.support import measured
 from tests.support.databases import Database
 from tests.support.measured import Measured
+from tests.support.pooled import one_process
 
 from .conftest import JWT_SECRET, SERVICE_KEY
+
+pytestmark = one_process("measures the event loop of one process")
 
 SECONDS = 0.005
 """CPU time that one callback of the loop may take; make prove judges it."""

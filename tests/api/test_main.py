@@ -27,10 +27,13 @@ from cli.users import create_api_key
 from tests.support import loopback
 from tests.support.databases import Database
 from tests.support.loaded_modules import record_modules
+from tests.support.pooled import one_process
 from tests.support.processes import read_until_killed
 from tests.support.waiting import PATIENCE, until
 
 from .conftest import JWT_SECRET
+
+pytestmark = one_process("starts a process itself, and reads its log and its limits")
 
 COMMAND = [sys.executable, "-P", "-m", "api"]
 NOWHERE = "postgresql://nobody:s3cret@127.0.0.1:1/none"

@@ -15,6 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.support import loopback
 from tests.support.lives import STORED
+from tests.support.pooled import one_process
 from tests.support.ports import kept_port
 
 from .conftest import (
@@ -139,6 +140,7 @@ def test_what_happens_in_a_transaction_that_stays_open_is_counted_after_it(api: 
     assert scrape(api)[key] == before + 2
 
 
+@one_process("reads what one process counts for itself")
 def test_requests_are_counted_by_route_and_waits_are_no_latency(api: Api, alice: Tenant) -> None:
     job = Job(api, alice)
     before = scrape(api)
@@ -162,6 +164,7 @@ def test_requests_are_counted_by_route_and_waits_are_no_latency(api: Api, alice:
     assert not any(job.id in label or alice.id in label for _, label in after)
 
 
+@one_process("reads what one process counts for itself")
 def test_a_refusal_for_quota_is_counted(api: Api) -> None:
     poor = api.tenant(limit=1)
     before = scrape(api)["job_quota_refusals_total", ""]
@@ -169,6 +172,7 @@ def test_a_refusal_for_quota_is_counted(api: Api) -> None:
     assert scrape(api)["job_quota_refusals_total", ""] == before + 2
 
 
+@one_process("points one process at no database")
 def test_without_a_database_it_tells_of_the_process(api: Api) -> None:
     with serve(
         api.place, api_database_url="postgresql://nobody@127.0.0.1:1/none", metrics_token=TOKEN
@@ -179,6 +183,7 @@ def test_without_a_database_it_tells_of_the_process(api: Api) -> None:
     assert ("database_calls_waiting", "reads") in found
 
 
+@one_process("has a port of its own for one process")
 def test_on_a_port_of_its_own_it_needs_no_token(api: Api) -> None:
     with kept_port() as port, serve(api.place, metrics_port=port) as own:
         text = loopback.get(f"http://127.0.0.1:{port}/metrics").text

@@ -15,6 +15,7 @@ import pytest
 from psycopg.rows import TupleRow
 
 from tests.support import loopback
+from tests.support.pooled import one_process
 from tests.support.processes import working_in
 from tests.support.waiting import until
 
@@ -29,6 +30,8 @@ from .conftest import (
     serve,
     text_of,
 )
+
+pytestmark = one_process("takes the database away, and reads the log of one process")
 
 _BURST = 40  # more than either transport has connections
 

@@ -16,9 +16,12 @@ from api.rpc import pool
 from api.rpc.pipelines import Pipelines
 from api.rpc.statements import Statement
 from api.settings import ApiSettings
+from tests.support.pooled import one_process
 from tests.support.waiting import PATIENCE
 
 from .conftest import Place
+
+pytestmark = one_process("pipelines prepared statements, which PgBouncer 1.18 does not hold")
 
 _LOCK = 7
 SECONDS = 60.0

@@ -13,6 +13,7 @@ import pytest
 from starlette.responses import Response
 
 from api import protocol
+from tests.support.pooled import one_process
 from tests.support.waiting import until
 
 from .conftest import Api, over_the_database
@@ -427,6 +428,7 @@ def test_a_request_that_turns_out_bad_while_it_is_answered_gets_one_answer(
         assert api.get("/jobs", tenant).status_code == 200
 
 
+@one_process("adds a route to one process")
 @over_the_database
 def test_a_header_of_an_answer_with_a_line_break_is_a_500_and_begins_no_header(
     own_api: Callable[..., Api], monkeypatch: pytest.MonkeyPatch

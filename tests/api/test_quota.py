@@ -10,6 +10,7 @@ import httpx2
 import pytest
 
 from tests.support import loopback
+from tests.support.pooled import one_process
 from tests.support.waiting import PATIENCE
 
 from .conftest import Api, Tenant
@@ -102,6 +103,7 @@ def test_a_users_second_key_shares_the_quota_and_another_user_does_not(api: Api)
     assert api.get("/jobs/x", api.tenant(limit=3)).status_code == 404
 
 
+@one_process("is about the runner in the same process")
 def test_a_create_that_is_refused_for_quota_leaves_no_job(api: Api) -> None:
     tenant = api.tenant(limit=1)
     api.create(tenant)

@@ -14,6 +14,7 @@ import psycopg
 import pytest
 
 from tests.support import loopback
+from tests.support.pooled import one_process
 from tests.support.waiting import until
 
 from .conftest import (
@@ -28,6 +29,8 @@ from .conftest import (
     over_the_database,
     serve,
 )
+
+pytestmark = one_process("ends the sessions of one process, and reads its log")
 
 Apis = dict[bool, Api]
 

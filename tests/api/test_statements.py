@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from tests.support.pooled import one_process
+
 from .conftest import Api, over_the_database
+
+pytestmark = one_process("counts the statements of one session, and those that it has prepared")
 
 
 @over_the_database

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from tests.support.pooled import one_process
+
 from .conftest import SERVICE_KEY, Api, Job, Tenant, serve
 
 SERVICE = {"Authorization": f"Bearer {SERVICE_KEY}"}
 
 
+@one_process("is about what one process remembers")
 def test_the_status_is_told_to_anybody_and_asked_for_once_in_a_while(
     api: Api, alice: Tenant
 ) -> None:

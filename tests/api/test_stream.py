@@ -15,6 +15,7 @@ from psycopg.types.json import Jsonb
 
 from api.live.stream import PROGRESS_SECONDS, accepts_stream, last_event
 from tests.support import loopback
+from tests.support.pooled import one_process
 from tests.support.waiting import PATIENCE, until
 
 from .conftest import Api, Job, Machine, Tenant, over_the_database, serve
@@ -205,6 +206,7 @@ def test_a_purged_job_ends_its_stream(api: Api, alice: Tenant, job: Job) -> None
         assert it.rest() == []
 
 
+@one_process("stops processes, and starts them again")
 @over_the_database
 def test_when_the_api_ends_streams_and_waits_end_and_others_take_them_over(
     own_api: Callable[..., Api],
@@ -254,6 +256,7 @@ def test_a_restart_of_the_database_costs_no_event(machine: Machine) -> None:
             assert [frame["id"] for frame in it.rest()] == ["2", "3"]
 
 
+@one_process("looks into one process, whose limits it lowers")
 @over_the_database
 def test_a_client_that_does_not_read_holds_a_frame_or_two(
     api: Api, alice: Tenant, job: Job
@@ -284,6 +287,7 @@ def test_a_client_that_does_not_read_holds_a_frame_or_two(
         assert told(it.rest())[-1] == ("job", "3", "completed")
 
 
+@one_process("looks into one process, whose limits it lowers")
 def test_a_silent_stream_is_kept_open_by_explanations(
     api: Api, alice: Tenant, job: Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:

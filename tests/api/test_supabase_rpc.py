@@ -17,6 +17,7 @@ from api.rpc.supabase import require_service_key
 from api.settings import ApiSettings
 from db.tools.settings import SettingError
 from tests.support import postgrest
+from tests.support.pooled import one_process
 from tests.support.ports import kept_port
 from tests.support.waiting import until
 
@@ -31,6 +32,8 @@ from .conftest import (
     text_of,
 )
 from .test_app import spoil
+
+pytestmark = one_process("is about an API over PostgREST")
 
 
 def serve_by(url: str, place: Place, **changes: Any) -> Any:

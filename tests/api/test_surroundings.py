@@ -12,11 +12,14 @@ import pytest
 
 from db.tools.sessions import SETTINGS
 from tests.support import loopback
+from tests.support.pooled import one_process
 from tests.support.pooler import pgbouncer, pooler
 from tests.support.surroundings import HOSTILE, set_for
 
 from .conftest import Api, Job, Place, Tenant, over_the_database, serve
 from .test_sessions import call
+
+pytestmark = one_process("puts poolers of its own before the database")
 
 PARALLEL = 120
 SHOW = """

@@ -9,6 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from api.settings import ApiSettings
+from tests.support.pooled import one_process
 
 from .conftest import Api, Place, Tenant
 
@@ -21,6 +22,7 @@ def post(api: Api, tenant: Tenant) -> dict[str, str]:
     return body
 
 
+@one_process("is about the runner in the same process")
 def test_off_the_answer_is_the_run_id_and_the_work_is_the_same(own_api: Callable[..., Api]) -> None:
     api = own_api(job_status_tracking_enabled=False)
     tenant = api.tenant()

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from api.live.wait import preferred_wait
 from tests.support import loopback
+from tests.support.pooled import one_process
 from tests.support.waiting import PATIENCE, until
 
 from .conftest import JWT_SECRET, Api, Job, Tenant, over_the_database
@@ -222,6 +223,7 @@ def test_a_user_has_twenty_waits_at_once_whatever_the_keys(
     assert waiters.start(job, alice, 2, 1).result(PATIENCE).status_code == 304
 
 
+@one_process("is about the limit of one process")
 @over_the_database
 def test_a_process_has_as_many_waits_as_its_limit(own_api: Callable[..., Api]) -> None:
     api = own_api(live_limit=1)

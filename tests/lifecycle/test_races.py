@@ -39,18 +39,15 @@ class Racers:
     """Sixteen workers and 32 connections of bob's, in front of one database."""
 
     def __init__(self, database: Any, at_exit: ExitStack) -> None:
-        def connect(url: str, **options: Any) -> psycopg.Connection[Any]:
-            return at_exit.enter_context(psycopg.connect(url, autocommit=True, **options))
+        def connect(url: str) -> psycopg.Connection[Any]:
+            return at_exit.enter_context(
+                psycopg.connect(url, autocommit=True, prepare_threshold=None)
+            )
 
         self.admin = connect(database.url)
         self.admin.execute("select tests.arrange_cast()")
         self.workers = [connect(database.service_role_url) for _ in range(SIZE)]
         self.users = [connect(database.authenticated_url) for _ in range(CREATORS)]
-        for worker in self.workers:
-            worker.execute("set role service_role")
-        for user in self.users:
-            user.execute("set role authenticated")
-            user.execute("select set_config('request.jwt.claims', %s, false)", (BOB,))
         self._threads = at_exit.enter_context(ThreadPoolExecutor(CREATORS))
 
     def job(self, *, begun: bool = True) -> Any:
@@ -72,10 +69,18 @@ class Racers:
 
         def run(number: int) -> tuple[str, Any]:
             statement = calls[number % len(calls)]
-            side = self.users if statement in {CANCEL, CREATE} else self.workers
-            barrier.wait(PATIENCE)
+            of_user = statement in {CANCEL, CREATE}
+            connection = (self.users if of_user else self.workers)[number]
+            become = "authenticated" if of_user else "service_role"
             try:
-                row = side[number].execute(statement, {"worker": number, **arguments}).fetchone()
+                with connection.transaction():  # in whose session behind a pooler all of it is
+                    connection.execute(
+                        "select set_config('role', %s, true),"
+                        " set_config('request.jwt.claims', %s, true)",
+                        (become, BOB if of_user else ""),
+                    )
+                    barrier.wait(PATIENCE)
+                    row = connection.execute(statement, {"worker": number, **arguments}).fetchone()
             except psycopg.Error as error:
                 assert error.sqlstate == "PT409", error
                 return statement, error.diag.message_detail

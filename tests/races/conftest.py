@@ -25,6 +25,8 @@ class Database(Protocol):
     def url(self) -> str: ...
     @property
     def worker_url(self) -> str: ...
+    @property
+    def pooler(self) -> int | None: ...
     def url_of(self, login: str) -> str: ...
 
 
@@ -53,6 +55,16 @@ class Arena:
             " where datname = current_database() and wait_event_type = 'Lock'"
         )
         until(lambda: self.value(waiting) == count)
+
+    @contextmanager
+    def impatient(self, login: str) -> Iterator[Connection]:
+        """A connection that would rather fail than wait for a lock."""
+        # a pooler takes no options: behind one it waits until the statement's own time is over
+        options = {} if self.database.pooler else {"options": "-clock_timeout=1s"}
+        with psycopg.connect(
+            self.database.url_of(login), autocommit=True, prepare_threshold=None, **options
+        ) as connection:
+            yield connection
 
     @contextmanager
     def locked(self, job_id: str) -> Iterator[None]:

@@ -13,7 +13,7 @@ import psycopg
 
 
 def main(url: str) -> None:
-    with psycopg.connect(url, autocommit=True) as connection:
+    with psycopg.connect(url, autocommit=True, prepare_threshold=None) as connection:
         print("ready", flush=True)
         for line in sys.stdin:
             try:

@@ -22,7 +22,8 @@ UPDATES = """select n_tup_upd, n_tup_hot_upd from pg_stat_user_tables
 )
 def test_signs_of_life_stay_hot(arena: Arena, report: str) -> None:
     job_id = arena.job()
-    with psycopg.connect(arena.database.worker_url, autocommit=True) as worker:
+    url = arena.database.worker_url
+    with psycopg.connect(url, autocommit=True, prepare_threshold=None) as worker:
         worker.execute("select update_job_status(%s, 'processing')", (job_id,))
         worker.execute("select pg_stat_force_next_flush()")
         ((updated, hot),) = arena.rows(UPDATES)

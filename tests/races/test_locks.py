@@ -9,6 +9,8 @@ from typing import LiteralString
 import psycopg
 import pytest
 
+from tests.support.pooled import one_process
+
 from .conftest import Arena, Connection
 
 CLAIM: LiteralString = "select id::text from claim_index_job(tests.worker(0), '30 seconds')"
@@ -28,9 +30,7 @@ def stopped_clock(arena: Arena) -> Iterator[None]:
 @pytest.fixture
 def worker(arena: Arena) -> Iterator[Connection]:
     """A worker who would rather fail than wait."""
-    with psycopg.connect(
-        arena.database.worker_url, options="-clock_timeout=1s", autocommit=True
-    ) as connection:
+    with arena.impatient("index_jobs_worker") as connection:
         yield connection
 
 
@@ -123,9 +123,7 @@ def test_a_scrape_waits_for_nobody_who_counts_and_misses_nothing(arena: Arena) -
     made: LiteralString = (
         "select (a.body::json #>> '{transitions,0,2}')::integer from api_job_metrics() as a"
     )
-    with psycopg.connect(
-        arena.database.url_of("index_jobs_api"), options="-clock_timeout=1s", autocommit=True
-    ) as scrape:
+    with arena.impatient("index_jobs_api") as scrape:
         [before] = scrape.execute(made).fetchone() or ()
         arena.job()
         with psycopg.connect(arena.database.url) as other:
@@ -153,6 +151,7 @@ def test_the_purge_passes_over_a_job_that_another_purge_deletes(
     assert worker.execute(purge).fetchone() == (1,)
 
 
+@one_process("gives its session a lock_timeout, which a pooler does not keep")
 def test_of_one_repository_one_job_at_a_time_stores_its_rows(
     arena: Arena, worker: Connection
 ) -> None:

@@ -186,12 +186,11 @@ def test_two_members_at_once_add_one_repository(arena: Arena, outcome: str) -> N
     name = f"acme/{outcome}"
     with ExitStack() as at_exit:
         connections = []
+        claims = "select set_config('request.jwt.claims', jsonb_build_object('sub', tests.{}())"
         for member in ("bob", "carol"):
             url = arena.database.url_of("test_authenticated")
             connection = at_exit.enter_context(psycopg.connect(url))
-            claims = "select set_config('request.jwt.claims', jsonb_build_object('sub', tests.{}())"
-            connection.execute(f"{claims.format(member)}::text, false)".encode())
-            connection.commit()
+            connection.execute(f"{claims.format(member)}::text, true)".encode())
             connections.append(connection)
         threads = at_exit.enter_context(ThreadPoolExecutor(1))
 

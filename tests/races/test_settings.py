@@ -56,7 +56,8 @@ def test_no_setting_outlives_a_call(arena: Arena, login: str) -> None:
         " on conflict do nothing"
     )
     arguments = {"claims": CLAIMS, "job": job_id, "arguments": json.dumps({"p_job_id": job_id})}
-    with psycopg.connect(arena.database.url_of(login), autocommit=True) as connection:
+    url = arena.database.url_of(login)
+    with psycopg.connect(url, autocommit=True, prepare_threshold=None) as connection:
         connection.execute("do $$ begin end $$")  # loads plpgsql, whose settings appear then
         before = settings(connection)
         for call in CALLS[login]:

@@ -16,6 +16,7 @@ from psycopg.rows import TupleRow
 
 from tests.api.conftest import Api, serve
 from tests.rest.conftest import token
+from tests.support.pooled import one_process
 from tests.support.waiting import until
 
 
@@ -74,6 +75,7 @@ def test_a_call_costs_no_quota(rest: Api) -> None:
     assert rest.requests_of(tenant) == 0
 
 
+@one_process("counts the statements of one session, and those that it has prepared")
 def test_a_call_is_one_statement(rest: Api) -> None:
     with rest.sql() as connection:
         connection.execute("create extension if not exists pg_stat_statements")
@@ -298,6 +300,7 @@ WAITER = """
     grant execute on function public.waiter() to authenticated"""
 
 
+@one_process("is about the limit of one process")
 def test_the_calls_of_one_user_leave_the_pool_to_the_others(own_rest: Callable[..., Api]) -> None:
     api = own_rest(statement_timeout_seconds=60)
     mallory = str(uuid4())
@@ -327,6 +330,7 @@ def waiters(connection: psycopg.Connection[TupleRow]) -> int:
     return int(row[0])
 
 
+@one_process("is about the limit of one process")
 def test_a_call_whose_turn_does_not_come_is_503(own_rest: Callable[..., Api]) -> None:
     api = own_rest(statement_timeout_seconds=2, database_pool_size=2)
     with (

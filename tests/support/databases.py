@@ -64,9 +64,14 @@ class Database:
     server: Server
     name: str
     owner: Owner
+    pooler: int | None = None
+    """The port of a pooler that stands before it for all but its owners."""
 
     def url_of(self, login: str) -> str:
-        return self.server.url(self.name, login)
+        url = self.server.url(self.name, login)
+        if self.pooler and login in MEMBERS:
+            return url.replace(f":{self.server.port}/", f":{self.pooler}/")
+        return url
 
     @property
     def url(self) -> str:
@@ -125,6 +130,7 @@ class Cluster:
 
     def __init__(self, server: Server, *, hosted: bool, changes: Sequence[str] = ()) -> None:
         self.server = server
+        self.pooler: int | None = None
         self._changes = changes
         self._superuser = "supabase_admin" if hosted else "postgres"
         self._templates: dict[Owner, Database | Exception] = {}
@@ -157,7 +163,7 @@ class Cluster:
             self._prepare_as_supabase()
         # all logins have the superuser's password, so that Server.url serves them all
         with self._connect() as connection:
-            for login in ("migrator", *MEMBERS):
+            for login in self.logins:
                 connection.execute(
                     sql.SQL("create role {} login nosuperuser nobypassrls password {}").format(
                         sql.Identifier(login), server.password
@@ -170,6 +176,11 @@ class Cluster:
                     sql.Identifier(self._superuser), server.password
                 )
             )
+
+    @property
+    def logins(self) -> tuple[str, ...]:
+        """Those that the tests have on it, all with the superuser's password."""
+        return ("migrator", *MEMBERS)
 
     def _prepare_as_supabase(self) -> None:
         """Renames the superuser, whom nobody can rename himself, and makes Supabase's roles."""
@@ -262,7 +273,7 @@ class Cluster:
         )
         for login in MEMBERS:  # which are members of roles of the whole server
             self._execute("grant connect on database {} to {}", name, login)
-        return Database(self.server, name, owner)
+        return Database(self.server, name, owner, self.pooler)
 
     def _execute(self, command: str, *names: str) -> None:
         with self._connect() as connection:
