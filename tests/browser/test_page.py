@@ -119,7 +119,7 @@ def test_a_failed_job_says_why(page: Page, api: Api, alice: Tenant, job: Job) ->
     failed(job)
     expect(page.locator("#status")).to_have_text("Failed")
     expect(page.locator("#error-text")).to_have_text("There is no branch 'nowhere'.")
-    expect(page.locator("#phase")).to_have_text("not started")
+    expect(page.locator("#phase")).to_have_text("stopped")
     assert page.locator("progress").get_attribute("value") == "0"
 
 
@@ -127,6 +127,7 @@ def test_a_job_that_is_tried_again_says_when(page: Page, api: Api, alice: Tenant
     open_job(page, api, alice, job)
     retrying(job)
     expect(sentence(page)).to_contain_text("Attempt 2 of 3 starts in ")
+    expect(page.locator("#phase")).to_have_text("between two attempts")
     first = sentence(page).inner_text()
     expect(page.locator("#error")).to_contain_text("Last error")
     expect(page.locator("#error")).to_contain_text("The host could not be reached.")

@@ -638,17 +638,25 @@ function render() {
   tick();
 }
 
+/** How far the job is, in words. */
+function phaseText({ status, progress, started_at: startedAt, retry_at: retryAt }) {
+  if (status === "completed") return "done";
+  const isOver = FINAL.includes(status);
+  if (progress?.phase) return isOver ? `stopped at ${progressOf(progress)}` : progressOf(progress);
+  if (!startedAt) return "not started";
+  return isOver ? "stopped" : retryAt ? "between two attempts" : "starting";
+}
+
 function renderProgress({ status, progress }) {
   const bar = main.querySelector("progress");
-  const { phase, done, total } = progress ?? {};
-  const isOver = FINAL.includes(status);
+  const { done, total } = progress ?? {};
   const isResting = status !== "processing" || story.job.retry_at;
   if (!isResting && !total) bar.removeAttribute("value");
   else {
     bar.max = total || 1;
     bar.value = status === "completed" ? bar.max : total ? done : 0;
   }
-  say(element("phase"), status === "completed" ? "done" : !phase ? (isResting ? "not started" : "starting") : isOver ? `stopped at ${progressOf(progress)}` : progressOf(progress));
+  say(element("phase"), phaseText(story.job));
   const share = status === "processing" && total ? ` ${percent(done, total)}` : "";
   document.title = `${capitalized(status)}${share} · ${plain(story.job.repository)}`;
 }
