@@ -6,7 +6,7 @@ import itertools
 import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -82,6 +82,8 @@ class Api:
     thread: threading.Thread
     everything_logged: list[logging.LogRecord]
     expected_errors: list[str] = field(default_factory=list)
+    _kept: psycopg.Connection[TupleRow] | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def url(self) -> str:
@@ -103,10 +105,34 @@ class Api:
         with psycopg.connect(self.place.url, autocommit=True) as connection:
             yield connection
 
+    @contextmanager
+    def kept_sql(self) -> Iterator[psycopg.Connection[TupleRow]]:
+        """The same for a call or two that leave nothing set: one for all, made anew if it broke.
+
+        A connection of its own would cost such a call ten times as much.
+        """
+        with self._lock:
+            try:
+                if self._kept:
+                    self._kept.execute("select")
+            except psycopg.Error:
+                self.close()
+            if self._kept is None:
+                self._kept = psycopg.connect(
+                    self.place.url, autocommit=True, prepare_threshold=None
+                )
+            yield self._kept
+
+    def close(self) -> None:
+        """Closes what is kept."""
+        if self._kept:
+            self._kept.close()
+            self._kept = None
+
     def tenant(self, tier: str = "team", limit: int | None = None) -> Tenant:
         """A new user; with `limit`, on a new tier of that many requests an hour."""
         user = str(uuid4())
-        with self.sql() as connection:
+        with self.kept_sql() as connection:
             if limit is not None:
                 tier = f"tier of {user}"
                 connection.execute("insert into private.tiers values (%s, %s)", (tier, limit))
@@ -115,13 +141,13 @@ class Api:
         return Tenant(user, self.new_key(user))
 
     def new_key(self, user: str) -> str:
-        with self.sql() as connection:
+        with self.kept_sql() as connection:
             return str(create_api_key(connection, user, "test")["api_key"])
 
     def organization(self, *members: Tenant) -> str:
         """The slug of a new organization with these members."""
         slug = f"org-{uuid4()}"
-        with self.sql() as connection:
+        with self.kept_sql() as connection:
             connection.execute(
                 "with o as ("
                 "   insert into public.organizations (slug, name) values (%s, 'x') returning id)"
@@ -143,7 +169,7 @@ class Api:
 
     def requests_of(self, tenant: Tenant) -> int:
         """How many requests the quota has counted."""
-        with self.sql() as connection:
+        with self.kept_sql() as connection:
             row = connection.execute(
                 "select requests from private.rate_limit_counters where user_id = %s", (tenant.id,)
             ).fetchone()
@@ -159,8 +185,8 @@ class Job:
         self.path = f"/jobs/{self.id}"
 
     def run(self, call: str, *values: object) -> None:
-        with self.api.sql() as connection:
-            connection.execute("set role service_role")
+        with self.api.kept_sql() as connection, connection.transaction():
+            connection.execute("set local role service_role")
             connection.execute(f"select public.{call}".encode(), values)
 
     def begin(self) -> None:
@@ -230,7 +256,8 @@ def serve(
         with loopback.Client(base_url=url, timeout=PATIENCE) as client:
             urls = itertools.repeat(url)
             api = Api(urls, place, client, app, server, kicks, thread, collector.records)
-            yield api
+            with closing(api):
+                yield api
     finally:
         server.should_exit = True
         thread.join(PATIENCE)
@@ -253,7 +280,9 @@ def _serve_pooled(place: Place, given: dict[str, Any]) -> Iterator[Api]:
         pooled.processes(given | plain, expected) as urls,
         httpx2.Client(base_url=urls[0], transport=pooled.InTurn(urls), timeout=PATIENCE) as client,
     ):
-        yield Api(itertools.cycle(urls), place, client, none, none, none, none, none, expected)
+        api = Api(itertools.cycle(urls), place, client, none, none, none, none, none, expected)
+        with closing(api):
+            yield api
 
 
 def assert_503(answer: httpx2.Response, code: str = "DATABASE_UNAVAILABLE") -> None:
