@@ -106,6 +106,8 @@ class Pipeline:
             else None
         )
         self._on_change = on_change
+        self._is_plain = False
+        """Whether statements are not prepared: others prepare theirs in the pooler's sessions."""
         self._prepared: set[bytes] = set()
         self._stale: set[bytes] = set()  # of these: prepared for a result of other columns
         self._socket = self._pgconn.socket
@@ -140,9 +142,12 @@ class Pipeline:
                 pgconn.send_query_params(_BEGIN, None)
                 pgconn.send_query_params(self._settings, None)
                 call.preparing, call.settling, call.ending = 1, True, False
-            if name not in self._prepared:
-                self._prepare(call)
-            pgconn.send_query_prepared(name, call.values)
+            if self._is_plain:
+                pgconn.send_query_params(call.statement.text, call.values)
+            else:
+                if name not in self._prepared:
+                    self._prepare(call)
+                pgconn.send_query_prepared(name, call.values)
             pgconn.pipeline_sync()
             if self._settings:
                 pgconn.send_query_params(_COMMIT, None)
@@ -228,6 +233,8 @@ class Pipeline:
             else psycopg.InternalError("a statement without an answer")
         )
         name = call.statement.name
+        if self._settings and error.sqlstate in (_NOT_PREPARED, _ALREADY_PREPARED):
+            self._is_plain = True
         if error.sqlstate == _NOT_PREPARED or (
             call.preparing and error.sqlstate != _ALREADY_PREPARED
         ):

@@ -153,15 +153,38 @@ def test_every_job_ends_once_whoever_takes_the_request_and_the_job(machines: Mac
             " where e.to_status in ('completed', 'cancelled') and e.from_status <> e.to_status"
             " group by 1"
         ).fetchall()
-        (workers,) = connection.execute(
-            "select count(distinct worker_id) from public.index_jobs"
-        ).fetchone() or (0,)
+        (runners,) = connection.execute("select count(*) from private.runners").fetchone() or (0,)
         (stored,) = connection.execute("select count(*) from public.indexed_files").fetchone() or (
             0,
         )
     assert sorted(ends) == sorted((job, 1) for job in jobs)
-    assert workers == 4
+    assert runners == 4
     assert stored == statuses.count("completed")
+
+
+def test_statements_that_another_process_has_prepared_are_no_500(
+    clusters: Callable[..., Cluster],
+) -> None:
+    """Whoever leaves DATABASE_PREPARED_STATEMENTS on before a pooler that holds none is served."""
+    cluster = clusters(18)
+    with (
+        cluster.database("ordinary", migrated=True) as direct,
+        pgbouncer_of(cluster.server, cluster.logins) as port,
+        pooled.processes({"api_database_url": replace(direct, pooler=port).api_url}, []) as urls,
+        ThreadPoolExecutor(16) as threads,
+    ):
+        (key, *_) = keys(direct)
+        headers = {"Authorization": f"Bearer {key}"}
+        paths = ["/jobs", "/jobs/counts", f"/jobs/{uuid4()}", "/index"]
+
+        def ask(number: int) -> int:
+            path, url = paths[number // 4 % 4], urls[number % 4]
+            if path != "/index":
+                return httpx2.get(url + path, headers=headers, timeout=60).status_code
+            body = {"repository": f"a/r{number}"}
+            return httpx2.post(url + path, json=body, headers=headers, timeout=60).status_code
+
+        assert set(threads.map(ask, range(600))) == {200, 202, 404}
 
 
 def counted(database: Database, status: str) -> int:
