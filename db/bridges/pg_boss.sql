@@ -30,9 +30,9 @@ begin
       using hint = 'Start pg-boss 12 on it once (boss.start()), then install the bridge.';
   end if;
   execute 'select max(v.version) from pgboss.version as v' into v_version;
-  if v_version not in (42, 43, 46) then
+  if v_version not in (43, 46) then
     raise exception
-        'pg-boss has schema % here; this bridge is for 42, 43 and 46 (12.33 to 12.35, and 12.38)',
+        'pg-boss has schema % here; this bridge is for 43 and 46, of 12.35 and 12.38',
         v_version
       using hint = 'Upgrade the older of the two.';
   end if;
