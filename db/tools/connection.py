@@ -78,6 +78,12 @@ class BoundedConnection(psycopg.AsyncConnection[TupleRow]):
         cut = asyncio.get_running_loop().call_later(self.patience, self._cut)
         try:
             return await super().wait(gen, *arguments, **named)
+        except psycopg.InternalError as error:
+            if error.sqlstate is not None:
+                raise
+            # a pooler that has lost the server's session may answer one statement twice
+            self.pgconn.finish()
+            raise psycopg.OperationalError(str(error)) from error
         finally:
             cut.cancel()
 
