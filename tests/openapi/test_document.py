@@ -23,6 +23,7 @@ from api.records import JobStatus
 from db.tools.codes import codes
 from tests.api.conftest import SERVICE_KEY, Api, Job, Tenant, serve
 from tests.rest.conftest import token
+from tests.support.pooled import one_process
 
 DOCUMENT = document("", has_rest=True)
 
@@ -54,6 +55,7 @@ def job(api: Api, alice: Tenant) -> Job:
     return Job(api, alice)
 
 
+@one_process("reads the routes of the application in its own process")
 def test_every_route_has_its_operation_and_every_operation_its_route(api: Api) -> None:
     served = {
         (route.path, method)
@@ -63,6 +65,7 @@ def test_every_route_has_its_operation_and_every_operation_its_route(api: Api) -
     assert served == {(each.path, each.method) for each in OPERATIONS}
 
 
+@one_process("reads the routes of the application in its own process")
 def test_a_route_is_answered_by_the_handler_that_is_described(api: Api) -> None:
     for route in described(api):
         assert route.endpoint in [each.handler for each in OPERATIONS if each.path == route.path]

@@ -16,7 +16,9 @@ HTTP = ("tests/api", "tests/rest", "tests/openapi")
 RACES = ("tests/races", "tests/lifecycle/test_races.py")
 
 
-@pytest.mark.parametrize(("suite", "at_least"), [(HTTP, 500), (RACES, 100)], ids=["HTTP", "races"])
+@pytest.mark.parametrize(
+    ("suite", "at_least"), [(HTTP, 1_150), (RACES, 440)], ids=["HTTP", "races"]
+)
 def test_a_suite_passes_through_a_pooler(
     suite: tuple[str, ...],
     at_least: int,

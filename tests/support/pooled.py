@@ -115,7 +115,8 @@ def processes(settings: Mapping[str, Any], expected_errors: list[str]) -> Iterat
                 process.wait(PATIENCE)
         lines = [line for port in ports for line in (folder / str(port)).read_text().splitlines()]
         errors = [line for line in lines if json.loads(line)["level"] in {"error", "critical"}]
-        assert [e for e in errors if not any(part in e for part in expected_errors)] == []
+        unexpected = [e for e in errors if not any(part in e for part in expected_errors)]
+        assert not unexpected, "\n".join(unexpected)
 
 
 def _environment(settings: Mapping[str, Any]) -> dict[str, str]:
