@@ -1,4 +1,4 @@
-"""Which API a command asks, as whom, and what to type to ask again."""
+"""The API that a command calls, the key it uses, and the command lines it suggests."""
 
 from __future__ import annotations
 
@@ -25,23 +25,21 @@ ApiKey = Annotated[
     str | None, typer.Option(help="An API key.", envvar="API_KEY", show_default="of --user")
 ]
 AsUser = Annotated[
-    str, typer.Option("--user", help="Whose key of dev.env to use: alice, bob, carol.")
+    str, typer.Option("--user", help="Use this user's key from dev.env: alice, bob or carol.")
 ]
-JobId = Annotated[str, typer.Argument(help="The id that index and list print.", show_default=False)]
+JobId = Annotated[
+    str, typer.Argument(help="The job id, as printed by index and list.", show_default=False)
+]
 
 
 def client_of(url: str | None, key: str | None, user: str) -> Client:
-    """The client for these options. Raises ApiError when nothing says where, or with which key."""
-    return _client(
-        url, key, f"{user.upper()}_KEY", f"key of {user}", "give one by --api-key or API_KEY"
-    )
+    """Returns the client for these options. Raises ApiError if the URL or the key is missing."""
+    return _client(url, key, f"{user.upper()}_KEY", f"key of {user}", "set --api-key or API_KEY")
 
 
 def support_client_of(url: str | None, key: str | None) -> Client:
-    """The client of support, with the service key. Raises ApiError as client_of does."""
-    return _client(
-        url, key, "SERVICE_KEY", "service key", "give it by --service-key or SERVICE_KEY"
-    )
+    """Returns the client for support, with the service key. Raises ApiError as client_of does."""
+    return _client(url, key, "SERVICE_KEY", "service key", "set --service-key or SERVICE_KEY")
 
 
 def _client(url: str | None, key: str | None, name: str, what: str, remedy: str) -> Client:
@@ -50,8 +48,8 @@ def _client(url: str | None, key: str | None, name: str, what: str, remedy: str)
     url = url or kept.get("API_URL")
     if not url:
         raise ApiError(
-            f"No API is configured and {file} does not exist: start one (make serve), run this in "
-            "its folder or with its RUN_DIR=, or set --api-url or API_URL.",
+            f"No API is configured and {file} does not exist: start one with make serve, run this "
+            "command in its folder or with its RUN_DIR=, or set --api-url or API_URL.",
             exit_code=ExitCode.UNREACHABLE,
         )
     key = key or kept.get(name)
@@ -61,7 +59,7 @@ def _client(url: str | None, key: str | None, name: str, what: str, remedy: str)
 
 
 def watch_command(context: typer.Context, job_id: str) -> str:
-    """What to type to watch the job, as the user and at the API that were given here."""
+    """Returns the command line that watches the job, with the user and API given here."""
     words = [program(), "watch", job_id]
     for name in ("user", "api_url", "api_key"):
         if _is_typed(context, name):
@@ -70,7 +68,7 @@ def watch_command(context: typer.Context, job_id: str) -> str:
 
 
 def next_page_command(context: typer.Context, cursor: str) -> str:
-    """What to type for the page of a list that begins at the cursor."""
+    """Returns the command line that prints the page at the cursor."""
     words = [program(), *context.command_path.split()[1:]]
     for name, value in context.params.items():
         if name == "job_id":
@@ -93,4 +91,6 @@ def _dev_env(file: Path) -> Mapping[str, str | None]:
     try:
         return dotenv_values(file, interpolate=False)
     except UnicodeDecodeError:
-        raise CommandError(f"{file} is damaged: remove it; make serve writes a new one") from None
+        raise CommandError(
+            f"{file} is damaged: remove it, and make serve will write a new one"
+        ) from None

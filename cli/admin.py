@@ -1,4 +1,4 @@
-"""`index-jobs admin …`: what support does to anybody's jobs, by the HTTP API; audited there."""
+"""`index-jobs admin …`: support works on any tenant's jobs over the HTTP API, which audits it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from cli.terminal import format_time, summary
 
 app = typer.Typer()
 admin = typer.Typer(
-    help="Search, fail, release or retry anybody's jobs, for support.",
+    help="Find, fail, release or retry any tenant's jobs. For support.",
     epilog=API_CODES,
     no_args_is_help=True,
 )
@@ -27,7 +27,10 @@ ServiceKey = Annotated[
     typer.Option(help="The service key.", envvar="SERVICE_KEY", show_default="from dev.env"),
 ]
 Reason = Annotated[
-    str, typer.Option(help="Why, for the audit: a ticket and a few words.", show_default=False)
+    str,
+    typer.Option(
+        help="The reason, for the audit log: a ticket and a few words.", show_default=False
+    ),
 ]
 
 
@@ -37,22 +40,26 @@ def list_jobs(
     *,
     status: Annotated[JobStatus | None, typer.Option(help="Only these.")] = None,
     tenant: Annotated[str | None, typer.Option(help="The id of a user or an organization.")] = None,
-    repository: Annotated[str | None, typer.Option(help="Full name or id.")] = None,
+    repository: Annotated[str | None, typer.Option(help="The full name or id.")] = None,
     since: Annotated[
-        str | None, typer.Option(metavar="TIME", help="Made then or later, with its zone.")
+        str | None,
+        typer.Option(metavar="TIME", help="Created at this time or later. Needs a time zone."),
     ] = None,
     until: Annotated[
-        str | None, typer.Option(metavar="TIME", help="Made before, with its zone.")
+        str | None,
+        typer.Option(metavar="TIME", help="Created before this time. Needs a time zone."),
     ] = None,
-    queue_job_id: Annotated[str | None, typer.Option(help="The id that a queue gave it.")] = None,
-    reason: Annotated[str | None, typer.Option(help="Why, for the audit.")] = None,
+    queue_job_id: Annotated[
+        str | None, typer.Option(help="The id that the queue gave the job.")
+    ] = None,
+    reason: Annotated[str | None, typer.Option(help="The reason, for the audit log.")] = None,
     limit: Limit = 20,
     cursor: Cursor = None,
     as_json: Json = False,
     api_url: ApiUrl = None,
     service_key: ServiceKey = None,
 ) -> None:
-    """List all tenants' jobs, newest first: status, id, when made, tenant, how it stands."""
+    """List all tenants' jobs, newest first: status, id, creation time, tenant, progress."""
     with support_client_of(api_url, service_key) as client:
         page = call_with_options(
             client.admin_list_index_jobs,
@@ -84,12 +91,12 @@ def list_jobs(
 def show(
     job_id: JobId,
     *,
-    reason: Annotated[str | None, typer.Option(help="Why, for the audit.")] = None,
+    reason: Annotated[str | None, typer.Option(help="The reason, for the audit log.")] = None,
     as_json: Json = False,
     api_url: ApiUrl = None,
     service_key: ServiceKey = None,
 ) -> None:
-    """Print the whole record of anybody's job, a field a line."""
+    """Print the full record of any tenant's job, one field per line."""
     with support_client_of(api_url, service_key) as client:
         print_record(client.admin_get_job_status(job_id, reason=reason), as_json)
 
@@ -103,7 +110,7 @@ def fail(
     api_url: ApiUrl = None,
     service_key: ServiceKey = None,
 ) -> None:
-    """Fail a job for good; its worker or queue is refused from then on."""
+    """Fail a job permanently. Later calls from its worker or queue are refused."""
     with support_client_of(api_url, service_key) as client:
         _print_job(client.admin_change_index_job(job_id, "fail", reason), as_json)
 
@@ -117,7 +124,7 @@ def release(
     api_url: ApiUrl = None,
     service_key: ServiceKey = None,
 ) -> None:
-    """Take a job from a worker that hangs; the next worker takes it at once."""
+    """Take a job from a worker that hangs. Another worker can claim it at once."""
     with support_client_of(api_url, service_key) as client:
         _print_job(client.admin_change_index_job(job_id, "release", reason), as_json)
 
@@ -131,7 +138,7 @@ def retry(
     api_url: ApiUrl = None,
     service_key: ServiceKey = None,
 ) -> None:
-    """Repeat a failed or cancelled job; prints the new one."""
+    """Run a failed or cancelled job again, and print the new job."""
     with support_client_of(api_url, service_key) as client:
         _print_job(client.admin_change_index_job(job_id, "retry", reason), as_json)
 

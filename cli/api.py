@@ -1,4 +1,4 @@
-"""`index-jobs api`: the HTTP API, with a runner unless settings say otherwise."""
+"""`index-jobs api`: the HTTP API, with a runner unless the settings turn it off."""
 
 from __future__ import annotations
 
@@ -12,5 +12,5 @@ app = typer.Typer()
 
 @app.command("api", epilog=SERVER_CODES)
 def serve_api() -> None:
-    """Serve the API until Ctrl-C or SIGTERM, with a runner; needs API_DATABASE_URL."""
+    """Serve the API, with a runner, until Ctrl-C or SIGTERM. Needs API_DATABASE_URL."""
     raise typer.Exit(main())

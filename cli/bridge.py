@@ -1,4 +1,4 @@
-"""`index-jobs bridge`: jobs run by a queue of somebody else's, in the same database."""
+"""`index-jobs bridge`: lets an external queue in the same database run the jobs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from db.tools import bridges
 
 app = typer.Typer()
 bridge = typer.Typer(
-    help="Have a queue run the jobs: pg-boss, or procrastinate.",
+    help="Let an external queue run the jobs: pg-boss or procrastinate.",
     epilog=COMMON_CODES,
     no_args_is_help=True,
 )
@@ -24,45 +24,45 @@ app.add_typer(bridge, name="bridge")
 
 
 class Bridge(StrEnum):
-    """The queues that there are bridges to."""
+    """The queues that have a bridge."""
 
     PG_BOSS = "pg-boss"
     PROCRASTINATE = "procrastinate"
 
 
-Name = Annotated[Bridge, typer.Argument(help="The queue, which is in the same database.")]
+Name = Annotated[Bridge, typer.Argument(help="The queue. It must be in the same database.")]
 
 
 @bridge.command("install", epilog=COMMON_CODES)
 def install(name: Name, database_url: DatabaseUrl = None, data_dir: DataDir = None) -> None:
-    """Install the bridge, or bring it up to this release: from now on the queue gets each job."""
+    """Install or update the bridge. From then on the queue gets each new job."""
     options = stack_options(database_url, data_dir)
     with stack.use_database(options, "index-jobs bridge", create=False) as base:
         bridges.install(base.url, name)
-    Terminal().say(f"  the bridge to {name} is installed; index-jobs doctor compares it")
+    Terminal().say(f"  the bridge to {name} is installed; check it with index-jobs doctor")
 
 
 @bridge.command("remove", epilog=COMMON_CODES)
 def remove(
     name: Name,
     yes: Annotated[
-        bool, typer.Option("--yes", "-y", help="Even while the queue has jobs that have not ended.")
+        bool, typer.Option("--yes", "-y", help="Remove it even if the queue has unfinished jobs.")
     ] = False,
     database_url: DatabaseUrl = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Take the bridge back; its queue stays. New jobs are for `index-jobs work` again."""
+    """Remove the bridge and keep the queue. `index-jobs work` runs new jobs again."""
     options = stack_options(database_url, data_dir)
     with stack.use_database(options, "index-jobs bridge", create=False) as base:
         bridges.remove(base.url, name, unfinished=yes)
-    Terminal().say(f"  the bridge to {name} is removed; its queue is as it was")
+    Terminal().say(f"  the bridge to {name} is removed; the queue is unchanged")
 
 
 @bridge.command("reconcile", epilog=COMMON_CODES)
 def reconcile(
     as_json: Json = False, database_url: DatabaseUrl = None, data_dir: DataDir = None
 ) -> None:
-    """Mend what differs between the jobs and the rows of their queue; prints each."""
+    """Fix each difference between the jobs and the queue, and print it."""
     options = stack_options(database_url, data_dir)
     with stack.use_database(options, "index-jobs bridge", create=False) as base:
         mended = bridges.reconcile(base.url)

@@ -1,6 +1,6 @@
-"""The HTTP API as the command line sees it: calls that retry what is worth it, errors as sentences.
+"""The command line's client for the HTTP API. Retries where that helps; errors are sentences.
 
-A 429 and a 503 are waited out as Retry-After says, as long as the caller's patience allows.
+After a 429 or a 503 the client waits as long as Retry-After says, within the caller's limits.
 """
 
 from __future__ import annotations
@@ -45,14 +45,14 @@ _EXIT_CODES = {
 }
 _OUTAGE_SECONDS = 60.0
 _SHORT_WAIT = 30.0
-_LONG_PAUSE = 15.0  # longer than the API asks for while there are requests enough
-_SILENCE = 40.0  # seconds without as much as a ping, after which a stream is dead
+_LONG_PAUSE = 15.0  # longer than the API asks for while the quota is not low
+_SILENCE = 40.0  # seconds without any data, not even a ping, after which a stream counts as dead
 
 Waiting = Callable[[str], None]
 
 
 class ApiError(Exception):
-    """A sentence for the person at the terminal, and the exit code that goes with it."""
+    """An error message for the user, and the exit code that goes with it."""
 
     def __init__(
         self,
@@ -71,7 +71,7 @@ class ApiError(Exception):
         self.retry_after = retry_after
 
     def with_field_names(self, words: Mapping[str, str]) -> ApiError:
-        """The same of what the person typed, where `words` has it, instead of the API's field."""
+        """Returns this error with the user's `words` for fields in place of the API's."""
         text = message_about(self.field, self.message, words.get(self.field, self.field))
         return ApiError(
             text, exit_code=self.exit_code, code=self.code, retry_after=self.retry_after
@@ -79,7 +79,7 @@ class ApiError(Exception):
 
 
 def message_about(field: str, message: str, word: str) -> str:
-    """A message about a field, if there is one, with `word` for it at its head, or before it."""
+    """Returns the message with `word` in place of the field name at its start, or before it."""
     if not field:
         return message
     begins = re.match(rf"{re.escape(field).replace('_', '[_-]')}(?= )", message, re.IGNORECASE)
@@ -95,12 +95,12 @@ class Created:
 
     @property
     def job_id(self) -> str:
-        """The job, also where the API does not track it and tells the runId alone."""
+        """The job's id. An API that does not track the job returns it as the runId only."""
         return self.answer["runId"]
 
 
 class Client:
-    """Calls one API with one key. Raises ApiError for whatever goes wrong."""
+    """Calls one API with one key. Every failure is an ApiError."""
 
     def __init__(self, url: str, key: str, *, waiting: Waiting = lambda reason: None) -> None:
         self._url = url.rstrip("/")
@@ -115,8 +115,8 @@ class Client:
             )
         except (httpx.InvalidURL, UnicodeEncodeError):
             raise ApiError(
-                f"API_URL or API_KEY is not usable: {self._url!r} must be like "
-                "http://127.0.0.1:8321, the key plain ASCII",
+                f"API_URL or API_KEY is invalid: {self._url!r} must look like "
+                "http://127.0.0.1:8321, and the key must be ASCII",
                 exit_code=ExitCode.USAGE,
             ) from None
 
@@ -198,11 +198,11 @@ class Client:
     def follow(
         self, job_id: str, *, every: float | None = None, timeout: float | None = None
     ) -> Iterator[IndexJob]:
-        """The job whenever it has changed, until its status is final: by a stream, which is one
-        request, and where there is none by polls at the pace that the API asks for.
+        """Yields the job each time it changes, until its status is final.
 
-        `every` asks for polls with that pause in seconds. After `timeout` seconds, or when a wait
-        would last longer, an ApiError ends it.
+        Uses a stream, which is one request. Without a stream, polls as often as the API asks.
+        `every` polls instead, with that pause in seconds. Raises ApiError after `timeout` seconds,
+        or as soon as the next wait would exceed them.
         """
         ends_at = None if timeout is None else time.monotonic() + timeout
         while True:
@@ -224,11 +224,11 @@ class Client:
                     exit_code=ExitCode.TIMEOUT,
                 )
             if pause >= _LONG_PAUSE:
-                self.waiting(f"The quota runs low: the next look is in {_duration(pause)}.")
+                self.waiting(f"The quota is running low: checking again in {_duration(pause)}.")
             time.sleep(pause)
 
     def _stream(self, job_id: str, ends_at: float | None) -> Iterator[IndexJob]:
-        """The job with each event and progress, as long as the API streams them."""
+        """Yields the job with each event and progress report, until the stream ends."""
         silence = _SILENCE
         if ends_at is not None:
             silence = min(silence, max(0.1, ends_at - time.monotonic()))
@@ -246,13 +246,13 @@ class Client:
             for line in response.iter_lines():
                 if line.startswith("data: "):
                     told = json.loads(line.removeprefix("data: "))
-                    if "job" in told:  # it has none that explains why the job waits
+                    if "job" in told:  # the frame that explains why the job waits has none
                         yield cast(IndexJob, told["job"])
                 if ends_at is not None and time.monotonic() >= ends_at:
                     return
 
     def _page(self, path: str, member: str, query: Mapping[str, str | int | None]) -> object:
-        """The answer to a query, of which None is left out."""
+        """Returns the answer to a query, sent without the parameters that are None."""
         given = {name: value for name, value in query.items() if value is not None}
         return self._record(self._call_with_retries("GET", path, params=given), member)
 
@@ -266,7 +266,7 @@ class Client:
             record = None
         if not isinstance(record, dict) or member not in record:
             raise ApiError(
-                f"The server at {self._url} is not this API: is API_URL right?",
+                f"The server at {self._url} is not the index-jobs API: check API_URL.",
                 exit_code=ExitCode.FAILED,
             )
         return record
@@ -280,10 +280,10 @@ class Client:
         ends_at: float | None = None,
         **arguments: Any,
     ) -> httpx.Response:
-        """Sends the request, and sends it again after a short wait for the quota.
+        """Sends the request, and repeats it if the quota renews soon.
 
-        With `retry_forever` any wait will do, also one for an API that cannot be reached, but none
-        beyond `ends_at`.
+        With `retry_forever`, waits however long the quota takes, and for an API that cannot be
+        reached as well. Never waits beyond `ends_at`.
         """
         gives_up = time.monotonic() + _OUTAGE_SECONDS
         said = ""
@@ -291,7 +291,7 @@ class Client:
             try:
                 response = self._call(method, path, **arguments)
                 if said:
-                    self.waiting("The API answers again.")
+                    self.waiting("The API is answering again.")
                 return response
             except ApiError as error:
                 seconds = max(1.0, error.retry_after)
@@ -303,7 +303,7 @@ class Client:
                     worth_it = (
                         error.exit_code == ExitCode.UNREACHABLE and retry_forever and left > 0
                     )
-                    going_on = f"Trying on for up to {_duration(left)}."
+                    going_on = f"Retrying for up to {_duration(left)}."
                 if not worth_it or (ends_at is not None and time.monotonic() + seconds > ends_at):
                     raise
                 if str(error) != said:
@@ -318,20 +318,20 @@ class Client:
             response = self._http.request(method, path, **arguments)
         except (httpx.UnsupportedProtocol, httpx.InvalidURL):
             raise ApiError(
-                f"API_URL={self._url!r} is not a valid address; use one like http://127.0.0.1:8321",
+                f"API_URL={self._url!r} is not a valid URL: use one like http://127.0.0.1:8321",
                 exit_code=ExitCode.USAGE,
             ) from None
         except (httpx.LocalProtocolError, UnicodeEncodeError):
             raise ApiError(
-                "The API key or an argument has a character that cannot be sent: "
-                "keys consist of visible ASCII characters, everything else of UTF-8.",
+                "The API key or an argument contains a character that cannot be sent: "
+                "keys must be visible ASCII, everything else UTF-8.",
                 exit_code=ExitCode.USAGE,
             ) from None
         except httpx.TransportError as error:
-            reason = "does not answer in time" if isinstance(error, httpx.TimeoutException) else ""
+            reason = "did not answer in time" if isinstance(error, httpx.TimeoutException) else ""
             raise ApiError(
-                f"The API at {self._url} {reason or 'cannot be reached'}: is it running "
-                "(make serve), and is API_URL right?",
+                f"The API at {self._url} {reason or 'cannot be reached'}: check that it is running "
+                "(make serve) and that API_URL is right.",
                 exit_code=ExitCode.UNREACHABLE,
             ) from None
         if response.is_success:
@@ -340,7 +340,7 @@ class Client:
 
 
 def _path(kind: Literal["jobs", "repositories"], id_: str) -> str:
-    if "/" in id_ or not id_.strip("."):  # it would lead to another address
+    if "/" in id_ or not id_.strip("."):  # it would change the path
         code = "NOT_FOUND" if kind == "jobs" else "REPOSITORY_NOT_FOUND"
         raise ApiError(codes()[code].sentence, exit_code=ExitCode.NOT_FOUND, code=code)
     return f"/{kind}/{quote(id_, safe='', errors='replace')}"
@@ -355,7 +355,7 @@ def _refusal(response: httpx.Response) -> ApiError:
     except (ValueError, KeyError, TypeError, AttributeError):
         words, code, field = f"The API answered {status}.", "", None
     if status == HTTPStatus.TOO_MANY_REQUESTS and seconds:
-        words = f"{words} They come back in {_duration(seconds)}."
+        words = f"{words} The quota renews in {_duration(seconds)}."
     return ApiError(
         words,
         exit_code=_EXIT_CODES.get(

@@ -1,6 +1,6 @@
 """The commands of `index-jobs`. Data goes to stdout, everything else to stderr.
 
-A flag beats an environment variable, which beats the file RUN_DIR/dev.env of `make serve`.
+Flags override environment variables, which override the RUN_DIR/dev.env of `make serve`.
 """
 
 from __future__ import annotations
@@ -60,11 +60,11 @@ PANELS = {
         "token": "cli.tokens",
     },
 }
-"""The commands as --help lists them, each with the module whose `app` has it."""
+"""The commands in the order of --help, each with the module whose `app` defines it."""
 
 
 class _LazyCommands(Mapping[str, Any]):
-    """The commands by name; a module is imported when one of its commands is asked for."""
+    """The commands by name. A module is imported when one of its commands is looked up."""
 
     def __getitem__(self, name: str) -> Any:
         for panel, modules in PANELS.items():
@@ -82,9 +82,9 @@ class _LazyCommands(Mapping[str, Any]):
 
 
 class _LazyGroup(TyperGroup):
-    """A group whose commands are loaded one by one.
+    """A group that loads a command when it is used.
 
-    So `index-jobs work` loads nothing of the API, and neither loads the development stack.
+    `index-jobs work` does not load the API, and neither of them loads the development stack.
     """
 
     def __init__(self, **settings: Any) -> None:
@@ -94,7 +94,7 @@ class _LazyGroup(TyperGroup):
 
 app = typer.Typer(
     cls=_LazyGroup,
-    help="Index git repositories and watch the jobs; run the API, workers and the database.",
+    help="Index git repositories and watch the jobs. Run the API, workers and the database.",
     epilog=API_CODES,
     no_args_is_help=True,
     add_completion=False,
@@ -114,15 +114,15 @@ def _index_jobs(
     _: Annotated[
         bool,
         typer.Option(
-            "--version", callback=_print_version, is_eager=True, help="Print the release."
+            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
         ),
     ] = False,
 ) -> None:
-    """Makes a group of an app that has no command of its own."""
+    """Makes typer treat the app as a group."""
 
 
 def run() -> int:
-    """Runs the command of the command line; returns an exit code, or raises SystemExit."""
+    """Runs the command. Returns an exit code, or raises SystemExit."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
@@ -132,7 +132,7 @@ def run() -> int:
 
         completion.prepare()
     try:
-        app()  # wrong usage exits with 2 in here, Ctrl-C with 130
+        app()  # exits with 2 on wrong usage, with 130 on Ctrl-C
     except Exception as error:
         from cli import failures  # noqa: PLC0415 - it loads the client of the API
 

@@ -1,4 +1,4 @@
-"""`index-jobs completion`: what makes a shell complete commands and options."""
+"""`index-jobs completion`: shell completion of commands and options."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from typer.completion import (  # type: ignore[attr-defined]
 from cli.exit_codes import COMMON_CODES
 
 VARIABLE: Final = "_INDEX_JOBS_COMPLETE"
-"""By which the scripts ask the command line what may be typed."""
+"""The variable by which the scripts ask the command line for completions."""
 
 app = typer.Typer()
 
 
 class Shell(StrEnum):
-    """The shells that there is a script for."""
+    """The shells that have a completion script."""
 
     BASH = "bash"
     ZSH = "zsh"
@@ -29,7 +29,7 @@ class Shell(StrEnum):
 
 @app.command(epilog=COMMON_CODES)
 def completion(shell: Annotated[Shell, typer.Argument(show_default=False)]) -> None:
-    """Print a script by which that shell completes commands and options.
+    """Print the completion script for a shell.
 
     bash, zsh: source <(index-jobs completion bash); fish: index-jobs completion fish | source.
     """
@@ -38,5 +38,5 @@ def completion(shell: Annotated[Shell, typer.Argument(show_default=False)]) -> N
 
 
 def prepare() -> None:
-    """Has the command line answer a shell that asks what may be typed."""
+    """Sets up the command line to answer completion requests from a shell."""
     completion_init()

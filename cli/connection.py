@@ -1,4 +1,4 @@
-"""Connections of commands to the database, and acting there as a user or a role."""
+"""Database connections of commands, and how they act as a user or a role."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Connection = psycopg.Connection[TupleRow]
 
 
 def connect(url: str, name: str = "DATABASE_URL") -> Connection:
-    """An autocommit connection. Raises CommandError that names the setting, never the password."""
+    """Opens an autocommit connection. Its CommandError names the setting, never the password."""
     try:
         return connection.connect(url)
     except connection.ConnectError as error:
@@ -26,7 +26,7 @@ def connect(url: str, name: str = "DATABASE_URL") -> Connection:
 
 @contextmanager
 def as_user(connection: Connection, user_id: str) -> Iterator[None]:
-    """A transaction in which the connection is that user, under row-level security."""
+    """A transaction as that user, under row-level security."""
     claims = json.dumps({"sub": user_id, "role": "authenticated"})
     with as_role(connection, "authenticated"):
         connection.execute("select set_config('request.jwt.claims', %s, true)", (claims,))
@@ -36,13 +36,13 @@ def as_user(connection: Connection, user_id: str) -> Iterator[None]:
 
 @contextmanager
 def as_role(connection: Connection, role: str) -> Iterator[None]:
-    """A transaction, or a part of one, in which the connection has that role and no other."""
+    """A transaction, or a savepoint, with that role alone."""
     become = sql.SQL("set local role {}").format(sql.Identifier(role))
     try:
         with connection.transaction(force_rollback=True):
             connection.execute(become)
     except psycopg.errors.InsufficientPrivilege:
-        # from Postgres 16 on, the creator of a role may have to grant itself SET ROLE
+        # since Postgres 16, the creator of a role may have to grant itself SET ROLE
         connection.execute(sql.SQL("grant {} to current_user").format(sql.Identifier(role)))
     with connection.transaction():
         connection.execute(become)

@@ -27,11 +27,13 @@ app = typer.Typer()
 
 @app.command("migrate", epilog=COMMON_CODES)
 def apply_migrations(
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print what is pending.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the pending migrations and exit.")
+    ] = False,
     database_url: DatabaseUrl = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Apply the migrations that are pending; prints their names."""
+    """Apply the pending migrations and print their names."""
     options, terminal = stack_options(database_url, data_dir), Terminal()
     with stack.use_database(
         options, "make migrate", create=not dry_run, step=terminal.step
@@ -48,29 +50,36 @@ def apply_migrations(
 def take_back_migrations(
     count: Annotated[int, typer.Option(help="How many.", min=1, envvar="COUNT")] = 1,
     yes: Annotated[
-        bool, typer.Option("--yes", "-y", help="Even of a database that is not for development.")
+        bool,
+        typer.Option(
+            "--yes", "-y", help="Roll back even a database that is not marked for development."
+        ),
     ] = False,
     database_url: DatabaseUrl = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Take the newest migrations back; prints their names."""
+    """Roll back the newest migrations and print their names."""
     options, terminal = stack_options(database_url, data_dir), Terminal()
     with stack.use_database(options, "make rollback", create=False, step=terminal.step) as base:
         if not yes:
-            stack.require_development(base, "with --yes, what the migrations added goes with them")
+            stack.require_development(
+                base, "with --yes, everything that the migrations added is removed"
+            )
         undone = migrate.rollback(base.url, count)
     for migration in undone:
         print(migration)
-    terminal.hint("make migrate applies it again")
+    terminal.hint("apply it again with make migrate")
 
 
 @app.command("backup", epilog=COMMON_CODES)
 def save(
-    file: Annotated[Path, typer.Argument(help="The file to write, in the format of pg_dump -Fc.")],
+    file: Annotated[
+        Path, typer.Argument(help="The file to write, in pg_dump's custom format (-Fc).")
+    ],
     database_url: DatabaseUrl = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Save the whole database to a file; on failure no file is left."""
+    """Save the whole database to a file. If that fails, no file is left."""
     options = stack_options(database_url, data_dir)
     with stack.use_database(options, "index-jobs backup", create=False) as base:
         backup.save(base.url, file)
@@ -79,11 +88,11 @@ def save(
 
 @app.command("restore", epilog=COMMON_CODES)
 def restore(
-    file: Annotated[Path, typer.Argument(help="A file that index-jobs backup wrote.")],
+    file: Annotated[Path, typer.Argument(help="A file written by index-jobs backup.")],
     database_url: DatabaseUrl = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Restore a backup into an empty database: all of it, or nothing."""
+    """Restore a backup into an empty database, completely or not at all."""
     options = stack_options(database_url, data_dir)
     with stack.use_database(options, "index-jobs restore", create=True) as base:
         backup.restore(base.url, file)
@@ -99,12 +108,12 @@ def examine(
     as_json: Json = False,
     as_sql: Annotated[
         bool,
-        typer.Option("--sql", help="Print the SQL that creates all functions and policies again."),
+        typer.Option("--sql", help="Print SQL that recreates all functions and policies."),
     ] = False,
     database_url: DatabaseUrl = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Compare the database with this release, and API_DATABASE_URL's login with what it needs."""
+    """Check the database against this release, and the privileges of API_DATABASE_URL's login."""
     if as_sql:
         print(f"begin;\n\n{stamp.declared_sql()}\ncommit;")
         return
@@ -124,29 +133,29 @@ def _print_diagnosis(diagnosis: doctor.Diagnosis) -> None:
     for finding in diagnosis.advice:
         print(f"advice, {finding.check} {finding.object}: {finding.problem}\n  {finding.remedy}")
     count = len(diagnosis.findings)
-    verdict = f"{count} to mend" if count else "all as it should be"
+    verdict = f"{count} to fix" if count else "no problems found"
     Terminal().say(
         f"  Postgres {diagnosis.server}, schema {diagnosis.version or 'empty'}: {verdict}"
     )
 
 
 @app.command(
-    epilog="Exit codes: those of psql (0 done · 1, 2, 3 not), and "
-    f"{ExitCode.FAILED} when there is no database",
+    epilog="Exit codes: those of psql (0 done; 1, 2 or 3 failed), and "
+    f"{ExitCode.FAILED} if there is no database",
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
 )
 def psql(
     context: typer.Context, database_url: DatabaseUrl = None, data_dir: DataDir = None
 ) -> None:
-    """Open psql on the database, as its owner; more arguments go to psql."""
+    """Open psql on the database, as its owner. Further arguments are passed to psql."""
     options = stack_options(database_url, data_dir)
     with stack.use_database(options, "make psql", create=False) as base:
         program = base.server.bin("psql") if base.server else client_program("psql")
         parameters = {k: str(v) for k, v in conninfo_to_dict(base.url).items() if v is not None}
-        password = parameters.pop("password", None)  # not for all to see in the process list
+        password = parameters.pop("password", None)  # to keep it out of the process list
         environment = os.environ | ({"PGPASSWORD": password} if password else {})
         command = [str(program), psycopg.conninfo.make_conninfo(**parameters), *context.args]
-        before = signal.signal(signal.SIGINT, lambda number, frame: None)  # Ctrl-C is psql's
+        before = signal.signal(signal.SIGINT, lambda number, frame: None)  # psql handles Ctrl-C
         try:
             code = subprocess.run(command, env=environment, check=False).returncode
         finally:

@@ -1,7 +1,7 @@
-"""The error of commands whose text is the whole message for the person at the terminal."""
+"""The error of a command. Its text is the whole message for the user."""
 
 from __future__ import annotations
 
 
 class CommandError(Exception):
-    """What is wrong and what to do about it, in one sentence; the exit code is 1."""
+    """Says in one sentence what is wrong and what to do. The exit code is 1."""

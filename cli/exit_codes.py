@@ -6,7 +6,7 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """What a command's end says to a script, besides 0 and 130."""
+    """The exit codes besides 0 and 130."""
 
     FAILED = 1
     USAGE = 2
@@ -19,12 +19,12 @@ class ExitCode(IntEnum):
 
 API_CODES = f"""Exit codes:
 0 done (watch: the job completed; serve: stopped) ·
-{ExitCode.FAILED} it did not work (watch: the job failed or was cancelled) ·
-{ExitCode.USAGE} wrong usage, or a request that the API refuses as invalid ·
-{ExitCode.NOT_FOUND} no such job, or not yours ·
-{ExitCode.NO_ACCESS} no key, or one that is not valid ·
+{ExitCode.FAILED} failed (watch: the job failed or was cancelled) ·
+{ExitCode.USAGE} wrong usage, or the API refused the request as invalid ·
+{ExitCode.NOT_FOUND} no such job, or it is not yours ·
+{ExitCode.NO_ACCESS} no key, or an invalid one ·
 {ExitCode.UNREACHABLE} the API does not answer ·
-{ExitCode.QUOTA} the quota of this hour is used up ·
+{ExitCode.QUOTA} this hour's quota is used up ·
 {ExitCode.TIMEOUT} watch: the job has not ended within --timeout ·
 130 interrupted by Ctrl-C"""
 
@@ -32,4 +32,4 @@ COMMON_CODES = f"""Exit codes: 0 done · {ExitCode.FAILED} failed · {ExitCode.U
 130 interrupted by Ctrl-C"""
 
 SERVER_CODES = f"""Exit codes: 0 stopped by Ctrl-C or SIGTERM · {ExitCode.FAILED} could not start ·
-{ExitCode.USAGE} wrong usage · 130 interrupted before it was ready"""
+{ExitCode.USAGE} wrong usage · 130 interrupted during startup"""

@@ -1,4 +1,4 @@
-"""What a command says when it fails for a known reason."""
+"""The messages of commands that fail for a known reason."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from cli.client import ApiError
 from cli.exit_codes import ExitCode
 from cli.terminal import Terminal
 
-# By name, since to import them would load all commands. The text of each is the whole message.
+# By name, because importing them would load all commands. The text of each is the whole message.
 SENTENCES = frozenset(
     {
         "api.main.ListenError",
@@ -25,7 +25,7 @@ DATABASE = "psycopg.Error"
 
 
 def report(error: Exception) -> int:
-    """Says on stderr what went wrong; returns the exit code. Raises an error that is not known."""
+    """Prints the error to stderr and returns the exit code. Raises an unknown error again."""
     sentence, code = _explain(error)
     Terminal().say(f"error: {sentence}", "red")
     return code
@@ -39,7 +39,7 @@ def _explain(error: Exception) -> tuple[str, ExitCode]:
         case _ if names & SENTENCES:
             return str(error), ExitCode.FAILED
         case _ if DATABASE in names:
-            return f"the database says: {str(error).strip()}", ExitCode.FAILED
+            return f"the database reports: {str(error).strip()}", ExitCode.FAILED
         case UnicodeEncodeError():
             return "an argument is not UTF-8", ExitCode.USAGE
         case OSError():

@@ -1,4 +1,4 @@
-"""`index-jobs index`, `status`, `show`, `watch`, `why` and `cancel`: one job, by the HTTP API."""
+"""`index-jobs index`, `status`, `show`, `watch`, `why` and `cancel`: one job, over HTTP."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from cli.paths import program
 from cli.records import line, print_record
 from cli.terminal import Terminal, escape_invisible, summary
 
-# a field of the API -> what a person types for it
+# a field of the API -> the option or argument for it
 _WORDS = {
     "repository": "REPOSITORY",
     "localPath": "REPOSITORY",
@@ -45,24 +45,24 @@ def index(
     ref: Annotated[
         str | None, typer.Option(help="Branch or tag.", show_default="the default branch")
     ] = None,
-    commit: Annotated[str | None, typer.Option(help="A full commit id.")] = None,
+    commit: Annotated[str | None, typer.Option(help="A full commit hash.")] = None,
     organization: Annotated[
-        str | None, typer.Option(help="Slug or id of the organization that owns it.")
+        str | None, typer.Option(help="The slug or id of the organization that owns it.")
     ] = None,
     name: Annotated[
         str | None,
-        typer.Option(help="The repository name for a folder.", show_default="local/FOLDER"),
+        typer.Option(help="The name to give a folder's repository.", show_default="local/FOLDER"),
     ] = None,
     idempotency_key: Annotated[
-        str | None, typer.Option(help="Repeating a request with the same key returns the same job.")
+        str | None, typer.Option(help="A repeated request with the same key returns the same job.")
     ] = None,
-    watch: Annotated[bool, typer.Option("--watch", help="Watch the job afterwards.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Watch the job until it ends.")] = False,
     as_json: Json = False,
     api_url: ApiUrl = None,
     api_key: ApiKey = None,
     user: AsUser = "alice",
 ) -> None:
-    """Start indexing a repository; prints the job's id."""
+    """Start indexing a repository and print the job's id."""
     request = _request(repository, name)
     options = {"ref": ref, "commit_sha": commit, "organization": organization}
     request |= {field: value for field, value in options.items() if value is not None}
@@ -90,7 +90,7 @@ def status(
     api_key: ApiKey = None,
     user: AsUser = "alice",
 ) -> None:
-    """Print in one line how a job stands now: what, when, which attempt."""
+    """Print a job's status, repository, times and attempt in one line."""
     with client_of(api_url, api_key, user) as client:
         job = client.get_job_status(job_id)
     print(json.dumps(job) if as_json else line(job))
@@ -107,7 +107,7 @@ def show(
     api_key: ApiKey = None,
     user: AsUser = "alice",
 ) -> None:
-    """Print the whole record of a job, a field a line."""
+    """Print the full record of a job, one field per line."""
     with client_of(api_url, api_key, user) as client:
         job = client.get_job_status(job_id)
     print_record(job, as_json)
@@ -123,13 +123,13 @@ def cancel(
     api_key: ApiKey = None,
     user: AsUser = "alice",
 ) -> None:
-    """Cancel a job, or ask its worker to stop; prints how it stands then."""
+    """Cancel a job, or ask its worker to stop, and print its status."""
     with client_of(api_url, api_key, user) as client:
         job = client.cancel_index_job(job_id)
     print(json.dumps(job) if as_json else line(job))
     if job["status"] in UNFINISHED:
         terminal = Terminal()
-        terminal.say("  its worker was asked to stop; after a minute the job is cancelled anyway")
+        terminal.say("  the worker was asked to stop; after a minute the job is cancelled anyway")
         terminal.hint(watch_command(context, job_id))
 
 
@@ -141,7 +141,7 @@ def watch(
     timeout: Annotated[
         float | None,
         typer.Option(
-            min=0, metavar="SECONDS", help="Give up after that time. By default it never gives up."
+            min=0, metavar="SECONDS", help="Stop watching after this time. Defaults to never."
         ),
     ] = None,
     as_json: Json = False,
@@ -149,9 +149,9 @@ def watch(
     api_key: ApiKey = None,
     user: AsUser = "alice",
 ) -> None:
-    """Follow a job to its end; exit code 0 when it completed, 1 when it failed or was cancelled.
+    """Watch a job until it ends. Exits with 0 if it completed, 1 if it failed or was cancelled.
 
-    With --json each change is a line.
+    With --json, prints each change as one line.
     """
     with client_of(api_url, api_key, user) as client:
         _watch(client, job_id, as_json, watch_command(context, job_id), timeout)
@@ -166,7 +166,7 @@ def why(
     api_key: ApiKey = None,
     user: AsUser = "alice",
 ) -> None:
-    """Say why a job waits, how many come first, and when it may end."""
+    """Explain why a job is waiting, how many jobs come first, and when it may end."""
     with client_of(api_url, api_key, user) as client:
         explanation = client.explain_index_job(job_id)
     print(json.dumps(explanation) if as_json else escape_invisible(explanation["sentence"]))
@@ -175,7 +175,7 @@ def why(
 def _watch(
     client: Client, job_id: str, as_json: bool, again: str, timeout: float | None = None
 ) -> None:
-    """Exits as the job ended. As JSON each version of the job that is seen is a line."""
+    """Watches the job and exits with its result. As JSON, prints each new version as one line."""
     terminal, told = Terminal(), 0
     try:
         with terminal.following() as view:
@@ -187,7 +187,7 @@ def _watch(
                 if job["status"] in UNFINISHED:
                     view.show(job)
     except KeyboardInterrupt:
-        terminal.say(f"  the job goes on; to watch it again: {again}")
+        terminal.say(f"  the job is still running; to watch it again: {again}")
         raise typer.Exit(130) from None
     except ApiError as error:
         if error.exit_code == ExitCode.UNREACHABLE:
@@ -203,7 +203,7 @@ def _watch(
 
 
 def _request(repository: str, name: str | None) -> dict[str, str]:
-    """The body of POST /index: a path that exists here is a folder, all else the API's to judge."""
+    """Returns the body of POST /index. A path that exists here is a folder."""
     try:
         folder = folder_of(repository)
     except CommandError as error:
@@ -213,17 +213,17 @@ def _request(repository: str, name: str | None) -> dict[str, str]:
     if folder is not None:
         return {"repository": name or local_name(folder), "localPath": str(folder)}
     if is_path(repository):
-        raise ApiError(f"There is no folder {repository}.", exit_code=ExitCode.USAGE)
+        raise ApiError(f"Folder {repository} does not exist.", exit_code=ExitCode.USAGE)
     return {"repository": name or repository}
 
 
 def _refusal(error: ApiError, request: Mapping[str, str], name: str | None) -> ApiError:
-    """What the API refused, in the words of the command line."""
+    """Returns the API's error in terms of the command line."""
     if error.code == "repository_url_differs" and "localPath" in request:
         return ApiError(
             f"Another folder is already indexed as {request['repository']}: "
-            "give this one a name of its own by --name, such as local/other; or, if that one has "
-            f"moved here: {program()} repository set-url {request['repository']} "
+            "give this one its own name with --name, such as local/other, or, if that folder has "
+            f"moved here, run {program()} repository set-url {request['repository']} "
             f"{shlex.quote(request['localPath'])}",
             exit_code=error.exit_code,
         )

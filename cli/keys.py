@@ -1,4 +1,4 @@
-"""`index-jobs keys`: the API keys of a user, by the database."""
+"""`index-jobs keys`: manages a user's API keys in the database."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from cli.paths import program
 from cli.terminal import Terminal, escape_invisible
 from cli.users import create_api_key, list_api_keys, revoke_api_key
 
-_CODES = f"""Exit codes: 0 done · {ExitCode.FAILED} it did not work · {ExitCode.USAGE} wrong usage ·
+_CODES = f"""Exit codes: 0 done · {ExitCode.FAILED} failed · {ExitCode.USAGE} wrong usage ·
 {ExitCode.NOT_FOUND} the user has no such key · 130 interrupted by Ctrl-C"""
 
-# a field of the database -> what a person types for it
+# a field of the database -> the option or argument for it
 _WORDS = {"name": "NAME", "expires_at": "--expires"}
 
 app = typer.Typer()
@@ -38,7 +38,7 @@ app.add_typer(keys, name="keys")
 
 KeyOwner = Annotated[
     str,
-    typer.Option("--user", help="A user's id, or alice, bob, carol.", show_default=False),
+    typer.Option("--user", help="A user id, or alice, bob or carol.", show_default=False),
 ]
 
 
@@ -48,17 +48,17 @@ def create_key(
     *,
     user: KeyOwner,
     expires: Annotated[
-        datetime | None, typer.Option(help="When it stops working, UTC.", show_default="never")
+        datetime | None, typer.Option(help="When the key expires, in UTC.", show_default="never")
     ] = None,
     as_json: Json = False,
     database_url: DatabaseUrl = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Make a key and print it: the only time that it is seen."""
+    """Create a key and print it. It is never shown again."""
     until = f"{expires.isoformat()}Z" if expires else None
     with _keyring(user, database_url, data_dir) as (connection, user_id):
         key = create_api_key(connection, user_id, name, until)
-    Terminal().say(f"  key {key['key_id']} of {user}; keep it safe, it is not shown again")
+    Terminal().say(f"  key {key['key_id']} of {user}; store it safely, it is not shown again")
     print(json.dumps(key, default=_text) if as_json else key["api_key"])
     Terminal().hint(f"export API_KEY=…, then {program()} index .")
 
@@ -70,7 +70,7 @@ def list_keys(
     database_url: DatabaseUrl = None,
     data_dir: DataDir = None,
 ) -> None:
-    """List the keys of a user, without their secrets."""
+    """List a user's keys, without their secrets."""
     with _keyring(user, database_url, data_dir) as (connection, user_id):
         rows = list_api_keys(connection, user_id)
     if as_json:
@@ -91,7 +91,7 @@ def revoke_key(
     database_url: DatabaseUrl = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Switch a key off for good; its next call gets 401."""
+    """Revoke a key permanently. Its next call gets a 401."""
     public = key_id.split("_")[1] if key_id.startswith("ij_") else key_id
     with _keyring(user, database_url, data_dir) as (connection, user_id):
         row = revoke_api_key(connection, user_id, public)

@@ -1,4 +1,4 @@
-"""`index-jobs list`, `history`, `files`, `skipped` and `symbols`: lists, by the HTTP API."""
+"""`index-jobs list`, `history`, `files`, `skipped` and `symbols`: lists, over the HTTP API."""
 
 from __future__ import annotations
 
@@ -23,12 +23,13 @@ def list_jobs(
     context: typer.Context,
     *,
     status: Annotated[JobStatus | None, typer.Option(help="Only these.")] = None,
-    repository: Annotated[str | None, typer.Option(help="Full name or id.")] = None,
+    repository: Annotated[str | None, typer.Option(help="The full name or id.")] = None,
     organization: Annotated[
-        str | None, typer.Option(help="Slug or id: its jobs instead of your own.")
+        str | None, typer.Option(help="A slug or id. Lists its jobs instead of your own.")
     ] = None,
     since: Annotated[
-        str | None, typer.Option(metavar="TIME", help="Made then or later, with its zone.")
+        str | None,
+        typer.Option(metavar="TIME", help="Created at this time or later. Needs a time zone."),
     ] = None,
     limit: Limit = 20,
     cursor: Cursor = None,
@@ -37,7 +38,7 @@ def list_jobs(
     api_key: ApiKey = None,
     user: AsUser = "alice",
 ) -> None:
-    """List jobs, newest first: status, id, when made, attempt, repository, how it stands."""
+    """List jobs, newest first: status, id, creation time, attempt, repository, progress."""
     with client_of(api_url, api_key, user) as client:
         page = call_with_options(
             client.list_index_jobs,
@@ -73,7 +74,7 @@ def history(
     api_key: ApiKey = None,
     user: AsUser = "alice",
 ) -> None:
-    """Print what happened to a job: number, time, status, attempt and why, an event a line."""
+    """Print a job's events, one per line: number, time, status, attempt and reason."""
     with client_of(api_url, api_key, user) as client:
         story = client.get_job_history(job_id)
     if as_json:
@@ -103,7 +104,7 @@ def files(
     api_key: ApiKey = None,
     user: AsUser = "alice",
 ) -> None:
-    """List the files that the job's repository has now: path, language, bytes, symbols."""
+    """List the indexed files of the job's repository: path, language, bytes, symbols."""
     with client_of(api_url, api_key, user) as client:
         page = call_with_options(client.list_indexed_files, job_id, limit=limit, cursor=cursor)
     rows = [
@@ -118,7 +119,9 @@ def skipped(
     context: typer.Context,
     job_id: JobId,
     *,
-    reason: Annotated[str | None, typer.Option(help="Only those, such as binary.")] = None,
+    reason: Annotated[
+        str | None, typer.Option(help="Only files skipped for this reason, such as binary.")
+    ] = None,
     limit: Limit = 20,
     cursor: Cursor = None,
     as_json: Json = False,
@@ -126,7 +129,7 @@ def skipped(
     api_key: ApiKey = None,
     user: AsUser = "alice",
 ) -> None:
-    """List the files that the repository's index has left out: path, reason."""
+    """List the skipped files of the job's repository: path, reason."""
     with client_of(api_url, api_key, user) as client:
         page = call_with_options(
             client.list_skipped_files, job_id, reason=reason, limit=limit, cursor=cursor
@@ -140,8 +143,10 @@ def symbols(
     context: typer.Context,
     job_id: JobId,
     *,
-    name: Annotated[str | None, typer.Option(help="Exactly this name.")] = None,
-    prefix: Annotated[str | None, typer.Option(help="Names that begin with it.")] = None,
+    name: Annotated[str | None, typer.Option(help="Only symbols with exactly this name.")] = None,
+    prefix: Annotated[
+        str | None, typer.Option(help="Only symbols whose name starts with this.")
+    ] = None,
     limit: Limit = 20,
     cursor: Cursor = None,
     as_json: Json = False,
@@ -149,7 +154,7 @@ def symbols(
     api_key: ApiKey = None,
     user: AsUser = "alice",
 ) -> None:
-    """List the symbols that the job's repository has now: name, kind, where, within what."""
+    """List the symbols of the job's repository: name, kind, location, parent."""
     with client_of(api_url, api_key, user) as client:
         page = call_with_options(
             client.find_symbols, job_id, name=name, prefix=prefix, limit=limit, cursor=cursor

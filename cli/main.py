@@ -1,4 +1,4 @@
-"""The console script `index-jobs`: whatever is known to go wrong ends as one sentence."""
+"""The console script `index-jobs`. Every known failure ends as one sentence."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import NoReturn
 
 
 def main() -> NoReturn:
-    """Runs one command; the exit codes are listed by --help."""
+    """Runs one command. --help lists the exit codes."""
     try:
-        # here and not above: loading takes a second, in which Ctrl-C has to be as clean as later
+        # imported here: loading takes a second, and Ctrl-C must be clean during it
         from cli import commands  # noqa: PLC0415
 
         sys.exit(commands.run())

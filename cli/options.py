@@ -1,4 +1,4 @@
-"""Options that several commands have, and what they stand for."""
+"""Options that several commands share."""
 
 from __future__ import annotations
 
@@ -11,31 +11,35 @@ from cli.dev.options import Options
 from cli.dev.settings import StackSettings
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Limit = Annotated[int, typer.Option(help="How many at most, from 1 to 100.")]
+Limit = Annotated[int, typer.Option(help="The maximum number of rows, from 1 to 100.")]
 Cursor = Annotated[
-    str | None, typer.Option(help="Where to begin: the cursor that the previous page printed.")
+    str | None, typer.Option(help="Where to start: the cursor printed with the previous page.")
 ]
 DatabaseUrl = Annotated[
     str | None,
     typer.Option(
-        help="The migrator's login.", envvar="DATABASE_URL", show_default="the embedded server"
+        help="The URL of the login that runs migrations.",
+        envvar="DATABASE_URL",
+        show_default="the embedded server",
     ),
 ]
 DataDir = Annotated[
     Path | None,
     typer.Option(
-        help="Data of the embedded server.", envvar="DATA_DIR", show_default="RUN_DIR/pgdata"
+        help="The data directory of the embedded server.",
+        envvar="DATA_DIR",
+        show_default="RUN_DIR/pgdata",
     ),
 ]
 
 
 def settings_with(**flags: Any) -> StackSettings:
-    """The settings of the environment, but for the flags that were given. Raises SettingError."""
+    """Returns the settings of the environment, overridden by flags. Raises SettingError."""
     return StackSettings.read(**{k: v for k, v in flags.items() if v is not None})
 
 
 def stack_options(database_url: str | None, data_dir: Path | None) -> Options:
-    """Where the database of a command is, and the logins and secrets that settings name."""
+    """Returns the location of the database, and the logins and secrets from the settings."""
     settings = settings_with()
     secrets = {
         name: value.get_secret_value() if value else None

@@ -8,13 +8,13 @@ from pathlib import Path
 
 
 def display_path(path: Path) -> str:
-    """The path, relative when it is below the current directory."""
+    """Returns the path, relative if it is below the current directory."""
     here = Path.cwd()
     return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
 def program() -> str:
-    """What to type here to get this command line: its name, or its path when PATH lacks it."""
+    """Returns how to call this program here: by name, or by path if PATH lacks it."""
     script = Path(sys.executable).with_name("index-jobs")
     found = shutil.which(script.name)
     return script.name if found and Path(found) == script else display_path(script)

@@ -1,4 +1,4 @@
-"""How the record of a job, and a page of records, is asked for and printed."""
+"""Requests and prints job records and pages of records."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _TIMES: Final = ("created_at", "started_at", "completed_at", "retry_at")
 
 
 def print_record(job: IndexJob, as_json: bool) -> None:
-    """Prints the job, a field a line."""
+    """Prints the job, one field per line."""
     if as_json:
         print(json.dumps(job))
     else:
@@ -25,7 +25,7 @@ def print_record(job: IndexJob, as_json: bool) -> None:
 
 
 def line(job: IndexJob) -> str:
-    """How the job stands, which it is, of what, and its times."""
+    """Returns the job's status, id, repository, progress and times in one line."""
     begun = f"attempt {job['attempt']} of {job['max_attempts']}"
     times = [f"{name} {format_time(job[name])}" for name in _TIMES if job[name]]
     status, _, more = summary(job).partition("  ")
@@ -34,12 +34,12 @@ def line(job: IndexJob) -> str:
 
 
 def _field_text(value: object) -> str:
-    """A field of a record; what is not text is shown as JSON."""
+    """Returns a field as text. Values that are not text become JSON."""
     return value if isinstance(value, str) else json.dumps(value)
 
 
 def call_with_options(call: Any, *arguments: str, **query: str | int | None) -> Any:
-    """The call; what is wrong with an option is told of the option."""
+    """Makes the call. Its ApiError names the option instead of the API's parameter."""
     try:
         return call(*arguments, **query)
     except ApiError as error:
@@ -51,7 +51,7 @@ def call_with_options(call: Any, *arguments: str, **query: str | int | None) -> 
 def print_page(
     context: typer.Context, page: Mapping[str, Any], rows: Sequence[Sequence[str]], as_json: bool
 ) -> None:
-    """The page as the API has told it, or a row a line, and on stderr how to go on."""
+    """Prints the page as JSON, or one row per line with the next command on stderr."""
     if as_json:
         print(json.dumps(page))
         return

@@ -1,4 +1,4 @@
-"""`index-jobs repository`: what may be changed of a repository, by the HTTP API."""
+"""`index-jobs repository`: changes a repository over the HTTP API."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from cli.local_repository import folder_of, is_path
 from cli.options import Json
 from cli.terminal import escape_invisible
 
-# a field of the API -> what a person types for it
+# a field of the API -> the option or argument for it
 _WORDS = {"git_url": "ADDRESS", "localPath": "ADDRESS", "repository": "REPOSITORY"}
 
 app = typer.Typer()
@@ -28,26 +28,28 @@ app.add_typer(repository, name="repository")
 
 @repository.callback()
 def _repository() -> None:
-    """Makes a group of an app that has one command."""
+    """Makes typer treat the app as a group, though it has one command."""
 
 
 @repository.command("set-url", epilog=API_CODES)
 def set_url(
-    repository: Annotated[str, typer.Argument(help="Its full name, as list prints it, or its id.")],
+    repository: Annotated[
+        str, typer.Argument(help="The full name, as printed by list, or the id.")
+    ],
     address: Annotated[
         str,
         typer.Argument(help="owner/name, an https URL, or a folder on the API's machine."),
     ],
     *,
     organization: Annotated[
-        str | None, typer.Option(help="Slug or id of the organization that owns it.")
+        str | None, typer.Option(help="The slug or id of the organization that owns it.")
     ] = None,
     as_json: Json = False,
     api_url: ApiUrl = None,
     api_key: ApiKey = None,
     user: AsUser = "alice",
 ) -> None:
-    """Say where a repository is now; its jobs, and what is stored of it, stay."""
+    """Change the address of a repository. Its jobs and its index are kept."""
     wanted = _address(address)
     with client_of(api_url, api_key, user) as client:
         try:
@@ -60,7 +62,7 @@ def set_url(
 
 
 def _address(text: str) -> dict[str, str]:
-    """The body of PATCH /repositories/{id}: what is a path here is a folder."""
+    """Returns the body of PATCH /repositories/{id}. A path that exists here is a folder."""
     try:
         folder = folder_of(text)
     except CommandError as error:
@@ -68,20 +70,20 @@ def _address(text: str) -> dict[str, str]:
     if folder is not None or text.startswith("/"):  # the API may be on another machine
         return {"localPath": str(folder or text)}
     if is_path(text):
-        raise ApiError(f"There is no folder {text}.", exit_code=ExitCode.USAGE)
+        raise ApiError(f"Folder {text} does not exist.", exit_code=ExitCode.USAGE)
     return {"git_url": text}
 
 
 def _id(client: Client, repository: str, organization: str | None) -> str:
-    """The id of a repository that is named, by its newest job."""
+    """Returns the id of the named repository, from its newest job."""
     try:
         return str(UUID(repository))
     except ValueError:
         jobs = client.list_index_jobs(repository=repository, organization=organization, limit=1)
     if not jobs["jobs"]:
         raise ApiError(
-            f"You have no job of {repository}, which would tell its id: check the name, "
-            "--organization and --user, or give the id of the repository.",
+            f"None of your jobs is for {repository}, so its id is unknown: check the name, "
+            "--organization and --user, or use the repository's id.",
             exit_code=ExitCode.NOT_FOUND,
         )
     return jobs["jobs"][0]["repository_id"]

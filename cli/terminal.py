@@ -1,4 +1,4 @@
-"""What people see: everything but data goes to stderr, with bars and colours on terminals only."""
+"""Output for people. Goes to stderr, with progress bars and colors on terminals only."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ _LINE_SECONDS = 1.0
 
 
 class Terminal:
-    """Writes for people, on stderr."""
+    """Writes to stderr for people."""
 
     def __init__(self) -> None:
         self._console = Console(stderr=True, highlight=False, soft_wrap=True)
 
     def say(self, text: str, style: str = "") -> None:
-        """A line, or lines; what would move the cursor or hide text is spelled out."""
+        """Prints one or more lines. Escapes characters that would move the cursor or hide text."""
         lines = "\n".join(escape_invisible(line) for line in text.split("\n"))
         self._console.print(Text(lines, style), end="\n")
 
     def hint(self, text: str) -> None:
-        """What may be typed next: for people only, so on a terminal only."""
+        """Suggests the next command, on a terminal only."""
         if self._console.is_terminal:
             self.say(f"  next: {text}")
 
     def step(self, title: str, seconds: float | None = None, detail: str = "") -> None:
-        """A part that is ready: ✓, what it is, how long it took."""
+        """Reports that a part is ready, and how long it took."""
         took = "" if seconds is None else f"{seconds:.1f} s"
         line = Text.assemble("  ", ("✓", "green"), f" {title:<32} {took:>7}   {detail}")
         line.rstrip()
@@ -43,7 +43,7 @@ class Terminal:
 
     @contextmanager
     def following(self) -> Iterator[JobView]:
-        """A live view of one job: a bar on a terminal, else lines."""
+        """Yields a live view of one job: a progress bar on a terminal, lines elsewhere."""
         if not (self._console.is_terminal and sys.stdout.isatty()):
             yield JobView(self, None)
             return
@@ -58,7 +58,7 @@ class Terminal:
 
 
 class JobView:
-    """Shows each state of a job as it comes."""
+    """Shows a job as it changes."""
 
     def __init__(self, terminal: Terminal, bar: Progress | None) -> None:
         self._terminal = terminal
@@ -69,7 +69,7 @@ class JobView:
         self._said_at = 0.0
 
     def show(self, job: IndexJob) -> None:
-        """Shows where the job is; without a terminal, at most a line a second and none twice."""
+        """Shows the job's progress. Without a terminal, at most one line per second, no repeats."""
         detail = progress_of(job)
         progress = job["progress"] or {"phase": "", "done": 0, "total": None}
         if self._bar is not None and self._task is not None:
@@ -90,25 +90,24 @@ class JobView:
             self._said, self._said_at = (job["status"], detail), now
 
     def note(self, text: str) -> None:
-        """A line that stays, such as why nothing moves."""
+        """Prints a line that stays, such as why the job is waiting."""
         self._terminal.say(f"  {text}")
 
 
 def escape_invisible(text: str) -> str:
-    """The text in one line, with escapes for what a terminal would obey or not show: control and
-    bidi characters, line ends, invisible ones."""
+    """Returns the text with escapes for control, bidi and invisible characters and line ends."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def format_time(text: str | None) -> str:
-    """A time of a record, to the second; '-' for none."""
+    """Returns a record's time to the second, or '-' for None."""
     if text is None:
         return "-"
     return f"{datetime.fromisoformat(text).astimezone(UTC):%Y-%m-%d %H:%M:%SZ}"
 
 
 def print_rows(rows: Iterable[Sequence[str]]) -> None:
-    """Prints a table: in columns on a terminal, else with tabs between the cells."""
+    """Prints a table: in columns on a terminal, with tabs between cells elsewhere."""
     cells = [[escape_invisible(cell) for cell in row] for row in rows]
     widths = [0] * max(map(len, cells), default=0)
     if sys.stdout.isatty():
@@ -119,7 +118,7 @@ def print_rows(rows: Iterable[Sequence[str]]) -> None:
 
 
 def progress_of(job: IndexJob) -> str:
-    """'62 %  symbols 124/200   attempt 1', as far as it is known."""
+    """Returns the known parts of '62 %  symbols 124/200   attempt 1'."""
     words = []
     if progress := job["progress"]:
         done, total, phase = (
@@ -137,13 +136,13 @@ def progress_of(job: IndexJob) -> str:
 
 
 def summary(job: IndexJob) -> str:
-    """How the job stands, in one line."""
+    """Returns the job's status and progress or result in one line."""
     if job["status"] == "failed":
         return f"failed  {escape_invisible(job['error_message'] or '')}"
     if job["status"] != "completed":
         return f"{job['status']}  {progress_of(job)}".rstrip()
     words = []
-    stats: Mapping[str, Any] = job["stats"] or {}  # of any worker
+    stats: Mapping[str, Any] = job["stats"] or {}  # may come from any worker
     for name, unit in (("files_indexed", "files"), ("symbols_extracted", "symbols")):
         if isinstance(count := stats.get(name), int):
             words.append(f"{count:,} {unit}")

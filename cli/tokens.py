@@ -1,4 +1,4 @@
-"""`index-jobs token`: a JWT of a user, in development."""
+"""`index-jobs token`: makes a JWT for a user, in development."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ app = typer.Typer()
 @app.command(epilog=COMMON_CODES)
 def token(
     user: Annotated[
-        str, typer.Option("--user", help="A user's id, or alice, bob, carol.")
+        str, typer.Option("--user", help="A user id, or alice, bob or carol.")
     ] = "alice",
-    minutes: Annotated[int, typer.Option(min=1, help="How long it is valid.")] = 60,
+    minutes: Annotated[int, typer.Option(min=1, help="How long the token is valid.")] = 60,
     database_url: DatabaseUrl = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Print a JWT that signs a user in, as Supabase Auth would; in development only."""
+    """Print a JWT for a user, like one from Supabase Auth. In development only."""
     settings, options = settings_with(), stack_options(database_url, data_dir)
     with (
         stack.use_database(options, "index-jobs token", create=False) as base,
         people.translate_errors(),
         connect(base.url) as connection,
     ):
-        stack.require_development(base, "a token would let you in as any of its users")
+        stack.require_development(base, "a token would let you act as any of its users")
         user_id = people.find(connection, user)
     now = int(time.time())
     claims = {

@@ -1,4 +1,4 @@
-"""Users of the database and their API keys, as the commands and the development stack need them."""
+"""Looks up users in the database and manages their API keys."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from cli.connection import Connection, as_user
 
 
 def user_exists(connection: Connection, user_id: str) -> bool:
-    """Whether there is a user of that id."""
+    """Whether a user with this id exists."""
     row = connection.execute("select from auth.users where id = %s", (user_id,)).fetchone()
     return row is not None
 
@@ -16,18 +16,18 @@ def user_exists(connection: Connection, user_id: str) -> bool:
 def create_api_key(
     connection: Connection, user_id: str, name: str, expires_at: str | None = None
 ) -> dict[str, Any]:
-    """A new key of that user; the only time that its secret is seen."""
+    """Creates a key for the user. Its secret is never shown again."""
     query = "select * from public.create_api_key(p_name => %s, p_expires_at => %s)"
     return _as_user(connection, user_id, query, (name, expires_at))[0]
 
 
 def list_api_keys(connection: Connection, user_id: str) -> list[dict[str, Any]]:
-    """The keys of that user, without their secrets."""
+    """Returns the user's keys, without their secrets."""
     return _as_user(connection, user_id, "select * from public.list_api_keys()", ())
 
 
 def revoke_api_key(connection: Connection, user_id: str, key_id: str) -> dict[str, Any]:
-    """Switches a key off for good. Raises psycopg.Error PT404 when it is not that user's."""
+    """Revokes a key permanently. Raises psycopg.Error PT404 if it is not the user's."""
     query = "select * from public.revoke_api_key(p_key_id => %s)"
     return _as_user(connection, user_id, query, (key_id,))[0]
 

@@ -1,4 +1,4 @@
-"""`index-jobs serve`, `demo`, `seed` and `reset`: the commands of development."""
+"""`index-jobs serve`, `demo`, `seed`, `reset` and `dev`: commands for development."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ app = typer.Typer()
 @app.command("serve", epilog=SERVER_CODES)
 def serve_stack(
     port: Annotated[
-        int | None, typer.Option(envvar="PORT", show_default="8321 or the next free one")
+        int | None, typer.Option(envvar="PORT", show_default="8321 or the next free port")
     ] = None,
     host: Annotated[str | None, typer.Option(envvar="HOST", show_default="127.0.0.1")] = None,
     database_url: DatabaseUrl = None,
@@ -56,7 +56,7 @@ def show_demo(
     database_url: DatabaseUrl = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Index a repository over HTTP and show each step; prints the job's record."""
+    """Index a repository over HTTP, show each step and print the job's record."""
     options = stack_options(database_url, data_dir)
     try:
         demo.demo(repository, settings_with(), options, Terminal())
@@ -67,12 +67,15 @@ def show_demo(
 @app.command("reset", epilog=COMMON_CODES)
 def reset_database(
     yes: Annotated[
-        bool, typer.Option("--yes", "-y", help="Even a database that is not for development.")
+        bool,
+        typer.Option(
+            "--yes", "-y", help="Do it even if the database is not marked for development."
+        ),
     ] = False,
     database_url: DatabaseUrl = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Remove a development database's data and schema, and migrate it; prints the migrations."""
+    """Drop a development database's data and schema, migrate it and print the migrations."""
     options, terminal = stack_options(database_url, data_dir), Terminal()
     for migration in stack.reset(options, "make reset", yes=yes, step=terminal.step):
         print(migration)
@@ -82,16 +85,19 @@ def reset_database(
 def seed_database(
     as_json: Json = False,
     yes: Annotated[
-        bool, typer.Option("--yes", "-y", help="Even a database that is not for development.")
+        bool,
+        typer.Option(
+            "--yes", "-y", help="Do it even if the database is not marked for development."
+        ),
     ] = False,
     database_url: DatabaseUrl = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Fill the database with users, repositories and jobs to look at; prints the users' keys."""
+    """Fill the database with sample users, repositories and jobs, and print the users' keys."""
     options, terminal = stack_options(database_url, data_dir), Terminal()
     with stack.use_database(options, "make seed", create=True, step=terminal.step) as base:
         if not yes:
-            stack.require_development(base, "with --yes, made-up users and jobs are put into it")
+            stack.require_development(base, "with --yes, sample users and jobs are added to it")
         stack.prepare(base, step=terminal.step)
         seeded = seed.seed(base, options)
     news = f"{seeded.new_jobs} new jobs" if seeded.new_jobs else "nothing new"
@@ -103,26 +109,26 @@ def seed_database(
         print(f"{name.upper()}_KEY={key}")
 
 
-dev = typer.Typer(help="Databases of development.", epilog=COMMON_CODES, no_args_is_help=True)
+dev = typer.Typer(help="Mark databases for development.", epilog=COMMON_CODES, no_args_is_help=True)
 app.add_typer(dev, name="dev")
 
 
 @dev.callback()
 def _dev() -> None:
-    """Makes a group of an app that has one command."""
+    """Makes typer treat the app as a group, though it has one command."""
 
 
 @dev.command("init", epilog=COMMON_CODES)
 def allow_development(
     yes: Annotated[
-        bool, typer.Option("--yes", "-y", help="Even a database that holds jobs.")
+        bool, typer.Option("--yes", "-y", help="Mark it even if it holds jobs.")
     ] = False,
     database_url: DatabaseUrl = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Migrate a database and say that it is for development; prints the migrations.
+    """Migrate a database, mark it for development and print the migrations.
 
-    It may then be filled with made-up users and reset. The embedded one always may.
+    Such a database can be seeded and reset. The embedded one always can.
     """
     options, terminal = stack_options(database_url, data_dir), Terminal()
     for migration in stack.init(options, "index-jobs dev init", yes=yes, step=terminal.step):

@@ -1,4 +1,4 @@
-"""`make demo`: indexes a real repository over real HTTP, and shows every step of it."""
+"""`make demo`: indexes a repository over HTTP and shows every step."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _ADVICE = "make demo REPO=/path/to/a/repository, REPO=owner/name or REPO=https:/
 
 @dataclass(frozen=True)
 class DemoApi:
-    """Where the demo's API and database are, and whose keys open it."""
+    """The addresses of the demo's API and database, and the keys of its users."""
 
     url: str
     database_url: str
@@ -52,10 +52,10 @@ class DemoApi:
 def demo(
     repository: str | None, settings: StackSettings, options: Options, terminal: Terminal
 ) -> None:
-    """Indexes `repository`, or this checkout; prints the job's record on stdout when it is done.
+    """Indexes `repository`, or this checkout, and prints the job's record on stdout.
 
-    Raises CommandError (or ApiError, PostgresError, MigrationError) when anything is not as it
-    should be; each is a sentence.
+    Raises CommandError, ApiError, PostgresError or MigrationError if a step fails. Each is a
+    sentence.
     """
     request = request_for(repository)
     with _place(settings, options, terminal) as place:
@@ -73,7 +73,7 @@ def demo(
 
 
 def request_for(repository: str | None) -> dict[str, str]:
-    """The body of POST /index. Raises CommandError when there is nothing to index."""
+    """Returns the body of POST /index. Raises CommandError if there is nothing to index."""
     if repository is None:
         if not (CHECKOUT / ".git").exists():
             raise CommandError(f"{CHECKOUT} is not a git checkout (it has no .git): {_ADVICE}")
@@ -85,12 +85,12 @@ def request_for(repository: str | None) -> dict[str, str]:
     if repository.startswith("https://") or (is_name and not is_path(repository)):
         return {"repository": repository}
     raise CommandError(
-        f"REPO={_shown(repository)} is neither a folder nor a repository's address: {_ADVICE}"
+        f"REPO={_shown(repository)} is neither a folder nor the address of a repository: {_ADVICE}"
     )
 
 
 def _shown(repository: str) -> str:
-    """For the terminal: a URL without the credentials that somebody put there."""
+    """Returns the URL without credentials, for the terminal."""
     return re.sub("//.*@", "//…@", repository)
 
 
@@ -99,14 +99,14 @@ def _local_request(path: Path, name: str) -> dict[str, str]:
         raise CommandError(f"{path} is not a git repository (it has no .git): {_ADVICE}")
     commit = _git(path, "rev-parse", "--verify", "--quiet", "HEAD^{commit}")
     if commit is None:
-        raise CommandError(f"{path} has no commit yet: commit something, or {_ADVICE}")
+        raise CommandError(f"{path} has no commits yet: commit something, or {_ADVICE}")
     request = {"repository": name, "localPath": str(path)}
     branch = _git(path, "symbolic-ref", "--quiet", "--short", "HEAD")
     return request | ({"ref": branch} if branch else {"commit_sha": commit})
 
 
 def _git(path: Path, *arguments: str) -> str | None:
-    """What git says there, or None when it refuses."""
+    """Returns the output of git in that folder, or None if git fails."""
     command = ["git", "-c", "safe.directory=*", "-C", str(path), *arguments]
     try:
         done = subprocess.run(
@@ -114,7 +114,7 @@ def _git(path: Path, *arguments: str) -> str | None:
         )
     except FileNotFoundError:
         raise CommandError(
-            "git is not installed; install it, for example with apt install git"
+            "git is not installed: install it, for example with apt install git"
         ) from None
     return done.stdout.strip() if done.returncode == 0 else None
 
@@ -125,7 +125,7 @@ def _api(settings: StackSettings, listener: socket) -> AbstractContextManager[st
 
 @contextmanager
 def _place(settings: StackSettings, options: Options, terminal: Terminal) -> Iterator[DemoApi]:
-    """The API of a running `make serve` on the same data, or one of our own for a moment."""
+    """Yields the API of a running `make serve` on the same data, or starts a temporary one."""
     running = _running(options)
     if running is not None:
         with stack.database(options, step=terminal.step) as base:
@@ -151,7 +151,7 @@ def _place(settings: StackSettings, options: Options, terminal: Terminal) -> Ite
 
 
 def _running(options: Options) -> str | None:
-    """Where `make serve` answers, if it runs here; waits for it while it starts."""
+    """Returns the address of a running `make serve`, or None. Waits while it starts."""
     deadline = time.monotonic() + stack.PATIENCE
     while True:
         try:
@@ -167,7 +167,7 @@ def _running(options: Options) -> str | None:
 
 
 def _create(carol: Client, request: dict[str, str], terminal: Terminal) -> Created:
-    """POST /index; a name that an earlier demo gave to another folder gets a suffix."""
+    """Creates the job. Adds a suffix if an earlier demo used the name for another folder."""
     terminal.say("")
     try:
         return _post(carol, request, terminal)
@@ -198,7 +198,7 @@ def _follow(carol: Client, job_id: str, terminal: Terminal) -> IndexJob:
 
 @dataclass(frozen=True)
 class _IndexRows:
-    """What the tables hold of a repository, and what its last completed job said of that."""
+    """The row counts of a repository, and those in the stats of its last completed job."""
 
     files: int
     symbols: int
@@ -220,14 +220,14 @@ limit 1
 
 
 def _count_index_rows(connection: Connection, repository_id: str) -> _IndexRows | None:
-    """In one snapshot; None when no job of the repository has completed."""
+    """Counts in one snapshot. Returns None if no job of the repository has completed."""
     with as_role(connection, "service_role"):
         row = connection.execute(_INDEX_ROWS, {"repository": repository_id}).fetchone()
     return None if row is None else _IndexRows(*row)
 
 
 def _check_rows(place: DemoApi, job: IndexJob, terminal: Terminal) -> None:
-    """The figures of the record against the rows of the tables."""
+    """Compares the job's stats with the rows of the tables."""
     with connect(place.database_url) as connection:
         rows = _count_index_rows(connection, job["repository_id"])
     if rows is None:
@@ -243,7 +243,7 @@ def _check_rows(place: DemoApi, job: IndexJob, terminal: Terminal) -> None:
 
 
 def _check_isolation(place: DemoApi, job: IndexJob, terminal: Terminal) -> None:
-    """Another tenant must not find the job."""
+    """Checks that another tenant cannot see the job."""
     with Client(place.url, place.bob_key, waiting=terminal.say) as bob:
         try:
             bob.get_job_status(job["id"])

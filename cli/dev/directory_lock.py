@@ -1,4 +1,4 @@
-"""Keeps two commands from using one directory of the development stack at the same time."""
+"""Prevents two commands from using one directory of the development stack at once."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from cli.paths import display_path
 
 
 class DirectoryLockedError(CommandError):
-    """Another command is using the same directory, which `variable` names."""
+    """Another command is using the same directory, the one set by `variable`."""
 
     def __init__(self, holder: lock.Holder, directory: Path, variable: str) -> None:
         super().__init__(
             f"{holder} is already using {display_path(directory)}"
             + (f", with its API at {holder.api_url}" if holder.api_url else "")
-            + f"; stop it first, or name another directory by {variable}="
+            + f"; stop it first, or set {variable}= to another directory"
         )
         self.holder = holder
 
 
 @contextmanager
 def lock_data_dir(options: Options, what: str) -> Iterator[Callable[[str | None], None]]:
-    """Locks the data directory (RUN_DIR when there is a DATABASE_URL) until the block ends.
+    """Locks the data directory, or RUN_DIR if DATABASE_URL is set, until the block ends.
 
     Yields a function to call when the server is up, with the address of the API if there is one.
 
-    Raises DirectoryLockedError when another command has it.
+    Raises DirectoryLockedError if another command holds the lock.
     """
     embedded = options.database_url is None
     directory, variable = (options.home, "DATA_DIR") if embedded else (options.run_dir, "RUN_DIR")
@@ -40,7 +40,7 @@ def lock_data_dir(options: Options, what: str) -> Iterator[Callable[[str | None]
 
 @contextmanager
 def lock_run_dir(options: Options, what: str) -> Iterator[Callable[[str | None], None]]:
-    """Locks RUN_DIR, whatever the database, because of its dev.env; else as `lock_data_dir`."""
+    """Locks RUN_DIR, which holds dev.env. Otherwise like `lock_data_dir`."""
     path = options.run_dir / "serve.lock"
     with _lock_directory(path, what, options.run_dir, "RUN_DIR") as ready:
         yield ready
@@ -57,8 +57,7 @@ def _lock_directory(
             raise DirectoryLockedError(error.holder, directory, variable) from None
         except OSError as error:
             raise CommandError(
-                f"{variable}={directory}: nothing can be written there ({error.strerror}); "
-                "name another directory"
+                f"{variable}={directory} is not writable ({error.strerror}): use another directory"
             ) from None
         yield ready
 

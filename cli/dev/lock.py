@@ -1,10 +1,10 @@
-"""Which command is using a folder: a file lock, which the system drops with its process.
+"""File locks that tell which command is using a folder. They end with the process.
 
-It needs only the standard library, because `make clean` runs it without the .venv it removes:
+Needs only the standard library, because `make clean` runs it without the .venv it removes:
 
     python3 -m cli.dev.lock FOLDER
 
-Exit code 0: nobody holds a lock in that folder; 1: somebody does, whom stderr names.
+Exit code 0: no lock is held in that folder; 1: one is, and stderr names its holder.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Holder:
-    """The command that holds a lock; `ready` once its server can be used."""
+    """The command that holds a lock. `ready` is set once its server can be used."""
 
     what: str
     pid: int
@@ -42,7 +42,7 @@ class LockTakenError(Exception):
 
 @contextmanager
 def take(path: Path, what: str) -> Iterator[Callable[[str | None], None]]:
-    """Holds the lock of that file until the block ends. Raises LockTakenError.
+    """Holds the file's lock until the block ends. Raises LockTakenError.
 
     Yields a function to call when the server is up, with the address of the API if there is one.
     """
@@ -70,11 +70,13 @@ def _holder(path: Path) -> Holder:
     try:
         return Holder(**json.loads(path.read_text(encoding="utf-8")))
     except (ValueError, TypeError):
-        return Holder("another command", 0)  # it is writing, or just going, or writes nothing
+        return Holder(
+            "another command", 0
+        )  # it is still writing, has just ended, or writes nothing
 
 
 def _holders(folder: Path) -> Iterator[Holder]:
-    """Who holds a lock in the folder of a stack, and in the scratch folders of its runners."""
+    """Returns the holders of locks in a stack's folder and its runners' scratch folders."""
     for path in (*folder.glob("*.lock"), *folder.glob("scratch/*/lock")):
         with suppress(FileNotFoundError, PermissionError), path.open(encoding="utf-8") as file:
             try:
@@ -84,7 +86,7 @@ def _holders(folder: Path) -> Iterator[Holder]:
 
 
 def main() -> int:
-    """Runs the command line; returns the exit code."""
+    """Runs the command and returns the exit code."""
     folder = Path(sys.argv[1])
     found = sorted(_holders(folder), key=lambda holder: holder.pid)
     if not found:

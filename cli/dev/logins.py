@@ -1,4 +1,4 @@
-"""Logins of the database for the API and the runner of the development stack."""
+"""Creates the database logins for the API and the runner of the development stack."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ API_LOGIN, WORKER_LOGIN = "index_jobs_api", "index_jobs_worker"
 
 
 def ensure_login(connection: Connection, url: str, login: str, group: str, password: str) -> str:
-    """A login that may connect here and is a member of one group; returns its URL."""
+    """Creates a login that can connect and is a member of one group. Returns its URL."""
     cipher = connection.pgconn.encrypt_password(
         password.encode(), login.encode(), b"scram-sha-256"
     ).decode()
@@ -40,9 +40,9 @@ def ensure_login(connection: Connection, url: str, login: str, group: str, passw
 
 
 def use_login(connection: Connection, url: str, login: str, group: str, password: str) -> str:
-    """As ensure_login, where others may use a login of that name: one that is there stays as it is.
+    """Like ensure_login, but never changes an existing login, which others may use.
 
-    Raises CommandError when it is there, and its password is another one.
+    Raises CommandError if the login exists with a different password.
     """
     row = connection.execute("select from pg_roles where rolname = %s", (login,)).fetchone()
     if row is None:
@@ -53,16 +53,16 @@ def use_login(connection: Connection, url: str, login: str, group: str, password
     except CommandError:
         setting = "API_DATABASE_URL" if login == API_LOGIN else "WORKER_DATABASE_URL"
         raise CommandError(
-            f"the server has a login {login} already, whose password only its users know, and "
-            "nothing says that the database of DATABASE_URL is for development: it stays as it "
-            f"is. Name a login, a member of {group}, by {setting}, or say that the database is "
-            "for development: index-jobs dev init"
+            f"the login {login} already exists with another password. It is unchanged, because "
+            "the database of DATABASE_URL is not marked for development. Set "
+            f"{setting} to a login that is a member of {group}, or mark the database for "
+            "development: index-jobs dev init"
         ) from None
     return own
 
 
 def _url_as(url: str, user: str, password: str) -> str:
-    """The same database by another login."""
+    """Returns the URL of the same database with another login."""
     parts = urlsplit(url)
     place = parts.netloc.rpartition("@")[2]
     others = [(k, v) for k, v in parse_qsl(parts.query) if k not in {"user", "password"}]

@@ -1,4 +1,4 @@
-"""Where the development stack lives, and what of it is given from outside."""
+"""The location of the development stack, and the parts that settings provide."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 @dataclass(frozen=True)
 class Options:
-    """Where the stack lives. What is None has a default or is made."""
+    """The location of the stack. Fields that are None have a default or are created."""
 
     run_dir: Path
     data_dir: Path | None = None
@@ -21,12 +21,12 @@ class Options:
 
     @property
     def home(self) -> Path:
-        """The directory of the embedded server's data."""
+        """The data directory of the embedded server."""
         return (self.data_dir or self.run_dir / "pgdata").absolute()
 
     @property
     def database_name(self) -> str:
-        """What the kept keys are filed under: keys of one database are no use in another."""
+        """The name under which keys are stored. A key works in one database only."""
         if self.database_url is None:
             return str(self.home)
         parts = urlsplit(self.database_url)

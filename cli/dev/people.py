@@ -1,4 +1,4 @@
-"""The users of the development stack, each with an API key that is kept between runs."""
+"""The users of the development stack. Each has an API key that is kept between runs."""
 
 from __future__ import annotations
 
@@ -28,42 +28,42 @@ class Person:
 ALICE = Person("alice", "a11ce000-0000-4000-8000-000000000001", "free")
 BOB = Person("bob", "b0b00000-0000-4000-8000-000000000002", "solo")
 CAROL = Person("carol", "ca401000-0000-4000-8000-000000000003", "team")
-"""Whom `make serve` and `make demo` make."""
+"""The users that `make serve` and `make demo` create."""
 
 DORA = Person("dora", "d04a0000-0000-4000-8000-000000000011", "free")
 EMIL = Person("emil", "e3110000-0000-4000-8000-000000000012", "solo")
 FAY = Person("fay", "fa900000-0000-4000-8000-000000000013", "team")
-"""Whom `make seed` makes."""
+"""The users that `make seed` creates."""
 
 ALL = (ALICE, BOB, CAROL, DORA, EMIL, FAY)
 
 
 def find(connection: Connection, user: str) -> str:
-    """The id of a user who is there: by the id, or by the name of one of ALL."""
+    """Returns the id of an existing user, given the id or the name of one of ALL."""
     user_id = next((person.id for person in ALL if person.name == user), user)
     try:
         UUID(user_id)
     except ValueError:
         names = ", ".join(person.name for person in ALL)
-        raise CommandError(f"--user {user} is neither a user's id nor one of {names}") from None
+        raise CommandError(f"--user {user} is neither a user id nor one of {names}") from None
     if not user_exists(connection, user_id):
         raise CommandError(
-            f"the database has no user {user} (make serve creates alice, bob and carol)"
+            f"the database has no user {user}; make serve creates alice, bob and carol"
         )
     return user_id
 
 
 @contextmanager
 def translate_errors() -> Iterator[None]:
-    """Tells an empty database from one that has no such user. Raises CommandError."""
+    """Raises CommandError if the block finds the database empty."""
     try:
         yield
     except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedFunction):
-        raise CommandError("the database is empty: make serve or make migrate first") from None
+        raise CommandError("the database is empty: run make serve or make migrate first") from None
 
 
 def ensure_person(connection: Connection, person: Person, kept: Secrets, options: Options) -> str:
-    """The user, its tier and an API key that works; returns the key."""
+    """Creates the user, with its tier and a working API key. Returns the key."""
     with connection.transaction():
         connection.execute(
             "insert into auth.users (id, email) values (%s, %s) on conflict (id) do nothing",

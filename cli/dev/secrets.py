@@ -1,6 +1,6 @@
-"""What the development stack keeps secret between runs: passwords, API keys, the key of tokens.
+"""The secrets of the development stack: passwords, API keys and the key that signs tokens.
 
-All are random, made once and kept in RUN_DIR/secrets.json.
+All are random, created once and kept in RUN_DIR/secrets.json.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ TOKEN_YEARS = 10
 
 
 class Secrets:
-    """RUN_DIR/secrets.json, for its owner's eyes only."""
+    """RUN_DIR/secrets.json, readable by its owner only."""
 
     def __init__(self, run_dir: Path) -> None:
         self._path = run_dir / "secrets.json"
@@ -30,7 +30,9 @@ class Secrets:
         except FileNotFoundError:
             self._kept = {}
         except ValueError:
-            raise CommandError(f"{self._path} is damaged; remove it to make new secrets") from None
+            raise CommandError(
+                f"{self._path} is damaged: remove it to create new secrets"
+            ) from None
 
     @property
     def jwt_secret(self) -> str:
@@ -40,7 +42,7 @@ class Secrets:
         return self._once(f"password of {login}", lambda: secrets.token_urlsafe(24))
 
     def token(self, role: str, secret: str) -> str:
-        """A Supabase-like API key: a token for that role, the same one in each run."""
+        """Returns an API key like Supabase's: a token for the role, the same in every run."""
         issued = int(self._once("tokens issued at", lambda: str(int(time.time()))))
         claims = {"iss": "index-jobs", "role": role, "iat": issued}
         claims |= {"exp": issued + TOKEN_YEARS * 365 * 86_400}
@@ -65,7 +67,7 @@ class Secrets:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Replaces the file in one step; only its owner may read it."""
+    """Replaces the file atomically. Only its owner can read it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f"{path.name}.{os.getpid()}")
     draft.unlink(missing_ok=True)

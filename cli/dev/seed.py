@@ -1,11 +1,11 @@
-"""Data to look at (`make seed`): three users, ten completed jobs, two failed ones and a stuck one.
+"""Sample data (`make seed`): three users, ten completed jobs, two failed jobs and a stuck one.
 
-Each completed job has a repository of its own, for a repository keeps the rows of its last
-completed job only: so the figures of all ten can be checked against the rows. Failed jobs leave no
-rows, and the stuck one belongs to a queue outside, so that no runner here takes it up.
+Each completed job has its own repository, because a repository keeps only the rows of its last
+completed job. So the stats of all ten can be checked against the rows. Failed jobs leave no rows.
+The stuck job belongs to an external queue, so that no runner here claims it.
 
-Jobs are made and moved by the SQL functions; afterwards their times are moved into the past, which
-no function allows. A second run finds every job by its idempotency key and changes nothing.
+The SQL functions create and change the jobs. Then their times are moved into the past, which no
+function allows. A second run finds every job by its idempotency key and changes nothing.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ copy private.incoming_symbols (file_no, name, kind, start_line, end_line, parent
 
 _COPY_SKIPPED: LiteralString = "copy private.incoming_skipped (path, reason) from stdin"
 
-# No extractor is called so: the next job of the repository makes all of its rows again.
+# No extractor has this name, so the repository's next job makes all rows again.
 _COMPLETE: LiteralString = """
 select public.complete_index(
   p_job_id => %s, p_attempt => 1, p_worker_id => null, p_extractor => 'seed',
@@ -113,14 +113,14 @@ _WORDS = (
 
 @dataclass(frozen=True)
 class SeedResult:
-    """What the seed brought: a key for each user, and how many jobs were new."""
+    """The result of seeding: a key for each user, and the number of new jobs."""
 
     api_keys: dict[str, str]
     new_jobs: int
 
 
 def seed(base: Database, options: Options) -> SeedResult:
-    """Puts the data into a database that is migrated. Raises CommandError."""
+    """Adds the sample data to a migrated database. Raises CommandError."""
     kept = Secrets(options.run_dir)
     now = datetime.now(UTC)
     new = 0
@@ -219,7 +219,7 @@ def _seed_stuck(connection: Connection, person: Person, repository: str, start: 
 def _create(
     connection: Connection, person: Person, repository: str, ref: str, outcome: str
 ) -> str | None:
-    """The id of a new pending job, or None when an earlier run has made it."""
+    """Returns the id of a new pending job, or None if an earlier run created it."""
     arguments = {
         "name": repository,
         "git_url": f"https://git.example.com/{repository}.git",
@@ -232,7 +232,7 @@ def _create(
 
 
 def _backdate(connection: Connection, job: str, created: datetime, ended: datetime | None) -> None:
-    """Moves the times of the job and of its events into the past, as the owner of the tables."""
+    """Moves the times of the job and its events into the past, as the owner of the tables."""
     started = created + timedelta(seconds=1)
     times: dict[str, Any] = {
         "job": job,
@@ -259,7 +259,7 @@ def _sees_all_rows(connection: Connection) -> bool:
 
 
 def _files(dice: random.Random) -> list[dict[str, Any]]:
-    """50 to 200 rows of incoming_files."""
+    """Returns 50 to 200 rows for incoming_files."""
     files: dict[str, dict[str, Any]] = {}
     for number in range(dice.randint(50, 200)):
         suffix = dice.choice([*_LANGUAGES])
@@ -276,7 +276,7 @@ def _files(dice: random.Random) -> list[dict[str, Any]]:
 
 
 def _symbols(dice: random.Random, files: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """500 to 2000 rows of incoming_symbols, counted in the files that may have some."""
+    """Returns 500 to 2,000 rows for incoming_symbols, and counts them in their files."""
     sources = [file for file in files if file["language"] in _SOURCES.values()]
     symbols = []
     for number in range(dice.randint(500, 2000)):

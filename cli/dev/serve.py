@@ -1,4 +1,4 @@
-"""`make serve`: the whole stack in one process, in the foreground, until Ctrl-C."""
+"""`make serve`: runs the whole stack in one process, in the foreground, until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ _PORTS_TO_TRY = 100
 
 
 def serve(settings: StackSettings, options: Options, terminal: Terminal) -> None:
-    """Runs the stack until SIGINT or SIGTERM: what it is told to do, and no failure.
+    """Runs the stack until SIGINT or SIGTERM, neither of which counts as a failure.
 
-    A SIGINT before it answers is a KeyboardInterrupt, a SIGTERM always a SystemExit 0.
+    A SIGINT during startup raises KeyboardInterrupt, a SIGTERM always SystemExit(0).
 
-    Raises CommandError, PostgresError or MigrationError; each is a sentence.
+    Raises CommandError, PostgresError or MigrationError. Each is a sentence.
     """
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
     with (
@@ -79,7 +79,7 @@ def serve(settings: StackSettings, options: Options, terminal: Terminal) -> None
 
 
 def _demo(settings: StackSettings, parts: Stack) -> Demo | None:
-    """Whom pages sign in by themselves: in development alone, for this machine alone."""
+    """Returns the user that pages sign in automatically: in development, on loopback only."""
     key = parts.api_keys.get(ALICE.name)
     if key is None or not is_loopback(settings.host):
         return None
@@ -114,14 +114,14 @@ def _roots(settings: StackSettings) -> str:
 
 
 def with_local_paths(settings: StackSettings) -> StackSettings:
-    """In development, on loopback, any local repository may be indexed unless a setting says."""
+    """Allows all local repositories on loopback, unless LOCAL_REPOSITORY_ROOTS is set."""
     if "local_repository_roots" in settings.model_fields_set or not is_loopback(settings.host):
         return settings
     return settings.model_copy(update={"local_repository_roots": (Path("/"),)})
 
 
 def on_stack(settings: StackSettings, parts: Stack) -> StackSettings:
-    """The settings of an API on that stack."""
+    """Returns the settings of an API on that stack."""
     return with_local_paths(settings).model_copy(
         update={
             "api_database_url": parts.api_database_url,
@@ -134,7 +134,7 @@ def on_stack(settings: StackSettings, parts: Stack) -> StackSettings:
 
 @contextmanager
 def in_background(app: Starlette, listener: socket.socket) -> Iterator[str]:
-    """The API in a thread of this process, stopped at the end; yields its address."""
+    """Runs the API in a thread until the block ends. Yields its address."""
     answers = threading.Event()
     server = Server(app, ApiSettings.read(), on_ready=answers.set)
 
@@ -157,7 +157,7 @@ def in_background(app: Starlette, listener: socket.socket) -> Iterator[str]:
 
 
 def listen_as_set(settings: StackSettings, terminal: Terminal) -> socket.socket:
-    """A listening socket on PORT; when that is not set, on the usual port or the next free one.
+    """Returns a listening socket on PORT or, if that is not set, on the first free port.
 
     Raises ListenError.
     """

@@ -1,4 +1,4 @@
-"""The settings of a process that is the API and a worker: make serve and the demo."""
+"""The settings of `make serve` and the demo, which run the API and a worker in one process."""
 
 from __future__ import annotations
 
@@ -7,4 +7,4 @@ from worker.settings import WorkerSettings
 
 
 class StackSettings(ApiSettings, WorkerSettings):
-    """All settings there are."""
+    """All settings of the API and the worker."""

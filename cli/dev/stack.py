@@ -1,6 +1,6 @@
-"""The development stack: a database that is ready for the API, with logins and demo users.
+"""The development stack: a migrated database with logins and demo users.
 
-The database is the embedded server on the data directory, or the one of DATABASE_URL.
+The database is the one of DATABASE_URL or the embedded server.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ from db.tools.reset import made_by, mark_for_development, remove
 Step = Callable[[str, float | None, str], None]
 
 PEOPLE = (ALICE, BOB, CAROL)
-DEMO_USERS = "only such a database has alice, bob and carol, who own what is shown"
-PATIENCE = 60.0  # seconds to wait for another command that is just starting the server
+DEMO_USERS = "only such a database has the demo users alice, bob and carol"
+PATIENCE = 60.0  # seconds to wait while another command starts the server
 
 
 @dataclass(frozen=True)
 class Database:
-    """A database and a login that owns it; `server` when it is the embedded one."""
+    """A database and a login that owns it. `server` is set for the embedded one."""
 
     url: str = field(repr=False)
     server: postgres.Server | None
@@ -44,7 +44,7 @@ class Database:
 
 @dataclass(frozen=True)
 class Stack:
-    """All that the API and the demo need to know."""
+    """Everything that the API and the demo need."""
 
     database: Database
     api_database_url: str = field(repr=False)
@@ -56,15 +56,15 @@ class Stack:
 
 
 def quiet(title: str, seconds: float | None, detail: str) -> None:
-    """A Step that says nothing."""
+    """A Step that prints nothing."""
 
 
 @contextmanager
 def up(options: Options, *, users: bool = False, step: Step = quiet) -> Iterator[Stack]:
-    """Brings the stack up and keeps it up; `step` hears of each part that is ready.
+    """Starts the stack and keeps it running until the block ends.
 
-    Raises CommandError, PostgresError or MigrationError; each is a sentence. With `users`, a
-    database without demo users is refused.
+    Calls `step` for each part that is ready. With `users`, the database must be one with demo
+    users. Raises CommandError, PostgresError or MigrationError. Each is a sentence.
     """
     with database(options, step=step) as base:
         if users:
@@ -75,7 +75,7 @@ def up(options: Options, *, users: bool = False, step: Step = quiet) -> Iterator
 
 @contextmanager
 def database(options: Options, *, step: Step = quiet) -> Iterator[Database]:
-    """The database of DATABASE_URL, or the embedded server, started unless it runs already."""
+    """Yields the database of DATABASE_URL, or the embedded server, which it starts if needed."""
     started = time.monotonic()
     if options.database_url is not None:
         with connect(options.database_url) as connection:
@@ -102,9 +102,10 @@ def database(options: Options, *, step: Step = quiet) -> Iterator[Database]:
 
 
 def prepare(base: Database, *, step: Step = quiet) -> list[str]:
-    """Makes what Supabase has and this database lacks, then migrates. Returns what was applied.
+    """Creates what Supabase provides and this database lacks, and migrates.
 
-    The embedded server gets Supabase's default privileges too, and says that it is for development.
+    The embedded server also gets Supabase's default privileges and is marked for development.
+    Returns the migrations applied.
     """
     started = time.monotonic()
     migrate.check(base.url)
@@ -122,7 +123,7 @@ def prepare(base: Database, *, step: Step = quiet) -> list[str]:
 
 
 def is_for_development(base: Database) -> bool:
-    """Whether made-up users and the loss of data are welcome there."""
+    """Whether the database may be seeded and reset."""
     if base.server is not None:
         return True
     with connect(base.url) as connection:
@@ -130,22 +131,22 @@ def is_for_development(base: Database) -> bool:
 
 
 def require_development(base: Database, why: str) -> None:
-    """Raises CommandError, which says `why`, where nothing says that it is for development."""
+    """Raises CommandError, with the reason `why`, unless the database is for development."""
     if not is_for_development(base):
         raise CommandError(
-            f"the database of DATABASE_URL is not marked as one for development: {why}. Unset it "
-            "to use the embedded one, or mark it: index-jobs dev init"
+            f"the database of DATABASE_URL is not marked for development: {why}. Unset "
+            "DATABASE_URL to use the embedded database, or mark it: index-jobs dev init"
         )
 
 
 def add_logins_and_users(base: Database, options: Options, *, step: Step = quiet) -> Stack:
-    """Logins for the API and the runner, and in development the demo users with a key each.
+    """Creates the logins of the API and the runner, and in development the demo users and keys.
 
-    Of a database that is not for development no login is changed.
+    Never changes an existing login of a database that is not for development.
     """
     kept = Secrets(options.run_dir)
     people, login = (PEOPLE, ensure_login) if is_for_development(base) else ((), use_login)
-    with connect(base.url) as connection, _translate_errors("make the logins and demo users"):
+    with connect(base.url) as connection, _translate_errors("create the logins and demo users"):
         api_url = options.api_database_url or login(
             connection, base.url, API_LOGIN, "job_http", kept.password(API_LOGIN)
         )
@@ -174,15 +175,15 @@ def _translate_errors(purpose: str) -> Iterator[None]:
         yield
     except psycopg.errors.InsufficientPrivilege as error:
         raise CommandError(
-            f"DATABASE_URL: its login may not {purpose} ({error.diag.message_primary}); "
-            "name a login that owns the database and may create roles"
+            f"the login of DATABASE_URL cannot {purpose} ({error.diag.message_primary}): "
+            "use a login that owns the database and can create roles"
         ) from None
     except psycopg.Error as error:
         raise CommandError(f"cannot {purpose}: {str(error).strip()}") from error
 
 
 def write_dev_env(path: Path, api_url: str, stack: Stack) -> None:
-    """The file that a shell reads to talk to this stack (`source .run/dev.env`)."""
+    """Writes the file of variables for this stack (`source .run/dev.env`)."""
     values = {
         "API_URL": api_url,
         "DEV_DATABASE_URL": stack.database.url,
@@ -196,9 +197,9 @@ def write_dev_env(path: Path, api_url: str, stack: Stack) -> None:
 
 
 def init(options: Options, what: str, *, yes: bool = False, step: Step = quiet) -> list[str]:
-    """Migrates and says that the database is for development. Returns the migrations applied.
+    """Migrates the database and marks it for development. Returns the migrations applied.
 
-    Raises CommandError when it holds jobs, unless `yes`.
+    Raises CommandError if it holds jobs, unless `yes`.
     """
     with (
         use_database(options, what, create=True, step=step) as base,
@@ -210,7 +211,7 @@ def init(options: Options, what: str, *, yes: bool = False, step: Step = quiet) 
                 row = connection.execute("select exists (select from public.index_jobs)").fetchone()
             if row == (True,) and not yes:
                 raise CommandError(
-                    "that database holds jobs: add --yes if make reset may remove all of them"
+                    "the database holds jobs: add --yes if make reset may remove all of them"
                 )
             mark_for_development(connection, what)
         return applied
@@ -219,9 +220,9 @@ def init(options: Options, what: str, *, yes: bool = False, step: Step = quiet) 
 def reset(options: Options, what: str, *, yes: bool = False, step: Step = quiet) -> list[str]:
     """Removes the data and the schema, then migrates. Returns the migrations applied.
 
-    The embedded database goes as a whole; of that of DATABASE_URL what the migrations made, and
-    only if it says that it is for development, or with `yes`. Raises CommandError and removes
-    nothing where that is refused, or while another command uses it.
+    Removes the embedded database completely. In the database of DATABASE_URL, removes what the
+    migrations made, if it is marked for development or with `yes`. Otherwise, or while another
+    command is using it, raises CommandError and removes nothing.
     """
     if options.database_url is None:
         _require_data(options)
@@ -248,9 +249,9 @@ def reset(options: Options, what: str, *, yes: bool = False, step: Step = quiet)
 def use_database(
     options: Options, what: str, *, create: bool, step: Step = quiet
 ) -> Iterator[Database]:
-    """The database for a short command: a server that already runs, or else one it starts itself.
+    """Yields the database for a short command. Starts the embedded server if needed.
 
-    Without `create`, raises CommandError when there is no database, and creates nothing.
+    Without `create`, raises CommandError if there is no database.
     """
     with ExitStack() as stack:
         ready = None
@@ -279,7 +280,7 @@ def _require_data(options: Options) -> None:
     if not (options.home / "PG_VERSION").exists():
         raise CommandError(
             f"there is no database in {options.home}: create one (make serve), or set "
-            "RUN_DIR= or DATA_DIR= to where one is, or DATABASE_URL= to another Postgres"
+            "RUN_DIR= or DATA_DIR= to where one is, or DATABASE_URL= to another server"
         )
 
 

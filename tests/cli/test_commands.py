@@ -143,7 +143,7 @@ def test_a_quota_that_is_used_up_says_when_it_comes_back(desk: Desk) -> None:
         (["a/b", "--organization", "nowhere"], "--organization is unknown"),
         ([".", "--name", "one-word"], "--name must be a name such as local/project"),
         (["/no/such/folder"], "REPOSITORY is not a folder"),
-        (["../no-such"], "There is no folder ../no-such."),
+        (["../no-such"], "Folder ../no-such does not exist."),
     ],
 )
 def test_an_error_names_what_was_typed(desk: Desk, arguments: list[str], said: str) -> None:
@@ -310,7 +310,7 @@ def test_a_server_that_is_another_one_is_named(desk: Desk, tmp_path: Path, body:
     with server_of_files(tmp_path) as url:
         done = desk.ask("status", "x", "--api-url", url)
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith(f"error: The server at {url} is not this API")
+    assert done.stderr.startswith(f"error: The server at {url} is not the index-jobs API")
 
 
 def test_a_damaged_dev_env_is_named(desk: Desk, tmp_path: Path) -> None:

@@ -114,7 +114,7 @@ def test_a_part_of_a_repository_is_refused_and_the_remedy_named(
         assert (done.returncode, done.stdout) == (1 if command == "demo" else 2, "")
         assert done.stderr.count("\n") == 1
         whole = tmp_path / ("bare.git" if "bare" in place else "theirs")
-        remedy = "give the folder" if place.endswith(".py") else f"repository {whole}: index that"
+        remedy = "use the folder" if place.endswith(".py") else f"repository {whole}: index {whole}"
         assert remedy in done.stderr
     assert list(fresh_desk.run_dir.iterdir()) == []
 

@@ -16,7 +16,7 @@ from tests.support.desk import Desk
 from tests.support.dumps import dump
 
 MAJORS = pytest.mark.parametrize("major", [18, 15])
-REFUSED = "error: the database of DATABASE_URL is not marked as one for development: "
+REFUSED = "error: the database of DATABASE_URL is not marked for development: "
 LATER = """
 create table public.later (id bigint generated always as identity primary key);
 create function public.later() returns int language sql as 'select 1';
@@ -184,5 +184,5 @@ def test_one_that_holds_jobs_becomes_it_only_by_one_who_says_yes(
     fresh_desk.ask("seed", "--yes", DATABASE_URL=url)
     done = fresh_desk.ask("dev", "init", DATABASE_URL=url)
     assert (done.returncode, done.stdout) == (1, "")
-    assert "that database holds jobs: add --yes" in done.stderr
+    assert "the database holds jobs: add --yes" in done.stderr
     assert fresh_desk.ask("dev", "init", "--yes", DATABASE_URL=url).returncode == 0

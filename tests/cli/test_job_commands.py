@@ -229,7 +229,7 @@ def test_a_job_that_has_ended_is_not_cancelled_nor_one_of_another_user(
     jobs.desk.ask("watch", job_id, "--user", "carol")
     refused = jobs.desk.ask("cancel", job_id, "--user", "carol")
     assert (refused.returncode, refused.stdout) == (1, "")
-    assert "A job that has ended stays as it is." in refused.stderr
+    assert "A finished job cannot be changed." in refused.stderr
     assert jobs.desk.ask("cancel", job_id, "--user", "bob").returncode == 3
     assert jobs.desk.ask("cancel", str(uuid4())).returncode == 3
 
@@ -244,7 +244,7 @@ def test_a_folder_that_has_moved_is_indexed_again_by_the_printed_command(
     index = ("index", there, "--name", "local/it", "--user", "carol")
     refused = jobs.desk.ask(*index)
     assert (refused.returncode, refused.stdout) == (1, "")
-    told = re.search(r"if that one has moved here: \S+ (.*)", refused.stderr)
+    told = re.search(r"moved here, run \S+ (.*)", refused.stderr)
     assert told
     changed = jobs.desk.ask(*shlex.split(told[1].rstrip(".")), "--user", "carol")
     assert changed.stdout == f"local/it  {there.as_uri()}\n"
@@ -260,7 +260,7 @@ def test_an_address_is_corrected_by_name_or_by_id(jobs: Jobs) -> None:
         assert json.loads(done.stdout)["git_url"] == "https://git.example/a"
         for address, said in (
             ("http://git.example/a", "ADDRESS: Repository must be owner/name or an https URL."),
-            ("./nowhere", "There is no folder ./nowhere."),
+            ("./nowhere", "Folder ./nowhere does not exist."),
         ):
             refused = jobs.desk.ask(*set_url, address, *owner)
             assert (refused.returncode, refused.stdout) == (2, "")
@@ -288,4 +288,4 @@ def test_a_token_is_made_only_where_the_database_is_for_development(jobs: Jobs) 
     finally:
         jobs.desk.sql("insert into private.development (made_by) values (%s) returning 1", *mark[0])
     assert (done.returncode, done.stdout) == (1, "")
-    assert "not marked as one for development" in done.stderr
+    assert "not marked for development" in done.stderr

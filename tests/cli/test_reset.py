@@ -60,7 +60,7 @@ def test_a_database_of_ones_own_is_left_alone_unless_one_says_yes(
         connection.execute(TIER)
     done = fresh_desk.ask("reset", DATABASE_URL=database.migrator_url)
     assert (done.returncode, done.stdout) == (1, "")
-    assert "the database of DATABASE_URL is not marked as one for development" in done.stderr
+    assert "the database of DATABASE_URL is not marked for development" in done.stderr
     assert accounts(database) == 1
     done = fresh_desk.ask("reset", "--yes", DATABASE_URL=database.migrator_url)
     assert (done.returncode, done.stdout.split()) == (0, migrate.names())

@@ -65,7 +65,7 @@ def test_ctrl_c_ends_it_with_one_line_that_says_how_to_go_on(
         assert process.wait(30) == 130
     said = [line for line in lines if "pending" not in line]
     assert len(said) == 1
-    assert said[0].startswith("  the job goes on; to watch it again: ")
+    assert said[0].startswith("  the job is still running; to watch it again: ")
     assert said[0].endswith(f"index-jobs watch {job_id} --user carol\n")
 
 
@@ -84,7 +84,7 @@ def test_it_outlives_a_server_that_comes_back_and_says_so_once(
         with used_desk.serving("--port", str(port)):
             assert process.wait(60) == 0
     said = "".join(lines)
-    assert said.count("cannot be reached") == said.count("The API answers again.") == 1
+    assert said.count("cannot be reached") == said.count("The API is answering again.") == 1
 
 
 def test_a_server_that_stays_away_ends_it_with_the_way_to_go_on(fresh_desk: Desk) -> None:

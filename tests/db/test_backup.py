@@ -149,7 +149,7 @@ def test_what_the_document_says_saves_and_restores_everything(
     assert (tmp_path / "jobs.dump").stat().st_mode & 0o777 == 0o600
     done = new.run(tmp_path, SH[1])
     assert done.returncode == 0, done.stderr
-    assert "all as it should be" in done.stderr
+    assert "no problems found" in done.stderr
     assert dumped(new) == dumped(old), "rows, grants, policies, owners"
     assert doctor.examine(new.url).findings == ()
     for owned in (old, new):

@@ -172,7 +172,7 @@ def test_an_edited_copy_is_named_and_left_alone(theirs: Path) -> None:
     edited.write_text(edited.read_text() + "-- mine\n")
     done = install(theirs, "--yes")
     assert done.returncode == 0
-    assert f"{edited.name}; edited since, left as it is" in done.stderr
+    assert f"{edited.name}; edited since then, left unchanged" in done.stderr
     assert edited.read_text().endswith("-- mine\n")
 
 
@@ -186,8 +186,8 @@ def test_names_that_the_project_has_taken_are_shown(theirs: Path) -> None:
         "create table symbols.x ();\n"
     )
     done = install(theirs, "--dry-run")
-    assert [line for line in done.stderr.splitlines() if "beware" in line] == [
-        f"  beware {own.name}: {made}: db push will fail unless it is renamed first"
+    assert [line for line in done.stderr.splitlines() if "warning" in line] == [
+        f"  warning: {own.name}: {made}; rename it first, or db push will fail"
         for made in (
             'create table if not exists "public"."organizations"',
             "create schema private",
