@@ -1,4 +1,4 @@
-"""The routes of support, which only the service key opens. All are audited."""
+"""The routes for support. They need the service key and are audited."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _REASON_CHARACTERS = 500
 async def admin_list_index_jobs(request: ApiRequest) -> Response:
     """GET /admin/jobs: one page of all tenants' jobs, newest first.
 
-    `Link: <…>; rel="next"` leads to the next page, if there is one.
+    `Link: <…>; rel="next"` points to the next page, if there is one.
     """
     caller = await _service(request)
     wanted = read_query(AdminListQuery, request.query_params.multi_items())
@@ -42,9 +42,9 @@ async def admin_list_index_jobs(request: ApiRequest) -> Response:
 
 
 async def admin_get_job_status(request: ApiRequest) -> Response:
-    """GET /admin/jobs/{job_id}?reason=…: any tenant's job, for the service key; audited.
+    """GET /admin/jobs/{job_id}?reason=…: any tenant's job. Needs the service key; audited.
 
-    A user's key gets 403; it is checked first, which costs that user one request.
+    A user's key gets a 403. Checking it costs that user one request.
     """
     caller = await _service(request)
     reason = request.query_params.get("reason")
@@ -58,18 +58,18 @@ async def admin_get_job_status(request: ApiRequest) -> Response:
 
 
 async def admin_fail_index_job(request: ApiRequest) -> Response:
-    """POST /admin/jobs/{job_id}/fail: 200 with the job, which is failed for good.
+    """POST /admin/jobs/{job_id}/fail: 200 with the job, failed permanently.
 
-    Its worker or queue is refused from then on.
+    Later calls from its worker or queue are refused.
     """
     answer = await _change(request, "fail")
     return respond(answer, 200, version_headers(answer))
 
 
 async def admin_release_index_job(request: ApiRequest) -> Response:
-    """POST /admin/jobs/{job_id}/release: 200 with the job, which was taken from its worker.
+    """POST /admin/jobs/{job_id}/release: 200 with the job, taken from its worker.
 
-    The next worker takes it at once.
+    Another worker can claim it at once.
     """
     answer = await _change(request, "release")
     response = respond(answer, 200, version_headers(answer))
@@ -80,7 +80,7 @@ async def admin_release_index_job(request: ApiRequest) -> Response:
 async def admin_retry_index_job(request: ApiRequest) -> Response:
     """POST /admin/jobs/{job_id}/retry: 202 with a new job, whose repeats_job_id is this one.
 
-    While an earlier repeat is under way, that one is answered.
+    Returns an earlier repeat while that one is unfinished.
     """
     answer = await _change(request, "retry")
     root = request.scope.get("root_path", "")
@@ -98,9 +98,9 @@ async def admin_retry_index_job(request: ApiRequest) -> Response:
 
 
 async def job_load(request: ApiRequest) -> Response:
-    """GET /admin/load: how much waits and runs, for what starts and stops runners.
+    """GET /admin/load: the number of waiting and running jobs, for autoscalers.
 
-    For the service key; a user's gets 403, as for a job. It tells of no tenant.
+    Needs the service key; a user's key gets a 403, as for a job. Names no tenant.
     """
     await _service(request)
     answer = await request.state.rpc.call("api_job_load")
@@ -108,7 +108,7 @@ async def job_load(request: ApiRequest) -> Response:
 
 
 async def _service(request: ApiRequest) -> Caller:
-    """Support. Raises: Problem 403 for a user, whose key is checked first."""
+    """Returns the caller for support. Raises Problem 403 for users, after checking their key."""
     caller = await caller_of(request)
     if caller.role != "service_role":
         refuse(Problem("AUTH_SERVICE_ROLE_REQUIRED"), await count_only(request, caller))

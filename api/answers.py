@@ -1,4 +1,4 @@
-"""What the api_* functions answer -> the response: verdicts, rate limits and versions."""
+"""Turns the answers of the api_* functions into responses: verdicts, rate limits, versions."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from api.rpc.contract import Answer
 
 _WINDOW: Final = 3_600
 _SOONEST_POLL: Final = 1
-_LATEST_POLL: Final = 10  # seconds, as long as there are requests enough
+_LATEST_POLL: Final = 10  # seconds, while the quota is not low
 _CACHED: Final = (b"cache-control", b"private, no-cache")
-# What a proxy that compresses adds to a tag: Apache -gzip and -br, Jetty --gzip.
+# Suffixes that compressing proxies add to a tag: Apache -gzip and -br, Jetty --gzip.
 _TAG: Final = re.compile(r'(?:W/)?"([!#-~\x80-\xff]*?)(?:--?(?:gzip|br|zstd|deflate))?"')
 _VERSION: Final = re.compile(r"[1-9][0-9]{0,17}")
 _JSON: Final = (b"content-type", b"application/json")
 
 
 def refuse(refusal: Problem, answer: Answer) -> NoReturn:
-    """Raises the refusal of a request that was counted; of a bad key or an empty quota, those."""
+    """Raises the refusal of a counted request; a bad key or an empty quota takes precedence."""
     if answer.verdict in {"PT401", "PT429"}:
         respond(answer, refusal.status, {})
     refusal.headers.update(rate_headers(answer))
@@ -31,7 +31,7 @@ def refuse(refusal: Problem, answer: Answer) -> NoReturn:
 
 
 def known_version(if_none_match: str) -> int | None:
-    """The version that a client has and names as the only one; of that no body is needed."""
+    """Returns the one version that If-None-Match names, whose body the client has."""
     tag = _TAG.fullmatch(if_none_match)
     return int(tag[1]) if tag and _VERSION.fullmatch(tag[1]) else None
 
@@ -39,9 +39,9 @@ def known_version(if_none_match: str) -> int | None:
 def respond_job(answer: Answer, if_none_match: str) -> Response:
     """200 with the whole record, or 304 when the client has this version.
 
-    Of a version that the function was told of it has made no body.
+    The function makes no body for a version that it knows the client has.
 
-    Raises: Problem for a verdict that is not ok.
+    Raises Problem unless the verdict is ok.
     """
     check(answer)
     opaque_tag = f'"{answer.job_version}"'
@@ -57,7 +57,7 @@ def respond_job(answer: Answer, if_none_match: str) -> Response:
 
 
 class _Raw(Response):
-    """Bytes that are ready to be sent."""
+    """A response of ready-made bytes."""
 
     def __init__(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
         self.status_code = status
@@ -67,8 +67,10 @@ class _Raw(Response):
 
 
 def matches(if_none_match: str, opaque_tag: str) -> bool:
-    """Whether the header names that tag, by RFC 9110's weak comparison: W/ does not matter, and
-    neither does what a proxy has added."""
+    """Whether the header names the tag, by RFC 9110's weak comparison.
+
+    Ignores W/ and the suffixes of compressing proxies.
+    """
     for tag in map(str.strip, if_none_match.split(",")):
         found = _TAG.fullmatch(tag)
         if tag == "*" or (found and f'"{found[1]}"' == opaque_tag):
@@ -77,18 +79,18 @@ def matches(if_none_match: str, opaque_tag: str) -> bool:
 
 
 def respond(answer: Answer, status: int, headers: dict[str, str]) -> Response:
-    """The function's body as it is. Raises: Problem for a verdict that is not ok."""
+    """Returns the function's body unchanged. Raises Problem unless the verdict is ok."""
     check(answer)
     return Response(answer.body, status, {**headers, **rate_headers(answer)}, "application/json")
 
 
 def version_headers(answer: Answer) -> dict[str, str]:
-    """Those of a job that the request has changed: its version is the ETag."""
+    """Returns the headers for a changed job. Its version is the ETag."""
     return {"Cache-Control": "private, no-cache", "ETag": f'W/"{answer.job_version}"'}
 
 
 def check(answer: Answer) -> None:
-    """Raises: Problem for a verdict that is not ok."""
+    """Raises Problem unless the verdict is ok."""
     if answer.verdict != "ok":
         problem = _problem(answer)
         problem.headers.update(rate_headers(answer))
@@ -104,7 +106,7 @@ def _problem(answer: Answer) -> Problem:
     if status == 429:
         return Problem(
             "RATE_LIMITED",
-            f"You have used the {answer.rate_limit} requests of this hour.",
+            f"You have used this hour's quota of {answer.rate_limit} requests.",
             headers={"Retry-After": str(max(1, _seconds_left(answer)))},
         )
     return Problem(
@@ -121,15 +123,18 @@ def _sentence(message: str) -> str:
 
 
 def poll_after(answer: Answer) -> dict[str, str]:
-    """Retry-After, as long as something may still happen to what the answer is about."""
+    """Returns Retry-After, unless the answer can no longer change."""
     if answer.job_age is None:
         return {}
     return {"Retry-After": str(_retry_after(answer, answer.job_age))}
 
 
 def _retry_after(answer: Answer, age: int) -> int:
-    """Seconds: what has waited or run for long is not asked after often, and who has used more than
-    half of the hour's requests spreads the others over the rest of it."""
+    """Returns the seconds until the next poll.
+
+    Grows with the age of the job. A caller that has used more than half of its quota spreads the
+    rest over the rest of the hour.
+    """
     pause = min(max(age / 10, _SOONEST_POLL), _LATEST_POLL)
     limit, left = answer.rate_limit, answer.rate_remaining
     if limit is not None and left is not None and left < limit / 2:
@@ -138,7 +143,7 @@ def _retry_after(answer: Answer, age: int) -> int:
 
 
 def rate_headers(answer: Answer) -> dict[str, str]:
-    """X-RateLimit-* as GitHub has them, and draft-ietf-httpapi-ratelimit-headers (08 to 11)."""
+    """Returns X-RateLimit-* as on GitHub, and draft-ietf-httpapi-ratelimit-headers (08 to 11)."""
     return {name.decode(): value.decode() for name, value in _rate_headers(answer)}
 
 
@@ -156,5 +161,5 @@ def _rate_headers(answer: Answer) -> list[tuple[bytes, bytes]]:
 
 
 def _seconds_left(answer: Answer) -> int:
-    """Until the hour ends, rounded up; never longer than the hour, whatever the clocks say."""
+    """Returns the seconds until the hour ends, rounded up, and never more than an hour."""
     return min(max(0, int((answer.rate_reset or 0) - time.time()) + 1), _WINDOW)

@@ -1,4 +1,4 @@
-"""The ASGI application: routes, middleware, and what lives as long as the process."""
+"""The ASGI application: routes, middleware and the objects that live as long as the process."""
 
 from __future__ import annotations
 
@@ -46,13 +46,13 @@ EXPOSED_HEADERS: Final = (
     "X-RateLimit-Reset",
     "X-Request-Id",
 )
-"""What a script in a browser must be able to read."""
+"""The headers that scripts in a browser must be able to read."""
 _SECONDS_BETWEEN_LOOKS: Final = 0.15
-"""At the jobs that anybody follows; over SUPABASE_URL one."""
+"""Seconds between two looks at the jobs that clients follow. One second over SUPABASE_URL."""
 
 
 class App(Starlette):
-    """Starlette without its own last resort for errors, which Guard is."""
+    """Starlette without its ServerErrorMiddleware. Guard takes its place."""
 
     def build_middleware_stack(self) -> ASGIApp:
         stack: ASGIApp = ExceptionMiddleware(self.router, self.exception_handlers)
@@ -69,13 +69,13 @@ def create_app(
     collectors: Sequence[Collector] = (),
     demo: Demo | None = None,
 ) -> Starlette:
-    """The application. Raises SettingError when no settings name a database.
+    """Returns the application. Raises SettingError if no setting names a database.
 
-    Its lifespan opens the transport, which does not wait for the database, then enters each of
-    `background`, and leaves them in reverse before the transport closes. With SUPABASE_URL there is
-    no /rest/v1 here: Supabase has it. `kick` is called on the event loop after each 202 of
-    POST /index; it must neither block nor raise. /metrics has what `collectors` tell besides. Pages
-    sign in as `demo`, where there is one.
+    The lifespan opens the transport without waiting for the database, then enters each of
+    `background`. On shutdown it leaves them in reverse order, before the transport closes. With
+    SUPABASE_URL there is no /rest/v1, because Supabase serves it. `kick` is called on the event
+    loop after each 202 of POST /index. It must not block or raise. /metrics also shows the
+    `collectors`. Pages sign in as `demo`, if given.
     """
     rpc = _rpc(settings)
     counted = ProcessMetrics(rpc, collectors)
@@ -164,7 +164,7 @@ def create_app(
 
 
 def _rpc(settings: ApiSettings) -> Rpc:
-    """The transport that is set up; API_DATABASE_URL wins. Raises SettingError without any."""
+    """Returns the configured transport; API_DATABASE_URL wins. Raises SettingError if none is."""
     if settings.api_database_url:
         return DatabaseRpc(settings.api_database_url, settings)
     from api.rpc.supabase import SupabaseRpc  # noqa: PLC0415  (doubles the time to start)

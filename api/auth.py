@@ -1,4 +1,4 @@
-"""Who is asking: an API key (checked by the database), a JWT or the service key (checked here)."""
+"""Authentication: API keys, checked by the database; JWTs and the service key, checked here."""
 
 from __future__ import annotations
 
@@ -22,34 +22,36 @@ from db.tools.logs import bind
 _API_KEY: Final = re.compile(r"ij_[0-9a-f]{16}_[0-9a-f]{64}")
 _BEARER: Final = re.compile(r"bearer +([A-Za-z0-9._~+/=-]+)", re.IGNORECASE)
 _LONGEST_TOKEN: Final = 8_192
-_CLOCK_SKEW: Final = 30  # seconds that an issuer's clock may be ahead of ours, as at Supabase
+_CLOCK_SKEW: Final = (
+    30  # seconds that an issuer's clock may be ahead of ours; the same as at Supabase
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """An API key that the database still has to check, or claims that are verified."""
+    """An API key that the database has yet to check, or verified claims."""
 
     api_key: str | None
     claims: str | None
-    """JSON: sub and role of a user, role of the service; null for anon."""
+    """JSON: sub and role of a user, or the role of the service. None for anon."""
     role: Literal["authenticated", "service_role", "anon"]
     expires_at: float = math.inf
-    """When the token ends, in Unix seconds."""
+    """When the token expires, in Unix seconds."""
 
 
 def as_user(caller: Caller) -> Caller:
-    """The caller. Raises: Problem 403 when it is not a user."""
+    """Returns the caller. Raises Problem 403 if it is not a user."""
     if caller.role != "authenticated":
         raise Problem("AUTH_USER_REQUIRED")
     return caller
 
 
 ANON: Final = Caller(None, None, "anon")
-"""A browser without a user; only /rest/v1 knows it."""
+"""A browser without a user. Only /rest/v1 accepts it."""
 
 
 def _service(subject: object) -> Caller:
-    """`subject`, if it is a plain name, is who the audit says looked."""
+    """The service. If `subject` is a plain name, the audit log records it."""
     claims = {"role": "service_role"}
     if isinstance(subject, str) and re.fullmatch(r"[\x20-\x7e]{1,200}", subject):
         claims["sub"] = subject
@@ -57,12 +59,12 @@ def _service(subject: object) -> Caller:
 
 
 class Authenticator:
-    """Reads the Authorization header, or a token.
+    """Reads and checks the Authorization header or a token.
 
-    JWTs: HS256 with JWT_SECRET, or ES256, RS256 and EdDSA with a key of JWKS_URL; the key says
-    which algorithm, never the token. `exp` is required. A user's token needs the role
-    authenticated, the audience JWT_AUDIENCE, a uuid as `sub`, and expires within
-    JWT_MAX_LIFETIME_SECONDS; tokens of service_role and anon are free of the last three.
+    Accepts JWTs with HS256 and JWT_SECRET, or with ES256, RS256 or EdDSA and a key of JWKS_URL.
+    The key determines the algorithm, never the token. `exp` is required. A user's token needs the
+    role authenticated, the audience JWT_AUDIENCE and a UUID as `sub`, and must expire within
+    JWT_MAX_LIFETIME_SECONDS. The last three do not apply to the roles service_role and anon.
     """
 
     def __init__(self, settings: ApiSettings) -> None:
@@ -80,9 +82,9 @@ class Authenticator:
             await self._issuer.aclose()
 
     async def __call__(self, authorization: Sequence[str]) -> Caller:
-        """The caller, by the values of all headers of that name.
+        """Returns the caller, given the values of all Authorization headers.
 
-        Raises: Problem 400 (two headers), 401, 503 (the JWKS cannot be fetched).
+        Raises Problem 400 (two headers), 401 or 503 (the JWKS cannot be fetched).
         """
         token = bearer(authorization)
         if self._service_key and hmac.compare_digest(token.encode(), self._service_key):
@@ -101,9 +103,9 @@ class Authenticator:
         return caller
 
     async def bearer_of(self, token: str) -> Caller:
-        """Who holds a JWT; anon when it has that role or none.
+        """Returns the caller of a JWT, which is anon if the token has that role or none.
 
-        Raises: jwt.PyJWTError when it is not valid; Problem 503 (the JWKS cannot be fetched).
+        Raises jwt.PyJWTError if it is not valid, Problem 503 if the JWKS cannot be fetched.
         """
         if len(token) > _LONGEST_TOKEN or token.count(".") != 2:
             raise jwt.DecodeError("not a token of three parts")
@@ -112,7 +114,7 @@ class Authenticator:
         except IssuerUnavailable as error:
             headers = {"Retry-After": str(error.retry_after)}
             raise Problem("AUTH_UNAVAILABLE", headers=headers) from error
-        except (ValueError, OverflowError, RecursionError) as error:  # of what is in the token
+        except (ValueError, OverflowError, RecursionError) as error:  # of the token's contents
             raise jwt.DecodeError(str(error)) from error
 
     async def _claims(self, token: str) -> dict[str, Any]:
@@ -124,7 +126,10 @@ class Authenticator:
             known = await self._issuer.key(header["kid"])
             if known is None:
                 raise jwt.InvalidTokenError("no key has this id")
-            key, algorithm = known, known.algorithm_name  # decode() refuses a token of another
+            key, algorithm = (
+                known,
+                known.algorithm_name,
+            )  # decode() refuses tokens with another algorithm
         else:
             raise jwt.InvalidAlgorithmError
         claims: dict[str, Any] = jwt.decode(
@@ -152,7 +157,7 @@ class Authenticator:
         if self._audience not in (audience if isinstance(audience, list) else [audience]):
             raise jwt.InvalidAudienceError("JWTNotInAudience")
         if role != "authenticated" or lifetime > self._max_lifetime:
-            raise jwt.InvalidTokenError("not a user's token, or one that is valid for too long")
+            raise jwt.InvalidTokenError("not a user's token, or its lifetime is too long")
         user = str(UUID(claims.get("sub") or ""))
         bind(user_id=user)
         verified = json.dumps({"sub": user, "role": "authenticated"})
@@ -160,7 +165,7 @@ class Authenticator:
 
 
 def bearer(headers: Sequence[str]) -> str:
-    """The token of the one Authorization header. Raises: Problem 400 (two headers), 401."""
+    """Returns the token of the Authorization header. Raises Problem 400 (two headers) or 401."""
     if not headers:
         raise unauthenticated("AUTH_MISSING_KEY")
     if len(headers) > 1:

@@ -1,4 +1,4 @@
-"""Request bodies: one JSON object, read strictly."""
+"""Reads request bodies, each of which must be one strict JSON object."""
 
 from __future__ import annotations
 
@@ -12,25 +12,24 @@ from starlette.requests import Request
 from api.errors import Problem
 
 LIMIT: Final = 65_536
-"""Bytes that a body may have."""
+"""The maximum size of a body in bytes."""
 MOST_VALUES: Final = 1_000
-"""Values in a body, about: commas and opening brackets, also those in its strings."""
+"""The approximate maximum of values: counts commas and opening brackets, also in strings."""
 LONGEST_NUMBER: Final = 100
-"""Characters. To read a number takes a time that grows with their square."""
+"""In characters. The time to read a number grows with the square of its length."""
 
 _LONGEST_MEDIA_TYPE: Final = 255
 
-# What curl -d sends when it is not told otherwise; GitHub's API reads it as JSON too.
+# What curl -d sends by default. GitHub's API reads it as JSON too.
 _UNTYPED: Final = {"", "application/x-www-form-urlencoded"}
 
 
 async def read_object(request: Request[Any]) -> dict[str, Any]:
-    """The body as a dict.
+    """Returns the body as a dict.
 
-    Raises: Problem 400 (not UTF-8, not JSON, NaN, duplicate keys, too deep, lone surrogates, not
-    an object), 408 (it takes too long to arrive), 413 (over LIMIT; no more than that is read), 415
-    (another or an encoded type);
-    starlette's ClientDisconnect when the client goes away.
+    Raises Problem 400 (not UTF-8, not JSON, NaN, duplicate keys, too deep, unpaired surrogates, not
+    an object), 408 (arrives too slowly), 413 (over LIMIT; no more than that is read) or 415
+    (another type, or encoded). Raises Starlette's ClientDisconnect if the client disconnects.
     """
     _check_type(request)
     return parse_object(await read_bytes(request))
@@ -61,7 +60,7 @@ def _unsupported(detail: str, hint: str) -> Problem:
 
 
 async def read_bytes(request: Request[Any]) -> bytes:
-    """The body. Raises: Problem 408, 413 and ClientDisconnect as read_object does."""
+    """Returns the body. Raises Problem 408 and 413 and ClientDisconnect as read_object does."""
     body = bytearray()
     seconds = request.state.settings.body_timeout_seconds
     try:
@@ -74,13 +73,16 @@ async def read_bytes(request: Request[Any]) -> bytes:
         raise Problem(
             "BODY_TIMEOUT",
             f"The body did not arrive within {seconds:g} seconds.",
-            headers={"Connection": "close"},  # as RFC 9110 asks: the rest may be on its way
+            headers={"Connection": "close"},  # as RFC 9110 asks: the rest may still arrive
         ) from error
     return bytes(body)
 
 
 def parse_object(body: bytes) -> dict[str, Any]:
-    """RFC 8259 JSON, without what parsers disagree on, of MOST_VALUES. Raises Problem 400."""
+    """Parses RFC 8259 JSON with at most MOST_VALUES. Refuses what parsers disagree on.
+
+    Raises Problem 400.
+    """
     if body.count(b",") + body.count(b"[") + body.count(b"{") > MOST_VALUES:
         raise _bad(f"The body has more than {MOST_VALUES:,} values.")
     try:
@@ -102,10 +104,10 @@ def parse_object(body: bytes) -> dict[str, Any]:
         raise _bad(
             f"The body is not JSON: {error.msg} at line {error.lineno} column {error.colno}."
         ) from error
-    except ValueError as error:  # of the hooks, or an integer of thousands of digits
-        raise _bad(f"The body is not acceptable JSON: {error}.") from error
+    except ValueError as error:  # from the hooks, or an integer of thousands of digits
+        raise _bad(f"The body is not valid JSON: {error}.") from error
     if not isinstance(value, dict):
-        raise _bad("The body is JSON, but not an object.")
+        raise _bad("The body is not a JSON object.")
     return value
 
 

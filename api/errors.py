@@ -1,7 +1,7 @@
-"""Refusals and failures as application/problem+json (RFC 9457), and the SQLSTATE -> status table.
+"""Errors as application/problem+json (RFC 9457), and the table of statuses by SQLSTATE.
 
-Every problem has type, title, status and detail, and besides `code` (stable, for programs) and
-`error` (the same sentence as detail); `field` names what was wrong, `hint` says what to do.
+Every problem has type, title, status and detail. It also has `code`, which is stable and for
+programs, and `error`, which equals detail. `field` names what is wrong, `hint` says what to do.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from starlette.responses import Response
 
 from db.tools.codes import codes
 
-# SQLSTATE, or its class of two characters, -> HTTP status. What is not here is a bug: 500.
+# SQLSTATE, or its two-character class, -> HTTP status. Anything else is a bug: 500.
 STATUS_BY_SQLSTATE: Final[Mapping[str, int]] = {
     "PT401": 401,
     "PT403": 403,
@@ -29,10 +29,10 @@ STATUS_BY_SQLSTATE: Final[Mapping[str, int]] = {
     "PT422": 422,
     "PT429": 429,
     "08": 503,  # the connection broke
-    "22021": 422,  # text that the database's encoding has no place for
+    "22021": 422,  # text that the database's encoding cannot represent
     "22P05": 422,
-    "23503": 409,  # what the request refers to, or its user, was deleted meanwhile
-    "25": 503,  # a session that cannot write, or is in a transaction that failed
+    "23503": 409,  # the user, or what the request refers to, was just deleted
+    "25": 503,  # a session that is read-only, or in a failed transaction
     "28": 503,  # the login is refused
     "3D000": 503,  # no such database
     "3F000": 503,  # no such schema
@@ -43,7 +43,7 @@ STATUS_BY_SQLSTATE: Final[Mapping[str, int]] = {
     "55P03": 503,  # lock timeout
     "57": 503,  # statement timeout, shutdown, start-up
 }
-# What PostgREST says for itself -> what a login of the database would have met.
+# PostgREST's own codes -> the SQLSTATE that a database login would have got.
 _SQLSTATE_BY_POSTGREST_CODE: Final[Mapping[str, str]] = {
     "PGRST000": "08006",  # it cannot connect
     "PGRST001": "08006",
@@ -51,20 +51,20 @@ _SQLSTATE_BY_POSTGREST_CODE: Final[Mapping[str, str]] = {
     "PGRST003": "53300",  # it has no free connection
     "PGRST106": "3F000",  # the schema is not exposed
     "PGRST202": "42883",
-    "PGRST300": "28000",  # it has no secret that checks keys
+    "PGRST300": "28000",  # it has no secret to check keys with
     "PGRST301": "28000",  # the key is not valid
     "PGRST302": "28000",
     "PGRST303": "28000",
 }
 _UNREACHABLE: Final = "The database cannot be reached right now."
 _BUSY: Final = "The database was too busy to answer in time."
-# What nobody but the operator can mend: the login, or its rights.
+# What only the operator can fix: the login, or its privileges.
 _REFUSALS: Final = ("28", "42501")
 _READ_ONLY: Final = "25006"
-_NOT_MIGRATED: Final = "The database is not migrated to the version that this API needs."
+_NOT_MIGRATED: Final = "The database has not been migrated to the version that this API needs."
 _SENTENCES: Final[Mapping[str, str]] = {
-    "22021": "The request has text that the database cannot store.",
-    "22P05": "The request has text that the database cannot store.",
+    "22021": "The request contains text that the database cannot store.",
+    "22P05": "The request contains text that the database cannot store.",
     "23503": "The user, or what the request refers to, no longer exists.",
     "3F000": _NOT_MIGRATED,
     "40": _BUSY,
@@ -76,7 +76,7 @@ _SENTENCES: Final[Mapping[str, str]] = {
 
 
 class Problem(Exception):
-    """A request that is refused with one of db/codes.json, whose words it has unless told others.
+    """A refusal with a code of db/codes.json. Its texts default to those of the code.
 
     `detail` is one sentence for people.
     """
@@ -106,16 +106,16 @@ class Problem(Exception):
 
     @property
     def detail(self) -> str:
-        """What was wrong, as a sentence."""
+        """What is wrong, as a sentence."""
         return self._detail or codes()[self.code].sentence
 
     @property
     def hint(self) -> str | None:
-        """What to do about it, if something can be said."""
+        """What to do about it, if anything."""
         return self._hint or codes()[self.code].hint
 
     def response(self) -> Response:
-        """The answer; equal problems have equal bytes."""
+        """Returns the response. Equal problems have equal bytes."""
         members = {
             "type": "about:blank",
             "title": HTTPStatus(self.status).phrase,
@@ -136,40 +136,40 @@ class Problem(Exception):
 
 
 def unauthenticated(code: str) -> Problem:
-    """401 with one of AUTH_MISSING_KEY, AUTH_INVALID_HEADER, AUTH_INVALID_KEY."""
+    """Returns a 401 with AUTH_MISSING_KEY, AUTH_INVALID_HEADER or AUTH_INVALID_KEY."""
     return Problem(code, headers={"WWW-Authenticate": "Bearer"})
 
 
 def unavailable(reason: str) -> Problem:
-    """503: nothing is known to have happened; the same request may be sent again."""
+    """Returns a 503. Nothing is known to have happened; the request can be sent again."""
     return Problem("DATABASE_UNAVAILABLE", reason, headers={"Retry-After": "1"})
 
 
 def refused() -> Problem:
-    """503: the database does not let this process do its work, until its operator mends that."""
+    """Returns a 503: the database refuses this process until its operator fixes that."""
     return Problem("DATABASE_REFUSED", headers={"Retry-After": "5"})
 
 
 def read_only() -> Problem:
-    """503: nothing can be written until the database, or its operator, makes that possible."""
+    """Returns a 503: the database accepts no writes for now."""
     return Problem("DATABASE_READ_ONLY", headers={"Retry-After": "5"})
 
 
 def from_database(error: Exception) -> Problem:
-    """The answer to a failed statement, or to a pool without a free connection."""
+    """Returns the answer to a failed statement, or to a pool without a free connection."""
     sqlstate: str | None = getattr(error, "sqlstate", None)
     if isinstance(error, TooManyRequests):
         return unavailable(_BUSY)
-    if sqlstate is None:  # the connection broke, or there was none in time
+    if sqlstate is None:  # the connection broke, or none was free in time
         lost = (psycopg.OperationalError, psycopg.InterfaceError, TimeoutError)
         return unavailable(_UNREACHABLE) if isinstance(error, lost) else internal()
     return _from_sqlstate(sqlstate)
 
 
 def from_supabase(code: str | None) -> Problem:
-    """The answer to an error that PostgREST has given this code: an SQLSTATE or one of its own.
+    """Returns the answer to an error with this code: an SQLSTATE, or one of PostgREST's own.
 
-    Anything else, and no code, comes from something on the way there: nobody was reached.
+    Any other code, or none, means that something in between answered and PostgREST did not.
     """
     sqlstate = code or ""
     if sqlstate.startswith("PGRST"):
@@ -192,7 +192,7 @@ def _from_sqlstate(sqlstate: str) -> Problem:
 
 
 def internal() -> Problem:
-    """500: a bug of ours; the traceback is in the log and nowhere else."""
+    """Returns a 500: a bug. The traceback is in the log only."""
     return Problem("INTERNAL")
 
 

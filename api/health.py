@@ -18,11 +18,11 @@ from db.version import VERSION
 _LATER: Final = {"Retry-After": "5"}
 _WORST_FIRST: Final[tuple[Check, ...]] = ("fail", "warn", "pass")
 _SECONDS: Final = 10
-"""For which an answer of /status is kept, here and by clients."""
+"""How long an answer of /status is cached, here and by clients."""
 
 
 class StatusBoard:
-    """What /status says. The database is asked once in ten seconds, however many ask here."""
+    """The answer of /status. Queries the database at most once in ten seconds."""
 
     def __init__(self, rpc: Rpc) -> None:
         self._rpc = rpc
@@ -31,7 +31,7 @@ class StatusBoard:
         self._until = 0.0
 
     async def read(self) -> ServiceStatus:
-        """The status, at most ten seconds old. An outage of the database is a status too."""
+        """Returns the status, at most ten seconds old. Covers an outage of the database too."""
         async with self._asking:
             if self._known is None or time.monotonic() > self._until:
                 self._known = await self._ask()
@@ -40,7 +40,7 @@ class StatusBoard:
 
     async def _ask(self) -> ServiceStatus:
         database: Check = "pass"
-        runners: Check = "warn"  # nothing is known of them
+        runners: Check = "warn"  # their state is unknown
         waiting: Check = "warn"
         try:
             found = json.loads((await self._rpc.call("api_status")).body or "{}")
@@ -54,15 +54,15 @@ class StatusBoard:
 
 
 async def health(_: Request) -> Response:
-    """GET /health: the process answers; the database is not asked."""
+    """GET /health: the process is running. Does not query the database."""
     return Response(b'{"status":"ok"}', media_type="application/json")
 
 
 async def status(request: Request) -> Response:
-    """GET /status: how the service does, for a status page: pass, warn or fail.
+    """GET /status: pass, warn or fail, for a status page.
 
-    Of the database, the runners and the jobs that wait; no number, and nothing of a tenant. 503
-    when it fails. Cached for ten seconds.
+    Covers the database, the runners and the waiting jobs, without numbers or tenants. 503 if it
+    fails. Cached for ten seconds.
     """
     found: ServiceStatus = await request.state.board.read()
     answer = 503 if found["status"] == "fail" else 200
@@ -70,24 +70,24 @@ async def status(request: Request) -> Response:
 
 
 async def ready(request: Request) -> Response:
-    """GET /ready: 200 when the database can be written and its schema serves this code, else 503.
+    """GET /ready: 200 if the database is writable and its schema serves this code, else 503.
 
-    Raises: Problem 503 SCHEMA_MISMATCH or DATABASE_READ_ONLY, and as the transport does.
+    Raises Problem 503 SCHEMA_MISMATCH or DATABASE_READ_ONLY, and what the transport raises.
     """
     schema: Schema = await request.state.rpc.schema()
     if schema.version is None or schema.version < VERSION:
         raise Problem(
             "SCHEMA_MISMATCH",
             f"The database is at schema version {schema.version}; this API needs {VERSION}.",
-            hint="Run `index-jobs migrate` with the code that is deployed here.",
+            hint="Run `index-jobs migrate` with the code deployed here.",
             headers=_LATER,
         )
     if schema.serves is None or schema.serves > VERSION:
         raise Problem(
             "SCHEMA_MISMATCH",
-            f"The database is at schema version {schema.version}, which serves code of "
-            f"{schema.serves} and newer; this API is of {VERSION}.",
-            hint="Deploy the release here that the database was migrated for.",
+            f"The database is at schema version {schema.version}, which serves code from "
+            f"{schema.serves} on; this API is from {VERSION}.",
+            hint="Deploy the release that the database was migrated for.",
             headers=_LATER,
         )
     if not schema.is_writable:

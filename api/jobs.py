@@ -1,8 +1,8 @@
-"""The routes of jobs. A handler is one call of the api_* function that has its name.
+"""The routes of jobs. Each handler makes one call, to the api_* function with its name.
 
-Every answer for which that function identified a user carries the caller's rate limit. A body
-or a query that is refused here is refused after a function was called that does nothing but check
-and count: so an unknown key gets 401 rather than 422, and every authenticated request costs one.
+Every answer to an identified user carries the caller's rate limit. Before a body or a query is
+refused here, a function that only checks and counts is called. So an unknown key gets a 401 rather
+than a 422, and every authenticated request costs one.
 """
 
 from __future__ import annotations
@@ -50,9 +50,9 @@ from db.tools.logs import bind
 
 
 async def create_index_job(request: ApiRequest) -> Response:
-    """POST /index: 202 with jobId, runId (the same, deprecated) and status; the work then runs.
+    """POST /index: 202 with jobId, runId (the same, deprecated) and status. The job then runs.
 
-    Where status tracking is off for the caller, runId is all that the answer tells.
+    If status tracking is off for the caller, the answer has only the runId.
     """
     caller = await _user(request)
     settings = request.state.settings
@@ -86,9 +86,9 @@ async def create_index_job(request: ApiRequest) -> Response:
 
 
 async def get_job_status(request: ApiRequest) -> Response:
-    """GET /jobs/{job_id}: the job, or 404 when it is missing or another tenant's.
+    """GET /jobs/{job_id}: the job, or 404 if it is missing or another tenant's.
 
-    With `Prefer: wait=N` and the version that the client has, as soon as an event is newer.
+    With `Prefer: wait=N` and the client's version, answers as soon as there is a newer event.
     """
     if_none_match = request.headers.get("if-none-match", "")
     version = known_version(if_none_match)
@@ -116,7 +116,7 @@ async def get_job_status(request: ApiRequest) -> Response:
 async def list_index_jobs(request: ApiRequest) -> Response:
     """GET /jobs: one page of the caller's jobs, or of an organization's, newest first.
 
-    `Link: <…>; rel="next"` leads to the next page, if there is one.
+    `Link: <…>; rel="next"` points to the next page, if there is one.
     """
     caller = await _user(request)
     wanted = await query_of(request, caller, ListQuery)
@@ -128,7 +128,7 @@ async def list_index_jobs(request: ApiRequest) -> Response:
         p_repository=wanted.repository,
         p_status=wanted.status,
         p_since=wanted.since,
-        # a + that was sent as it is arrives as a space, and no cursor has one
+        # an unescaped + arrives as a space, which no cursor contains
         p_cursor=wanted.cursor and wanted.cursor.replace(" ", "+"),
         p_limit=wanted.limit,
     )
@@ -150,9 +150,9 @@ async def job_counts(request: ApiRequest) -> Response:
 
 
 async def get_job_history(request: ApiRequest) -> Response:
-    """GET /jobs/{job_id}/events: the events and the attempts of the job.
+    """GET /jobs/{job_id}/events: the events and attempts of the job.
 
-    To a client that accepts text/event-stream, the events as they happen.
+    Clients that accept text/event-stream get the events as they happen.
     """
     caller = await _user(request)
     if request.method == "GET" and accepts_stream(request.headers.get("accept", "")):
@@ -186,13 +186,13 @@ async def _stream(request: ApiRequest, caller: Caller) -> Response:
 
 
 async def explain_index_job(request: ApiRequest) -> Response:
-    """GET /jobs/{job_id}/explain: why it stands where it stands, and when it may end."""
+    """GET /jobs/{job_id}/explain: why the job is in its state, and when it may end."""
     answer = await _call_for_job(request, await _user(request), "api_explain_index_job")
     return respond(answer, 200, {"Cache-Control": "private, no-cache"})
 
 
 async def list_indexed_files(request: ApiRequest) -> Response:
-    """GET /jobs/{job_id}/files: one page of the files that its repository has now, by path."""
+    """GET /jobs/{job_id}/files: one page of its repository's indexed files, by path."""
     caller = await _user(request)
     wanted = await query_of(request, caller, FilesQuery)
     answer = await _call_for_job(
@@ -206,7 +206,7 @@ async def list_indexed_files(request: ApiRequest) -> Response:
 
 
 async def list_skipped_files(request: ApiRequest) -> Response:
-    """GET /jobs/{job_id}/skipped: one page of the files that its repository's index left out."""
+    """GET /jobs/{job_id}/skipped: one page of its repository's skipped files."""
     caller = await _user(request)
     wanted = await query_of(request, caller, SkippedQuery)
     answer = await _call_for_job(
@@ -221,7 +221,7 @@ async def list_skipped_files(request: ApiRequest) -> Response:
 
 
 async def find_symbols(request: ApiRequest) -> Response:
-    """GET /jobs/{job_id}/symbols: one page of the symbols that its repository has now, by name."""
+    """GET /jobs/{job_id}/symbols: one page of its repository's symbols, by name."""
     caller = await _user(request)
     wanted = await query_of(request, caller, SymbolsQuery)
     answer = await _call_for_job(
@@ -237,7 +237,7 @@ async def find_symbols(request: ApiRequest) -> Response:
 
 
 async def cancel_index_job(request: ApiRequest) -> Response:
-    """DELETE /jobs/{job_id}: 200 with the cancelled job, 202 when its worker was asked to."""
+    """DELETE /jobs/{job_id}: 200 with the cancelled job, or 202 if its worker was asked to stop."""
     answer = await _call_for_job(request, await _user(request), "api_cancel_index_job")
     headers = version_headers(answer)
     if answer.job_status in UNFINISHED:
@@ -246,9 +246,9 @@ async def cancel_index_job(request: ApiRequest) -> Response:
 
 
 async def set_repository_url(request: ApiRequest) -> Response:
-    """PATCH /repositories/{repository_id}: 200 with the repository at its corrected address.
+    """PATCH /repositories/{repository_id}: 200 with the repository and its new address.
 
-    For its owner, or an owner or admin of the organization. Jobs and what is stored stay.
+    For its owner, or an owner or admin of the organization. Keeps its jobs and its index.
     """
     caller = await _user(request)
     settings = request.state.settings
@@ -276,12 +276,12 @@ async def _user(request: ApiRequest) -> Caller:
 
 
 async def caller_of(request: ApiRequest) -> Caller:
-    """Who asks. Raises: Problem 401, 503."""
+    """Returns the caller. Raises Problem 401 or 503."""
     return await request.state.authenticate(request.headers.getlist("authorization"))
 
 
 async def query_of(request: ApiRequest, caller: Caller, model: type[Query]) -> Query:
-    """The query as its model; one that is refused costs a request too."""
+    """Returns the query as its model. A refused query costs a request too."""
     try:
         return read_query(model, request.query_params.multi_items())
     except Problem as refusal:
@@ -291,7 +291,7 @@ async def query_of(request: ApiRequest, caller: Caller, model: type[Query]) -> Q
 def page_of(
     request: ApiRequest, answer: Answer, more: Mapping[str, str] = MappingProxyType({})
 ) -> Response:
-    """200 with one page of a list, and the address of the next one, if there is one."""
+    """Returns a 200 with one page of a list, and the address of the next page, if any."""
     headers = {"Cache-Control": "private, no-cache", **more}
     if answer.next_cursor:
         sent = [pair for pair in request.query_params.multi_items() if pair[0] != "cursor"]
@@ -303,7 +303,7 @@ def page_of(
 async def _call_for_job(
     request: ApiRequest, caller: Caller, function: Function, **more: str | int | None
 ) -> Answer:
-    """What a function answers that takes a user and the job in the path."""
+    """Calls a function that takes the user and the job in the path."""
     return await request.state.rpc.call(
         function,
         p_api_key=caller.api_key,
@@ -314,7 +314,7 @@ async def _call_for_job(
 
 
 async def count_only(request: ApiRequest, caller: Caller) -> Answer:
-    """Checks the key and counts one request; the answer is about no job."""
+    """Checks the key and counts one request."""
     return await request.state.rpc.call(
         "api_count_request", p_api_key=caller.api_key, p_claims=caller.claims
     )
@@ -325,6 +325,6 @@ def _tracking_percent(settings: ApiSettings) -> int:
 
 
 def job_id_of(request: ApiRequest) -> str:
-    """The id in the path, as text that the database can hold."""
+    """Returns the id in the path, as text that the database can store."""
     job_id: str = request.path_params["job_id"]
     return job_id.replace("\0", "\ufffd")

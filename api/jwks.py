@@ -1,7 +1,7 @@
-"""The public keys of one issuer of tokens, fetched apart from the requests that need them.
+"""The public keys of one token issuer, fetched apart from the requests that need them.
 
-An issuer may hang, break or answer nonsense. Its known keys then go on serving, nobody waits for
-more than one fetch, and no caller is told that a token is wrong because the issuer is.
+An issuer may hang, fail or answer nonsense. Its known keys then stay in use, no request waits for
+more than one fetch, and no valid token is called invalid.
 """
 
 from __future__ import annotations
@@ -18,30 +18,30 @@ from db.tools.logs import get_logger
 logger = get_logger(__name__)
 
 FETCH_SECONDS: Final = 3.0
-"""How long one fetch may take, from the name's lookup to the last byte."""
+"""How long one fetch may take, from the DNS lookup to the last byte."""
 FRESH_SECONDS: Final = 300.0
-"""How often the keys are fetched again: so long a key is taken after its issuer withdrew it."""
+"""How often the keys are fetched: a withdrawn key is accepted for up to this long."""
 KEPT_SECONDS: Final = 86_400.0
-"""How long keys serve that cannot be fetched again. No token that a user got before lives longer,
-by JWT_MAX_LIFETIME_SECONDS."""
+"""How long keys stay in use when fetching fails. Users' older tokens have expired by then, because
+of JWT_MAX_LIFETIME_SECONDS."""
 PAUSE_SECONDS: Final = 10.0
-"""From the end of one fetch to the next that an unknown key id may cause."""
+"""The pause between a fetch and the next one that an unknown key id can start."""
 ALGORITHMS: Final = frozenset({"ES256", "RS256", "EdDSA"})
-"""Of tokens that an issuer's keys check."""
+"""The algorithms of tokens checked with an issuer's keys."""
 MAX_BYTES: Final = 65_536
 MAX_KEYS: Final = 32
 
-# Between fetches while they fail: doubled each time, from the first to the second.
+# The pause between fetches while they fail: doubled each time, from the first to the second.
 _RETRY_SECONDS: Final = (1.0, 30.0)
 
 
 class IssuerUnavailable(Exception):
-    """The issuer's keys cannot be had right now, so nothing is known of the token."""
+    """The issuer's keys are not available right now, so the token cannot be checked."""
 
     def __init__(self, retry_after: float) -> None:
         super().__init__("the issuer's keys cannot be fetched")
         self.retry_after = max(1, round(retry_after + 0.5))
-        """Whole seconds until the next try."""
+        """Whole seconds until the next attempt."""
 
 
 class _Fault(Exception):
@@ -49,9 +49,9 @@ class _Fault(Exception):
 
 
 class IssuerKeys:
-    """The keys at a JWKS URL, by key id. Close it at the end: it fetches by itself.
+    """The keys at a JWKS URL, by key id. Fetches in the background until closed.
 
-    The first fetch begins when the first key is asked for.
+    The first fetch begins when the first key is needed.
     """
 
     def __init__(self, url: str) -> None:
@@ -60,23 +60,25 @@ class IssuerKeys:
         self._url = url
         self._client = httpx.AsyncClient(follow_redirects=True, max_redirects=3)
         self._keys: dict[str, jwt.PyJWK] = {}
-        self._fetched_at = float("-inf")  # the last time that it worked
-        self._next_at = float("-inf")  # when an unknown key id may cause a fetch again
-        self._failures = 0  # since it last worked
+        self._fetched_at = float("-inf")  # the last success
+        self._next_at = float("-inf")  # when an unknown key id may start a fetch again
+        self._failures = 0  # since the last success
         self._fetch: asyncio.Task[None] | None = None
         self._refresh: asyncio.TimerHandle | None = None
 
     async def key(self, kid: str) -> jwt.PyJWK | None:
-        """The key of that id; None when the issuer has none. A key that is known is had at once.
+        """Returns the key with this id, or None if the issuer has none. Known keys need no wait.
 
-        Raises: IssuerUnavailable after FETCH_SECONDS at most.
+        Raises IssuerUnavailable after at most FETCH_SECONDS.
         """
         if key := self._known(kid):
             return key
         if self._fetch is None and time.monotonic() >= self._next_at:
             self._start()
         if self._fetch:
-            await asyncio.wait({self._fetch})  # many may wait for it, and any of them give up
+            await asyncio.wait(
+                {self._fetch}
+            )  # many requests may wait for it, and each may be cancelled
         if key := self._known(kid):
             return key
         if self._failures:
@@ -84,7 +86,7 @@ class IssuerKeys:
         return None
 
     async def aclose(self) -> None:
-        """Ends the fetch that is under way, and those to come."""
+        """Stops the current fetch and all later ones."""
         self._next_at = float("inf")
         if self._refresh:
             self._refresh.cancel()
@@ -106,7 +108,7 @@ class IssuerKeys:
         try:
             async with asyncio.timeout(FETCH_SECONDS):
                 self._keys = await self._read()
-        except Exception as error:  # whatever it is, the keys are not there
+        except Exception as error:  # whatever the cause, the keys are not available
             self._failures += 1
             shortest, longest = _RETRY_SECONDS
             pause = min(longest, shortest * 2.0 ** (self._failures - 1))
@@ -125,12 +127,14 @@ class IssuerKeys:
         self._refresh = asyncio.get_running_loop().call_later(again, self._start)
 
     async def _read(self) -> dict[str, jwt.PyJWK]:
-        """The keys that the issuer has. Raises: _Fault, and what httpx does."""
+        """Returns the issuer's keys. Raises _Fault, and what httpx raises."""
         body = bytearray()
-        plain = {"Accept-Encoding": "identity"}  # a small encoded answer can become a large one
+        plain = {
+            "Accept-Encoding": "identity"
+        }  # a small compressed answer can expand to a large one
         async with self._client.stream("GET", self._url, headers=plain) as answer:
             if answer.status_code != 200:
-                raise _Fault(f"the issuer answers {answer.status_code}")
+                raise _Fault(f"the issuer answered {answer.status_code}")
             async for chunk in answer.aiter_raw():
                 body += chunk
                 if len(body) > MAX_BYTES:
@@ -147,20 +151,22 @@ class IssuerKeys:
             key = _usable(entry)
             if key and key.key_id:
                 keys[key.key_id] = key
-            await asyncio.sleep(0)  # to read a key takes time, which the others should not wait for
+            await asyncio.sleep(
+                0
+            )  # reading a key takes time, and other requests must not wait for it
         if not keys:
-            raise _Fault("the issuer's answer has no key that checks tokens")
+            raise _Fault("the issuer's answer has no usable key")
         return keys
 
 
 def _usable(entry: Any) -> jwt.PyJWK | None:
-    """A public key that checks signatures and has an id; None for any other entry."""
+    """Returns a public signature key that has an id, or None for any other entry."""
     if not isinstance(entry, dict) or not isinstance(entry.get("kid"), str):
         return None
     if entry.get("use", "sig") != "sig" or "d" in entry:  # d: a private key, slow to read
         return None
     try:
         key = jwt.PyJWK(entry)
-    except Exception:  # each kind of key has its own ways to be wrong
+    except Exception:  # each kind of key raises its own errors
         return None
     return key if key.algorithm_name in ALGORITHMS else None

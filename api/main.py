@@ -1,7 +1,7 @@
-"""`index-jobs api`, or `python -m api`: HTTP with its bounds, and a runner beside it.
+"""`index-jobs api`, or `python -m api`: the HTTP server, with a runner in the same process.
 
-The runner is left out with RUNNER_CONCURRENCY=0 or without WORKER_DATABASE_URL. This is the only
-module of the API that knows the worker.
+There is no runner with RUNNER_CONCURRENCY=0 or without WORKER_DATABASE_URL. This is the only module
+of the API that imports the worker.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 logger = logs.get_logger(__name__)
 
-NOT_STARTED: Final = "the API could not be started; the lines above say why"
+NOT_STARTED: Final = "the API could not start; see the lines above"
 
 _BACKLOG: Final = 2048
 _DRAIN_SECONDS: Final = 10
@@ -43,17 +43,18 @@ _OBJECTS_BETWEEN_COLLECTIONS: Final = 50_000
 
 
 class ListenError(Exception):
-    """Why nothing can listen there and what to do, as a sentence."""
+    """Says in one sentence why the process cannot listen there and what to do."""
 
 
 class PortTakenError(ListenError):
-    """Something else listens on that port."""
+    """Another process listens on this port."""
 
 
 def main() -> int:
-    """Serves until SIGTERM or SIGINT: finishes requests, and the runner hands its jobs back.
+    """Serves until SIGTERM or SIGINT, then finishes requests and hands the runner's jobs back.
 
-    Returns the exit code. 0: stopped by a signal; 1: not started, as a sentence on stderr says.
+    Returns the exit code: 0 if stopped by a signal, 1 if it could not start, with the reason on
+    stderr.
     """
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
     try:
@@ -81,9 +82,9 @@ def main() -> int:
 
 
 def make_app(settings: ApiSettings, worker: WorkerSettings, demo: Demo | None = None) -> Starlette:
-    """The API, with a runner unless `worker` asks for none or names no database for it.
+    """Returns the API, with a runner unless `worker` turns it off or names no database.
 
-    Raises SettingError, also for a login that the database refuses or that may not do its work.
+    Raises SettingError, also if the database refuses a login or the login lacks privileges.
     """
     if settings.api_database_url:
         startup_checks.require_login(startup_checks.API, settings.api_database_url)
@@ -114,7 +115,7 @@ def _has_runner(worker: WorkerSettings) -> bool:
 def _log_start(
     server: Server, settings: ApiSettings, worker: WorkerSettings, listener: socket.socket
 ) -> None:
-    """The one line of the start."""
+    """Logs the one line at startup."""
     logger.info(
         "API started",
         address=address(listener),
@@ -131,10 +132,10 @@ def _log_start(
 
 
 class Server(uvicorn.Server):
-    """uvicorn with the bounds of api/protocol.py; it says when it answers requests.
+    """uvicorn with the limits of api/protocol.py. Calls `on_ready` once it answers requests.
 
-    Raises the process's limit of open files to what MAX_CONNECTIONS takes, as far as it may. With
-    METRICS_PORT it serves that too; raises ListenError when nothing can listen there.
+    Raises the process's limit of open files as far as MAX_CONNECTIONS needs and the system allows.
+    Serves METRICS_PORT too, if set; raises ListenError if it cannot listen there.
     """
 
     def __init__(
@@ -167,7 +168,7 @@ class Server(uvicorn.Server):
             self._metrics = MetricsServer(app.state.metrics_app, listener)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Those who follow a job are asked to go on elsewhere; all other requests are finished."""
+        """Disconnects followers, which reconnect elsewhere, and finishes all other requests."""
         logger.info(
             "API stopping",
             requests=len(self.server_state.tasks),
@@ -190,9 +191,9 @@ class Server(uvicorn.Server):
 
 
 def _tune_garbage_collector() -> None:
-    """Looks for unreachable cycles a hundred times less often than Python does by itself.
+    """Makes Python collect garbage a hundred times less often.
 
-    Each look at thousands of open streams stops the event loop for a tenth of a second.
+    With thousands of open streams, each collection stops the event loop for a tenth of a second.
     """
     gc.collect()
     gc.freeze()
@@ -200,7 +201,7 @@ def _tune_garbage_collector() -> None:
 
 
 def _allowed_connections(wanted: int) -> int:
-    """`wanted`, or as many as the limit of open files has room for once it is raised."""
+    """Raises the limit of open files. Returns `wanted`, or as many as it has room for."""
     needed = wanted + _OTHER_FILES
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != resource.RLIM_INFINITY and soft < needed:
@@ -210,24 +211,24 @@ def _allowed_connections(wanted: int) -> int:
 
 
 def listen(host: str, port: int, setting: str = "PORT") -> socket.socket:
-    """A listening socket; port 0 is a free one. Raises ListenError, which names the setting."""
+    """Returns a listening socket; port 0 is any free port. Its ListenError names the setting."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family, backlog=_BACKLOG)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise PortTakenError(
-                f"port {port} is taken: stop what uses it, or give another by {setting}="
+                f"port {port} is taken: stop what uses it, or set {setting}= to another port"
             ) from None
         if error.errno == errno.EACCES:
             raise ListenError(
-                f"only root may use port {port}; name another by {setting}="
+                f"only root may use port {port}: set {setting}= to another port"
             ) from None
         raise ListenError(f"HOST={host} is not an address of this machine") from None
 
 
 def address(listener: socket.socket) -> str:
-    """How a client on this machine reaches the socket."""
+    """Returns the URL at which a client on this machine reaches the socket."""
     host, port = listener.getsockname()[:2]
     if ipaddress.ip_address(host).is_unspecified:
         host = "::1" if ":" in host else "127.0.0.1"

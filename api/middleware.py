@@ -1,5 +1,4 @@
-"""What is done to every request: an id, CORS, the last resort for errors, a count and a line in
-the log."""
+"""Middleware for every request: an id, CORS, the last error handler, metrics and the access log."""
 
 from __future__ import annotations
 
@@ -27,14 +26,12 @@ _ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 
 
 class Guard:
-    """Gives each answer an X-Request-Id and what CORS asks for, and turns what nobody caught into a
-    bare 500.
+    """Adds an X-Request-Id and the CORS headers, and turns uncaught exceptions into a plain 500.
 
-    The client's own id is kept when it is a plain word. A client that went away needs no answer.
-    With `access_log` each request is a line in the log, as nothing is by default. `count` is called
-    for each answer: with method, route, status and the seconds to its start, None where the request
-    asked to wait. Preflights are Starlette's to answer. Of `pages` no other origin may read
-    anything.
+    Keeps the client's own id if it is a plain word. With `access_log`, writes one log line per
+    request. Calls `count` for each answer with the method, the route, the status and the seconds
+    to its start, which are None if the request asked to wait. Leaves preflights to Starlette. No
+    other origin can read `pages`.
     """
 
     def __init__(
@@ -83,7 +80,7 @@ class Guard:
         answer_whole = scope.get("extensions", {}).get(WHOLE_ANSWER)
         status: int | None = None
         seconds = 0.0  # to the start of the answer
-        start: Message | None = None  # as long as it waits for the body
+        start: Message | None = None  # while it waits for the body
 
         async def send_with_id(message: Message) -> None:
             nonlocal status, seconds, start
@@ -110,7 +107,7 @@ class Guard:
         try:
             await self.app(scope, receive, send_with_id)
         except ClientDisconnect:
-            logger.debug("the client went away", **_of_request(scope))
+            logger.debug("client disconnected", **_of_request(scope))
         except Exception:
             logger.exception("request failed", **_of_request(scope))
             if status is not None and not start:
@@ -122,7 +119,7 @@ class Guard:
             self._note(scope, status, seconds, time.perf_counter() - began)
 
     def _note(self, scope: Scope, status: int | None, to_start: float, to_end: float) -> None:
-        """Counts the request and logs it; no `status`: its client left before the answer."""
+        """Counts and logs the request. `status` is None if the client left before the answer."""
         if status is not None:
             seconds = None if WAITED in scope else to_start
             self._count(scope["method"], _route(scope), status, seconds)
@@ -134,7 +131,7 @@ class Guard:
         return any(route.matches(scope)[0] is not Match.NONE for route in self._pages)
 
     def _cors(self, origin: bytes | None, scope: Scope) -> list[tuple[bytes, bytes]]:
-        """What lets a page of that origin read the answer."""
+        """Returns the headers that let a page of this origin read the answer."""
         if origin is None or isinstance(scope.get("route"), PageRoute):
             return self._without_origin
         if self._allows_all:
@@ -145,13 +142,13 @@ class Guard:
 
 
 def _is_whole(status: int, headers: Sequence[tuple[bytes, bytes]]) -> bool:
-    """Whether the body follows at once, and nothing is said of the connection."""
+    """Whether the body follows at once, with no header about the connection."""
     names = [name for name, _ in headers]
     return (status == 304 or b"content-length" in names) and b"connection" not in names
 
 
 def _of_request(scope: Scope) -> dict[str, str]:
-    """Method and the template of its route; a path may be anything that a client sends."""
+    """Returns the method and the route's template, because a path can be anything."""
     fields = {"method": scope["method"], "route": _route(scope)}
     if job_id := scope.get("path_params", {}).get("job_id"):
         fields["job_id"] = job_id[:36]

@@ -1,7 +1,7 @@
-"""GET /jobs/{job_id} in front of routing: what this system does all day.
+"""GET /jobs/{job_id}, answered before routing, because it is most of the traffic.
 
-Plain ASGI, one pass over the headers, one call. Whatever it answers the route of that path answers
-in the same bytes; that one has HEAD, and ids that are no UUIDs.
+Plain ASGI: one pass over the headers, one call. The route with this path gives the same answers,
+byte for byte, and also handles HEAD and ids that are not UUIDs.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from api.auth import as_user
 from api.errors import Problem
 
 ROUTE: Final = Route("/jobs/{job_id}", jobs.get_job_status)
-"""The same by Starlette."""
+"""The Starlette route with the same answers."""
 
 _PATH: Final = re.compile(r"/jobs/([0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})")
 
 
 class Polls:
-    """Answers polls; everything else goes on to `app`."""
+    """Answers polls and passes everything else to `app`."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app

@@ -1,7 +1,7 @@
-"""uvicorn's HTTP protocol, with bounds on what one connection may send, hold and cost.
+"""uvicorn's HTTP protocol, with limits on what one connection can send, hold and cost.
 
 Without them an anonymous client could fill the memory with requests, headers or chunks, hold a
-connection open forever, or keep the event loop busy. Bodies have their own bounds, in api/body.py.
+connection open forever, or keep the event loop busy. The limits of bodies are in api/body.py.
 """
 
 from __future__ import annotations
@@ -35,34 +35,35 @@ from db.tools.logs import get_logger
 logger = get_logger(__name__)
 
 MAX_BYTES: Final = 65_536
-"""Of a request without its body: line, headers, framing of chunks, trailers."""
+"""The maximum size of a request without its body: line, headers, chunk framing, trailers."""
 MAX_TARGET: Final = 8_192
-"""Bytes of a request's target: path and query."""
+"""The maximum bytes of a request's target: path and query."""
 MAX_HEADERS: Final = 100
 MAX_PARAMETERS: Final = 100
 """Of a query."""
 WHOLE_ANSWER: Final = "index_jobs.whole_answer"
-"""The extension of the scope by which an application sends an answer at once: a function of its
-status, its headers and its body. False: send it by messages, as any other. Raises RuntimeError when
-a header has a line break."""
-SECONDS: Final = 15.0
-"""From a connection's start to the first byte of a request, and from there to the end of its
-headers; as long again for the rest of a body whose request is answered already; and for a client
-that reads nothing of its answer."""
+"""The scope extension that sends a whole answer at once: a function of status, headers and body.
 
-# Bytes that one callback of the event loop parses; the rest waits for the next one.
+If it returns False, send the answer by messages as usual. Raises RuntimeError if a header contains
+a line break."""
+SECONDS: Final = 15.0
+"""The time limit from the start of a connection to the first byte of a request, and from there to
+the end of its headers. Also the limit for the rest of a body whose request is already answered, and
+for a client that does not read its answer."""
+
+# The bytes that one callback of the event loop parses. The rest waits for the next one.
 _MAX_PARSED: Final = 4_096
-# Bytes that the parser is given at once. It cannot be stopped within: so this is also how much of
-# the requests that follow is taken up while one is answered, which is 5 at most.
+# The bytes that the parser gets at once. It cannot be stopped within them, so up to 5 of the
+# following requests are taken in while one is answered.
 _PIECE: Final = 128
-# What a client that was refused may still send, so that it can read why, and for how long.
+# How much, and for how long, a refused client can still send, so that it can read the reason.
 _LINGER_BYTES: Final = 1_048_576
 _LINGER_SECONDS: Final = 2.0
-# Connections over the limit that are told so; those over this too are closed without a word.
+# Connections over the limit that get a 503. Those over this one too are closed without an answer.
 _MAX_REFUSED: Final = 100
 _SECONDS_BETWEEN_WARNINGS: Final = 60.0
 
-# Of every answer: a browser takes it for what it says it is.
+# On every answer, so that browsers do not guess its type.
 _NO_SNIFFING: Final = (b"x-content-type-options", b"nosniff")
 
 _MALFORMED: Final = Problem("INVALID_HTTP")
@@ -77,7 +78,7 @@ class _Refused(Exception):
 
 
 class _Flow(FlowControl):
-    """Whether uvicorn wants more of a connection; the protocol then parses, and reads, on."""
+    """Whether uvicorn wants more from a connection. If so, the protocol parses and reads on."""
 
     def __init__(self, transport: asyncio.Transport, resume: Callable[[], None]) -> None:
         super().__init__(transport)
@@ -92,25 +93,27 @@ class _Flow(FlowControl):
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """Refuses what breaks a bound of this module, and closes the connection.
+    """Refuses requests that exceed a limit of this module, and closes the connection.
 
-    400 for what is not HTTP/1.1, 408, 414, 431, and 503 for a connection over uvicorn's
-    limit_concurrency. A connection on which nothing ever came is closed without an answer, and so
-    is one whose client breaks a bound while the answer to it is on its way.
+    Answers 400 for what is not HTTP/1.1, 408, 414 or 431, and 503 for a connection over uvicorn's
+    limit_concurrency. Closes a connection without an answer if it never sent anything, or if it
+    exceeds a limit while an earlier answer is being sent.
     """
 
-    _answering: RequestResponseCycle | None = None  # the request whose answer is under way, or was
-    _unparsed = b""  # what was read; as long as there is some, nothing more is read
-    _parsing: asyncio.Handle | None = None  # the callback that will go on with it
+    _answering: RequestResponseCycle | None = (
+        None  # the request that is being answered, or the last one
+    )
+    _unparsed = b""  # what was read; while there is any, nothing more is read
+    _parsing: asyncio.Handle | None = None  # the callback that will parse it
     _is_reading = True
-    _overhead = 0  # bytes of the request that is arriving, without its body
+    _overhead = 0  # bytes of the arriving request, without its body
     _is_arriving = False
     _has_head = False
-    _is_last = False  # the client, or its version of HTTP, wants no request after this one
-    _linger: int | None = None  # bytes that are still taken, and dropped, after a refusal
+    _is_last = False  # the client, or its version of HTTP, sends no request after this one
+    _linger: int | None = None  # bytes that are still read and dropped after a refusal
     _deadline: asyncio.TimerHandle | None = None
-    _reader: asyncio.TimerHandle | None = None  # looks at whether the client reads its answer
-    _unsent = 0  # bytes that waited for the client when it last looked
+    _reader: asyncio.TimerHandle | None = None  # checks whether the client reads its answer
+    _unsent = 0  # bytes that were unsent at the last check
     _warned_at = float("-inf")
 
     def __init__(
@@ -121,7 +124,7 @@ class BoundedProtocol(HttpToolsProtocol):
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
-        # uvicorn's own use of it refuses requests one by one, with a line in the log for each
+        # uvicorn itself would refuse requests one by one, each with a log line
         self._max_connections, self.limit_concurrency = self.limit_concurrency, None
 
     # --- the connection --------------------------------------------------------------------------
@@ -149,7 +152,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self._parsing.cancel()
         for cycle, _ in self.pipeline:
             cycle.disconnected = True
-        if self._answering:  # uvicorn tells the one that arrived last
+        if self._answering:  # uvicorn only tells the last one
             self._answering.disconnected = True
             self._answering.message_event.set()
         super().connection_lost(exc)
@@ -163,7 +166,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if now - BoundedProtocol._warned_at > _SECONDS_BETWEEN_WARNINGS:
             BoundedProtocol._warned_at = now
             logger.warning(
-                "the limit of connections is reached; more are refused",
+                "connection limit reached, refusing new connections",
                 status=503,
                 max_connections=self._max_connections,
             )
@@ -173,7 +176,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().resume_writing()
 
     def _check_reader(self) -> None:
-        """Drops a client that took nothing of what waits for it since the last look."""
+        """Drops a client that has read nothing since the last check."""
         unsent = self._waiting_for_the_client()
         is_over = self._is_answered() or self.transport.is_closing()
         is_still = is_over or self.flow.write_paused  # nothing is added
@@ -184,14 +187,14 @@ class BoundedProtocol(HttpToolsProtocol):
         self._reader = self.loop.call_later(SECONDS, self._check_reader)
 
     def _waiting_for_the_client(self) -> int:
-        """Bytes here and in the kernel, which takes no more until a third of its megabytes left."""
+        """Returns the unsent bytes, here and in the kernel, which frees its buffer in steps."""
         waiting = self.transport.get_write_buffer_size()
         with suppress(OSError):
             queued = ioctl(self.transport.get_extra_info("socket").fileno(), TIOCOUTQ, bytes(4))
             waiting += int.from_bytes(queued, sys.byteorder)
         return waiting
 
-    # --- what is read ----------------------------------------------------------------------------
+    # --- input -----------------------------------------------------------------------------------
 
     def data_received(self, data: bytes) -> None:
         if self._linger is not None:
@@ -204,11 +207,11 @@ class BoundedProtocol(HttpToolsProtocol):
                 self._parse()
 
     def _is_over(self) -> bool:
-        """Whether the last request of the connection has arrived."""
+        """Whether the connection's last request has arrived."""
         return self._is_last and not self._is_arriving
 
     def _parse_on(self) -> None:
-        """Goes on after a pause: with what was read, and when that is parsed, with reading."""
+        """Continues after a pause: parses what was read, then reads on."""
         if self._unparsed and self._may_parse() and not self._parsing:
             self._parsing = self.loop.call_soon(self._parse)
         self._read(self._linger is not None or not (self._unparsed or self.flow.read_paused))
@@ -221,7 +224,7 @@ class BoundedProtocol(HttpToolsProtocol):
             done += self._feed(unparsed[done : done + _PIECE])
         self._unparsed = b"" if self._is_over() else self._unparsed[done:]
         self._parse_on()
-        # what came may have been no request, and have ended the time of keep-alive
+        # the data may not have been a request, and may have ended the keep-alive time
         has_nothing = done > 0 and not self._is_arriving and self._is_answered()
         if self._deadline is None and (has_nothing or (self._is_arriving and not self._has_head)):
             self._set_deadline()
@@ -240,13 +243,13 @@ class BoundedProtocol(HttpToolsProtocol):
             (self.transport.resume_reading if wanted else self.transport.pause_reading)()
 
     def _feed(self, piece: memoryview) -> int:
-        """How many bytes of it were parsed."""
+        """Returns the number of bytes parsed."""
         self._overhead += len(piece)
         fed = len(piece)
         try:
             self.parser.feed_data(piece)
         except httptools.HttpParserUpgrade as upgrade:
-            (fed,) = upgrade.args  # the request is an ordinary one, and others may follow
+            (fed,) = upgrade.args  # an ordinary request, which others may follow
         except httptools.HttpParserError:
             if not self._is_over():
                 self._refuse(_MALFORMED)
@@ -273,7 +276,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self._stop(_TARGET_TOO_LONG)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if self._has_head:  # a trailer, which must not pass for a header
+        if self._has_head:  # a trailer must not become a header
             return
         super().on_header(name, value)
         if len(self.headers) > MAX_HEADERS:
@@ -287,7 +290,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self._stop(_TARGET_TOO_LONG)
         if not self._is_sound():
             self._stop(_MALFORMED)
-        super().on_headers_complete()  # raises for an address that is none
+        super().on_headers_complete()  # raises if the target is malformed
         self.cycle.default_headers = [*self.cycle.default_headers, _NO_SNIFFING]
         self.scope["extensions"] = {WHOLE_ANSWER: partial(self._answer, self.cycle)}  # type: ignore[dict-item]
         self._has_head = True
@@ -295,7 +298,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._drop_deadline()
 
     def _is_sound(self) -> bool:
-        """What RFC 9112 asks beyond what the parser checks: so that no proxy reads it otherwise."""
+        """Checks what RFC 9112 requires beyond the parser, so that proxies read it the same."""
         version = self.parser.get_http_version()
         hosts = sum(name == b"host" for name, _ in self.headers)
         codings = [value.lower() for name, value in self.headers if name == b"transfer-encoding"]
@@ -315,7 +318,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._drop_deadline()
         super().on_message_complete()
 
-    # --- what is answered ------------------------------------------------------------------------
+    # --- output ----------------------------------------------------------------------------------
 
     def _answer(
         self,
@@ -324,14 +327,14 @@ class BoundedProtocol(HttpToolsProtocol):
         headers: Sequence[tuple[bytes, bytes]],
         body: bytes,
     ) -> bool:
-        """Writes the usual answer, head and body, at once: see WHOLE_ANSWER."""
+        """Writes a whole answer at once. See WHOLE_ANSWER."""
         is_usual = cycle.keep_alive and not (cycle.response_started or cycle.disconnected)
         if not is_usual or self.flow.write_paused or cycle.scope["method"] == "HEAD":
             return False
         lines = [b"%b: %b" % header for header in (*cycle.default_headers, *headers)]
         head = b"\r\n".join(lines)
         if head.count(b"\n") + head.count(b"\r") != 2 * (len(lines) - 1):
-            raise RuntimeError("a header of an answer has a line break")
+            raise RuntimeError("a response header contains a line break")
         cycle.response_started = cycle.response_complete = True
         self.transport.write(b"%b%b\r\n\r\n%b" % (STATUS_LINE[status], head, body))
         cycle.message_event.set()
@@ -356,7 +359,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self._deadline = None
 
     def _give_up(self) -> None:
-        if not self._is_reading:  # until what came before is answered
+        if not self._is_reading:  # until the earlier requests are answered
             self._set_deadline()
         elif self._is_arriving:
             self._refuse(_TOO_SLOW)
@@ -378,10 +381,10 @@ class BoundedProtocol(HttpToolsProtocol):
             head += [b"x-request-id: " + uuid4().hex.encode(), b"connection: close"]
             head += [b"%b: %b" % _NO_SNIFFING]
             self.transport.write(b"\r\n".join([*head, b"", bytes(answer.body)]))
-            if self._has_head:  # the request is under way: what it is answered goes nowhere
+            if self._has_head:  # the request is running: its answer will be dropped
                 self.cycle.disconnected = True
                 self.cycle.message_event.set()
-            # to close now, with bytes unread, would be a reset, which may overtake the answer
+            # closing with unread bytes would send a reset, which can overtake the answer
             self._linger = _LINGER_BYTES
             self.transport.write_eof()
             self._deadline = self.loop.call_later(_LINGER_SECONDS, self.transport.close)
@@ -389,7 +392,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self.transport.close()
 
     def _may_answer(self) -> bool:
-        """Whether what is written now is the answer to the request that is arriving."""
+        """Whether an answer written now answers the arriving request."""
         if self.pipeline:
             return False
         if self._has_head:

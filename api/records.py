@@ -1,4 +1,4 @@
-"""The shapes of what is answered and kept: rows as JSON, and what workers hand over."""
+"""The types of answers and stored values: rows as JSON, and what workers report."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing_extensions import TypedDict
 
 
 class _Format:
-    """Tells pydantic a format of JSON Schema, without that pydantic is loaded here."""
+    """Adds a JSON Schema format for pydantic, without importing pydantic here."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -29,7 +29,7 @@ UNFINISHED: Final = frozenset[str]({"pending", "processing"})
 
 
 class IndexRepoJobPayload(TypedDict):
-    """What a queue hands to a worker."""
+    """The payload that a queue passes to a worker."""
 
     indexJobId: str
     repositoryId: str
@@ -37,7 +37,7 @@ class IndexRepoJobPayload(TypedDict):
 
 
 class JobStats(TypedDict):
-    """What index_jobs.stats has once a job of the built-in indexer is completed."""
+    """The index_jobs.stats of a job that the built-in indexer completed."""
 
     files_indexed: int
     files_unchanged: int
@@ -52,7 +52,7 @@ class JobStats(TypedDict):
 
 
 class JobMetadata(TypedDict, total=False):
-    """p_metadata of update_job_status."""
+    """The p_metadata of update_job_status."""
 
     error: str
     stats: Mapping[str, Any]
@@ -60,7 +60,7 @@ class JobMetadata(TypedDict, total=False):
 
 
 class JobProgress(TypedDict):
-    """Where the current attempt is; `total` is null while it is unknown."""
+    """The progress of the current attempt. `total` is null while unknown."""
 
     phase: str
     done: int
@@ -103,7 +103,7 @@ class IndexJob(TypedDict):
 class JobEvent(TypedDict):
     """A row of public.index_job_events.
 
-    `detail` may have error, retry_at, handed_back, cancel_requested.
+    `detail` may contain error, retry_at, handed_back and cancel_requested.
     """
 
     job_id: Uuid
@@ -118,7 +118,7 @@ class JobEvent(TypedDict):
 
 
 class JobAttempt(TypedDict):
-    """One attempt of a job; the last three are null while it runs."""
+    """One attempt of a job. The last three members are null while it runs."""
 
     attempt: int
     worker_id: Uuid | None
@@ -154,9 +154,9 @@ WaitReason = Literal[
 class JobExplanation(TypedDict):
     """GET /jobs/{id}/explain.
 
-    `position` is how many claims return another job first, null while the job is not free; 1,000
-    means that many or more. It is a bound where `sentence` says 'at most'. `eta_p50` and `eta_p90`
-    are seconds from now, null where nothing can be said.
+    `position` is the number of claims that return another job first: 1,000 means that many or
+    more, and null that the job is not free. It is an upper bound if `sentence` says 'at most'.
+    `eta_p50` and `eta_p90` are seconds from now, or null if unknown.
     """
 
     reason: WaitReason
@@ -171,14 +171,14 @@ class JobExplanation(TypedDict):
 
 
 class JobList(TypedDict):
-    """GET /jobs: one page, newest first; `next_cursor` is null on the last one."""
+    """GET /jobs: one page, newest first. `next_cursor` is null on the last page."""
 
     jobs: list[IndexJob]
     next_cursor: str | None
 
 
 class IndexedFile(TypedDict):
-    """A file as it is stored; `symbol_count` is null where its symbols could not be had."""
+    """A stored file. `symbol_count` is null if its symbols could not be extracted."""
 
     path: str
     language: str | None
@@ -188,14 +188,14 @@ class IndexedFile(TypedDict):
 
 
 class SkippedFile(TypedDict):
-    """A file that was left out."""
+    """A skipped file."""
 
     path: str
     reason: str
 
 
 class FoundSymbol(TypedDict):
-    """A definition; lines count from 1, `parent` is the enclosing definition."""
+    """A definition. Lines count from 1; `parent` is the enclosing definition."""
 
     name: str
     kind: str
@@ -207,7 +207,7 @@ class FoundSymbol(TypedDict):
 
 
 class StoredPage(TypedDict):
-    """One page of what the job's repository has now: by `job_id`, which may be a later job."""
+    """One page of the repository's index. `job_id` made it, and may be a later job."""
 
     job_id: Uuid
     commit_sha: str
@@ -233,7 +233,7 @@ class SymbolList(StoredPage):
 
 
 class JobCounts(TypedDict):
-    """GET /jobs/counts: counts stop at 1,000; waits and durations are seconds, null without any."""
+    """GET /jobs/counts. Counts stop at 1,000; waits and durations are seconds or null."""
 
     pending: int
     processing: int
@@ -248,8 +248,10 @@ class JobCounts(TypedDict):
 
 
 class IndexResponse(TypedDict):
-    """POST /index: 202. `runId` equals `jobId` and is deprecated; without status tracking it is
-    all there is."""
+    """POST /index: 202. `runId` equals `jobId` and is deprecated.
+
+    Without status tracking it is the only member.
+    """
 
     jobId: NotRequired[Uuid]
     runId: Uuid
@@ -257,19 +259,19 @@ class IndexResponse(TypedDict):
 
 
 class JobFrame(TypedDict):
-    """The data of a frame of the stream: the job as it is now, and the event, if it is of one."""
+    """The data of a stream's frame: the current job and, for an event, the event."""
 
     job: IndexJob
     event: NotRequired[JobEvent]
 
 
 class Repository(TypedDict):
-    """A row of repositories."""
+    """A row of public.repositories."""
 
     id: str
     full_name: str
     git_url: str
-    """Where it is cloned from, in its normal spelling."""
+    """The normalized URL that it is cloned from."""
     owner_user_id: str | None
     organization_id: str | None
     created_at: str
@@ -285,22 +287,22 @@ Check = Literal["pass", "warn", "fail"]
 
 
 class ServiceStatus(TypedDict):
-    """GET /status. `status` is the worst of the others."""
+    """GET /status. `status` is the worst of the other members."""
 
     status: Check
     database: Check
     runners: Check
-    """fail: jobs are free, and no runner is alive."""
+    """fail: there are free jobs and no runner is alive."""
     waiting: Check
-    """How long a job has been free: warn from 2 minutes on, fail from 30."""
+    """How long a job has been free: warn after 2 minutes, fail after 30."""
 
 
 class QueuedJobs(TypedDict):
-    """Pending or running jobs, of all tenants."""
+    """Pending or running jobs of all tenants."""
 
     total: int
     oldest: float
-    """Seconds since the one was free, or begun, that has been so longest; 0 without any."""
+    """Seconds for which the oldest one has been free or running; 0 if there are none."""
 
 
 class JobLoad(TypedDict):
@@ -309,7 +311,7 @@ class JobLoad(TypedDict):
     queued: QueuedJobs
     running: QueuedJobs
     slots: int
-    """Of the runners that are alive."""
+    """Slots of the runners that are alive."""
 
 
 class Readiness(TypedDict):
@@ -320,7 +322,7 @@ class Readiness(TypedDict):
 
 
 class ProblemBody(TypedDict):
-    """application/problem+json (RFC 9457). `error` is the sentence of `detail`."""
+    """application/problem+json (RFC 9457). `error` equals `detail`."""
 
     type: str
     title: str
@@ -333,7 +335,7 @@ class ProblemBody(TypedDict):
 
 
 class RestProblemBody(TypedDict):
-    """What PostgREST answers to what it refuses."""
+    """The body of PostgREST's errors."""
 
     code: str
     message: str

@@ -1,7 +1,7 @@
-"""The shapes of what is sent to the routes of jobs: names and types, and what no database can hold.
+"""The types of requests to the routes of jobs. Checks names, types and unstorable text.
 
-What a ref, a commit, an address, a name or a limit may be is judged by the SQL functions, for HTTP
-and `supabase.rpc()` alike. All but one thing: whether a folder of this machine may be indexed.
+The SQL functions check refs, commits, addresses, names and limits, for HTTP and `supabase.rpc()`
+alike. Only whether a folder of this machine may be indexed is checked here.
 """
 
 from __future__ import annotations
@@ -17,8 +17,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 from api.errors import Problem
 
 _LOCAL_PATH_CHARACTERS: Final = 2048
-"""As many as an address may have (private.is_git_url). To look for the real folder of a longer path
-takes time in which the event loop does nothing else."""
+"""The limit of private.is_git_url. Resolving a longer path would block the event loop."""
 
 Text = Annotated[str, Field(pattern=r"^[^\x00]*$")]
 
@@ -33,13 +32,13 @@ Limit = Annotated[
     int,
     BeforeValidator(_whole),
     Field(
-        description="How many on a page.", json_schema_extra={"minimum": 1, "maximum": 100}
-    ),  # which the SQL functions see to
+        description="The number of rows per page.", json_schema_extra={"minimum": 1, "maximum": 100}
+    ),  # the SQL functions check the range
 ]
-Cursor = Annotated[Text | None, Field(description="next_cursor of the previous page.")]
+Cursor = Annotated[Text | None, Field(description="The next_cursor of the previous page.")]
 Organization = Annotated[
     Text | None,
-    Field(description="Slug or id of an organization; what is your own if it is left out."),
+    Field(description="The slug or id of an organization. Defaults to your own repositories."),
 ]
 
 
@@ -51,71 +50,71 @@ class IndexBody(_Sent):
     """The body of POST /index; null means absent."""
 
     repository: Text = Field(
-        description="owner/name, an https URL, or with localPath any owner/name.",
+        description="owner/name or an https URL. With localPath: any owner/name.",
         examples=["octocat/Hello-World"],
     )
     ref: Text | None = Field(
-        default=None, description="A branch, a tag, HEAD or a commit; HEAD if it is left out."
+        default=None, description="A branch, a tag, HEAD or a commit. Defaults to HEAD."
     )
     commit_sha: Text | None = Field(
-        default=None, description="40 hexadecimal digits; the newest commit if it is left out."
+        default=None, description="40 hexadecimal digits. Defaults to the newest commit."
     )
     organization: Organization = None
     local_path: Text | None = Field(
         default=None,
         alias="localPath",
-        description="A folder of the server, inside one of LOCAL_REPOSITORY_ROOTS.",
+        description="A folder on the server, inside one of LOCAL_REPOSITORY_ROOTS.",
     )
 
 
 class ReasonBody(_Sent):
-    """The body of what support does to a job."""
+    """The body of a change by support."""
 
     reason: Text = Field(
-        description="Why, for the audit: 1 to 500 characters.",
+        description="The reason, for the audit log: 1 to 500 characters.",
         examples=["ticket 42: disk was full"],
     )
 
 
 class RepositoryBody(_Sent):
-    """The body of PATCH /repositories/{id}: one of the two; null means absent."""
+    """The body of PATCH /repositories/{id}: one of the two fields; null means absent."""
 
     git_url: Text | None = Field(
         default=None,
-        description="owner/name, or an https URL: where it is cloned from.",
+        description="The address to clone from: owner/name or an https URL.",
         examples=["https://git.example.org/octocat/Hello-World.git"],
     )
     local_path: Text | None = Field(
         default=None,
         alias="localPath",
-        description="A folder of the server, inside one of LOCAL_REPOSITORY_ROOTS.",
+        description="A folder on the server, inside one of LOCAL_REPOSITORY_ROOTS.",
     )
 
 
 class IndexHeaders(_Sent):
-    """The headers of POST /index that it reads."""
+    """The headers that POST /index reads."""
 
     idempotency_key: str | None = Field(
         default=None,
         alias="Idempotency-Key",
-        description="1 to 255 visible ASCII characters: a repeat gets the job of the first.",
+        description="1 to 255 visible ASCII characters. A repeated request gets the same job.",
     )
 
 
 class _Query(_Sent):
-    """What a route takes in its query."""
+    """The base of query models."""
 
 
 class ListQuery(_Query):
     """The query of GET /jobs."""
 
     organization: Organization = None
-    repository: Text | None = Field(default=None, description="Its owner/name or id.")
+    repository: Text | None = Field(default=None, description="The repository's owner/name or id.")
     status: Text | None = Field(
         default=None, description="pending, processing, completed, failed or cancelled."
     )
     since: Text | None = Field(
-        default=None, description="Only jobs that were made then or later: RFC 3339 with a zone."
+        default=None, description="Only jobs created at this time or later: RFC 3339 with a zone."
     )
     cursor: Cursor = None
     limit: Limit = 20
@@ -128,17 +127,17 @@ class AdminListQuery(_Query):
         default=None, description="pending, processing, completed, failed or cancelled."
     )
     tenant: Text | None = Field(default=None, description="The id of a user or an organization.")
-    repository: Text | None = Field(default=None, description="Its owner/name or id.")
+    repository: Text | None = Field(default=None, description="The repository's owner/name or id.")
     since: Text | None = Field(
-        default=None, description="Only jobs that were made then or later: RFC 3339 with a zone."
+        default=None, description="Only jobs created at this time or later: RFC 3339 with a zone."
     )
     until: Text | None = Field(
-        default=None, description="Only jobs that were made before: RFC 3339 with a zone."
+        default=None, description="Only jobs created before this time: RFC 3339 with a zone."
     )
-    queue_job_id: Text | None = Field(default=None, description="The id that a queue gave its job.")
+    queue_job_id: Text | None = Field(default=None, description="The id of the queue's job.")
     cursor: Cursor = None
     limit: Limit = 20
-    reason: Text | None = Field(default=None, description="Why, for the audit.")
+    reason: Text | None = Field(default=None, description="The reason, for the audit log.")
 
 
 class FilesQuery(_Query):
@@ -151,7 +150,7 @@ class FilesQuery(_Query):
 class SkippedQuery(_Query):
     """The query of GET /jobs/{id}/skipped."""
 
-    reason: Text | None = Field(default=None, description="Only what was left out for this reason.")
+    reason: Text | None = Field(default=None, description="Only files skipped for this reason.")
     cursor: Cursor = None
     limit: Limit = 20
 
@@ -159,8 +158,8 @@ class SkippedQuery(_Query):
 class SymbolsQuery(_Query):
     """The query of GET /jobs/{id}/symbols."""
 
-    name: Text | None = Field(default=None, description="The whole name.")
-    prefix: Text | None = Field(default=None, description="How the name begins.")
+    name: Text | None = Field(default=None, description="The full name.")
+    prefix: Text | None = Field(default=None, description="The start of the name.")
     cursor: Cursor = None
     limit: Limit = 20
 
@@ -171,15 +170,15 @@ class CountsQuery(_Query):
     organization: Organization = None
     since: Text | None = Field(
         default=None,
-        description="Of waits and durations: RFC 3339 with a zone, 30 days ago at most;"
-        " 24 hours ago if it is left out.",
+        description="The start of waits and durations: RFC 3339 with a zone, at most 30 days ago."
+        " Defaults to 24 hours ago.",
     )
 
 
 Sent = TypeVar("Sent", bound=_Sent)
 Query = TypeVar("Query", bound=_Query)
 
-# The code when a member of a body, or a header, is not as its model says.
+# The code if a member of a body, or a header, does not match its model.
 _CODES: Final = {
     "repository": "invalid_repository",
     "git_url": "invalid_git_url",
@@ -193,35 +192,35 @@ _CODES: Final = {
 
 
 def index_body(body: Mapping[str, Any]) -> IndexBody:
-    """Raises: Problem 422 that names the first wrong field."""
+    """Raises Problem 422, which names the first invalid field."""
     return _read(IndexBody, body)
 
 
 def reason_body(body: Mapping[str, Any]) -> ReasonBody:
-    """Raises: Problem 422 that names the first wrong field."""
+    """Raises Problem 422, which names the first invalid field."""
     return _read(ReasonBody, body)
 
 
 def repository_body(body: Mapping[str, Any]) -> RepositoryBody:
-    """Raises: Problem 422 that names the first wrong field; also unless there is one address."""
+    """Raises Problem 422, which names the first invalid field, or if not exactly one is given."""
     wanted = _read(RepositoryBody, body)
     if (wanted.git_url is None) == (wanted.local_path is None):
-        raise Problem("invalid_git_url", "Name git_url or localPath, one of them.", field="git_url")
+        raise Problem("invalid_git_url", "Send either git_url or localPath.", field="git_url")
     return wanted
 
 
 def index_headers(idempotency_keys: Sequence[str]) -> IndexHeaders:
-    """Raises: Problem 422 when a header is there more than once."""
+    """Raises Problem 422 if a header is repeated."""
     return _read(IndexHeaders, _single([("Idempotency-Key", key) for key in idempotency_keys]))
 
 
 def read_query(model: type[Query], parameters: Iterable[tuple[str, str]]) -> Query:
-    """Raises: Problem 422 that names the first wrong parameter."""
+    """Raises Problem 422, which names the first invalid parameter."""
     return _read(model, _single(parameters))
 
 
 def _single(pairs: Iterable[tuple[str, str]]) -> dict[str, str | list[str]]:
-    """Each name with its value; a duplicate name gets a list, which no model accepts."""
+    """Returns the values by name. A duplicate name gets a list, which no model accepts."""
     values: dict[str, list[str]] = {}
     for name, value in pairs:
         values.setdefault(name, []).append(value)
@@ -233,7 +232,7 @@ def _read(model: type[Sent], sent: Mapping[str, Any]) -> Sent:
         return model.model_validate(sent)
     except ValidationError as error:
         known = [field.alias or name for name, field in model.model_fields.items()]
-        # a name that is not known explains best what else is missing
+        # an unknown name best explains what is missing
         first = min(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
         raise _problem(first, known, is_query=issubclass(model, _Query)) from None
 
@@ -254,9 +253,9 @@ def _problem(error: ErrorDetails, known: Sequence[str], *, is_query: bool) -> Pr
 
 
 def local_url(text: str | None, roots: Sequence[Path]) -> str | None:
-    """file: URL of the folder that `text` really is, links resolved, inside one of `roots`.
+    """Returns the file: URL of the folder, with links resolved, if it is inside one of `roots`.
 
-    Raises: Problem 422 invalid_local_path.
+    Raises Problem 422 invalid_local_path.
     """
     if text is None:
         return None
@@ -265,6 +264,6 @@ def local_url(text: str | None, roots: Sequence[Path]) -> str | None:
         real = Path(text).resolve() if is_path else None
         if real and any(real.is_relative_to(root) for root in roots) and real.is_dir():
             return real.as_uri()
-    except (OSError, RuntimeError):  # a name too long, links in a circle
+    except (OSError, RuntimeError):  # the name is too long, or links form a loop
         pass
     raise Problem("invalid_local_path", field="localPath")

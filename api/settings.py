@@ -1,4 +1,4 @@
-"""What the HTTP layer is told from outside: environment variables, and nothing else."""
+"""The settings of the HTTP layer, which come from environment variables only."""
 
 from __future__ import annotations
 
@@ -21,64 +21,64 @@ class ApiSettings(LocalRepositorySettings, MetricsSettings):
     """Settings of the HTTP layer."""
 
     api_database_url: DatabaseUrl | None = Field(default=None, repr=False)
-    """The login of the HTTP layer: a member of job_http, which may execute api_* and no more."""
+    """The login of the HTTP layer: a member of job_http, which can execute only api_*."""
     supabase_url: str | None = None
-    """A Supabase project: with SUPABASE_SERVICE_ROLE_KEY it takes the place of API_DATABASE_URL."""
+    """A Supabase project. With SUPABASE_SERVICE_ROLE_KEY it replaces API_DATABASE_URL."""
     database_pool_size: int = Field(default=4, ge=1, le=64)
     database_prepared_statements: bool = True
-    """False: plain statements, one at a time on each connection, for a pooler that hands sessions
-    on and holds no prepared statements."""
+    """False: plain statements, one at a time per connection, for a pooler that shares sessions
+    between clients without prepared statements."""
     statement_timeout_seconds: float = Field(default=5, gt=0, le=600)
-    """How long one statement may take before its request is answered 503."""
+    """How long a statement can take before its request gets a 503."""
     body_timeout_seconds: float = Field(default=10, gt=0)
-    """How long the body of a request may take to arrive before it is answered 408."""
+    """How long a request's body can take to arrive before it gets a 408."""
 
     port: int = Field(default=8321, ge=0, le=65535)
     root_path: str = ""
-    """Where a proxy serves the API, such as /jobs-api, when it keeps that from the requests."""
+    """The path where a proxy serves the API, such as /jobs-api, if it strips it from requests."""
     max_connections: int = Field(default=10_000, ge=1)
-    """Of clients at once; fewer when the limit of open files does not allow as many."""
+    """The maximum number of connections; lower if the limit of open files requires it."""
     keep_alive_seconds: int = Field(default=75, ge=1)
-    """How long a connection is kept without a request."""
+    """How long an idle connection is kept."""
     forwarded_allow_ips: Annotated[tuple[str, ...], NoDecode, separated_by(",")] = ()
-    """Comma separated addresses and networks of proxies whose X-Forwarded-For and -Proto count."""
+    """Comma-separated addresses and networks of proxies whose X-Forwarded-For and -Proto count."""
     live_limit: int = Field(default=10_000, ge=0)
-    """How many clients may follow a job by `Prefer: wait` or a stream at once, in this process."""
+    """How many clients of this process can follow a job at once, by `Prefer: wait` or a stream."""
     access_log: bool = False
-    """Whether each request is a line in the log."""
+    """Whether to log each request."""
     metrics_token: SecretStr | None = None
-    """What GET /metrics asks for, as a bearer token; without it that is refused to everybody."""
+    """The bearer token for GET /metrics. Without it, GET /metrics is refused."""
     cors_origins: Annotated[tuple[str, ...], NoDecode, separated_by(",")] = ("*",)
-    """Comma separated origins of browsers that may call; * is any."""
+    """Comma-separated origins that browsers can call from; * allows any."""
 
     pages_enabled: bool = True
-    """Whether there is the page at / and /jobs/{id}/view."""
+    """Whether to serve the page at / and /jobs/{id}/view."""
 
     jwt_secret: SecretStr | None = None
-    """Checks HS256 tokens; at least 32 bytes."""
+    """The secret for HS256 tokens; at least 32 bytes."""
     jwks_url: str | None = None
-    """Where the public keys of RS256, ES256 and EdDSA tokens are."""
+    """The URL of the public keys for RS256, ES256 and EdDSA tokens."""
     jwt_audience: str = "authenticated"
     jwt_max_lifetime_seconds: int = Field(default=86_400, ge=1)
-    """A user's token that expires later than this from now is refused."""
+    """The longest remaining lifetime of a user's token. Longer ones are refused."""
     service_key: SecretStr | None = Field(
         default=None, validation_alias=AliasChoices("SERVICE_KEY", "SUPABASE_SERVICE_ROLE_KEY")
     )
 
     job_status_tracking_enabled: bool = True
-    """False: POST /index answers {"runId"} alone, as before there was a status; the work is the
-    same."""
+    """False: POST /index answers only {"runId"}, as before there was a status. The job still
+    runs."""
     job_status_tracking_percent: int = Field(default=100, ge=0, le=100)
-    """The share of users, always the same ones, whose POST /index tells of the job."""
+    """The percentage of users, always the same ones, whose POST /index answers with the job."""
 
     git_base_url: str = "https://github.com/"
-    """Where owner/name is cloned from: this, the name, '.git'."""
+    """The prefix of owner/name's URL: this, the name and '.git'."""
 
     @field_validator("root_path")
     @classmethod
     def _root_is_a_path(cls, value: str) -> str:
         if not re.fullmatch(r"(/[A-Za-z0-9._~-]+)*", value):
-            raise ValueError("it must be a path such as /jobs-api, without a slash at its end")
+            raise ValueError("must be a path such as /jobs-api, without a trailing slash")
         return value
 
     @field_validator("forwarded_allow_ips")
@@ -97,7 +97,7 @@ class ApiSettings(LocalRepositorySettings, MetricsSettings):
     @classmethod
     def _secret_is_long_enough(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and len(value.get_secret_value().encode()) < 32:
-            raise ValueError("it must be at least 32 bytes: try `openssl rand -hex 32`")
+            raise ValueError("must be at least 32 bytes: try `openssl rand -hex 32`")
         return value
 
     @field_validator("metrics_token")
@@ -105,7 +105,7 @@ class ApiSettings(LocalRepositorySettings, MetricsSettings):
     def _token_can_be_sent(cls, value: SecretStr | None) -> SecretStr | None:
         if value and not re.fullmatch(r"[A-Za-z0-9._~+/-]{16,}=*", value.get_secret_value()):
             raise ValueError(
-                "it must be at least 16 letters, digits or ._~+/- : try `openssl rand -hex 32`"
+                "must be at least 16 letters, digits or ._~+/- : try `openssl rand -hex 32`"
             )
         return value
 
@@ -113,14 +113,14 @@ class ApiSettings(LocalRepositorySettings, MetricsSettings):
     @classmethod
     def _supabase_is_a_url(cls, value: str | None) -> str | None:
         if value is not None and not re.fullmatch(r"https?://[^/?#\s]+/?", value):
-            raise ValueError("it must be as https://PROJECT.supabase.co, without a path")
+            raise ValueError("must look like https://PROJECT.supabase.co, without a path")
         return value
 
     @field_validator("jwks_url", "git_base_url")
     @classmethod
     def _address_is_a_url(cls, value: str | None) -> str | None:
         if value is not None and not re.match(r"https?://[^/?#\s]", value):
-            raise ValueError("it must be a URL that begins with https:// (or http://)")
+            raise ValueError("must be a URL that starts with https:// (or http://)")
         return value
 
     @field_validator("git_base_url")

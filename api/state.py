@@ -1,4 +1,4 @@
-"""What the lifespan gives to every request."""
+"""The state that the lifespan passes to every request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Those who follow a job by a wait or a stream: how many may, and when one has left."""
+"""The clients that follow a job by a wait or a stream: their limits, and when one disconnects."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from api.live.watcher import Follower, Watcher
 from api.rpc.contract import Answer, Rpc
 
 MAX_PER_USER: Final = 20
-"""How many one user may have at once."""
+"""The maximum number of followers per user."""
 _LATER: Final = {"Retry-After": "5"}
 
 
 class Followers:
-    """All followers of this process, at most `limit`. An async context manager."""
+    """The followers of this process, at most `limit`. An async context manager."""
 
     def __init__(self, rpc: Rpc, *, limit: int, interval: float) -> None:
         self._watcher = Watcher(rpc, interval)
@@ -38,13 +38,13 @@ class Followers:
         await self._watcher.__aexit__()
 
     def disconnect_all(self) -> None:
-        """Has all of them leave: the process is about to end."""
+        """Ends all waits and streams, because the process is stopping."""
         self._watcher.disconnect_all()
 
     def wake(self, follower: Follower, at: float) -> None:
-        """Sets the follower's `news` at that time.monotonic(), or a quarter of a second later.
+        """Sets the follower's `news` at this time.monotonic(), or up to 0.25 s later.
 
-        It may be set earlier: check the clock after waiting.
+        It may be set earlier, so check the clock after waiting.
         """
         self._watcher.wake(follower, at)
 
@@ -52,9 +52,9 @@ class Followers:
     async def follow(
         self, answer: Answer, version: int, caller: Caller, receive: Receive
     ) -> AsyncIterator[Follower]:
-        """Follows the job of the answer until the end of the block, from this version on.
+        """Follows the answer's job from this version on, until the block ends.
 
-        Raises: Problem 429 when the user follows as many as one may, 503 when all users do.
+        Raises Problem 429 at the user's limit and 503 at the limit of all users.
         """
         user_id, job_id = answer.user_id or "", answer.job_id or ""
         if self._of_users[user_id] >= MAX_PER_USER:

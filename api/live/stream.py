@@ -1,7 +1,7 @@
-"""A job's events as server-sent events, as they happen.
+"""Sends a job's events as server-sent events.
 
-Each frame is written by itself and waited for, so that a client that does not read holds one frame
-and no more: what happened meanwhile it is told when it reads on.
+Each frame is written separately and awaited, so a client that does not read holds only one frame.
+When it reads on, it gets what has happened since.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from api.live.watcher import Follower
 from api.rpc.contract import Answer, Rpc
 
 PING_SECONDS: Final = 25.0
-"""Of silence at most, before something is sent that keeps proxies from closing the connection."""
+"""The longest silence before a ping, which keeps proxies from closing the connection."""
 EXPLAIN_SECONDS: Final = 15.0
-"""From one explanation of a waiting job to the next."""
+"""The interval between explanations of a waiting job."""
 _SHORTEST_SILENCE: Final = 5.0
 _LONGEST_SILENCE: Final = 120.0
 PROGRESS_SECONDS: Final = 1.0
-"""From one progress to the next, at least."""
+"""The shortest interval between two progress frames."""
 _RECONNECT: Final = b"retry: 2000\n\n"
 _PING: Final = b": ping\n\n"
 _SECONDS_IN_AN_OUTAGE: Final = 1.0
@@ -53,12 +53,12 @@ def accepts_stream(accept: str) -> bool:
 
 
 def last_event(last_event_id: str) -> int:
-    """The number of the last event that a client has seen; 0, the beginning, if not a number."""
+    """Returns the number of the last event that the client has seen, or 0 if not a number."""
     return int(last_event_id) if _NUMBER.fullmatch(last_event_id) else 0
 
 
 class JobStream(Response):
-    """The events after number `after` of the job in `first`, until the final one has been sent.
+    """Streams the events of the job in `first` after number `after`, until the final one.
 
     `first_body` is the body of `first`.
     """
@@ -81,9 +81,9 @@ class JobStream(Response):
         self._first_body = first_body
         self._after = after
         self._caller = caller
-        self._silence = EXPLAIN_SECONDS  # until the job is explained again
+        self._silence = EXPLAIN_SECONDS  # until the job is next explained
         self._explain_at = 0.0
-        self._version = 0  # of the job as it was sent last
+        self._version = 0  # of the job as last sent
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         first, version = self._first, self._first.job_version or 0
@@ -131,9 +131,9 @@ class JobStream(Response):
             await follower.news.wait()
 
     async def _keep_alive_frame(self, now: float) -> bytes:
-        """Why the job stands where it stands; a comment in between, and in an outage.
+        """Returns an explanation of the job's state, or a ping in between and in an outage.
 
-        A job that runs and of which nothing is heard is explained ever more rarely.
+        The intervals between explanations of a silent running job grow.
         """
         if now < self._explain_at:
             return _PING
@@ -147,7 +147,7 @@ class JobStream(Response):
         return _PING
 
     async def _read(self, *, explains: bool) -> Answer | None:
-        """What is new; None while the database is out of reach."""
+        """Returns what is new, or None if the database cannot be reached."""
         try:
             return await self._rpc.call(
                 "api_follow_index_job",
@@ -180,7 +180,7 @@ class JobStream(Response):
 
 
 def _silence(job: Mapping[str, Any]) -> float:
-    """Seconds without news, after which the job is explained: its worker may be silent by then."""
+    """Returns the seconds without news after which the job is explained, by its lease."""
     if job["lease_expires_at"] is None:
         return EXPLAIN_SECONDS
     lease = datetime.fromisoformat(job["lease_expires_at"]) - datetime.fromisoformat(

@@ -1,4 +1,4 @@
-"""`Prefer: wait=N` on a poll: the answer comes with the next event, or after N seconds."""
+"""`Prefer: wait=N` on a poll: answers at the next event, or after N seconds."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from api.rpc.contract import Answer, Rpc
 LONGEST: Final = 60
 """Seconds."""
 WAITED: Final = "index_jobs.waited"
-"""In the scope of a request that has waited for its answer."""
+"""The key in the scope of a request that waited for its answer."""
 _WAIT: Final = re.compile(r'wait[ \t]*=[ \t]*("?)([0-9]{1,9})\1(?:[ \t]*;.*)?', re.IGNORECASE)
 
 
 def preferred_wait(headers: Iterable[str]) -> int | None:
-    """The seconds that `Prefer` asks for, at most LONGEST; of two the first counts (RFC 7240).
+    """Returns the seconds that `Prefer` asks for, at most LONGEST. The first one counts (RFC 7240).
 
-    None when it asks for none, or cannot be read.
+    Returns None if it asks for no wait or is malformed.
     """
     for preference in ",".join(headers).split(","):
         if found := _WAIT.fullmatch(preference.strip(" \t")):
@@ -44,10 +44,10 @@ async def wait_for_event(
     caller: Caller,
     receive: Receive,
 ) -> Answer:
-    """The job once it has an event above this version, or `seconds` later; progress is none.
+    """Returns the job once it has an event above this version, or after `seconds`.
 
-    `first` is what a poll answered just now, whose limits the answer has: it counts no request.
-    Raises: Problem as Followers.follow does.
+    Progress is not an event. `first` is the poll's answer; its rate limits are returned, because
+    the wait counts no request. Raises Problem as Followers.follow does.
     """
     async with followers.follow(first, version, caller, receive) as follower:
         with suppress(TimeoutError):

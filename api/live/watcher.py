@@ -1,7 +1,7 @@
-"""The one task of a process that asks the database which jobs have changed, for all who follow one.
+"""One task per process that asks the database which of the followed jobs have changed.
 
-It holds no connection, and no NOTIFY is sent for it: that would take a lock in each transition. A
-follower is told that something is new, never what: so what waits for a slow client does not grow.
+It holds no connection and uses no NOTIFY, which would take a lock in each transition. A follower
+learns that something is new, not what, so nothing piles up for a slow client.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from db.tools.logs import get_logger
 logger = get_logger(__name__)
 
 RECHECK_SECONDS: Final = 5.0
-"""From one look at a follower's key, token and job to the next."""
+"""The interval between checks of a follower's key, token and job."""
 _SECONDS_IN_AN_OUTAGE: Final = 1.0
 _RECHECKED_AT_ONCE: Final = 200
 _SECONDS_BETWEEN_WAKES: Final = 0.25
@@ -31,7 +31,7 @@ _GONE: Final = 2**62  # the version of a job that was purged: above any other
 
 
 class Follower:
-    """A client that follows a job. `news` is set when one of the other members has changed."""
+    """A client that follows a job. `news` is set when another attribute has changed."""
 
     __slots__ = (
         "caller",
@@ -49,19 +49,19 @@ class Follower:
         self.caller = caller
         self.news = asyncio.Event()
         self.version = version
-        """Of the job, as far as is known."""
+        """The newest known version of the job."""
         self.event_version = 0
-        """Of the newest event that is known."""
+        """The version of the newest known event."""
         self.is_refused = False
-        """Whether the key or token is no longer good, or the job no longer the caller's to see."""
+        """Whether the key or token is no longer valid, or the caller may no longer see the job."""
         self.has_left = False
-        """Whether the client is gone, or is to go to another process."""
+        """Whether the client has disconnected, or must go to another process."""
         self.wake_at = math.inf
-        """When `news` is set although nothing has changed, by time.monotonic()."""
+        """When to set `news` even if nothing has changed, by time.monotonic()."""
 
 
 class _Job:
-    """Whom to tell of a job, by caller, and the version that the database is asked about."""
+    """The followers of a job, by caller, and the version to ask the database about."""
 
     __slots__ = ("followers", "version")
 
@@ -71,13 +71,13 @@ class _Job:
 
 
 class Watcher:
-    """Looks for changes every `interval` seconds while anybody follows a job. A context manager."""
+    """Looks for changes every `interval` seconds while a job is followed. A context manager."""
 
     def __init__(self, rpc: Rpc, interval: float) -> None:
         self._rpc = rpc
         self._interval = interval
         self._jobs: dict[str, _Job] = {}
-        self._asked: dict[str, str] | None = None  # arguments of _look; none: jobs have changed
+        self._asked: dict[str, str] | None = None  # arguments of _look; empty if jobs have changed
         self._wakes: dict[int, list[Follower]] = {}  # by tick: cheaper than a timer for each
         self._is_needed = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -94,16 +94,16 @@ class Watcher:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def disconnect_all(self) -> None:
-        """Has all who follow a job leave."""
+        """Disconnects all followers."""
         for follower in self._followers():
             follower.has_left = True
             follower.news.set()
 
     @contextmanager
     def follow(self, job_id: str, version: int, caller: Caller) -> Iterator[Follower]:
-        """Tells the follower of each version of the job above this one, until the end of the block.
+        """Notifies the follower of each version of the job above this one, until the block ends.
 
-        What happened before the block is told as well.
+        Includes versions from before the block.
         """
         follower = Follower(job_id, version, caller)
         job = self._jobs.setdefault(job_id, _Job(version))
@@ -130,10 +130,10 @@ class Watcher:
             pause = self._interval
             try:
                 await self._look()
-            except Problem:  # logged where it was met
+            except Problem:  # already logged
                 pause = _SECONDS_IN_AN_OUTAGE
             except Exception:
-                logger.exception("jobs could not be watched")
+                logger.exception("could not check for changed jobs")
                 pause = _SECONDS_IN_AN_OUTAGE
             await asyncio.sleep(max(pause - (time.monotonic() - began), pause / 2))
 
@@ -147,7 +147,7 @@ class Watcher:
         answer = await self._rpc.call("api_watch_jobs", **self._asked)
         for job_id, version, event_version in json.loads(answer.body or "[]"):
             job = self._jobs.get(job_id)
-            if job is None:  # its followers have left meanwhile
+            if job is None:  # its followers have left by now
                 continue
             job.version = _GONE if version is None else version
             self._asked = None
@@ -158,7 +158,7 @@ class Watcher:
                     follower.news.set()
 
     def wake(self, follower: Follower, at: float) -> None:
-        """Sets `news` at that time.monotonic(), or up to _SECONDS_BETWEEN_WAKES later."""
+        """Sets `news` at this time.monotonic(), or up to _SECONDS_BETWEEN_WAKES later."""
         if at < follower.wake_at:
             follower.wake_at = at
             self._wakes.setdefault(math.ceil(at / _SECONDS_BETWEEN_WAKES), []).append(follower)
@@ -186,10 +186,10 @@ class Watcher:
                 await asyncio.sleep(pause)
                 try:
                     await self._refuse(asked[first : first + _RECHECKED_AT_ONCE])
-                except Problem:  # logged where it was met; in an outage nobody is told anything
+                except Problem:  # already logged; an outage changes nothing for followers
                     continue
                 except Exception:
-                    logger.exception("keys and tokens of followers could not be checked")
+                    logger.exception("could not check the keys and tokens of followers")
             if not asked:
                 await asyncio.sleep(pause)
 
@@ -215,7 +215,7 @@ class Watcher:
 
 
 def _array(values: Iterable[str | None]) -> str:
-    """Postgres's text form of an array of texts."""
+    """Returns Postgres's text form of a text array."""
     return "{" + ",".join(["NULL" if value is None else _quoted(value) for value in values]) + "}"
 
 

@@ -1,4 +1,4 @@
-"""The metrics of the jobs, made of what api_job_metrics() says: the same from every process."""
+"""The metrics of jobs, from api_job_metrics(). Every process reports the same."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 BOUNDS: Final = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, math.inf)
-"""Of the histograms, in seconds: those of private.metric_bucket."""
+"""The histogram buckets in seconds, the same as in private.metric_bucket."""
 
 
 class JobMetrics(Collector):
     """One answer of api_job_metrics()."""
 
     def __init__(self, body: str) -> None:
-        # sums of exact numbers: a sum of floats may fall by its last digit, as no counter may
+        # exact sums: a sum of floats may decrease in its last digit, which a counter must not
         self._found: Mapping[str, Any] = json.loads(body, parse_float=Decimal)
 
     def collect(self) -> Iterator[Metric]:
         transitions = CounterMetricFamily(
             "job_status_transitions",
-            "Changes of status of index jobs, since the database counts; from none for new jobs.",
+            "Status changes of index jobs since counting began; from none for new jobs.",
             labels=["from", "to"],
         )
         for before, after, jobs in self._found["transitions"]:
             transitions.add_metric([before, after], jobs)
         yield transitions
         yield self._histogram(
-            "duration", "Seconds from the first attempt of an index job to its end."
+            "duration", "Seconds from the start of an index job's first attempt to its end."
         )
         yield self._histogram("wait", "Seconds that index jobs waited for their first attempt.")
         attempts = CounterMetricFamily(
@@ -48,36 +48,36 @@ class JobMetrics(Collector):
         yield attempts
         yield GaugeMetricFamily(
             "job_failure_rate",
-            "Failed of the index jobs that were completed or failed in the last 60 minutes; 0 "
+            "Share of failed jobs among those completed or failed in the last 60 minutes; 0 "
             "without any.",
             self._found["failure_rate"],
         )
         yield self._gauge("jobs", "Index jobs, by status.", "status", self._found["jobs"])
         yield self._gauge(
             "jobs_stuck",
-            "Index jobs that are processing and do not go on by themselves.",
+            "Index jobs that are processing but stuck.",
             "kind",
             self._found["stuck"],
         )
         yield self._time(
             "job_oldest_claimable_timestamp_seconds",
-            "When the index job that has waited longest for a claim became free, if there is one.",
+            "When the index job that has waited longest became free; absent if none waits.",
             self._found["oldest_claimable"],
         )
         yield self._time(
             "job_oldest_processing_timestamp_seconds",
-            "When the index job that has been processing longest was begun; absent without any.",
+            "When the index job that has been processing longest started; absent if none is.",
             self._found["oldest_processing"],
         )
         yield self._gauge(
             "job_runners",
-            "Workers: alive, seen in the last 15 seconds, or gone, in the last hour.",
+            "Workers: alive (seen in the last 15 seconds) or gone (seen in the last hour).",
             "state",
             self._found["runners"],
         )
         yield self._gauge(
             "job_runner_slots",
-            "Slots of the workers that are alive, as they report them.",
+            "Slots reported by the workers that are alive.",
             "state",
             self._found["slots"],
         )

@@ -1,4 +1,4 @@
-"""The metrics of this process: its requests and connections, and what it refused."""
+"""The metrics of this process: its requests, connections and refusals."""
 
 from __future__ import annotations
 
@@ -22,36 +22,36 @@ _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 
 
 
 class ProcessMetrics:
-    """What one process counts; a restarted process starts from 0.
+    """The counters of one process. They start at 0 when it starts.
 
-    `others` are metrics of what else runs in the process.
+    `others` are the metrics of other parts of the process.
     """
 
     def __init__(self, rpc: Rpc, others: Sequence[Collector] = ()) -> None:
-        # else they would double the number of series
+        # otherwise they would double the number of series
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
         self._requests = Counter(
             "http_requests",
-            "Requests that were answered.",
+            "Answered requests.",
             ["method", "route", "status"],
             registry=self.registry,
         )
         self._seconds = Histogram(
             "http_request_seconds",
-            "Seconds from a request to the start of its answer; without those that asked to wait.",
+            "Seconds from a request to the start of its answer, except if it asked to wait.",
             ["method", "route"],
             buckets=_SECONDS,
             registry=self.registry,
         )
         self.is_up = Gauge(
             "job_metrics_up",
-            "Whether the database answered this scrape; if not, the metrics of jobs are absent.",
+            "Whether the database answered this scrape. If not, the metrics of jobs are absent.",
             registry=self.registry,
         )
         self.seconds = Gauge(
             "job_metrics_seconds",
-            "Seconds that the database took for this scrape.",
+            "Seconds that the database took to answer this scrape.",
             registry=self.registry,
         )
         ProcessCollector(registry=self.registry)
@@ -62,7 +62,7 @@ class ProcessMetrics:
         self._histograms: dict[tuple[str, str], Histogram] = {}
 
     def count_request(self, method: str, route: str, status: int, seconds: float | None) -> None:
-        """Counts an answer. `route` is the template of a path; no `seconds`: it was to wait."""
+        """Counts an answer. `route` is the template of the path; without `seconds`, it waited."""
         method = method if method in _METHODS else "other"
         counter = self._counters.get((method, route, status))
         if counter is None:
@@ -78,7 +78,7 @@ class ProcessMetrics:
 
 
 class _Database(Collector):
-    """The connections to the database, and what it refused for the callers' quota."""
+    """The connections to the database, and the requests refused because of a quota."""
 
     def __init__(self, rpc: Rpc) -> None:
         self._rpc = rpc
@@ -86,7 +86,7 @@ class _Database(Collector):
     def collect(self) -> Iterator[Metric]:
         yield CounterMetricFamily(
             "job_quota_refusals",
-            "Requests that were refused because their users had used up the hour.",
+            "Requests refused because the user's quota was used up.",
             self._rpc.quota_refusals,
         )
         connections = GaugeMetricFamily(

@@ -1,4 +1,4 @@
-"""GET /metrics, and the same on a port of its own."""
+"""GET /metrics, also on a port of its own."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from api.state import ApiRequest
 
 
 async def metrics(request: ApiRequest) -> Response:
-    """GET /metrics: what Prometheus reads, for METRICS_TOKEN; it costs no user anything.
+    """GET /metrics: the metrics for Prometheus. Needs METRICS_TOKEN, costs no quota.
 
-    Raises: Problem 401 without the token, and when none is set.
+    Raises Problem 401 without the token, or if none is set.
     """
     token = request.state.settings.metrics_token
     given = bearer(request.headers.getlist("authorization"))
@@ -36,7 +36,7 @@ async def metrics(request: ApiRequest) -> Response:
 
 
 def metrics_app(rpc: Rpc, metrics: ProcessMetrics, settings: ApiSettings) -> Starlette:
-    """/metrics for every client that can connect to METRICS_PORT."""
+    """Returns the app that serves /metrics to every client of METRICS_PORT."""
 
     async def answer(request: Request) -> Response:
         return await respond(request.headers.get("accept", ""), rpc, metrics, settings)
@@ -47,9 +47,9 @@ def metrics_app(rpc: Rpc, metrics: ProcessMetrics, settings: ApiSettings) -> Sta
 async def respond(
     accept: str, rpc: Rpc, metrics: ProcessMetrics, settings: ApiSettings
 ) -> Response:
-    """The metrics of jobs and process, in the form that `accept` asks for.
+    """Returns the metrics of jobs and process, in the format that `accept` asks for.
 
-    In an outage of the database those of the process alone.
+    In an outage of the database, returns only those of the process.
     """
     jobs = CollectorRegistry()
     began = time.perf_counter()
@@ -72,13 +72,13 @@ async def respond(
 
 
 async def _job_metrics(rpc: Rpc, patience: float) -> str:
-    """The body of api_job_metrics(), which is null while more than one batch is uncounted.
+    """Calls api_job_metrics() until it returns a body. Each call counts one batch of events.
 
-    Each call counts one batch.
+    It returns null while more than one batch is uncounted.
     """
     until = time.monotonic() + patience
     while time.monotonic() < until:
         answer = await rpc.call("api_job_metrics")
         if answer.body is not None:
             return answer.body
-    raise unavailable("What happened to jobs is still being counted.")
+    raise unavailable("The events of jobs are still being counted.")

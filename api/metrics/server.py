@@ -1,4 +1,4 @@
-"""/metrics on a port of its own, beside the API and on its event loop."""
+"""/metrics on a port of its own, on the API's event loop."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ class MetricsServer(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Signals are for the API, which ends this one too."""
+        """Leaves signals to the API, which stops this server too."""
         yield
 
     def start(self) -> None:
-        """Begins to serve."""
+        """Starts serving."""
         self._serving = asyncio.create_task(self.serve([self._listener]))
 
     async def stop(self) -> None:
-        """Finishes what is being answered."""
+        """Finishes the current requests."""
         self.should_exit = True
         await self._serving

@@ -1,4 +1,4 @@
-"""OpenAPI 3.1 of the API, made of its operations, their models and db/codes.json."""
+"""The API's OpenAPI 3.1 document, made from its operations, their models and db/codes.json."""
 
 from __future__ import annotations
 
@@ -19,36 +19,39 @@ from db.tools.codes import Code, codes
 Json = dict[str, Any]
 
 _DESCRIPTION: Final = """\
-Starts index jobs of git repositories, and tells how they stand.
+Creates jobs that index git repositories, and reports their status.
 
-Times are RFC 3339 in UTC. An error is application/problem+json: `code` is for programs, `detail`
-for people, `field` names what was wrong and `hint` what to do. A job that is missing and one that
-you may not see get the same 404. Every answer has an `X-Request-Id`.
+Times are RFC 3339 in UTC. Errors are application/problem+json: `code` is for programs, `detail` is
+for people, `field` names what is wrong and `hint` says what to do. A missing job and one that you
+may not see get the same 404. Every answer has an `X-Request-Id`.
 """
 _TAGS: Final = {
-    "user": ("jobs", "For users, with an API key or a token. Each costs a request of the hour."),
+    "user": (
+        "jobs",
+        "For users, with an API key or a token. Each call costs one request of the hourly quota.",
+    ),
     "service": ("support", "For support, with the service key. Audited."),
-    "rest": ("rpc", "The SQL functions for users, as PostgREST serves them. Costs nothing."),
-    "anybody": ("health", "For load balancers and monitors, without a key."),
+    "rest": ("rpc", "The SQL functions for users, as PostgREST serves them. Costs no quota."),
+    "anybody": ("health", "For load balancers and monitoring. Needs no key."),
 }
 _HEADERS: Final = {
     "ETag": "The version of the job, for If-None-Match.",
-    "Link": 'Where the next page is, with rel="next".',
+    "Link": 'The address of the next page, with rel="next".',
     "Location": "The path of the job.",
-    "Retry-After": "Seconds until it makes sense to ask again.",
+    "Retry-After": "Seconds to wait before the next request.",
     "WWW-Authenticate": "Bearer.",
-    "X-RateLimit-Limit": "Requests in an hour.",
-    "X-RateLimit-Remaining": "What is left of them.",
+    "X-RateLimit-Limit": "The number of requests per hour.",
+    "X-RateLimit-Remaining": "The number of requests left.",
     "X-RateLimit-Reset": "When the hour ends, in Unix seconds.",
 }
 _RATE: Final = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")
 ANY_REQUEST: Final = (400, 408, 414, 431, 500)
-"""Statuses that any request may get, whatever it asks for."""
+"""The error statuses that any request can get."""
 _COMPONENTS: Final = "#/components/schemas/"
 
 
 def document(root_path: str, *, has_rest: bool) -> Json:
-    """The document of an API that is served below `root_path`, with or without /rest/v1."""
+    """Returns the document of an API served below `root_path`, with or without /rest/v1."""
     found = [each for each in OPERATIONS if has_rest or each.access != "rest"]
     schemas = _Schemas(found)
     paths: dict[str, Json] = {}
@@ -80,7 +83,7 @@ def document(root_path: str, *, has_rest: bool) -> Json:
                 for name, words in _HEADERS.items()
             },
             "securitySchemes": {
-                "user": _bearer("An API key (`ij_…`), or a JWT of Supabase Auth or your issuer."),
+                "user": _bearer("An API key (`ij_…`), or a JWT from Supabase Auth or your issuer."),
                 "service": _bearer("The service key, or a JWT with the role service_role."),
             },
         },
@@ -88,7 +91,7 @@ def document(root_path: str, *, has_rest: bool) -> Json:
 
 
 def summary(operation: Operation) -> tuple[str, str]:
-    """What the docstring of the handler says: its first sentence, and the rest."""
+    """Returns the first sentence of the handler's docstring, and the rest."""
     text = inspect.getdoc(operation.handler) or ""
     text = re.sub(r"\n+Raises:.*", "", text, flags=re.S)
     first, _, rest = text.partition("\n\n")
@@ -97,7 +100,7 @@ def summary(operation: Operation) -> tuple[str, str]:
 
 
 class _Schemas:
-    """The schemas of all types that the operations name."""
+    """The schemas of all types that the operations use."""
 
     def __init__(self, operations: Iterable[Operation]) -> None:
         sent: set[Any] = {each.body for each in operations if each.body}
@@ -115,7 +118,7 @@ class _Schemas:
         self.components: Json = _without_titles(definitions["$defs"])
 
     def of(self, kind: Any) -> Json:
-        """A reference, or the empty schema, which is anything."""
+        """Returns a reference, or the empty schema, which allows anything."""
         return {} if kind is Any else dict(self._found[kind])
 
 
@@ -125,7 +128,7 @@ def _operation(operation: Operation, schemas: _Schemas) -> Json:
         str(status): {"$ref": f"#/components/responses/{status}"} for status in ANY_REQUEST
     }
     if operation.access == "rest":
-        refused = _json("What PostgREST answers to it.", schemas.of(RestProblemBody))
+        refused = _json("The answer that PostgREST would give.", schemas.of(RestProblemBody))
         responses |= {str(status): refused for status in operation.errors}
     else:
         responses |= {
@@ -190,7 +193,7 @@ def _parameters(operation: Operation) -> list[Json]:
             {
                 "name": "arguments",
                 "in": "query",
-                "description": "The arguments of the function, each by its name.",
+                "description": "The arguments of the function, by name.",
                 "style": "form",
                 "explode": True,
                 "schema": {"type": "object", "additionalProperties": {"type": "string"}},
@@ -200,7 +203,7 @@ def _parameters(operation: Operation) -> list[Json]:
 
 
 def _fields(model: type[BaseModel] | None, place: str) -> list[Json]:
-    """The fields of a model as parameters, all of which may be left out."""
+    """Returns the fields of a model as parameters, all of them optional."""
     if model is None:
         return []
     made = []
@@ -223,7 +226,7 @@ def _answer(operation: Operation, status: int, kind: Any, schemas: _Schemas) -> 
                 "type": "string",
                 "contentMediaType": "text/event-stream",
                 "description": "`event: job` with `id`, or `event: progress`: the data is a "
-                "JobFrame. `event: explain`: a JobExplanation. It ends with the final event.",
+                "JobFrame. `event: explain`: a JobExplanation. Ends with the final event.",
             }
         }
     names = list(_RATE) if operation.access == "user" else []
@@ -241,14 +244,14 @@ def _answer(operation: Operation, status: int, kind: Any, schemas: _Schemas) -> 
 
 
 def codes_of(status: int) -> dict[str, Code]:
-    """The codes that an error with that status may have over HTTP, by name."""
+    """Returns the codes that an error with this status can have over HTTP, by name."""
     return {
         name: code for name, code in codes().items() if status in code.status and code.over_http
     }
 
 
 def _error(status: int) -> Json:
-    """The answer with that status, and the codes that it may have."""
+    """Returns the answer with this status, and its possible codes."""
     lines = [f"- `{name}`: {code.sentence}" for name, code in codes_of(status).items()]
     made = {
         "description": "\n".join([f"{HTTPStatus(status).phrase}. `code` is one of:", *lines]),
@@ -275,7 +278,7 @@ def _bearer(words: str) -> Json:
 
 
 def _without_titles(schema: Any) -> Any:
-    """Without the titles that repeat the names, and null as the default of what may be absent."""
+    """Removes titles that repeat the names, and null defaults of optional members."""
     if isinstance(schema, list):
         return [_without_titles(each) for each in schema]
     if not isinstance(schema, dict):

@@ -1,4 +1,4 @@
-"""The document as llms.txt has it: a title, a summary, and links with a line each."""
+"""The API's llms.txt: a title, a summary and links with one line each."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 
 def llms_text(document: dict[str, Any]) -> str:
-    """The text, in Markdown, of an OpenAPI document."""
+    """Returns an OpenAPI document as Markdown."""
     info, root = document["info"], document["servers"][0]["url"].rstrip("/")
     summary, _, more = info["description"].partition("\n\n")
     lines = [
@@ -18,7 +18,7 @@ def llms_text(document: dict[str, Any]) -> str:
         "",
         "Send `Authorization: Bearer` with an API key (`ij_…`) or a user's token. To start: POST",
         "/index, then GET the path in `Location`, as often as `Retry-After` says, until",
-        "`completed_at` is there.",
+        "`completed_at` is set.",
         "",
         f"- [openapi.json]({root}/openapi.json): the whole contract, with examples",
         f"- [docs]({root}/docs): the same for people",

@@ -1,7 +1,7 @@
-"""Each operation of the API: what it takes, what it answers, who may call it.
+"""The operations of the API: their parameters, their answers and who can call them.
 
-Summary and description are the docstring of the handler; what a status means in an error, the
-codes of db/codes.json tell.
+The docstring of the handler is the summary and the description. The codes of db/codes.json explain
+what a status means in an error.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ ADMIN_JOB: Final = "/admin/jobs/{job_id}"
 Access = Literal["user", "service", "rest", "anybody"]
 
 LIVE_HEADERS: Final = {
-    "Prefer": "`wait=N`: answer with the next event, after N seconds at the latest (60 at most).",
-    "If-None-Match": "The ETag that you have: 304 as long as the job is unchanged.",
+    "Prefer": "`wait=N`: answer at the next event, or after N seconds (at most 60).",
+    "If-None-Match": "The ETag that you have. 304 while the job is unchanged.",
 }
-STREAM_HEADERS: Final = {"Last-Event-ID": "Of a stream: the number of the event seen last."}
+STREAM_HEADERS: Final = {"Last-Event-ID": "For a stream: the number of the last event seen."}
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Operation:
     path: str
     method: str
     handler: Any
-    """Its name is the operation's id, its docstring the summary."""
+    """Its name is the operation's id, its docstring is the summary."""
     answers: dict[int, Any]
     """Status -> the type of the JSON, or None for no body."""
     errors: tuple[int, ...]
@@ -52,7 +52,7 @@ class Operation:
     query: type[BaseModel] | None = None
     body: type[BaseModel] | None = None
     headers: type[BaseModel] | dict[str, str] | None = None
-    """A model of them, or what each of those that may be ignored means."""
+    """A model of them, or a description of each optional one."""
     streams: bool = False
     """Whether it answers with server-sent events to those who accept them."""
 

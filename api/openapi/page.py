@@ -1,4 +1,4 @@
-"""GET /docs: the document for people, as plain HTML that needs no script and no other host."""
+"""GET /docs: the document as plain HTML, without scripts or other hosts."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _ACCESS: Final = {
 
 
 def docs_page(document: Json) -> PageFile:
-    """The page of a document of api.openapi.document."""
+    """Returns the page for a document of api.openapi.document."""
     root = document["servers"][0]["url"].rstrip("/")
     files = addresses(root)
     return render(
@@ -119,7 +119,7 @@ def _name(schema: Json) -> str:
 
 
 def _type(schema: Json) -> str:
-    """The schema in a few words."""
+    """Returns the schema in a few words."""
     if "$ref" in schema:
         return _name(schema)
     if "anyOf" in schema:

@@ -1,4 +1,4 @@
-"""GET /openapi.json, GET /llms.txt and GET /docs: what programs, agents and people read first."""
+"""GET /openapi.json, GET /llms.txt and GET /docs: the API described for programs and people."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ async def openapi(request: Request) -> Response:
 
 
 async def llms(request: Request) -> Response:
-    """GET /llms.txt: this API in a few words, for language models and people in a hurry."""
+    """GET /llms.txt: a short description of the API, for language models."""
     return respond(
         request, await _cached_document(request, "llms.txt"), _CACHE_FOR_MINUTES, _NO_HEADERS
     )
@@ -42,7 +42,7 @@ async def docs(request: Request) -> Response:
 
 
 async def _cached_document(request: Request, name: str) -> PageFile:
-    """In a thread, for it takes 0.2 s the first time."""
+    """Runs in a thread, because the first call takes 0.2 s."""
     has_rest = isinstance(request.state.rpc, DatabaseRpc)
     files = await run_in_threadpool(_files, request.scope.get("root_path", ""), has_rest)
     return files[name]

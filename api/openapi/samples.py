@@ -1,7 +1,7 @@
-"""How to call an operation in curl, Python and TypeScript.
+"""Samples that call an operation with curl, Python and TypeScript.
 
-The programs take API_URL, a key and, where they need one, the id of a job as JOB, or of a
-repository as REPOSITORY, from their environment.
+The samples take API_URL, a key and, if needed, the id of a job (JOB) or repository (REPOSITORY)
+from the environment.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _KEYS: Final = {"user": "API_KEY", "rest": "TOKEN", "service": "SERVICE_KEY", "a
 
 
 def samples(operation: Operation) -> list[dict[str, str]]:
-    """One of each language."""
+    """Returns one sample per language."""
     call = _call(operation)
     return [
         {"lang": "Shell", "label": "curl", "source": _curl(call)},
@@ -45,7 +45,7 @@ def samples(operation: Operation) -> list[dict[str, str]]:
 
 @dataclass(frozen=True)
 class _Call:
-    """A request, in which JOB and REPOSITORY stand for their ids."""
+    """A request in which JOB and REPOSITORY stand for ids."""
 
     method: str
     target: str
@@ -67,7 +67,7 @@ def _call(operation: Operation) -> _Call:
 
 
 def _with(variable: str, text: str, quote: str = "") -> str:
-    """The text with the variable, in which NAME is its name, instead of each name in quotes."""
+    """Returns the text with `variable`, where NAME is the name, in place of each quoted name."""
     names = rf"{quote}\b(JOB|REPOSITORY)\b{quote}"
     return re.sub(names, lambda found: variable.replace("NAME", found[1]), text)
 

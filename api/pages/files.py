@@ -1,4 +1,4 @@
-"""What a browser is sent of the page: shells made once by jinja2, and the files they name."""
+"""The files of the page: HTML shells, rendered once with jinja2, and the files they use."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MEDIA_TYPES: Final = {
 
 @dataclass(frozen=True)
 class PageFile:
-    """Bytes, their media type, and a digest of the bytes."""
+    """Bytes, their media type and their digest."""
 
     content: bytes
     media_type: str
@@ -30,7 +30,7 @@ class PageFile:
 
 @cache
 def static_files() -> dict[str, PageFile]:
-    """The files that the shells name, by name."""
+    """Returns the files that the shells use, by name."""
     return {
         path.name: PageFile(path.read_bytes(), _MEDIA_TYPES[path.suffix])
         for path in sorted((_FOLDER / "static").iterdir())
@@ -39,15 +39,15 @@ def static_files() -> dict[str, PageFile]:
 
 
 def addresses(root_path: str) -> dict[str, str]:
-    """Where each of the static files is, by name; another content has another address."""
+    """Returns the address of each static file, by name. It changes with the content."""
     return {
         name: f"{root_path}/pages/{name}?v={file.digest}" for name, file in static_files().items()
     }
 
 
 def render(template: Path, **values: Any) -> PageFile:
-    """A page of HTML, by jinja2; templates beside it may be extended."""
-    # only a server that has pages loads it: 0.1 s
+    """Renders an HTML page with jinja2. It may extend templates in the same folder."""
+    # loaded only by a server with pages: it takes 0.1 s
     from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415
 
     environment = Environment(
@@ -62,7 +62,7 @@ def render(template: Path, **values: Any) -> PageFile:
 
 
 def shells(root_path: str, *, is_development: bool) -> dict[str, PageFile]:
-    """The pages `list` and `job`, the same for everybody who opens them."""
+    """Returns the pages `list` and `job`, which are the same for every user."""
     return {
         name: render(
             _FOLDER / "templates" / f"{name}.html",

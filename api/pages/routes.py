@@ -1,5 +1,6 @@
-"""The routes of the page. None of them reads the database: the script in the browser fetches what
-it shows from the API, with the key of the user who signed in there.
+"""The routes of the page. None of them reads the database.
+
+The script in the browser gets its data from the API, with the key of the user who signed in.
 """
 
 from __future__ import annotations
@@ -29,15 +30,15 @@ HEADERS: Final = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
 }
-"""Of every page and file: nothing of another origin comes in, none of them frames or reads it.
-That browsers do not guess at media types is said of every answer: see api/protocol.py."""
+"""The headers of every page and file: no content of other origins, no framing, no reading by them.
+api/protocol.py adds nosniff to every answer."""
 _REVALIDATED: Final = "no-cache"
 _IMMUTABLE: Final = "public, max-age=31536000, immutable"
 
 
 @dataclass(frozen=True)
 class Demo:
-    """Whom a page of a development server signs in, and the folder that it offers to index."""
+    """The user that a development server's page signs in, and the folder it offers to index."""
 
     name: str
     tier: str
@@ -46,14 +47,14 @@ class Demo:
 
 
 class PageRoute(Route):
-    """A route whose answers are for pages of this origin alone, so that CORS allows no other."""
+    """A route for pages of this origin only, for which CORS allows no other."""
 
 
 Handler = Callable[[Request[Any]], Awaitable[Response]]
 
 
 def page_routes(settings: ApiSettings, demo: Demo | None) -> list[PageRoute]:
-    """The page and its files. With `demo` it signs in by itself, at the names of loopback alone."""
+    """Returns the routes of the page. With `demo` it signs in automatically, on loopback only."""
     pages = shells(settings.root_path, is_development=demo is not None)
     check_host = _check_host if demo else _accept
 
@@ -65,7 +66,7 @@ def page_routes(settings: ApiSettings, demo: Demo | None) -> list[PageRoute]:
         return shell
 
     async def static_file(request: Request[Any]) -> Response:
-        """GET /pages/{file}: a file that the shells name."""
+        """GET /pages/{file}: a file that the shells use."""
         check_host(request)
         found = static_files().get(request.path_params["file"])
         if found is None:
@@ -85,7 +86,7 @@ def page_routes(settings: ApiSettings, demo: Demo | None) -> list[PageRoute]:
 
 def _sign_in(demo: Demo) -> Handler:
     async def sign_in(request: Request[Any]) -> Response:
-        """POST /pages/demo: the demo user's key, to a page of this very server."""
+        """POST /pages/demo: the demo user's key, for pages of this server only."""
         host = _check_host(request)
         if request.headers.getlist("origin") != [f"http://{host}"]:
             raise Problem("FOREIGN_ORIGIN")
@@ -99,10 +100,10 @@ def _accept(_: Request[Any]) -> None:
 
 
 def _check_host(request: Request[Any]) -> str:
-    """The Host header, a name of this machine's own. Raises: Problem 421.
+    """Returns the Host header, which must name this machine. Raises Problem 421.
 
-    A page of another origin reaches this server by having its own name resolve to 127.0.0.1 (DNS
-    rebinding); the Host is then still that name.
+    With DNS rebinding, a page of another origin makes its own name resolve to 127.0.0.1. The Host
+    is then still that name.
     """
     host = request.headers.get("host", "")
     try:
@@ -117,7 +118,7 @@ def _check_host(request: Request[Any]) -> str:
 def respond(
     request: Request[Any], file: PageFile, cache_control: str, headers: Mapping[str, str]
 ) -> Response:
-    """200 with the file, or 304 for who has it."""
+    """Returns a 200 with the file, or a 304 if the client has it."""
     opaque_tag = f'"{file.digest}"'
     headers = {**headers, "Cache-Control": cache_control, "ETag": opaque_tag}
     if matches(request.headers.get("if-none-match", ""), opaque_tag):

@@ -1,4 +1,4 @@
-"""Limits calls that no quota counts: one at a time for each user, and a few for all together.
+"""Limits calls that cost no quota: one at a time per user, and a few for all users together.
 
 Such a call may run until the statement timeout. Without this limit one user's calls could take
 every connection of the pool and block all other routes.
@@ -15,10 +15,10 @@ from psycopg_pool import TooManyRequests
 
 
 class CallLimiter:
-    """At most `places` calls at once, each of another user; the rest wait in order.
+    """Allows at most `places` calls at once, each of a different user. The rest wait in order.
 
-    A user's next call starts to queue when the last one has ended, so however many calls one user
-    sends, they delay another user's by one.
+    A user's next call joins the queue when the previous one has ended. So no matter how many calls
+    one user sends, they delay another user by only one.
     """
 
     def __init__(self, places: int) -> None:
@@ -27,7 +27,7 @@ class CallLimiter:
 
     @asynccontextmanager
     async def acquire(self, user: str, seconds: float) -> AsyncIterator[None]:
-        """The user's turn. Raises TooManyRequests when it has not come after `seconds`."""
+        """Holds the user's place. Raises TooManyRequests if none is free within `seconds`."""
         own = self._own.setdefault(user, asyncio.Lock())
         async with AsyncExitStack() as turn:
             try:
@@ -35,5 +35,5 @@ class CallLimiter:
                     await turn.enter_async_context(own)
                     await turn.enter_async_context(self._places)
             except TimeoutError:
-                raise TooManyRequests("other calls took every turn") from None
+                raise TooManyRequests("other calls took every place") from None
             yield

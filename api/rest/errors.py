@@ -1,4 +1,4 @@
-"""Refusals and failures on /rest/v1, as PostgREST's four strings; its SQLSTATE -> status table."""
+"""Errors on /rest/v1 in PostgREST's format, and its table of statuses by SQLSTATE."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from api import errors
 from api.errors import internal
 
 REST: Final = "/rest/v1/"
-"""Where answers are as PostgREST's."""
+"""The path below which answers match PostgREST's."""
 REST_JSON: Final = "application/json; charset=utf-8"
 
 
-# SQLSTATE, or its class, -> HTTP status as PostgREST has it; 400 for the rest.
+# SQLSTATE, or its class, -> HTTP status as in PostgREST. Anything else is a 400.
 _STATUS_BY_SQLSTATE: Final[Mapping[str, int]] = {
     "08": 503,
     "09": 500,
@@ -29,13 +29,13 @@ _STATUS_BY_SQLSTATE: Final[Mapping[str, int]] = {
     "23503": 409,
     "23505": 409,
     "25": 500,
-    "25006": 405,  # a write by GET, or by a function that is not volatile
+    "25006": 405,  # a write by GET, or in a function that is not volatile
     "28": 403,
     "2D": 500,
     "38": 500,
     "39": 500,
     "3B": 500,
-    "40": 503,  # PostgREST itself repeats these forever
+    "40": 503,  # PostgREST itself retries these forever
     "42501": 403,  # 401 for anon
     "42883": 404,
     "42P01": 404,
@@ -54,7 +54,7 @@ _STATUS_BY_SQLSTATE: Final[Mapping[str, int]] = {
 
 
 class RestError(Exception):
-    """A request to /rest/v1 that is refused, in the words that Supabase's clients read."""
+    """A refused request to /rest/v1, in the format that Supabase's clients read."""
 
     def __init__(
         self,
@@ -75,7 +75,7 @@ class RestError(Exception):
         self.headers = dict(headers or {})
 
     def response(self) -> Response:
-        """The answer, with members and their order as PostgREST has them."""
+        """Returns the response, with the same members in the same order as PostgREST."""
         if self.status in {204, 304}:
             return Response(None, self.status, self.headers)
         members = {
@@ -89,20 +89,20 @@ class RestError(Exception):
 
 
 def rest_status(sqlstate: str) -> int:
-    """The HTTP status that PostgREST gives an error of that SQLSTATE."""
+    """Returns the HTTP status that PostgREST gives to this SQLSTATE."""
     if sqlstate.startswith("PT"):
         return int(sqlstate[2:]) if re.fullmatch("PT[2-5][0-9]{2}", sqlstate) else 500
     return _STATUS_BY_SQLSTATE.get(sqlstate) or _STATUS_BY_SQLSTATE.get(sqlstate[:2]) or 400
 
 
 def rest_path(scope: Scope) -> str | None:
-    """What follows /rest/v1/ in the path of a request; None on other routes."""
+    """Returns the path after /rest/v1/, or None on other routes."""
     path: str = scope["path"].removeprefix(scope.get("root_path", ""))
     return path.removeprefix(REST) if path.startswith(REST) else None
 
 
 def rest_internal() -> RestError:
-    """The same on /rest/v1."""
+    """Returns a 500 in PostgREST's format."""
     return RestError(500, "XX000", internal().detail)
 
 
@@ -124,8 +124,8 @@ async def on_http_exception(request: Request[Any], error: Exception) -> Response
             404,
             "PGRST205",
             f"Could not find the table 'public.{path}' in the schema cache",
-            hint="This server has functions only: call one by rpc(), such as get_job_status."
+            hint="This server has functions only: call one with rpc(), such as get_job_status."
             if request.state.settings.api_database_url
-            else "This server stands before a Supabase project: use the project's own URL.",
+            else "This server is in front of a Supabase project: use the project's own URL.",
         ).response()
     return await errors.on_http_exception(request, error)

@@ -1,8 +1,8 @@
 """The query string of /rest/v1/rpc/{function}, as PostgREST reads it.
 
-Of a GET, a parameter is an argument of the function unless its value begins with an operator
-(`status=eq.pending`), which makes it a filter of the rows. Of a POST, all but the reserved ones
-are filters. What PostgREST knows besides (or, and, casts, JSON paths, embedding) is refused.
+In a GET, a parameter is an argument of the function, unless its value begins with an operator
+(`status=eq.pending`): then it filters the rows. In a POST, all parameters but the reserved ones are
+filters. PostgREST's other features (or, and, casts, JSON paths, embedding) are refused.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from typing import Any, Final
 from api.rest.errors import RestError
 
 Column = tuple[str, str | None]
-"""Name, or *, and what the client calls it."""
+"""The column name or *, and its alias."""
 Filter = tuple[str, bool, str, str | list[str]]
-"""Column, whether it is negated, operator, value."""
+"""The column, whether the filter is negated, the operator and the value."""
 Order = tuple[str, bool, bool | None]
-"""Column, whether it descends, whether nulls come first; None is as Postgres does."""
+"""The column, whether it is descending, and whether nulls come first (None: the default)."""
 
 OPERATORS: Final = frozenset(
     {"eq", "neq", "gt", "gte", "lt", "lte", "like", "ilike", "match", "imatch", "in", "is"}
     | {"cs", "cd", "ov"}
 )
-# These too make a filter of a parameter, which then is refused.
+# These also make a parameter a filter, which is then refused.
 _OTHER_OPERATORS: Final = frozenset(
     {"isdistinct", "fts", "plfts", "phfts", "wfts", "sl", "sr", "nxr", "nxl", "adj"}
 )
@@ -38,15 +38,15 @@ _NUMBER: Final = re.compile(r"-?[0-9]{1,18}")
 _MOST_VALUES: Final = 1_000
 """Of one in.(…)."""
 _MOST_COLUMNS: Final = 100
-"""Of select, and of order."""
+"""The maximum number of columns in select and in order."""
 
 
 @dataclass(frozen=True, slots=True)
 class RestQuery:
-    """The query string, read."""
+    """A parsed query string."""
 
     arguments: dict[str, str] = field(default_factory=dict)
-    """Of a GET; of duplicate names the last one counts."""
+    """The arguments in a GET. The last one of a duplicate name counts."""
     select: list[Column] = field(default_factory=list)
     filters: list[Filter] = field(default_factory=list)
     order: list[Order] = field(default_factory=list)
@@ -55,7 +55,7 @@ class RestQuery:
 
 
 def rest_query(parameters: Iterable[tuple[str, str]], *, reads_arguments: bool) -> RestQuery:
-    """The query of these pairs. Raises: RestError 400 PGRST100, 416 PGRST103."""
+    """Parses these pairs. Raises RestError 400 PGRST100 or 416 PGRST103."""
     last: dict[str, str] = {}
     arguments: dict[str, str] = {}
     filters: list[Filter] = []
@@ -63,7 +63,7 @@ def rest_query(parameters: Iterable[tuple[str, str]], *, reads_arguments: bool) 
         if name in _RESERVED:
             last[name] = value
         elif name in _LOGIC:
-            raise _unreadable(f"logic tree ({value})", 1, f"{name} is not served here")
+            raise _unreadable(f"logic tree ({value})", 1, f"{name} is not supported by this server")
         elif reads_arguments and not _is_filter(value):
             arguments[name] = value
         else:
@@ -79,7 +79,7 @@ def rest_query(parameters: Iterable[tuple[str, str]], *, reads_arguments: bool) 
 
 
 def as_query(query: RestQuery) -> dict[str, Any]:
-    """p_query of api_call_function, without what comes from headers."""
+    """Returns p_query for api_call_function, without the values from headers."""
     return {
         "select": query.select,
         "filters": query.filters,
@@ -106,12 +106,12 @@ def _filter(column: str, text: str) -> Filter:
     operator = match["name"]
     if operator not in OPERATORS or match["more"]:
         raise _unreadable(
-            f"filter ({text})", place, f"only these are served here: {', '.join(sorted(OPERATORS))}"
+            f"filter ({text})", place, f"this server supports only: {', '.join(sorted(OPERATORS))}"
         )
     if "\0" in text:
-        raise _unreadable(f"filter ({text})", text.index("\0") + 1, "a NUL is in no row")
+        raise _unreadable(f"filter ({text})", text.index("\0") + 1, "no row contains a NUL")
     if not _COLUMN.fullmatch(column):
-        raise _unreadable(f"filter ({column})", 1, "only plain columns can be filtered here")
+        raise _unreadable(f"filter ({column})", 1, "this server filters plain columns only")
     value, start = text[match.end() :], match.end() + 1
     if operator == "in":
         return column, negated, operator, _list(text, value, start)
@@ -126,7 +126,7 @@ def _filter(column: str, text: str) -> Filter:
 
 
 def _list(text: str, value: str, start: int) -> list[str]:
-    """The values of in.(a,"b,c")."""
+    """Returns the values of in.(a,"b,c")."""
     if not value.startswith("("):
         raise _unreadable(f"filter ({text})", start, _unexpected(value, '"("'))
     items: list[str] = []
@@ -138,7 +138,7 @@ def _list(text: str, value: str, start: int) -> list[str]:
         items.append(plain if quoted is None else re.sub(r"\\(.)", r"\1", quoted))
         place = match.end()
         if len(items) > _MOST_VALUES:
-            detail = f"at most {_MOST_VALUES} values are served here"
+            detail = f"this server supports at most {_MOST_VALUES} values"
             raise _unreadable("filter", start + place, detail)
         if value[place : place + 2] == ")":
             return items
@@ -150,7 +150,7 @@ def _list(text: str, value: str, start: int) -> list[str]:
 
 def _check_columns(what: str, text: str) -> None:
     if text.count(",") >= _MOST_COLUMNS:
-        raise _unreadable(what, 1, f"at most {_MOST_COLUMNS} columns are served here")
+        raise _unreadable(what, 1, f"this server supports at most {_MOST_COLUMNS} columns")
 
 
 def _select(text: str) -> list[Column]:
@@ -160,7 +160,7 @@ def _select(text: str) -> list[Column]:
         alias, colon, name = item.strip().rpartition(":")
         is_plain = _COLUMN.fullmatch(name) and (not colon or _COLUMN.fullmatch(alias))
         if not is_plain and item.strip() != "*":
-            detail = "only *, column and alias:column, with commas between, are served here"
+            detail = "this server supports only *, column and alias:column, separated by commas"
             raise _unreadable(f"select parameter ({text})", text.index(item) + 1, detail)
         columns.append((name, alias or None))
     return columns
@@ -174,7 +174,7 @@ def _order(text: str) -> list[Order]:
         direction = words.pop(0) if words and words[0] in {"asc", "desc"} else "asc"
         nulls = words.pop(0) if words and words[0] in {"nullsfirst", "nullslast"} else None
         if words or not _COLUMN.fullmatch(column):
-            detail = "only column, .asc or .desc, .nullsfirst or .nullslast are served here"
+            detail = "this server supports only column, .asc or .desc, .nullsfirst or .nullslast"
             raise _unreadable(f"order ({text})", text.index(item) + 1, detail)
         orders.append(
             (column, direction == "desc", None if nulls is None else nulls == "nullsfirst")

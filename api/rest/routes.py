@@ -1,8 +1,8 @@
-"""/rest/v1/rpc/{function}: PostgREST's contract, for the functions that users may execute.
+"""/rest/v1/rpc/{function}: PostgREST's contract, for the functions that users can execute.
 
-So that supabase-js and supabase-py work unmodified against this server. A request is one call of
-api_call_function, which finds the function in the catalogue; no function is named here. It costs
-no quota. docs/rest.md says what is served, and in what it differs from PostgREST.
+With it, supabase-js and supabase-py work unmodified against this server. A request is one call of
+api_call_function, which looks up the function in the catalog; none is named here. Costs no quota.
+docs/rest.md lists what is supported, and the differences from PostgREST.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from db.tools.logs import get_logger
 logger = get_logger(__name__)
 
 _SINGULAR: Final = "application/vnd.pgrst.object+json"
-# What a client may accept -> the media type of the answer, whether nulls are left out.
+# An accepted media type -> the media type of the answer, and whether to omit nulls.
 _MEDIA_TYPES: Final[Mapping[str, tuple[str, bool]]] = {
     "*/*": (REST_JSON, False),
     "application/json": (REST_JSON, False),
@@ -46,16 +46,16 @@ _MEDIA_TYPES: Final[Mapping[str, tuple[str, bool]]] = {
     f"{_SINGULAR};nulls=stripped": (f"{_SINGULAR};nulls=stripped; charset=utf-8", True),
 }
 _COUNT: Final = re.compile(r"count=(exact|planned|estimated)")
-# What a function may not say of its answer, or may not say in it.
+# Headers that a function must not set, and characters that they must not contain.
 _FRAMING: Final = {"content-length", "transfer-encoding", "connection"}
 _HEADER: Final = re.compile(r"[A-Za-z0-9-]+: [\x20-\x7e]*")
-# Characters of names for which a similar function is looked for: the time grows with their square.
+# The longest names for which to look for a similar function: the time grows with the square.
 _LONGEST_GUESS: Final = 256
 _MOST_OFFERS: Final = 20
 
 
 async def call_function(request: ApiRequest) -> Response:
-    """GET, HEAD and POST /rest/v1/rpc/{function}: the SQL function; GET and HEAD write nothing."""
+    """GET, HEAD and POST /rest/v1/rpc/{function}: calls the function; read-only unless POST."""
     function: str = request.path_params["function"]
     reads = request.method != "POST"
     profile = _check_profile(request, "accept-profile" if reads else "content-profile")
@@ -68,7 +68,7 @@ async def call_function(request: ApiRequest) -> Response:
             403,
             "42501",
             f"permission denied for function {function}",
-            hint="This server serves /rest/v1 to users only; for the service key use Supabase.",
+            hint="This server serves /rest/v1 to users only; use Supabase for the service key.",
         )
     count = _COUNT.search(",".join(request.headers.getlist("prefer")))
     wanted = as_query(query) | {
@@ -111,11 +111,11 @@ async def call_function(request: ApiRequest) -> Response:
     return Response(called.body, status, headers, media_type)
 
 
-# --- what the request says -----------------------------------------------------------------------
+# --- the request ---------------------------------------------------------------------------------
 
 
 async def _caller(request: ApiRequest) -> Caller:
-    """Who calls. As on Supabase, a key that is not a JWT is anon, and apikey alone is enough."""
+    """Returns the caller. As on Supabase, a key that is no JWT is anon; apikey suffices."""
     for header in ("authorization", "apikey"):
         if len(request.headers.getlist(header)) > 1:
             raise RestError(400, "PGRST301", f"There are two {header} headers")
@@ -160,7 +160,7 @@ def _check_profile(request: Request[Any], header: str) -> str | None:
 
 
 def _media_type(request: Request[Any]) -> tuple[str, bool]:
-    """The first type that the client accepts, or the one it asked for when none is ours."""
+    """Returns the first supported type that the client accepts. Raises RestError 406."""
     accept = request.headers.get("accept") or "*/*"
     offers = [offer.replace(" ", "") for offer in accept.split(",", _MOST_OFFERS)][:_MOST_OFFERS]
     for offer in offers:
@@ -172,7 +172,7 @@ def _media_type(request: Request[Any]) -> tuple[str, bool]:
 
 
 async def _body(request: Request[Any]) -> str:
-    """The JSON object of the body, as it came; {} when there is none."""
+    """Returns the body's JSON object unchanged, or {} if there is none."""
     try:
         body = await read_bytes(request)
         media = request.headers.get("content-type", "application/json").partition(";")[0].strip()
@@ -183,18 +183,18 @@ async def _body(request: Request[Any]) -> str:
     except Problem as problem:
         if problem.status != 400:
             raise _from_problem(problem, "PGRST102") from problem
-        # PostgREST takes the last of two members, and a list or a number for no arguments
+        # PostgREST uses the last of duplicate members, and ignores a list or a number
         syntax = isinstance(problem.__cause__, json.JSONDecodeError | UnicodeError)
         details = None if syntax else problem.detail
         raise RestError(400, "PGRST102", "Empty or invalid json", details=details) from problem
     return body.decode() or "{}"
 
 
-# --- what the answer says ------------------------------------------------------------------------
+# --- the answer ----------------------------------------------------------------------------------
 
 
 def _range(called: Called, query: RestQuery) -> tuple[int, dict[str, str]]:
-    """Status, and the header Content-Range; 206 when the page is not all that there is."""
+    """Returns the status and the Content-Range header. 206 if there are more rows."""
     total = "*" if called.total is None else str(called.total)
     last = query.offset + called.row_count - 1
     rows = f"{query.offset}-{last}" if called.row_count else "*"
@@ -214,7 +214,7 @@ def _from_problem(problem: Problem, code: str) -> RestError:
 
 
 def _from_database(error: psycopg.Error, caller: Caller, *, is_post: bool) -> RestError:
-    """What the function, or Postgres in it, raised."""
+    """Returns the answer to an error raised in the function."""
     sqlstate = error.sqlstate or ""
     message = error.diag.message_primary or ""
     if sqlstate == "PGRST":
@@ -240,7 +240,7 @@ def _from_database(error: psycopg.Error, caller: Caller, *, is_post: bool) -> Re
 
 
 def _from_raised(message: str, detail: str, caller: Caller, *, is_post: bool) -> RestError:
-    """SQLSTATE PGRST: the message is the body, the detail has the status and headers, both JSON."""
+    """SQLSTATE PGRST: the message is the body, detail has status and headers, both as JSON."""
     try:
         body, answer = json.loads(message), json.loads(detail)
         status, headers = int(answer["status"]), dict(answer.get("headers") or {})
@@ -252,7 +252,7 @@ def _from_raised(message: str, detail: str, caller: Caller, *, is_post: bool) ->
             "The message and detail field of RAISE 'PGRST' error expects JSON",
         )
     if code == "PGRST202" and "known" in body:
-        known = {} if caller.role == "anon" else body["known"] or {}  # anon may execute none
+        known = {} if caller.role == "anon" else body["known"] or {}  # anon cannot execute any
         return _no_such_function(words, body["names"], known, is_post=is_post)
     sound = {
         name: str(value)
@@ -272,7 +272,7 @@ def _from_raised(message: str, detail: str, caller: Caller, *, is_post: bool) ->
 def _no_such_function(
     name: str, arguments: list[str], known: dict[str, list[str]], *, is_post: bool
 ) -> RestError:
-    """PGRST202: names the call, and what it may have meant of what users may execute."""
+    """PGRST202: names the call, and a similar function that users can execute."""
     signature = f"public.{name}({', '.join(arguments)})" if arguments else f"public.{name}"
     searched = f"the function public.{name} "
     if arguments:

@@ -1,7 +1,7 @@
-"""What the routes call: the api_* functions, by either transport.
+"""The interface that routes call: the api_* functions, over either transport.
 
-Rpc has two implementations: DatabaseRpc in api/rpc/database.py, by a login of the database, and
-SupabaseRpc in api/rpc/supabase.py, by a Supabase project's service key.
+Rpc has two implementations: DatabaseRpc in api/rpc/database.py uses a database login, and
+SupabaseRpc in api/rpc/supabase.py a Supabase project's service key.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ Function = Literal[
 
 
 class Answer(NamedTuple):
-    """One row of private.api_answer, in its order."""
+    """One row of private.api_answer, in the order of its columns."""
 
     verdict: str
     """'ok', or the SQLSTATE of the refusal: PT401, PT403, PT404, PT409, PT422, PT429."""
@@ -46,22 +46,22 @@ class Answer(NamedTuple):
     hint: str | None
     field: str | None
     body: str | None
-    """JSON text for the client; null on refusal."""
+    """JSON text for the client; None on refusal."""
     job_id: str | None
     job_status: str | None
     job_version: int | None
     rate_limit: int | None
-    """Requests an hour of the caller's tier; null when no user was identified."""
+    """Requests per hour of the caller's tier; None if no user was identified."""
     rate_remaining: int | None
     rate_reset: int | None
     """When the hour ends, in Unix seconds."""
     next_cursor: str | None
-    """Where the next page of a list begins; null on the last page and elsewhere."""
+    """The cursor of a list's next page; None on the last page and elsewhere."""
     job_age: int | None
-    """Seconds since the job began to wait or to run, of a list the smallest; null once all have
+    """Seconds since the job began to wait or run; for a list, the smallest. None once all have
     ended."""
     user_id: str | None
-    """Who asked, where something goes on after the answer."""
+    """The caller, if something follows the answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class Called:
     """JSON text for the client."""
     row_count: int
     total: int | None
-    """Rows without limit and offset, if asked for."""
+    """The number of rows without limit and offset, if requested."""
     is_void: bool
 
 
@@ -81,32 +81,32 @@ class Schema:
     """The row that api_schema_version returns."""
 
     version: str | None
-    """The newest migration that the database has: 14 digits."""
+    """The newest migration in the database: 14 digits."""
     serves: str | None
-    """The oldest code that this schema still serves: the version of its own newest migration."""
+    """The oldest code that this schema serves, as the version of that code's newest migration."""
     is_writable: bool
 
 
 @dataclass(frozen=True, slots=True)
 class PoolUse:
-    """What the connections of one pool do at the moment."""
+    """The current use of one pool's connections."""
 
     name: str
     busy: int
     idle: int
     waiting: int
-    """Calls that wait for a connection."""
+    """Calls waiting for a connection."""
 
 
 class Rpc(Protocol):
-    """Calls over either transport. An async context manager; opening it waits for nothing.
+    """Calls over either transport. An async context manager; opening it does not wait.
 
-    Raises: Problem 503 when the database cannot be reached, is too busy or not migrated, and
-    itself finds the way back; another Problem as api.errors has it; anything else is a bug.
+    Raises Problem 503 if the database cannot be reached, is too busy or is not migrated, and
+    recovers by itself. Raises other Problems as in api.errors. Anything else is a bug.
     """
 
     quota_refusals: int
-    """Answers so far that refused a request because its user's hour is used up."""
+    """Requests refused so far because the user's quota was used up."""
 
     async def __aenter__(self) -> Self: ...
 
@@ -118,10 +118,10 @@ class Rpc(Protocol):
     ) -> None: ...
 
     async def call(self, function: Function, **arguments: str | int | None) -> Answer:
-        """The one row that an api_* function returns; `arguments` are all of its arguments."""
+        """Calls an api_* function, which returns one row, with all its arguments."""
 
     async def schema(self) -> Schema:
-        """What the database says of its schema."""
+        """Returns the version of the database's schema."""
 
     def pools(self) -> Sequence[PoolUse]:
-        """Its connections to the database, if it has any."""
+        """Returns the use of its connections to the database, if it has any."""

@@ -1,4 +1,4 @@
-"""Calls of the api_* functions by a login of the database: one statement for each request."""
+"""Calls the api_* functions with a database login: one statement per request."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from db.tools.logs import get_logger
 logger = get_logger(__name__)
 
 _CONNECT_SECONDS: Final = 2
-# What they write waits for the disk, where commits of many sessions share one write, and for locks;
-# or they look at much. They have connections of their own, and no poll waits behind one.
+# Functions that wait for the disk or for locks, or read much. Commits of several sessions share one
+# write to the disk. They have their own connections, so that no poll waits behind them.
 _SLOW: Final = frozenset[Function](
     {
         "api_admin_change_index_job",
@@ -41,14 +41,13 @@ _SLOW: Final = frozenset[Function](
 
 
 class DatabaseRpc:
-    """The connections, and the calls over them. An async context manager; opening it waits for
-    nothing.
+    """The connections and the calls over them. An async context manager; opening it does not wait.
 
-    With DATABASE_PREPARED_STATEMENTS all calls but those of users' own functions are prepared and
-    pipelined; those, which may take long, have a pool of their own. Without it the pool has all.
+    With DATABASE_PREPARED_STATEMENTS all calls are prepared and pipelined, except calls of users'
+    own functions, which may take long and have their own pool. Without it, the pool serves all.
 
-    Raises: Problem 503 when the database cannot be reached or is too busy (it reconnects by
-    itself, within about a second of the database being back); 500 for errors that are bugs.
+    Raises Problem 503 if the database cannot be reached or is too busy, and reconnects within about
+    a second after the database is back. Raises other errors, which are bugs, as they are.
     """
 
     def __init__(self, url: str, settings: ApiSettings) -> None:
@@ -113,28 +112,27 @@ class DatabaseRpc:
         p_read_only: bool,
         p_query: str,
     ) -> Called:
-        """A function that users may execute; the last two arguments are of api_call_function.
+        """Calls a function that users can execute, through api_call_function.
 
-        No quota counts it, so a user has one call at a time, and all have half of the pool.
+        It costs no quota. So each user has one call at a time, and all users half of the pool.
 
-        Raises: psycopg.Error for what the function raises, and as the class says.
+        Raises psycopg.Error for errors of the function, and what the class raises.
         """
         values = (p_claims, p_function, p_arguments, p_read_only, p_query)
         try:
             async with self._call_limiter.acquire(p_claims or "", self._statement_timeout):
                 return Called(*await self._pool.fetch(CALL_FUNCTION, values))
         except psycopg.Error as error:
-            if error.diag.context is not None:  # it comes from inside of the function
+            if error.diag.context is not None:  # raised inside the function
                 raise
             raise _problem(error) from error
         except TimeoutError as error:
             raise _problem(error) from error
 
     async def schema(self) -> Schema:
-        """What the database says of its schema.
+        """Returns the version of the database's schema.
 
-        A session that cannot write is replaced; raises Problem where there is none for what creates
-        and cancels.
+        Replaces sessions that cannot write. Raises Problem if no session can write.
         """
         try:
             if not self._pipelines or not self._writers:
@@ -153,18 +151,18 @@ class DatabaseRpc:
         return schema
 
     def pools(self) -> Sequence[PoolUse]:
-        """The connections: of what reads, of what writes, of users' own functions."""
+        """Returns the use of the connections for reads, for writes and for users' own functions."""
         named = (("reads", self._pipelines), ("writes", self._writers), ("functions", self._pool))
         return [pool.use(name) for name, pool in named if pool]
 
 
 def _as_text(value: str | int | None) -> bytes | None:
-    """Postgres's text form. Raises psycopg.DataError for what would end the text before its end."""
+    """Returns Postgres's text form. Raises psycopg.DataError for a NUL, which would cut it off."""
     if value is None:
         return None
     text = str(value).encode()
     if b"\0" in text:
-        raise psycopg.DataError("a text for the database has a NUL in it")
+        raise psycopg.DataError("a text for the database contains a NUL")
     return text
 
 
@@ -199,7 +197,7 @@ def _answer(row: PGresult) -> Answer:
 
 
 def _problem(error: psycopg.Error | TimeoutError) -> Problem:
-    """The answer to a failed statement, logged. Raises the error itself when it is a bug."""
+    """Logs a failed statement and returns the answer to it. Raises the error if it is a bug."""
     problem = from_database(error)
     if problem.status == 500:
         raise error

@@ -1,9 +1,8 @@
-"""One connection to the database, on which many statements are under way at once.
+"""One connection to the database that runs many statements in libpq's pipeline mode.
 
-It is in libpq's pipeline mode: a statement is sent without waiting for the answer to the one before
-it, so that neither side waits for the other. A Sync follows each: so each is a transaction of its
-own, and fails alone. Answers arrive in the order of the statements, and the first call that is
-under way is the one whose answer arrives next.
+A statement is sent without waiting for the answer to the previous one, so neither side waits for
+the other. A Sync follows each, so each is its own transaction and fails alone. Answers arrive in
+the order of the statements: the next answer belongs to the first call in the queue.
 """
 
 from __future__ import annotations
@@ -22,22 +21,22 @@ from api.rpc.statements import Statement
 from db.tools.connection import BoundedConnection
 from db.tools.sessions import blames_session, transaction_settings_sql
 
-# Statements under way on one connection: more gain nothing, and all wait for a slow one.
+# The most statements in flight per connection: more gain nothing, and all wait for a slow one.
 _DEPTH: Final = 16
-# Seconds after which a statement is a slow one, behind which no other is sent.
+# Seconds after which a statement counts as slow. No other is sent behind it.
 _SLOW: Final = 0.1
 
-# A migration changed the table's columns while a statement waited, or what a prepared one returns;
-# or a pooler's session does not know the prepared one, or knows it from somebody else. The
-# statement was not carried out.
+# A migration changed the table's columns while a statement waited, or the result of a prepared
+# statement. Or a pooler's session lacks the prepared statement, or has it from another client. The
+# statement was not executed.
 _CHANGED_COLUMNS: Final = "42804"
 _CHANGED_RESULT: Final = "0A000"
 _NOT_PREPARED: Final = "26000"
 _ALREADY_PREPARED: Final = "42P05"
 _MOST_TRIES: Final = 3
 _SENT_AGAIN: Final = {_CHANGED_COLUMNS, _CHANGED_RESULT, _NOT_PREPARED, _ALREADY_PREPARED}
-# Where a pooler stands between, a transaction may run in any session: it sets what it needs itself.
-# The COMMIT follows the Sync, so that it ends a transaction that failed, too.
+# Behind a pooler, a transaction may run in any session, so it sets what it needs itself.
+# The COMMIT follows the Sync, so that it also ends a failed transaction.
 _BEGIN: Final = b"begin isolation level read committed"
 _COMMIT: Final = b"commit"
 
@@ -48,7 +47,7 @@ _FAILED: Final = int(pq.ExecStatus.FATAL_ERROR)
 
 
 class Call:
-    """A statement and who waits for its one row."""
+    """A statement, and the future of its one row."""
 
     __slots__ = (
         *("arrived", "began", "ending", "preparing", "row", "settling"),
@@ -63,13 +62,13 @@ class Call:
         self.row: asyncio.Future[pq.abc.PGresult] = loop.create_future()
         self.arrived: pq.abc.PGresult | None = None
         self.began = loop.time()
-        self.preparing = 0  # commands before the statement that are not answered yet
-        self.settling = False  # whether settings are set before it, and that is not answered yet
-        self.ending = False  # whether all is answered but the end of its transaction
+        self.preparing = 0  # unanswered commands before the statement
+        self.settling = False  # whether settings precede it, still unanswered
+        self.ending = False  # whether only the end of its transaction is unanswered
         self.tries = 1
 
     def take(self, result: pq.abc.PGresult) -> None:
-        """One of the results of what was sent for it."""
+        """Takes one of the results of what was sent for it."""
         if result.status == _COMMAND:
             self.preparing -= not self.ending
         elif result.status == _TUPLES and self.settling:
@@ -83,7 +82,7 @@ class Call:
 
 
 class Pipeline:
-    """One connection. `on_change` is called when it could take more, and when it is closed."""
+    """One connection. Calls `on_change` when it can take more calls and when it is closed."""
 
     def __init__(
         self,
@@ -92,10 +91,10 @@ class Pipeline:
     ) -> None:
         self.calls: deque[Call] = deque()
         self.since = 0.0
-        """When the server began with the first of the calls."""
+        """When the server started the first of the calls."""
         self.closed = asyncio.Event()
         self.is_useless = False
-        """Whether its session cannot do its work: it ends what is under way, and takes no more."""
+        """Whether its session is unusable. Then it finishes its calls and takes no more."""
         self._connection = connection
         self._pgconn = connection.pgconn
         self._loop = asyncio.get_running_loop()
@@ -109,7 +108,7 @@ class Pipeline:
         self._is_plain = False
         """Whether statements are not prepared: others prepare theirs in the pooler's sessions."""
         self._prepared: set[bytes] = set()
-        self._stale: set[bytes] = set()  # of these: prepared for a result of other columns
+        self._stale: set[bytes] = set()  # of these, prepared for a result with other columns
         self._socket = self._pgconn.socket
         self._silence = select.poll()
         self._silence.register(self._socket, select.POLLIN)
@@ -124,9 +123,9 @@ class Pipeline:
         return not calls or (len(calls) < _DEPTH and now - self.since < _SLOW)
 
     def is_alive(self) -> bool:
-        """Whether the server has said no farewell to an idle connection.
+        """Whether the server has not closed an idle connection.
 
-        So a connection that a restart of the server broke is found without a round trip.
+        Finds a connection that a restart of the server broke, without a round trip.
         """
         if not self.calls and self._silence.poll(0):
             self._receive()
@@ -138,7 +137,7 @@ class Pipeline:
             self.since = self._loop.time()
         self.calls.append(call)
         try:
-            if self._settings:  # the BEGIN first, for to prepare a statement is to look at data
+            if self._settings:  # the BEGIN first, because preparing a statement takes a snapshot
                 pgconn.send_query_params(_BEGIN, None)
                 pgconn.send_query_params(self._settings, None)
                 call.preparing, call.settling, call.ending = 1, True, False
@@ -181,7 +180,7 @@ class Pipeline:
             pgconn.consume_input()
             while not pgconn.is_busy():
                 result = pgconn.get_result()
-                if result is None:  # once, it ends the results of a statement; twice, all of them
+                if result is None:  # one None ends the results of a statement; two end all results
                     if was_none:
                         break
                     was_none = True
@@ -209,16 +208,16 @@ class Pipeline:
             self._on_change()
 
     def retire(self) -> None:
-        """Has the connection replaced, as soon as what is under way has ended."""
+        """Has the connection replaced as soon as its calls have ended."""
         self.is_useless = True
         self._end_if_useless()
 
     def _end_if_useless(self) -> None:
         if self.is_useless and not self.calls:
-            self.close(psycopg.OperationalError("the session is of no use"))
+            self.close(psycopg.OperationalError("the session is unusable"))
 
     def _answer(self) -> None:
-        """Gives the first call what has arrived for it."""
+        """Passes to the first call what has arrived for it."""
         call = self.calls.popleft()
         now, since = self._loop.time(), self.since
         self.since = now
@@ -250,10 +249,10 @@ class Pipeline:
         self.is_useless = self.is_useless or blames_session(error)
         took_all_its_time = now - since >= self._statement_timeout * 0.9
         if self.calls and isinstance(error, psycopg.errors.QueryCanceled) and took_all_its_time:
-            self.close(error)  # those behind it have waited as long
+            self.close(error)  # those behind it have waited just as long
 
     def close(self, error: Exception) -> None:
-        """Ends the connection, and fails what is under way: it may have been carried out or not."""
+        """Closes the connection and fails its calls, which may or may not have been executed."""
         if self.closed.is_set():
             return
         self.closed.set()

@@ -1,4 +1,4 @@
-"""A few connections to the database, on each of which many statements are under way at once."""
+"""A few pipelined connections to the database, each with many statements in flight."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from db.tools.ongoing_problem import OngoingProblem
 
 logger = get_logger(__name__)
 
-# Seconds from a connection that could not be made to the next try.
+# Seconds from a failed connection attempt to the next one.
 _NEXT_TRY: Final = 0.8
 _TICK: Final = 0.1
 
 
 class Pipelines:
-    """The connections, and the queue before them.
+    """The connections, and the queue in front of them.
 
-    Has `size_at_start` connections at first, and one more, up to `size`, whenever a call finds all
-    of them busy. Replaces each that broke: immediately, then again until that succeeds.
+    Starts with `size_at_start` connections, and adds one, up to `size`, whenever a call finds all
+    of them busy. Replaces a broken connection at once, and retries until that succeeds.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class Pipelines:
         self._deadline = PATIENCE + 2 * self._statement_timeout + 1
         self._max_waiting = settings.max_connections
         self._patience = PATIENCE
-        self._failure: psycopg.Error | None = None  # of the last try to connect
+        self._failure: psycopg.Error | None = None  # of the last attempt to connect
         self._open: list[Pipeline] = []
         self._waiting: deque[Call] = deque()
         self._keepers: list[asyncio.Task[None]] = []
@@ -53,22 +53,22 @@ class Pipelines:
 
     @property
     def failure(self) -> psycopg.Error | None:
-        """Why there is no connection, where one is wanted."""
+        """Returns why there is no connection although one is needed."""
         return None if self._open else self._failure
 
     def renew(self) -> None:
-        """Replaces the connections by others."""
+        """Replaces all connections."""
         for pipeline in list(self._open):
             pipeline.retire()
 
     def open(self) -> None:
-        """Begins to connect; waits for nothing."""
+        """Starts connecting. Does not wait."""
         self._loop = asyncio.get_running_loop()
         for _ in range(self._size_at_start):
             self._add()
 
     async def close(self) -> None:
-        """Ends all connections; calls that still wait get an OperationalError."""
+        """Closes all connections. Waiting calls get an OperationalError."""
         for keeper in self._keepers:
             keeper.cancel()
         await asyncio.gather(*self._keepers, return_exceptions=True)
@@ -78,23 +78,23 @@ class Pipelines:
             self._waiting.popleft().fail(psycopg.OperationalError("the API is shutting down"))
 
     def use(self, name: str) -> PoolUse:
-        """What the connections do, under that name."""
+        """Returns the use of the connections, under this name."""
         busy = sum(bool(pipeline.calls) for pipeline in self._open)
         return PoolUse(name, busy, len(self._open) - busy, len(self._waiting))
 
     async def fetch(self, statement: Statement, values: Sequence[bytes | None]) -> pq.abc.PGresult:
-        """The result of a statement: one row.
+        """Returns the one row of a statement.
 
-        Raises: psycopg.Error for what the server says or when the connection breaks; TimeoutError
-        when it says nothing; TooManyRequests when others had all connections as long as a statement
-        may take, or too many wait; why there is no connection, when there is none.
+        Raises psycopg.Error for errors of the server or a broken connection, TimeoutError if there
+        is no answer, and TooManyRequests if other calls held all connections for as long as a
+        statement may take, or too many calls wait. Without a connection, raises the reason.
         """
         call = Call(statement, values, self._loop)
         if len(self._keepers) < self._size and all(pipeline.calls for pipeline in self._open):
             self._add()
         if self._waiting or not self._send(call):
             if len(self._waiting) >= self._max_waiting:
-                raise TooManyRequests("too many calls wait for a connection")
+                raise TooManyRequests("too many calls are waiting for a connection")
             self._waiting.append(call)
         if self._timer is None:
             self._timer = self._loop.call_later(_TICK, self._tick)
@@ -104,7 +104,7 @@ class Pipelines:
         self._keepers.append(self._loop.create_task(self._keep()))
 
     def _send(self, call: Call) -> bool:
-        """Whether some connection, of those the one with the least to do, has taken the call."""
+        """Sends the call on the least busy connection. Returns whether one could take it."""
         now = self._loop.time()
         while free := [pipeline for pipeline in self._open if pipeline.takes_more(now)]:
             pipeline = min(free, key=_load)
@@ -114,7 +114,7 @@ class Pipelines:
         return False
 
     def _send_on(self) -> None:
-        """Sends what waits, as far as the connections take it."""
+        """Sends waiting calls while the connections can take them."""
         self._open = [pipeline for pipeline in self._open if not pipeline.closed.is_set()]
         while self._waiting:
             call = self._waiting.popleft()
@@ -123,7 +123,7 @@ class Pipelines:
                 return
 
     async def _keep(self) -> None:
-        """One connection, time after time."""
+        """Keeps one connection open, and replaces it when it breaks."""
         while True:
             try:
                 connection = await BoundedConnection.connect(
@@ -147,7 +147,7 @@ class Pipelines:
                 await asyncio.sleep(_NEXT_TRY)
 
     def _tick(self) -> None:
-        """Fails what has waited for too long, as long as anything waits or is under way."""
+        """Fails calls that have waited too long. Runs while any call is waiting or in flight."""
         now = self._loop.time()
         for pipeline in list(self._open):
             calls = pipeline.calls
@@ -155,13 +155,13 @@ class Pipelines:
                 now - pipeline.since > self._statement_timeout + 1
                 or now - min(call.began for call in calls) > self._deadline
             ):
-                pipeline.close(TimeoutError("no answer of the database"))
+                pipeline.close(TimeoutError("no answer from the database"))
         outage = self.failure
         patience = self._patience if outage else self._statement_timeout
         while self._waiting and now - self._waiting[0].began > patience:
             error: Exception
             if outage:
-                error = type(outage)(*outage.args)  # each caller's own, for its traceback
+                error = type(outage)(*outage.args)  # one per caller, for its traceback
                 self._patience = PATIENCE_IN_AN_OUTAGE
             else:
                 error = TooManyRequests("every connection is busy or broken")

@@ -1,4 +1,4 @@
-"""The connections that take a plain statement at a time, one autocommit transaction each."""
+"""A pool of connections. Each runs one plain statement at a time, in autocommit mode."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from db.tools.connection import BoundedConnection, keep_trying
 from db.tools.sessions import transaction_settings_sql
 
 PATIENCE: Final = 2.0
-"""Seconds that a call waits while there is no connection."""
+"""Seconds that a call waits if there is no connection."""
 PATIENCE_IN_AN_OUTAGE: Final = 0.2
-"""The same once one waited in vain."""
-# Seconds of one round of reconnecting: a try at once, after a second, at the end; then the next.
+"""The same after a call has waited in vain."""
+# Seconds of one round of reconnecting: attempts at once, after a second and at the end.
 _RECONNECT_ROUND: Final = 2.0
 
 Values = Sequence[str | int | None]
 
 
 class Pool:
-    """From `min_size` to `max_size` connections; it reconnects by itself."""
+    """A pool of `min_size` to `max_size` connections that reconnects by itself."""
 
     def __init__(
         self, conninfo: str, *, min_size: int, max_size: int, statement_timeout: float
@@ -37,8 +37,8 @@ class Pool:
         self._patience = PATIENCE
         self._deadline = PATIENCE + 2 * statement_timeout + 1
         self._statement_timeout = statement_timeout
-        self._at_work = 0  # connections on which a statement runs
-        self._alive_at = 0.0  # when one of them had run its statement
+        self._at_work = 0  # connections that are running a statement
+        self._alive_at = 0.0  # when a statement last finished
         self._settings = transaction_settings_sql(statement_timeout).encode()
         self._failures = deque[psycopg.Error](maxlen=1)
         self._pool: AsyncConnectionPool[BoundedConnection] = AsyncConnectionPool(
@@ -60,29 +60,31 @@ class Pool:
         )
 
     async def open(self) -> None:
-        """Begins to connect; waits for nothing."""
+        """Starts connecting. Does not wait."""
         await self._pool.open(wait=False)
 
     async def close(self) -> None:
-        """Ends all connections."""
+        """Closes all connections."""
         await self._pool.close()
 
     def use(self, name: str) -> PoolUse:
-        """What the connections do, under that name."""
+        """Returns the use of the connections, under this name."""
         found = self._pool.get_stats()
         idle = found["pool_available"]
         return PoolUse(name, found["pool_size"] - idle, idle, found["requests_waiting"])
 
     async def renew(self) -> None:
-        """Replaces the sessions by others."""
+        """Replaces all sessions."""
         await self._pool.drain()
 
     async def fetch(self, statement: Statement, values: Values) -> TupleRow:
-        """The one row of a statement. One that waited while a migration changed its table's
-        columns is sent again: it failed and was rolled back, since its plan had the earlier ones.
+        """Returns the one row of a statement.
 
-        Raises: psycopg.Error; TimeoutError; TooManyRequests when others had all connections as
-        long as a statement may take, PoolTimeout when there was none.
+        Repeats a statement that waited while a migration changed its table's columns. It failed and
+        was rolled back, because its plan was made for the old columns.
+
+        Raises psycopg.Error, TimeoutError, TooManyRequests if other calls held all connections for
+        as long as a statement may take, or PoolTimeout if there was none.
         """
         sent_again = False
         async with timeout(self._deadline):
@@ -106,7 +108,7 @@ class Pool:
                         self._patience = PATIENCE_IN_AN_OUTAGE
                         raise (self._failures[-1] if self._failures else error) from error
                     if busy:
-                        raise TooManyRequests("every connection is at work") from error
+                        raise TooManyRequests("every connection is busy") from error
 
     async def _execute(
         self, connection: BoundedConnection, statement: Statement, values: Values
@@ -135,9 +137,9 @@ async def _row(connection: BoundedConnection, statement: Statement, values: Valu
 
 
 def _hung_up(connection: psycopg.AsyncConnection[TupleRow]) -> bool:
-    """Whether the server said something to an idle connection: its farewell, or its end of file.
+    """Whether the server has closed an idle connection.
 
-    So a connection that a restart of the server broke is found without a round trip.
+    Finds a connection that a restart of the server broke, without a round trip.
     """
     if connection.closed:
         return True

@@ -1,8 +1,7 @@
-"""The SQL text of the HTTP layer: one statement for each function, which takes its arguments as $n.
+"""The SQL of the HTTP layer: one statement per function, with its arguments as $n.
 
-Nothing else is sent with a request, but for the settings where a pooler stands between: what others
-do by statements (checks, resets, settings) is done by one statement in each new session, and by
-looking at the socket.
+A request sends nothing else, except its settings behind a pooler. Checks and settings take one
+statement per new session and a look at the socket, where other layers use statements per request.
 """
 
 from __future__ import annotations
@@ -23,8 +22,8 @@ class Statement:
     arguments: tuple[str, ...]
     """What $1, $2 … are."""
     name: bytes
-    """Of the prepared statement. The same name is always the same text, also for other
-    clients of a server session that a pooler hands on."""
+    """The name of the prepared statement. Equal names always mean equal texts, also for other
+    clients that share a server session through a pooler."""
 
 
 def _statement(function: str, columns: tuple[str, ...], *arguments: str) -> Statement:
@@ -83,12 +82,12 @@ STATEMENTS: Final[Mapping[Function, Statement]] = {
     function: _statement(function, _ANSWER, *arguments)
     for function, arguments in _ARGUMENTS.items()
 }
-"""Their columns are the members of Answer."""
+"""The statements whose columns are the members of Answer."""
 CALL_FUNCTION: Final = _statement(
     "api_call_function",
     ("body", "row_count", "total", "is_void"),
     *("p_claims", "p_function", "p_arguments", "p_read_only", "p_query"),
 )
-"""Its columns are the members of Called."""
+"""The columns are the members of Called."""
 SCHEMA_VERSION: Final = _statement("api_schema_version", ("version", "serves", "is_writable"))
-"""Its columns are the members of Schema."""
+"""The columns are the members of Schema."""

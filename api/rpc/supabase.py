@@ -1,8 +1,8 @@
-"""Calls of the api_* functions through a Supabase project's /rest/v1, by its service key.
+"""Calls the api_* functions through a Supabase project's /rest/v1, with its service key.
 
-So the HTTP layer runs with no password of the database. A request is one POST on a connection that
-is kept open. PostgREST writes the function's row as a JSON object, which the client library parses
-once; its member `body` is then the very text that goes to the client.
+With it, the HTTP layer needs no database password. A request is one POST on a connection that is
+kept open. PostgREST returns the function's row as a JSON object, which the client library parses
+once. Its member `body` is the text for the client, unchanged.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ from db.tools.settings import SettingError, authorities
 logger = get_logger(__name__)
 
 _CONNECTIONS: Final = 32
-# Seconds: to connect; that an idle connection is kept.
+# Seconds to connect, and to keep an idle connection.
 _CONNECT_TIMEOUT: Final = 2.0
 _KEEP_ALIVE: Final = 20.0
 _TOO_MANY_CONNECTIONS: Final = "53300"
 _KEY_REFUSED: Final = "28000"
-# A migration changed the table's columns while the statement waited, which was rolled back.
+# A migration changed the table's columns while the statement waited. It was rolled back.
 _COLUMNS_CHANGED: Final = "42804"
 _MEMBERS: Final = Answer._fields
 
 
 def require_service_key(settings: ApiSettings) -> None:
-    """Raises SettingError when Supabase answers that the key is not valid, or not the service's."""
+    """Raises SettingError if Supabase refuses the key or it is not the service key."""
     if not settings.supabase_url or not settings.service_key:
         return
     key = settings.service_key.get_secret_value()
@@ -53,16 +53,16 @@ def require_service_key(settings: ApiSettings) -> None:
         return
     if answer.status_code in (401, 403):
         raise SettingError(
-            f"SUPABASE_SERVICE_ROLE_KEY: {settings.supabase_url} refuses it with status "
+            f"SUPABASE_SERVICE_ROLE_KEY: {settings.supabase_url} refused it with status "
             f"{answer.status_code}; copy the secret or service_role key from the project's settings"
         )
 
 
 class SupabaseRpc:
-    """The client, and the calls over it. An async context manager; opening it sends nothing.
+    """The client and the calls over it. An async context manager; opening it sends nothing.
 
-    Raises: Problem 503 when Supabase cannot be reached, is too busy or refuses the key; 500 for
-    errors that are bugs. No call is sent twice that may still be carried out, or was.
+    Raises Problem 503 if Supabase cannot be reached, is too busy or refuses the key. Other errors
+    are bugs. Never repeats a call that was executed or may still be.
     """
 
     _client: AsyncClient
@@ -71,7 +71,7 @@ class SupabaseRpc:
         if not settings.supabase_url or not settings.service_key:
             raise SettingError(
                 "neither API_DATABASE_URL nor both of SUPABASE_URL and SUPABASE_SERVICE_ROLE_KEY"
-                " are set: set one of these, or try `make serve`, which needs neither"
+                " are set: set one of these, or use `make serve`, which needs neither"
             )
         self.quota_refusals = 0
         self._url = settings.supabase_url
@@ -125,7 +125,7 @@ class SupabaseRpc:
         return Schema(**row)
 
     def pools(self) -> Sequence[PoolUse]:
-        """None: Supabase has the connections."""
+        """Returns none, because Supabase holds the connections."""
         return ()
 
     async def _execute(
@@ -135,7 +135,7 @@ class SupabaseRpc:
             async with timeout(self._deadline):
                 data: object = await self._send(function, parameters)
             if not expected(data):
-                raise APIError({"message": f"that is not the function's answer: {data!r:.200}"})
+                raise APIError({"message": f"unexpected answer of the function: {data!r:.200}"})
             return data
         except (APIError, httpx.RequestError, TimeoutError) as error:
             code = error.code if isinstance(error, APIError) else None
@@ -165,7 +165,7 @@ class SupabaseRpc:
 
 
 async def _raise_if_refused(response: httpx.Response) -> None:
-    """Supabase's gateway gives its refusal of a key no code, and the client library no status."""
+    """Recognizes a key refused by Supabase's gateway, which sets no code."""
     if response.status_code == 401:
         await response.aread()
         raise APIError({"code": _KEY_REFUSED, "message": f"{response.text:.300}"})

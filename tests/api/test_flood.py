@@ -211,7 +211,7 @@ def test_a_connection_over_the_limit_is_told_so_and_the_others_go_on(
             client.sendall(get())
             one_answer(client, b'{"status":"ok"}')
     messages = [r.getMessage() for r in api.log if r.levelno == logging.WARNING]
-    assert any("the limit of connections is reached" in message for message in messages)
+    assert any("connection limit reached" in message for message in messages)
 
     def answers() -> bool:
         with connected(api) as later:

@@ -313,5 +313,5 @@ def test_a_port_that_is_taken_is_one_sentence(tmp_path: Path) -> None:
         )
     assert done.returncode == 1
     assert done.stderr == (
-        f"error: port {port} is taken: stop what uses it, or give another by PORT=\n"
+        f"error: port {port} is taken: stop what uses it, or set PORT= to another port\n"
     )

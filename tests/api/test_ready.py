@@ -68,7 +68,7 @@ def test_a_newer_schema_that_no_longer_serves_this_code_is_not_ready_until_it_is
     become(api, NEWEST, NEWER)
     answer = api.client.get("/ready")
     assert (answer.status_code, answer.json()["code"]) == (503, "SCHEMA_MISMATCH")
-    assert f"{NEWEST}, which serves code of {NEWER} and newer" in answer.json()["error"]
+    assert f"{NEWEST}, which serves code from {NEWER} on" in answer.json()["error"]
     assert "Deploy the release" in answer.json()["hint"]
     become(api, VERSION, VERSION)
     assert api.client.get("/ready").status_code == 200

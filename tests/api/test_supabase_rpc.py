@@ -164,7 +164,7 @@ def test_a_key_that_supabase_refuses_is_503_and_the_log_says_why(
         (line,) = [text_of(record) for record in api.log if record.levelname == "WARNING"]
         assert reason in line
         assert key not in line
-    with pytest.raises(SettingError, match=r"SUPABASE_SERVICE_ROLE_KEY: .* refuses it"):
+    with pytest.raises(SettingError, match=r"SUPABASE_SERVICE_ROLE_KEY: .* refused it"):
         require_service_key(ApiSettings(supabase_url=supabase, service_key=key))
 
 

@@ -168,7 +168,7 @@ def test_another_folder_of_the_same_name_is_told_of_the_option(desk: Desk, tmp_p
     assert desk.ask("index", tmp_path / "1/twin").returncode == 0
     done = desk.ask("index", tmp_path / "2/twin")
     assert (done.returncode, done.stdout) == (1, "")
-    assert "indexed as local/twin: give this one a name of its own by --name" in done.stderr
+    assert "indexed as local/twin: give this one its own name with --name" in done.stderr
     assert desk.ask("index", tmp_path / "2/twin", "--name", "local/twin-2").returncode == 0
 
 

@@ -196,12 +196,12 @@ def test_pages_of_a_list_say_how_to_go_on(jobs: Jobs) -> None:
 @pytest.mark.parametrize(
     ("typed", "said"),
     [
-        (("list", "--limit", "0"), "--limit is not a number from 1 to 100. Give a number"),
+        (("list", "--limit", "0"), "--limit is not a number from 1 to 100. Use a number"),
         (("list", "--since", "yesterday"), "--since is "),
-        (("list", "--cursor", "x"), "--cursor does not come from an earlier page. Give the cursor"),
+        (("list", "--cursor", "x"), "--cursor does not come from an earlier page. Use the cursor"),
         (("list", "--repository", "no/such"), "--repository is unknown"),
-        (("files", "{done}", "--cursor", "x"), "--cursor does not come from an earlier page. Give"),
-        (("symbols", "{done}", "--name", "a", "--prefix", "b"), "name and prefix exclude each"),
+        (("files", "{done}", "--cursor", "x"), "--cursor does not come from an earlier page. Use"),
+        (("symbols", "{done}", "--name", "a", "--prefix", "b"), "name and prefix cannot be combined"),
     ],
 )
 def test_a_wrong_option_is_named_as_it_was_typed(

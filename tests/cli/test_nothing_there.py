@@ -41,7 +41,7 @@ def test_none_is_made_either_where_a_command_left_its_lock(fresh_desk: Desk) -> 
 def test_no_api_is_said_with_the_file_that_would_name_it(fresh_desk: Desk, command: str) -> None:
     done = fresh_desk.ask(*command.split())
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (5, "", 1)
-    assert f"{fresh_desk.run_dir}/dev.env does not exist: start one (make serve)" in done.stderr
+    assert f"{fresh_desk.run_dir}/dev.env does not exist: start one with make serve" in done.stderr
     assert list(fresh_desk.run_dir.iterdir()) == []
 
 

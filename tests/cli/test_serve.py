@@ -186,7 +186,7 @@ def test_a_second_one_on_the_same_run_dir_is_refused_and_the_first_goes_on(
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
     assert f"make serve (process {occupied.process.pid}) is already using " in done.stderr
-    assert done.stderr.endswith("or name another directory by RUN_DIR=\n")
+    assert done.stderr.endswith("or set RUN_DIR= to another directory\n")
     assert not (tmp_path / "pgdata").exists()
     assert desk.dev_env == before
     assert answers(before["API_URL"])
@@ -198,7 +198,7 @@ def test_one_of_another_run_dir_on_the_same_data_is_refused(
     done = fresh_desk.ask("serve", "--port", "0", DATA_DIR=str(desk.run_dir / "pgdata"))
     assert done.returncode == 1
     assert f"make serve (process {occupied.process.pid}) is already using " in done.stderr
-    assert done.stderr.endswith("or name another directory by DATA_DIR=\n")
+    assert done.stderr.endswith("or set DATA_DIR= to another directory\n")
 
 
 def test_requests_leave_no_line_each(desk: Desk, occupied: Served) -> None:

@@ -22,8 +22,8 @@ WRONG = {
     "API_DATABASE_URL": ("mysql://me:short-and-secret@h/d", "postgresql://USER"),
     "WORKER_DATABASE_URL": ("postgresql://me:short-and-secret@h:port/d", "the port as a number"),
     "SUPABASE_URL": ("project.supabase.co", "https://PROJECT.supabase.co"),
-    "JWKS_URL": ("project.supabase.co/keys", "begins with https://"),
-    "GIT_BASE_URL": ("github.com", "begins with https://"),
+    "JWKS_URL": ("project.supabase.co/keys", "starts with https://"),
+    "GIT_BASE_URL": ("github.com", "starts with https://"),
     "LOCAL_REPOSITORY_ROOTS": ("src", "absolute folders"),
 }
 
@@ -72,7 +72,7 @@ def test_a_command_says_that_the_run_dir_cannot_be_written_to(fresh_desk: Desk) 
     run_dir = str(fresh_desk.run_dir / "file")
     done = fresh_desk.ask("serve", "--port", "0", RUN_DIR=run_dir)
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
-    assert done.stderr.startswith(f"error: RUN_DIR={run_dir}: nothing can be written there")
+    assert done.stderr.startswith(f"error: RUN_DIR={run_dir} is not writable")
 
 
 def test_the_api_says_that_the_run_dir_cannot_be_written_to(fresh_desk: Desk) -> None:
@@ -80,7 +80,7 @@ def test_the_api_says_that_the_run_dir_cannot_be_written_to(fresh_desk: Desk) ->
     urls = {"API_DATABASE_URL": NOWHERE, "WORKER_DATABASE_URL": NOWHERE}
     run_dir = str(fresh_desk.run_dir / "file")
     said = said_by_api(fresh_desk, urls | {"RUN_DIR": run_dir})
-    assert said.startswith(f"error: RUN_DIR={run_dir}: nothing can be written there")
+    assert said.startswith(f"error: RUN_DIR={run_dir} is not writable")
 
 
 def test_whom_https_trusts_is_read_for_https_alone() -> None:

@@ -163,7 +163,7 @@ def test_it_does_not_wait_for_a_quota_beyond_its_timeout(
     idle.sql(USE_UP, idle.dev_env["ALICE_ID"])
     done = idle.ask("watch", job_id, "--timeout", "2")
     assert (done.returncode, done.stdout) == (6, "")
-    assert "You have used the 100 requests of this hour." in done.stderr
+    assert "You have used this hour's quota of 100 requests." in done.stderr
 
 
 def test_it_follows_a_job_to_its_end_for_two_requests(idle: Desk, small_repository: Path) -> None:
