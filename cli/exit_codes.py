@@ -23,7 +23,7 @@ API_CODES = f"""Exit codes:
 {ExitCode.USAGE} wrong usage, or the API refused the request as invalid ·
 {ExitCode.NOT_FOUND} no such job, or it is not yours ·
 {ExitCode.NO_ACCESS} no key, or an invalid one ·
-{ExitCode.UNREACHABLE} the API does not answer ·
+{ExitCode.UNREACHABLE} the API cannot be reached ·
 {ExitCode.QUOTA} this hour's quota is used up ·
 {ExitCode.TIMEOUT} watch: the job has not ended within --timeout ·
 130 interrupted by Ctrl-C"""
