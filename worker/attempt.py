@@ -1,7 +1,7 @@
-"""One attempt of a job: from its claim to what the database is told of its end.
+"""One attempt of a job, from its claim to the report of its end.
 
-What becomes of a job is decided by the database alone. When it refuses a call because the job is
-not ours any more, the attempt is dropped.
+Only the database decides what happens to a job. If it refuses a call because the job is no longer
+ours, the attempt is dropped.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ from worker.timings import Timings
 logger = get_logger(__name__)
 
 _TAIL_BYTES = 4000
-_END_SECONDS = 20.0  # more than it takes to kill an indexer
-_LOOK_SECONDS = 0.25  # between two looks at how far the indexer is
-# codes of the indexer whose reason may pass
+_END_SECONDS = 20.0  # longer than it takes to kill an indexer
+_LOOK_SECONDS = 0.25  # between two checks of the indexer's progress
+# the indexer's codes for transient errors
 _TRANSIENT = {"host_unreachable", "internal_error", "interrupted"}
 
 Result = TypeVar("Result")
@@ -47,18 +47,18 @@ class CancelledJobError(Exception):
 
 
 class FailedJobError(Exception):
-    """The job cannot be done; the message is the sentence that its user reads."""
+    """The job cannot succeed. The message is shown to its user."""
 
 
 class FailedAttemptError(Exception):
-    """This attempt could not do the job, another one may; the message is the user's sentence."""
+    """This attempt failed, but another may succeed. The message is shown to the user."""
 
 
 class Attempt:
     """Indexes one job and stores the result.
 
-    `template` is the indexer's request for any job: `git_url` and what else belongs to one job is
-    replaced. `folder` is made, and removed at the end.
+    `template` is the indexer's request for any job. `git_url` and the other fields of one job are
+    replaced. Creates `folder`, and removes it at the end.
     """
 
     def __init__(
@@ -89,9 +89,9 @@ class Attempt:
         self._began = time.monotonic()
 
     async def run(self) -> None:
-        """Sees the attempt through to its end. Cancelled, it hands the job back.
+        """Runs the attempt to its end. If cancelled, hands the job back.
 
-        Raises nothing else: what goes wrong is told to the database, or logged.
+        Raises nothing else. Errors are reported to the database or logged.
         """
         self._log.info("job claimed")
         try:
@@ -103,7 +103,7 @@ class Attempt:
                 self._log_event("job handed back")
             raise
         except Exception:
-            self._log.exception("the attempt could not be ended")
+            self._log.exception("could not end the attempt")
         finally:
             self._rpc.forget(self._job)
             await asyncio.to_thread(remove, self._folder)
@@ -128,7 +128,7 @@ class Attempt:
             raise
         except Exception:
             self._log.exception("internal error")
-            sentence = "The runner met an internal error; its log has the details."
+            sentence = "The runner had an internal error. Its log has the details."
             await self._fail_attempt(sentence)
 
     async def _fail_attempt(self, error: str) -> None:
@@ -139,14 +139,14 @@ class Attempt:
             self._log_event("job ended", status=status, error=error)
 
     async def _work(self) -> None:
-        """Indexes and stores while reporting progress; the first error of either ends both."""
+        """Indexes and stores while reporting progress. The first error of either ends both."""
         indexing = asyncio.create_task(self._index_and_store())
         reporting = asyncio.create_task(self._report())
         try:
             await asyncio.wait({indexing, reporting}, return_when=asyncio.FIRST_COMPLETED)
             if indexing.done():
                 self._progress.close()
-                # a report under way may end: cancelling it would cost its connection
+                # a running report may finish: cancelling it would lose its connection
                 await asyncio.wait({reporting})
                 indexing.result()
             else:
@@ -157,9 +157,9 @@ class Attempt:
     async def _report(self) -> None:
         """Renews the lease and reports progress until the channel is closed.
 
-        A step that takes longer than it may hangs, whatever it waits for: the lease is not renewed
-        until it is over, so that another worker takes the job.
-        Raises CancelledJobError when a user asks for it, LostError.
+        A step that exceeds its time limit counts as hanging. Then the lease is not renewed until
+        the step is over, so that another worker can claim the job.
+        Raises CancelledJobError if a user asked to cancel, or LostError.
         """
         timings = self._timings
         while True:
@@ -181,13 +181,13 @@ class Attempt:
                 raise CancelledJobError
 
     def _begin_step(self, seconds: float) -> None:
-        """The next step of the work begins, and may take so long."""
+        """Starts the next step, which may take this many seconds."""
         self._late_at = asyncio.get_running_loop().time() + seconds
 
     def _step_is_late(self) -> bool:
         was_late, self._is_late = self._is_late, asyncio.get_running_loop().time() > self._late_at
         if self._is_late and not was_late:
-            self._log.warning("a step takes too long: the lease is not renewed")
+            self._log.warning("a step is taking too long: not renewing the lease")
         return self._is_late
 
     async def _index_and_store(self) -> None:
@@ -211,10 +211,12 @@ class Attempt:
                     return
             finally:
                 await cancel_tasks(indexing, retry_after=_END_SECONDS)
-            base = None  # another job of the repository completed in between: all of it, once
+            base = (
+                None  # another job of the repository completed in between: index everything, once
+            )
 
     async def _wait_for_rows(self, indexing: asyncio.Task[Index], *, is_whole: bool) -> None:
-        """Returns when the indexing is over, or when the first of its rows are to be stored."""
+        """Waits until the indexing is over, or its first rows can be stored."""
         started, before = 0.0, 0
         while not (await asyncio.wait({indexing}, timeout=_LOOK_SECONDS))[0]:
             now, progress = asyncio.get_running_loop().time(), self._progress.newest
@@ -234,7 +236,7 @@ class Attempt:
         return GrowingIndex(work / "files.copy", work / "symbols.copy", indexing)
 
     async def _index(self, repository: Repository, base: StoredIndex | None) -> Index:
-        """Indexes, unless the commit is stored. What follows is to be stored."""
+        """Indexes the commit unless it is stored. Returns what to store."""
         if base and base.commit_sha == self._job.commit_sha:
             index: Index = base
         else:
@@ -280,7 +282,7 @@ class Attempt:
         )
 
     def _credentials(self, repository: Repository) -> CloneCredentials | None:
-        """None where the repository has another owner by now, who has set its address."""
+        """Returns None if the repository now belongs to another tenant, who set its address."""
         if self._helper is None or repository.tenant_id != self._job.tenant_id:
             return None
         return CloneCredentials(self._helper, self._job, repository.git_url)
@@ -298,10 +300,10 @@ async def run_indexer(
 ) -> dict[str, Any]:
     """Runs one indexer to its end and returns its last event, a Result or Unchanged.
 
-    With `credentials`, these answer what its git asks. However this ends, the process group of the
-    indexer is dead then.
-    Raises: FailedJobError with the indexer's own sentence; FailedAttemptError with it when the
-    reason may pass, or with one of ours when it died without a last event.
+    With `credentials`, they answer the questions of its git. In any case, the indexer's process
+    group is dead afterwards.
+    Raises FailedJobError with the indexer's message, or FailedAttemptError if the error is
+    transient or the indexer died without a last event.
     """
     path = folder / "request.json"
     errors = folder / "indexer.log"
@@ -314,17 +316,17 @@ async def run_indexer(
         indexer = await indexers.start(path, errors, theirs)
         opened.push_async_callback(indexer.kill)
         if not await indexer.has_begun(timings.indexer_start):
-            await indexers.close()  # those of other jobs end with it, and are tried again
+            await indexers.close()  # other jobs' indexers end with it, and are retried
             raise FailedAttemptError("The indexer did not start.")
         try:
             async with asyncio.timeout(request.limits.seconds + timings.indexer_overtime):
                 last = await _follow(indexer.output, on_progress)
-        except TimeoutError:  # the process that watches its limits is gone
+        except TimeoutError:  # the supervisor of its limits is gone
             raise FailedJobError(exceeded("time_limit", request.limits).message) from None
     if last is None:
         output = await asyncio.to_thread(last_bytes, errors, _TAIL_BYTES)
         log.error("the indexer died without a last event", output=output.decode(errors="replace"))
-        raise FailedAttemptError("The indexer stopped unexpectedly, without giving a reason.")
+        raise FailedAttemptError("The indexer stopped unexpectedly without giving a reason.")
     if last["event"] == "error":
         failure = credentials and credentials.failure(last["code"])
         sentence, is_transient = failure or (last["message"], last["code"] in _TRANSIENT)
@@ -335,7 +337,7 @@ async def run_indexer(
 async def _follow(
     output: asyncio.StreamReader, on_progress: Callable[[Progress], None]
 ) -> dict[str, Any] | None:
-    """The last event of an indexer; None when it died before."""
+    """Returns the last event of an indexer, or None if it died before."""
     async for line in output:
         if not line.endswith(b"\n"):
             return None  # it died in the middle of a line

@@ -1,4 +1,4 @@
-"""The runner's connections to the database: how long each call waits, and what is repeated."""
+"""The runner's connections to the database: the time limits of calls, and retries."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from db.tools.connection import BoundedConnection, keep_trying, parameters
 from db.tools.sessions import blames_session, transaction_settings_sql
 from worker.timings import Timings
 
-# How often a transaction is repeated that the database refused for reasons that may pass, such as
-# a deadlock. Waiting for the end of an outage has no limit.
+# How often to repeat a transaction that the database refused for a transient reason, such as a
+# deadlock. Waiting for the end of an outage has no limit.
 _TRIES: Final = 10
 
 Result = TypeVar("Result")
 
 
 class Connections:
-    """A pool. An async context manager; opening it waits for nothing.
+    """A pool of connections. An async context manager; opening it does not wait.
 
-    The server gives a statement up after `call` of the timings, unless its transaction says else.
+    The server ends a statement after `timings.call` seconds, unless its transaction sets a limit.
     """
 
     def __init__(self, url: str, *, slots: int, timings: Timings) -> None:
@@ -47,7 +47,7 @@ class Connections:
                 "statement_timeout": timings.call,
             },
             min_size=1,
-            max_size=2 * slots + 1,  # two a job while its rows are stored, one for all else
+            max_size=2 * slots + 1,  # two per job that stores rows, and one for everything else
             open=False,
             reconnect_timeout=2,
             reconnect_failed=keep_trying,
@@ -68,11 +68,11 @@ class Connections:
 
     @asynccontextmanager
     async def acquire(self, seconds: float | None = None) -> AsyncIterator[BoundedConnection]:
-        """A connection. Getting it, and each answer over it, may take at most `seconds`.
+        """Yields a connection. Getting it, and each answer over it, takes at most `seconds`.
 
-        By default that is a second more than the server gives a statement: when the server ends a
-        statement in time, that costs no connection. Behind a pooler, which may run each transaction
-        in another session, it is in a transaction that has the settings of a session of ours.
+        Defaults to one second more than the server's limit for a statement, so that a statement
+        that the server ends does not cost the connection. Behind a pooler, which may run each
+        transaction in a different session, it is in a transaction with our session settings.
         """
         seconds = seconds or self._timings.call + 1
         async with self._pool.connection(seconds) as connection:
@@ -89,10 +89,10 @@ class Connections:
                 raise
 
     async def persist(self, call: Callable[[BoundedConnection], Awaitable[Result]]) -> Result:
-        """Makes the call in a transaction; repeats it until an outage or a deadlock is over.
+        """Makes the call in a transaction. Repeats it until an outage or a deadlock is over.
 
-        An answer that does not come in time is taken for an outage: the call must be one that
-        changes nothing when it is repeated after it was carried out. Raises: psycopg.Error.
+        A late answer counts as an outage, so repeating a call that was executed must change
+        nothing. Raises psycopg.Error.
         """
         refusals = 0
         while True:
@@ -110,12 +110,12 @@ class Connections:
             await asyncio.sleep(self._timings.report_every)
 
     def describe(self, error: psycopg.Error) -> str:
-        """Why a call failed. The pool only says that it has no connection."""
+        """Returns why a call failed. The pool itself only says that it has no connection."""
         if isinstance(error, PoolTimeout) and self._failures:
             error = self._failures[-1]
         return str(error).strip()
 
 
 def is_transient(error: psycopg.Error) -> bool:
-    """Whether the same call may succeed later: it was not the call that was wrong."""
+    """Whether the same call may succeed later."""
     return isinstance(error, psycopg.OperationalError) or blames_session(error)

@@ -1,8 +1,8 @@
-"""Credentials for private repositories, from a program of the operator's.
+"""Gets credentials for private repositories from the operator's helper program.
 
-It is asked by git's credential protocol, once for a clone, when the host of the repository has
-answered 401. The answer is held in memory and goes to git through a socket and a pipe: it is in no
-argument, variable, file, row or log line.
+The helper uses git's credential protocol. It runs once per clone, if the host answers 401. The
+answer stays in memory and reaches git through a socket and a pipe. It never appears in an argument,
+a variable, a file, a row or a log line.
 """
 
 from __future__ import annotations
@@ -30,31 +30,31 @@ logger = get_logger(__name__)
 
 _ANSWER_BYTES: Final = 16 * 1024
 _CONTROL: Final = re.compile(rb"[\x00-\x09\x0b-\x1f\x7f]")
-_NOTHING: Final = b"quit=1\n\n"  # has git give up, instead of trying without credentials
+_NOTHING: Final = b"quit=1\n\n"  # makes git give up instead of trying without credentials
 
 _UNKNOWN: Final = (
-    "The repository does not exist, or it is private: this server knows no credentials of yours"
+    "The repository does not exist, or it is private: this server has no credentials of yours"
     " for it."
 )
 _REFUSED: Final = (
-    "The repository does not exist, or the credentials that this server has for it do not open it."
+    "The repository does not exist, or this server's credentials do not give access to it."
 )
 
 
 class HelperError(Exception):
-    """The helper is broken; the message says in what way, as the end of a sentence about it."""
+    """The helper failed. The message completes a sentence that begins with the helper."""
 
 
 @dataclass(frozen=True)
 class Credential:
-    """A name and a password; neither is in its text."""
+    """A user name and a password. Its text shows neither."""
 
     username: bytes = field(repr=False)
     password: bytes = field(repr=False)
 
 
 class Failure(NamedTuple):
-    """Why a clone got no further. Another attempt may help where the reason `is_transient`."""
+    """Why a clone failed. Another attempt may help if it `is_transient`."""
 
     sentence: str
     is_transient: bool
@@ -62,15 +62,15 @@ class Failure(NamedTuple):
 
 @dataclass(frozen=True)
 class CredentialHelper:
-    """The operator's program. It has `seconds` to answer."""
+    """The operator's program. It must answer within `seconds`."""
 
     program: Path
     seconds: float
 
     async def ask(self, question: bytes) -> Credential | None:
-        """What it knows; None if that is nothing. However this ends, the program has ended then.
+        """Returns its answer, or None if it has none. In any case, the program has ended then.
 
-        Its standard error is dropped, for that may tell what its output is. Raises HelperError.
+        Discards its standard error, which may contain the credentials. Raises HelperError.
         """
         with _pipe() as (asked, asking), _pipe() as (output, printing):
             asking.write(question)
@@ -104,14 +104,14 @@ class CredentialHelper:
 
 @contextmanager
 def _pipe() -> Iterator[tuple[IO[bytes], IO[bytes]]]:
-    """A pipe to give to a process: those of asyncio keep a dead one waiting for their readers."""
+    """Opens a pipe for a process. asyncio's own pipes would delay its end until they are read."""
     reading, writing = os.pipe()
     with os.fdopen(reading, "rb", 0) as ours, os.fdopen(writing, "wb", 0) as theirs:
         yield ours, theirs
 
 
 async def _read(pipe: int) -> bytes:
-    """All that comes out of a pipe. Raises HelperError when that is too much."""
+    """Reads a pipe to its end. Raises HelperError if it holds too much."""
     loop = asyncio.get_running_loop()
     readable = asyncio.Event()
     os.set_blocking(pipe, False)
@@ -121,7 +121,7 @@ async def _read(pipe: int) -> bytes:
         while len(printed) <= _ANSWER_BYTES:
             await readable.wait()
             readable.clear()
-            with suppress(BlockingIOError):  # told twice of the same bytes
+            with suppress(BlockingIOError):  # woken twice for the same bytes
                 if not (block := os.read(pipe, _ANSWER_BYTES)):
                     return bytes(printed)
                 printed += block
@@ -144,9 +144,9 @@ def _credential(output: bytes) -> Credential | None:
 
 
 class CloneCredentials:
-    """Answers what the git of one job asks, for the tenant of the job.
+    """Answers the credential questions of one job's git, for the job's tenant.
 
-    It answers for the repository of the job alone, by https: git may be led to ask for others.
+    Answers only for the job's repository and over https, because git can be led to ask for others.
     """
 
     def __init__(self, helper: CredentialHelper, job: Job, git_url: str) -> None:
@@ -159,7 +159,7 @@ class CloneCredentials:
 
     @asynccontextmanager
     async def answering(self) -> AsyncIterator[socket.socket]:
-        """Answers as long as it is entered, at the other end of the socket that this gives."""
+        """Yields a socket, and answers questions at its other end until the block ends."""
         ours, theirs = socket.socketpair()
         with theirs:
             reader, writer = await asyncio.open_connection(sock=ours)
@@ -170,7 +170,7 @@ class CloneCredentials:
                 await cancel_tasks(answering, retry_after=1)
 
     def failure(self, code: str) -> Failure | None:
-        """What the error of an indexer means, where that has to do with credentials."""
+        """Returns what an indexer's error means if it concerns credentials."""
         if code != "repository_not_found":
             return None
         if self._answer is not None and self._failure is None:
@@ -185,15 +185,15 @@ class CloneCredentials:
                     self._answer = await self._ask()
                 writer.write((mine and self._answer) or _NOTHING)
                 await writer.drain()
-        except (ConnectionError, ValueError):  # git has ended, or it keeps asking
+        except (ConnectionError, ValueError):  # git has ended, or keeps asking
             pass
         except Exception:
-            self._log.exception("a question of git's could not be answered")
+            self._log.exception("could not answer git's credential question")
         finally:
             writer.close()
 
     def _is_mine(self, question: Mapping[str, bytes]) -> bool:
-        """Whether git asks for the repository of the job, whose path may end in .git or not."""
+        """Whether git asks for the job's repository, with or without .git at the end."""
         if not self._place:
             return False
         given, ours = dict(question), dict(self._place)
@@ -213,8 +213,8 @@ class CloneCredentials:
         except HelperError as error:
             self._log.warning("the credential helper is broken", reason=f"it {error}")
             self._failure = Failure(
-                f"The repository is private, or does not exist. The credential helper of this"
-                f" server, which is asked then, {error}: tell the operator of the server.",
+                f"The repository is private, or does not exist. This server's credential helper"
+                f" {error}: tell the operator of the server.",
                 is_transient=True,
             )
             return _NOTHING
@@ -225,7 +225,7 @@ class CloneCredentials:
 
 
 def _place(git_url: str) -> dict[str, bytes]:
-    """What git says of a repository when it asks; empty if credentials would not be safe there."""
+    """Returns the fields that git would send for a repository; none if that would be unsafe."""
     try:
         url = source.parse(git_url, ()).url
     except IndexingError:
@@ -238,7 +238,7 @@ def _place(git_url: str) -> dict[str, bytes]:
 
 
 async def _question(reader: asyncio.StreamReader) -> dict[str, bytes]:
-    """The fields of the next question; none at the end."""
+    """Returns the fields of the next question; none at the end."""
     fields: dict[str, bytes] = {}
     async for line in reader:
         key, _, value = line.rstrip(b"\n").partition(b"=")

@@ -1,6 +1,6 @@
 """`index-jobs work`, or `python -m worker`: a runner in a process of its own, without HTTP.
 
-It needs WORKER_DATABASE_URL and nothing else; worker.settings lists the other variables.
+Only WORKER_DATABASE_URL is required. worker.settings lists the other variables.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from worker.tasks import cancel_tasks
 logger = logs.get_logger(__name__)
 
 RUN_AGAIN = 75
-"""Exit code: the queue should run the job again."""
+"""The exit code if the queue must run the job again."""
 
 
 @dataclass(frozen=True)
 class QueueRun:
-    """A run of a job by a queue that is not ours."""
+    """A run of a job by an external queue."""
 
     job_id: str
     queue_job_id: str
@@ -36,18 +36,18 @@ class QueueRun:
 
 
 def main(by: QueueRun | Literal["procrastinate"] | None = None) -> int:
-    """Runs jobs until SIGTERM or SIGINT, which hand back what runs; returns the exit code.
+    """Runs jobs until SIGTERM or SIGINT, then hands running jobs back. Returns the exit code.
 
-    0: stopped by a signal; 1: a setting is missing or wrong, as a sentence on stderr says. `by`
-    procrastinate they are run as its worker. By a QueueRun that one is run, and a line of JSON on
-    stdout says how it ended; 75: the queue should run the job again.
+    0: stopped by a signal. 1: a setting is missing or invalid; stderr says which. If `by` is
+    procrastinate, runs as its worker. If it is a QueueRun, runs that job only and prints its result
+    as one line of JSON; the exit code 75 then means that the queue must run the job again.
     """
     try:
         logs.set_up()
         startup_checks.warn_about_misspelled_settings(logger, WorkerSettings)
         settings = WorkerSettings.read()
         if settings.runner_concurrency == 0:
-            raise SettingError("RUNNER_CONCURRENCY=0: a worker needs at least one slot")
+            raise SettingError("RUNNER_CONCURRENCY=0: a worker needs at least 1")
         if settings.worker_database_url:
             startup_checks.require_login(startup_checks.WORKER, settings.worker_database_url)
         return asyncio.run(_work(settings, by))

@@ -1,4 +1,4 @@
-"""The metrics of a runner, for the process that it runs in."""
+"""The metrics of a runner, served by its process."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from worker.runner import Runner
 
 
 class RunnerMetrics(Collector):
-    """What the database refused the runner, since the process started."""
+    """The calls of the runner that the database refused since the process started."""
 
     def __init__(self, runner: Runner) -> None:
         self._runner = runner
@@ -21,13 +21,13 @@ class RunnerMetrics(Collector):
     def collect(self) -> Iterator[Metric]:
         yield CounterMetricFamily(
             "job_stale_attempts_refused",
-            "Calls of late workers: another attempt of the index job had begun.",
+            "Calls that came too late: another attempt of the index job had started.",
             self._runner.stale_attempts_refused,
         )
 
 
 def serve_metrics(runner: Runner, host: str, port: int) -> None:
-    """Serves /metrics in a thread of its own. Raises SettingError when nothing can listen there."""
+    """Serves /metrics in its own thread. Raises SettingError if it cannot listen there."""
     registry = CollectorRegistry()
     registry.register(RunnerMetrics(runner))
     ProcessCollector(registry=registry)
@@ -35,5 +35,5 @@ def serve_metrics(runner: Runner, host: str, port: int) -> None:
         start_http_server(port, addr=host, registry=registry)
     except OSError as error:
         raise SettingError(
-            f"METRICS_PORT={port}: nothing can listen there ({error.strerror}); name another port"
+            f"METRICS_PORT={port}: cannot listen there ({error.strerror}); use another port"
         ) from None

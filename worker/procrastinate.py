@@ -1,8 +1,8 @@
-"""Jobs run by a worker of procrastinate: what its tasks carry is a wake-up, not a job.
+"""Runs jobs as a procrastinate worker. Its tasks are wake-ups that carry no job.
 
-A task claims one job, sees it to its end, and asks for another wake-up when it found one. So a
-wake-up may be lost or doubled: a tick every few seconds makes up for lost ones, and one too many
-finds nothing. Leases, retries and the turns of tenants are those of the database.
+A task claims one job, runs it to its end and, if it found one, defers another wake-up. So a wake-up
+may be lost or duplicated: a tick every few seconds makes up for lost ones, and an extra one finds
+nothing. The database handles leases, retries and the turns of tenants.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from worker.tasks import cancel_tasks
 QUEUE = "index_jobs"
 WAKE_UP = "index_jobs.wake_up"
 TICK = "*/5 * * * * *"  # every five seconds
-"""How long a job waits at most whose wake-up was lost, or whose next attempt is due."""
+"""The longest wait of a job whose wake-up was lost or whose next attempt is due."""
 
 
 def make_app(url: str, run_next: Callable[[], Awaitable[bool]]) -> procrastinate.App:
-    """The app with the tasks, for a database that has procrastinate's schema.
+    """Returns the app with the tasks, for a database with procrastinate's schema.
 
-    `run_next` claims a job and sees it to its end; it returns False when none is free.
+    `run_next` claims a job and runs it to its end. It returns False if none is free.
     """
     app = procrastinate.App(connector=procrastinate.PsycopgConnector(conninfo=url))
 
@@ -46,8 +46,8 @@ def make_app(url: str, run_next: Callable[[], Awaitable[bool]]) -> procrastinate
 async def work(settings: WorkerSettings, stopped: asyncio.Event) -> None:
     """Runs the tasks until `stopped` is set, up to `runner_concurrency` at once.
 
-    Then running jobs get `runner_grace_seconds`, and are handed back.
-    Raises SettingError without a database URL.
+    Running jobs then get `runner_grace_seconds` before they are handed back.
+    Raises SettingError if there is no database URL.
     """
     async with Runner(settings, claims=False) as runner:
         app = make_app(settings.worker_database_url or "", runner.run_next)

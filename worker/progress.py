@@ -1,4 +1,4 @@
-"""The progress of a job, on its way from the indexer to the database."""
+"""Passes a job's progress from the indexer to the database."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 
 class Progress(NamedTuple):
-    """How many of what are done; `total` is None while it is not known."""
+    """The phase, and how much of it is done. `total` is None while unknown."""
 
     phase: str
     done: int
@@ -18,7 +18,7 @@ class Progress(NamedTuple):
 class ProgressChannel:
     """Holds the newest progress of a job until it is closed.
 
-    One task sets values, one waits for them. A value that is replaced before it was read is lost.
+    One task sets values, another waits for them. A value replaced before it was read is lost.
     """
 
     def __init__(self) -> None:
@@ -31,7 +31,7 @@ class ProgressChannel:
         return self._closed.is_set()
 
     def close(self) -> None:
-        """Ends `wait` and `pause` at once: there will be no more progress."""
+        """Ends `wait` and `pause` at once. There is no more progress."""
         self._closed.set()
         self._changed.set()
 
@@ -40,12 +40,12 @@ class ProgressChannel:
         self._changed.set()
 
     def put_back(self, progress: Progress) -> None:
-        """Returns a value that could not be reported, unless there is a newer one."""
+        """Puts back a value that could not be reported, unless there is a newer one."""
         if not self._changed.is_set():
             self.set(progress)
 
     async def wait(self, seconds: float) -> Progress | None:
-        """The next value, or None when there is none within that time."""
+        """Returns the next value, or None if there is none in time."""
         try:
             async with asyncio.timeout(seconds):
                 await self._changed.wait()

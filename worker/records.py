@@ -1,4 +1,4 @@
-"""What passes between the runner and the database."""
+"""The records exchanged between the runner and the database."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 @dataclass(frozen=True)
 class Job:
-    """A claimed job: this attempt of it is ours until the lease runs out."""
+    """A claimed job. This attempt is ours until the lease expires."""
 
     id: str
     attempt: int
@@ -21,7 +21,7 @@ class Job:
 
     @property
     def log_fields(self) -> dict[str, object]:
-        """What each line of the log says of it."""
+        """Returns the fields of its log lines."""
         return {"job_id": self.id, "attempt": self.attempt, "tenant_id": self.tenant_id}
 
 
@@ -35,9 +35,9 @@ class Rescued(NamedTuple):
 
 @dataclass(frozen=True)
 class StoredIndex:
-    """What the tables hold of a repository: one commit, as one job stored it.
+    """The stored index of a repository: one commit, stored by one job.
 
-    `known` is a file of those rows that need not be made again, as the indexer wants them.
+    `known` is a file of the rows that the indexer need not make again, in its format.
     """
 
     job_id: str
@@ -47,9 +47,9 @@ class StoredIndex:
 
 @dataclass(frozen=True)
 class Repository:
-    """What a job's repository is cloned from, and what the tables hold of it.
+    """The address of a job's repository, and its stored index.
 
-    `tenant_id` owns it now; it may have belonged to another one when the job was made.
+    `tenant_id` owns it now. Another tenant may have owned it when the job was created.
     """
 
     git_url: str
@@ -59,9 +59,9 @@ class Repository:
 
 @dataclass(frozen=True)
 class NewIndex:
-    """What an indexer found: files in COPY's text format and the figures about them.
+    """The result of an indexer: files in COPY's text format, and the stats.
 
-    With a `base` they say what changed since then; without one they are the whole.
+    With a `base` they contain the changes since it, otherwise the whole index.
     """
 
     files: Path
@@ -78,9 +78,9 @@ Index = NewIndex | StoredIndex
 
 @dataclass(frozen=True)
 class GrowingIndex:
-    """A new index of the whole that is still being `made`. Its files get row after row.
+    """A complete new index that is still being `made`. Its files are growing.
 
-    At any time `files` has the row of each file whose symbols are in `symbols`.
+    At any time, `files` has the row of each file whose symbols are in `symbols`.
     """
 
     files: Path

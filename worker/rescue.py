@@ -1,4 +1,4 @@
-"""Ends the attempts whose workers are gone, and retries or fails their jobs."""
+"""Ends attempts whose workers are gone, and retries or fails their jobs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ logger = get_logger(__name__)
 
 
 class Rescue:
-    """Looks for stuck jobs every few seconds until its task is cancelled."""
+    """Checks for stuck jobs every few seconds until cancelled."""
 
     def __init__(self, rpc: WorkerRpc, *, every: float) -> None:
         self._rpc = rpc

@@ -1,4 +1,4 @@
-"""Deletes jobs that ended long ago, where RETENTION_DAYS asks for it."""
+"""Deletes old jobs, if RETENTION_DAYS is set."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ logger = get_logger(__name__)
 
 
 class Retention:
-    """Purges every so often until its task is cancelled; without `days` it does nothing."""
+    """Purges periodically until cancelled. Without `days`, does nothing."""
 
     def __init__(self, rpc: WorkerRpc, *, days: int | None, every: float) -> None:
         self._rpc = rpc

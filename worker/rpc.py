@@ -1,7 +1,7 @@
 """The runner's calls to the database.
 
-Jobs and the rows of an index change only by SQL functions. Their refusals PT404 (the job is gone)
-and PT409 (it is no longer ours) become LostError.
+Only SQL functions change jobs and the rows of an index. Their errors PT404 (the job is gone) and
+PT409 (it is no longer ours) become LostError.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from worker.timings import Timings
 
 logger = get_logger(__name__)
 
-# Nothing is joined here: the function sees jobs that are newer than the statement's snapshot.
+# No joins here: the function sees jobs that are newer than the statement's snapshot.
 _CLAIM: Final = """
 select j.id::text, j.attempt, j.ref, j.commit_sha, j.repository_id::text, j.tenant_id::text
 from public.claim_index_job(
@@ -71,26 +71,26 @@ _RESCUE: Final = "select retried, failed, cancelled from public.retry_or_fail_st
 
 _LOST: Final = {"PT404", "PT409"}
 _NOT_STORABLE: Final = re.compile("[\0\ud800-\udfff]")
-# It goes on while the machine sleeps, as leases do.
+# This clock also runs while the machine sleeps, as leases do.
 _CLOCK: Final = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 Result = TypeVar("Result")
 
 
 class LostError(Exception):
-    """The job is not ours any more: another worker took it over, or it was ended or deleted."""
+    """The job is no longer ours: another worker has it, or it was ended or deleted."""
 
 
 class UnreachableError(Exception):
-    """The database did not answer; the call may have been applied or not."""
+    """The database did not answer. The call may or may not have been executed."""
 
 
 class WorkerRpc:
-    """The calls, over a pool. An async context manager; opening it waits for nothing.
+    """The calls, over a pool. An async context manager; opening it does not wait.
 
-    Every wait for an answer has a limit. Claims and rescues give None during an outage, and log its
-    begin and end; what begins or ends a job is repeated until the outage is over. It remembers when
-    the lease of each claimed job was last confirmed: until `forget` is called for the job.
+    Every wait for an answer has a limit. During an outage, claims and rescues return None and log
+    its start and end. Calls that begin or end a job are repeated until the outage is over. The
+    object remembers when each claimed job's lease was last confirmed, until `forget` is called.
     """
 
     def __init__(
@@ -101,12 +101,12 @@ class WorkerRpc:
         self._slots = slots
         self._machine = (socket.gethostname(), os.getpid(), version("index-jobs"))
         self._lease = timedelta(seconds=lease_seconds)
-        # when the answer to a report is lost, the next one comes before the lease is over
+        # if the answer to a report is lost, the next report precedes the end of the lease
         self._report_seconds = min(timings.call, lease_seconds / 3)
         self._timings = timings
         self._confirmed: dict[Job, float] = {}
         self.stale_attempts_refused = 0
-        """Calls that the database refused because another attempt of the job had begun."""
+        """Calls that the database refused because another attempt of the job had started."""
         self._outage = OngoingProblem(
             self._log,
             "cannot claim jobs, trying again",
@@ -128,7 +128,7 @@ class WorkerRpc:
         await self._connections.__aexit__(kind, error, trace)
 
     async def claim(self, except_tenant_ids: Sequence[str] = ()) -> Job | None:
-        """Takes the next job that is not of those tenants; None without one, or in an outage."""
+        """Claims the next job of other tenants. Returns None without one or in an outage."""
         now = time.clock_gettime(_CLOCK)
         arguments = (self._worker_id, self._lease, [*except_tenant_ids])
 
@@ -145,9 +145,9 @@ class WorkerRpc:
     async def begin_queue_attempt(
         self, job_id: str, queue_job_id: str, queue_attempt: int
     ) -> Job | None:
-        """Begins the attempt that is a queue's run of the job; None when it is cancelled instead.
+        """Begins the attempt for a queue's run of the job. Returns None if it was cancelled.
 
-        Raises LostError when that run is over, or the job has ended.
+        Raises LostError if that run is over or the job has ended.
         """
         now = time.clock_gettime(_CLOCK)
         arguments = (job_id, queue_job_id, queue_attempt, self._worker_id, self._lease)
@@ -163,7 +163,7 @@ class WorkerRpc:
         return job
 
     async def read(self, job_id: str) -> tuple[str, str | None]:
-        """The status of the job and its error. Raises LostError when it is gone."""
+        """Returns the job's status and error. Raises LostError if it is gone."""
 
         async def read(connection: BoundedConnection) -> tuple[str, str | None]:
             row = await (await connection.execute(_READ, (job_id,))).fetchone()
@@ -174,11 +174,11 @@ class WorkerRpc:
         return await self._persist(read)
 
     async def rescue(self) -> Rescued | None:
-        """Ends attempts whose worker is gone; None during an outage."""
+        """Ends attempts whose workers are gone. Returns None during an outage."""
         return await self._take(self._rescue)
 
     async def purge(self, older_than: timedelta) -> int | None:
-        """Deletes up to 1,000 jobs that ended so long ago; says how many. None during an outage."""
+        """Deletes up to 1,000 old jobs. Returns how many, or None during an outage."""
 
         async def purge(connection: BoundedConnection) -> int:
             row = await (await connection.execute(_PURGE, (older_than,))).fetchone()
@@ -187,7 +187,7 @@ class WorkerRpc:
         return await self._take(purge)
 
     async def report_runner(self, *, busy: int) -> None:
-        """Tells operators, and no tenant, where this worker runs; left out during an outage."""
+        """Reports where this worker runs, for operators only. Does nothing during an outage."""
         runner = (self._worker_id, *self._machine, self._slots, busy)
 
         async def report(connection: BoundedConnection) -> None:
@@ -196,14 +196,14 @@ class WorkerRpc:
         await self._take(report)
 
     def forget(self, job: Job) -> None:
-        """Says that the job's lease does not matter any more."""
+        """Stops tracking the job's lease."""
         self._confirmed.pop(job, None)
 
     async def report(self, job: Job, progress: Progress | None) -> bool:
         """Renews the job's lease, with progress if there is any.
 
-        Returns whether a user asked to cancel the job. Raises LostError; UnreachableError, when it
-        may be repeated.
+        Returns whether a user asked to cancel the job. Raises LostError, or UnreachableError if the
+        call may be repeated.
         """
         now = time.clock_gettime(_CLOCK)
         try:
@@ -218,7 +218,7 @@ class WorkerRpc:
         return cancel
 
     async def hand_back(self, job: Job) -> bool:
-        """Gives the job up, so that the next claim takes it. If that fails, its lease runs out."""
+        """Hands the job back, so that the next claim gets it. If that fails, its lease expires."""
         try:
             async with self._connections.acquire(self._timings.hand_back) as connection:
                 await _report(connection, job, None, timedelta(0))
@@ -226,7 +226,7 @@ class WorkerRpc:
         except psycopg.Error as error:
             if error.sqlstate not in _LOST:
                 self._log.warning(
-                    "job not handed back: its lease has to run out",
+                    "job not handed back: its lease must expire first",
                     job_id=job.id,
                     attempt=job.attempt,
                     reason=str(error).strip(),
@@ -241,10 +241,10 @@ class WorkerRpc:
         await self._persist(lambda connection: connection.execute(_UPDATE, arguments))
 
     async def fail_attempt(self, job: Job, error: str) -> str:
-        """Ends this attempt of the job; another follows, unless it was the last. Raises LostError.
+        """Fails this attempt of the job. Another follows unless it was the last. Raises LostError.
 
-        `error` is the sentence that the job's user reads. Returns the job's status: `processing`
-        when another attempt follows.
+        `error` is shown to the job's user. Returns the job's status, which is `processing` if
+        another attempt follows.
         """
         arguments = (job.id, job.attempt, storable(error))
 
@@ -255,10 +255,9 @@ class WorkerRpc:
         return await self._persist(fail)
 
     async def begin_index(self, job: Job, *, extractor: str, known: Path) -> Repository:
-        """The job's repository, with what is stored of it if that extractor made it.
+        """Returns the job's repository, with its stored index if the same extractor made it.
 
-        Writes the file `known`, unless the job asks for the commit that is stored.
-        Raises LostError.
+        Writes the file `known`, unless the job asks for the stored commit. Raises LostError.
         """
         seconds = self._timings.store
         repository = await self._persist(
@@ -278,10 +277,11 @@ class WorkerRpc:
     ) -> bool:
         """Stores the index and completes the job, both or neither, with its last progress.
 
-        A StoredIndex says that its commit is the job's; the rows of a GrowingIndex are stored as
-        they come. Returns False, having changed nothing, when the base of the index is not what is
-        stored any more: another job completed in between, and all must be indexed again. A repeat
-        after a lost answer changes nothing. Raises LostError; what the indexing raises.
+        A StoredIndex means that the job's commit is already stored. The rows of a GrowingIndex are
+        stored as they arrive. Returns False and changes nothing if the base of the index is no
+        longer stored: another job completed in between, and everything must be indexed again.
+        Repeating the call after a lost answer changes nothing. Raises LostError, and what the
+        indexing raises.
         """
         return await self._persist(
             lambda connection: store.complete_index(
@@ -300,10 +300,10 @@ class WorkerRpc:
         return Rescued(*row or (0, 0, 0))
 
     async def _take(self, call: Callable[[BoundedConnection], Awaitable[Result]]) -> Result | None:
-        """Makes a call that takes jobs which are free; None when it cannot be made now.
+        """Makes a call that takes free jobs. Returns None if it cannot be made now.
 
-        After an outage, or a sleep of the machine, our own jobs may seem to be free: then their
-        leases are renewed first.
+        After an outage, or when the machine has slept, our own jobs may look free. Then their
+        leases must be renewed first.
         """
         result = None
         try:
@@ -319,7 +319,7 @@ class WorkerRpc:
         return result
 
     def _is_late(self) -> bool:
-        """Whether a lease of ours is older than it ever gets while all goes well."""
+        """Whether one of our leases is older than it can be in normal operation."""
         oldest = min(self._confirmed.values(), default=math.inf)
         return time.clock_gettime(_CLOCK) - oldest > self._lease.total_seconds() * 2 / 3
 
@@ -339,7 +339,7 @@ class WorkerRpc:
 async def _report(
     connection: BoundedConnection, job: Job, progress: Progress | None, lease: timedelta
 ) -> bool:
-    """Starts the lease again; one of zero hands the job back. Whether a user asked to cancel."""
+    """Renews the lease; zero hands the job back. Returns whether a user asked to cancel."""
     phase, done, total = progress or (None, None, None)
     cursor = await connection.execute(_REPORT, (job.id, job.attempt, phase, done, total, lease))
     row = await cursor.fetchone()
@@ -347,9 +347,9 @@ async def _report(
 
 
 def storable(value: Any) -> Any:
-    """The text, or the JSON with texts in it, as Postgres can store it.
+    """Returns the text or JSON in a form that Postgres can store.
 
-    NULs and unpaired surrogates become U+FFFD, so that they cannot prevent a job from ending.
+    NULs and unpaired surrogates become U+FFFD, so that they cannot keep a job from ending.
     """
     match value:
         case str():

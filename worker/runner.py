@@ -1,6 +1,6 @@
-"""The runner: claims index jobs and runs up to a number of them at once.
+"""The runner: claims index jobs and runs several of them at once.
 
-It knows no HTTP: it runs inside the API process, or alone (worker.main).
+It does not use HTTP. It runs in the API process or alone (worker.main).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ logger = get_logger(__name__)
 
 
 def limits_of(settings: WorkerSettings) -> Limits:
-    """What one job may take."""
+    """Returns the limits of one job."""
     return Limits(
         seconds=settings.runner_job_seconds,
         cpu_seconds=settings.runner_job_cpu_seconds,
@@ -44,11 +44,11 @@ def limits_of(settings: WorkerSettings) -> Limits:
 
 
 class Runner:
-    """Runs up to `runner_concurrency` jobs at once while it is entered as an async context manager.
+    """Runs up to `runner_concurrency` jobs at once. An async context manager.
 
-    Entering needs no database: the runner waits for it, as it does during an outage. Leaving stops
-    claiming, gives running jobs `runner_grace_seconds` to end and hands the rest back, so that the
-    next runner takes them at once.
+    Entering does not need the database: the runner waits for it, as during an outage. Leaving stops
+    claiming, gives running jobs `runner_grace_seconds` to end and hands the rest back, so that
+    another runner can claim them at once.
     """
 
     def __init__(
@@ -58,13 +58,13 @@ class Runner:
         *,
         claims: bool = True,
     ) -> None:
-        """Without `claims` it looks for no work itself: a queue says when, by run_next or run_one.
+        """Without `claims`, does not look for work: a queue calls run_next or run_one.
 
-        Raises SettingError without a database URL, or when nothing can be written to RUN_DIR.
+        Raises SettingError if there is no database URL or RUN_DIR is not writable.
         """
         if settings.worker_database_url is None:
             raise SettingError(
-                "WORKER_DATABASE_URL is not set: name the database and the worker's login, as"
+                "WORKER_DATABASE_URL is not set: set it to the database with the worker's login, as"
                 " postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
             )
         _check_run_dir(settings.run_dir)
@@ -134,7 +134,7 @@ class Runner:
             for attempt in self._running:
                 attempt.cancel()
             await asyncio.gather(ending, *self._running, return_exceptions=True)
-            # a claim under way may be committed already: it is waited for, and handed back
+            # a running claim may already be committed: wait for it and hand the job back
             await asyncio.wait({self._claiming}, timeout=self._timings.hand_back)
             await cancel_tasks(self._claiming, retry_after=1)
 
@@ -152,24 +152,24 @@ class Runner:
         )
 
     def kick(self) -> None:
-        """Looks for work at once, instead of at the next poll. Call it when a job was created."""
+        """Looks for work at once instead of at the next poll. Call it after creating a job."""
         self._kicked.set()
 
     async def run_next(self) -> bool:
-        """Claims a job and sees it to its end; False when none is free."""
+        """Claims a job and runs it to its end. Returns False if none is free."""
         return await self._run(lambda: self._rpc.claim(self._tenants_at_limit()))
 
     async def run_one(self, job_id: str, queue_job_id: str, queue_attempt: int) -> bool:
-        """Sees a queue's run of a job to its end; False when the job is cancelled instead.
+        """Runs a job for a queue to its end. Returns False if the job was cancelled instead.
 
-        Raises LostError when that run of the queue is over, or the job has ended.
+        Raises LostError if that run of the queue is over or the job has ended.
         """
         return await self._run(
             lambda: self._rpc.begin_queue_attempt(job_id, queue_job_id, queue_attempt)
         )
 
     async def read(self, job_id: str) -> tuple[str, str | None]:
-        """The status of a job and its error. Raises LostError when it is gone."""
+        """Returns a job's status and error. Raises LostError if it is gone."""
         return await self._rpc.read(job_id)
 
     async def _run(self, take: Callable[[], Awaitable[Job | None]]) -> bool:
@@ -209,7 +209,7 @@ class Runner:
             idle = min(2 * idle, longest)
 
     def _tenants_at_limit(self) -> list[str]:
-        """Those that have all slots but one: the last is for others. Nobody where there is one."""
+        """Returns the tenants that hold all slots but the last. With one slot, there are none."""
         share = max(1, self._settings.runner_concurrency - 1)
         running = Counter(job.tenant_id for job in self._running.values())
         return [tenant_id for tenant_id, jobs in running.items() if jobs >= share]
@@ -238,7 +238,7 @@ class Runner:
     def _end(self, task: asyncio.Task[None]) -> None:
         del self._running[task]
         self._slots.release()
-        self.kick()  # its tenant may have had its share until now
+        self.kick()  # its tenant may have been at its limit until now
 
 
 def _check_run_dir(folder: Path) -> None:
@@ -248,6 +248,6 @@ def _check_run_dir(folder: Path) -> None:
             pass
     except OSError as error:
         raise SettingError(
-            f"RUN_DIR={folder}: nothing can be written there ({error.strerror}); name a folder of "
-            "this user's, for the indexer's scratch folders"
+            f"RUN_DIR={folder} is not writable ({error.strerror}): use a folder of this user, "
+            "for the indexer's scratch folders"
         ) from None

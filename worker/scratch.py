@@ -1,4 +1,4 @@
-"""Folders of runners: what a dead one left is removed, what a live one has is left alone."""
+"""The scratch folders of runners. Removes those of dead runners, keeps those of live ones."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _REMOVALS = 50
 
 
 class Scratch:
-    """A runner's own folder; those of runners that died are removed when the next one opens.
+    """A runner's own folder. Opening it removes the folders of dead runners.
 
-    A live runner holds a file lock in its folder, which the system drops with the process.
+    A live runner holds a file lock in its folder, which ends with the process.
     """
 
     def __init__(self, root: Path, name: str) -> None:
@@ -60,10 +60,10 @@ class Scratch:
 
 
 def remove(folder: Path) -> None:
-    """Removes a folder, in which processes that were just killed may still be writing."""
+    """Removes a folder, even while just-killed processes are still writing to it."""
     for _ in range(_REMOVALS):
         shutil.rmtree(folder, ignore_errors=True)
         if not folder.exists():
             return
         time.sleep(0.1)
-    logger.warning("a folder could not be removed", folder=str(folder))
+    logger.warning("could not remove a folder", folder=str(folder))

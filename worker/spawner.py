@@ -1,4 +1,4 @@
-"""Starts the runner's indexers, by a server of theirs, so that the API never waits for one."""
+"""Starts the runner's indexers through a fork server, so that the API never waits for one."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from worker.indexer import git
 _INHERITED = {"HOME", "LANG", "LC_ALL", *git.INHERITED}
 _LINE_BYTES = 1024 * 1024
 _BEGIN_SECONDS = 5.0
-# How long a process that was killed may take to end: one that waits for a disk does not.
+# How long to wait for a killed process: one that waits for a disk does not end.
 _END_SECONDS = 10.0
 
 
 class Indexer:
-    """An indexer at work. `output` has the lines of its protocol."""
+    """A running indexer. `output` has the lines of its protocol."""
 
     def __init__(self, output: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.output = output
@@ -32,10 +32,10 @@ class Indexer:
         return bool((await asyncio.wait({self._group}, timeout=seconds))[0])
 
     async def kill(self) -> None:
-        """Ends all its processes. When this returns, none of them holds its output any more.
+        """Ends all its processes. When this returns, none of them holds its output open.
 
-        One that has not begun within a few seconds ends at its first word; one that even a kill
-        does not end is waited for a few seconds. It is seen through when it is cancelled.
+        One that has not started within a few seconds ends at its first output. Waits a few seconds
+        for one that does not end when killed. Completes even if cancelled.
         """
         killing = asyncio.create_task(self._kill())
         cancelled = None
@@ -64,7 +64,7 @@ class Indexer:
 
 
 class Indexers:
-    """Starts indexers. Their server starts when this is opened, and again after it died."""
+    """Starts indexers. Their server starts when this is opened, and again if it dies."""
 
     def __init__(self) -> None:
         self._server: asyncio.subprocess.Process | None = None
@@ -74,12 +74,12 @@ class Indexers:
     async def start(
         self, request: Path, log: Path, credentials: socket.socket | None = None
     ) -> Indexer:
-        """An indexer for a request, in the folder of its file, with its errors in `log`.
+        """Starts an indexer in the folder of its request file, with its stderr in `log`.
 
-        What its git asks for credentials comes out of the other end of `credentials`. The caller
-        kills it, however it ended.
+        The credential questions of its git arrive at the other end of `credentials`. The caller
+        must call kill(), however it ended.
         """
-        # a socket: uvloop closes a pipe twice, and the second time it may be another's
+        # a socket, because uvloop closes a pipe twice, and the descriptor may be reused by then
         ours, theirs = socket.socketpair()
         with theirs, log.open("wb") as errors:
             output, writer = await asyncio.open_connection(sock=ours, limit=_LINE_BYTES)
@@ -92,9 +92,9 @@ class Indexers:
         return Indexer(output, writer)
 
     async def open(self) -> None:
-        """Starts the server, so that the first indexer need not wait for it to be ready."""
+        """Starts the server ahead of the first indexer."""
         async with self._starting:
-            with suppress(OSError):  # as there, which says what is wrong
+            with suppress(OSError):  # start() will report what is wrong
                 await self._open()
 
     async def _ask(self, request: Path, descriptors: list[int]) -> None:
@@ -129,7 +129,7 @@ class Indexers:
         return ours
 
     async def close(self) -> None:
-        """Ends the server, and with it the indexers that are left."""
+        """Ends the server and all remaining indexers."""
         jobs, server = self._jobs, self._server
         self._jobs = self._server = None
         if jobs is not None:

@@ -1,6 +1,6 @@
 """Stores an index and completes its job: rows by COPY into the staging tables, then SQL functions.
 
-All of it is one transaction. An index of a whole repository may still be growing meanwhile.
+All of it is one transaction. A complete new index may still be growing in the meantime.
 """
 
 from __future__ import annotations
@@ -49,14 +49,14 @@ select public.complete_index(
   p_commit_sha => %s, p_stats => %s, p_phase => %s, p_done => %s, p_total => %s)
 """
 _BLOCK: Final = 64 * 1024
-# Between two parts of an index that grows.
+# The interval between two parts of a growing index.
 _PART_SECONDS: Final = 1.0
 
 
 async def begin_index(
     connection: BoundedConnection, job: Job, extractor: str, known: Path, seconds: float
 ) -> Repository | None:
-    """As WorkerRpc.begin_index; None when the repository is gone. Raises psycopg.Error."""
+    """Like WorkerRpc.begin_index. Returns None if the repository is gone. Raises psycopg.Error."""
     arguments = (job.repository_id, job.id, job.attempt, extractor)
     row = await (await connection.execute(_BEGIN, arguments)).fetchone()
     if row is None:
@@ -65,7 +65,7 @@ async def begin_index(
     if base_job_id is None:
         return Repository(git_url, tenant_id, None)
     if base_commit_sha != job.commit_sha:
-        # another job may complete in between: then complete_index says that the base has changed
+        # another job may complete in between: then complete_index reports that the base has changed
         await set_timeout(connection, seconds)
         statement = sql.SQL(_COPY_KNOWN).format(job.repository_id)
         async with (
@@ -93,9 +93,9 @@ async def complete_index(
     progress: Callable[[], Progress | None],
     seconds: float,
 ) -> bool:
-    """As WorkerRpc.complete_index, in a transaction of the caller, `seconds` for each statement.
+    """Like WorkerRpc.complete_index, in the caller's transaction, with `seconds` per statement.
 
-    Raises: psycopg.Error; what the indexing raises.
+    Raises psycopg.Error, and what the indexing raises.
     """
     await set_timeout(connection, seconds)
     parts = None
@@ -135,7 +135,7 @@ async def set_timeout(connection: BoundedConnection, seconds: float) -> None:
 
 
 class _Parts:
-    """Copies files and symbols, part after part."""
+    """Copies files and symbols in parts."""
 
     def __init__(self, connection: BoundedConnection, files: Path, symbols: Path) -> None:
         self._connection = connection
@@ -143,16 +143,16 @@ class _Parts:
         self._symbols = _Part(symbols)
 
     async def copy(self) -> None:
-        """Copies what was written since the last time: the file of each symbol with it or before.
+        """Copies the rows written since the last call. A symbol's file is copied first or with it.
 
-        That row is written first, so it is read last.
+        A file's row is written before its symbols, so files are read last.
         """
         await self._symbols.copy(self._connection, _COPY_SYMBOLS)
         await self._files.copy(self._connection, _COPY_FILES)
 
 
 class _Part:
-    """The whole lines that a file has got since the last time."""
+    """Yields the complete lines added to a file since the last call."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

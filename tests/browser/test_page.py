@@ -401,7 +401,9 @@ def test_a_user_without_requests_is_told_so(page: Page, api: Api) -> None:
     page.goto(f"{api.url}{job.path}/view")
     page.get_by_label("API key").fill(poor.key)
     page.get_by_role("button", name="Sign in").click()
-    expect(page.locator("#trouble")).to_contain_text("You have used this hour's quota of 1 requests.")
+    expect(page.locator("#trouble")).to_contain_text(
+        "You have used this hour's quota of 1 requests."
+    )
 
 
 def test_a_page_paints_at_once_and_nothing_moves(

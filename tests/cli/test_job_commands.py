@@ -201,7 +201,10 @@ def test_pages_of_a_list_say_how_to_go_on(jobs: Jobs) -> None:
         (("list", "--cursor", "x"), "--cursor does not come from an earlier page. Use the cursor"),
         (("list", "--repository", "no/such"), "--repository is unknown"),
         (("files", "{done}", "--cursor", "x"), "--cursor does not come from an earlier page. Use"),
-        (("symbols", "{done}", "--name", "a", "--prefix", "b"), "name and prefix cannot be combined"),
+        (
+            ("symbols", "{done}", "--name", "a", "--prefix", "b"),
+            "name and prefix cannot be combined",
+        ),
     ],
 )
 def test_a_wrong_option_is_named_as_it_was_typed(

@@ -202,7 +202,7 @@ def test_the_lease_is_not_renewed_of_a_job_whose_step_hangs(
 ) -> None:
     commit(tmp_path / "small", {"a.py": PYTHON})
     timings = Timings(store=1, report_quiet=0.1)
-    with start("run", "a step takes too long", timings=timings, runner_lease_seconds=3) as api:
+    with start("run", "a step is taking too long", timings=timings, runner_lease_seconds=3) as api:
         job_id = api.index(tmp_path / "small")
         until(storing.stands_still)
         until(lambda: api.value(LEASE_IS_OVER, job_id))

@@ -31,8 +31,8 @@ TOKEN = "ghs_the-token-of-the-tests"
 TENANT = str(uuid4())
 ANSWER = f"username=x-access-token\npassword={TOKEN}\n"
 NO_CREDENTIALS = "or it is private: this server has no credentials for it."
-KNOWS_NONE = "or it is private: this server knows no credentials of yours for it."
-REFUSED = "the credentials that this server has for it do not open it."
+KNOWS_NONE = "or it is private: this server has no credentials of yours for it."
+REFUSED = "this server's credentials do not give access to it."
 
 Write = Callable[[str], Path]
 Clone = Callable[..., dict[str, Any]]

@@ -34,7 +34,7 @@ __all__ = ["work"]
 
 EXAMPLE = Path(__file__).parents[2] / "docs/examples/github-app-credentials.py"
 TOKEN = "ghs_the-token-of-the-tests"
-KNOWS_NONE = "or it is private: this server knows no credentials of yours for it."
+KNOWS_NONE = "or it is private: this server has no credentials of yours for it."
 REPOSITORY = {"repository": "private/app"}
 
 
@@ -176,7 +176,7 @@ def test_each_thing_that_can_be_wrong_with_a_helper_is_told(
         monkeypatch.setenv(name, value)
     wrong = {
         "none": (":", KNOWS_NONE),
-        "old": ("echo username=x-access-token; echo password=old", "do not open it"),
+        "old": ("echo username=x-access-token; echo password=old", "do not give access"),
         "code": ("exit 3", "ended with exit code 3"),
         "slow": ("sleep 600", "took longer than 2 seconds"),
         "rubbish": (f"echo {TOKEN}", "printed a line that is not key=value"),
