@@ -1,4 +1,4 @@
-"""Turns the answers of the api_* functions into responses: verdicts, rate limits, versions."""
+"""Makes responses from the answers of the api_* functions: verdicts, rate limits, versions."""
 
 from __future__ import annotations
 

@@ -115,7 +115,7 @@ async def call_function(request: ApiRequest) -> Response:
 
 
 async def _caller(request: ApiRequest) -> Caller:
-    """Returns the caller. As on Supabase, a key that is no JWT is anon; apikey suffices."""
+    """Returns the caller. As on Supabase, a key other than a JWT is anon; apikey suffices."""
     for header in ("authorization", "apikey"):
         if len(request.headers.getlist(header)) > 1:
             raise RestError(400, "PGRST301", f"There are two {header} headers")

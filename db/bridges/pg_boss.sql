@@ -22,11 +22,11 @@ begin
   if not pg_has_role(
     (select c.relowner from pg_class as c where c.oid = 'public.index_jobs'::regclass), 'usage')
   then
-    raise exception 'the bridge is installed by the role that migrates, and % is not it', current_user
-      using hint = 'Take the DATABASE_URL of index-jobs migrate.';
+    raise exception 'the bridge must be installed by the role that migrates, not by %', current_user
+      using hint = 'Use the DATABASE_URL of index-jobs migrate.';
   end if;
   if to_regclass('pgboss.version') is null or to_regclass('pgboss.job') is null then
-    raise exception 'there is no pg-boss in this database: no schema pgboss with its tables'
+    raise exception 'pg-boss is not in this database: no schema pgboss with its tables'
       using hint = 'Start pg-boss 12 on it once (boss.start()), then install the bridge.';
   end if;
   execute 'select max(v.version) from pgboss.version as v' into v_version;

@@ -14,15 +14,15 @@ begin
   if not pg_has_role(
     (select c.relowner from pg_class as c where c.oid = 'public.index_jobs'::regclass), 'usage')
   then
-    raise exception 'the bridge is installed by the role that migrates, and % is not it', current_user
-      using hint = 'Take the DATABASE_URL of index-jobs migrate.';
+    raise exception 'the bridge must be installed by the role that migrates, not by %', current_user
+      using hint = 'Use the DATABASE_URL of index-jobs migrate.';
   end if;
   if to_regclass('public.procrastinate_jobs') is null then
-    raise exception 'there is no procrastinate in this database: no table public.procrastinate_jobs'
+    raise exception 'procrastinate is not in this database: no table public.procrastinate_jobs'
       using hint = 'Apply its schema first: procrastinate schema --apply.';
   end if;
   if to_regtype('public.procrastinate_job_to_defer_v1') is null then
-    raise exception 'procrastinate is of another major here; this bridge is for 3'
+    raise exception 'this bridge needs procrastinate 3, but the schema is of another major version'
       using hint = 'Upgrade the older of the two.';
   end if;
 end;

@@ -33,7 +33,7 @@ begin
     if coalesce(btrim(p_reason, E' \t\r\n'), '') = '' or length(p_reason) > 500 then
       raise exception 'reason is missing, or has more than 500 characters'
         using errcode = 'PT422', detail = 'invalid_reason', column = 'reason',
-          hint = 'Say why, for the audit: a ticket and a few words.';
+          hint = 'Give the reason for the audit log: a ticket and a few words.';
     end if;
     case p_action
       when 'fail' then
@@ -43,7 +43,7 @@ begin
       when 'release' then
         select j.* into v_job from private.admin_release_index_job(v_job_id) as j;
       else
-        raise exception 'action is none of fail, retry and release'
+        raise exception 'action must be fail, retry or release'
           using errcode = 'PT422', detail = 'invalid_action', column = 'action',
             hint = 'Pass one of these.';
     end case;

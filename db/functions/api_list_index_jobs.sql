@@ -53,7 +53,7 @@ begin
       if not found then
         raise exception 'repository is unknown'
           using errcode = 'PT422', detail = 'unknown_repository', column = 'repository',
-            hint = 'Name a repository of yours, or of the organization that you name.';
+            hint = 'Name one of your repositories, or one of the organization that you name.';
       end if;
     end if;
     select

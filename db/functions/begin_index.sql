@@ -30,7 +30,7 @@ begin
   if v_job.status <> 'processing' then
     raise exception 'the job is %', v_job.status
       using errcode = 'PT409', detail = 'not_processing', column = 'job_id',
-        hint = 'Drop the work.';
+        hint = 'Stop working on the job.';
   end if;
 
   return query

@@ -38,12 +38,12 @@ begin
   if p_worker_id is null then
     raise exception 'worker_id is missing'
       using errcode = 'PT422', detail = 'missing_worker_id', column = 'worker_id',
-        hint = 'Pass a random UUID, made when the worker starts.';
+        hint = 'Pass a random UUID, created when the worker starts.';
   end if;
   if coalesce(p_queue_attempt, -1) < 0 then
-    raise exception 'queue_attempt is not a number from 0 on'
+    raise exception 'queue_attempt must be 0 or more'
       using errcode = 'PT422', detail = 'invalid_queue_attempt', column = 'queue_attempt',
-        hint = 'Pass how often the queue has run the job before, such as retryCount.';
+        hint = 'Pass how many times the queue has run the job before, such as retryCount.';
   end if;
   perform private.check_lease(coalesce(p_lease, '-1 second'));
 
@@ -53,7 +53,7 @@ begin
   if private.is_final(v_job.status) then
     raise exception 'the job is %', v_job.status
       using errcode = 'PT409', detail = 'not_processing', column = 'job_id',
-        hint = 'Drop the work.';
+        hint = 'Stop working on the job.';
   end if;
   select a.queue_attempt into v_last
   from private.queue_attempts as a
@@ -61,7 +61,7 @@ begin
   if p_queue_attempt < v_last or p_queue_attempt = v_last and v_job.retry_at is not null then
     raise exception 'run % of the queue is over', p_queue_attempt
       using errcode = 'PT409', detail = 'stale_attempt', column = 'queue_attempt',
-        hint = 'Drop the work: the queue runs the job again, or has given it to another worker.';
+        hint = 'Stop working on the job: the queue runs it again, or another worker has it.';
   end if;
   if p_queue_attempt = v_last and v_job.worker_id = v_worker_id then
     return next v_job;
@@ -70,7 +70,7 @@ begin
   if p_queue_attempt = v_last and v_job.worker_id is not null then
     raise exception 'another worker has started the job'
       using errcode = 'PT409', detail = 'already_processing', column = 'worker_id',
-        hint = 'Drop the work.';
+        hint = 'Stop working on the job.';
   end if;
   if v_job.cancel_requested_at is not null then
     perform from private.end_attempt(v_job, v_now, null, true);

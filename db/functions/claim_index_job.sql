@@ -32,7 +32,7 @@ begin
   if p_worker_id is null then
     raise exception 'worker_id is missing'
       using errcode = 'PT422', detail = 'missing_worker_id', column = 'worker_id',
-        hint = 'Pass a random UUID, made when the worker starts.';
+        hint = 'Pass a random UUID, created when the worker starts.';
   end if;
   perform private.check_lease(coalesce(p_lease, '-1 second'));
   perform private.see_worker(p_worker_id => v_worker_id);

@@ -60,9 +60,9 @@ begin
     if v_job.commit_sha is distinct from v_commit_sha
       or v_result = 'stored' and v_job.stats is distinct from p_stats
     then
-      raise exception 'the job already ended with another result'
+      raise exception 'the job already ended with a different result'
         using errcode = 'PT409', detail = 'conflicting_repeat', column = 'stats',
-          hint = 'The first result stands; read it by get_job_status.';
+          hint = 'The first result is final; read it with get_job_status.';
     end if;
     perform private.delete_incoming_rows();
     return v_result;

@@ -37,7 +37,7 @@ begin
   if private.is_repository_name(p_full_name) is not true then
     raise exception 'full_name is not of the form owner/name'
       using errcode = 'PT422', detail = 'invalid_repository', column = 'full_name',
-        hint = 'Use letters, digits, ., _ and - around one slash at least.';
+        hint = 'Use letters, digits, ., _ and -, with at least one slash.';
   end if;
   if not private.is_git_url(v_git_url) then
     raise exception 'git_url is neither an https URL without credentials nor an absolute path'
@@ -72,9 +72,9 @@ begin
   end loop;
 
   if not private.is_same_git_url(v_git_url, v_repository.git_url) then
-    raise exception 'the repository of that name has another address'
+    raise exception 'the repository with this name has a different address'
       using errcode = 'PT409', detail = 'repository_url_differs', column = 'git_url',
-        hint = 'If the repository has moved, correct its address by PATCH /repositories/{id} or '
+        hint = 'If the repository has moved, correct its address with PATCH /repositories/{id} or '
           'set_repository_url; the id is in its jobs. If it is another one, use another name.';
   end if;
   return next v_repository;

@@ -38,7 +38,7 @@ begin
   if p_retryable is null then
     raise exception 'retryable is null'
       using errcode = 'PT422', detail = 'invalid_retryable', column = 'retryable',
-        hint = 'Pass true when another attempt may succeed, else false.';
+        hint = 'Pass true if another attempt may succeed, otherwise false.';
   end if;
 
   v_job := private.lock_index_job(p_job_id);
@@ -55,14 +55,14 @@ begin
   end if;
   perform private.check_attempt(v_job, p_attempt);
   if v_job.status = 'failed' then
-    raise exception 'the job already failed with another error'
+    raise exception 'the job already failed with a different error'
       using errcode = 'PT409', detail = 'conflicting_repeat', column = 'error',
-        hint = 'The first result stands; read it by get_job_status.';
+        hint = 'The first result is final; read it with get_job_status.';
   end if;
   if v_job.status <> 'processing' then
     raise exception 'the job is %', v_job.status
       using errcode = 'PT409', detail = 'not_processing', column = 'job_id',
-        hint = 'Drop the work.';
+        hint = 'Stop working on the job.';
   end if;
 
   return query select j.* from private.end_attempt(v_job, v_now, v_error, p_retryable) as j;

@@ -39,9 +39,9 @@ declare
 begin
   perform private.check_page(p_limit);
   if p_name is not null and p_prefix is not null then
-    raise exception 'name and prefix exclude each other'
+    raise exception 'name and prefix cannot be combined'
       using errcode = 'PT422', detail = 'name_and_prefix', column = 'prefix',
-        hint = 'Send name for exactly that name, or prefix for all that begin with it.';
+        hint = 'Send name for one exact name, or prefix for all names that start with it.';
   end if;
   select c.place, c.id into v_name, v_id from private.parse_row_cursor(p_cursor) as c;
   v_commit := private.stored_commit(p_repository_id);

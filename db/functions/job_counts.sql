@@ -35,7 +35,7 @@ begin
   if v_since < v_now - interval '30 days' then
     raise exception 'since is more than 30 days ago'
       using errcode = 'PT422', detail = 'invalid_since', column = 'since',
-        hint = 'Send a time of the last 30 days, or leave it out for the last 24 hours.';
+        hint = 'Send a time in the last 30 days, or leave it out for the last 24 hours.';
   end if;
 
   select

@@ -23,7 +23,7 @@ begin
   if p_queue_job_id is null then
     raise exception 'queue_job_id is missing'
       using errcode = 'PT422', detail = 'missing_queue_job_id', column = 'queue_job_id',
-        hint = 'Pass the id that the queue gave.';
+        hint = 'Pass the id of the queue''s job.';
   end if;
 
   v_job := private.lock_index_job(p_job_id);
@@ -33,14 +33,14 @@ begin
     return;
   end if;
   if v_job.queue_job_id is not null then
-    raise exception 'the job is linked to another queue job'
+    raise exception 'the job is already linked to another queue job'
       using errcode = 'PT409', detail = 'already_linked', column = 'queue_job_id',
-        hint = 'Make a new index job for a new queue job.';
+        hint = 'Create a new index job for a new queue job.';
   end if;
   if v_job.status <> 'pending' then
     raise exception 'the job is % without a queue', v_job.status
       using errcode = 'PT409', detail = 'invalid_transition', column = 'queue_job_id',
-        hint = 'Link the queue job in the transaction that makes the index job.';
+        hint = 'Link the queue job in the transaction that creates the index job.';
   end if;
 
   return query

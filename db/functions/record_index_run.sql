@@ -27,9 +27,9 @@ declare
   v_job_id uuid;
 begin
   if p_status is null or p_status not in ('completed', 'failed', 'cancelled') then
-    raise exception 'a run that is recorded has ended'
+    raise exception 'a recorded run must have ended'
       using errcode = 'PT422', detail = 'unknown_status', column = 'status',
-        hint = 'Pass completed, failed or cancelled; begin a job by create_index_job.';
+        hint = 'Pass completed, failed or cancelled; start a job with create_index_job.';
   end if;
   if p_status = 'failed' and coalesce(btrim(p_error, E' \t\r\n'), '') = '' then
     raise exception 'failed without an error'

@@ -55,7 +55,7 @@ begin
   if v_job.status <> 'processing' then
     raise exception 'the job is %', v_job.status
       using errcode = 'PT409', detail = 'not_processing', column = 'job_id',
-        hint = 'Drop the work.';
+        hint = 'Stop working on the job.';
   end if;
 
   if v_hand_back and v_job.queue_job_id is not null then

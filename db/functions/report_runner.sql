@@ -28,7 +28,7 @@ begin
   if v_worker_id is null then
     raise exception 'worker_id is missing'
       using errcode = 'PT422', detail = 'missing_worker_id', column = 'worker_id',
-        hint = 'Pass a random UUID, made when the worker starts.';
+        hint = 'Pass a random UUID, created when the worker starts.';
   end if;
   if greatest(length(p_host), length(p_release)) > 255 or p_pid < 0
     or p_slots not between 1 and 10000 or p_busy not between 0 and p_slots

@@ -48,7 +48,7 @@ begin
     if v_worker_id is distinct from v_job.worker_id then
       raise exception 'another worker has started the job'
         using errcode = 'PT409', detail = 'already_processing', column = 'worker_id',
-          hint = 'Drop the work.';
+          hint = 'Stop working on the job.';
     end if;
     return next v_job;
     return;
@@ -59,9 +59,9 @@ begin
       or v_stats is distinct from v_job.stats
       or (v_commit_sha is not null and v_commit_sha is distinct from v_job.commit_sha)
     then
-      raise exception 'the job already ended with another result'
+      raise exception 'the job already ended with a different result'
         using errcode = 'PT409', detail = 'conflicting_repeat', column = 'metadata',
-          hint = 'The first result stands; read it by get_job_status.';
+          hint = 'The first result is final; read it with get_job_status.';
     end if;
     return next v_job;
     return;
@@ -73,7 +73,7 @@ begin
   if not found then
     raise exception 'a job cannot move from % to %', v_job.status, v_status
       using errcode = 'PT409', detail = 'invalid_transition', column = 'status',
-        hint = 'Read the job by get_job_status; a final status never changes.';
+        hint = 'Read the job with get_job_status; a final status never changes.';
   end if;
 
   if v_commit_sha <> v_job.commit_sha then

@@ -130,17 +130,17 @@ begin
   if p_tenant is not null and v_tenant_id is null then
     raise exception 'tenant is not a UUID'
       using errcode = 'PT422', detail = 'invalid_tenant', column = 'tenant',
-        hint = 'Pass the id of a user or an organization, as tenant_id of a job.';
+        hint = 'Pass the id of a user or an organization, such as a job''s tenant_id.';
   end if;
   if p_queue_job_id is not null and v_queue_job_id is null then
     raise exception 'queue_job_id is not a UUID'
       using errcode = 'PT422', detail = 'invalid_queue_job_id', column = 'queue_job_id',
-        hint = 'Pass the id that the queue gave its job.';
+        hint = 'Pass the id of the queue''s job.';
   end if;
   if p_cursor is not null and v_before is null then
     raise exception 'cursor is not valid'
       using errcode = 'PT422', detail = 'invalid_cursor', column = 'cursor',
-        hint = 'Pass next_cursor of the page before, or nothing for the first page.';
+        hint = 'Pass the next_cursor of the previous page, or nothing for the first page.';
   end if;
 
   return query
@@ -184,14 +184,14 @@ declare
   v_now timestamptz := greatest(private.clock(), v_job.updated_at);
 begin
   if v_job.queue_job_id is not null then
-    raise exception 'the attempts of the job are those of its queue'
+    raise exception 'the queue manages the attempts of the job'
       using errcode = 'PT409', detail = 'no_lease', column = 'job_id',
-        hint = 'Have the queue retry it, or fail it here.';
+        hint = 'Retry it in the queue, or fail it here.';
   end if;
   if v_job.status <> 'processing' or v_job.retry_at is not null then
     raise exception 'no worker has the job'
       using errcode = 'PT409', detail = 'no_lease', column = 'job_id',
-        hint = 'Its explanation says what it waits for.';
+        hint = 'Explain the job to see what it waits for.';
   end if;
   return query
   update public.index_jobs as j
@@ -226,7 +226,7 @@ begin
   if v_job.status not in ('failed', 'cancelled') then
     raise exception 'the job is %', v_job.status
       using errcode = 'PT409', detail = 'not_repeatable', column = 'job_id',
-        hint = 'Only a failed or cancelled job is repeated.';
+        hint = 'Only a failed or cancelled job can be repeated.';
   end if;
   return query
   select j.*
@@ -550,7 +550,7 @@ begin
   if v_may is not true then
     raise exception 'members may cancel only the jobs they created'
       using errcode = 'PT403', detail = 'not_allowed', column = 'job_id',
-        hint = 'Ask an owner or admin of the organization, or the member who made the job.';
+        hint = 'Ask an owner or admin of the organization, or the member who created the job.';
   end if;
 
   v_job := private.lock_index_job(p_job_id);
@@ -599,17 +599,17 @@ begin
   if p_attempt is not null and p_attempt <> p_job.attempt then
     raise exception 'attempt % is not the current one', p_attempt
       using errcode = 'PT409', detail = 'stale_attempt', column = 'attempt',
-        hint = 'Another worker has the job now: drop the work.';
+        hint = 'Another worker has the job now: stop working on it.';
   end if;
   if p_job.retry_at is not null then
     raise exception 'attempt % has ended, and the next one has not begun', p_job.attempt
       using errcode = 'PT409', detail = 'stale_attempt', column = 'attempt',
-        hint = 'Drop the work; claim_index_job begins the next attempt.';
+        hint = 'Stop working on the job: claim_index_job begins the next attempt.';
   end if;
   if p_attempt is null and p_job.attempt > 1 then
-    raise exception 'the job was started more than once, so the attempt must be named'
+    raise exception 'the job was started more than once, so attempt is required'
       using errcode = 'PT409', detail = 'attempt_required', column = 'attempt',
-        hint = 'Pass p_attempt as it was when the job was claimed.';
+        hint = 'Pass the attempt that the claim returned as p_attempt.';
   end if;
 end;
 $$;
@@ -677,11 +677,11 @@ begin
     v_hint := 'Pass {"error": "a sentence for the user"}.';
   elsif p_status <> 'failed' and v_error is not null then
     v_code := 'error_not_allowed';
-    v_message := 'an error goes with failed only';
+    v_message := 'only a failed job can have an error';
     v_hint := 'Leave error out, or pass the status failed.';
   elsif v_stats is not null and not private.is_final(p_status) then
     v_code := 'stats_not_allowed';
-    v_message := 'stats go with a final status only';
+    v_message := 'only a job with a final status can have stats';
     v_hint := 'Report progress by report_job_progress.';
   elsif jsonb_typeof(v_stats) <> 'object' then
     v_code := 'invalid_stats';
@@ -1133,7 +1133,7 @@ declare
 begin
   if v_user_id is null then
     raise exception 'not signed in'
-      using errcode = '42501', hint = 'Call with the token of a user.';
+      using errcode = '42501', hint = 'Call with a user''s token.';
   end if;
   if coalesce(btrim(p_name), '') = '' or length(p_name) > 100 or p_name ~ '[[:cntrl:]]' then
     raise exception 'name is empty, longer than 100 characters or has a control character'
@@ -1141,7 +1141,7 @@ begin
         hint = 'Say what the key is for.';
   end if;
   if p_expires_at <= v_now or p_expires_at >= '9999-12-31 00:00Z' then
-    raise exception 'expires_at is not in the future, or beyond the calendar of most programs'
+    raise exception 'expires_at is not in the future, or is after the year 9999'
       using errcode = 'PT422', detail = 'invalid_expires_at', column = 'expires_at',
         hint = 'Pass a future time before 9999-12-31, or nothing for a key that never expires.';
   end if;
@@ -2605,7 +2605,7 @@ begin
   if v_job.status not in ('processing', 'completed') then
     raise exception 'the job is %', v_job.status
       using errcode = 'PT409', detail = 'not_processing', column = 'job_id',
-        hint = 'Drop the work.';
+        hint = 'Stop working on the job.';
   end if;
 
   v_silence := greatest(
@@ -3065,7 +3065,7 @@ begin
   if p_worker_id is not null and v_worker_id is null then
     raise exception 'worker_id is not a UUID'
       using errcode = 'PT422', detail = 'invalid_worker_id', column = 'worker_id',
-        hint = 'Pass a random UUID, made when the worker starts.';
+        hint = 'Pass a random UUID, created when the worker starts.';
   end if;
   return v_worker_id;
 end;
@@ -3303,7 +3303,7 @@ begin
     and not exists (
       select from public.index_jobs as j where j.id = c.job_id and j.status = 'completed');
   if found then
-    raise exception 'rows are stored without completing their job'
+    raise exception 'the rows are stored without completing their job'
       using errcode = 'PT409', detail = 'index_not_completed', column = 'job_id',
         hint = 'Call complete_index in the transaction that stores the rows.';
   end if;
@@ -3360,7 +3360,7 @@ begin
       when v_operator is not null then format('%s %L', v_operator, v_filter ->> 3)
     end;
     if v_condition is null then
-      raise exception 'the filter % is not known', v_filter ->> 2 using errcode = '22023';
+      raise exception 'the filter % is unknown', v_filter ->> 2 using errcode = '22023';
     end if;
     v_conditions := v_conditions || format(' and %s %I.%I %s',
       case when (v_filter ->> 1)::boolean then 'not' else '' end,
@@ -3648,7 +3648,7 @@ begin
     offset 0) as k
   where k.kind !~ '^[a-z_]{1,40}$';
   if found then
-    raise exception 'the kind of a symbol is not a word in lower case'
+    raise exception 'the kind of a symbol is not a lower-case word'
       using errcode = 'PT422', detail = 'invalid_rows', column = 'kind',
         hint = 'Use letters and underscores, at most 40, such as function or class.';
   end if;
@@ -3683,15 +3683,15 @@ begin
       get stacked diagnostics v_rule = constraint_name;
       raise exception 'a row is not valid: %', coalesce(nullif(v_rule, ''), sqlerrm)
         using errcode = 'PT422', detail = 'invalid_rows', column = 'rows',
-          hint = 'Send rows that keep the constraints of the tables, each file once.';
+          hint = 'Send rows that satisfy the constraints of the tables, each file once.';
   end;
 
   delete from private.incoming_symbols as s where s.transaction = v_transaction;
   get diagnostics v_copied = row_count;
   if v_copied <> symbols then
-    raise exception 'symbols name a file_no that is unknown or not unique'
+    raise exception 'symbols refer to a file_no that is unknown or not unique'
       using errcode = 'PT422', detail = 'invalid_rows', column = 'file_no',
-        hint = 'COPY the row of a file no later than its symbols, with a number of its own.';
+        hint = 'COPY each file before or with its symbols, and give it a unique number.';
   end if;
   delete from private.incoming_skipped as k where k.transaction = v_transaction;
   select count(*) into v_skipped
@@ -4303,7 +4303,7 @@ begin
     if coalesce(btrim(p_reason, E' \t\r\n'), '') = '' or length(p_reason) > 500 then
       raise exception 'reason is missing, or has more than 500 characters'
         using errcode = 'PT422', detail = 'invalid_reason', column = 'reason',
-          hint = 'Say why, for the audit: a ticket and a few words.';
+          hint = 'Give the reason for the audit log: a ticket and a few words.';
     end if;
     case p_action
       when 'fail' then
@@ -4313,7 +4313,7 @@ begin
       when 'release' then
         select j.* into v_job from private.admin_release_index_job(v_job_id) as j;
       else
-        raise exception 'action is none of fail, retry and release'
+        raise exception 'action must be fail, retry or release'
           using errcode = 'PT422', detail = 'invalid_action', column = 'action',
             hint = 'Pass one of these.';
     end case;
@@ -5170,7 +5170,7 @@ begin
       if not found then
         raise exception 'repository is unknown'
           using errcode = 'PT422', detail = 'unknown_repository', column = 'repository',
-            hint = 'Name a repository of yours, or of the organization that you name.';
+            hint = 'Name one of your repositories, or one of the organization that you name.';
       end if;
     end if;
     select
@@ -5550,7 +5550,7 @@ begin
   if v_job.status <> 'processing' then
     raise exception 'the job is %', v_job.status
       using errcode = 'PT409', detail = 'not_processing', column = 'job_id',
-        hint = 'Drop the work.';
+        hint = 'Stop working on the job.';
   end if;
 
   return query
@@ -5590,12 +5590,12 @@ begin
   if p_worker_id is null then
     raise exception 'worker_id is missing'
       using errcode = 'PT422', detail = 'missing_worker_id', column = 'worker_id',
-        hint = 'Pass a random UUID, made when the worker starts.';
+        hint = 'Pass a random UUID, created when the worker starts.';
   end if;
   if coalesce(p_queue_attempt, -1) < 0 then
-    raise exception 'queue_attempt is not a number from 0 on'
+    raise exception 'queue_attempt must be 0 or more'
       using errcode = 'PT422', detail = 'invalid_queue_attempt', column = 'queue_attempt',
-        hint = 'Pass how often the queue has run the job before, such as retryCount.';
+        hint = 'Pass how many times the queue has run the job before, such as retryCount.';
   end if;
   perform private.check_lease(coalesce(p_lease, '-1 second'));
 
@@ -5605,7 +5605,7 @@ begin
   if private.is_final(v_job.status) then
     raise exception 'the job is %', v_job.status
       using errcode = 'PT409', detail = 'not_processing', column = 'job_id',
-        hint = 'Drop the work.';
+        hint = 'Stop working on the job.';
   end if;
   select a.queue_attempt into v_last
   from private.queue_attempts as a
@@ -5613,7 +5613,7 @@ begin
   if p_queue_attempt < v_last or p_queue_attempt = v_last and v_job.retry_at is not null then
     raise exception 'run % of the queue is over', p_queue_attempt
       using errcode = 'PT409', detail = 'stale_attempt', column = 'queue_attempt',
-        hint = 'Drop the work: the queue runs the job again, or has given it to another worker.';
+        hint = 'Stop working on the job: the queue runs it again, or another worker has it.';
   end if;
   if p_queue_attempt = v_last and v_job.worker_id = v_worker_id then
     return next v_job;
@@ -5622,7 +5622,7 @@ begin
   if p_queue_attempt = v_last and v_job.worker_id is not null then
     raise exception 'another worker has started the job'
       using errcode = 'PT409', detail = 'already_processing', column = 'worker_id',
-        hint = 'Drop the work.';
+        hint = 'Stop working on the job.';
   end if;
   if v_job.cancel_requested_at is not null then
     perform from private.end_attempt(v_job, v_now, null, true);
@@ -5681,7 +5681,7 @@ begin
   if p_worker_id is null then
     raise exception 'worker_id is missing'
       using errcode = 'PT422', detail = 'missing_worker_id', column = 'worker_id',
-        hint = 'Pass a random UUID, made when the worker starts.';
+        hint = 'Pass a random UUID, created when the worker starts.';
   end if;
   perform private.check_lease(coalesce(p_lease, '-1 second'));
   perform private.see_worker(p_worker_id => v_worker_id);
@@ -5758,9 +5758,9 @@ begin
     if v_job.commit_sha is distinct from v_commit_sha
       or v_result = 'stored' and v_job.stats is distinct from p_stats
     then
-      raise exception 'the job already ended with another result'
+      raise exception 'the job already ended with a different result'
         using errcode = 'PT409', detail = 'conflicting_repeat', column = 'stats',
-          hint = 'The first result stands; read it by get_job_status.';
+          hint = 'The first result is final; read it with get_job_status.';
     end if;
     perform private.delete_incoming_rows();
     return v_result;
@@ -5915,7 +5915,7 @@ begin
   if private.is_repository_name(p_full_name) is not true then
     raise exception 'full_name is not of the form owner/name'
       using errcode = 'PT422', detail = 'invalid_repository', column = 'full_name',
-        hint = 'Use letters, digits, ., _ and - around one slash at least.';
+        hint = 'Use letters, digits, ., _ and -, with at least one slash.';
   end if;
   if not private.is_git_url(v_git_url) then
     raise exception 'git_url is neither an https URL without credentials nor an absolute path'
@@ -5950,9 +5950,9 @@ begin
   end loop;
 
   if not private.is_same_git_url(v_git_url, v_repository.git_url) then
-    raise exception 'the repository of that name has another address'
+    raise exception 'the repository with this name has a different address'
       using errcode = 'PT409', detail = 'repository_url_differs', column = 'git_url',
-        hint = 'If the repository has moved, correct its address by PATCH /repositories/{id} or '
+        hint = 'If the repository has moved, correct its address with PATCH /repositories/{id} or '
           'set_repository_url; the id is in its jobs. If it is another one, use another name.';
   end if;
   return next v_repository;
@@ -6016,7 +6016,7 @@ begin
   if p_retryable is null then
     raise exception 'retryable is null'
       using errcode = 'PT422', detail = 'invalid_retryable', column = 'retryable',
-        hint = 'Pass true when another attempt may succeed, else false.';
+        hint = 'Pass true if another attempt may succeed, otherwise false.';
   end if;
 
   v_job := private.lock_index_job(p_job_id);
@@ -6033,14 +6033,14 @@ begin
   end if;
   perform private.check_attempt(v_job, p_attempt);
   if v_job.status = 'failed' then
-    raise exception 'the job already failed with another error'
+    raise exception 'the job already failed with a different error'
       using errcode = 'PT409', detail = 'conflicting_repeat', column = 'error',
-        hint = 'The first result stands; read it by get_job_status.';
+        hint = 'The first result is final; read it with get_job_status.';
   end if;
   if v_job.status <> 'processing' then
     raise exception 'the job is %', v_job.status
       using errcode = 'PT409', detail = 'not_processing', column = 'job_id',
-        hint = 'Drop the work.';
+        hint = 'Stop working on the job.';
   end if;
 
   return query select j.* from private.end_attempt(v_job, v_now, v_error, p_retryable) as j;
@@ -6082,9 +6082,9 @@ declare
 begin
   perform private.check_page(p_limit);
   if p_name is not null and p_prefix is not null then
-    raise exception 'name and prefix exclude each other'
+    raise exception 'name and prefix cannot be combined'
       using errcode = 'PT422', detail = 'name_and_prefix', column = 'prefix',
-        hint = 'Send name for exactly that name, or prefix for all that begin with it.';
+        hint = 'Send name for one exact name, or prefix for all names that start with it.';
   end if;
   select c.place, c.id into v_name, v_id from private.parse_row_cursor(p_cursor) as c;
   v_commit := private.stored_commit(p_repository_id);
@@ -6177,7 +6177,7 @@ begin
   if v_since < v_now - interval '30 days' then
     raise exception 'since is more than 30 days ago'
       using errcode = 'PT422', detail = 'invalid_since', column = 'since',
-        hint = 'Send a time of the last 30 days, or leave it out for the last 24 hours.';
+        hint = 'Send a time in the last 30 days, or leave it out for the last 24 hours.';
   end if;
 
   select
@@ -6262,7 +6262,7 @@ begin
   if p_queue_job_id is null then
     raise exception 'queue_job_id is missing'
       using errcode = 'PT422', detail = 'missing_queue_job_id', column = 'queue_job_id',
-        hint = 'Pass the id that the queue gave.';
+        hint = 'Pass the id of the queue''s job.';
   end if;
 
   v_job := private.lock_index_job(p_job_id);
@@ -6272,14 +6272,14 @@ begin
     return;
   end if;
   if v_job.queue_job_id is not null then
-    raise exception 'the job is linked to another queue job'
+    raise exception 'the job is already linked to another queue job'
       using errcode = 'PT409', detail = 'already_linked', column = 'queue_job_id',
-        hint = 'Make a new index job for a new queue job.';
+        hint = 'Create a new index job for a new queue job.';
   end if;
   if v_job.status <> 'pending' then
     raise exception 'the job is % without a queue', v_job.status
       using errcode = 'PT409', detail = 'invalid_transition', column = 'queue_job_id',
-        hint = 'Link the queue job in the transaction that makes the index job.';
+        hint = 'Link the queue job in the transaction that creates the index job.';
   end if;
 
   return query
@@ -6570,9 +6570,9 @@ declare
   v_job_id uuid;
 begin
   if p_status is null or p_status not in ('completed', 'failed', 'cancelled') then
-    raise exception 'a run that is recorded has ended'
+    raise exception 'a recorded run must have ended'
       using errcode = 'PT422', detail = 'unknown_status', column = 'status',
-        hint = 'Pass completed, failed or cancelled; begin a job by create_index_job.';
+        hint = 'Pass completed, failed or cancelled; start a job with create_index_job.';
   end if;
   if p_status = 'failed' and coalesce(btrim(p_error, E' \t\r\n'), '') = '' then
     raise exception 'failed without an error'
@@ -6648,7 +6648,7 @@ begin
   if v_job.status <> 'processing' then
     raise exception 'the job is %', v_job.status
       using errcode = 'PT409', detail = 'not_processing', column = 'job_id',
-        hint = 'Drop the work.';
+        hint = 'Stop working on the job.';
   end if;
 
   if v_hand_back and v_job.queue_job_id is not null then
@@ -6703,7 +6703,7 @@ begin
   if v_worker_id is null then
     raise exception 'worker_id is missing'
       using errcode = 'PT422', detail = 'missing_worker_id', column = 'worker_id',
-        hint = 'Pass a random UUID, made when the worker starts.';
+        hint = 'Pass a random UUID, created when the worker starts.';
   end if;
   if greatest(length(p_host), length(p_release)) > 255 or p_pid < 0
     or p_slots not between 1 and 10000 or p_busy not between 0 and p_slots
@@ -6922,7 +6922,7 @@ begin
     if v_worker_id is distinct from v_job.worker_id then
       raise exception 'another worker has started the job'
         using errcode = 'PT409', detail = 'already_processing', column = 'worker_id',
-          hint = 'Drop the work.';
+          hint = 'Stop working on the job.';
     end if;
     return next v_job;
     return;
@@ -6933,9 +6933,9 @@ begin
       or v_stats is distinct from v_job.stats
       or (v_commit_sha is not null and v_commit_sha is distinct from v_job.commit_sha)
     then
-      raise exception 'the job already ended with another result'
+      raise exception 'the job already ended with a different result'
         using errcode = 'PT409', detail = 'conflicting_repeat', column = 'metadata',
-          hint = 'The first result stands; read it by get_job_status.';
+          hint = 'The first result is final; read it with get_job_status.';
     end if;
     return next v_job;
     return;
@@ -6947,7 +6947,7 @@ begin
   if not found then
     raise exception 'a job cannot move from % to %', v_job.status, v_status
       using errcode = 'PT409', detail = 'invalid_transition', column = 'status',
-        hint = 'Read the job by get_job_status; a final status never changes.';
+        hint = 'Read the job with get_job_status; a final status never changes.';
   end if;
 
   if v_commit_sha <> v_job.commit_sha then
@@ -7077,4 +7077,4 @@ end;
 $$;
 
 notify pgrst, 'reload schema';
-comment on schema private is 'schema version 20261128093002, text 7ded9dd52ec5, serves 20261128093002';
+comment on schema private is 'schema version 20261128093002, text 6aa809b18826, serves 20261128093002';

@@ -126,7 +126,7 @@ def test_what_is_wrong_with_the_request_is_said_with_its_remedy(
     start(page, Repository="no slash")
     expect(page.get_by_role("alert")).to_have_text(
         "Full_name is not of the form owner/name."
-        " Use letters, digits, ., _ and - around one slash at least."
+        " Use letters, digits, ., _ and -, with at least one slash."
     )
     start(page, **{"Git URL": ""})
     expect(page.get_by_role("alert")).to_contain_text("Git_url is missing")

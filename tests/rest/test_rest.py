@@ -259,7 +259,7 @@ def test_before_the_migration_the_answer_is_503_in_four_strings(
         )
     answer = call(api, "list_api_keys")
     assert answer.status_code == 503
-    assert "not migrated" in (strings(answer)["message"] or "")
+    assert "not been migrated" in (strings(answer)["message"] or "")
 
 
 def test_a_bug_of_ours_is_500_in_four_strings(own_rest: Callable[..., Api]) -> None:

@@ -19,7 +19,7 @@ select is(
   'PT422 error_required error', 'a failure says why, in the argument for it');
 select is(
   tests.refusal($$ select record_index_run(tests.alice_repository(), 'processing') $$),
-  'PT422 unknown_status status', 'a run that is recorded has ended');
+  'PT422 unknown_status status', 'a recorded run must have ended');
 select is(
   tests.refusal($$ select record_index_run(gen_random_uuid()) $$),
   'PT404', 'a repository is needed');

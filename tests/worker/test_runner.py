@@ -321,7 +321,7 @@ def test_an_indexer_whose_supervisor_is_gone_ends_all_the_same(start: Start, sit
         kill_all(supervisors(api))
         job = api.ended(job_id)
         assert job["status"] == "failed"
-        assert job["error_message"] == "Indexing took longer than the 10 seconds it may take."
+        assert job["error_message"] == "Indexing took longer than the limit of 10 seconds."
         until(lambda: not api.processes())
 
 

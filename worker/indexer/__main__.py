@@ -1,6 +1,6 @@
 """`python -m worker.indexer REQUEST.json`: one job; with `-`, a server of jobs.
 
-The protocol of a job stands in the package, that of the server in `worker.indexer.server`.
+The package describes the protocol of a job, `worker.indexer.server` that of the server.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ def main(arguments: list[str]) -> int:
 
 
 def run(path: Path, parent_pid: int) -> int:
-    """Does the job that the file at `path` asks for, in this process; returns its exit code.
+    """Runs the job of the request file at `path` in this process. Returns its exit code.
 
-    Ends at once when its parent is not, or no longer, the process `parent_pid`.
+    Ends at once unless `parent_pid` is its parent, and when that process ends.
     """
     try:
         request = Request.read(path)

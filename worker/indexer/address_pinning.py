@@ -1,4 +1,4 @@
-"""Where a host name leads: asked once, and only to addresses of the public internet."""
+"""Resolves a host name once, and only to addresses on the public internet."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from worker.indexer.protocol import IndexingError
 from worker.indexer.source import Source
 
 _UNICAST = IPv6Network("2000::/3")
-# Translators put the IPv4 address that they connect to in the last 32 bits.
+# NAT64 keeps the IPv4 address to connect to in the last 32 bits.
 _NAT64 = IPv6Network("64:ff9b::/96")
-# What releases of Python take for global that is not, or not all of it, for one reason or another:
-# protocols, relays and the host of a cloud; Teredo and benchmarks, relays, documentation.
+# Networks that some Python releases call global although they are not, at least in part: protocols,
+# relays and a cloud's host; Teredo and benchmarks, relays, documentation.
 _SPECIAL = [
     ip_network(network)
     for network in (
@@ -24,18 +24,18 @@ _SPECIAL = [
         "3fff::/20",
     )
 ]
-# Trouble of the machine or its name server, which tells nothing about the name.
+# Errors of this machine or its name server, which say nothing about the name.
 _NO_ANSWER = {socket.EAI_AGAIN, socket.EAI_FAIL, socket.EAI_MEMORY, socket.EAI_SYSTEM}
 
 Address = IPv4Address | IPv6Address
 
 
 def pin(source: Source, *, proxied: bool) -> str | None:
-    """What git is told to do instead of asking for the source's host: host:port:address,address.
+    """Returns what git uses instead of resolving the source's host: host:port:address,address.
 
-    None where git need not ask: a file, an address written out, or a proxy that asks for it.
-    Raises IndexingError host_not_found, host_unreachable when no name server answers, and
-    address_not_allowed when any address is not public and the source is not trusted.
+    Returns None if git need not resolve it: a file, a literal address, or a proxy that does it.
+    Raises IndexingError host_not_found, host_unreachable if no name server answers, and
+    address_not_allowed if any address is not public and the source is not trusted.
     """
     written = _literal(source.host)
     if source.protocol == "file" or (proxied and not written):
@@ -52,7 +52,7 @@ def pin(source: Source, *, proxied: bool) -> str | None:
 
 
 def is_public(address: Address) -> bool:
-    """Whether the address is one on the internet: not private, local, shared or reserved."""
+    """Whether the address is on the internet: not private, local, shared or reserved."""
     if isinstance(address, IPv6Address):
         if address in _NAT64:
             return is_public(IPv4Address(int(address) & 0xFFFFFFFF))
@@ -64,7 +64,7 @@ def is_public(address: Address) -> bool:
 
 
 def _literal(host: str) -> Address | None:
-    """The address that a host is written as, if it is one and no name."""
+    """Returns the address if the host is a literal address, or None for a name."""
     try:
         return ip_address(host.strip("[]"))
     except ValueError:
@@ -83,6 +83,6 @@ def _look_up(host: str, port: int) -> list[Address]:
         raise IndexingError(
             "host_not_found", "The host of the repository address does not exist."
         ) from None
-    # A link-local address has a %scope, and is refused with it or without.
+    # A link-local address has a %scope. It is refused with or without it.
     texts = dict.fromkeys(str(place[0]).partition("%")[0] for *_, place in found)
     return [ip_address(text) for text in texts]

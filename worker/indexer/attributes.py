@@ -1,4 +1,4 @@
-"""What a repository's .gitattributes say of its files, in the names of GitHub's linguist."""
+"""Reads a repository's .gitattributes, with the attribute names of GitHub's linguist."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import NamedTuple
 from worker.indexer.skip_rules import Reason
 
 NAME = ".gitattributes"
-# How many lines are taken.
+# The maximum number of lines that are read.
 _RULES = 500
 _PATTERN_CHARACTERS = 500
 _REASONS: dict[str, Reason] = {
@@ -34,20 +34,20 @@ class _Rule(NamedTuple):
 
 
 class Attributes:
-    """The attributes of all files of one commit. The later of two lines wins, as in git."""
+    """The attributes of all files of a commit. The later of two lines wins, as in git."""
 
     def __init__(self) -> None:
         self._rules: list[_Rule] = []
 
     def add(self, path: str, content: bytes) -> None:
-        """Reads one file of attributes. To be called for a folder before those below it."""
+        """Reads one attributes file. Call it for a folder before its subfolders."""
         folder = path.removesuffix(NAME)
         for line in content.decode(errors="backslashreplace").splitlines():
             if len(self._rules) < _RULES and (rule := _rule(folder, line)):
                 self._rules.append(rule)
 
     def of(self, path: str) -> dict[Reason, bool]:
-        """What is said of a file: for which reasons it is to be left out, for which it is not."""
+        """Returns the reasons to skip a file (True) and those that do not apply (False)."""
         said: dict[Reason, bool | None] = {}
         for rule in self._rules:
             if rule.matches(path):
@@ -56,7 +56,7 @@ class Attributes:
 
 
 def _rule(folder: str, line: str) -> _Rule | None:
-    """The rule of a line, if it has one of the attributes that matter here."""
+    """Returns the rule of a line, or None if it has no relevant attribute."""
     if "linguist-" not in line or line.lstrip().startswith(("#", "[attr]")):
         return None
     field = _FIELD.match(line)
@@ -66,7 +66,7 @@ def _rule(folder: str, line: str) -> _Rule | None:
     if pattern.startswith('"'):
         pattern = re.sub(r"\\(.)", r"\1", pattern[1:-1])
     settings = dict(filter(None, map(_setting, attributes)))
-    # git takes no pattern that excludes, and none that is for folders alone
+    # git ignores negative patterns and those for folders only
     if not settings or pattern.startswith("!") or len(pattern) > _PATTERN_CHARACTERS:
         return None
     parts = pattern.removeprefix("/").split("/")
@@ -84,7 +84,7 @@ def _setting(attribute: str) -> tuple[Reason, bool | None] | None:
 
 
 def _matches(pattern: list[str], parts: list[str]) -> bool:
-    """Whether the parts of a path fit those of a pattern, in which ** stands for any number."""
+    """Whether the parts of a path match those of a pattern. ** matches any number of parts."""
     at = place = 0
     star, resume = -1, 0
     while place < len(parts):

@@ -1,4 +1,4 @@
-"""What the first lines of a file tell of its language."""
+"""Detects a file's language from its first lines."""
 
 from __future__ import annotations
 
@@ -31,18 +31,17 @@ _INTERPRETERS = {
 _BY_INTERPRETER = {
     word: language for language, words in _INTERPRETERS.items() for word in words.split()
 }
-# Programs that start another one, which is what follows their options.
+# Programs that start another program, which follows their options.
 _STARTERS = """
     env npx pnpx bunx pnpm yarn npm exec dlx poetry hatch rye pdm pipenv run busybox sudo nice time
 """
-# Options of env that take the next word.
+# Options of env that take a value.
 _WITH_VALUE = frozenset({"-u", "--unset", "-C", "--chdir", "-P"})
 _NIX = re.compile(rb"^#![ \t]*nix-shell\b.*[ \t]-i[ \t]*(\S+)", re.MULTILINE)
 
 _COMMENTS = re.compile(rb"/(?:\*(?:[^*]|\*(?!/))*+(?:\*/|\Z)|/[^\n]*+)")
-# What a header of another language than C has, and C has not. Each is searched for by how it
-# begins, behind a line feed at least: alternatives that begin in several ways take many times as
-# long.
+# Code in headers that is not C. Each pattern begins with a fixed character, such as a line feed.
+# Alternatives with different beginnings take many times as long.
 _HEADERS = {
     "Objective-C": (
         re.compile(rb"\n[ \t]*(?:@(?:interface|protocol|class|import|property)\b|#[ \t]*import\b)"),
@@ -61,7 +60,7 @@ _HEADERS = {
         ),
     ),
 }
-# What C does not see is no evidence against C.
+# What a C compiler does not see is no evidence against C.
 _ONLY_CPLUSPLUS = re.compile(
     rb"^[ \t]*#[ \t]*if(?:def[ \t]+|[ \t]+defined[ \t(]*)__cplusplus\b.*?"
     rb"^[ \t]*#[ \t]*(?:endif|else)",
@@ -73,7 +72,7 @@ def _pattern(text: bytes) -> re.Pattern[bytes]:
     return re.compile(text, re.MULTILINE | re.IGNORECASE)
 
 
-# Extensions of several languages: the first whose mark is in the head, else that of the table.
+# Extensions shared by languages: the first whose mark is in the head, else the table's.
 _XML = _pattern(rb"\A\s*<(?:\?xml|!DOCTYPE|TS\b|tileset\b)")
 _PHP = _pattern(rb"\A(?:#!.*\n)?\s*<\?(?:php|=|\s)")
 _AMBIGUOUS: dict[str, tuple[tuple[str, re.Pattern[bytes]], ...]] = {
@@ -148,7 +147,7 @@ _AMBIGUOUS: dict[str, tuple[tuple[str, re.Pattern[bytes]], ...]] = {
 
 
 def interpreter_language(head: bytes) -> str | None:
-    """The language of the program that the first line names, whatever starts that program."""
+    """Returns the language of the interpreter on the first line, however it is started."""
     line = head[2:].partition(b"\n")[0].partition(b"\r")[0][:500]
     if b"nix-shell" in line and (nix := _NIX.search(head[:1000].partition(b"\n")[2])):
         line = nix[1]
@@ -170,7 +169,7 @@ def interpreter_language(head: bytes) -> str | None:
 
 
 def header_language(path: str, content: bytes, context: RepositoryContext) -> str:
-    """The language of a header of C or its kin: by its code, else by the files beside it."""
+    """Returns the language of a header of the C family, by its code or the files beside it."""
     code = b"\n" + _ONLY_CPLUSPLUS.sub(b"", _COMMENTS.sub(b" ", content[:_HEADER_BYTES]))
     for language, marks in _HEADERS.items():
         if any(mark.search(code) for mark in marks):
@@ -179,7 +178,7 @@ def header_language(path: str, content: bytes, context: RepositoryContext) -> st
 
 
 def language_by_head(extension: str, language: str | None, head: bytes) -> str | None:
-    """What the head says of a file whose extension is that of `language`, among others."""
+    """Returns the language by the file's head, if several languages share the extension."""
     for other, mark in _AMBIGUOUS.get(extension, ()):
         if mark.search(head):
             return other

@@ -9,12 +9,12 @@ from typing import IO, Self
 
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 _ESCAPED = re.compile(r"\\(.)")
-# What Postgres writes: the letters of control characters; any other character means itself.
+# The escapes that Postgres writes for control characters. Other characters stand for themselves.
 _LETTERS = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 
 
 def line(*values: str | int | None) -> str:
-    """One row. Text must hold no NUL: Postgres has no place for it."""
+    """Returns one row. Text must not contain NUL, which Postgres cannot store."""
     return "\t".join(map(_field, values)) + "\n"
 
 
@@ -25,7 +25,7 @@ def _field(value: str | int | None) -> str:
 
 
 def rows(path: Path) -> Iterator[list[str | None]]:
-    """The rows of a file that Postgres wrote."""
+    """Yields the rows of a file written by Postgres."""
     with path.open(encoding="utf-8", newline="\n") as file:
         for row in file:
             yield [_value(field) for field in row[:-1].split("\t")]
@@ -40,7 +40,7 @@ def _value(field: str) -> str | None:
 
 
 class Writer:
-    """Writes rows to a new file as they come."""
+    """Writes rows to a new file."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -51,12 +51,12 @@ class Writer:
         self.add(line(*values).encode(), 1)
 
     def add(self, lines: bytes, rows: int) -> None:
-        """Writes so many rows that were made before, by `line`."""
+        """Writes this many rows, formatted by `line`."""
         self._file.write(lines)
         self.rows += rows
 
     def flush(self) -> None:
-        """Lets readers see what was written."""
+        """Makes written rows visible to readers."""
         self._file.flush()
 
     def __enter__(self) -> Self:

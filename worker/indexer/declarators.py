@@ -1,4 +1,4 @@
-"""Names within the declarators of C and C++, however deep they stand."""
+"""Finds names in the declarators of C and C++, at any depth."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _CPLUSPLUS = """
     noexcept nullptr operator private protected public reinterpret_cast requires static_assert
     static_cast template this thread_local throw true try typeid typename using virtual wchar_t
 """
-# What the compiler reads itself can name nothing.
+# Reserved words cannot be names.
 RESERVED = {
     "C": frozenset(f"{_TYPES} {_KEYWORDS}".split()),
     "C++": frozenset(f"{_TYPES} {_KEYWORDS} {_CPLUSPLUS}".split()),
@@ -41,7 +41,7 @@ CAPITALS = re.compile(r"[A-Z][A-Z0-9_]*")
 
 
 class Declared(NamedTuple):
-    """What a declarator declares: the node of its name, and that of the scope it names."""
+    """What a declarator declares: the nodes of its name and of its scope."""
 
     name: Node
     scope: Node | None
@@ -49,10 +49,9 @@ class Declared(NamedTuple):
 
 
 def declared_name(declarator: Node, source: bytes) -> Declared | None:
-    """The innermost name of a declarator; None where its syntax is too broken to believe one.
+    """Returns the innermost name of a declarator, or None if its syntax is too broken.
 
-    It is callable where a list of parameters is what stands right around the name: not a pointer
-    to a function.
+    The name is callable if a parameter list directly encloses it. A pointer to a function is not.
     """
     node, scope, is_callable = declarator, None, False
     called = None
@@ -89,7 +88,7 @@ def declared_name(declarator: Node, source: bytes) -> Declared | None:
 
 
 def _before_parameters(function: Node, source: bytes) -> Node | None:
-    """The name right before the parameters, where the one that was read stands further ahead."""
+    """Returns the name directly before the parameters, if the parser found an earlier one."""
     for child in function.children:
         if child.type == "ERROR" and child.named_child_count:
             last = child.named_children[-1]
@@ -99,7 +98,7 @@ def _before_parameters(function: Node, source: bytes) -> Node | None:
 
 
 def operator_text(operator: Node, source: bytes) -> str:
-    """The name of an operator in one spelling: `operator const char*`, `operator==`."""
+    """Returns an operator's normalized name: `operator const char*`, `operator==`."""
     end = operator.end_byte
     if operator.type == "operator_cast":
         inner = operator.child_by_field_name("declarator")

@@ -1,7 +1,7 @@
-"""Reads a source file whose syntax may be broken, or a dialect of its grammar.
+"""Extracts symbols from a source file, even if it has syntax errors or uses a dialect.
 
-A parser may lose all that stands behind one error. So where a line looks like the head of a
-definition that was not found, the broken lines before it are blanked and the rest is read again.
+A parser may lose everything after an error. So if a line looks like the head of a definition that
+was not found, the broken lines before it are blanked and the rest is parsed again.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from worker.indexer.macro_masks import mask_macros
 from worker.indexer.symbols import Symbol, errors_query, grammar, symbols_of
 from worker.indexer.text import with_line_feeds
 
-# Grammars that may read a dialect with fewer errors: Flow is nearer to TypeScript.
+# Grammars that may parse a dialect with fewer errors: Flow is closer to TypeScript.
 _OTHERS = {
     "C": ("C++",),
     "JavaScript": ("TSX",),
@@ -27,7 +27,7 @@ _OTHERS = {
 _ROUNDS, _ROUNDS_OF_LARGE, _LARGE = 8, 2, 200_000
 _MOSTLY, _FEW = 0.5, 0.005
 
-# A literal, which may hold what begins a comment elsewhere; or no code, as a group.
+# A literal, which may contain the start of a comment; or, as a group, a part that is not code.
 _LITERAL = rb"\"(?:[^\"\\\n]|\\.)*+\"|'(?:[^'\\\n]|\\.)*+'"
 _COMMENT = rb"/\*.*?\*/|//[^\n]*+"
 _DIRECTIVE = rb"^[ \t]*#(?:\\\r\n|\\.|[^\n\\])*+"
@@ -60,7 +60,7 @@ _TYPED = (
     + _MODIFIERS
     + rb"+[\w<>\[\],.?]+\s+(\w+)\s*\([^;{}]{0,1000}\)\s*(?:throws\s[\w,\s.]+)?\{"
 )
-# What looks like the head of a definition; a group holds its name.
+# What looks like the head of a definition. A group matches its name.
 _HEADS = {
     "Python": rb"^[ \t]*(?:async[ \t]+)?(?:def|class)[ \t]+(\w+)",
     "JavaScript": _SCRIPT,
@@ -85,10 +85,10 @@ class _Reading(NamedTuple):
     source: bytes
     symbols: list[Symbol]
     errors: list[Node]
-    unread: int  # bytes that no rule of the grammar takes
+    unread: int  # bytes that match no rule of the grammar
 
     def missing(self) -> Iterator[int]:
-        """Where lines begin that look like heads of definitions which were not found."""
+        """Yields the starts of lines that look like heads of definitions which were not found."""
         names = {symbol.name for symbol in self.symbols}
         ends: list[int] | None = None
         for head in _HEAD_OF[self.language].finditer(self.source):
@@ -100,7 +100,7 @@ class _Reading(NamedTuple):
 
 
 def _ends_of_code(language: str, source: bytes) -> list[int]:
-    """Where comments, and directives of C's preprocessor, begin and end, in turn."""
+    """Returns the starts and ends of comments and C preprocessor directives, alternating."""
     if language in _OTHER_COMMENTS:
         return []
     no_code = _NO_NATIVE_CODE if language in {"C", "C++"} else _NO_CODE
@@ -108,16 +108,15 @@ def _ends_of_code(language: str, source: bytes) -> list[int]:
 
 
 def extract(language: str, source: bytes) -> list[Symbol]:
-    """The symbols of `source` in its order; what can be had where the syntax is broken.
+    """Returns the symbols of `source` in order, as many as broken syntax allows.
 
-    `language` is one of GRAMMARS. Time and memory have no limit here: hostile source can take
-    much of both.
+    `language` is one of GRAMMARS. Sets no limits: hostile source can take much time and memory.
     """
     return read(language, source) or []
 
 
 def read(language: str, source: bytes) -> list[Symbol] | None:
-    """As extract; None where most of the source is nothing that its grammar knows."""
+    """Like extract, but returns None if most of the source does not match its grammar."""
     lines = with_line_feeds(source)
     best = _read(language, mask_macros(language, lines))
     if not best.errors:
@@ -142,7 +141,7 @@ def _read(language: str, text: bytes) -> _Reading:
 
 
 def _unread(error: Node) -> int:
-    """The bytes of an error that are not part of something whole inside of it, or a comment."""
+    """Returns the bytes of an error outside its complete parts and comments."""
     if not error.child_count:
         return error.end_byte - error.start_byte
     return sum(
@@ -153,7 +152,7 @@ def _unread(error: Node) -> int:
 
 
 def _repaired(reading: _Reading) -> _Reading:
-    """Reads again what stands behind errors, as long as that finds more."""
+    """Parses again what follows errors, while that finds more."""
     rounds = _ROUNDS if len(reading.source) < _LARGE else _ROUNDS_OF_LARGE
     tried = -1
     while rounds > 0 and (head := next((at for at in reading.missing() if at > tried), None)):
@@ -167,10 +166,10 @@ def _repaired(reading: _Reading) -> _Reading:
 
 
 def _broken_lines(reading: _Reading, head: int) -> list[int]:
-    """Where lines begin whose error may hide the head of a definition.
+    """Yields the starts of lines whose error may hide the head of a definition.
 
-    That is the line of the last error before it; and where its own line has one, the line before,
-    which does not end.
+    These are the line of the last error before it and, if its own line has an error, the previous
+    line, which does not end properly.
     """
     source = reading.source
     end = source.find(b"\n", head)
@@ -188,7 +187,7 @@ def _broken_lines(reading: _Reading, head: int) -> list[int]:
 
 
 def _without(reading: _Reading, start: int, end: int) -> _Reading | None:
-    """The reading without the lines between; what was found in them stays. None if it is worse."""
+    """Returns the result without these lines but with their symbols, or None if it is worse."""
     source = reading.source
     blank = re.sub(rb"[^\r\n]", b" ", source[start:end])
     again = _read(reading.language, source[:start] + blank + source[end:])

@@ -1,4 +1,4 @@
-"""Why a local repository cannot be fetched: what git does not tell, its folder does."""
+"""Explains why a local repository cannot be fetched, by what is in its folder."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _OF_THE_REPOSITORY = frozenset(
 
 
 def explain_fetch_error(error: IndexingError, git_dir: Path) -> IndexingError:
-    """The error of a fetch from this folder, or the one that tells what is wrong with the folder.
+    """Returns a more precise error for a failed fetch from this folder, or the same error.
 
-    What is there has been looked at: it has a HEAD and objects.
+    The folder is known to have a HEAD and objects.
     """
     if error.code not in _OF_THE_REPOSITORY:
         return error
@@ -24,21 +24,21 @@ def explain_fetch_error(error: IndexingError, git_dir: Path) -> IndexingError:
     if any(_is_partial(key) for key, _ in settings(common / "config")):
         return IndexingError(
             "partial_repository",
-            "The repository is a partial clone, and holds only some of its files. Have git fetch"
-            " the others: git config --unset remote.origin.partialclonefilter, then git fetch"
-            " --refetch. Or index the repository that it was cloned from.",
+            "The repository is a partial clone, which lacks some of its files. Fetch them with"
+            " git config --unset remote.origin.partialclonefilter, then git fetch --refetch. Or"
+            " index the repository that it was cloned from.",
         )
     if not all(each.is_dir() for each in alternates(common / "objects")):
         return IndexingError(
             "missing_alternate",
-            "The repository borrows objects from a folder that is not there any more: see"
-            " objects/info/alternates. Put that folder back, or clone the repository again.",
+            "The repository borrows objects from a folder that no longer exists: see"
+            " objects/info/alternates. Restore that folder, or clone the repository again.",
         )
     if error.code == "unknown_commit" and (common / "shallow").is_file():
         return IndexingError(
             "unknown_commit",
-            "The commit is not in the repository, which is a shallow clone. Have git fetch the rest"
-            " of its history: git fetch --unshallow.",
+            "The commit is not in the repository, which is a shallow clone. Fetch the rest of its"
+            " history with git fetch --unshallow.",
         )
     return damaged_error() if error.code == "repository_not_found" else error
 

@@ -1,4 +1,4 @@
-"""Which extractor made a row: whether a file that did not change would give the same rows again."""
+"""Identifies the extractor that made a row. The same extractor makes the same rows again."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from pathlib import Path
 from worker.indexer.languages import GRAMMARS
 
 _FOLDER = Path(__file__).parent
-# All modules but these decide which files are indexed and what is found in them.
+# These modules do not affect which files are indexed or what is found in them.
 _OTHERS = {"__init__", "__main__", "address_pinning", "copy_text", "fingerprint", "git", "guard"}
 _OTHERS |= {"protocol", "server", "source"}
 
 
 @cache
 def fingerprint(file_bytes: int) -> str:
-    """Changes with each release of what decides on the rows, and with the limit of a file's size.
+    """Returns an id that changes with the code that makes rows, and with the file size limit.
 
-    Raises PackageNotFoundError where the indexer is not installed.
+    Raises PackageNotFoundError if the indexer's extra is not installed.
     """
     digest = hashlib.sha256(str(file_bytes).encode())
     for wheel in sorted({"tree_sitter"} | {module for module, _ in GRAMMARS.values()}):

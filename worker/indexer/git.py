@@ -1,6 +1,6 @@
-"""Git as a process: its environment, its configuration, and what its failures mean.
+"""Runs git: its environment, its configuration and the meaning of its errors.
 
-Git reads no configuration but the one written here. Only what reaches the source has a transport.
+Git reads only the configuration written here. Only commands that reach the source get a transport.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from worker.indexer.guard import drop_input, exceeded, files
 from worker.indexer.protocol import IndexingError, Request
 from worker.indexer.source import Source, exec_path
 
-# Read by our git and by the upload-pack of a local repository, instead of the configuration of
-# the system and the user. A repository may belong to another user than the indexer's.
+# Read by our git and by a local repository's upload-pack, instead of the system's and the user's
+# configuration. A repository may belong to a user other than the indexer's.
 _CONFIG = """\
 [safe]
 	directory = *
@@ -61,33 +61,33 @@ _CONFIG = """\
 [remote "origin"]
 	uploadpack = GIT_WORK_TREE=. GIT_ALLOW_PROTOCOL=none git upload-pack --strict
 """
-# Asks at descriptor 3 what git asks, and gives git the answer; stores nothing. No secret becomes an
-# argument: of these commands, all but cat are the shell's own.
+# Passes git's question to descriptor 3 and the answer to git; stores nothing. No secret becomes an
+# argument: all of these commands but cat are shell built-ins.
 _HELPER = r"""[credential]
 	helper = "!f() { test \"$1\" = get || exit 0; { cat; echo; } >&3; \
 while IFS= read -r line <&3 && test -n \"$line\"; do printf '%s\\n' \"$line\"; done; }; f"
 """
-# Standard input becomes descriptor 3: shells can name it, and all that git starts inherits it.
+# Standard input becomes descriptor 3: shells can address it, and git's children inherit it.
 _WITH_CREDENTIALS = ("sh", "-c", 'exec "$@" 3<&0 </dev/null', "sh")
-# What git gets of the environment: where it is, and whose certificates it trusts.
+# The variables that git gets: where it is, and which certificates it trusts.
 INHERITED = ("PATH", "GIT_SSL_CAINFO")
-# All that git needs to fetch. Without git-http-fetch nothing is fetched from where a host says
-# that parts of its packs are (packfile-uris), at addresses that nobody has looked up.
+# Everything that git needs to fetch. Without git-http-fetch, git cannot follow packfile-uris to
+# addresses that were not checked.
 _PROGRAMS = ("git", "git-remote-http", "git-remote-https", "git-upload-pack")
-# The first with http.curloptResolve, without which names would be resolved a second time.
+# The first version with http.curloptResolve, without which names would be resolved again.
 _OLDEST_GIT = (2, 37)
 
 _DAMAGED = (
-    "The repository is damaged: git cannot read all of it. git fsck, where it is, says what is"
+    "The repository is damaged: git cannot read all of it. Run git fsck there to see what is"
     " missing."
 )
-# What git says, and what it means for the owner of the job; the first that fits. Lines that
-# the other side dictates ("remote: ...") are never looked at.
+# Git's messages -> the error for the job's owner; the first match counts. Lines from the other side
+# ("remote: ...") are ignored.
 _FAILURES = (
     (
         r"dumb http transport",
         "unsupported_repository",
-        "The host does not speak git's smart HTTP protocol.",
+        "The host does not support git's smart HTTP protocol.",
     ),
     (
         r"authentication failed|could not read (username|password)|returned error: 401"
@@ -109,8 +109,8 @@ _FAILURES = (
     (
         r"bad config",
         "damaged_repository",
-        "The configuration of the repository cannot be read: git config --list, where it is, says"
-        " in which line.",
+        "The configuration of the repository cannot be read: run git config --list there to see"
+        " which line is wrong.",
     ),
     (
         r"possible repository corruption|bad pack header|remote did not send all necessary objects"
@@ -132,7 +132,7 @@ _FAILURES = (
     (
         r"returned error: (408|429|5[0-9][0-9])",
         "host_unreachable",
-        "The host of the repository is overloaded, or was asked too often. Try again later.",
+        "The host of the repository is overloaded or limits requests. Try again later.",
     ),
     (
         r"no space left on device|disk quota exceeded",
@@ -140,23 +140,23 @@ _FAILURES = (
         "There is no disk space left for the repository. Try again later.",
     ),
     (
-        # of the host its address is known by now
+        # the address of the host is already known
         r"could not resolve (host|proxy)|response (407|5[0-9][0-9])"
         r"|failed to connect|couldn't connect|connection (refused|timed out|reset)"
         r"|operation (timed out|too slow)|ssl|tls|certificate"
         r"|early eof|hung up|unexpected disconnect|rpc failed",
         "host_unreachable",
-        "The host of the repository could not be reached, or broke off. Try again later.",
+        "The host of the repository could not be reached or hung up. Try again later.",
     ),
 )
-# When a process that git started was killed, it may tell no more than these.
+# When a child of git was killed, git may print only these.
 _SILENCED = {
     "early EOF",
     "fetch-pack: invalid index-pack output",
     "the remote end hung up unexpectedly",
     "Could not read from remote repository.",
 }
-# Git says that one of its processes met a limit, and which.
+# Git reports that one of its processes exceeded a limit, and which.
 _EXCEEDED = (
     (r"died of signal 24", "cpu_limit"),
     (r"out of memory|cannot allocate memory|unable to create thread", "memory_limit"),
@@ -164,9 +164,9 @@ _EXCEEDED = (
 
 
 class Git:
-    """The git of a request, which works in one bare repository of its scratch folder.
+    """Runs git for one request, in a bare repository in its scratch folder.
 
-    `pin` comes from address.pin.
+    `pin` comes from address_pinning.pin.
     """
 
     def __init__(self, request: Request, source: Source, pin: str | None) -> None:
@@ -174,7 +174,7 @@ class Git:
         self._git_dir = scratch / "repository.git"
         self._source = source
         self._limits = request.limits
-        # never in clear, not even to a host that may be anywhere
+        # never unencrypted, not even to a trusted host
         self._asks = request.credentials and source.protocol == "https"
         programs = scratch / "git-core"
         programs.mkdir()
@@ -206,19 +206,19 @@ class Git:
         }
 
     def check_version(self) -> None:
-        """Raises IndexingError git_too_old when this git cannot be held to an address."""
+        """Raises IndexingError git_too_old if this git cannot be pinned to an address."""
         said = self.call("version").stdout.decode(errors="replace")
         numbers = re.search(r"([0-9]+)\.([0-9]+)", said)
         if not numbers or (int(numbers[1]), int(numbers[2])) < _OLDEST_GIT:
-            raise IndexingError("git_too_old", "The git of this server is older than version 2.37.")
+            raise IndexingError("git_too_old", "This server's git is older than version 2.37.")
 
     def run(self, *arguments: str) -> None:
-        """Runs a command that prepares the repository. Raises IndexingError when it fails."""
+        """Runs a command that prepares the repository. Raises IndexingError if it fails."""
         if self.call(*arguments).returncode:
             raise IndexingError("clone_failed", "The repository could not be prepared.")
 
     def call(self, *arguments: str) -> subprocess.CompletedProcess[bytes]:
-        """Runs a command to its end. Raises IndexingError interrupted when it was killed."""
+        """Runs a command to its end. Raises IndexingError interrupted if it was killed."""
         done = subprocess.run(
             ["git", *arguments],
             env=self._environment,
@@ -231,7 +231,7 @@ class Git:
         return done
 
     def start(self, *arguments: str, stdin: int) -> subprocess.Popen[bytes]:
-        """A command at work, which the caller stops. It has no transport."""
+        """Starts a command without a transport. The caller must stop it."""
         return subprocess.Popen(
             ["git", *arguments], env=self._environment, stdin=stdin, stdout=subprocess.PIPE
         )
@@ -239,10 +239,10 @@ class Git:
     def start_remote(
         self, *arguments: str, messages: IO[bytes] | None = None
     ) -> subprocess.Popen[bytes]:
-        """A command that reaches the source, by its protocol and no other.
+        """Starts a command that reaches the source, by its protocol only.
 
-        Its stderr is a pipe, or the file for its `messages`. Of a pipe the caller reads all: the
-        source has git say as much as it likes, and git waits while nobody reads that.
+        Its stderr is a pipe, or the file for its `messages`. The caller must read all of a pipe:
+        the source can make git print any amount, and git blocks until it is read.
         """
         return subprocess.Popen(
             [*(_WITH_CREDENTIALS if self._asks else ()), "git", *arguments],
@@ -253,16 +253,16 @@ class Git:
         )
 
     def forget_credentials(self) -> None:
-        """Closes the way to credentials for this process and all that it will start."""
+        """Closes the channel for credentials in this process and its future children."""
         if self._asks:
             drop_input()
 
     def messages(self) -> IO[bytes]:
-        """A file for what git says, which counts as a part of the repository while it is open."""
+        """Opens a file for git's messages. Its size counts as part of the repository."""
         return NamedTemporaryFile(dir=self._git_dir)
 
     def failure(self, process: subprocess.Popen[bytes], messages: bytes) -> IndexingError:
-        """What a failed fetch means, by what git said."""
+        """Returns the error for a failed fetch, by git's messages."""
         said = messages.decode(errors="replace").replace(self._source.url, "the source")
         text = "\n".join(line for line in said.splitlines() if not line.startswith("remote:"))
         if process.returncode < 0:
@@ -282,32 +282,32 @@ class Git:
         return IndexingError("clone_failed", "The repository could not be fetched.")
 
     def _is_full(self) -> bool:
-        """Whether a file has become as large as it may, of which git itself says nothing."""
+        """Whether a file has reached its size limit, which git does not report."""
         sizes = (file.st_size for file in files(self._git_dir))
         return max(sizes, default=0) >= self._limits.scratch_bytes
 
 
 def pipe(stream: IO[bytes] | None) -> io.BufferedReader:
-    """A stream of a process that was started with a pipe for it."""
+    """Returns a stream of a process that was started with a pipe for it."""
     if not isinstance(stream, io.BufferedReader):
         raise TypeError("the process was started without this pipe")
     return stream
 
 
 def error_of(process: subprocess.Popen[bytes]) -> IndexingError:
-    """Why a git that has ended, or is about to, gave less than it was asked for."""
+    """Returns why a git that has ended, or is ending, gave less than requested."""
     if process.wait() == -signal.SIGKILL:
         return _interrupted()
     return damaged_error()
 
 
 def damaged_error() -> IndexingError:
-    """The end of a job whose repository git cannot make sense of."""
+    """Returns the error for a repository that git cannot read."""
     return IndexingError("damaged_repository", _DAMAGED)
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
-    """Ends a process, if it has not ended, and closes its pipes."""
+    """Kills a process unless it has ended, and closes its pipes."""
     process.kill()
     for stream in (process.stdin, process.stdout, process.stderr):
         if stream:
@@ -317,5 +317,5 @@ def stop(process: subprocess.Popen[bytes]) -> None:
 
 def _interrupted() -> IndexingError:
     return IndexingError(
-        "interrupted", "Git was interrupted, or the host broke off. Try again later."
+        "interrupted", "Git was interrupted, or the host hung up. Try again later."
     )

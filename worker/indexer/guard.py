@@ -1,4 +1,4 @@
-"""Makes sure that the indexer and all it starts keep to their limits, and end with their parent."""
+"""Enforces the limits of the indexer and its children, and ends them with their parent."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from worker.indexer.protocol import IndexingError, Limits
 
 _PR_SET_PDEATHSIG = 1
 _LOOK_SECONDS = 0.5
-# How much more the system allows a process, so that the supervisor is first to say why.
+# The slack of the system's limits, so that the supervisor reports an excess first.
 _SLACK_SECONDS = 2
 _OPEN_FILES = 512
-# Beside the processes that answer polls, the indexer gets what they leave.
+# The indexer gets only the processor time that the processes answering polls leave.
 _NICENESS = 15
 _MOST_LIKELY_TO_BE_KILLED = "1000"
 _SHARE = re.compile(rb"^Pss_Anon: +([0-9]+) kB$", re.MULTILINE)
 
 
 def die_with_parent(parent_pid: int) -> None:
-    """Has the kernel kill this process when its parent ends (on Linux).
+    """Makes the kernel kill this process when its parent ends (on Linux).
 
-    Linux sends the signal when the THREAD ends that started this process. Exits at once when
-    the parent has ended already.
+    Linux sends the signal when the THREAD that started this process ends. Exits at once if the
+    parent has already ended.
     """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -42,12 +42,11 @@ def die_with_parent(parent_pid: int) -> None:
 
 
 def watch(scratch: Path, limits: Limits, tell: Callable[[IndexingError], None]) -> None:
-    """Makes this process lead a process group, and has that group killed when it ends.
+    """Makes this process lead a process group, which is killed when it ends.
 
-    A supervisor in a session of its own also kills it when all its processes together exceed a
-    limit; `tell` is called in the supervisor, with the reason, after that. It learns of the end of
-    this process, even by SIGKILL, from the pipe that only it holds open: children must not keep
-    the other end.
+    A supervisor in its own session also kills the group if its processes together exceed a limit,
+    and then calls `tell` with the reason. It learns of the end of this process, even by SIGKILL,
+    from a pipe that only this process holds open. So children must not inherit that end.
     """
     if os.getpgrp() != os.getpid():
         os.setpgid(0, 0)
@@ -71,27 +70,27 @@ def watch(scratch: Path, limits: Limits, tell: Callable[[IndexingError], None]) 
 
 
 def drop_input() -> None:
-    """Closes the standard input of this process, and of all that it will start."""
+    """Closes the standard input of this process and its future children."""
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.close(nothing)
 
 
 def lower_priority() -> None:
-    """Gives way to the other processes of the machine, in time and, where it must be, in life."""
+    """Lowers this process's CPU priority, and makes the OOM killer prefer it."""
     os.nice(_NICENESS)
     if sys.platform == "linux":
         with contextlib.suppress(OSError):
             os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
             Path("/proc/self/oom_score_adj").write_text(_MOST_LIKELY_TO_BE_KILLED, encoding="utf-8")
-            # this session shares the processors with others by a weight that nice does not touch
+            # autogroup scheduling weighs sessions, which nice does not change
             Path("/proc/self/autogroup").write_text(str(_NICENESS), encoding="utf-8")
 
 
 def limit_each(limits: Limits) -> None:
-    """Bounds this process, and each that it will start, where the system can.
+    """Limits this process and each of its future children, if the system supports it.
 
-    The supervisor checks a few times a second; this limit applies between its checks.
+    The supervisor checks only a few times per second. These limits also apply in between.
     """
     _limit(resource.RLIMIT_CORE, 0)
     _limit(resource.RLIMIT_NOFILE, _OPEN_FILES)
@@ -101,25 +100,24 @@ def limit_each(limits: Limits) -> None:
 
 
 def limit_memory(limit: int) -> None:
-    """Bounds the address space of this process, where the system can."""
+    """Limits the address space of this process, if the system supports it."""
     _limit(resource.RLIMIT_AS, limit)
 
 
 def exceeded(code: str, limits: Limits) -> IndexingError:
-    """The end of a job that took more than its share of what `code` names."""
+    """Returns the error for exceeding the limit that `code` names."""
     megabytes = 1024**2
     return IndexingError(
         code,
         {
-            "time_limit": f"Indexing took longer than the {limits.seconds:g} seconds it may take.",
-            "cpu_limit": "Indexing took more than the"
-            f" {limits.cpu_seconds:g} seconds of processor time it may take.",
-            "memory_limit": "Indexing took more than the"
-            f" {limits.memory / megabytes:,.0f} MB of memory it may take.",
-            "process_limit": "Indexing took more than the"
-            f" {limits.processes} processes it may take.",
-            "scratch_limit": "The repository takes more than the"
-            f" {limits.scratch_bytes / megabytes:,.0f} MB of disk space it may take.",
+            "time_limit": f"Indexing took longer than the limit of {limits.seconds:g} seconds.",
+            "cpu_limit": "Indexing exceeded the limit of"
+            f" {limits.cpu_seconds:g} seconds of processor time.",
+            "memory_limit": "Indexing exceeded the limit of"
+            f" {limits.memory / megabytes:,.0f} MB of memory.",
+            "process_limit": f"Indexing exceeded the limit of {limits.processes} processes.",
+            "scratch_limit": "The repository exceeds the limit of"
+            f" {limits.scratch_bytes / megabytes:,.0f} MB of disk space.",
             "too_many_files": f"The repository has more than {limits.files} files or folders.",
         }[code],
     )
@@ -134,7 +132,7 @@ def _limit(kind: int, limit: int) -> None:
 
 
 def _watch_limits(reading: int, group: int, scratch: Path, limits: Limits) -> str | None:
-    """Waits until the other end of the pipe closes, or gives the code of an exceeded limit."""
+    """Waits until the other end of the pipe closes. Returns the code of an exceeded limit."""
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     deadline = time.monotonic() + limits.seconds
@@ -147,9 +145,9 @@ def _watch_limits(reading: int, group: int, scratch: Path, limits: Limits) -> st
 
 
 def _excess(group: int, scratch: Path, limits: Limits) -> str | None:
-    """The code of a limit that is exceeded."""
+    """Returns the code of an exceeded limit, if any."""
     processes = list(_members(group))
-    # The sum counts what forks have in common once for each; to count in shares takes longer.
+    # The sum counts memory shared by forks several times; the exact share takes longer to read.
     if (
         sum(process.memory for process in processes) > limits.memory
         and sum(map(_share, processes)) > limits.memory
@@ -171,15 +169,15 @@ class _Process(NamedTuple):
 
 
 def _members(group: int) -> Iterator[_Process]:
-    """The processes of a group (on Linux); memory that is a copy of files is not counted."""
+    """Returns the processes of a group (on Linux). File-backed memory is not counted."""
     page, tick = os.sysconf("SC_PAGE_SIZE"), os.sysconf("SC_CLK_TCK")
     for folder in Path("/proc").glob("[0-9]*"):
         try:
-            # The name of the program, in brackets, may hold anything.
+            # The program name, in parentheses, may contain anything.
             fields = (folder / "stat").read_bytes().rpartition(b")")[2].split()
             if int(fields[2]) == group:
                 _, resident, shared, *_ = map(int, (folder / "statm").read_bytes().split())
-                # Its own time, and that of its children that have ended.
+                # Its own time, and that of its ended children.
                 ticks = sum(map(int, fields[11:15]))
                 yield _Process(int(folder.name), ticks / tick, (resident - shared) * page)
         except OSError:
@@ -187,7 +185,7 @@ def _members(group: int) -> Iterator[_Process]:
 
 
 def _share(process: _Process) -> int:
-    """Its memory, of which what it has in common with others since a fork counts in shares."""
+    """Returns its memory, with memory shared since a fork counted proportionally."""
     with contextlib.suppress(OSError):
         if found := _SHARE.search(Path(f"/proc/{process.pid}/smaps_rollup").read_bytes()):
             return int(found[1]) * 1024
@@ -195,7 +193,7 @@ def _share(process: _Process) -> int:
 
 
 def files(folder: Path) -> Iterator[os.stat_result]:
-    """The files below a folder, but for those that vanish meanwhile."""
+    """Yields the files below a folder, except those that vanish meanwhile."""
     for path, _, names in os.walk(folder):
         for name in names:
             with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""One job from its request to its result: fetch, count, read, parse, write."""
+"""Runs one job from its request to its result: fetch, count, read, parse, write."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ from worker.indexer.repository_context import RepositoryContext
 from worker.indexer.skip_rules import Reason, skip_by_content
 from worker.indexer.text import decoded_text
 
-# What a parser gets at once: enough to hide the way there and back, little enough to hold.
+# The size of a parser's batch: large enough to hide the round trip, small enough for memory.
 _BATCH_FILES = 64
 _BATCH_BYTES = 512 * 1024
-# Postgres refuses an index entry of more than a third of a page, and paths are indexed.
+# Postgres refuses index entries over a third of a page, and paths are indexed.
 _PATH_BYTES = 2000
-# How many skipped files are listed; all are counted.
+# How many skipped files to list. All are counted.
 _SKIPPED_LISTED = 10_000
 _PROGRESS_SECONDS = 0.5
 
 
 def run(request: Request, emit: Callable[[Progress], None]) -> Result | Unchanged:
-    """Does one job in this process. Raises IndexingError when it cannot be done."""
+    """Runs one job in this process. Raises IndexingError if it fails."""
     where = source.parse(request.git_url, request.local_roots, request.trusted_hosts)
     source.check_ref(request.ref)
     pin = address_pinning.pin(where, proxied=request.proxy is not None)
@@ -84,7 +84,7 @@ def run(request: Request, emit: Callable[[Progress], None]) -> Result | Unchange
 
 
 class _Phase:
-    """Reports how far a phase is: at most twice a second, and once at its end."""
+    """Reports the progress of a phase, at most twice per second and once at its end."""
 
     def __init__(
         self, name: Phase, emit: Callable[[Progress], None], total: int | None = None
@@ -117,7 +117,7 @@ class _Phase:
 
 
 class _Known(NamedTuple):
-    """A row of the last index."""
+    """A row of the previous index."""
 
     id: int
     blob_sha: str
@@ -127,7 +127,7 @@ class _Known(NamedTuple):
 
 
 def _known(known: Known | None) -> dict[str, _Known]:
-    """The known rows by their paths."""
+    """Returns the known rows by path."""
     if known is None:
         return {}
     return {
@@ -137,7 +137,7 @@ def _known(known: Known | None) -> dict[str, _Known]:
 
 
 class _Tables(NamedTuple):
-    """The rows that a job leaves."""
+    """The files for the rows of a job."""
 
     files: Writer
     symbols: Writer
@@ -152,7 +152,7 @@ class _Tables(NamedTuple):
 
 
 class _Rows:
-    """Decides on each file and writes its rows."""
+    """Decides what to do with each file, and writes its rows."""
 
     def __init__(
         self, request: Request, tables: _Tables, parsers: Parsers, context: RepositoryContext
@@ -179,11 +179,11 @@ class _Rows:
 
     @property
     def done(self) -> int:
-        """How many files are decided on, and parsed where that is needed."""
+        """Returns the number of files that are done."""
         return self._seen - len(self._batch) - len(self._given)
 
     def wants(self, entry: Entry) -> bool:
-        """Whether the content of an entry is needed; counts it as skipped or kept if not."""
+        """Whether the content of an entry is needed. If not, counts it as skipped or kept."""
         special = _special(entry)
         wanted = self._decide(entry, special)
         if special is None and not wanted:
@@ -206,7 +206,7 @@ class _Rows:
         return not self._keep(path, entry.oid)
 
     def _skip(self, path: str, reason: Reason) -> None:
-        """Counts a file that is left out, and lists it unless its name stands there."""
+        """Counts a skipped file, and lists it unless its path is already listed."""
         self._skipped[reason] += 1
         listed = path.encode()[:_PATH_BYTES].decode(errors="ignore")
         if len(self._skipped_paths) < _SKIPPED_LISTED and hash(listed) not in self._skipped_paths:
@@ -224,7 +224,7 @@ class _Rows:
         return True
 
     def add(self, entry: Entry, content: bytes) -> None:
-        """Has an entry that is wanted parsed, if it is in a language for that."""
+        """Queues an entry for parsing, if its language has a parser."""
         self._seen += 1
         path = _text(entry.path)
         size, content = len(content), decoded_text(content)
@@ -253,7 +253,7 @@ class _Rows:
             )
 
     def finish(self) -> Stats:
-        """Takes what is still being parsed. To be called once, after the last file."""
+        """Takes the remaining results. Call it once, after the last file."""
         self._give()
         while not self._parsers.is_empty:
             self._take()
@@ -281,7 +281,7 @@ class _Rows:
         self._batch_bytes = 0
 
     def _take(self) -> None:
-        """Writes what a batch gave, in the order of the files: their rows before their symbols."""
+        """Writes the rows of a batch, in the order of its files, each before its symbols."""
         self._parsed.update(self._parsers.take())
         found: list[Rows] = []
         while self._given and self._given[0].file_no in self._parsed:
@@ -312,19 +312,19 @@ class _Row(NamedTuple):
 
 
 def _contents(rows: _Rows, entries: Iterator[Entry], blobs: Blobs) -> Iterator[tuple[Entry, bytes]]:
-    """The contents of those entries that are wanted."""
+    """Yields the entries with the contents of those that are needed."""
     wanted = filter(rows.wants, entries)
     while chunk := list(islice(wanted, Blobs.BATCH)):
         yield from zip(chunk, blobs.read([entry.oid for entry in chunk]), strict=True)
 
 
 def _special(entry: Entry) -> Reason | None:
-    """What an entry is, if it is not a regular file."""
+    """Returns the reason to skip an entry that is not a regular file."""
     if entry.mode == b"120000":
         return "symlink"
     return "submodule" if entry.mode == b"160000" else None
 
 
 def _text(path: bytes) -> str:
-    """A path as text; bytes that are not UTF-8 are written as \\xNN."""
+    """Returns a path as text. Bytes that are not UTF-8 become \\xNN."""
     return path.decode(errors="backslashreplace")

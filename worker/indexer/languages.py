@@ -1,4 +1,4 @@
-"""What language a file is in. Names are GitHub's."""
+"""Detects the language of a file. The names are those of GitHub."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from worker.indexer.content_language import (
 )
 from worker.indexer.repository_context import NO_CONTEXT, RepositoryContext
 
-# The languages whose symbols are extracted: the wheel that carries the grammar, its function there.
+# The languages whose symbols are extracted: the wheel with the grammar, and its function.
 GRAMMARS = {
     "Python": ("tree_sitter_python", "language"),
     "JavaScript": ("tree_sitter_javascript", "language"),
@@ -139,7 +139,7 @@ _NAMES = {
     "Ignore List": ".gitignore .dockerignore .npmignore .eslintignore .prettierignore",
     "Git Attributes": ".gitattributes",
 }
-# Words of every day, which are names of files in this spelling only.
+# Everyday words, which are file names in this spelling only.
 _EXACT_NAMES = {"Starlark": "BUILD WORKSPACE BUCK Tiltfile"}
 
 
@@ -153,10 +153,10 @@ _BY_EXACT_NAME = _by_word(_EXACT_NAMES)
 
 
 def language_of(path: str, content: bytes, context: RepositoryContext = NO_CONTEXT) -> str | None:
-    """The language of a file: by its name, by its first line, and by its head where two fit.
+    """Returns the language of a file by its name, its first line and, if two match, its head.
 
-    A first line that names an interpreter goes before a bare name, and before an extension of
-    scripts; a header whose content does not tell is in the language of the files `context`.
+    An interpreter on the first line takes precedence over a bare name or a script's extension. For
+    a header whose content does not decide, uses the files in `context`.
     """
     name = path.rpartition("/")[2]
     head = content[:HEAD_BYTES].removeprefix(b"\xef\xbb\xbf")

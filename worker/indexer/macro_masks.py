@@ -1,9 +1,9 @@
-"""Blanks what C's preprocessor would take away, where the grammar cannot know that.
+"""Blanks macros that C's preprocessor would remove and that confuse the grammar.
 
-A grammar of C reads macros without their definitions. In some places a word can be nothing else,
-so spaces take the place of it before the source is parsed: no byte and no line moves. Each
-pattern needs what follows or precedes to be sure; words within an expression stay. A pattern
-begins with a character, and looks behind that one where it matters: such a search is fast.
+The grammar parses C without the definitions of macros. In some places a word can only be a macro.
+Such words are replaced with spaces before parsing, so offsets and lines stay the same. The patterns
+check what precedes or follows to be sure; words in expressions stay. To be fast, a pattern begins
+with a character and looks behind it where needed.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ _CLASS_HEAD = re.compile(
     rb"[A-Za-z_][\w:]*(?:\s*<[^;{}()]*>)?(?:\s+(?:final|sealed|abstract))?\s*"
     rb"(?:\{|:(?!:)[^;{}]{0,1000}\{)"
 )
-# A macro that has a line to itself, as Q_OBJECT and DECLARE(a, b); Object_HEAD(a) too.
+# A macro alone on a line, such as Q_OBJECT, DECLARE(a, b) or Object_HEAD(a).
 _ALONE = re.compile(
     rb"\n[ \t]*(" + _MACRO + rb"|(?!(?:if|for|while|switch|catch|return|defined)\b)[A-Za-z_]\w*+"
     rb"[ \t]*" + _ARGUMENTS + rb")[ \t]*\r?(?=\n|\Z)"
 )
 _FUNCTION = re.compile(rb"\s*[A-Za-z_~][\w:~]*\s*\(")
 _CONSTRUCTOR = re.compile(rb"\s*(?:[A-Za-z_]\w*\s*::\s*)*([A-Za-z_]\w*)\s*::\s*~?\1\s*\(")
-# API Name(int a), where Name is a class: nothing of that name has a type before it.
+# API Name(int a), where Name is a class: a constructor has no type before it.
 _BEFORE_CONSTRUCTOR = re.compile(
     rb"([A-Z](?<!\w.)[A-Z0-9_]*+(?!\w)(?:\s*" + _ARGUMENTS + rb")?)\s+(?=~?[A-Za-z_]\w*+\s*\()"
 )
 _CLASS_NAME = re.compile(rb"(?:class|struct)\s+([A-Za-z_]\w*)")
 _NAME_BEHIND = re.compile(rb"\s+~?(\w+)")
 _REST_OF_A_HEAD = re.compile(rb"\s*(?:noexcept|const|override|final|try|requires)\b")
-# DEFINE(type, name, "text"); at the start of a line, which is none in a body.
+# DEFINE(type, name, "text"); at the start of a line outside of a body.
 _STATEMENT = re.compile(
     rb"\n("
     + _CAPITALS
@@ -103,17 +103,17 @@ _NO_TYPES = frozenset(
     b" ifdef ifndef undef defined and or not using public private protected throw template do"
     b" include error warning pragma".split()
 )
-# name OF((int a)): prototypes for compilers that knew none.
+# name OF((int a)): prototypes for compilers without them.
 _PROTOTYPE = re.compile(
     rb"\b((?:OF|PROTO|PARAMS|P|__P|_)\s*\()\((?:[^()]|\([^()]*\))*\)(\))(?=\s*[;{])"
 )
-# The grammar ends the body of a macro at a comment, and reads on as if it were code.
+# The grammar ends a macro's body at a comment and parses the rest as code.
 _DEFINITION = re.compile(rb"\n[ \t]*#[ \t]*define\b(?:\\\r?\n|[^\n])*+")
 _COMMENT_INSIDE = re.compile(rb"/\*.*?\*/", re.DOTALL)
-# All but line ends, and what joins a line to the next one in the body of a macro.
+# Everything but line ends and line continuations.
 _BLANKED = re.compile(rb"(?!\\\r?\n)[^\r\n]")
 _GAP = rb"(?:\s|/\*(?:[^*]|\*(?!/))*+\*/|//[^\n]*+\n)*+"
-# name(a, b) int a; char *b; {: the types of parameters behind their names.
+# name(a, b) int a; char *b; {: parameter types after the names.
 _OLD_PARAMETERS = re.compile(
     rb"\((?<=[\w \t\n]\()\s*+[A-Za-z_]\w*+(?:\s*,\s*(?:[A-Za-z_]\w*+|\.\.\.))*+\s*+\)"
     rb"((?:" + _GAP + rb"(?!return\b|goto\b)[A-Za-z_][^;{}#=]{0,300}+;){1,40}+)" + _GAP + rb"\{"
@@ -122,10 +122,10 @@ _NAME_BEFORE = re.compile(rb"[A-Za-z_]\w*+\s*+\Z")
 
 
 def mask_macros(language: str, source: bytes) -> bytes:
-    """The source to parse; of another language than C and C++ as it is."""
+    """Returns the source to parse. Only C and C++ are changed."""
     if language not in {"C", "C++"}:
         return source
-    # each line begins behind a line feed
+    # so that every line follows a line feed
     text = bytearray(_DEFINITION.sub(_without_comments, b"\n" + source))
     if language == "C":
         _blank(text, _OLD_PARAMETERS, _is_behind_a_name)
@@ -157,7 +157,7 @@ def _without_comments(definition: re.Match[bytes]) -> bytes:
 
 
 def _blank(text: bytearray, pattern: re.Pattern[bytes], is_sure: _IsSure | None = None) -> None:
-    """Puts spaces in the place of all that the groups of a pattern match."""
+    """Replaces what the groups of a pattern match with spaces."""
     for found in list(pattern.finditer(bytes(text))):
         if is_sure is None or is_sure(text, found):
             for group in range(1, pattern.groups + 1):
@@ -166,7 +166,7 @@ def _blank(text: bytearray, pattern: re.Pattern[bytes], is_sure: _IsSure | None 
 
 
 def _has_a_line_to_itself(text: bytearray, found: re.Match[bytes]) -> bool:
-    """Whether it stands between two statements, or between a type and a name."""
+    """Whether it is between two statements, or between a type and a name."""
     before = _COMMENT.sub(b"", text[max(0, found.start(1) - 300) : found.start(1)]).rstrip()
     after = bytes(text[found.end(1) : found.end(1) + 300]).lstrip()
     line = before[before.rfind(b"\n") + 1 :].lstrip()
@@ -187,7 +187,7 @@ def _has_a_line_to_itself(text: bytearray, found: re.Match[bytes]) -> bool:
 
 
 def _is_behind_a_head(text: bytearray, found: re.Match[bytes]) -> bool:
-    """Whether the bracket before it belongs to the head of a function."""
+    """Whether the parenthesis before it belongs to a function's head."""
     before = bytes(text[max(0, found.start() - 500) : found.start() + 1])
     head = before[max(before.rfind(mark) for mark in (b";", b"{", b"}")) + 1 :]
     head = _NO_CODE.sub(b" ", head)
@@ -213,5 +213,5 @@ def _name_behind(text: bytearray, found: re.Match[bytes]) -> bytes:
 
 
 def _is_word(text: bytes) -> bool:
-    """Whether it begins with a letter, a digit or an underscore."""
+    """Whether it starts with a letter, a digit or an underscore."""
     return text[:1].isalnum() or text[:1] == b"_"

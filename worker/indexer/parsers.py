@@ -1,4 +1,4 @@
-"""Parser processes. Hostile source can make a parser hang, eat memory or crash: alone."""
+"""Parser processes, so that a hang, a crash or high memory use affects one parser only."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from typing import NamedTuple
 from worker.indexer import copy_text, extraction, guard, symbols
 from worker.indexer.protocol import Limits
 
-# How often a parser may be killed before that is put down to what it parsed.
+# How many kills of a parser it takes to blame the source.
 _KILLS = 5
 _FORK = multiprocessing.get_context("fork")
 
 
 class Source(NamedTuple):
-    """One file to parse. Its number goes into the rows of its symbols."""
+    """One file to parse. The rows of its symbols contain its number."""
 
     file_no: int
     language: str
@@ -28,18 +28,18 @@ class Source(NamedTuple):
 
 
 class Rows(NamedTuple):
-    """The symbols of a file, in COPY's text format."""
+    """A file's symbols in COPY's text format."""
 
     number: int
     lines: bytes
 
 
-# None for a source that could not be parsed within the limits, or whose syntax is another one.
+# None for a source that exceeded the limits or does not match its grammar.
 Parsed = list[Rows | None]
 
 
 class Parsers:
-    """Parses batches in `limits.parsers` processes; the result that is there first comes first."""
+    """Parses batches in `limits.parsers` processes. Returns results as they finish."""
 
     def __init__(self, limits: Limits) -> None:
         self._workers = [_Worker(limits) for _ in range(limits.parsers)]
@@ -53,7 +53,7 @@ class Parsers:
 
     @property
     def is_empty(self) -> bool:
-        """Whether every batch was taken."""
+        """Whether all results have been taken."""
         return not self._busy
 
     def give(self, batch: Sequence[Source]) -> None:
@@ -62,7 +62,7 @@ class Parsers:
         self._busy.append(worker)
 
     def take(self) -> Iterator[tuple[int, Rows | None]]:
-        """The files of a batch given, by their numbers, with what was found in them."""
+        """Returns the results of a batch, by the numbers of its files."""
         ready = wait([worker.connection for worker in self._busy])
         worker = next(each for each in self._busy if each.connection in ready)
         numbers = [source.file_no for source in worker.batch]
@@ -99,7 +99,7 @@ class _Worker:
     def give(self, batch: Sequence[Source]) -> None:
         self.batch = batch
         if batch:
-            with suppress(OSError):  # it was killed, as take will see
+            with suppress(OSError):  # it was killed, which take will notice
                 self.connection.send(batch)
 
     def take(self) -> Parsed:
@@ -111,8 +111,8 @@ class _Worker:
             self._process.join()
         else:
             return parsed
-        # One of them took too long or crashed the parser: each gets a try of its own. One that was
-        # killed from outside, even if it was by the kernel for its memory, gets another.
+        # One of them took too long or crashed the parser, so parse each separately. If the parser
+        # was killed from outside, even by the OOM killer, try again.
         batch = self.batch
         killed = self._process.exitcode == -signal.SIGKILL
         self.stop()
@@ -128,11 +128,11 @@ class _Worker:
 
 
 def _work(connection: Connection, parent_pid: int, limits: Limits) -> None:
-    """Parses what arrives until the other end closes."""
+    """Parses incoming batches until the other end closes."""
     guard.die_with_parent(parent_pid)
     guard.limit_memory(limits.parser_memory)
-    gc.disable()  # nothing here refers to itself
-    # Not the pipes of the parent, whose readers wait for their last writer.
+    gc.disable()  # nothing here has reference cycles
+    # Closes the parent's pipes, whose readers wait for the last writer.
     os.closerange(3, connection.fileno())
     os.closerange(connection.fileno() + 1, os.sysconf("SC_OPEN_MAX"))
     while True:
@@ -141,9 +141,9 @@ def _work(connection: Connection, parent_pid: int, limits: Limits) -> None:
         except EOFError:
             return
         for language in {source.language for source in batch}:
-            symbols.grammar(language)  # loading it is not the fault of the source
-        # In processor time, so that no row depends on what else the machine does; the signal ends
-        # this process. One that waited would end with the time of the whole job.
+            symbols.grammar(language)  # loading the grammar must not count against the source
+        # In processor time, so that rows do not depend on the load of the machine. The signal ends
+        # this process. A parser that only waits ends at the time limit of the job.
         signal.setitimer(signal.ITIMER_PROF, limits.parse_seconds)
         connection.send([_extract(source) for source in batch])
 

@@ -1,4 +1,4 @@
-"""What goes into the indexer and what comes out of it."""
+"""The requests and the events of the indexer."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Phase = Literal["clone", "files", "symbols"]
 
 
 class IndexingError(Exception):
-    """Ends a job. The message is for its owner: no credentials, no path of the machine."""
+    """Fails a job. The message is for its owner and must not contain credentials or local paths."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -25,10 +25,10 @@ class IndexingError(Exception):
 
 @dataclass(frozen=True)
 class Limits:
-    """What one job may take. Sizes in bytes, times in seconds.
+    """The limits of one job. Sizes are in bytes, times in seconds.
 
-    `seconds` to `scratch_bytes` are of all its processes together. `files` counts folders apart.
-    `parse_seconds` are processor time, of a batch of files and then of each that takes longer.
+    `seconds` to `scratch_bytes` apply to all its processes together. `files` also limits folders,
+    counted separately. `parse_seconds` is the processor time of a batch, and then of each file.
     """
 
     seconds: float = 900
@@ -47,10 +47,10 @@ class Limits:
 
 @dataclass(frozen=True)
 class Known:
-    """What the last index left: its commit, and a file of its rows in COPY's text format.
+    """The previous index: its commit, and a file of its rows in COPY's text format.
 
-    They are id, path, language, bytes, blob_sha and symbol_count of each file that need not be
-    parsed again while its path and content stay.
+    The columns are id, path, language, bytes, blob_sha and symbol_count. These files need not be
+    parsed again unless their path or content has changed.
     """
 
     commit_sha: str
@@ -61,11 +61,11 @@ class Known:
 class Request:
     """One job: index `ref` (HEAD: the default branch) or exactly `commit_sha` of `git_url`.
 
-    Of a repository that is `known` only what has changed is read. Local paths and file:// are
-    taken only inside `local_roots`; http:// and addresses that are not public only of
-    `trusted_hosts`, each `name` or `name:port`. A `proxy`, a URL, looks names up itself. With
-    `credentials`, standard input is a socket where git may ask for some: a question is the lines of
-    git's credential protocol and an empty one, and so is its answer.
+    If the repository is `known`, reads only what has changed. Accepts local paths and file:// only
+    inside `local_roots`, and http:// and private addresses only for `trusted_hosts`, each `name` or
+    `name:port`. A `proxy`, a URL, resolves names itself. With `credentials`, standard input is a
+    socket for git's credential questions. A question and its answer are lines of git's credential
+    protocol and an empty line.
     """
 
     git_url: str
@@ -81,14 +81,14 @@ class Request:
 
     @classmethod
     def read(cls, path: Path) -> Request:
-        """Raises IndexingError invalid_request when the file does not hold a request."""
+        """Reads a request. Raises IndexingError invalid_request if it is not valid."""
         try:
             return cls._from_json(json.loads(path.read_bytes()))
         except (ValueError, TypeError, KeyError) as error:
             raise IndexingError("invalid_request", f"The request is not valid: {error}") from error
 
     def write(self, path: Path) -> None:
-        """Writes the file that `read` reads."""
+        """Writes the request to a file, for `read`."""
         path.write_text(json.dumps(dataclasses.asdict(self), default=str), encoding="utf-8")
 
     @classmethod
@@ -125,12 +125,12 @@ class Request:
 
 
 class Stats(TypedDict):
-    """Counts of one finished job. files_indexed and symbols_extracted are the repository's rows.
+    """The counts of a finished job. files_indexed and symbols_extracted count all current rows.
 
-    files_unchanged of them stood there before; the others were read and parsed by this job.
-    `languages` counts indexed files by language; files of no known language are left out.
-    `skipped` counts the other files by reason; files_skipped is its sum. `unparsed` counts
-    indexed files whose symbols could not be had within the limits of time and memory.
+    files_unchanged of the files were already stored; this job read and parsed the others.
+    `languages` counts indexed files by language, without files of unknown languages. `skipped`
+    counts the other files by reason, and files_skipped is its sum. `unparsed` counts indexed files
+    whose symbols could not be extracted within the limits.
     """
 
     files_indexed: int
@@ -151,10 +151,10 @@ class Progress(TypedDict):
 
 
 class Result(TypedDict):
-    """`files` and `symbols` hold new rows, `gone` the ids of known rows that hold no longer.
+    """`files` and `symbols` are new rows; `gone` are the ids of known rows no longer valid.
 
-    `skipped` has the path and the reason of each file left out, the first 10,000 of them: those of
-    the whole tree, which replace what an earlier index left.
+    `skipped` has the paths and reasons of the first 10,000 skipped files of the whole tree. They
+    replace those of the previous index.
     """
 
     event: Literal["result"]
@@ -167,7 +167,7 @@ class Result(TypedDict):
 
 
 class Unchanged(TypedDict):
-    """The commit is the known one, and nothing was fetched."""
+    """The commit is the known one. Nothing was fetched."""
 
     event: Literal["unchanged"]
     commit_sha: str

@@ -1,7 +1,7 @@
-"""A repository: one commit, fetched bare and shallow into the scratch folder, its tree, its blobs.
+"""A repository: fetches one commit, bare and shallow, and reads its tree and blobs.
 
-There is never a work tree, so no symlink, filter, attribute or hook of the repository comes to
-life. Everything after the fetch runs without any transport.
+There is never a work tree, so symlinks, filters, attributes and hooks of the repository have no
+effect. Everything after the fetch runs without a transport.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ _T = TypeVar("_T")
 _HEAD = "refs/job/head"
 _RECEIVING = re.compile(rb"Receiving objects: +[0-9]+% \(([0-9]+)/([0-9]+)\)")
 _RECORD_BYTES = 1024 * 1024
-# How much is kept of what git says.
+# How much of git's messages to keep.
 _LAST_BYTES = 16384
 
 
 class Entry(NamedTuple):
-    """One entry of a tree. `size` is None where the blob was too large to be fetched."""
+    """One entry of a tree. `size` is None if the blob was too large to fetch."""
 
     mode: bytes
     oid: str
@@ -40,7 +40,7 @@ class Entry(NamedTuple):
 
 
 class Found(NamedTuple):
-    """A ref as its repository names it, or a commit hash, and the commit that this was."""
+    """A full ref name or a commit hash, and its commit."""
 
     name: str
     commit: str
@@ -49,7 +49,7 @@ class Found(NamedTuple):
 class Repository:
     """One commit of a source, fetched into the scratch folder of a request.
 
-    `pin` comes from address.pin.
+    `pin` comes from address_pinning.pin.
     """
 
     def __init__(self, request: Request, source: Source, pin: str | None) -> None:
@@ -60,11 +60,11 @@ class Repository:
         self._is_respelled = False
 
     def find(self, ref: str, commit_sha: str | None) -> Found:
-        """What to fetch for a ref and perhaps a commit, without fetching it.
+        """Returns what to fetch for a ref or a commit, without fetching it.
 
-        `ref` is HEAD, a branch, a tag (a branch wins over a tag of its name), a full name below
-        refs/ or a full commit hash; a `commit_sha` goes before it. To be called first, once.
-        Raises IndexingError when there is no such repository or ref.
+        `ref` is HEAD, a branch, a tag (a branch wins over a tag with its name), a full name below
+        refs/ or a full commit hash. A `commit_sha` takes precedence. Call it once, first.
+        Raises IndexingError if there is no such repository or ref.
         """
         self._git.run("init", "--quiet", "--bare", "--template=", "--object-format=sha1")
         self._git.run("config", "remote.origin.url", self._source.url)
@@ -83,9 +83,9 @@ class Repository:
     ) -> str:
         """Fetches one commit without its history and without blobs over the limit of a file.
 
-        `progress` gets the objects received and their total. Returns the hash of the commit: a
-        branch may have moved since it was found.
-        Raises IndexingError when there is no such commit.
+        `progress` gets the number of objects received and their total. Returns the hash of the
+        commit, because a branch may have moved since it was found.
+        Raises IndexingError if there is no such commit.
         """
         try:
             self._reach(lambda: self._fetch(found.name, progress))
@@ -94,7 +94,7 @@ class Repository:
                 raise damaged_error() from None
             raise
         self._git.forget_credentials()
-        # No promise of more blobs: one that is missing stays missing, instead of being fetched.
+        # Without a promisor, a missing blob stays missing instead of being fetched.
         self._git.run("config", "--remove-section", "remote.origin")
         fetched = self._commit(f"{_HEAD}^{{commit}}")
         if fetched is None or (commit_sha and fetched != commit_sha):
@@ -102,10 +102,10 @@ class Repository:
         return fetched
 
     def tree(self, commit: str, *, sizes: bool) -> Iterator[Entry]:
-        """Every entry below `commit` that is not a folder, in git's order.
+        """Yields every entry below `commit` that is not a folder, in git's order.
 
-        Without `sizes` every size is None, and git need not look at the blobs.
-        Raises IndexingError too_many_files; even empty folders can unfold beyond any limit.
+        Without `sizes`, every size is None and git need not look at the blobs.
+        Raises IndexingError too_many_files, also for too many folders.
         """
         files = folders = 0
         arguments = [
@@ -145,27 +145,29 @@ class Repository:
         candidates = ["HEAD"] if ref == "HEAD" else [f"refs/heads/{ref}", f"refs/tags/{ref}"]
         if ref.startswith("refs/"):
             candidates.insert(0, ref)
-        # A tag's object comes under its name, the commit that it names with a mark behind.
+        # A tag's name has the tag object; its name with a suffix has the commit.
         names = [*candidates, *(f"{name}^{{}}" for name in candidates)]
         found = self._reach(lambda: self._list_remote(names))
         for candidate in candidates:
             if oid := found.get(f"{candidate}^{{}}") or found.get(candidate):
                 return Found(candidate, oid)
         if not self._list_remote([]):
-            raise IndexingError("empty_repository", "The repository is empty: it has no commit.")
+            raise IndexingError("empty_repository", "The repository is empty: it has no commits.")
         if ref == "HEAD":
-            raise IndexingError("unknown_ref", "The repository has no default branch. Name one.")
+            raise IndexingError(
+                "unknown_ref", "The repository has no default branch. Specify a ref."
+            )
         raise IndexingError(
             "unknown_ref",
-            f"The repository has no branch or tag named {ref}. (A commit must be given by all 40"
-            " digits of its hash.)",
+            f"The repository has no branch or tag named {ref}. (A commit needs all 40 digits of"
+            " its hash.)",
         )
 
     def _reach(self, call: Callable[[], _T]) -> _T:
-        """The result of a call that reaches the source.
+        """Returns the result of a call that reaches the source.
 
-        Where that only says that the repository is elsewhere, it is asked once more, at the same
-        address with .git or without: of all that a host may lead to, this alone is followed.
+        If the host redirects, tries once more at the same address with .git added or removed. No
+        other redirect is followed.
         """
         try:
             return call()
@@ -181,15 +183,15 @@ class Repository:
                 return call()
             except IndexingError as error:
                 if error.code in {"repository_not_found", "unsupported_repository"}:
-                    raise moved from None  # there is nothing at the other address
+                    raise moved from None  # nothing is at the other address
                 raise
 
     def _is_named(self, found: Found) -> bool:
-        """Whether the source says that it has the commit, by the ref found, or by its HEAD."""
+        """Whether the source lists the commit, as the ref found or as its HEAD."""
         return found.name != found.commit or found.commit in self._list_remote(["HEAD"]).values()
 
     def _list_remote(self, names: list[str]) -> dict[str, str]:
-        """The objects of those `names` that the source has; without names, of any one it has."""
+        """Returns the objects of those `names` that the source has; without names, of any ref."""
         arguments = ["ls-remote", "--quiet", "--", "origin", *names]
         with self._git.messages() as messages:
             process = self._git.start_remote(*arguments, messages=messages)
@@ -239,16 +241,16 @@ class Repository:
 
 
 class Blobs:
-    """Reads blobs by their hashes, in batches."""
+    """Reads blobs by hash, in batches."""
 
-    # A batch of requests fits into a pipe, so that writing it never waits for reading.
+    # A batch of requests fits into a pipe, so writing it never waits for reading.
     BATCH = 1000
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self._process = process
 
     def read(self, oids: Sequence[str]) -> Iterator[bytes]:
-        """The contents of at most BATCH blobs, in order."""
+        """Yields the contents of at most BATCH blobs, in order."""
         asked, answered = self._process.stdin, pipe(self._process.stdout)
         if asked is None or len(oids) > self.BATCH:
             raise ValueError("too many blobs at once")
@@ -275,7 +277,7 @@ class Blobs:
 
 
 def _records(stream: io.BufferedReader) -> Iterator[bytes]:
-    """The parts of a stream that NUL ends."""
+    """Yields the NUL-terminated parts of a stream."""
     rest = b""
     while chunk := stream.read1(65536):
         *whole, rest = (rest + chunk).split(b"\0")
@@ -285,7 +287,7 @@ def _records(stream: io.BufferedReader) -> Iterator[bytes]:
 
 
 def _lines(stream: io.BufferedReader) -> Iterator[bytes]:
-    """The lines of git's messages; its progress ends them with a carriage return."""
+    """Yields the lines of git's messages. Progress lines end with a carriage return."""
     rest = b""
     while chunk := stream.read1(65536):
         *whole, rest = re.split(rb"[\r\n]", rest + chunk)

@@ -1,4 +1,4 @@
-"""What the other files of a repository tell of one: its language, and whether to leave it out."""
+"""Uses a repository's other files to decide a file's language and whether to skip it."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _SOURCES = {
     "Objective-C++": "mm",
 }
 _BY_EXTENSION = {word: language for language, words in _SOURCES.items() for word in words.split()}
-# How many names of sources are kept, and how many files of attributes are read.
+# How many source names to keep, and how many attributes files to read.
 _STEMS = 100_000
 _ATTRIBUTES = 1000
 
 
 class RepositoryContext:
-    """The files of one commit, as far as they tell of others."""
+    """What the files of a commit say about other files."""
 
     def __init__(self, paths: Iterable[str] = ()) -> None:
         self._stems: dict[str, str] = {}
@@ -50,23 +50,23 @@ class RepositoryContext:
                 self._stems[path.rpartition(".")[0]] = language
 
     def read_attributes(self, blobs: Blobs) -> None:
-        """Reads what the .gitattributes say. To be called once, after the last file."""
+        """Reads the .gitattributes. Call it once, after the last file."""
         for path, oid in sorted(self._attribute_files, key=lambda file: file[0].count("/")):
-            with suppress(IndexingError):  # one over the limit of a file was not fetched
+            with suppress(IndexingError):  # a file over the size limit was not fetched
                 for content in blobs.read([oid]):
                     self._attributes.add(path, content)
 
     def attributes_of(self, path: str) -> Mapping[Reason, bool]:
-        """What the .gitattributes say of a file, for or against each reason to leave it out."""
+        """Returns what the .gitattributes say for or against each reason to skip a file."""
         return self._attributes.of(path)
 
     def skip_by_path(self, path: str) -> Reason | None:
         return skip_by_path(path, self._manifests, self.attributes_of(path))
 
     def header_language(self, path: str) -> str | None:
-        """The language of the source of a header's name, of its folder, or of the repository.
+        """Returns the language of the source with the header's name, or else of its folder.
 
-        None where there are none, or of several languages.
+        Returns None if there are no sources or several languages.
         """
         if language := self._stems.get(path.rpartition(".")[0]):
             return language

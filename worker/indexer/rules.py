@@ -1,7 +1,7 @@
-"""What is a ref, a commit id and an address of a repository, as the SQL functions judge them.
+"""Validates refs, commit hashes and repository addresses, like the SQL functions.
 
-The indexer checks its arguments before git sees them. Each function
-takes what the function of its name in db/functions/private takes: a test compares them.
+The indexer checks its arguments before git sees them. Each function accepts the same values as the
+function with its name in db/functions/private. A test compares them.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from ipaddress import IPv4Address, IPv6Address
 
 _LONGEST_REF = 255
 _LONGEST_URL = 2048
-# What makes a line read otherwise than it is: C0 and C1 controls, line separators, bidi controls.
-# An unpaired surrogate is not text.
+# Characters that make a line look different: C0 and C1 controls, line separators, bidi controls.
+# Unpaired surrogates are not text.
 _HIDDEN = re.compile(
     r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 )
@@ -30,24 +30,24 @@ _REMOTE_URL = re.compile(
 _CREDENTIALS = re.compile(r"://(?:[^/]*|.*:.*)@")
 _ENCODED_CONTROL = re.compile(r"%(?:[01][0-9a-f]|7f)", re.IGNORECASE)
 _PARENT = re.compile(r"(?:/|%2f)(?:\.|%2e){2}(?:/|%2f|$)", re.IGNORECASE)
-# Where the last label is a number, programs differ in the IPv4 address that they read.
+# If the last label is a number, programs disagree on the IPv4 address.
 _NUMBER = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)")
 _LABEL = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
 _NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 
 
 def is_git_ref(text: str) -> bool:
-    """Whether git would take the text as the name of a branch, a tag or a commit."""
+    """Whether git accepts the text as the name of a branch, a tag or a commit."""
     return 0 < len(text) <= _LONGEST_REF and not (_HIDDEN.search(text) or _BAD_REF.search(text))
 
 
 def is_commit_sha(text: str) -> bool:
-    """Whether the text is a full commit id, of 40 hexadecimal digits."""
+    """Whether the text is a full commit hash of 40 hexadecimal digits."""
     return _COMMIT_SHA.fullmatch(text) is not None
 
 
 def is_git_url(text: str) -> bool:
-    """Whether a repository may be there: an http, https or file URL, or an absolute path."""
+    """Whether the text can be a repository's address: an http, https or file URL, or a path."""
     if len(text) > _LONGEST_URL or _HIDDEN.search(text) or "\\" in text:
         return False
     if text.startswith("/"):
@@ -67,12 +67,12 @@ def is_git_url(text: str) -> bool:
 
 
 def _ipv6(text: str) -> str:
-    """The one spelling of an address, which is also that of Postgres."""
+    """Returns an IPv6 address in the same normalized form as Postgres."""
     return socket.inet_ntop(socket.AF_INET6, IPv6Address(text).packed)
 
 
 def host(text: str) -> str | None:
-    """The one spelling of a host: lower case, no dot at its end. None when it is not a host."""
+    """Returns the host in lower case without a trailing dot, or None if it is invalid."""
     name = text.lower().removesuffix(".")
     try:
         if name.startswith("["):

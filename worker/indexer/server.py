@@ -1,10 +1,10 @@
-"""Forks an indexer for each job, out of a process that holds what all of them need.
+"""Forks an indexer for each job from a process that has loaded what all of them need.
 
-`python -m worker.indexer -` has a stream socket as its standard input. A message there is the path
-of a request file, with the standard output and the standard error of the indexer, and perhaps its
-standard input; it works in the folder of that file. The first line of its output is the number of
-its process, which leads a session of its own; the protocol of a job follows. The server ends when
-the socket's other end closes or its parent ends, and its indexers end with it.
+The standard input of `python -m worker.indexer -` is a stream socket. Each message is the path of a
+request file, with the indexer's standard output and standard error and, optionally, its standard
+input. The indexer works in the folder of that file. The first line of its output is its process id,
+which leads its own session; the protocol of a job follows. The server ends when the other end of
+the socket closes or its parent ends, and its indexers end with it.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ _MESSAGE_BYTES = 16384
 
 
 def serve() -> tuple[Path, int] | None:
-    """Returns in each new indexer the path of its request and the process that it may not outlive.
+    """Returns, in each new indexer, the path of its request and the id of its parent process.
 
-    Returns None in the server, at its end.
+    Returns None in the server when it ends.
     """
     guard.die_with_parent(os.getppid())
     for language in GRAMMARS:
         grammar(language)
     gc.collect()
     gc.freeze()
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for an indexer
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # no process waits for an indexer
     server = os.getpid()
     with socket.socket(fileno=0) as jobs:
         while True:
@@ -43,7 +43,7 @@ def serve() -> tuple[Path, int] | None:
             try:
                 if not os.fork():
                     break
-            except OSError as error:  # the job ends with its output; the others go on
+            except OSError as error:  # the job ends with its output; the others continue
                 print(f"cannot fork an indexer: {error}", file=sys.stderr, flush=True)
             for descriptor in descriptors:
                 os.close(descriptor)

@@ -1,4 +1,4 @@
-"""Which files are not worth indexing, by their path, their content and what .gitattributes say."""
+"""Decides which files to skip, by their path, their content and the .gitattributes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Reason = Literal[
 ]
 
 NOTHING: Mapping[Reason, bool] = MappingProxyType({})
-# Names that nobody gives to a folder of one's own code.
+# Names that nobody uses for their own code.
 _VENDORED = """
     node_modules bower_components jspm_packages _vendor third_party third-party 3rdparty .yarn
     site-packages
@@ -32,8 +32,8 @@ _ANYWHERE: dict[str, Reason] = {
     **dict.fromkeys(_GENERATED.split(), "generated"),
     **dict.fromkeys(_VENDORED.split(), "vendored"),
 }
-# Names of every day. They count at the top, beside the file that makes a tool fill the folder, and
-# for vendor in a folder of assets or before the name of a host.
+# Everyday names. They count at the top level, beside the manifest of the tool that fills the folder
+# and, for vendor, in a folder of assets or before a host name.
 _MANIFESTS: dict[str, tuple[Reason, frozenset[str]]] = {
     "vendor": (
         "vendored",
@@ -49,7 +49,7 @@ _MANIFESTS: dict[str, tuple[Reason, frozenset[str]]] = {
 MANIFESTS = frozenset[str]().union(*(names for _, names in _MANIFESTS.values()))
 _ASSETS = "assets css javascripts js public scripts static stylesheets wwwroot"
 _HOST = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)*\.(?:com|org|io|net|in|dev|cc|co|sh|xyz)")
-# At the top these are CocoaPods' and Carthage's in this spelling only.
+# At the top level, only this spelling belongs to CocoaPods and Carthage.
 _CAPITAL = {"pods": "Pods", "carthage": "Carthage", "godeps": "Godeps"}
 
 _GENERATED_NAMES = """
@@ -68,8 +68,8 @@ _ENDINGS: dict[Reason, tuple[str, ...]] = {
     "minified": tuple(_MINIFIED_ENDINGS.split()),
 }
 
-# The mark of a generated file is what a comment begins with; a comment that only speaks of such
-# marks has words before or behind.
+# A generated file's mark is at the start of a comment. A comment about such marks has other words
+# around it.
 _GENERATED_MARK = re.compile(
     rb"^[^\S\n]*(?://+!?|#+!?|/?\*+!?|--|;+|%+|'|<!--)[^\S\n]*"
     rb"(?:this[ ](?:file|code|source)[ ](?:is|was|has[ ]been)[ ])?"
@@ -82,7 +82,7 @@ _GENERATED_MARK = re.compile(
 _LFS = re.compile(rb"version https://(?:git-lfs\.github|hawser\.github)\.com/spec/v1\r?\noid ")
 _MINIFIABLE = frozenset({"JavaScript", "TypeScript", "TSX", "CSS"})
 _MINIFIED_BYTES, _MINIFIED_LINE = 4096, 500
-# Data within source, which makes long lines: a data URI, or a long literal without a space.
+# Data in source code that makes lines long: a data URI, or a long literal without spaces.
 _DATA = re.compile(rb"data:[\w/+.;=-]*,[^\s'\"`)]+|'[^'\s]{200,}'|\"[^\"\s]{200,}\"|`[^`\s]{200,}`")
 _HEAD_BYTES, _MARK_BYTES = 8000, 1000
 
@@ -90,10 +90,10 @@ _HEAD_BYTES, _MARK_BYTES = 8000, 1000
 def skip_by_path(
     path: str, manifests: Collection[str] = (), attributes: Mapping[Reason, bool] = NOTHING
 ) -> Reason | None:
-    """Why the file at `path` is left out, as far as its path tells.
+    """Returns the reason to skip a file by its path, if any.
 
-    `manifests` are the paths, their names in lower case, of the repository's files with a name of
-    MANIFESTS. What is `attributes` of the file, for or against a reason, goes before each guess.
+    `manifests` are the paths of the repository's files named in MANIFESTS, with the names in lower
+    case. The file's `attributes`, for or against a reason, take precedence over guesses.
     """
     for told, wanted in attributes.items():
         if wanted:
@@ -133,7 +133,7 @@ def _is_filled_by_a_tool(
 def skip_by_content(
     language: str | None, content: bytes, attributes: Mapping[Reason, bool] = NOTHING
 ) -> Reason | None:
-    """Why a file is left out, as far as its content tells, which decoded_text has seen."""
+    """Returns the reason to skip a file by its content (after decoded_text), if any."""
     head = content[:_HEAD_BYTES]
     if b"\0" in head:
         return "binary"
@@ -150,7 +150,7 @@ def skip_by_content(
 
 
 def _is_minified(content: bytes) -> bool:
-    """Whether code stands in lines longer than a person writes; data in literals is no code."""
+    """Whether lines of code are longer than people write. Data in literals is not code."""
     lines = content.count(b"\n") + 1
     if len(content) / lines <= _MINIFIED_LINE:
         return False

@@ -1,6 +1,6 @@
-"""What may be cloned: the policy for addresses and refs, before git sees either.
+"""Decides what can be cloned: the policy for addresses and refs, before git sees them.
 
-Everything that decides where git may connect to belongs here.
+Everything that decides where git can connect belongs here.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from worker.indexer.rules import host, is_git_ref, is_git_url
 
 _CONFIGS = ("config", "config.worktree")
 _CONFIG_FILES = 100
-# What may stand before a path in the configuration.
+# Prefixes of paths in the configuration.
 _OPTIONAL, _PREFIX = ":(optional)", "%(prefix)/"
 _NOTHING = Path(os.devnull)
-# Where files are as plain as any other by their mode, and may still block forever.
+# Folders of files that look regular by their mode but can block forever.
 _KERNELS = {("proc",), ("sys",), ("dev",)}
 
 
 @dataclass(frozen=True)
 class Source:
-    """An address that git may be given, and the only protocol it may use for it.
+    """A checked address for git, and the only protocol for it.
 
-    `host` and `port` are those of the url; a file has none. A `trusted` host may be anywhere.
+    `host` and `port` are those of the url; a file has none. A `trusted` host can be anywhere.
     """
 
     url: str
@@ -44,18 +44,18 @@ class Source:
 
 @cache
 def exec_path() -> Path:
-    """Where git has its programs."""
+    """Returns the folder of git's programs."""
     done = subprocess.run(["git", "--exec-path"], check=True, stdout=subprocess.PIPE)
     return Path(os.fsdecode(done.stdout.rstrip(b"\n")))
 
 
 def parse(git_url: str, local_roots: Sequence[Path], trusted_hosts: Sequence[str] = ()) -> Source:
-    """The source behind an address.
+    """Returns the source for an address.
 
-    Only https:// is taken, http:// of a trusted host (`name` or `name:port`), and file:// or an
-    absolute path inside `local_roots`. The URL is built again from the parts that were checked,
-    so that git reads what was read here.
-    Raises IndexingError when the address is refused.
+    Accepts https://, http:// for a trusted host (`name` or `name:port`), and file:// or an absolute
+    path inside `local_roots`. Rebuilds the URL from the checked parts, so that git cannot read it
+    differently.
+    Raises IndexingError if the address is refused.
     """
     scheme, separator, rest = git_url.partition("://")
     protocol = scheme.lower() if separator else ""
@@ -64,8 +64,8 @@ def parse(git_url: str, local_roots: Sequence[Path], trusted_hosts: Sequence[str
     if protocol in {"https", "http"} and "@" in re.split(r"[/\\]", rest)[0]:
         raise IndexingError(
             "credentials_in_url",
-            "The repository address holds a user name or password. Remove it: for private"
-            " repositories the server asks its credential helper.",
+            "The repository address contains a user name or password. Remove it: the server gets"
+            " credentials for private repositories from its credential helper.",
         )
     if not is_git_url(git_url):
         raise _invalid_url()
@@ -80,16 +80,16 @@ def parse(git_url: str, local_roots: Sequence[Path], trusted_hosts: Sequence[str
 
 
 def alternative_url(url: str) -> str | None:
-    """The other way to write the url of a source on the net: with .git at its end, or without.
+    """Returns the URL of a remote source with .git added or removed.
 
-    None for a folder.
+    Returns None for a folder.
     """
     name = re.fullmatch(r"(https?://[^/]+/.*?[^/])(\.git)?", url)
     return name and (name[1] if name[2] else f"{url}.git")
 
 
 def _remote(git_url: str, trusted_hosts: Sequence[str]) -> Source:
-    """The source at an address that is_git_url has taken."""
+    """Returns the source for a remote address that is_git_url has accepted."""
     parts = urlsplit(git_url)
     protocol: Literal["https", "http"] = "https" if parts.scheme == "https" else "http"
     name = host(parts.netloc.removesuffix(f":{parts.port}"))
@@ -103,7 +103,7 @@ def _remote(git_url: str, trusted_hosts: Sequence[str]) -> Source:
 
 def _url_not_allowed() -> IndexingError:
     return IndexingError(
-        "url_not_allowed", "Only repository addresses that begin with https:// are accepted."
+        "url_not_allowed", "Only repository addresses that start with https:// are accepted."
     )
 
 
@@ -112,7 +112,7 @@ def _invalid_url() -> IndexingError:
 
 
 def _file_path(git_url: str) -> str:
-    """The path of a file URL that is_git_url has taken."""
+    """Returns the path of a file URL that is_git_url has accepted."""
     path = unquote(urlsplit(git_url).path)
     if "\ufffd" in path or not is_git_url(path):
         raise _invalid_url()
@@ -123,12 +123,12 @@ def _local(path: str, local_roots: Sequence[Path]) -> Source:
     if not local_roots:
         raise IndexingError(
             "local_path_not_allowed",
-            "Local paths are not accepted here: use an address that begins with https://.",
+            "Local paths are not accepted here: use an address that starts with https://.",
         )
     folder = Path(path)
     try:
-        # Each before what it leads to: nothing is told about folders outside the roots, not even
-        # that they exist.
+        # Checked step by step, so that errors reveal nothing about folders outside the roots, not
+        # even whether they exist.
         for each in (folder, folder / ".git"):
             if not _is_allowed(each, local_roots):
                 raise _outside_roots("The path")
@@ -157,37 +157,37 @@ def _is_allowed(path: Path, local_roots: Sequence[Path]) -> bool:
 def _repository_not_found() -> IndexingError:
     return IndexingError(
         "repository_not_found",
-        "There is no git repository at this path: name the folder that holds .git, or a bare one.",
+        "There is no git repository at this path: use the folder with .git in it, or a bare one.",
     )
 
 
 def _outside_roots(what: str) -> IndexingError:
     return IndexingError(
-        "local_path_not_allowed", f"{what} lies outside the folders that may be indexed."
+        "local_path_not_allowed", f"{what} is outside the folders that may be indexed."
     )
 
 
 def _refuse_special(path: Path) -> None:
-    """Raises IndexingError special_file where opening or reading `path` could block forever.
+    """Raises IndexingError special_file if opening or reading `path` could block forever.
 
-    That is a FIFO, a socket, a device and whatever the kernel writes; a missing file is none.
+    That covers FIFOs, sockets, devices and files of the kernel, but not missing files.
     """
     try:
         real = path.resolve()
         mode = real.stat().st_mode
-    except (OSError, RuntimeError):  # nothing there, or nothing that git could open
+    except (OSError, RuntimeError):  # missing, or git could not open it either
         return
     plain = stat.S_ISREG(mode) or stat.S_ISDIR(mode)
     if real != _NOTHING and (not plain or real.parts[1:2] in _KERNELS):
         raise IndexingError(
             "special_file",
-            "The repository holds, or its configuration names, something that is neither a file"
+            "The repository contains, or its configuration names, something that is neither a file"
             " nor a folder, such as a FIFO or a device. Remove it.",
         )
 
 
 def _git_dir(path: Path) -> Path:
-    """The git folder at `path`: a bare repository or a work tree, never a folder below one."""
+    """Returns the git folder of a bare repository or a work tree, not of a folder below."""
     dot_git = path / ".git"
     if dot_git.is_dir():
         return dot_git.resolve()
@@ -200,10 +200,10 @@ def _git_dir(path: Path) -> Path:
 
 
 def _followed_paths(git_dir: Path) -> Iterator[Path]:
-    """Where git may be led that reads a repository: all below that is not a plain file.
+    """Yields the paths that git may follow in a repository: all that are not regular files.
 
-    Nothing is read of a path before the next one is asked for. Raises IndexingError
-    repository_not_found when this is none.
+    Does not read a path before the next one is requested. Raises IndexingError repository_not_found
+    if this is not a repository.
     """
     yield git_dir
     common = common_dir(git_dir)
@@ -211,7 +211,7 @@ def _followed_paths(git_dir: Path) -> Iterator[Path]:
     yield from (common, head, objects)
     if not (head.is_file() and objects.is_dir()):
         raise _repository_not_found()
-    unread = {  # what nobody opens
+    unread = {  # never opened
         git_dir / "hooks",
         common.resolve() / "hooks",
         git_dir / "fsmonitor--daemon.ipc",
@@ -231,27 +231,27 @@ def _followed_paths(git_dir: Path) -> Iterator[Path]:
 
 
 def common_dir(git_dir: Path) -> Path:
-    """The git folder that a work tree shares with others, or its own."""
+    """Returns the git folder that a work tree shares with others, or its own."""
     return git_dir / _read_pointer(git_dir / "commondir")
 
 
 def alternates(objects: Path) -> Iterator[Path]:
-    """The object stores that `objects` borrows from, if it is one."""
+    """Yields the object stores that `objects` borrows from."""
     listing = objects / "info" / "alternates"
     if not listing.is_file():
         return
     for line in map(os.fsdecode, listing.read_bytes().split(b"\n")):
-        if line.startswith('"'):  # git would take it for a quoted path
+        if line.startswith('"'):  # git would read it as a quoted path
             raise _repository_not_found()
         if line and not line.startswith("#"):
-            # As git does: .. takes the name before it away, even of a symlink.
+            # As in git, .. removes the name before it, even of a symlink.
             yield Path(os.path.normpath(objects / line))
 
 
 def _configured_paths(git_dir: Path) -> Iterator[Path]:
-    """Each path that the configuration may name, and each file it includes.
+    """Yields each path that the configuration may name, and each file that it includes.
 
-    No file is opened before the next path is asked for.
+    Does not open a file before the next path is requested.
     """
     common = common_dir(git_dir)
     waiting = [folder / name for folder in (common, git_dir) for name in _CONFIGS]
@@ -275,15 +275,15 @@ def _configured_paths(git_dir: Path) -> Iterator[Path]:
 
 
 def _paths_in_value(value: str) -> Iterator[Path]:
-    """The paths that a value of the configuration may stand for, whichever git reads it."""
+    """Yields the paths that a configuration value can mean in any version of git."""
     for text in {value, value.removeprefix(_OPTIONAL)}:
         yield Path(os.path.expanduser(text))  # noqa: PTH111
-        if text.startswith(_PREFIX):  # the folder git was installed to, its programs are below it
+        if text.startswith(_PREFIX):  # git's installation folder, which contains its programs
             yield from (folder / text.removeprefix(_PREFIX) for folder in exec_path().parents)
 
 
 def settings(config: Path) -> Iterator[tuple[str, str]]:
-    """The keys and values of a file of git's configuration, up to its first error."""
+    """Yields the keys and values of a git configuration file, up to its first error."""
     done = subprocess.run(
         ["git", "config", "--file", str(config), "--no-includes", "--null", "--list"],
         env={name: os.environ[name] for name in ("PATH",) if name in os.environ}
@@ -300,7 +300,7 @@ def settings(config: Path) -> Iterator[tuple[str, str]]:
 
 
 def _read_pointer(path: Path) -> str:
-    """What a file that names a folder says, or the folder itself where there is no file."""
+    """Returns the path in a file that names a folder, or '.' if there is no file."""
     if not path.is_file():
         return "."
     with path.open("rb") as file:
@@ -311,8 +311,8 @@ def _read_pointer(path: Path) -> str:
 
 
 def check_ref(ref: str) -> None:
-    """Raises IndexingError invalid_ref unless `ref` may name a branch, a tag or a commit."""
+    """Raises IndexingError invalid_ref unless `ref` can name a branch, a tag or a commit."""
     if not is_git_ref(ref):
         raise IndexingError(
-            "invalid_ref", "The ref is not a valid name of a branch, a tag or a commit."
+            "invalid_ref", "The ref is not a valid name for a branch, a tag or a commit."
         )

@@ -1,11 +1,11 @@
-"""Symbols of one source file, by tree-sitter and a query file for each language.
+"""Extracts the symbols of a source file with tree-sitter and one query file per language.
 
-In a query the capture `@name` is the node that holds a symbol's name, `@parent` one that holds
-its parent's name where that is not what encloses it, `@<kind>` the whole definition. In place of
-the name `@declared` is a declarator of C or C++ and `@called` one that counts only where it
-declares a function. The first pattern that captures a name has it; the kind `@ignore` takes a name
-and drops it. Captures that begin with an underscore serve predicates only. A first line
-`; inherits: x` adds another language's file behind.
+In a query, the capture `@name` is the node of a symbol's name, `@<kind>` the whole definition, and
+`@parent` the node of its parent's name if that does not enclose it. Instead of the name,
+`@declared` is a declarator of C or C++, and `@called` one that counts only if it declares a
+function. The first pattern that captures a name wins; the kind `@ignore` drops it. Captures that
+start with an underscore are for predicates only. A first line `; inherits: x` appends another
+language's file.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _OPERATORS = frozenset({"operator_cast", "operator_name"})
 
 
 class Symbol(NamedTuple):
-    """One definition. Lines count from 1, the last one included; `parent` is a name."""
+    """One definition. Lines count from 1 and include the last; `parent` is a name."""
 
     name: str
     kind: str
@@ -42,7 +42,7 @@ class Symbol(NamedTuple):
 
 
 class _Definition(NamedTuple):
-    """What a query found. In the order of the first three fields the outer one comes first."""
+    """A match of a query. Sorted by the first three fields, outer definitions come first."""
 
     start: int
     minus_end: int
@@ -54,9 +54,9 @@ class _Definition(NamedTuple):
 
 
 def symbols_of(language: str, source: bytes, root: Node) -> list[Symbol]:
-    """The symbols of a tree, in the order of the source it was made of.
+    """Returns the symbols of a tree, in the order of its source.
 
-    A function right inside a class is a method.
+    A function directly inside a class is a method.
     """
     definitions: dict[int, _Definition] = {}
     claimed: dict[int, int] = {}
@@ -88,7 +88,7 @@ def symbols_of(language: str, source: bytes, root: Node) -> list[Symbol]:
 
 
 def _is_in_body(branch: Node, known: dict[int, bool]) -> bool:
-    """Whether #if or #else stands in the body of a function, which declares variables only."""
+    """Whether an #if or #else is in the body of a function, which declares variables only."""
     if branch.id not in known:
         parent = branch.parent
         known[branch.id] = parent is not None and (
@@ -100,14 +100,14 @@ def _is_in_body(branch: Node, known: dict[int, bool]) -> bool:
 
 
 def _nest(language: str, source: bytes, definitions: list[_Definition]) -> list[Symbol]:
-    """Gives each definition the one around it as its parent."""
+    """Sets the parent of each definition to the one that encloses it."""
     symbols: list[Symbol] = []
     around: list[tuple[int, int, str, str]] = []  # end, start, kind, name; the innermost last
     reserved = RESERVED.get(language)
     for start, minus_end, _, node, own_kind, name_node, named_parent in definitions:
         if own_kind == "ignore" or not (name := _text(source, name_node)):
             continue
-        # What ends where another begins is not around it, nor is what is declared with it.
+        # A definition does not enclose one that begins where it ends, nor one declared with it.
         while around and (around[-1][0] <= start or around[-1][:2] == (-minus_end, start)):
             around.pop()
         kind, parent = own_kind, None
@@ -125,7 +125,7 @@ def _nest(language: str, source: bytes, definitions: list[_Definition]) -> list[
             continue
         first = node.start_point[0] + 1
         row, column = node.end_point
-        # A node that ends at the very start of a line does not reach into it.
+        # A node that ends at the start of a line does not include that line.
         symbols.append(Symbol(name, kind, first, max(first, row + (column > 0)), parent))
         if kind not in _LEAVES:
             around.append((-minus_end, start, kind, name))
@@ -133,9 +133,9 @@ def _nest(language: str, source: bytes, definitions: list[_Definition]) -> list[
 
 
 def _is_macro_call(source: bytes, name: str, name_node: Node, node: Node) -> bool:
-    """Whether what was read as a function is the call of a macro, in C and C++.
+    """Whether a parsed function is really a macro call, in C and C++.
 
-    It is in capitals, and has no type or no parameter with one.
+    Its name is in capitals, and it has no type or no typed parameter.
     """
     if not CAPITALS.fullmatch(name) or node.type not in _FUNCTIONS:
         return False
@@ -153,10 +153,10 @@ def _scope(source: bytes, node: Node) -> str:
 
 
 def _text(source: bytes, node: Node) -> str:
-    """A name as one line of clean text, of bounded length, without the marks of a literal."""
+    """Returns a name as one line of clean text of limited length, without quotes."""
     text = source[node.start_byte : node.end_byte].decode(errors="replace")
     if text.isidentifier() and len(text) <= _NAME_CHARACTERS:
-        return text  # nearly all are such, and need nothing of what follows
+        return text  # nearly all names are like this and need no more
     if node.type in _OPERATORS:
         text = operator_text(node, source)
     elif node.type == "simple_symbol":
@@ -173,7 +173,7 @@ def _text(source: bytes, node: Node) -> str:
 
 @functools.cache
 def grammar(language: str) -> tuple[Parser, Query]:
-    """What parses a language, and the query for its symbols."""
+    """Returns the parser of a language and the query for its symbols."""
     module, function = GRAMMARS[language]
     grammar = Language(getattr(importlib.import_module(module), function)())
     return Parser(grammar), Query(grammar, _query(language))
@@ -181,7 +181,7 @@ def grammar(language: str) -> tuple[Parser, Query]:
 
 @functools.cache
 def errors_query(language: str) -> Query:
-    """What finds the places where a tree of a language is broken."""
+    """Returns the query for syntax errors in a language."""
     parser, _ = grammar(language)
     if parser.language is None:
         raise ValueError("the parser has no language")

@@ -1,4 +1,4 @@
-"""The bytes of a file: as UTF-8 whose lines end with a line feed, and their end."""
+"""Decodes files to UTF-8 with line feeds, and reads the end of files."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import re
 from pathlib import Path
 
-# The longer mark first: that of UTF-32 begins with that of UTF-16.
+# The longer marks first: UTF-32's begins with UTF-16's.
 _MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
@@ -18,22 +18,22 @@ _LONE_RETURNS = re.compile(rb"\r+(?![\r\n])")
 
 
 def decoded_text(content: bytes) -> bytes:
-    """The content as UTF-8 where its byte order mark says UTF-16 or UTF-32; else as it is."""
+    """Converts content with a UTF-16 or UTF-32 byte order mark to UTF-8."""
     if content[:2] not in {b"\xff\xfe", b"\xfe\xff", b"\0\0"}:
         return content
     for mark, encoding in _MARKS:
         if content.startswith(mark):
             try:
                 return content.decode(encoding).encode()
-            except UnicodeError:  # bytes that begin like a text
+            except UnicodeError:  # binary data that starts like text
                 return content
     return content
 
 
 def with_line_feeds(source: bytes) -> bytes:
-    """The source with a line feed for each carriage return that ends a line alone.
+    """Replaces each carriage return that ends a line alone with a line feed.
 
-    No byte moves.
+    Offsets stay the same.
     """
     if b"\r" not in source or source.count(b"\r") == source.count(b"\r\n"):
         return source
@@ -41,7 +41,7 @@ def with_line_feeds(source: bytes) -> bytes:
 
 
 def last_bytes(path: Path, count: int) -> bytes:
-    """The last `count` bytes of a file, or all of a shorter one."""
+    """Returns the last `count` bytes of a file, or all of a shorter one."""
     with path.open("rb") as file:
         file.seek(max(0, file.seek(0, os.SEEK_END) - count))
         return file.read(count)

@@ -40,17 +40,17 @@ begin
   if p_tenant is not null and v_tenant_id is null then
     raise exception 'tenant is not a UUID'
       using errcode = 'PT422', detail = 'invalid_tenant', column = 'tenant',
-        hint = 'Pass the id of a user or an organization, as tenant_id of a job.';
+        hint = 'Pass the id of a user or an organization, such as a job''s tenant_id.';
   end if;
   if p_queue_job_id is not null and v_queue_job_id is null then
     raise exception 'queue_job_id is not a UUID'
       using errcode = 'PT422', detail = 'invalid_queue_job_id', column = 'queue_job_id',
-        hint = 'Pass the id that the queue gave its job.';
+        hint = 'Pass the id of the queue''s job.';
   end if;
   if p_cursor is not null and v_before is null then
     raise exception 'cursor is not valid'
       using errcode = 'PT422', detail = 'invalid_cursor', column = 'cursor',
-        hint = 'Pass next_cursor of the page before, or nothing for the first page.';
+        hint = 'Pass the next_cursor of the previous page, or nothing for the first page.';
   end if;
 
   return query

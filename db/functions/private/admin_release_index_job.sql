@@ -20,14 +20,14 @@ declare
   v_now timestamptz := greatest(private.clock(), v_job.updated_at);
 begin
   if v_job.queue_job_id is not null then
-    raise exception 'the attempts of the job are those of its queue'
+    raise exception 'the queue manages the attempts of the job'
       using errcode = 'PT409', detail = 'no_lease', column = 'job_id',
-        hint = 'Have the queue retry it, or fail it here.';
+        hint = 'Retry it in the queue, or fail it here.';
   end if;
   if v_job.status <> 'processing' or v_job.retry_at is not null then
     raise exception 'no worker has the job'
       using errcode = 'PT409', detail = 'no_lease', column = 'job_id',
-        hint = 'Its explanation says what it waits for.';
+        hint = 'Explain the job to see what it waits for.';
   end if;
   return query
   update public.index_jobs as j

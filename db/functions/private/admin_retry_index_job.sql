@@ -25,7 +25,7 @@ begin
   if v_job.status not in ('failed', 'cancelled') then
     raise exception 'the job is %', v_job.status
       using errcode = 'PT409', detail = 'not_repeatable', column = 'job_id',
-        hint = 'Only a failed or cancelled job is repeated.';
+        hint = 'Only a failed or cancelled job can be repeated.';
   end if;
   return query
   select j.*

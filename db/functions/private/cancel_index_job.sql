@@ -33,7 +33,7 @@ begin
   if v_may is not true then
     raise exception 'members may cancel only the jobs they created'
       using errcode = 'PT403', detail = 'not_allowed', column = 'job_id',
-        hint = 'Ask an owner or admin of the organization, or the member who made the job.';
+        hint = 'Ask an owner or admin of the organization, or the member who created the job.';
   end if;
 
   v_job := private.lock_index_job(p_job_id);

@@ -17,17 +17,17 @@ begin
   if p_attempt is not null and p_attempt <> p_job.attempt then
     raise exception 'attempt % is not the current one', p_attempt
       using errcode = 'PT409', detail = 'stale_attempt', column = 'attempt',
-        hint = 'Another worker has the job now: drop the work.';
+        hint = 'Another worker has the job now: stop working on it.';
   end if;
   if p_job.retry_at is not null then
     raise exception 'attempt % has ended, and the next one has not begun', p_job.attempt
       using errcode = 'PT409', detail = 'stale_attempt', column = 'attempt',
-        hint = 'Drop the work; claim_index_job begins the next attempt.';
+        hint = 'Stop working on the job: claim_index_job begins the next attempt.';
   end if;
   if p_attempt is null and p_job.attempt > 1 then
-    raise exception 'the job was started more than once, so the attempt must be named'
+    raise exception 'the job was started more than once, so attempt is required'
       using errcode = 'PT409', detail = 'attempt_required', column = 'attempt',
-        hint = 'Pass p_attempt as it was when the job was claimed.';
+        hint = 'Pass the attempt that the claim returned as p_attempt.';
   end if;
 end;
 $$;

@@ -37,11 +37,11 @@ begin
     v_hint := 'Pass {"error": "a sentence for the user"}.';
   elsif p_status <> 'failed' and v_error is not null then
     v_code := 'error_not_allowed';
-    v_message := 'an error goes with failed only';
+    v_message := 'only a failed job can have an error';
     v_hint := 'Leave error out, or pass the status failed.';
   elsif v_stats is not null and not private.is_final(p_status) then
     v_code := 'stats_not_allowed';
-    v_message := 'stats go with a final status only';
+    v_message := 'only a job with a final status can have stats';
     v_hint := 'Report progress by report_job_progress.';
   elsif jsonb_typeof(v_stats) <> 'object' then
     v_code := 'invalid_stats';

@@ -24,7 +24,7 @@ declare
 begin
   if v_user_id is null then
     raise exception 'not signed in'
-      using errcode = '42501', hint = 'Call with the token of a user.';
+      using errcode = '42501', hint = 'Call with a user''s token.';
   end if;
   if coalesce(btrim(p_name), '') = '' or length(p_name) > 100 or p_name ~ '[[:cntrl:]]' then
     raise exception 'name is empty, longer than 100 characters or has a control character'
@@ -32,7 +32,7 @@ begin
         hint = 'Say what the key is for.';
   end if;
   if p_expires_at <= v_now or p_expires_at >= '9999-12-31 00:00Z' then
-    raise exception 'expires_at is not in the future, or beyond the calendar of most programs'
+    raise exception 'expires_at is not in the future, or is after the year 9999'
       using errcode = 'PT422', detail = 'invalid_expires_at', column = 'expires_at',
         hint = 'Pass a future time before 9999-12-31, or nothing for a key that never expires.';
   end if;

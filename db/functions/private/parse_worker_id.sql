@@ -18,7 +18,7 @@ begin
   if p_worker_id is not null and v_worker_id is null then
     raise exception 'worker_id is not a UUID'
       using errcode = 'PT422', detail = 'invalid_worker_id', column = 'worker_id',
-        hint = 'Pass a random UUID, made when the worker starts.';
+        hint = 'Pass a random UUID, created when the worker starts.';
   end if;
   return v_worker_id;
 end;

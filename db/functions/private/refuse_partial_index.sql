@@ -22,7 +22,7 @@ begin
     and not exists (
       select from public.index_jobs as j where j.id = c.job_id and j.status = 'completed');
   if found then
-    raise exception 'rows are stored without completing their job'
+    raise exception 'the rows are stored without completing their job'
       using errcode = 'PT409', detail = 'index_not_completed', column = 'job_id',
         hint = 'Call complete_index in the transaction that stores the rows.';
   end if;

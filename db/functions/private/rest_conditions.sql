@@ -44,7 +44,7 @@ begin
       when v_operator is not null then format('%s %L', v_operator, v_filter ->> 3)
     end;
     if v_condition is null then
-      raise exception 'the filter % is not known', v_filter ->> 2 using errcode = '22023';
+      raise exception 'the filter % is unknown', v_filter ->> 2 using errcode = '22023';
     end if;
     v_conditions := v_conditions || format(' and %s %I.%I %s',
       case when (v_filter ->> 1)::boolean then 'not' else '' end,

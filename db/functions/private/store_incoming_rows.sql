@@ -34,7 +34,7 @@ begin
     offset 0) as k
   where k.kind !~ '^[a-z_]{1,40}$';
   if found then
-    raise exception 'the kind of a symbol is not a word in lower case'
+    raise exception 'the kind of a symbol is not a lower-case word'
       using errcode = 'PT422', detail = 'invalid_rows', column = 'kind',
         hint = 'Use letters and underscores, at most 40, such as function or class.';
   end if;
@@ -69,15 +69,15 @@ begin
       get stacked diagnostics v_rule = constraint_name;
       raise exception 'a row is not valid: %', coalesce(nullif(v_rule, ''), sqlerrm)
         using errcode = 'PT422', detail = 'invalid_rows', column = 'rows',
-          hint = 'Send rows that keep the constraints of the tables, each file once.';
+          hint = 'Send rows that satisfy the constraints of the tables, each file once.';
   end;
 
   delete from private.incoming_symbols as s where s.transaction = v_transaction;
   get diagnostics v_copied = row_count;
   if v_copied <> symbols then
-    raise exception 'symbols name a file_no that is unknown or not unique'
+    raise exception 'symbols refer to a file_no that is unknown or not unique'
       using errcode = 'PT422', detail = 'invalid_rows', column = 'file_no',
-        hint = 'COPY the row of a file no later than its symbols, with a number of its own.';
+        hint = 'COPY each file before or with its symbols, and give it a unique number.';
   end if;
   delete from private.incoming_skipped as k where k.transaction = v_transaction;
   select count(*) into v_skipped
