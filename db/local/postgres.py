@@ -1,8 +1,8 @@
 """The embedded server: one Postgres on one data directory, owned by the process that started it.
 
-The server goes down with its owner, also (on Linux) when the owner is killed. Beside the data
-directory D lie D.lock, held by the owner, D.json, which tells others how to reach the running
-server and is secret, and D.log, what the server said.
+The server stops with its owner, even (on Linux) if the owner is killed. Next to the data directory
+D are D.lock, held by the owner; D.json, a secret file that tells others how to reach the running
+server; and D.log, the log of the server.
 """
 
 from __future__ import annotations
@@ -30,21 +30,23 @@ from urllib.parse import quote
 from db.local.account import Account, executable_binaries, home_of, server_account
 from db.local.binaries import BinariesError, postgres_binaries
 
-PORT = 8329  # below those that systems hand out to clients
+PORT = 8329  # below the range of ephemeral ports
 HOST = "127.0.0.1"
 _PORTS_TO_TRY = 100
-PATIENCE = 60.0  # seconds, for a start (crash recovery included), a stop, another process's start
+PATIENCE = (
+    60.0  # seconds for a start (including crash recovery), a stop, or another process's start
+)
 SOCKETS = "/tmp"  # noqa: S108  # nosec B108 - the folder of sockets' folders; their paths are short
 PASSWORD_FILE = "superuser.password"  # noqa: S105 (a name), inside the data directory
 
 
 class PostgresError(RuntimeError):
-    """There is no embedded server to be had; the text says why and what to do."""
+    """The embedded server is not available. The text says why and what to do."""
 
 
 @dataclass(frozen=True)
 class Server:
-    """A running server; `password` is that of its superuser `postgres`."""
+    """A running server. `password` belongs to its superuser `postgres`."""
 
     data_dir: Path
     host: str
@@ -57,13 +59,13 @@ class Server:
     def url(
         self, database: str = "postgres", user: str = "postgres", password: str | None = None
     ) -> str:
-        """postgresql://… over TCP; without a password, the superuser's is meant."""
+        """Returns postgresql://… over TCP. `password` defaults to the superuser's."""
         secret = quote(self.password if password is None else password, safe="")
         login = f"{quote(user, safe='')}:{secret}"
         return f"postgresql://{login}@{self.host}:{self.port}/{quote(database, safe='')}"
 
     def bin(self, name: str) -> Path:
-        """The path of psql, pg_dump and so on, of the server's own version."""
+        """Returns the path of psql, pg_dump and so on, of the server's own version."""
         return self.binaries / "bin" / name
 
 
@@ -75,12 +77,12 @@ def run(
     settings: Mapping[str, str] = MappingProxyType({}),
     binaries: Path | None = None,
 ) -> Iterator[Server]:
-    """The server on `data_dir`, made if it is missing; on the next free port if `port` is taken.
+    """Runs the server on `data_dir`, created if needed, on `port` or the next free one.
 
-    When another process runs a server there, that one is used as it is and not stopped at the end.
-    Call it from a thread that lasts: the server goes down with the thread that started it.
+    If another process already runs a server there, that one is used and not stopped at the end.
+    Call this from a long-lived thread: the server stops with the thread that started it.
 
-    Raises PostgresError when there is no server to be had.
+    Raises PostgresError if no server is available.
     """
     data_dir = data_dir.absolute()
     with _translate_errors():
@@ -101,9 +103,9 @@ def run(
 
 
 def remove(data_dir: Path) -> None:
-    """Removes the data of a server that was made here, wherever it really lies.
+    """Removes the data of an embedded server, wherever it really is.
 
-    Raises PostgresError and removes nothing when a server runs there, or the data is not ours.
+    Raises PostgresError and removes nothing if a server runs there or the data is not ours.
     """
     data_dir = data_dir.absolute()
     with (
@@ -119,7 +121,7 @@ def remove(data_dir: Path) -> None:
         home = data_dir.resolve()
         if not (home / PASSWORD_FILE).exists():
             raise PostgresError(
-                f"{data_dir} was not made by the embedded Postgres; it is left alone"
+                f"{data_dir} was not created by the embedded Postgres, so it is left unchanged"
             )
         _await_predecessor(home)
         _forget(data_dir)
@@ -131,7 +133,7 @@ def remove(data_dir: Path) -> None:
 def temporary(
     *, settings: Mapping[str, str] = MappingProxyType({}), binaries: Path | None = None
 ) -> Iterator[Server]:
-    """A server on a data directory of its own, which is removed at the end. As `run` otherwise."""
+    """Runs a server on a temporary data directory. Otherwise like `run`."""
     with tempfile.TemporaryDirectory(prefix="index-jobs-", dir=SOCKETS) as folder:
         Path(folder).chmod(0o711)  # root's server runs as another user
         with run(Path(folder, "pgdata"), port=0, settings=settings, binaries=binaries) as server:
@@ -155,7 +157,7 @@ def _beside(data_dir: Path, suffix: str) -> Path:
 
 
 def _lock_or_attach(lock: int, data_dir: Path) -> Server | None:
-    """Takes the owner's lock (None), or finds the server of the owner who has it."""
+    """Takes the owner's lock and returns None, or returns the server of its holder."""
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         with suppress(BlockingIOError):
@@ -184,7 +186,7 @@ def _running(data_dir: Path) -> Server | None:
 
 
 def _postmaster(home: Path) -> tuple[int, str] | None:
-    """Process id and status (starting, ready, stopping …) in the server's pid file."""
+    """Returns the process id and status (starting, ready, stopping …) in the pid file."""
     try:
         lines = (home / "postmaster.pid").read_text(encoding="utf-8").splitlines()
         return int(lines[0]), lines[-1].strip()
@@ -199,7 +201,7 @@ def _start(
     binaries: Path | None,
     at_exit: ExitStack,
 ) -> Server:
-    """A new server, to be stopped `at_exit`; the caller holds the lock."""
+    """Starts a server and stops it `at_exit`. The caller holds the lock."""
     _forget(data_dir)
     account = server_account(data_dir)
     binaries = executable_binaries(binaries or postgres_binaries(), account)
@@ -216,15 +218,15 @@ def _start(
         "timezone": "UTC",
         "log_timezone": "UTC",
         # for polls while a large job stores its rows: they write too (the quota), and would wait
-        # for room in the buffers of the WAL, and while a new segment of it is filled with zeros
+        # for space in the WAL buffers and for a new WAL segment to be zeroed
         "wal_buffers": "32MB",
         "wal_init_zero": "off",
-        # less to write at all; nothing replicates from here
+        # less WAL; nothing replicates from here
         "wal_level": "minimal",
         "max_wal_senders": "0",
         "max_wal_size": "4GB",
         "shared_buffers": "512MB",
-        # of one session, for what it sorts and for cursors that it holds: any login may do that
+        # per session, for sorts and held cursors, which any login can use
         "temp_file_limit": "4GB",
         **settings,
         "listen_addresses": HOST,
@@ -245,10 +247,10 @@ def _start(
 def _launch(
     command: list[str], home: Path, port: int, log: Path, account: Account
 ) -> tuple[subprocess.Popen[bytes], int]:
-    """The process when it is ready for connections, and its port.
+    """Returns the process, ready for connections, and its port.
 
-    Tries again when the port is snatched away, and as long as processes that outlive a killed
-    server hold its shared memory.
+    Retries if another process takes the port first, and while leftover processes of a killed server
+    hold its shared memory.
     """
     deadline = time.monotonic() + PATIENCE
     if log.exists():
@@ -281,7 +283,7 @@ def _launch(
         if not passing or time.monotonic() > deadline:
             tail = "\n".join(said.splitlines()[-15:])
             raise PostgresError(
-                f"Postgres does not start on {home} (exit code {process.returncode}):\n{tail}\n"
+                f"Postgres cannot start on {home} (exit code {process.returncode}):\n{tail}\n"
                 f"Fix what it says (the whole log is {log}), or move the data directory away "
                 "to start with an empty database"
             )
@@ -289,7 +291,7 @@ def _launch(
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    """A fast shutdown; when that takes too long an immediate one, which costs a recovery."""
+    """Shuts the server down fast or, if that takes too long, immediately."""
     for request in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
         if process.poll() is None:
             process.send_signal(request)
@@ -299,7 +301,7 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 
 
 def _forget(data_dir: Path) -> None:
-    """Removes what leads others to a server that is no more."""
+    """Removes the files that lead others to a stopped server."""
     state = _beside(data_dir, "json")
     with suppress(FileNotFoundError, ValueError, KeyError):
         shutil.rmtree(
@@ -311,8 +313,8 @@ def _forget(data_dir: Path) -> None:
 def _await_predecessor(home: Path) -> None:
     """Waits until the server of a killed owner is gone, then removes its pid file.
 
-    The number in it may be another process's by now, at which Postgres would balk. Whether a
-    process of the old server is left, Postgres knows besides from its shared memory.
+    The process id in it may have been reused, and Postgres would refuse to start. Postgres also
+    detects leftover processes by their shared memory.
     """
     deadline = time.monotonic() + PATIENCE
     while (found := _postmaster(home)) and _is_server(found[0], home):
@@ -346,11 +348,9 @@ def _check_version(home: Path, binaries: Path, account: Account) -> None:
 
 
 def _initialize(home: Path, binaries: Path, account: Account, *, durable: bool) -> None:
-    """A new cluster at `home`, whole or not at all."""
+    """Creates a cluster at `home`, completely or not at all."""
     if home.exists() and any(home.iterdir()):
-        raise PostgresError(
-            f"{home} is not empty and has no Postgres data. Choose another directory"
-        )
+        raise PostgresError(f"{home} is not empty and has no Postgres data. Use another directory")
     for left in home.parent.glob(f"{home.name}.new.*"):
         shutil.rmtree(left)
     draft = Path(tempfile.mkdtemp(prefix=f"{home.name}.new.", dir=home.parent))
@@ -372,7 +372,7 @@ def _initialize(home: Path, binaries: Path, account: Account, *, durable: bool) 
 
 
 def die_with_parent() -> Callable[[], None] | None:
-    """What a child does before it becomes the server: asks for SIGINT when its parent is gone."""
+    """Asks the kernel to send SIGINT when the parent ends. Runs in the child before the server."""
     if sys.platform != "linux":
         return None
     prctl, parent, set_parent_death_signal = ctypes.CDLL(None).prctl, os.getpid(), 1
@@ -386,13 +386,13 @@ def die_with_parent() -> Callable[[], None] | None:
 
 
 def _first_free_port(port: int) -> int:
-    """The port, or the first one above it that can be had; for 0, any that can."""
+    """Returns the port, or the first free one above it; for 0, any free port."""
     candidates = range(port, min(port + _PORTS_TO_TRY, 65_536)) if port else ()
     return next((free for free in map(_free_port, candidates) if free), _free_port(0))
 
 
 def _free_port(port: int) -> int:
-    """The port if it can be had (for 0: some port that can), else 0."""
+    """Returns the port if it is free (for 0: any free port), otherwise 0."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         with suppress(OSError):

@@ -1,8 +1,8 @@
-"""Saves a database to a file and makes it again from that, as an ordinary owner may.
+"""Saves a database to a file and restores it, without needing a superuser.
 
-Row-level security is forced, so it hides the rows from the owner too, and from pg_dump by that
-login. While it saves, the owner is a member of service_role, which may read all of them. Before and
-after, each table is looked at: a file that lacks rows is never kept.
+Row-level security is forced, so it hides rows from the owner too, and from pg_dump with that login.
+During a backup, the owner is a member of service_role, which can read all rows. Each table is
+checked before and after, so a file that lacks rows is never kept.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from db.local.binaries import client_program
 from db.tools import catalogue, lock
 from db.tools.connection import connect
 
-_WAIT = timedelta(minutes=2)  # for a migrator that is at work
+_WAIT = timedelta(minutes=2)  # for a running migrator
 _API_ROLES = ("anon", "authenticated", "service_role")
 _OWNERS = ("job_writer", "job_gateway", "job_tenant")  # roles that own functions
 _FILTERED: LiteralString = """
@@ -60,14 +60,14 @@ _ENTRY = re.compile(r"[0-9]+; [0-9]+ [0-9]+ (?P<kind>[A-Z ]+) (?P<name>\S+ .+) (
 
 
 class BackupError(Exception):
-    """Why nothing was saved or restored, and what to do about it."""
+    """Says why nothing was saved or restored, and what to do."""
 
 
 def save(url: str, file: Path) -> None:
-    """Writes the database to the file, in pg_dump's own format, and replaces one that is there.
+    """Writes the database to the file, in pg_dump's custom format. Replaces an existing file.
 
-    No migrator works meanwhile. Raises ConnectError, BinariesError, or BackupError: then the file
-    is as it was before.
+    Keeps migrators out meanwhile. Raises ConnectError, BinariesError or BackupError, and then
+    leaves the file unchanged.
     """
     part = file.with_name(f"{file.name}.part")
     try:
@@ -80,11 +80,11 @@ def save(url: str, file: Path) -> None:
             filtered = _filtered_tables(connection)
             part.touch(0o600)
             command = [client_program("pg_dump"), "--format=custom", "-N", "pg_catalog"]
-            # without it pg_dump refuses, rather than leave rows out
+            # without it pg_dump fails instead of omitting rows
             command += ["--enable-row-security"] if filtered else []
             _run([*command, f"--file={part}"], url)
             if _filtered_tables(connection) != filtered:
-                raise BackupError("row-level security was changed meanwhile: save it again")
+                raise BackupError("row-level security changed during the backup: run it again")
         part.rename(file)
     finally:
         part.unlink(missing_ok=True)
@@ -92,7 +92,7 @@ def save(url: str, file: Path) -> None:
 
 @contextmanager
 def _reading_all(connection: Connection[TupleRow]) -> Iterator[None]:
-    """Lets the owner read what service_role may read."""
+    """Lets the owner read what service_role can read."""
     row = connection.execute("select pg_has_role('service_role', 'usage')").fetchone()
     if row == (True,):
         yield
@@ -105,32 +105,32 @@ def _reading_all(connection: Connection[TupleRow]) -> Iterator[None]:
 
 
 def _filtered_tables(connection: Connection[TupleRow]) -> list[str]:
-    """The tables of whose rows policies decide for this login. Raises BackupError.
+    """Returns the tables whose policies apply to this login.
 
-    It does when they may hide one: when no policy shows all rows, or a restrictive one applies.
+    Raises BackupError if they may hide a row: none shows all rows, or a restrictive one applies.
     """
     rows = connection.execute(_FILTERED).fetchall()
     if hidden := [name for name, is_readable in rows if not is_readable]:
         raise BackupError(
-            f"row-level security may hide rows of {', '.join(hidden)} from this login: give "
-            "service_role a policy for select using (true) there, or save as a login that "
+            f"row-level security may hide rows of {', '.join(hidden)} from this login: create "
+            "a policy for service_role there, for select using (true), or use a login that "
             "bypasses row-level security"
         )
     return [name for name, _ in rows]
 
 
 def restore(url: str, file: Path) -> None:
-    """Makes what the file holds in an empty database, all of it or nothing.
+    """Restores the file into an empty database, completely or not at all.
 
-    All belongs to the login then, but for the functions of the roles that own functions; roles
-    that are missing are made, without logins. Raises ConnectError, BinariesError or BackupError.
+    The login owns everything, except functions that belong to the job_ roles. Creates missing
+    roles, without logins. Raises ConnectError, BinariesError or BackupError.
     """
     if not file.is_file():
-        raise BackupError(f"there is no file {file}")
+        raise BackupError(f"file {file} does not exist")
     with _translate_errors(), connect(url) as connection:
         row = connection.execute(_OCCUPIED).fetchone()
         if row and row[0]:
-            raise BackupError(f"the database is not empty (it has {row[0]}): name an empty one")
+            raise BackupError(f"the database is not empty (it has {row[0]}): use an empty one")
         before = "\n".join(
             [*_missing_roles(connection), f"grant {', '.join(_OWNERS)} to current_user;"]
         )
@@ -139,7 +139,7 @@ def restore(url: str, file: Path) -> None:
 
 
 def _missing_roles(connection: Connection[TupleRow]) -> Iterator[str]:
-    """What makes the roles and memberships of this schema that the cluster lacks."""
+    """Returns SQL that creates the roles and memberships that the cluster lacks."""
     there = {name for (name,) in connection.execute("select rolname from pg_roles").fetchall()}
     for role in _API_ROLES:
         if role not in there:
@@ -154,7 +154,7 @@ def _missing_roles(connection: Connection[TupleRow]) -> Iterator[str]:
 
 
 def _hand_over(contents: str) -> Iterator[str]:
-    """What gives the functions in a list of contents to the roles that owned them."""
+    """Returns SQL that gives the listed functions back to the roles that owned them."""
     owners = ", ".join(_OWNERS)
     yield f"grant create on schema public, private to {owners};"
     for line in contents.splitlines():
@@ -173,7 +173,7 @@ def _hand_over(contents: str) -> Iterator[str]:
 
 
 def _pipe(url: str, file: Path, before: str, after: str, *, old: bool) -> None:
-    """Runs the file's statements between others, in one transaction. Raises BackupError."""
+    """Runs the file's statements between others in one transaction. Raises BackupError."""
     environment, place = _login(url)
     read: list[str | Path] = [client_program("pg_restore"), "--no-owner", "--file=-", file]
     write: list[str | Path] = [
@@ -206,25 +206,25 @@ def _pipe(url: str, file: Path, before: str, after: str, *, old: bool) -> None:
 
 
 def _copy(source: IO[bytes], target: IO[bytes], *, old: bool) -> None:
-    """Passes the statements on, but for one that a server before Postgres 17 does not know."""
+    """Copies the statements, except one that servers before Postgres 17 do not know."""
     unknown = b"SET transaction_timeout = 0;\n" if old else None
     for line in source:
         if line == unknown:
-            unknown = None  # it stands in the head; later it would be somebody's data
+            unknown = None  # it is in the head; further on it would be data
             continue
         target.write(line)
 
 
 def _advice(said: str) -> str:
     if role := re.search(r'role "([^"]+)" does not exist', said):
-        return f"\nremedy: create role {role[1]} first, then again"
+        return f"\nremedy: create role {role[1]} first, then try again"
     return ""
 
 
 def _login(url: str) -> tuple[dict[str, str], str]:
-    """The environment and the place that lead a program there; the password is in the first."""
+    """Returns the environment, with the password, and the URL for a client program."""
     given = {name: str(value) for name, value in conninfo_to_dict(url).items() if value is not None}
-    password = given.pop("password", None)  # not for all to see in the process list
+    password = given.pop("password", None)  # to keep it out of the process list
     environment = os.environ | ({"PGPASSWORD": password} if password else {})
     return environment, psycopg.conninfo.make_conninfo(**given)
 

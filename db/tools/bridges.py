@@ -1,9 +1,9 @@
-"""Bridges: what ties the jobs to a queue of somebody else's in the same database.
+"""Bridges, which connect the jobs to an external queue in the same database.
 
-    python -m db.tools.bridges NAME URL     print what db/bridges holds as NAME.json
+    python -m db.tools.bridges NAME URL     print the content of db/bridges/NAME.json
 
-The SQL is in db/bridges. It is run by the role that migrates, in one transaction. The JSON beside
-it is what the bridge adds to the catalogue, which `index-jobs doctor` compares.
+The SQL is in db/bridges. The role that migrates runs it in one transaction. The JSON file next to
+it lists what the bridge adds to the catalog, for `index-jobs doctor`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from db.tools.connection import connect
 
 FOLDER = Path(__file__).resolve().parents[1] / "bridges"
 NAMES = ("pg-boss", "procrastinate")
-_MARKS = {  # what the names of its objects have in them
+_MARKS = {  # part of the names of its objects
     "pg-boss": ("pg_boss_job", "reconcile_queue_jobs", "to the migrator"),
     "procrastinate": ("wake_procrastinate",),
 }
@@ -33,35 +33,33 @@ select count(*) from private.list_queue_jobs('{}') as j where j.is_linked
 
 
 class BridgeError(Exception):
-    """Why a bridge was not installed or removed, and that nothing was changed."""
+    """Says why a bridge was not installed or removed, and that nothing was changed."""
 
 
 def install(url: str, name: str) -> None:
-    """Installs the bridge, or what this release changed in it. Raises BridgeError, ConnectError."""
+    """Installs or updates the bridge. Raises BridgeError or ConnectError."""
     with connect(url) as connection:
         _run(connection, _sql(name, ""))
 
 
 def remove(url: str, name: str, *, unfinished: bool = False) -> None:
-    """Takes the bridge back; the queue and its rows stay.
+    """Removes the bridge. Keeps the queue and its rows.
 
-    Raises ConnectError; BridgeError, too when jobs have not ended that the queue runs, unless
-    `unfinished` says that they may stay so.
+    Raises ConnectError or BridgeError, also if the queue has unfinished jobs, unless `unfinished`.
     """
     with connect(url) as connection:
         if name == "pg-boss" and not unfinished and (count := _unfinished(connection)):
             raise BridgeError(
-                f"{count} jobs of the queue have not ended: nobody else runs them, and what becomes"
-                " of them would not be known here. Let its workers finish them, or say --yes."
-                " Nothing was changed"
+                f"the queue has {count} unfinished jobs. Nothing else would run them or record"
+                " their results. Let its workers finish them, or use --yes. Nothing was changed"
             )
         _run(connection, _sql(name, "_remove"))
 
 
 def reconcile(url: str) -> list[tuple[str, str, str, str]]:
-    """Mends what differs between the jobs and their queue; kind, job, before and after of each.
+    """Fixes the differences between the jobs and the queue. Returns kind, job, before and after.
 
-    Raises BridgeError when no bridge to a queue that has states is installed, ConnectError.
+    Raises ConnectError, or BridgeError if no bridge to a queue with states is installed.
     """
     with connect(url) as connection:
         try:
@@ -71,12 +69,12 @@ def reconcile(url: str) -> list[tuple[str, str, str, str]]:
             ).fetchall()
         except psycopg.errors.UndefinedFunction:
             raise BridgeError(
-                "no bridge to a queue is installed here: index-jobs bridge install pg-boss"
+                "no bridge to a queue is installed here: run index-jobs bridge install pg-boss"
             ) from None
 
 
 def expected(found: Facts) -> dict[str, Facts]:
-    """What the bridges add that are installed, wholly or in part, by the name of each."""
+    """Returns what each fully or partly installed bridge adds, by name."""
     added: dict[str, Facts] = {}
     for name in NAMES:
         rows = (Fact(*row) for row in json.loads(_file(name, ".json").read_text(encoding="utf-8")))
@@ -87,12 +85,12 @@ def expected(found: Facts) -> dict[str, Facts]:
 
 
 def remedy(name: str) -> str:
-    """What mends a difference in the bridge."""
+    """Returns the command that fixes a difference in the bridge."""
     return f"index-jobs bridge install {name}"
 
 
 def snapshot(url: str, name: str) -> str:
-    """The text of the JSON file of a bridge that was installed just now, and no other."""
+    """Returns the text of the JSON file of the only bridge, which was just installed."""
     with connect(url) as connection:
         found = catalogue.facts(connection)
     usual = catalogue.expected()
@@ -117,7 +115,7 @@ def _unfinished(connection: psycopg.Connection[TupleRow]) -> int:
     try:
         row = connection.execute(_UNFINISHED).fetchone()
     except (psycopg.errors.UndefinedFunction, psycopg.errors.InsufficientPrivilege):
-        return 0  # there is no bridge
+        return 0  # no bridge is installed
     return row[0] if row else 0
 
 
@@ -137,12 +135,12 @@ def _run(connection: psycopg.Connection[TupleRow], statements: str) -> None:
     except psycopg.errors.LockNotAvailable:
         raise BridgeError(
             "the tables were in use for "
-            f"{lock.TABLES_WAIT.total_seconds() / 60:.0f} minutes. Try again; nothing was changed"
+            f"{lock.TABLES_WAIT.total_seconds() / 60:.0f} minutes. Nothing was changed; try again"
         ) from None
     except psycopg.errors.InsufficientPrivilege as error:
         raise BridgeError(
-            f"the login may not do that: {error.diag.message_primary}. The role that migrates needs"
-            " to write to the tables of the queue and to make triggers on them. Nothing was changed"
+            f"the login may not do that: {error.diag.message_primary}. The role that migrates must"
+            " be able to write to the queue's tables and create triggers. Nothing was changed"
         ) from None
 
 

@@ -1,8 +1,8 @@
-"""What a database's catalogue says of this schema, as facts that can be compared.
+"""Reads this schema from a database's catalog, as facts that can be compared.
 
-db/catalogue.json holds the facts of a freshly migrated database; `make docs` writes it. Facts are
-the same on every server version. The role that ran the migrations is called `the migrator`, so they
-do not depend on it either.
+db/catalogue.json contains the facts of a freshly migrated database; `make docs` writes it. Facts do
+not depend on the server version, nor on the role that ran the migrations, which is called `the
+migrator`.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ SNAPSHOT = Path(__file__).resolve().parents[1] / "catalogue.json"
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One property of one object; `kind` and `name` tell it from all others."""
+    """One property of one object. `kind` and `name` identify it."""
 
     kind: str
     name: str
     object: str
-    """The table, function, type, schema or role that it is about."""
+    """The table, function, type, schema or role."""
     definition: str
     make: str
-    """The statement that makes it so, or nothing where there is more to it."""
+    """The statement that creates it, or empty if one statement is not enough."""
     unmake: str
-    """The statement that takes it away, or nothing likewise."""
+    """The statement that removes it, or empty likewise."""
 
 
 Facts = Mapping[tuple[str, str], Fact]
 
 
 def facts(connection: psycopg.Connection[TupleRow]) -> Facts:
-    """The facts about all that is in the schemas public and private, and about the job_ roles."""
+    """Returns the facts about the schemas public and private and the job_ roles."""
     with connection.transaction(), connection.cursor(row_factory=class_row(Fact)) as cursor:
         cursor.execute("set local search_path = pg_catalog")
         rows = [row for query in _QUERIES for row in cursor.execute(query)]

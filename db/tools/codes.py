@@ -1,7 +1,7 @@
-"""Every code that an answer may have, as db/codes.json lists them.
+"""The codes of errors, from db/codes.json.
 
-The API takes the status, the sentence and the hint of what it refuses from there, and `make docs`
-the table in docs/http.md. A test compares the list with what the SQL functions and api/ raise.
+The API takes the status, the sentence and the hint of its errors from there, and `make docs` the
+table in docs/http.md. A test compares the list with what the SQL functions and api/ raise.
 """
 
 from __future__ import annotations
@@ -15,22 +15,22 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """What a code means, and who raises it."""
+    """The meaning of a code, and what raises it."""
 
     status: tuple[int, ...]
-    """Of HTTP; the first where nothing else is said."""
+    """The HTTP statuses. The first is the default."""
     sentence: str
     raised_by: tuple[str, ...]
     """SQL functions by name, and modules of api/ by path."""
     hint: str | None = None
-    """The remedy, where it is not the SQL function that says it."""
+    """What to do, unless the SQL function provides the hint."""
     over_http: bool = True
-    """False: no route calls what raises it; callers of `supabase.rpc()` and workers meet it."""
+    """False: no route raises it, only functions called by `supabase.rpc()` and workers."""
 
 
 @cache
 def codes() -> Mapping[str, Code]:
-    """Each code by its name, in the order of the documents."""
+    """Returns the codes by name, in the order of the documents."""
     entries = json.loads((Path(__file__).parents[1] / "codes.json").read_text(encoding="utf-8"))
     return {
         name: Code(**entry | {key: tuple(entry[key]) for key in ("status", "raised_by")})

@@ -1,4 +1,4 @@
-"""Connections to the database by the URLs that people write, and what is wrong with these."""
+"""Connects to the database by URL, and explains what is wrong with a URL."""
 
 from __future__ import annotations
 
@@ -29,31 +29,33 @@ Result = TypeVar("Result")
 
 
 class ConnectError(Exception):
-    """Why a database URL leads to no connection and what to do about it, never the password."""
+    """Says why a database URL does not work and what to do. Never contains the password."""
 
 
 class RefusedError(ConnectError):
-    """The server was reached and will not let this login in, however often it tries."""
+    """The server was reached and refuses this login. Retrying does not help."""
 
 
 class BoundedConnection(psycopg.AsyncConnection[TupleRow]):
-    """A session that can write, with the settings that all have.
+    """A session that can write, with the settings of all sessions.
 
-    It waits at most `patience` seconds for each answer of the server; a block of COPY is one.
+    Waits at most `patience` seconds for each answer of the server, or each block of a COPY.
 
-    After that it is closed, and the caller gets an OperationalError without a SQLSTATE, as when
-    the server goes away: the statement may have been carried out or not.
+    After that it is closed, and the caller gets an OperationalError without a SQLSTATE, as when the
+    server goes away. The statement may or may not have been executed.
     """
 
     patience: float = CONNECT_TIMEOUT
     statement_timeout: float = 0
     is_pooled: bool = False
-    """Whether a pooler stands between: then each transaction may have another session."""
+    """Whether there is a pooler: then each transaction may run in a different session."""
 
     @classmethod
     async def connect(cls, *arguments: Any, **named: Any) -> Self:
-        """As psycopg's, with a `statement_timeout` in seconds. A deque named `failures` gets what
-        goes wrong, which a pool keeps to itself, and is emptied once something goes right."""
+        """Like psycopg's connect, with a `statement_timeout` in seconds.
+
+        Appends errors, which a pool would hide, to the deque `failures`. Clears it on success.
+        """
         statement_timeout: float = named.pop("statement_timeout")
         failures: deque[psycopg.Error] | None = named.pop("failures", None)
         try:
@@ -74,7 +76,7 @@ class BoundedConnection(psycopg.AsyncConnection[TupleRow]):
         return connection
 
     async def wait(self, gen: PQGen[Result], *arguments: Any, **named: Any) -> Result:
-        """What psycopg waits by, for all that goes over an open connection."""
+        """Overrides how psycopg waits for everything on an open connection."""
         cut = asyncio.get_running_loop().call_later(self.patience, self._cut)
         try:
             return await super().wait(gen, *arguments, **named)
@@ -88,9 +90,11 @@ class BoundedConnection(psycopg.AsyncConnection[TupleRow]):
             cut.cancel()
 
     async def raise_if_useless(self, error: psycopg.Error) -> None:
-        """Closes the connection when its session is to blame for the error, so that a pool makes
-        another one, and raises why. What was asked may have had the same error, so the session is
-        asked itself."""
+        """Closes the connection if its session caused the error, and raises the reason.
+
+        A pool then opens a new one. Checks the session itself, because the statement may have
+        caused the same error.
+        """
         if not sessions.blames_session(error):
             return
         try:
@@ -103,7 +107,7 @@ class BoundedConnection(psycopg.AsyncConnection[TupleRow]):
 
     @contextmanager
     def patient(self, seconds: float) -> Iterator[None]:
-        """Waits so long meanwhile."""
+        """Sets `patience` until the block ends."""
         patience, self.patience = self.patience, seconds
         try:
             yield
@@ -111,9 +115,9 @@ class BoundedConnection(psycopg.AsyncConnection[TupleRow]):
             self.patience = patience
 
     def _cut(self) -> None:
-        # To close the descriptor here would leave it with the event loop; to cancel the task would
-        # have psycopg wait for the server another ten seconds.
-        logger.warning("no answer of the database: connection closed", seconds=self.patience)
+        # Closing the descriptor here would leave it in the event loop. Cancelling the task would
+        # make psycopg wait another ten seconds for the server.
+        logger.warning("no answer from the database: connection closed", seconds=self.patience)
         with suppress(OSError), socket.socket(fileno=os.dup(self.pgconn.socket)) as server:
             server.shutdown(socket.SHUT_RDWR)
 
@@ -121,12 +125,12 @@ class BoundedConnection(psycopg.AsyncConnection[TupleRow]):
 def connect(
     url: str, seconds: int = CONNECT_TIMEOUT, *, statement_timeout: float = STATEMENT_TIMEOUT
 ) -> psycopg.Connection[TupleRow]:
-    """An autocommit connection with the settings of all sessions.
+    """Returns an autocommit connection with the settings of all sessions.
 
-    Connecting may take `seconds`, unless the URL has its own limit, and each statement
-    `statement_timeout` seconds; 0 is no limit.
+    Connecting can take `seconds`, unless the URL sets its own limit, and each statement
+    `statement_timeout` seconds. 0 means no limit.
 
-    Raises ConnectError, a RefusedError when the server refuses the login.
+    Raises ConnectError, or its subclass RefusedError if the server refuses the login.
     """
     given = parameters(url, seconds)
     try:
@@ -139,29 +143,31 @@ def connect(
 
 
 def is_refusal(error: psycopg.Error) -> bool:
-    """Whether the server was reached, and refuses the login until somebody changes something.
+    """Whether the server was reached and refuses the login until its operator changes something.
 
-    libpq tells why it cannot connect in words alone, those of the server's lc_messages: what is not
-    in English counts as an outage.
+    libpq gives the reason only as text in the server's lc_messages. Text that is not English counts
+    as an outage.
     """
     return any(re.search(pattern, str(error), re.I) for pattern, _ in _REFUSALS)
 
 
 def refusal_or(error: psycopg.Error) -> psycopg.Error:
-    """The error, with the SQLSTATE of a refused login if it is one."""
+    """Returns the error, with an SQLSTATE if it is a refused login."""
     if error.sqlstate is None and is_refusal(error):
         return psycopg.errors.InvalidAuthorizationSpecification(str(error))
     return error
 
 
 def parameters(url: str, seconds: int = CONNECT_TIMEOUT) -> dict[str, Any]:
-    """libpq's parameters for a plain postgresql:// URL, in UTF-8, with a limit of `seconds`
-    to connect unless it has its own. Raises ConnectError."""
+    """Returns libpq's parameters for a postgresql:// URL, with UTF-8.
+
+    `seconds` limits connecting, unless the URL sets its own limit. Raises ConnectError.
+    """
     if not re.match(r"postgres(ql)?://", url):
         found = re.match(r"[A-Za-z][A-Za-z0-9+.-]*(?=://)", url)
         scheme = found[0] if found else "no scheme"
         raise ConnectError(
-            f"the database URL has {scheme!r} where postgresql:// is needed: "
+            f"the database URL begins with {scheme!r}, but must begin with postgresql://: "
             "postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
         )
     try:
@@ -172,33 +178,33 @@ def parameters(url: str, seconds: int = CONNECT_TIMEOUT) -> dict[str, Any]:
     if not given or not port or url.partition("?")[0].count("@") > 1:
         raise ConnectError(
             "the database URL cannot be read: percent-encode special characters in user and "
-            "password (@ as %40, / as %2F, # as %23), give the port as a number, and after ? only "
-            "what libpq knows, such as sslmode"
+            "password (@ as %40, / as %2F, # as %23), use a number for the port, and after ? only "
+            "parameters of libpq, such as sslmode"
         )
     return {"connect_timeout": seconds, **given, "client_encoding": "utf8"}
 
 
 def place(url: str) -> str:
-    """Where the database of a URL is, without the login: host:port/database."""
+    """Returns host:port/database of a URL, without the login."""
     given = parameters(url)
     host, port = given.get("host", "local socket"), given.get("port", 5432)
     return f"{host}:{port}/{given.get('dbname', given.get('user', ''))}"
 
 
 async def keep_trying(pool: AsyncConnectionPool[BoundedConnection]) -> None:
-    """For a pool's `reconnect_failed`: starts the next round, also when nobody asks for one."""
+    """For a pool's `reconnect_failed`: starts the next round, even without a waiting call."""
     await pool.check()
 
 
-# What libpq says -> what to do.
+# libpq's message -> what to do.
 _REFUSALS: Final = (
-    ("password authentication failed", "the password of {user} is not the right one"),
-    ("SASL authentication failed", "the password of {user} is not the right one"),
+    ("password authentication failed", "the password of {user} is wrong"),
+    ("SASL authentication failed", "the password of {user} is wrong"),
     ("no password supplied", "the URL needs a password for {user}"),
-    (r'role ".*" does not exist', "there is no login {user}; create it or name another"),
+    (r'role ".*" does not exist', "there is no login {user}; create it or use another"),
     (
         "not permitted to log in",
-        "{user} may not log in; alter role {quoted_user} login, or name another",
+        "{user} may not log in; alter role {quoted_user} login, or use another",
     ),
     (
         r'database ".*" does not exist',
@@ -210,13 +216,16 @@ _REFUSALS: Final = (
     ),
     (
         "no pg_hba.conf entry|pg_hba.conf rejects",
-        "pg_hba.conf of the server has no line that lets {user} in from here",
+        "the server's pg_hba.conf has no line that lets {user} in from here",
     ),
-    ("server does not support SSL", "the server has no TLS, which sslmode in the URL asks for"),
-    ("certificate verify failed", "the server's certificate is not of an authority that is known"),
+    (
+        "server does not support SSL",
+        "the server does not support TLS, which sslmode in the URL requires",
+    ),
+    ("certificate verify failed", "the server's certificate is not from a known authority"),
 )
 _OUTAGES: Final = (
-    ("resolve host|name or service|translate host", "there is no host {host}; check its name"),
+    ("resolve host|name or service|translate host", "host {host} does not exist; check its name"),
     (
         "refused|timeout|timed out|unreachable|No such file",
         "nothing answers at {host} port {port}; start Postgres there or correct the address",
@@ -225,7 +234,7 @@ _OUTAGES: Final = (
 
 
 def quoted(name: object) -> str:
-    """A name as SQL has it, whatever is in it."""
+    """Returns a name quoted for SQL."""
     return '"' + str(name).replace('"', '""') + '"'
 
 

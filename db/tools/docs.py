@@ -1,11 +1,11 @@
-"""Writes what is made from the schema, by what a database says of itself.
+"""Writes the files that are generated from the schema of a database.
 
-    python -m db.tools.docs           migrate a new embedded database, and write from it
+    python -m db.tools.docs           migrate a new embedded database, and write the files
 
 docs/schema.md, db/tables and the marked parts of README.md; those of docs/http.md, from
 db/codes.json, and of CONTRIBUTING.md, from the code; supabase/database.types.ts, for supabase-js;
-and db/catalogue.json, which `index-jobs doctor` compares with. To correct one of these files, edit
-its source and run this again. Exit code 0: written; 1: a problem, named on stderr.
+and db/catalogue.json, for `index-jobs doctor`. To correct one of these files, edit its source and
+run this again. Exit code 0: written; 1: failed, with the reason on stderr.
 """
 
 from __future__ import annotations
@@ -78,10 +78,9 @@ order by n.nspname desc, p.proname like 'api\\_%', p.proname collate "C"
 
 
 def documents(connection: psycopg.Connection[TupleRow], root: Path = ROOT) -> dict[str, str]:
-    """The text of each file as it has to be, by its path from `root`.
+    """Returns the correct text of each file, by its path from `root`.
 
-    Of README.md only the marked parts are made; the rest is as it is. Raises ValueError when it
-    lacks a part's marks.
+    Changes only the marked parts of README.md. Raises ValueError if it lacks a part's marks.
     """
     with connection.transaction():
         connection.execute("set local search_path = pg_catalog")
@@ -100,7 +99,7 @@ def documents(connection: psycopg.Connection[TupleRow], root: Path = ROOT) -> di
 
 
 def http_page(root: Path = ROOT) -> str:
-    """docs/http.md with the codes of db/codes.json; in brackets what no route answers."""
+    """Returns docs/http.md with the codes of db/codes.json. Parentheses: no route answers it."""
     rows = []
     for name, code in codes().items():
         status = ", ".join(map(str, code.status))
@@ -110,7 +109,7 @@ def http_page(root: Path = ROOT) -> str:
 
 
 def contributing_page(root: Path = ROOT) -> str:
-    """CONTRIBUTING.md with a picture of each flow, drawn from the code."""
+    """Returns CONTRIBUTING.md with a diagram of each flow, drawn from the code."""
     text = (root / CONTRIBUTING).read_text()
     for name in FLOWS:
         text = _replace(CONTRIBUTING, text, f"flow of {name}", flow(name, root))
@@ -123,11 +122,11 @@ def _rows(connection: psycopg.Connection[TupleRow], query: LiteralString) -> lis
 
 
 def _replace(path: str, text: str, part: str, body: str) -> str:
-    """`text` with `body` between the marks of that part."""
+    """Returns `text` with `body` between the marks of this part."""
     begin, end = f"<!-- begin {part}: made by `make docs` -->", f"<!-- end {part} -->"
     found = re.compile(f"{re.escape(begin)}.*?{re.escape(end)}", re.S)
     if not found.search(text):
-        raise ValueError(f"{path} has lost the marks {begin} and {end}: put them back")
+        raise ValueError(f"{path} lacks the marks {begin} and {end}: restore them")
     return found.sub(lambda _: f"{begin}\n{body}{end}", text)
 
 
@@ -197,7 +196,7 @@ def _code(text: str) -> str:
 
 
 def main() -> int:
-    """Writes the files; returns the exit code."""
+    """Writes the files and returns the exit code."""
     try:
         with postgres.temporary() as server, connect(server.url()) as connection:
             bootstrap(connection)

@@ -1,9 +1,9 @@
-"""Compares a database with what this release makes of one, and says how to mend each difference.
+"""Compares a database with this release, and says how to fix each difference.
 
-Only what belongs to this schema is looked at: objects that others added are theirs, unless they
-open a door (a grant, a policy, a trigger or a rule on one of our objects, a second function of the
-same name, and what exposure.py looks for).
-Nothing is changed; any login that owns the database will do.
+Checks only what belongs to this schema. Other objects are ignored unless they give access to ours:
+a grant, a policy, a trigger or a rule on one of our objects, a second function with the same name,
+and what exposure.py finds.
+Changes nothing. Any login that owns the database can run it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from db.tools.findings import Finding
 from db.tools.versions import SchemaVersion
 
 REWRITE = (
-    "write all functions and policies as this release has them: "
+    "recreate all functions and policies of this release: "
     'index-jobs doctor --sql | psql "$DATABASE_URL"'
 )
 
@@ -31,19 +31,19 @@ _OPEN_DOORS = frozenset({"grant", "membership", "policy", "function", "trigger",
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """What was found in a database at that schema version on that server."""
+    """The findings in a database, with its schema version and server version."""
 
     server: str
     version: str | None
     findings: tuple[Finding, ...]
     advice: tuple[Finding, ...] = ()
-    """What may be intended; not a fault of the database."""
+    """Findings that may be intended and are not faults."""
 
 
 def examine(url: str, api_url: str | None = None) -> Diagnosis:
-    """Looks at the database, and at the login of the HTTP layer when there is an `api_url`.
+    """Checks the database and, given `api_url`, the login of the HTTP layer.
 
-    Raises ConnectError when the database cannot be reached.
+    Raises ConnectError if the database cannot be reached.
     """
     with connect(url) as connection:
         found = migrate.version_of(connection)
@@ -77,17 +77,17 @@ def _server(major: int) -> Iterator[Finding]:
         yield Finding(
             "server",
             f"Postgres {major}",
-            f"is older than Postgres {migrate.OLDEST_SERVER}, the oldest that is tested",
+            f"is older than Postgres {migrate.OLDEST_SERVER}, the oldest tested version",
             "upgrade the server",
         )
 
 
 def _version(found: SchemaVersion | None, there: bool) -> Finding | None:
-    """Whether it is the schema of this release; `there` when the database has our tables."""
+    """Checks the schema version. `there` means that the database has our tables."""
     newest = versions.of_migrations(migrate.forward_files())[migrate.names()[-1]]
     version = found.number if found else "none"
     if found is None and there:
-        problem = "schema private has lost the comment that says which migration was the newest"
+        problem = "schema private has lost the comment that names the newest migration"
         remedy = newest.line
     elif found is None:
         problem = "no migration is applied"
@@ -96,10 +96,10 @@ def _version(found: SchemaVersion | None, there: bool) -> Finding | None:
         problem, remedy = obstacle.problem, obstacle.remedy
     elif version < newest.number:
         names = ", ".join(name for name in migrate.names() if name[:14] > version)
-        problem = f"is behind this release, which goes on to {newest.number}; missing: {names}"
+        problem = f"is behind this release, which is at {newest.number}; missing: {names}"
         remedy = (
             "index-jobs migrate, or on Supabase: index-jobs supabase install DIR, then "
-            "supabase db push. The rest is compared once it is there"
+            "supabase db push. The rest is compared after that"
         )
     else:
         return None
@@ -119,7 +119,7 @@ def _differences(expected: Facts, found: Facts, bridged: Mapping[str, Facts]) ->
         if want is None and have is not None:
             if have.kind in _OPEN_DOORS and have.object in objects:
                 yield Finding(
-                    have.kind, have.name, "was added; no migration makes it", _sql(have.unmake)
+                    have.kind, have.name, "was added; no migration creates it", _sql(have.unmake)
                 )
         elif want is not None and have is None:
             remedy = _sql(want.make) if want.make else _by_hand(want)
@@ -143,7 +143,7 @@ def _change(want: Fact, have: Fact) -> str:
 def _by_hand(want: Fact) -> str:
     if want.kind in {"function", "trigger"} or want.name.startswith("function "):
         return REWRITE
-    return f"take the change back by hand, so that it is again: {_words(want)}"
+    return f"undo the change by hand, so that it is again: {_words(want)}"
 
 
 def _words(fact: Fact) -> str:
@@ -180,7 +180,7 @@ where r.rolname = session_user
 
 
 def excess_privileges(connection: psycopg.Connection[TupleRow]) -> Finding | None:
-    """What the login of this connection may do that the HTTP layer's must not."""
+    """Returns the privileges of this login that the HTTP layer's login must not have."""
     name, powers, _ = _login(connection)
     if not powers:
         return None
@@ -188,7 +188,7 @@ def excess_privileges(connection: psycopg.Connection[TupleRow]) -> Finding | Non
         "login",
         name,
         f"may do more than the HTTP layer needs: it {', '.join(powers)}",
-        "make one of its own for API_DATABASE_URL: create role app_api login password '…'; "
+        "create a separate login for API_DATABASE_URL: create role app_api login password '…'; "
         f"grant job_http to app_api; grant connect on database {quoted(connection.info.dbname)} "
         "to app_api;",
     )
@@ -208,7 +208,7 @@ def _api_login(url: str) -> tuple[Finding, ...]:
                 return (found,)
             name, _, serves = _login(connection)
     except ConnectError as error:
-        return (Finding("login", "API_DATABASE_URL", f"is of no use: {error}", "correct it"),)
+        return (Finding("login", "API_DATABASE_URL", f"does not work: {error}", "correct it"),)
     if serves:
         return ()
     return (
@@ -228,16 +228,16 @@ order by s.since, j.id
 limit 20
 """
 _STATES = {
-    "cancel_overdue": "its user asked to cancel it, and it runs on",
-    "lease_expired": "its worker let the lease run out",
-    "retry_overdue": "nobody has claimed its next attempt",
-    "silent": "its worker gives no sign of life",
-    "unclaimed": "nobody has claimed it",
+    "cancel_overdue": "its user asked to cancel it, but it is still running",
+    "lease_expired": "its worker's lease has expired",
+    "retry_overdue": "no worker has claimed its next attempt",
+    "silent": "its worker sends no heartbeats",
+    "unclaimed": "no worker has claimed it",
 }
 
 
 def _stuck_jobs(connection: psycopg.Connection[TupleRow]) -> Iterator[Finding]:
-    """The oldest stuck jobs, read as service_role; what that takes is rolled back."""
+    """Reads the oldest stuck jobs as service_role, and rolls back what that needs."""
     try:
         with connection.transaction(force_rollback=True):
             _become_service_role(connection)
@@ -248,7 +248,7 @@ def _stuck_jobs(connection: psycopg.Connection[TupleRow]) -> Iterator[Finding]:
             "stuck jobs",
             "public.index_jobs",
             f"could not be read as service_role: {error.diag.message_primary}",
-            "use the login that migrates, or another one that may become service_role",
+            "use the login that migrates, or another member of service_role",
         )
         return
     for row in rows:
@@ -258,7 +258,7 @@ def _stuck_jobs(connection: psycopg.Connection[TupleRow]) -> Iterator[Finding]:
 
 
 def _become_service_role(connection: psycopg.Connection[TupleRow]) -> None:
-    """Takes the role, allowing itself to if need be, until the transaction ends."""
+    """Sets the role until the transaction ends, after granting it if needed."""
     try:
         with connection.transaction():
             connection.execute("set local role service_role")
@@ -269,15 +269,15 @@ def _become_service_role(connection: psycopg.Connection[TupleRow]) -> None:
 
 def _free(row: dict[str, Any]) -> str:
     if row["queue_job"]:
-        first = f"look for job {row['queue_job']} in the queue that runs it"
+        first = f"check job {row['queue_job']} in its queue"
     elif row["kind"] == "silent":
-        first = f"look after its worker {row['worker_id'] or '(it gave no name)'}"
+        first = f"check its worker {row['worker_id'] or '(unnamed)'}"
     else:
         first = "start a runner (index-jobs serve, or any worker that calls claim_index_job)"
     if row["kind"] == "retry_overdue":
-        return f"{first}; or have its owner cancel it"
+        return f"{first}, or have its owner cancel it"
     return (
-        f"{first}; or give the job up, as service_role: public.update_job_status("
+        f"{first}, or fail the job, as service_role: public.update_job_status("
         f"p_job_id => '{row['id']}', p_status => 'failed', "
         """p_metadata => '{"error": "The worker was lost. Please start the job again."}', """
         f"p_attempt => {row['attempt']});"

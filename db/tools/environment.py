@@ -1,7 +1,6 @@
-"""What is taken out of a process's environment, so that it and its children do not depend on it.
+"""Removes variables from a process's environment on which its behavior must not depend.
 
-An indexer and its git get an environment that is stated whole: worker/spawner.py and
-worker/indexer/git.py.
+worker/spawner.py and worker/indexer/git.py set the complete environment of an indexer and its git.
 """
 
 from __future__ import annotations
@@ -10,8 +9,8 @@ import os
 import re
 from typing import Final
 
-# `git rev-parse --local-env-vars`: what git sets for its hooks says which repository is meant,
-# whatever folder the next git is told.
+# `git rev-parse --local-env-vars`: what git sets for its hooks overrides the folder that a
+# later git is given.
 _OF_A_REPOSITORY: Final = (
     "GIT_ALTERNATE_OBJECT_DIRECTORIES",
     "GIT_COMMON_DIR",
@@ -35,8 +34,11 @@ _OF_A_REPOSITORY: Final = (
 
 
 def clean_up() -> None:
-    """What every command does first: forgets the repository of a git hook that runs it, and a width
-    that no terminal has, at which nothing would be printed."""
+    """Cleans up before every command.
+
+    Removes the variables of a git hook that may run it, and an impossible terminal width, at which
+    nothing would be printed.
+    """
     for name in _OF_A_REPOSITORY:
         os.environ.pop(name, None)
     if not re.fullmatch("[1-9][0-9]*", os.environ.get("COLUMNS", "1")):
@@ -44,8 +46,10 @@ def clean_up() -> None:
 
 
 def forget_servers() -> None:
-    """What is done before a server of our own is used: its URL says all, and libpq's variables
-    (PGSSLMODE, PGSERVICE, PGHOSTADDR, PGOPTIONS …) are about others."""
+    """Removes libpq's variables (PGSSLMODE, PGSERVICE, PGHOSTADDR, PGOPTIONS …).
+
+    Called before the embedded server is used. The variables are meant for other servers.
+    """
     for name in list(os.environ):
         if name.startswith("PG"):
             del os.environ[name]

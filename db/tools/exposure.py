@@ -1,7 +1,7 @@
-"""Ways into this schema's rows, or to a login's powers, that objects of others open.
+"""Finds other objects that give access to this schema's rows or to a login's privileges.
 
-Findings are to be mended. Advice is worth a thought: it names what every Postgres allows, and what
-may be meant.
+Findings must be fixed. Advice is optional: it covers the defaults of Postgres, and what may be
+intended.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ where p.prosecdef and n.nspname not in ('pg_catalog', 'information_schema')
 order by 1
 """
 
-# Supabase gives its API roles everything that is made later, and expects it to be taken back; on
-# other databases an earlier release did, unless the row says that one is for development.
+# Supabase grants its API roles everything that is created later, and expects it to be revoked. On
+# other databases an earlier release did, unless they are marked for development.
 _IS_OURS: LiteralString = """
 select coalesce(obj_description(to_regnamespace('auth'), 'pg_namespace'), '')
   = 'Stand-in for Supabase Auth.'
@@ -106,7 +106,7 @@ select quote_ident(current_database()) as name,
     where has_function_privilege('public', f.name, 'execute')) as functions
 """
 
-# A login that may connect and is a member of a role that works for all tenants, or serves them.
+# A login that can connect and is a member of a role that works for all tenants.
 _COMERS: LiteralString = """
 select quote_ident(current_database()) as name, (
     select string_agg(m.login, ', ' order by m.login)
@@ -150,32 +150,32 @@ where c.oid = to_regclass('auth.users') and c.relrowsecurity
 
 
 def findings(connection: Connection[TupleRow], *, development: bool) -> Iterator[Finding]:
-    """What is to be mended; less on a database for development."""
+    """Returns what must be fixed. Databases for development allow more."""
     ours = _known() | {"ours": not development and _is_ours(connection)}
     for row in _rows(connection, _VIEWS, ours):
         if not row["is_stored"]:
             yield Finding(
                 "view",
                 row["name"],
-                "shows rows of this schema as its owner may see them, not as who reads it",
+                "shows rows of this schema with the privileges of its owner, not of the reader",
                 f"alter view {row['name']} set (security_invoker = true);",
             )
         elif row["readers"]:
             yield Finding(
                 "materialized view",
                 row["name"],
-                f"shows its copy of every tenant's rows to {row['readers']}",
+                f"shows its copy of all tenants' rows to {row['readers']}",
                 f"revoke all on table {row['name']} from {row['readers']};",
             )
     for row in _rows(connection, _FUNCTIONS, ours):
         if row["is_owned"]:
-            problem = f"was added, and does whatever {row['owner']} may"
+            problem = f"was added, and runs with the privileges of {row['owner']}"
             yield Finding("function", row["name"], problem, f"drop function {row['name']};")
     for row in _rows(connection, _DEFAULTS, ours):
         yield Finding(
             "default privileges",
             row["maker"],
-            f"whatever {row['kind']} it makes later{row['place']} are open to {row['roles']}",
+            f"{row['kind']} that it creates later{row['place']} are open to {row['roles']}",
             f"alter default privileges for role {row['maker']}{row['place']} revoke all on "
             f"{row['kind']} from {row['roles']};",
         )
@@ -183,7 +183,7 @@ def findings(connection: Connection[TupleRow], *, development: bool) -> Iterator
         yield Finding(
             "left open",
             row["target"],
-            "is open to the API roles, as default privileges of an earlier release made it",
+            "is open to the API roles, through default privileges of an earlier release",
             f"revoke all on {row['target']} from anon, authenticated, service_role;",
         )
     for row in _rows(connection, _HIDDEN_BANS, ours):
@@ -197,14 +197,14 @@ def findings(connection: Connection[TupleRow], *, development: bool) -> Iterator
 
 
 def advice(connection: Connection[TupleRow]) -> Iterator[Finding]:
-    """What every login may do here, definers that name our tables, and what Realtime lacks."""
+    """Returns risks of every login, definers that use our tables, and what Realtime lacks."""
     ours = _known()
     for row in _rows(connection, _FUNCTIONS, ours):
         if not row["is_owned"]:
             yield Finding(
                 "function",
                 row["name"],
-                f"names a table of this schema and runs as {row['owner']} for others",
+                f"uses a table of this schema and runs as {row['owner']} for others",
                 f"alter function {row['name']} security invoker;",
             )
     for row in _rows(connection, _ROOM, ours):
@@ -212,22 +212,22 @@ def advice(connection: Connection[TupleRow]) -> Iterator[Finding]:
             yield Finding(
                 "room",
                 f"database {row['name']}",
-                "every login may fill the disk with temporary tables",
+                "every login can fill the disk with temporary tables",
                 f"revoke temporary on database {row['name']} from public;",
             )
         if row["has_files"]:
             yield Finding(
                 "room",
                 f"database {row['name']}",
-                "every login may fill the disk with what it sorts and with cursors that it holds;"
-                " only a superuser can change it",
+                "every login can fill the disk with sorts and held cursors;"
+                " only a superuser can change that",
                 f"alter database {row['name']} set temp_file_limit = '4GB';",
             )
         if row["functions"]:
             yield Finding(
                 "room",
                 f"database {row['name']}",
-                "every login may fill the disk with large objects; only a superuser can change it",
+                "every login can fill the disk with large objects; only superusers can change that",
                 f"revoke execute on function {row['functions']} from public;",
             )
     for row in _rows(connection, _COMERS, ours):
@@ -243,13 +243,13 @@ def advice(connection: Connection[TupleRow]) -> Iterator[Finding]:
         yield Finding(
             "policy",
             "realtime.messages",
-            "has none for the topics of jobs: nobody can follow one by Supabase Realtime",
+            "has no policy for the topics of jobs: nobody can follow a job by Supabase Realtime",
             "select private.create_broadcast_policy();",
         )
 
 
 def _known() -> dict[str, Any]:
-    """The names of what this release makes."""
+    """Returns the names of this release's objects."""
     facts = catalogue.expected().values()
     return {
         "tables": [fact.name for fact in facts if fact.kind == "table"],

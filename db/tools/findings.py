@@ -1,4 +1,4 @@
-"""What the doctor finds."""
+"""The findings of the doctor."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something that is not as it should be; `remedy` is SQL, a command or a sentence."""
+    """A problem. `remedy` is SQL, a command or a sentence."""
 
     check: str
     object: str

@@ -1,9 +1,8 @@
-"""Draws how a request or a job passes through the modules and SQL functions, from the code itself.
+"""Draws how a request or a job passes through modules and SQL functions, from the code itself.
 
-Python is followed by its calls: of imported names, of methods of one's own, and of attributes whose
-class is written down (in __init__, or in api/state.py). SQL is followed by the functions that a
-file names and the tables that it writes. What is not a station on the way (records, errors, checks
-of an argument) is left out.
+In Python, follows calls of imported names, of own methods, and of attributes with a declared class
+(in __init__ or in api/state.py). In SQL, follows the functions that a file names and the tables
+that it writes. Omits helpers such as records, errors and checks of arguments.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ FLOWS: Final = {
     "create": ("api/jobs.py", "create_index_job", True),
     "job": ("worker/runner.py", "Runner._claim_jobs", False),
 }
-"""Each flow: the file and the function that begin it, and whether it shows private functions."""
+"""The flows: the file and the function where each begins, and whether to show private functions."""
 
 _PACKAGES: Final = ("api.", "worker.")
 _NO_STATIONS: Final = re.compile(
@@ -38,7 +37,7 @@ _CALLED: Final = re.compile(r"\b(public|private)\.(\w+)\s*\(")
 _WRITTEN: Final = re.compile(r"\b(?:insert into|update|delete from|copy) (?:public|private)\.(\w+)")
 
 Edges = dict[tuple[str, str], set[str]]
-"""From one file to another, by what is called there."""
+"""From one file to another: the names of what is called."""
 
 
 @dataclass
@@ -47,15 +46,15 @@ class _Module:
 
     path: str
     bodies: dict[str, ast.AST] = field(default_factory=dict)
-    """Functions, classes and Class.methods by name; constants of text as well."""
+    """Functions, classes and Class.methods by name, and string constants."""
     imported: dict[str, tuple[str, str]] = field(default_factory=dict)
-    """Local name -> file and name there; the name is empty for a module."""
+    """Local name -> file and name there. The name is empty for a module."""
     attributes: dict[str, dict[str, str]] = field(default_factory=dict)
     """Class -> attribute of self -> name of its class."""
 
 
 def flow(name: str, root: Path = ROOT) -> str:
-    """The flow as a mermaid diagram, in its fences."""
+    """Returns the flow as a fenced Mermaid diagram."""
     edges: Edges = {}
     seen: set[tuple[str, str]] = set()
     path, function, shows_private = FLOWS[name]
@@ -77,7 +76,7 @@ def _shown(node: str) -> str:
 
 
 def _without_private(edges: Edges) -> Edges:
-    """The same, where a function is said to write what its private functions write."""
+    """Removes private functions, and attributes their writes to their callers."""
 
     def ends(node: str) -> Iterator[tuple[str, set[str]]]:
         for (source, target), labels in edges.items():
@@ -95,7 +94,7 @@ def _without_private(edges: Edges) -> Edges:
 
 
 def _follow(root: Path, path: str, name: str, edges: Edges, seen: set[tuple[str, str]]) -> None:
-    """Adds what a function of a Python file calls, and what these call."""
+    """Adds the calls of a Python function, recursively."""
     if (path, name) in seen:
         return
     seen.add((path, name))
@@ -127,7 +126,7 @@ def _follow(root: Path, path: str, name: str, edges: Edges, seen: set[tuple[str,
 def _targets(
     module: _Module, owner: str, parameters: Mapping[str, str], call: ast.Call
 ) -> Iterator[tuple[str, str]]:
-    """File and name of what is called, where the code tells."""
+    """Yields the file and name of what is called, if the code determines it."""
     match call.func:
         case ast.Name(id=name) if name in module.imported:
             yield module.imported[name]
@@ -152,7 +151,7 @@ def _targets(
 
 
 def _class_of(module: _Module, owner: str, held: ast.expr) -> tuple[str, str] | None:
-    """File and name of the class of self.x, state["x"] or request.state.x."""
+    """Returns the file and name of the class of self.x, state["x"] or request.state.x."""
     match held:
         case ast.Attribute(value=ast.Name(id="self"), attr=name):
             kind = module.attributes.get(owner, {}).get(name)
@@ -196,7 +195,7 @@ def _module(root: Path, path: str) -> _Module:
 
 
 def _parameters(body: ast.AST) -> dict[str, str]:
-    """The class of each parameter that is annotated with one."""
+    """Returns the class of each annotated parameter."""
     return {
         node.arg: node.annotation.id
         for node in ast.walk(body)
@@ -205,7 +204,7 @@ def _parameters(body: ast.AST) -> dict[str, str]:
 
 
 def _attributes(node: ast.ClassDef) -> dict[str, str]:
-    """The class of each attribute that a class annotates, makes, or is given in __init__."""
+    """Returns the class of each attribute that is annotated, created or passed in __init__."""
     found: dict[str, str] = {}
     given = _parameters(node)
     for each in ast.walk(node):
@@ -229,7 +228,7 @@ def _attributes(node: ast.ClassDef) -> dict[str, str]:
 
 
 def _literals(root: Path, call: ast.Call) -> Iterator[str]:
-    """The SQL functions that a call names as text, such as rpc.call("api_get_job_status")."""
+    """Yields the SQL functions that a call names, such as rpc.call("api_get_job_status")."""
     for argument in call.args:
         match argument:
             case ast.Constant(value=str(name)) if (root / f"db/functions/{name}.sql").exists():
@@ -244,7 +243,7 @@ def _sql_functions(root: Path, text: str) -> Iterator[str]:
 
 
 def _add_sql(root: Path, source: str, function: str, edges: Edges) -> None:
-    """Adds a call of an SQL function, and what that calls and writes."""
+    """Adds a call of an SQL function, and its own calls and writes."""
     is_known = any(function in edge for edge in edges)
     edges.setdefault((source, function), set())
     if is_known:

@@ -1,7 +1,7 @@
-"""The lock that one migrator of a database holds at a time, and whom a migration waits for.
+"""The lock that keeps migrators of a database apart, and the sessions that a migration waits for.
 
-It is a lock on a table of schema yoyo, which the owner of the database alone can reach: no other
-login can hold it, as any could an advisory lock.
+It is a lock on a table in schema yoyo, which only the owner of the database can use. An advisory
+lock could be held by any login.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _MAKE: LiteralString = """
 create schema if not exists yoyo;
 revoke all on schema yoyo from public;
 create table if not exists yoyo.migrator ();
-comment on table yoyo.migrator is 'Locked by the migrator that is at work.';
+comment on table yoyo.migrator is 'Locked by the running migrator.';
 """
 _LOCK: LiteralString = "lock table yoyo.migrator in share row exclusive mode"
 _HOLDERS: LiteralString = """
@@ -44,25 +44,25 @@ select array_agg(distinct b.pid)
 from pg_stat_activity as a, unnest(pg_blocking_pids(a.pid)) as b (pid)
 where a.datname = current_database() and a.usename = current_user and a.application_name = %s
 """
-APPLICATION = "index-jobs migration"  # as the sessions that run migrations call themselves
-TABLE_WAIT = timedelta(milliseconds=250)  # how long a change of the schema waits for a table,
-TABLES_WAIT = timedelta(minutes=5)  # and how long it is tried again, all of it
-PAUSE = 2.0  # seconds between two tries, for those who waited behind it
-_LOOK_EVERY = 0.1  # seconds; a migration waits for a quarter of one, again and again
+APPLICATION = "index-jobs migration"  # application_name of the sessions that run migrations
+TABLE_WAIT = timedelta(milliseconds=250)  # how long a schema change waits for a table,
+TABLES_WAIT = timedelta(minutes=5)  # and how long the whole change is retried
+PAUSE = 2.0  # seconds between two attempts, so that sessions queued behind it can proceed
+_LOOK_EVERY = 0.1  # seconds; a migration waits a quarter of a second at a time
 
 
 Result = TypeVar("Result")
 
 
 class LockTimeout(Exception):
-    """Another migrator did not end in time; the text names its session."""
+    """Another migrator did not end in time. The text names its session."""
 
 
 @contextmanager
 def migrator_lock(url: str, wait: timedelta) -> Iterator[None]:
-    """Holds the lock, after at most `wait`; says on stderr whose session it waits for.
+    """Holds the lock. Waits at most `wait`, and prints to stderr which session it waits for.
 
-    Raises ConnectError, LockTimeout, or psycopg.Error when the login may not migrate.
+    Raises ConnectError, LockTimeout, or psycopg.Error if the login may not migrate.
     """
     with connect(url) as connection:
         connection.execute("set statement_timeout = 0")
@@ -84,7 +84,7 @@ def _make_table(connection: Connection[TupleRow]) -> None:
             psycopg.errors.DuplicateSchema,
             psycopg.errors.DuplicateTable,
         ):
-            continue  # another migrator made it at the same moment
+            continue  # another migrator created it at the same time
 
 
 def _lock(connection: Connection[TupleRow], wait: timedelta) -> None:
@@ -100,16 +100,17 @@ def _lock(connection: Connection[TupleRow], wait: timedelta) -> None:
             connection.execute(_LOCK)
         except psycopg.errors.LockNotAvailable:
             raise LockTimeout(
-                f"another migrator has been at work for more than {wait.total_seconds():.0f} s, "
+                f"another migrator has been running for more than {wait.total_seconds():.0f} s, "
                 f"in {who}; wait for it, or end it: select pg_terminate_backend(…)"
             ) from None
 
 
 def retry_until_locked(change: Callable[[], Result]) -> Result:
-    """A change of the schema that does not get its locks at once, and leaves nothing behind, is
-    tried again. To wait for them would have everybody wait who asks for the same tables behind it.
+    """Retries a schema change until it gets its locks at once. A failed change must be rolled back.
 
-    Raises: LockNotAvailable after TABLES_WAIT; what the change raises.
+    Waiting for the locks would block every session that needs the same tables.
+
+    Raises LockNotAvailable after TABLES_WAIT, and what the change raises.
     """
     deadline = time.monotonic() + TABLES_WAIT.total_seconds()
     while True:
@@ -122,21 +123,21 @@ def retry_until_locked(change: Callable[[], Result]) -> Result:
 
 
 def sessions(connection: Connection[TupleRow], pids: list[int]) -> str:
-    """Who these are: process id, user and application of each."""
+    """Describes sessions by process id, user and application."""
     rows = connection.execute(_SESSIONS, [pids]).fetchall()
     return " and ".join(str(words) for (words,) in rows) or "a session that has ended"
 
 
 def print_waiting(who: str) -> None:
-    """Says whom this process waits for."""
+    """Prints to stderr which sessions this process waits for."""
     print(f"waiting for {who}", file=sys.stderr, flush=True)
 
 
 @contextmanager
 def report_blockers(observer: Connection[TupleRow]) -> Iterator[list[str]]:
-    """Says meanwhile whom a migration waits for, each once; what was said is in the list.
+    """Prints, until the block ends, which sessions a migration waits for. Yields that list.
 
-    The `observer` is another session of the same login, which does nothing else meanwhile.
+    The `observer` is another session of the same login, used for nothing else meanwhile.
     """
     reported: list[str] = []
     ended = threading.Event()

@@ -1,8 +1,8 @@
-"""Logs of API and worker, on stderr: a JSON object a line, or text for people on a terminal.
+"""The logs of the API and the worker, on stderr: one JSON object per line, or text on a terminal.
 
-A value goes into a field of its own, never into the sentence:
-`logger.warning("cannot claim jobs", error=str(error))`. Fields that have a name already:
-request_id, route, status, job_id, tenant_id, user_id, key_id, attempt, seconds, milliseconds.
+Put values in fields, never in the message: `logger.warning("cannot claim jobs", error=str(error))`.
+The standard field names are request_id, route, status, job_id, tenant_id, user_id, key_id, attempt,
+seconds and milliseconds.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import re
 import sys
 from typing import Final, cast
 
-# structlog loads rich, where it is installed, for tracebacks on a terminal; a server has no use
-# for it, and it would be 40 % of the time that structlog takes to load
+# If rich is installed, structlog loads it for tracebacks on a terminal. A server does not need it,
+# and it takes 40 % of structlog's loading time
 _hides_rich = sys.modules.setdefault("rich", None) is None  # type: ignore[arg-type]
 import structlog  # noqa: E402
 
@@ -35,7 +35,7 @@ _SECRETS: Final = re.compile(
 
 
 def get_logger(name: str) -> Logger:
-    """The logger of a module. Its records are those of the standard library, with fields."""
+    """Returns a module's logger. Its records are standard library records with fields."""
     return cast(
         Logger,
         structlog.wrap_logger(
@@ -51,22 +51,22 @@ def get_logger(name: str) -> Logger:
 
 
 def bind(**fields: object) -> None:
-    """Adds fields to all that this task, and those that it starts, log from now on."""
+    """Adds fields to everything that this task and its subtasks log from now on."""
     structlog.contextvars.bind_contextvars(**fields)
 
 
 def set_up(level: int = logging.INFO) -> None:
-    """Writes what this process logs to stderr: its own from `level` on, of libraries warnings."""
+    """Logs to stderr: our own records from `level` on, and warnings of libraries."""
     handler = logging.StreamHandler()
     handler.setFormatter(Formatter(is_terminal=sys.stderr.isatty()))
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
     for name in _OWN:
         logging.getLogger(name).setLevel(level)
-    logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # those who use pools tell
+    logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # users of pools log these themselves
 
 
 class Formatter(structlog.stdlib.ProcessorFormatter):
-    """One line for a record of structlog or of the standard library, without secrets."""
+    """Formats a record of structlog or the standard library as one line, without secrets."""
 
     def __init__(self, *, is_terminal: bool = False) -> None:
         last: list[structlog.typing.Processor] = (
@@ -93,14 +93,14 @@ class Formatter(structlog.stdlib.ProcessorFormatter):
 def _without_doubles(
     _: object, __: str, fields: structlog.typing.EventDict
 ) -> structlog.typing.EventDict:
-    """Drops what other formatters, and uvicorn, leave in a record: the event once more."""
+    """Drops duplicates of the event that other formatters and uvicorn add to a record."""
     for name in ("message", "asctime", "color_message"):
         fields.pop(name, None)
     return fields
 
 
 def without_secrets(text: str) -> str:
-    """The text with *** for each key, token and password of a URL that can be told from others."""
+    """Replaces recognizable keys, tokens and URL passwords in the text with ***."""
     return _SECRETS.sub(
         lambda found: f"{found[found.lastgroup] if found.lastgroup else ''}***", text
     )

@@ -1,7 +1,7 @@
-"""Applies the migrations in db/migrations and takes them back, with yoyo underneath.
+"""Applies the migrations in db/migrations and rolls them back, using yoyo.
 
-A URL here is that of a login which owns the database, at Postgres itself or a session pooler.
-Several migrators may run at once: one applies, the others wait and find it done.
+A URL here needs a login that owns the database, directly or through a session pooler. If several
+migrators run at once, one applies the migrations while the others wait.
 """
 
 from __future__ import annotations
@@ -30,36 +30,34 @@ from db.tools.versions import Obstacle, SchemaVersion
 MIGRATIONS = Path(__file__).resolve().parents[1] / "migrations"
 
 LOCK_WAIT = timedelta(minutes=2)  # how long a second migrator waits for the first
-STALE_LOCK_ROW = timedelta(
-    hours=1
-)  # a yoyo lock row older than this is left over from a killed run
-OLDEST_SERVER = 15  # the oldest major version of Postgres that is tested
+STALE_LOCK_ROW = timedelta(hours=1)  # a yoyo lock row older than this is left from a killed run
+OLDEST_SERVER = 15  # the oldest tested major version of Postgres
 
 Report = Callable[[str, float], None]
 
 
 class MigrationError(Exception):
-    """What went wrong and what to do about it, in words for the person who ran it."""
+    """Says what went wrong and what to do, for the user of the command."""
 
 
 def newest_version(migrations: Path = MIGRATIONS) -> str:
-    """The 14 digits of the newest migration that this code brings.
+    """Returns the 14 digits of this code's newest migration.
 
-    Raises MigrationError when the installation has lost its migrations.
+    Raises MigrationError if the installation lacks its migrations.
     """
     return names(migrations)[-1][:14]
 
 
 def names(migrations: Path = MIGRATIONS) -> list[str]:
-    """<14 digits>_<what it does> of each migration that this code brings, oldest first.
+    """Returns <14 digits>_<what it does> of each of this code's migrations, oldest first.
 
-    Raises MigrationError when the installation has lost its migrations.
+    Raises MigrationError if the installation lacks its migrations.
     """
     return [path.stem for path in forward_files(migrations)]
 
 
 def forward_files(migrations: Path = MIGRATIONS) -> list[Path]:
-    """The file of each of `names`. Raises as that does."""
+    """Returns the file of each of `names`. Raises the same."""
     files = sorted(p for p in migrations.glob("*.sql") if ".rollback." not in p.name)
     if not files:
         raise MigrationError(f"no migrations in {migrations}; install the package again")
@@ -68,16 +66,16 @@ def forward_files(migrations: Path = MIGRATIONS) -> list[Path]:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """The 14 digits that the database is at, None when it is empty, and what is not applied yet."""
+    """The version of the database (None: empty), and the pending migrations."""
 
     version: str | None
     pending: list[str]
 
 
 def status(url: str, *, migrations: Path = MIGRATIONS) -> Status:
-    """How far the database is.
+    """Returns the status of the database.
 
-    Raises ConnectError, or MigrationError when these migrations cannot go on from it.
+    Raises ConnectError, or MigrationError if these migrations cannot continue from it.
     """
     with connect(url) as connection:
         found = version_of(connection)
@@ -87,14 +85,14 @@ def status(url: str, *, migrations: Path = MIGRATIONS) -> Status:
 
 
 def obstacle(found: SchemaVersion | None, *, migrations: Path = MIGRATIONS) -> Obstacle | None:
-    """Why these migrations cannot go on from what a database says of itself, and what to do."""
+    """Returns why these migrations cannot continue from a database's version, and what to do."""
     return versions.obstacle(found, versions.of_migrations(forward_files(migrations)))
 
 
 def current_version(url: str) -> str | None:
-    """The 14 digits that the database says it is at; None when nothing is applied.
+    """Returns the 14 digits of the database's version, or None if nothing is applied.
 
-    Raises ConnectError when the database cannot be reached.
+    Raises ConnectError if the database cannot be reached.
     """
     with connect(url) as connection:
         found = version_of(connection)
@@ -102,10 +100,10 @@ def current_version(url: str) -> str | None:
 
 
 def apply(url: str, *, migrations: Path = MIGRATIONS, report: Report | None = None) -> list[str]:
-    """Applies what is pending, each migration in one transaction, and returns their ids.
+    """Applies the pending migrations, each in one transaction, and returns their ids.
 
-    `report` gets each id and its seconds as it is done. Raises ConnectError or MigrationError;
-    migrations before a failing one stay applied, the failing one leaves nothing behind.
+    Calls `report` with the id and the seconds of each. Raises ConnectError or MigrationError. If a
+    migration fails, it is rolled back and the earlier ones stay applied.
     """
     done: list[str] = []
     check(url)
@@ -117,9 +115,9 @@ def apply(url: str, *, migrations: Path = MIGRATIONS, report: Report | None = No
 
 
 def check(url: str) -> None:
-    """Raises ConnectError, or MigrationError when nothing can be applied by this login, or there.
+    """Raises ConnectError, or MigrationError if this login cannot migrate this database.
 
-    To be called before anything is made in the database.
+    Call it before creating anything in the database.
     """
     with connect(url) as connection:
         _refuse(preflight.check_login(connection))
@@ -132,10 +130,10 @@ def check(url: str) -> None:
 def rollback(
     url: str, count: int = 1, *, migrations: Path = MIGRATIONS, report: Report | None = None
 ) -> list[str]:
-    """Takes back the newest `count` applied migrations, newest first, and returns their ids.
+    """Rolls back the newest `count` applied migrations, newest first, and returns their ids.
 
-    Raises ConnectError, or MigrationError, also when the database is newer than this code, or when
-    `count` is less than 1 or more than are applied; then nothing is taken back.
+    Raises ConnectError or MigrationError. If the database is newer than this code, or `count` is
+    less than 1 or more than are applied, nothing is rolled back.
     """
     done: list[str] = []
     with _migrator(url, migrations) as migrator:
@@ -145,7 +143,7 @@ def rollback(
         if not 1 <= count <= len(applied):
             raise MigrationError(
                 f"Only {len(applied)} migrations are applied, so {count} cannot be rolled back. "
-                f"Nothing was changed. Give COUNT (or --count) as 1 to {len(applied)}"
+                f"Nothing was changed. Set COUNT (or --count) to 1 to {len(applied)}"
             )
         for migration in applied[:count]:
             _run(migrator, migrator.backend.rollback_one, migration, report)
@@ -163,7 +161,7 @@ def _refuse(problem: Obstacle | None) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Migrator:
-    """yoyo's backend, the migrations of a folder, and a session that may look meanwhile."""
+    """yoyo's backend, the migrations of a folder, and a session for observing."""
 
     backend: Any
     known: Any
@@ -172,7 +170,7 @@ class _Migrator:
 
 @contextlib.contextmanager
 def _migrator(url: str, folder: Path) -> Iterator[_Migrator]:
-    """The only migrator of this database, with the migrations of a folder."""
+    """Yields the only migrator of this database, with the migrations of a folder."""
     try:
         with lock.migrator_lock(url, LOCK_WAIT), connect(url) as guard:
             _refuse(obstacle(version_of(guard), migrations=folder))
@@ -184,7 +182,7 @@ def _migrator(url: str, folder: Path) -> Iterator[_Migrator]:
                     yield _Migrator(backend, known, guard)
     except psycopg.Error as error:
         remedy = _remedy(error, parameters(url).get("user"))
-        raise MigrationError(f"cannot go on: {_words(error)}\n{remedy}") from None
+        raise MigrationError(f"cannot continue: {_words(error)}\n{remedy}") from None
     except lock.LockTimeout as error:
         raise MigrationError(str(error)) from None
     except exceptions.LockTimeout as error:
@@ -192,9 +190,9 @@ def _migrator(url: str, folder: Path) -> Iterator[_Migrator]:
 
 
 class _Migration(Migration):  # type: ignore[misc]
-    """A file that goes to the server as a whole.
+    """A migration that is sent to the server as a whole.
 
-    yoyo would send hundreds of statements, each in a savepoint of its own, and parse them for that.
+    yoyo would parse it and send hundreds of statements, each in its own savepoint.
     """
 
     @classmethod
@@ -215,7 +213,7 @@ class _Migration(Migration):  # type: ignore[misc]
 
 
 class _Backend(PostgresqlPsycopgBackend):  # type: ignore[misc]
-    """yoyo's, whose sessions have our settings and wait for a table as long as lock.TABLE_WAIT."""
+    """yoyo's backend, with our session settings and a lock timeout of lock.TABLE_WAIT."""
 
     def init_connection(self, connection: psycopg.Connection[tuple[Any, ...]]) -> None:
         connection.execute(sessions.session_settings_sql(statement_timeout=0).encode())
@@ -225,7 +223,7 @@ class _Backend(PostgresqlPsycopgBackend):  # type: ignore[misc]
 
 
 def _backend(given: dict[str, Any]) -> Any:
-    """yoyo's backend. yoyo logs the system user, who has no name in some containers."""
+    """Returns yoyo's backend. yoyo logs the system user, who has no name in some containers."""
     try:
         getpass.getuser()
     except (KeyError, OSError):
@@ -239,10 +237,10 @@ def _backend(given: dict[str, Any]) -> Any:
 
 
 def _remove_stale_lock_row(guard: psycopg.Connection[tuple[Any, ...]]) -> None:
-    """Removes yoyo's lock row when a killed run left it; we hold the migrators' lock.
+    """Removes yoyo's lock row if a killed run left it. We hold the migrators' lock.
 
-    So the row is not one of ours, unless its process was killed: then the process is gone from
-    this host, or the row is old. Otherwise somebody may be running yoyo directly.
+    So no running migrator of ours wrote the row. If its process is gone from this host, or the row
+    is old, it is stale. Otherwise somebody may be running yoyo directly.
     """
     row = guard.execute("select pid, ctime from yoyo.yoyo_lock").fetchone()
     if row is None:
@@ -252,7 +250,7 @@ def _remove_stale_lock_row(guard: psycopg.Connection[tuple[Any, ...]]) -> None:
     if not old and pid != os.getpid() and _alive(pid):
         raise MigrationError(
             f"process {pid} has held yoyo's lock since {since:%Y-%m-%d %H:%M:%S} UTC; wait for it, "
-            "or, when it is not a migrator, empty the table yoyo.yoyo_lock"
+            "or, if it is not a migrator, empty the table yoyo.yoyo_lock"
         )
     guard.execute("delete from yoyo.yoyo_lock where pid = %s", [pid])
 
@@ -277,7 +275,7 @@ def _reconcile(guard: psycopg.Connection[tuple[Any, ...]], backend: Any, known: 
     marked = set(backend.get_applied_migration_hashes())
     if found is None and marked and _value(guard, "select to_regnamespace('private')"):
         raise MigrationError(
-            "schema private has lost its comment 'schema version <14 digits>, …'; put it back: it "
+            "schema private has lost its comment 'schema version <14 digits>, …'; restore it: it "
             "is the last line of the newest migration that yoyo lists as applied"
         )
     for migration in known:
@@ -291,7 +289,7 @@ def _reconcile(guard: psycopg.Connection[tuple[Any, ...]], backend: Any, known: 
 def _run(
     migrator: _Migrator, step: Callable[[Any], None], migration: Any, report: Report | None
 ) -> None:
-    """One migration; what its statements return (yoyo prints it) goes to stderr."""
+    """Runs one migration. Sends what yoyo prints to stderr."""
     started = time.monotonic()
     told: list[str] = []
     try:
@@ -304,20 +302,20 @@ def _run(
         remedy = _remedy(error, migrator.guard.info.user)
         if error.sqlstate == "55P03" and told:
             remedy = (
-                "remedy: what it changes was in use for "
+                "remedy: the tables that it changes were in use for "
                 f"{lock.TABLES_WAIT.total_seconds() / 60:.0f} minutes, by {told[-1]}; run this "
                 "again when that has ended, or end it: "
                 "select pg_terminate_backend(…)"
             )
         raise MigrationError(
-            f"{file.name} failed and left nothing behind: {_words(error)}\n{remedy}"
+            f"{file.name} failed and was rolled back: {_words(error)}\n{remedy}"
         ) from None
     if report:
         report(migration.id, time.monotonic() - started)
 
 
 def _words(error: psycopg.Error) -> str:
-    """The Postgres error with its code, detail, hint and place."""
+    """Returns the Postgres error with its code, detail, hint and position."""
     diag = error.diag
     lines = [f"{str(error).strip()} ({error.sqlstate})" if error.sqlstate else str(error).strip()]
     lines += [
@@ -332,32 +330,31 @@ def _remedy(error: psycopg.Error, login: object) -> str:
     match error.sqlstate:
         case "42501" if "cron" in str(error):
             return (
-                "remedy: let this login schedule by pg_cron: "
-                f"grant usage on schema cron to {quoted(login)}"
+                f"remedy: let this login use pg_cron: grant usage on schema cron to {quoted(login)}"
             )
         case "42501":
-            return "remedy: connect as the role that owns the database and what is in it"
+            return "remedy: connect as the role that owns the database and its objects"
         case "42P07" | "42710" | "42P06" | "42723":
             return (
-                "remedy: something that this schema did not make has that name; rename it, if all "
-                "that uses it can follow, and run this again"
+                "remedy: an object of another schema has that name; rename it, if everything that "
+                "uses it can follow, and run this again"
             )
         case "2BP01":
             return (
-                "remedy: something that this schema did not make depends on it, as the lines above "
-                "say; if it can go, drop it, and run this again"
+                "remedy: an object that is not from this schema depends on it, as shown above; "
+                "if it is not needed, drop it and run this again"
             )
         case "08000" | "08003" | "08006" | "57P01" | "57P02" | "57P03" | None:
             return "remedy: the connection broke; run this again when Postgres is back"
         case _:
             return (
                 "remedy: nothing was changed; if the migration is not shared yet, correct it and "
-                "run this again, else report these lines"
+                "run this again, otherwise report these lines"
             )
 
 
 def version_of(connection: psycopg.Connection[tuple[Any, ...]]) -> SchemaVersion | None:
-    """What the database says of its schema; None when nothing is applied."""
+    """Returns the version of the database's schema, or None if nothing is applied."""
     return versions.from_comment(
         _value(connection, "select obj_description(to_regnamespace('private'), 'pg_namespace')")
     )

@@ -1,4 +1,4 @@
-"""Troubles that last, in the log."""
+"""Logs a problem that lasts, without repeating it on every occurrence."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ _LOG_EVERY: Final = 60.0
 
 
 class OngoingProblem:
-    """Logged as a warning when it begins, when its reason changes, and every minute until its end,
-    which is logged too."""
+    """A problem that is logged when it begins, when its reason changes, every minute, and when it
+    ends."""
 
     def __init__(self, logger: Logger, event: str, end: str, every: float = _LOG_EVERY) -> None:
         self._logger = logger
@@ -22,7 +22,7 @@ class OngoingProblem:
         self._last_report: tuple[str, float] | None = None
 
     def report(self, reason: str) -> None:
-        """Says that it is there; call it as often as it is met."""
+        """Reports the problem. Call it at every occurrence."""
         now = time.monotonic()
         if (
             self._last_report is None
@@ -33,7 +33,7 @@ class OngoingProblem:
             self._logger.warning(self._event, reason=reason)
 
     def resolve(self) -> None:
-        """Says that all is well."""
+        """Reports that the problem is over."""
         if self._last_report is not None:
             self._logger.warning(self._end)
         self._last_report = None

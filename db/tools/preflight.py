@@ -1,6 +1,6 @@
-"""What keeps the migrations from being applied, found before the first statement of one fails.
+"""Finds what would keep the migrations from being applied, before a statement fails.
 
-Nothing is changed here. Each obstacle ends with what to do about it; a test follows each.
+Changes nothing. Each obstacle says what to do, and a test follows each remedy.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ SHARED_ROLES = (
     "job_http",
     "job_worker",
 )
-"""Roles of the whole server that migrating, backups and new logins hand on to others."""
+"""Server-wide roles that migrations, backups and new logins grant to others."""
 
 _DATABASE: LiteralString = """
 select quote_ident(d.datname) as name, pg_encoding_to_char(d.encoding) as encoding,
@@ -33,8 +33,8 @@ from pg_database as d
 join pg_namespace as n on n.oid = 'public'::regnamespace
 where d.datname = current_database()
 """
-# Up to Postgres 15 createrole was enough to grant any role, and a role that is given back takes the
-# right to grant it along, so nothing less is.
+# Up to Postgres 15, createrole was enough to grant any role. Revoking a role also revokes the right
+# to grant it, so nothing less is enough.
 _UNGRANTABLE: LiteralString = """
 select string_agg(r.rolname, ', ' order by array_position(%(roles)s::text[], r.rolname::text))
 from pg_roles as r, pg_roles as me
@@ -74,22 +74,22 @@ select string_agg(t.name, ', ') from (
 
 
 def check_login(connection: Connection[TupleRow]) -> Obstacle | None:
-    """Why this login cannot migrate this database at all."""
+    """Returns why this login cannot migrate this database, if so."""
     connection.execute("set client_encoding to 'UTF8'")
     name, encoding, login, owner, is_owner, owns_public = _row(connection, _DATABASE)
     if encoding != "UTF8":
         return Obstacle(
             f"{name} is in {encoding}, and the schema needs UTF8",
-            f"make another one, and migrate that: create database index_jobs owner {login} "
+            f"create another one, and migrate that: create database index_jobs owner {login} "
             "encoding 'UTF8' locale 'C' template template0",
         )
     if not is_owner:
         return Obstacle(
             f"{name} does not belong to {login}",
-            f"connect as its owner, {owner}, or as a superuser hand it over: "
+            f"connect as its owner, {owner}, or transfer it as a superuser: "
             f"alter database {name} owner to {login}",
         )
-    if not owns_public:  # made before Postgres 15, where it belonged to who made the server
+    if not owns_public:  # created before Postgres 15, where the bootstrap superuser owned it
         return Obstacle(
             f"{name} has a schema public that does not belong to its owner",
             "as a superuser: alter schema public owner to pg_database_owner",
@@ -98,31 +98,31 @@ def check_login(connection: Connection[TupleRow]) -> Obstacle | None:
 
 
 def _check_roles(connection: Connection[TupleRow], login: str) -> Obstacle | None:
-    """Why it cannot make and hand on the roles that the schema needs."""
+    """Returns why it cannot create and grant the roles that the schema needs, if so."""
     (missing,) = _row(connection, _MISSING, roles=list(SHARED_ROLES))
     if missing:
         return Obstacle(
-            f"needs roles that {login} cannot make: {missing}",
-            f"let it make roles: alter role {login} createrole",
+            f"needs roles that {login} cannot create: {missing}",
+            f"let it create roles: alter role {login} createrole",
         )
     (ungrantable,) = _row(connection, _UNGRANTABLE, roles=list(SHARED_ROLES))
     if ungrantable and connection.info.server_version < 160000:
         return Obstacle(
-            f"needs roles of the server that {login} may not hand on: {ungrantable}",
+            f"needs server roles that {login} cannot grant: {ungrantable}",
             f"let it manage roles: alter role {login} createrole",
         )
     if ungrantable:
         return Obstacle(
-            f"needs roles of the server that {login} did not make, such as those of another "
+            f"needs server roles that {login} did not create, such as those of another "
             "installation",
-            "as a superuser, or as who made them, let it hand them on: "
+            "as a superuser, or as their creator, let it grant them: "
             f"grant {ungrantable} to {login} with admin option",
         )
     return None
 
 
 def check_names(connection: Connection[TupleRow]) -> Obstacle | None:
-    """What has names that the schema needs, in a database that does not have it yet."""
+    """Returns the objects whose names the schema needs, in a database without it."""
     facts = catalogue.expected().values()
     (taken,) = _row(
         connection,
@@ -134,9 +134,9 @@ def check_names(connection: Connection[TupleRow]) -> Obstacle | None:
     if not taken:
         return None
     return Obstacle(
-        f"has these names already, and not from this schema: {taken}",
-        "nothing was changed; migrate a database that has none of them, such as a new one: "
-        "create database index_jobs. Or rename what has them, if all that uses it can follow",
+        f"already has objects with names that this schema needs: {taken}",
+        "nothing was changed; migrate a database without them, such as a new one: create "
+        "database index_jobs. Or rename them, if everything that uses them can follow",
     )
 
 

@@ -1,7 +1,7 @@
-"""The folder of a Supabase project, and the migrations of this schema among its own.
+"""Installs this schema's migrations in a Supabase project.
 
-A copy is the text of a migration below a line that names it. Its number is the project's, after the
-newest there; the schema version stands in the text, so it is the same whatever the number.
+A copy is the text of a migration below a line that names it. Its number follows the project's
+newest migration. The text contains the schema version, which does not depend on the number.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ STAMP = "%Y%m%d%H%M%S"
 
 
 class ProjectError(Exception):
-    """Why the folder is left alone, and what to do about it."""
+    """Says why the folder is left unchanged, and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """A migration, and the file in the project that holds it or is to hold it."""
+    """A migration, and its existing or future file in the project."""
 
     migration: str
     path: Path
@@ -34,18 +34,18 @@ class Copy:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What an installation finds, and what it would write. Nothing that is there is touched."""
+    """What an installation finds and would write. It changes no existing file."""
 
     installed: tuple[Copy, ...]
     edited: tuple[Copy, ...]
     """Those of `installed` whose text is no longer this release's."""
     new: tuple[Copy, ...]
     clashes: tuple[str, ...]
-    """What the project's own migrations make under a name that the new ones need."""
+    """Objects of the project's own migrations with names that the new ones need."""
 
 
 def plan(project: Path, migrations: Path = migrate.MIGRATIONS) -> Plan:
-    """What is to be copied into the project, numbered after its newest migration.
+    """Returns what to copy into the project, numbered after its newest migration.
 
     Raises ProjectError when the folder is no project, or its copies do not go together.
     """
@@ -55,7 +55,7 @@ def plan(project: Path, migrations: Path = migrate.MIGRATIONS) -> Plan:
     missing = [name for name in ours if name not in there]
     if there and missing and missing[0] < max(there):
         raise ProjectError(
-            f"{max(there)} is there, but {missing[0]}, which comes before it, is not; "
+            f"{max(there)} is installed, but {missing[0]}, which comes before it, is not; "
             "restore its file from version control"
         )
     number = _number_after(folder)
@@ -70,7 +70,7 @@ def plan(project: Path, migrations: Path = migrate.MIGRATIONS) -> Plan:
 
 
 def apply(plan: Plan) -> None:
-    """Writes the new files, in order. Raises FileExistsError rather than to overwrite one."""
+    """Writes the new files, in order. Raises FileExistsError instead of overwriting one."""
     for copy in plan.new:
         copy.path.parent.mkdir(exist_ok=True)
         with copy.path.open("xb") as file:
@@ -84,17 +84,17 @@ def apply(plan: Plan) -> None:
 
 def _migrations_folder(project: Path) -> Path:
     if any((project / name).is_file() for name in CONFIGS) and project.name == "supabase":
-        raise ProjectError(f"name the folder above: {project.parent}")
+        raise ProjectError(f"use the folder above: {project.parent}")
     if not any((project / "supabase" / name).is_file() for name in CONFIGS):
         raise ProjectError(
-            f"{project} has no supabase/config.toml; name the folder of a Supabase project, or run "
+            f"{project} has no supabase/config.toml; use the folder of a Supabase project, or run "
             "supabase init in it"
         )
     return project / "supabase/migrations"
 
 
 def _copies(folder: Path, ours: Mapping[str, bytes]) -> dict[str, Copy]:
-    """The copies in the folder, by migration: known by their mark, their text or their name."""
+    """Returns the copies by migration, recognized by their mark, text or name."""
     by_text = {text: name for name, text in ours.items()}
     found: dict[str, Copy] = {}
     for path in sorted(folder.glob("*.sql")):
@@ -108,7 +108,7 @@ def _copies(folder: Path, ours: Mapping[str, bytes]) -> dict[str, Copy]:
             )
         if name in found:
             raise ProjectError(
-                f"{name} is there twice, as {found[name].path.name} and {path.name}; "
+                f"{name} is installed twice, as {found[name].path.name} and {path.name}; "
                 "remove the one that was not pushed"
             )
         found[name] = Copy(name, path, text)
@@ -140,7 +140,7 @@ def _body(text: bytes) -> bytes:
 
 
 def _number_after(folder: Path) -> datetime:
-    """Now, or a second after the newest number there, as Supabase orders them: as text."""
+    """Returns now, or a second after the newest number. Supabase orders them as text."""
     found = (re.match(r"([0-9]+)_.*\.sql$", path.name) for path in folder.glob("*.sql"))
     newest = max((match[1] for match in found if match), default="")
     now = datetime.now(UTC)
@@ -150,6 +150,6 @@ def _number_after(folder: Path) -> datetime:
         return datetime.strptime(f"{newest}+0000", f"{STAMP}%z") + timedelta(seconds=1)
     except ValueError:
         raise ProjectError(
-            f"the project's newest migration has the number {newest}, which no time comes after; "
-            "give it a UTC time for a number, such as 20260131123000"
+            f"the project's newest migration has the number {newest}, which no time can follow; "
+            "renumber it with a UTC time, such as 20260131123000"
         ) from None

@@ -1,4 +1,4 @@
-"""Removes from a database all that the migrations make, whichever form of them made it."""
+"""Removes everything that any form of the migrations created in a database."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ where t.typnamespace = 'public'::regnamespace and t.typname = any(%(enum)s)
 
 
 def made_by(connection: Connection[TupleRow]) -> str | None:
-    """What said that this database is for development; None when nothing did."""
+    """Returns what marked this database for development, or None."""
     there = connection.execute("select to_regclass('private.development') is not null").fetchone()
     if there != (True,):
         return None
@@ -48,12 +48,12 @@ def made_by(connection: Connection[TupleRow]) -> str | None:
 
 
 def mark_for_development(connection: Connection[TupleRow], made_by: str) -> None:
-    """Says that this database is for development."""
+    """Marks this database for development."""
     connection.execute("insert into private.development (made_by) values (%s)", [made_by])
 
 
 def remove(connection: Connection[TupleRow]) -> None:
-    """Drops our schemas, tables and functions with their data, and what depends on them.
+    """Drops our schemas, tables and functions, their data, and everything that depends on them.
 
     Roles stay, and so does what is in other schemas: the users in auth among it. All or nothing.
     """

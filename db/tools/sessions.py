@@ -1,9 +1,8 @@
-"""What a session of the database begins with, and whether it can do its work.
+"""Sets up database sessions, and checks that they can write.
 
-Answers must not depend on what the database, a role or the environment sets: so each session is
-given the settings that matter. It keeps the rest of the state that it began with: one that was
-opened while the database was read-only stays so after that is over. So a session that says it
-cannot write is ended, and the next one is looked at before it gets work.
+Answers must not depend on the settings of the database, a role or the environment, so each session
+gets the settings that matter. Other state stays: a session opened while the database was read-only
+remains read-only. So a session that cannot write is closed, and each new one is checked first.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ SETTINGS: Final[Mapping[str, str]] = {
     "standard_conforming_strings": "on",
     "transform_null_equals": "off",
 }
-"""What every session has, besides UTF-8 and a statement_timeout of its own."""
+"""The settings of every session, besides UTF-8 and its own statement_timeout."""
 _SINCE_17: Final = ("transaction_timeout", "0")
 
 _NO_RIGHT: Final = "42501"
@@ -38,8 +37,8 @@ _TERMINATED: Final = "57P01"
 _READ_ONLY: Final = (
     "this session cannot write: the server is a standby, or default_transaction_read_only is on"
 )
-# A pooler keeps the server's session when ours ends, and gives it to the next who comes. It is
-# told by the number of the process, which is not what the server says; then that one is ended.
+# A pooler keeps the server's session when ours ends, and gives it to the next client. A process id
+# that differs from the server's gives it away. A read-only server session is then terminated.
 _LOOK: Final = """
 select s.is_pooled, s.is_read_only,
   case when s.is_pooled and s.is_read_only then pg_terminate_backend(pg_backend_pid()) end,
@@ -51,13 +50,15 @@ from (
 
 
 def session_settings_sql(statement_timeout: float) -> str:
-    """The statement that gives a session its settings; the timeout is in seconds, 0 is none."""
+    """Returns the statement that sets a session's settings. The timeout is in seconds, 0: none."""
     return f"select {_calls(statement_timeout, is_local=False)}"
 
 
 def transaction_settings_sql(statement_timeout: float) -> str:
-    """The same for a transaction, which a pooler may have run in any session of the server's. Its
-    isolation level is not among them: that it has from its begin."""
+    """Returns the same for a transaction, which a pooler may run in any session.
+
+    Does not set the isolation level, which BEGIN sets.
+    """
     return f"select {_calls(statement_timeout, is_local=True)}"
 
 
@@ -76,10 +77,10 @@ def _calls(statement_timeout: float, *, is_local: bool) -> str:
 
 
 def blames_session(error: Exception) -> bool:
-    """Whether the error may come from the state of its session, whatever the statement was.
+    """Whether the error may come from the state of its session rather than from the statement.
 
-    It is read-only or in a transaction that failed, or its role was changed, dropped or deprived
-    of its rights. A right that is missing inside of a function is the function's affair.
+    The session is read-only or in a failed transaction, or its role was changed, dropped or lost
+    privileges. A privilege missing inside a function is an error of the function.
     """
     if not isinstance(error, psycopg.Error) or error.sqlstate is None:
         return False
@@ -89,9 +90,9 @@ def blames_session(error: Exception) -> bool:
 
 
 async def begin_session(connection: psycopg.AsyncConnection[Any], statement_timeout: float) -> bool:
-    """Gives a session its settings; whether a pooler stands between, which hands out sessions.
+    """Sets a session's settings. Returns whether it runs through a transaction pooler.
 
-    Raises psycopg.Error when the session cannot write, or cannot say.
+    Raises psycopg.Error if the session cannot write or cannot be checked.
     """
     look = _LOOK.format(
         process=connection.info.backend_pid, settings=_calls(statement_timeout, is_local=False)

@@ -1,4 +1,4 @@
-"""How settings are read from environment variables, and those that API and worker share."""
+"""Reads settings from environment variables. Defines those shared by the API and the worker."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
 class SettingError(ValueError):
-    """A sentence that names the variable, what is wrong with it and what to do."""
+    """A sentence that names the variable, says what is wrong and what to do."""
 
 
 class EnvironmentSettings(BaseSettings):
-    """Each field is an environment variable of the same name in capitals; empty means unset."""
+    """Each field is an environment variable with its name in capitals. Empty means unset."""
 
     model_config = SettingsConfigDict(
         frozen=True, extra="ignore", env_ignore_empty=True, populate_by_name=True
@@ -35,7 +35,7 @@ class EnvironmentSettings(BaseSettings):
 
     @classmethod
     def read(cls, **given: Any) -> Self:
-        """The settings of the environment, but for those `given`. Raises SettingError."""
+        """Returns the settings of the environment, overridden by `given`. Raises SettingError."""
         try:
             return cls(**given)
         except ValidationError as error:
@@ -49,7 +49,7 @@ _FAMILIES: Final = ("JOB_STATUS_TRACKING_", "RUNNER_JOB_")
 
 
 def misspelled_settings(*settings: type[EnvironmentSettings]) -> list[tuple[str, str]]:
-    """Variables of the environment that none of the settings reads and that look like one of them,
+    """Returns environment variables that no settings read but that look like one of them,
     each with the nearest one that is not set."""
     known = {name for kind in settings for name in _variables(kind)}
     present = {name.upper() for name, value in os.environ.items() if value}
@@ -69,7 +69,7 @@ def _variables(settings: type[EnvironmentSettings]) -> Iterator[str]:
 
 
 def separated_by(separator: str) -> BeforeValidator:
-    """Splits the text of a variable into its parts, without the blanks around them."""
+    """Splits the text of a variable into parts and strips them."""
 
     def split(value: object) -> object:
         if not isinstance(value, str):
@@ -80,7 +80,7 @@ def separated_by(separator: str) -> BeforeValidator:
 
 
 def _database_url(value: str) -> str:
-    # here, for a command that has no database would load psycopg for nothing, half of its start
+    # imported here: a command without a database would spend half of its startup on psycopg
     from db.tools.connection import ConnectError, parameters  # noqa: PLC0415
 
     try:
@@ -94,33 +94,33 @@ DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
 
 
 class LocalRepositorySettings(EnvironmentSettings):
-    """Which local folders may be indexed: the API refuses the others early, the worker always."""
+    """The local folders that may be indexed. The API and the worker refuse all others."""
 
     local_repository_roots: Annotated[tuple[Path, ...], NoDecode, separated_by(":")] = ()
-    """Colon separated absolute folders that localPath may be in; none = local paths are refused."""
+    """Colon-separated absolute folders that localPath may be in. If empty, refuses local paths."""
 
     @field_validator("local_repository_roots")
     @classmethod
     def _roots_are_real(cls, value: tuple[Path, ...]) -> tuple[Path, ...]:
         for root in value:
             if not root.is_absolute():
-                raise ValueError(f"it must be absolute folders, not {root}")
+                raise ValueError(f"must be absolute folders, not {root}")
         try:
             return tuple(root.resolve() for root in value)
-        except (OSError, RuntimeError):  # a name too long, links in a circle
-            raise ValueError("one of the folders cannot be followed; name another") from None
+        except (OSError, RuntimeError):  # the name is too long, or links form a loop
+            raise ValueError("one of the folders cannot be resolved; use another") from None
 
 
 class MetricsSettings(EnvironmentSettings):
-    """Where a process listens, and where Prometheus may ask it."""
+    """The addresses where a process listens, also for Prometheus."""
 
     host: str = "127.0.0.1"
     metrics_port: int | None = Field(default=None, ge=1, le=65535)
-    """A port for /metrics alone, without a token: one that only Prometheus reaches."""
+    """A port for /metrics only, without a token. Only Prometheus must be able to reach it."""
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a name or address, as settings and URLs have it, is this machine's own."""
+    """Whether a host name or address is loopback."""
     try:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
@@ -137,7 +137,7 @@ def authorities(url: str) -> ssl.SSLContext | bool:
 
 def _sentence(error: ErrorDetails) -> str:
     name = str(error["loc"][0]).upper()
-    if error["type"] == "value_error":  # by one of the validators of settings
+    if error["type"] == "value_error":  # raised by a validator of the settings
         return f"{name}: {error['ctx']['error']}"
     rule = f"{error['msg'][:1].lower()}{error['msg'][1:]}"
     return f"{name}={error['input']}: {rule}; correct it, or unset it for the default"

@@ -1,6 +1,6 @@
-"""What a process looks at once before it serves: whether its login can ever do its work.
+"""Checks once at startup whether the process's login can do its work.
 
-What passes by itself (the database is down, or not migrated yet) is no reason not to start.
+Transient problems (the database is down or not migrated yet) do not prevent the start.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from db.tools.logs import Logger
 from db.tools.settings import EnvironmentSettings, SettingError, misspelled_settings
 
 _SECONDS: Final = 2
-# No row before the first migration.
+# Returns no row before the first migration.
 _MAY: Final = """
 select
   current_user::text,
@@ -33,14 +33,14 @@ having count(*) > 0
 
 @dataclass(frozen=True)
 class DatabaseLogin:
-    """A part of the product that has a login of the database."""
+    """A database login that a process needs."""
 
     setting: str
-    """The variable that names the login."""
+    """The variable that sets the login."""
     role: str
-    """What the login has to be a member of."""
+    """The role that the login must be a member of."""
     function: str
-    """One that the role may execute."""
+    """A function that the role can execute."""
 
 
 API: Final = DatabaseLogin("API_DATABASE_URL", "job_http", "api_get_job_status")
@@ -48,7 +48,7 @@ WORKER: Final = DatabaseLogin("WORKER_DATABASE_URL", "job_worker", "claim_index_
 
 
 def require_login(login: DatabaseLogin, url: str) -> None:
-    """Raises SettingError when the database is there and will never let the part do its work."""
+    """Raises SettingError if the database is up and will never let the login do its work."""
     try:
         with connect(url, _SECONDS) as connection:
             row = connection.execute(_MAY, (login.role, login.function)).fetchone()
@@ -61,15 +61,15 @@ def require_login(login: DatabaseLogin, url: str) -> None:
         return
     user, _, is_member, inherits = row
     raise SettingError(
-        f"{login.setting}: the login {user} may not execute {login.function}(), as members of "
-        f"{login.role} may; {_remedy(login.role, user, major, is_member, inherits)}"
+        f"{login.setting}: the login {user} may not execute {login.function}(), unlike members of "
+        f"{login.role}; {_remedy(login.role, user, major, is_member, inherits)}"
     )
 
 
 def _remedy(role: str, user: str, major: int, is_member: bool, inherits: bool) -> str:
     names = sql.Identifier(role).as_string(), sql.Identifier(user).as_string()
     if inherits:
-        return "run index-jobs doctor, which says what to mend"
+        return "run index-jobs doctor, which says what to fix"
     if not is_member:
         return "run: grant {} to {}".format(*names)
     if major >= 16:
@@ -78,7 +78,7 @@ def _remedy(role: str, user: str, major: int, is_member: bool, inherits: bool) -
 
 
 def warn_about_misspelled_settings(logger: Logger, *settings: type[EnvironmentSettings]) -> None:
-    """Names the variables that nothing reads and that look like one of the settings."""
+    """Logs variables that nothing reads but that look like one of the settings."""
     for variable, nearest in misspelled_settings(*settings):
         logger.warning(
             "nothing reads this variable; is it misspelled?", variable=variable, nearest=nearest

@@ -1,7 +1,7 @@
-"""Writes db/tables: each table, type and role of the schema, as SQL that people read.
+"""Writes db/tables: each table, type and role of the schema as readable SQL.
 
-One file a table, types.sql and roles.sql. What a policy allows is declared in db/policies, and is
-not repeated here.
+One file per table, plus types.sql and roles.sql. Policies are declared in db/policies and not
+repeated here.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ order by g.role collate "C", g.target collate "C"
 
 
 def tables(connection: psycopg.Connection[TupleRow]) -> dict[str, str]:
-    """The text of each file of db/tables, by its path from the root of the repository."""
+    """Returns the text of each file of db/tables, by its path from the root of the repository."""
     facts = catalogue.facts(connection)
     with connection.transaction(), connection.cursor(row_factory=dict_row) as cursor:
         cursor.execute("set local search_path = pg_catalog")
@@ -155,7 +155,7 @@ def tables(connection: psycopg.Connection[TupleRow]) -> dict[str, str]:
             for table in rows(_TABLES)
         }
         if {"types", "roles"} & set(files):
-            raise ValueError(f"{FOLDER} has no room for a table named types or roles")
+            raise ValueError(f"{FOLDER} cannot contain a table named types or roles")
         files["types"] = _HEAD + "".join(map(_type, rows(_TYPES)))
         files["roles"] = _roles(facts, rows(_GRANTS))
     return {f"{FOLDER}/{name}.sql": text for name, text in files.items()}
@@ -192,7 +192,7 @@ def _table(
 
 
 def _line(definition: str, indent: str = "  ") -> str:
-    """One statement or part of one, as people write it: lower case, 100 columns."""
+    """Formats a statement or a part of one: lower case, 100 columns."""
     said = re.sub(r"'[^']*'|[A-Z]{2,}", lambda m: m[0] if "'" in m[0] else m[0].lower(), definition)
     wrap = textwrap.TextWrapper(
         100, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
@@ -201,7 +201,7 @@ def _line(definition: str, indent: str = "  ") -> str:
 
 
 def _roles(facts: catalogue.Facts, grants: Iterable[Row]) -> str:
-    """The job_ roles with their memberships, and what each role may do in both schemas."""
+    """Returns the job_ roles, their memberships and their privileges in both schemas."""
     kinds: dict[str, list[str]] = {"role": [], "membership": [], "grant": []}
     for fact in facts.values():
         if fact.kind == "role":

@@ -1,7 +1,7 @@
-"""What a schema says of itself: the comment on schema private, the last line of each migration.
+"""The schema version: the comment on schema private, set by the last line of each migration.
 
-Whichever tool applied the migrations, the database then says at which one it is, which text of it
-was applied, and the oldest code that this schema still serves.
+Whatever tool applied the migrations, the database records its newest one, a hash of its text, and
+the oldest code that this schema serves.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ _LINE = re.compile(r"comment on schema private is '([^']*)';\n\Z", re.M)
 
 @dataclass(frozen=True, slots=True)
 class SchemaVersion:
-    """The 14 digits of a migration, 12 of the hash of its text, and the oldest code it serves.
+    """A migration's 14 digits, 12 digits of the hash of its text, and the oldest code it serves.
 
-    `text` and `serves` are empty on a database that was made before 0.1.0.
+    `text` and `serves` are empty in a database from before 0.1.0.
     """
 
     number: str
@@ -32,7 +32,7 @@ class SchemaVersion:
 
     @property
     def line(self) -> str:
-        """The last line of the migration, without its newline."""
+        """Returns the last line of the migration, without the newline."""
         return (
             "comment on schema private is "
             f"'schema version {self.number}, text {self.text}, serves {self.serves}';"
@@ -40,7 +40,7 @@ class SchemaVersion:
 
 
 def from_comment(comment: str | None) -> SchemaVersion | None:
-    """What the comment on schema private says; None when it says nothing of a version."""
+    """Parses the comment on schema private. Returns None if it names no version."""
     found = _COMMENT.fullmatch(comment or "")
     return (
         SchemaVersion(found["number"], found["text"] or "", found["serves"] or "")
@@ -50,7 +50,7 @@ def from_comment(comment: str | None) -> SchemaVersion | None:
 
 
 def split(text: str) -> tuple[str, SchemaVersion | None]:
-    """The lines of a migration above its last one, and what that says."""
+    """Returns a migration without its last line, and the version in that line."""
     found = _LINE.search(text)
     if found is None or (version := from_comment(found[1])) is None:
         return text, None
@@ -58,19 +58,19 @@ def split(text: str) -> tuple[str, SchemaVersion | None]:
 
 
 def digest(text: str) -> str:
-    """The 12 digits that stand for the lines of a migration above its last one."""
+    """Returns 12 digits of the hash of a migration without its last line."""
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def of_migrations(files: list[Path]) -> dict[str, SchemaVersion]:
-    """What each of these forward files says of itself, by its name without the ending."""
+    """Returns the version in each of these forward files, by stem."""
     said = {file.stem: split(file.read_text(encoding="utf-8"))[1] for file in files}
     return {name: version for name, version in said.items() if version is not None}
 
 
 @dataclass(frozen=True, slots=True)
 class Obstacle:
-    """Why the migrations of this code cannot go on from what a database says, and what to do."""
+    """Why this code's migrations cannot continue from a database, and what to do."""
 
     problem: str
     remedy: str
@@ -80,7 +80,7 @@ class Obstacle:
 
 
 def obstacle(found: SchemaVersion | None, ours: Mapping[str, SchemaVersion]) -> Obstacle | None:
-    """None when the database is empty, or at one of `ours`, made by the very text of it."""
+    """Returns None if the database is empty or at one of `ours`, with the same text."""
     if found is None:
         return None
     if found.number > max(version.number for version in ours.values()):
@@ -91,9 +91,9 @@ def obstacle(found: SchemaVersion | None, ours: Mapping[str, SchemaVersion]) -> 
         if version.number == found.number:
             return Obstacle(
                 f"was made by an earlier form of the unreleased migration {name}",
-                "make reset, or take it back with the checkout that made it",
+                "make reset, or roll it back with the checkout that made it",
             )
     return Obstacle(
-        "was made before 0.1.0, which cannot be upgraded",
+        "was made before 0.1.0 and cannot be upgraded",
         "make reset (a development database), or dump what you need and migrate an empty one",
     )

@@ -249,11 +249,11 @@ def test_proxies_count_only_when_they_are_named() -> None:
     ("changes", "said"),
     [
         ({"API_DATABASE_URL": ""}, "neither API_DATABASE_URL nor both of SUPABASE_URL and "),
-        ({"ROOT_PATH": "jobs/"}, "ROOT_PATH: it must be a path"),
+        ({"ROOT_PATH": "jobs/"}, "ROOT_PATH: must be a path"),
         ({"FORWARDED_ALLOW_IPS": "proxy"}, "FORWARDED_ALLOW_IPS: proxy is neither an address"),
         ({"MAX_CONNECTIONS": "0"}, "MAX_CONNECTIONS=0: input should be greater than"),
         ({"KEEP_ALIVE_SECONDS": "long"}, "KEEP_ALIVE_SECONDS=long: input should be"),
-        ({"METRICS_TOKEN": "a few words of it"}, "METRICS_TOKEN: it must be at least 16 letters"),
+        ({"METRICS_TOKEN": "a few words of it"}, "METRICS_TOKEN: must be at least 16 letters"),
         ({"METRICS_PORT": "0"}, "METRICS_PORT=0: input should be greater than"),
         ({"ACCESS_LOG": "perhaps"}, "ACCESS_LOG=perhaps: input should be"),
         ({"HOST": "192.0.2.1"}, "HOST=192.0.2.1 is not an address of this machine"),

@@ -11,7 +11,7 @@ from tests.support.desk import Desk
 from tests.support.dumps import dump
 
 SAID = (
-    "error: the database was made before 0.1.0, which cannot be upgraded: make reset (a "
+    "error: the database was made before 0.1.0 and cannot be upgraded: make reset (a "
     "development database), or dump what you need and migrate an empty one\n"
 )
 

@@ -86,5 +86,5 @@ def test_data_of_another_postgres_is_left_alone(fresh_desk: Desk, tmp_path: Path
     (tmp_path / "theirs/PG_VERSION").write_text("18\n")
     done = fresh_desk.ask("reset", DATA_DIR=str(tmp_path / "theirs"))
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
-    assert "was not made by the embedded Postgres" in done.stderr
+    assert "was not created by the embedded Postgres" in done.stderr
     assert (tmp_path / "theirs/PG_VERSION").exists()

@@ -20,7 +20,10 @@ WRONG = {
     "RUNNER_JOB_MEMORY": ("much", "parse value and unit"),
     "JWT_SECRET": ("short-and-secret", "at least 32 bytes"),
     "API_DATABASE_URL": ("mysql://me:short-and-secret@h/d", "postgresql://USER"),
-    "WORKER_DATABASE_URL": ("postgresql://me:short-and-secret@h:port/d", "the port as a number"),
+    "WORKER_DATABASE_URL": (
+        "postgresql://me:short-and-secret@h:port/d",
+        "use a number for the port",
+    ),
     "SUPABASE_URL": ("project.supabase.co", "https://PROJECT.supabase.co"),
     "JWKS_URL": ("project.supabase.co/keys", "starts with https://"),
     "GIT_BASE_URL": ("github.com", "starts with https://"),

@@ -223,7 +223,7 @@ def test_a_failed_restore_leaves_nothing(old: Owned, new: Owned, tmp_path: Path)
     execute(old.url, "grant select on public.notes to reporting")
     file = tmp_path / "jobs.dump"
     backup.save(old.url, file)
-    with pytest.raises(backup.BackupError, match="create role reporting first, then again"):
+    with pytest.raises(backup.BackupError, match="create role reporting first, then try again"):
         backup.restore(new.url, file)
     assert value(new.url, "select to_regnamespace('private')") is None
     torn = tmp_path / "torn.dump"

@@ -122,6 +122,6 @@ def test_a_readme_without_the_marks_is_an_error_that_names_them(
     (tmp_path / docs.README).write_text("# A house without marks\n")
     with (
         psycopg.connect(database.migrator_url) as connection,
-        pytest.raises(ValueError, match=r"README\.md has lost the marks <!-- begin states: "),
+        pytest.raises(ValueError, match=r"README\.md lacks the marks <!-- begin states: "),
     ):
         docs.documents(connection, tmp_path)

@@ -407,7 +407,7 @@ def test_a_login_of_the_api_as_it_should_be_is_no_finding(own: Any) -> None:
 def test_a_login_of_the_api_that_cannot_connect_is_a_finding(patient: Any) -> None:
     done = run(patient, API_DATABASE_URL="postgresql://a:hush-hush@127.0.0.1:1/c")
     assert done.returncode == 1
-    assert done.stdout.startswith("login API_DATABASE_URL: is of no use: cannot connect")
+    assert done.stdout.startswith("login API_DATABASE_URL: does not work: cannot connect")
     assert "hush-hush" not in done.stdout
 
 
@@ -432,14 +432,14 @@ def test_what_others_added_is_theirs(patient: Any) -> None:
 @pytest.mark.parametrize(
     ("state", "problem", "remedy"),
     [
-        (None, "nobody has claimed it, since ", "start a runner"),
-        ((A_DAY_AGO, "null", "null"), "its worker let the lease run out, since ", "start a runner"),
-        (("null", A_DAY_AGO, "null"), "nobody has claimed its next attempt, since ", "start a"),
-        (("null", "null", "null"), "its worker gives no sign of life, since ", "look after its"),
+        (None, "no worker has claimed it, since ", "start a runner"),
+        ((A_DAY_AGO, "null", "null"), "its worker's lease has expired, since ", "start a runner"),
+        (("null", A_DAY_AGO, "null"), "no worker has claimed its next attempt, since ", "start a"),
+        (("null", "null", "null"), "its worker sends no heartbeats, since ", "check its worker"),
         (
             ("null", "null", f"'{JOB}'"),
-            "its worker gives no sign of life, since ",
-            f"look for job {JOB} in the queue",
+            "its worker sends no heartbeats, since ",
+            f"check job {JOB} in its queue",
         ),
     ],
 )
@@ -451,7 +451,7 @@ def test_a_stuck_job_is_named_and_can_be_given_up_or_claimed(
         execute(patient.url, CLAIMED.format(*state))
     try:
         (finding,) = doctor.examine(patient.migrator_url).findings
-        _, _, give_up = finding.remedy.partition("; or give the job up, as service_role: ")
+        _, _, give_up = finding.remedy.partition(", or fail the job, as service_role: ")
         claim = "public.claim_index_job(gen_random_uuid()::text)"
         execute(patient.url, f"set role service_role; select {give_up or claim}")
         assert examine(patient) == []
@@ -505,7 +505,7 @@ def test_an_empty_database_is_told_how_to_begin(new_database: Any) -> None:
 @pytest.mark.parametrize(
     ("comment", "said"),
     [
-        ("schema version 20261125044947", "was made before 0.1.0, which cannot be upgraded"),
+        ("schema version 20261125044947", "was made before 0.1.0 and cannot be upgraded"),
         (
             "schema version {}, text 000000000000, serves {}",
             "was made by an earlier form of the unreleased migration {}",

@@ -149,7 +149,7 @@ def test_a_rollback_of_more_or_less_than_there_is_takes_nothing_back(
 ) -> None:
     before = dump(database)
     with pytest.raises(
-        migrate.MigrationError, match=f"so {count} cannot be rolled back.* as 1 to {ALL}$"
+        migrate.MigrationError, match=f"so {count} cannot be rolled back.* to 1 to {ALL}$"
     ):
         migrate.rollback(database.migrator_url, count)
     assert migrate.current_version(database.url) == migrate.newest_version()
@@ -250,7 +250,7 @@ def test_a_migration_says_whose_session_it_waits_for_and_gives_up(
     with psycopg.connect(behind.authenticated_url, application_name="a reader") as guest:
         guest.execute("lock table public.notes in access share mode")
         session = f"session {guest.info.backend_pid} (user test_authenticated, a reader)"
-        said = f"(?s)left nothing behind: .*remedy: what it changes was .* by {re.escape(session)}"
+        said = f"(?s)was rolled back: .*the tables that it changes were .* by {re.escape(session)}"
         with pytest.raises(migrate.MigrationError, match=said):
             migrate.apply(behind.migrator_url, migrations=stamped.migrations)
         assert f"waiting for {session}\n" in capfd.readouterr().err
@@ -379,7 +379,7 @@ def test_a_database_made_by_another_text_of_an_unreleased_migration_is_left_alon
     (init,) = [stamp.write(root=stamped.root).forward]
     said = (
         f"^the database was made by an earlier form of the unreleased migration {init.stem}: "
-        "make reset, or take it back with the checkout that made it$"
+        "make reset, or roll it back with the checkout that made it$"
     )
     for move in (migrate.apply, migrate.rollback, migrate.status):
         with pytest.raises(migrate.MigrationError, match=said):
@@ -394,7 +394,7 @@ def test_a_database_made_before_the_first_release_is_left_alone(database: Any) -
     run_sql(database.url, "comment on schema private is 'schema version 20261125044947'")
     before = dump(database)
     said = (
-        r"^the database was made before 0\.1\.0, which cannot be upgraded: make reset \(a "
+        r"^the database was made before 0\.1\.0 and cannot be upgraded: make reset \(a "
         r"development database\), or dump what you need and migrate an empty one$"
     )
     for move in (migrate.apply, migrate.rollback, migrate.status):
@@ -405,7 +405,7 @@ def test_a_database_made_before_the_first_release_is_left_alone(database: Any) -
 
 def test_a_lost_version_comment_is_named_and_no_mark_is_lost(database: Any) -> None:
     run_sql(database.url, "comment on schema private is null")
-    with pytest.raises(migrate.MigrationError, match="put it back"):
+    with pytest.raises(migrate.MigrationError, match="restore it"):
         migrate.apply(database.migrator_url)
     assert query(database.url, "select count(*) from yoyo._yoyo_migration") == ALL
 
@@ -418,7 +418,7 @@ def test_a_failing_migration_leaves_nothing_behind(empty: Any, stamped: Any) -> 
         "bad", ddl="create table public.half ();\nselect 1 / 0;", undo="drop table public.half;"
     )
     good, bad = stamp.migration_files(stamped.root)
-    said = rf"(?s)^{bad.name} failed and left nothing behind: division by zero.*\nremedy: "
+    said = rf"(?s)^{bad.name} failed and was rolled back: division by zero.*\nremedy: "
     with pytest.raises(migrate.MigrationError, match=said):
         migrate.apply(empty.migrator_url, migrations=stamped.migrations)
     assert query(empty.url, "select to_regclass('public.half')") is None
@@ -440,7 +440,7 @@ def test_a_failing_rollback_leaves_everything_as_it_was(empty: Any, stamped: Any
 
 def test_a_login_that_may_not_migrate_is_told_what_it_lacks(empty: Any) -> None:
     with pytest.raises(
-        migrate.MigrationError, match="connect as its owner, migrator, or as a superu"
+        migrate.MigrationError, match="connect as its owner, migrator, or transfer it as a superu"
     ):
         migrate.apply(empty.url_of("test_anon"))
 
@@ -448,18 +448,18 @@ def test_a_login_that_may_not_migrate_is_told_what_it_lacks(empty: Any) -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (("postgresql://", "mysql://"), "'mysql' where postgresql:// is needed"),
-        (("postgresql://", ""), "'no scheme' where postgresql:// is needed"),
+        (("postgresql://", "mysql://"), "begins with 'mysql', but must begin with postgresql://"),
+        (("postgresql://", ""), "begins with 'no scheme', but must begin with postgresql://"),
         (("postgresql://", "PGPASSWORD=s3cret psql postgresql://"), "'no scheme' where"),
         (("127.0.0.1:", "127.0.0.1:x"), "cannot be read"),
         (("{password}@", "s3cret/w@rd@"), "cannot be read"),
         (("{password}@", "pass@s3cret@"), "cannot be read"),
-        (("{database}", "{database}?pool=yes"), "after \\? only what libpq knows"),
-        (("{password}@", "s3cret@"), "the password of migrator is not the right one"),
-        (("migrator:", "nobody:"), "nobody is not the right one|there is no login nobody"),
+        (("{database}", "{database}?pool=yes"), "after \\? only parameters of libpq"),
+        (("{password}@", "s3cret@"), "the password of migrator is wrong"),
+        (("migrator:", "nobody:"), "nobody is wrong|there is no login nobody"),
         (("{database}", "nowhere"), 'there is no database nowhere; create database "nowhere"'),
         (("127.0.0.1:{port}", "127.0.0.1:1"), "nothing answers at 127.0.0.1 port 1"),
-        (("127.0.0.1", "no-such-host.invalid"), "there is no host no-such-host.invalid"),
+        (("127.0.0.1", "no-such-host.invalid"), "host no-such-host.invalid does not exist"),
     ],
 )
 def test_a_wrong_url_says_what_is_wrong_and_never_the_password(

@@ -1,4 +1,4 @@
-"""Troubles that last, in the log."""
+"""Problems that last are logged without repetition."""
 
 from __future__ import annotations
 

@@ -205,7 +205,7 @@ def test_a_name_that_is_taken_is_named_before_anything_is_made(
     there.run(make)
     with unchanged(there):
         said = there.refusal()
-    assert f"has these names already, and not from this schema: {taken}: nothing was" in said
+    assert f"already has objects with names that this schema needs: {taken}: nothing was" in said
     there.run(rename)
     migrate.check(there.url)
 

@@ -50,7 +50,7 @@ def test_what_has_a_name_that_a_later_migration_needs_is_renamed(
     stamped.stamp("more", ddl="create table public.more ();", undo="drop table public.more;")
     run_sql(empty.migrator_url, f"create {thing}")
     said = refusal(move)
-    assert "left nothing behind" in said and "rename it" in said
+    assert "was rolled back" in said and "rename it" in said
     run_sql(empty.migrator_url, f"alter {thing.split(maxsplit=1)[0]} public.more rename to ours")
     assert len(move()) == 1
 
@@ -63,7 +63,7 @@ def test_what_depends_on_what_a_rollback_removes_is_dropped(empty: Any, stamped:
     run_sql(empty.migrator_url, "create view public.bodies as select body from public.notes")
     said = refusal(move)
     assert re.search(r"view \S*bodies depends on table \S*notes", said)
-    assert "if it can go, drop it" in said
+    assert "if it is not needed, drop it" in said
     run_sql(empty.migrator_url, "drop view public.bodies")
     assert len(move()) == 1
 

@@ -71,7 +71,7 @@ def test_a_login_that_can_work_starts(database: Database, part: DatabaseLogin) -
 @PARTS
 def test_a_wrong_password_ends_the_start(database: Database, part: DatabaseLogin) -> None:
     said = refusal(part, database.api_url.replace(database.server.password, "hush-hush"))
-    assert "the password of index_jobs_api is not the right one" in said
+    assert "the password of index_jobs_api is wrong" in said
     assert "hush-hush" not in said
 
 

@@ -34,7 +34,7 @@ TIMINGS = Timings(
 PYTHON = "class A:\n    def f(self): ...\n\ndef g(): ...\n"
 # What may be logged while an answer is lost; anything else fails the test.
 EXPECTED = (
-    "no answer of the database",
+    "no answer from the database",
     "query cancellation interrupted",
     "cannot claim jobs",
     "claiming jobs again",

@@ -314,7 +314,7 @@ def test_the_commands_say_what_they_do(new_database: NewDatabase, plans: str) ->
         "was": "job pending, row gone", "became": "job pending, row created",
     })  # fmt: skip
     code, _, said = run("remove", "pg-boss")
-    assert (code, said.startswith("error: 1 jobs of the queue have not ended")) == (1, True)
+    assert (code, said.startswith("error: the queue has 1 unfinished jobs")) == (1, True)
     bridges.remove(database.migrator_url, "pg-boss", unfinished=True)
     with pytest.raises(bridges.BridgeError, match="no bridge to a queue is installed"):
         bridges.reconcile(database.migrator_url)

@@ -217,13 +217,13 @@ def test_a_file_that_appears_meanwhile_is_not_overwritten(theirs: Path) -> None:
         ),
         (
             {f"2099010100000{n}_x.sql": f"-- index-jobs: {NAMES[0]}\n" for n in (1, 2)},
-            f"{NAMES[0]} is there twice, as 20990101000001_x.sql and 20990101000002_x.sql",
+            f"{NAMES[0]} is installed twice, as 20990101000001_x.sql and 20990101000002_x.sql",
         ),
         (
             {"20990101000001_x.sql": f"-- index-jobs: {NAMES[1]}\n"},
             f"but {NAMES[0]}, which comes before it, is not; restore its file",
         ),
-        ({"9_x.sql": "select 1;\n"}, "the number 9, which no time comes after"),
+        ({"9_x.sql": "select 1;\n"}, "the number 9, which no time can follow"),
     ],
 )
 def test_copies_that_do_not_go_together_are_left_alone(
@@ -244,4 +244,4 @@ def test_a_folder_that_is_no_project_is_refused(tmp_path: Path, empty: Path) -> 
     assert "has no supabase/config.toml" in done.stderr
     done = install(empty / "supabase", "--yes")
     assert done.returncode == 1
-    assert f"name the folder above: {empty}" in done.stderr
+    assert f"use the folder above: {empty}" in done.stderr
