@@ -140,7 +140,7 @@ def test_a_job_whose_worker_is_silent_says_who_takes_over(
 ) -> None:
     silent(job)
     open_job(page, api, alice, job)
-    expect(sentence(page)).to_contain_text("No sign of life from the worker for ")
+    expect(sentence(page)).to_contain_text("No heartbeat from the worker for ")
     expect(sentence(page)).to_contain_text("another worker takes the job over in ")
 
 
@@ -300,7 +300,7 @@ def test_a_session_of_supabase_signs_in_and_a_revoked_key_signs_out(
             "update private.api_keys set enabled = false where user_id = %s", (alice.id,)
         )
     page.reload()
-    expect(page.get_by_role("alert")).to_contain_text("not valid, or no longer")
+    expect(page.get_by_role("alert")).to_contain_text("invalid or has expired")
     assert key not in stored(page) + page.content()
     assert job.id not in page.get_by_role("main").inner_html()
     logged = " ".join(map(text_of, api.log))

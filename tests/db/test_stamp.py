@@ -356,7 +356,7 @@ def test_ddl_by_hand_goes_into_the_unreleased_migration(stamped: Any, capsys: An
     assert main(["migration", "more", "--empty", "--root", str(stamped.root)]) == 0
     said = capsys.readouterr()
     assert said.out == f"db/migrations/{newest(stamped)}\n"
-    assert "it is not released yet: write the DDL into it and its rollback" in said.err
+    assert "it is not released yet: write the DDL in it and its rollback" in said.err
     assert sorted(stamped.migrations.iterdir()) == before
 
 
@@ -412,7 +412,9 @@ def test_the_code_knows_its_version_by_a_constant(stamped: Any) -> None:
     assert f'\nVERSION = "{newest(stamped)[:14]}"\n' in file.read_text()
     for change in (lambda: file.write_text(file.read_text() + "\n"), file.unlink):
         change()
-        assert "db/version.py: not that of the newest migration" in "\n".join(stamped.check())
+        assert "db/version.py: not the version of the newest migration" in "\n".join(
+            stamped.check()
+        )
         stamp.write(root=stamped.root)
         assert stamped.check() == []
 
@@ -465,11 +467,11 @@ def break_and_check(house: Any, path: str, old: str, new: str) -> str:
         (IS_OPEN, "comment on function private.is_open()", "-- ", "add 'comment on function'"),
         (IS_OPEN, "revoke all on function private.is_open()", "-- ", "add 'revoke all on function"),
         (IS_OPEN, "Callers: authenticated, job_writer", "Callers: authenticated",
-         "write who may execute it: '-- Callers: authenticated, job_writer.'"),
+         "state who may execute it: '-- Callers: authenticated, job_writer.'"),
         (IS_OPEN, "from public, anon,", "from", "revoke from public, anon as well"),
         (IS_OPEN, "private.is_open", "public.is_open", "in private"),
         (IS_OPEN, "create or replace function private.is_open", "create or replace function "
-         "private.is_shut", "name file and function alike"),
+         "private.is_shut", "name the file after the function"),
         (IS_OPEN, "grant execute on function private.is_open()", "grant execute on function "
          "private.can_see(text)", "grants name private.can_see"),
         (IS_OPEN, "-- private", f"-- {'x' * 98}\n-- private", f"{IS_OPEN}:1: 101 characters"),
@@ -525,7 +527,7 @@ def test_two_migrations_cannot_have_one_number(stamped: Any) -> None:
     first = stamp.migration_files(stamped.root)[0]
     twin = first.with_name(first.name.replace("init", "twin"))
     twin.write_text(f"-- depends: {first.stem}\n{first.read_text()}")
-    assert f"{twin.name}: its number is not above" in "\n".join(stamped.check())
+    assert f"{twin.name}: its number must be above" in "\n".join(stamped.check())
 
 
 def test_a_migration_that_does_not_end_with_its_version_is_a_problem(stamped: Any) -> None:
@@ -533,7 +535,7 @@ def test_a_migration_that_does_not_end_with_its_version_is_a_problem(stamped: An
     forward = stamp.migration_files(stamped.root)[-1]
     for file, problem in (
         (forward, "edited since its last line"),
-        (stamp.rollback_file(forward), "leaves another version"),
+        (stamp.rollback_file(forward), "leaves a different version"),
     ):
         file.write_text(file.read_text() + "select 1;\n")
         assert f"{file.name}: {problem}" in "\n".join(stamped.check())
@@ -564,7 +566,7 @@ def test_a_rollback_may_be_mended_by_writing_its_sum(stamped: Any) -> None:
     before = hashlib.sha256(rollback.read_bytes()).hexdigest()
     rollback.write_text("-- a word more\n" + rollback.read_text())
     (said,) = set(stamped.check()) - others
-    assert "write its sha256sum into CHECKSUMS" in said
+    assert "write its new sha256sum to CHECKSUMS" in said
     after = hashlib.sha256(rollback.read_bytes()).hexdigest()
     sums.write_text(sums.read_text().replace(before, after))
     assert set(stamped.check()) == others
@@ -576,7 +578,7 @@ def test_a_lost_migration_and_one_before_a_released_one_are_noticed(stamped: Any
     second = stamp.migration_files(stamped.root)[-1]
     second.rename(second.with_name("20000101000000_moved.sql"))
     said = "\n".join(stamped.check())
-    assert f"{second.name}: listed in CHECKSUMS but gone" in said
+    assert f"{second.name}: listed in CHECKSUMS but missing" in said
     assert "20000101000000_moved.sql: comes before a released one" in said
 
 
@@ -643,7 +645,7 @@ def test_an_index_that_may_be_there_already_is_made_if_it_is_not(stamped: Any) -
         ddl="create index notes_body_idx on public.notes (body);",
         undo="drop index public.notes_body_idx;",
     )
-    said = "write 'create index if not exists notes_body_idx': it may be built before"
+    said = "write 'create index if not exists notes_body_idx': it may already be built"
     assert any(said in problem for problem in stamp.check(stamped.root))
 
 
@@ -655,7 +657,7 @@ def test_the_word_concurrently_in_a_comment_is_no_problem(stamped: Any) -> None:
 def test_a_migration_that_yoyo_would_cut_otherwise_is_a_problem(stamped: Any) -> None:
     stamped.stamp("span", ddl="create table public.spans (begin int);\nselect 1;",
                   undo="drop table public.spans;")  # fmt: skip
-    assert "yoyo would cut it" in "\n".join(stamped.check())
+    assert "yoyo would split it" in "\n".join(stamped.check())
 
 
 def test_a_stamp_without_its_end_is_a_problem(stamped: Any) -> None:

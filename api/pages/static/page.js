@@ -1,17 +1,17 @@
-// The list of jobs and the page of one job. All that comes from outside is set as text.
+// The list of jobs and the page of one job. All outside content is set as text.
 
 const root = document.documentElement.dataset.root;
 const inDevelopment = "development" in document.documentElement.dataset;
 const jobId = location.pathname.match(/\/jobs\/([^/]+)\/view$/)?.[1];
 const FINAL = ["completed", "failed", "cancelled"];
-const LIST_SECONDS = 10; // from one look at the list to the next, at least
-const LONGEST_SILENCE = 40_000; // milliseconds without as much as a comment: the stream is dead
-const HIDDEN_FOR = 30_000; // then a hidden tab gives up its connection: browsers have few
+const LIST_SECONDS = 10; // the shortest interval between two requests for the list
+const LONGEST_SILENCE = 40_000; // milliseconds without any data, after which a stream counts as dead
+const HIDDEN_FOR = 30_000; // milliseconds after which a hidden tab closes its connection: browsers have few
 
 const element = (id) => document.getElementById(id);
 const main = element("main");
 let key = sessionStorage.getItem("key");
-let leaving = new AbortController(); // aborted when somebody signs out
+let leaving = new AbortController(); // aborted when the user signs out
 let clockAhead = 0; // milliseconds by which the server's clock is ahead of this one
 const now = () => Date.now() + clockAhead;
 
@@ -22,13 +22,13 @@ const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
 const many = (count, noun) => `${number.format(count)} ${noun}${count === 1 ? "" : "s"}`;
 const capitalized = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 
-/** Text with what cannot be seen, or turns the direction of the rest around, written out. */
+/** Returns the text with escapes for invisible and bidi characters. */
 function plain(text) {
   return String(text).replace(/[\0-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
-/** A span of time: 0.4 s, 12 s, 3 min 5 s, 2 h 10 min. */
+/** Formats a duration: 0.4 s, 12 s, 3 min 5 s, 2 h 10 min. */
 function span(milliseconds) {
   const seconds = Math.max(0, milliseconds) / 1000;
   if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
@@ -38,7 +38,7 @@ function span(milliseconds) {
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
-/** The same in whole seconds, for what counts. */
+/** The same in whole seconds, for counters. */
 const counting = (milliseconds) => span(1000 * Math.max(0, Math.ceil(milliseconds / 1000))).replace(/^(\d)\.0/, "$1");
 
 function ago(time) {
@@ -67,7 +67,7 @@ function make(tag, text, attributes = {}) {
   return node;
 }
 
-/** Sets the text, if it is another one: what a reader of the screen has heard is not said again. */
+/** Sets the text if it differs, so that screen readers do not repeat it. */
 function say(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
@@ -76,7 +76,7 @@ function time(value, text) {
   return make("time", text, { datetime: value, title: new Date(value).toLocaleString("en", { dateStyle: "full", timeStyle: "long" }) });
 }
 
-/** Fills a list of terms; what is null is left out. */
+/** Fills a description list. Omits null values. */
 function describe(list, facts) {
   const pairs = Object.entries(facts).filter(([, value]) => value != null);
   if (pairs.length * 2 !== list.querySelectorAll("dt, dd").length) {
@@ -108,7 +108,7 @@ function copying(container) {
         say(element("said"), "Copied.");
         button.dataset.done = "";
         setTimeout(() => delete button.dataset.done, 1500);
-      } catch { // not over http: the text is selected instead
+      } catch { // not available over http: selects the text instead
         source.closest("details")?.setAttribute("open", "");
         getSelection().selectAllChildren(source);
       }
@@ -120,11 +120,11 @@ function copying(container) {
 
 const REFUSED = {
   0: "The server cannot be reached.",
-  401: "This API key or token is not valid, or no longer.",
-  AUTH_USER_REQUIRED: "This is the service key. Sign in with the key of a user.",
+  401: "This API key or token is invalid or has expired.",
+  AUTH_USER_REQUIRED: "This is the service key. Sign in with a user's key.",
 };
 
-/** What the API refused, or that it cannot be reached (status 0). */
+/** An error of the API. Status 0: it cannot be reached. */
 class Refusal extends Error {
   constructor(problem, status, retryAfter) {
     const known = REFUSED[problem.code] ?? REFUSED[status];
@@ -151,7 +151,7 @@ async function ask(path, { headers, ...options } = {}) {
   }
   const date = Date.parse(answer.headers.get("Date"));
   if (Math.abs(date - Date.now()) > 3_000) clockAhead = date - Date.now();
-  // who is known is told of the quota; a key that is refused is never stored
+  // shows an authenticated user the quota; a refused key is never stored
   if (answer.headers.has("X-RateLimit-Limit") && sent === key) sessionStorage.setItem("key", key);
   if (answer.ok) {
     element("trouble").textContent = "";
@@ -207,7 +207,7 @@ async function signInAsDemo() {
   await open();
 }
 
-/** Shows nothing but the form; `message` says why. */
+/** Shows only the form, with `message` as the reason. */
 function signIn(message) {
   fill("sign-in");
   document.title = "Sign in · Index jobs";
@@ -227,7 +227,7 @@ function signIn(message) {
   });
 }
 
-/** Forgets the key and all that was shown. */
+/** Removes the key and everything that was shown. */
 function signOut(message) {
   leaving.abort();
   leaving = new AbortController();
@@ -247,7 +247,7 @@ async function open() {
   } catch (error) {
     if (signal.aborted) return;
     if (error.isOfKey && inDevelopment && sessionStorage.getItem("who")) {
-      sessionStorage.clear(); // a key of a database that was reset
+      sessionStorage.clear(); // the key is from a database that was reset
       await signInAsDemo();
     } else if (error.isOfKey) signOut(error.message);
     else if (error.status === 404) {
@@ -257,7 +257,7 @@ async function open() {
   }
 }
 
-/** Says that something passing is wrong, and waits. */
+/** Reports a transient error and waits. */
 async function waitOut(error, seconds, signal) {
   if (signal.aborted || !error.isPassing) throw error;
   const wait = 1000 * Math.max(seconds, error.retryAfter);
@@ -310,7 +310,7 @@ async function showList(signal) {
   await refresh({ list, count, counts, page, filters, signal });
 }
 
-/** Looks again every ten seconds, as long as the page is seen and something runs. */
+/** Refreshes every ten seconds while the page is visible and a job is unfinished. */
 async function refresh({ list, count, counts, page, filters, signal }) {
   const button = element("pause");
   let paused = sessionStorage.getItem("paused") === "yes";
@@ -325,7 +325,7 @@ async function refresh({ list, count, counts, page, filters, signal }) {
     sessionStorage.setItem("paused", paused ? "yes" : "no");
   });
   let looks = 0;
-  let hasChanged = false; // so that the tabs are of before
+  let hasChanged = false; // then the counts on the tabs are out of date
   let lookedAt = Date.now();
   for (let wait = 1; ; ) {
     const runs = counts.pending + counts.processing > 0;
@@ -352,7 +352,7 @@ async function refresh({ list, count, counts, page, filters, signal }) {
   }
 }
 
-/** Waits; without a time for good. True when somebody came back to the window before. */
+/** Waits, forever without a time. Returns true if the user returned to the window first. */
 async function pauseOrReturn(milliseconds, signal) {
   let back = false;
   await until(signal, (done) => {
@@ -372,7 +372,7 @@ async function pauseOrReturn(milliseconds, signal) {
   return back;
 }
 
-/** The address of the list with some of its filters changed. */
+/** Returns the address of the list with some filters changed. */
 function listed(filters, changes) {
   const changed = new URLSearchParams(filters);
   for (const [name, value] of Object.entries({ cursor: "", ...changes })) {
@@ -480,8 +480,8 @@ function note(job) {
 }
 
 /**
- * Changes rows where they are; new jobs come in at once only when nobody points at the list.
- * True when there are others, or one has another status.
+ * Updates rows in place. Adds new jobs at once only if the pointer or focus is not in the list.
+ * Returns true if there are other jobs, or the status of one has changed.
  */
 function updateRows(jobs) {
   const list = element("jobs");
@@ -495,7 +495,7 @@ function updateRows(jobs) {
   if (rows.size && (list.matches(":hover") || list.contains(document.activeElement))) {
     const added = jobs.filter((job) => !rows.has(job.id)).length;
     const button = news.querySelector("button");
-    say(button, added ? `Show ${added} new ${added === 1 ? "job" : "jobs"}` : "The list has changed: show it");
+    say(button, added ? `Show ${added} new ${added === 1 ? "job" : "jobs"}` : "The list has changed. Show it");
     button.onclick = () => {
       show(news, false);
       showRows(jobs);
@@ -538,7 +538,7 @@ async function showJob(signal) {
   }
 }
 
-/** The job as it is now, when this browser or server has no stream left. */
+/** Polls the job when the browser or the server has no stream left. */
 async function poll(signal) {
   const [job, { events }] = await Promise.all([
     ask(`/jobs/${jobId}`, { signal }).then((answer) => answer.json()),
@@ -548,7 +548,7 @@ async function poll(signal) {
   for (const event of events) hear({ data: { event } }, signal);
 }
 
-/** The frames of a stream that have data, until it ends. Throws a Refusal when it breaks. */
+/** Yields the frames of a stream that have data. Throws a Refusal if it breaks. */
 async function* stream(path, headers, signal) {
   const silence = new AbortController();
   let timer, hiding;
@@ -661,7 +661,7 @@ function renderProgress({ status, progress }) {
   document.title = `${capitalized(status)}${share} · ${plain(story.job.repository)}`;
 }
 
-/** What moves by itself: the sentence and the times. */
+/** Updates what changes with time: the sentence and the durations. */
 function tick() {
   const { job } = story;
   say(element("sentence"), plain(sentence(job)));
@@ -683,7 +683,7 @@ function sentence(job) {
   const left = (until) => counting(Date.parse(until) - now());
   if (job.cancel_requested_at) {
     const end = Date.parse(job.cancel_requested_at) + 60_000;
-    return `The worker was asked to stop. The job is cancelled in ${left(end)} at the latest.`;
+    return `The worker was asked to stop. The job will be cancelled in ${left(end)} at the latest.`;
   }
   const isFresh = explain?.version === job.version;
   if (job.retry_at) {
@@ -695,7 +695,7 @@ function sentence(job) {
     const silent = counting(now() - Date.parse(explain.until) + lease);
     const next = job.attempt < job.max_attempts ? "another worker takes the job over" : "the job fails";
     return Date.parse(explain.until) > now()
-      ? `No sign of life from the worker for ${silent}; ${next} in ${left(explain.until)}.`
+      ? `No heartbeat from the worker for ${silent}; ${next} in ${left(explain.until)}.`
       : explain.sentence;
   }
   if (job.status === "pending") return isFresh ? explain.sentence : "Waiting.";
@@ -762,7 +762,7 @@ function renderStats(job, stats) {
   }
 }
 
-// --- what is stored ---
+// --- the index ---
 
 const COLUMNS = {
   skipped: [["Path", "path"], ["Reason", "reason"]],

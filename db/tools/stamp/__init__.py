@@ -1,10 +1,10 @@
 """Writes the migrations from the declared functions and policies, and checks for drift.
 
-``db/functions/**.sql`` (one function a file) and ``db/policies/*.sql`` (one table a file) are the
-declared truth. A migration embeds every file that changed since the one before, without its opening
-comment, between ``-- stamp: PATH`` and ``-- end stamp``; the rollback embeds the earlier text.
-Until a release freezes it, the newest migration is amended. Forward files are copied to
-``supabase/migrations``. No database is needed for any of this.
+``db/functions/**.sql`` (one function per file) and ``db/policies/*.sql`` (one table per file) are
+the source of truth. A migration embeds every file that changed since the previous one, without its
+opening comment, between ``-- stamp: PATH`` and ``-- end stamp``. The rollback embeds the earlier
+text. Until a release freezes it, the newest migration is amended. Forward files are copied to
+``supabase/migrations``. None of this needs a database.
 """
 
 from __future__ import annotations

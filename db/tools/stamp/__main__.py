@@ -1,6 +1,6 @@
 """The command line behind make migration, make check and make release.
 
-Exit code 0: done, nothing wrong. 1: nothing to stamp, or a problem, which stderr names.
+Exit code 0: success. 1: nothing to stamp, or a problem, which stderr names.
 """
 
 from __future__ import annotations
@@ -16,14 +16,18 @@ from db.tools.stamp.write import write
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs the command line; returns the exit code."""
+    """Runs the command and returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m db.tools.stamp", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    command = commands.add_parser("migration", help="stamp what changed in db/")
-    command.add_argument("name", nargs="?", default="", help="of a new one, as in add_cancel")
-    command.add_argument("--empty", action="store_true", help="a migration by hand")
-    command.add_argument("--breaking", action="store_true", help="older code cannot run on it")
-    commands.add_parser("check", help="say what drifted and how to fix it")
+    command = commands.add_parser("migration", help="stamp the changes in db/")
+    command.add_argument(
+        "name", nargs="?", default="", help="the name of a new migration, such as add_cancel"
+    )
+    command.add_argument("--empty", action="store_true", help="create a migration to write by hand")
+    command.add_argument(
+        "--breaking", action="store_true", help="mark it as incompatible with older code"
+    )
+    commands.add_parser("check", help="report drift and how to fix it")
     command = commands.add_parser("release", help="freeze the migrations")
     command.add_argument("version", help="as in 0.1.0")
     for each in commands.choices.values():
@@ -55,7 +59,7 @@ def _migration(options: argparse.Namespace) -> int:
         print(f"  {line}", file=sys.stderr)
     if options.empty and not stamped.is_new:
         print(
-            "  it is not released yet: write the DDL into it and its rollback, then run: "
+            "  it is not released yet: write the DDL in it and its rollback, then run: "
             "make migration",
             file=sys.stderr,
         )

@@ -1,4 +1,4 @@
-"""What is wrong with the declared files, the migrations and their copies; needs no database."""
+"""Checks the declared files, the migrations and their copies. Needs no database."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ STAMP_IT = "run: make migration"
 
 
 def check(root: Path = ROOT) -> list[str]:
-    """Every problem with declared files, migrations, mirror and version, each with its remedy."""
+    """Yields each problem of declared files, migrations, mirror and version, with its remedy."""
     files, forward = declared_files(root), migration_files(root)
     return [
         *(p for path, text in files.items() for p in shape_problems(path, text)),
@@ -87,7 +87,7 @@ def _chain_problems(root: Path, forward: list[Path]) -> Iterator[str]:
             wanted = f"'{DEPENDS} {previous.stem}'" if previous else f"no '{DEPENDS}' line"
             yield f"{where}: the chain is broken; it needs {wanted}"
         if previous and digits <= previous.name[:14]:
-            yield f"{where}: its number is not above that of {previous.name}; give it a new number"
+            yield f"{where}: its number must be above that of {previous.name}; renumber it"
         yield from _rollback_problems(file)
         yield from _index_problems(where, text)
         for part in (file, rollback_file(file)):
@@ -102,16 +102,19 @@ def _rollback_problems(forward: Path) -> Iterator[str]:
     rollback = rollback_file(forward)
     where = f"db/migrations/{rollback.name}"
     if not rollback.exists():
-        yield f"{where}: missing; write it, or a rollback forgets {forward.name} and undoes nothing"
+        yield f"{where}: missing; write it, or rolling back {forward.name} undoes nothing"
         return
     idle = re.compile(r"notify pgrst|(comment|grant usage) on schema private", re.I)
     if not [s for s in _statements(rollback.read_text(encoding="utf-8")) if not idle.match(s)]:
-        yield f"{where}: undoes nothing; write what takes {forward.name} back"
+        yield f"{where}: undoes nothing; write what undoes {forward.name}"
 
 
 def _index_problems(where: str, text: str) -> Iterator[str]:
-    """An index on a table with rows keeps writers waiting while it is built: the operator must
-    know that, and may build it by hand before."""
+    """Checks that index builds are announced.
+
+    Building an index on a table with rows blocks writers. The operator must know that, and can
+    build the index by hand first.
+    """
     bare = outline(text)
     made = set(re.findall(r"\bcreate (?:unlogged )?table (?:if not exists )?([\w.]+)", bare, re.I))
     built = re.findall(r"\bcreate (?:unique )?index (.*?)\son ([\w.]+)", bare, re.I | re.S)
@@ -123,7 +126,7 @@ def _index_problems(where: str, text: str) -> Iterator[str]:
         yield f"{where}: begin it with '{first}'"
     for name, table in built:
         if table in tables and not name.lower().startswith("if not exists "):
-            yield f"{where}: write 'create index if not exists {name}': it may be built before"
+            yield f"{where}: write 'create index if not exists {name}': it may already be built"
 
 
 def _statements(text: str) -> list[str]:
@@ -133,11 +136,11 @@ def _statements(text: str) -> list[str]:
 
 def _text_problems(where: str, text: str) -> Iterator[str]:
     if CONCURRENTLY.search(outline(text)):
-        yield f"{where}: 'concurrently' cannot run in Supabase's one transaction a file; drop it"
+        yield f"{where}: 'concurrently' cannot run in a transaction, as on Supabase; remove it"
     split = [s for s in sqlparse.split(text) if _statements(s)]
     if len(split) != len(_statements(text)):
         yield (
-            f"{where}: yoyo would cut it into {len(split)} statements, Postgres into "
+            f"{where}: yoyo would split it into {len(split)} statements, Postgres into "
             f"{len(_statements(text))}; quote identifiers that are keywords, close what is open"
         )
 
@@ -148,23 +151,23 @@ def _released_problems(root: Path, forward: list[Path]) -> Iterator[str]:
     for name in sorted(sums):
         where = f"db/migrations/{name}"
         if name not in there:
-            yield f"{where}: listed in CHECKSUMS but gone; restore it from git"
+            yield f"{where}: listed in CHECKSUMS but missing; restore it from git"
         elif sha256(there[name]) != sums[name]:
             remedy = (
                 "restore it from git, make the change in db/functions or db/policies, and run: "
                 "make migration name=what_it_does (EMPTY=1 for DDL by hand)"
             )
             if name.endswith(".rollback.sql"):
-                remedy += "; or, if it did harm, write its sha256sum into CHECKSUMS"
+                remedy += "; or, if it is harmful, write its new sha256sum to CHECKSUMS"
             yield f"{where}: edited after its release; {remedy}"
     newest = max((name for name in sums if name in there), default="")
     for file in forward:
         if file.name not in sums and file.name < newest:
-            yield f"db/migrations/{file.name}: comes before a released one; give it a new number"
+            yield f"db/migrations/{file.name}: comes before a released one; renumber it"
 
 
 def _last_line_problems(root: Path, forward: list[Path]) -> Iterator[str]:
-    """Those of unreleased files: of the released ones the sum is known."""
+    """Checks unreleased files. Released ones are checked by their sum."""
     open_files = unreleased(root)
     previous: SchemaVersion | None = None
     numbers: list[str] = []
@@ -178,11 +181,11 @@ def _last_line_problems(root: Path, forward: list[Path]) -> Iterator[str]:
             if said != wanted or body != with_lock_timeout(with_previous_text(body, previous)):
                 yield f"{where}: edited since its last line was written; {STAMP_IT}"
             elif serves not in numbers or (previous and serves < previous.serves):
-                yield f"{where}: serves {serves}, which is none of those that the one before serves"
+                yield f"{where}: serves {serves}, which the previous one does not serve"
             if (back := rollback_file(file)).exists():
                 _, restored = versions.split(back.read_text(encoding="utf-8"))
                 if restored != previous:
-                    yield f"db/migrations/{back.name}: leaves another version; {STAMP_IT}"
+                    yield f"db/migrations/{back.name}: leaves a different version; {STAMP_IT}"
         previous = said
 
 
@@ -202,4 +205,4 @@ def _version_problems(root: Path, forward: list[Path]) -> Iterator[str]:
     file = version_file(root)
     wanted = VERSION_FILE.format(forward[-1].name[:14]) if forward else None
     if wanted and (not file.exists() or file.read_text(encoding="utf-8") != wanted):
-        yield f"db/version.py: not that of the newest migration; {STAMP_IT}"
+        yield f"db/version.py: not the version of the newest migration; {STAMP_IT}"

@@ -1,4 +1,4 @@
-"""The declared files, the migrations and what is stamped into them."""
+"""Reads the declared files, the migrations and the stamps in them."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ MIGRATION_NAME = re.compile(r"[0-9]{14}_[a-z0-9_]+(\.rollback)?\.sql")
 
 
 class StampError(Exception):
-    """A request that cannot be met; the text says why and what to do."""
+    """A request that cannot be fulfilled. The text says why and what to do."""
 
 
 def declared_files(root: Path = ROOT) -> dict[str, str]:
-    """Text of every function and policy file, by path from the root. Raises StampError."""
+    """Returns the text of every function and policy file, by path. Raises StampError."""
     files = [*root.glob("db/functions/**/*.sql"), *root.glob("db/policies/*.sql")]
     texts: dict[str, str] = {}
     for file in sorted(files):
@@ -41,11 +41,10 @@ def declared_files(root: Path = ROOT) -> dict[str, str]:
 
 
 def declared_code(root: Path = ROOT) -> dict[str, str]:
-    """The same as it is stamped. Raises StampError.
+    """Returns the same as it is stamped. Raises StampError.
 
-    Left out are the comment that opens each file and empty lines outside of function bodies.
-
-    So a change of these alone needs no migration.
+    Omits the opening comment of each file, and empty lines outside function bodies. Changing only
+    these needs no migration.
     """
     return {path: code_of(text) for path, text in declared_files(root).items()}
 
@@ -60,7 +59,7 @@ def _without_empty(found: re.Match[str]) -> str:
 
 
 def migration_files(root: Path = ROOT) -> list[Path]:
-    """The forward files, oldest first."""
+    """Returns the forward files, oldest first."""
     files = (root / "db/migrations").glob("*.sql")
     return sorted(f for f in files if not f.name.endswith(".rollback.sql"))
 
@@ -70,12 +69,12 @@ def rollback_file(forward: Path) -> Path:
 
 
 def mirrored(root: Path) -> list[str]:
-    """The names of the files in supabase/migrations."""
+    """Returns the names of the files in supabase/migrations."""
     return sorted(f.name for f in (root / "supabase/migrations").glob("[!.]*"))
 
 
 def stamps(text: str) -> Iterator[tuple[str, str | None]]:
-    """(path, text) of each stamped file in a migration, None for a deleted one.
+    """Yields the path and text of each stamped file in a migration; None for a deleted one.
 
     Raises StampError for a marker without its end.
     """
@@ -99,7 +98,7 @@ def stamps(text: str) -> Iterator[tuple[str, str | None]]:
 
 
 def stamped_files(texts: Iterable[str]) -> dict[str, str]:
-    """The last stamped text of each file that is not deleted, over migrations in order."""
+    """Returns the last stamped text of each file that was not deleted."""
     last: dict[str, str] = {}
     for text in texts:
         for path, stamped in stamps(text):
@@ -110,24 +109,24 @@ def stamped_files(texts: Iterable[str]) -> dict[str, str]:
     return last
 
 
-# CHECKSUMS (as of `sha256sum`) lists the files of every migration that a release has frozen.
+# CHECKSUMS (in the format of `sha256sum`) lists the files of every released migration.
 
 
 def checksums(root: Path) -> dict[str, str]:
-    """The sum of each released file, by its name."""
+    """Returns the checksum of each released file, by name."""
     file = root / "db/migrations/CHECKSUMS"
     lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
     return {name: digest for digest, name in (line.split(maxsplit=1) for line in lines)}
 
 
 def unreleased(root: Path) -> list[Path]:
-    """The forward files that no release has frozen, oldest first."""
+    """Returns the unreleased forward files, oldest first."""
     frozen = checksums(root)
     return [file for file in migration_files(root) if file.name not in frozen]
 
 
 def freeze(root: Path = ROOT) -> list[str]:
-    """Lists the unreleased migrations in CHECKSUMS; returns their names."""
+    """Adds the unreleased migrations to CHECKSUMS. Returns their names."""
     files = unreleased(root)
     sums = checksums(root)
     for file in (part for forward in files for part in (forward, rollback_file(forward))):

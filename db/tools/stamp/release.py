@@ -21,15 +21,15 @@ _NAMED_IN = (
     "docs/examples/README.md",
     "docs/examples/package.json",
 )
-"""The files, besides pyproject.toml, that name the version of what is built."""
+"""The files, besides pyproject.toml, that contain the version."""
 
 
 def release(version: str, *, root: Path = ROOT) -> list[str]:
-    """Makes the working tree a release, for its owner to commit; returns the migrations it freezes.
+    """Turns the working tree into a release to commit. Returns the migrations that it freezes.
 
-    The changelog then tells its date and its schema, from which the tests upgrade ever after.
-    Raises StampError, and changes nothing, when something is not committed or not stamped, when
-    the changelog has nothing to release, or when `version` is not above the last one.
+    Adds its date and its schema to the changelog. From then on, the tests upgrade from that schema.
+    Raises StampError and changes nothing if something is not committed or not stamped, the
+    changelog has nothing to release, or `version` is not above the last one.
     """
     changelog = root / "CHANGELOG.md"
     text = changelog.read_text(encoding="utf-8")
@@ -44,7 +44,7 @@ def release(version: str, *, root: Path = ROOT) -> list[str]:
 
 
 def _renamed(version: str, root: Path) -> dict[Path, str]:
-    """The new text of each file that names another version than this one."""
+    """Returns the new text of each file that names a different version."""
     project = root / "pyproject.toml"
     text = project.read_text(encoding="utf-8")
     found = _PROJECT_VERSION.search(text)
@@ -71,7 +71,7 @@ def _refuse(version: str, changelog: str, root: Path) -> None:
         status, capture_output=True, encoding="utf-8", errors="replace", check=False
     )
     if done.returncode:
-        raise StampError(f"git says: {done.stderr.strip()}; release from a git checkout")
+        raise StampError(f"git reports: {done.stderr.strip()}; release from a git checkout")
     if done.stdout:
         raise StampError(f"not everything is committed; commit it first:\n{done.stdout.rstrip()}")
     if problems := check(root):
@@ -80,7 +80,7 @@ def _refuse(version: str, changelog: str, root: Path) -> None:
     if not unreleased:
         raise StampError(f"CHANGELOG.md: the line '{UNRELEASED.strip()}' is missing; add it")
     if not re.split(r"^## ", rest, maxsplit=1, flags=re.M)[0].strip():
-        raise StampError("CHANGELOG.md: nothing is unreleased; write what changed for callers")
+        raise StampError("CHANGELOG.md: nothing is unreleased; describe what changed for callers")
 
 
 def _parts(version: str) -> tuple[int, ...]:

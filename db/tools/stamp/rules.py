@@ -1,4 +1,4 @@
-"""The house rules of declared files, each breach with its remedy."""
+"""The style rules of declared files. Each violation has a remedy."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ _CALLERS = re.compile(r"^-- Callers: (\w+(?:, \w+)*)[.:]", re.MULTILINE)
 
 
 def shape_problems(path: str, text: str) -> Iterator[str]:
-    """What a stamp could not carry or read back."""
+    """Yields text that a stamp could not contain or read back."""
     if not text.endswith("\n") or text.endswith("\n\n") or "\r" in text:
         yield f"{path}: end it with one newline, without carriage returns"
     if any(line.startswith((STAMP, STAMP_DELETED, END_STAMP)) for line in text.splitlines()):
-        yield f"{path}: a line begins like a stamp marker; reword it"
+        yield f"{path}: a line starts like a stamp marker; reword it"
 
 
 def width_problems(path: str, text: str) -> Iterator[str]:
@@ -54,10 +54,10 @@ def function_problems(files: Mapping[str, str]) -> Iterator[str]:
             )
             continue
         if function.name != f"{schema}.{Path(path).stem}":
-            yield f"{path}: defines {function.name}; name file and function alike, in {schema}"
+            yield f"{path}: defines {function.name}; name the file after the function, in {schema}"
         others = [n for n in ON_FUNCTION.findall(outline(text)) if n != function.name]
         if others:
-            yield f"{path}: its comment, owner or grants name {others[0]}; one function a file"
+            yield f"{path}: its comment, owner or grants name {others[0]}; one function per file"
         if function.name in seen:
             yield f"{path}: {function.name} is also in {seen[function.name]}; no overloads"
         seen[function.name] = path
@@ -82,4 +82,4 @@ def _grant_problems(path: str, text: str, function: Function) -> Iterator[str]:
     granted = sorted(roles(GRANT, text)) or ["none"]
     callers = _CALLERS.search(text)
     if sorted(callers[1].split(", ") if callers else []) != granted:
-        yield f"{path}: write who may execute it: '-- Callers: {', '.join(granted)}.'"
+        yield f"{path}: state who may execute it: '-- Callers: {', '.join(granted)}.'"

@@ -1,4 +1,4 @@
-"""Reads the SQL of declared files: enough for the house rules, no more."""
+"""Parses the SQL of declared files, as far as the rules need it."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ API_ROLES = ("public", "anon", "authenticated", "service_role")
 
 @dataclass(frozen=True)
 class Function:
-    """What a function file says of itself."""
+    """The parts of a function file."""
 
     name: str
-    header: str  # name, arguments and return type, as far as `language`
+    header: str  # name, arguments and return type, up to `language`
     signature: str | None  # name(argument types), from its own `revoke all on function` line
     owner: str | None
     clauses: str  # from `language` to the body
@@ -49,12 +49,12 @@ CONCURRENTLY = re.compile(
 
 
 def outline(text: str) -> str:
-    """The SQL without its comments and with empty function bodies."""
+    """Returns the SQL without comments and with empty function bodies."""
     return NOISE.sub(lambda m: m[0] if m["string"] else "$$ $$" if m["body"] else " ", text)
 
 
 def uncommented(text: str) -> str:
-    """The SQL without the comments outside of function bodies."""
+    """Returns the SQL without the comments outside function bodies."""
     return NOISE.sub(lambda m: m[0] if m["string"] or m["body"] else " ", text)
 
 
@@ -63,7 +63,7 @@ def squeeze(text: str) -> str:
 
 
 def read_function(text: str) -> Function:
-    """Reads a function file; empty strings and None stand for what is not there."""
+    """Parses a function file. Missing parts are empty strings or None."""
     sql = outline(text)
     head = _HEADER.search(sql)
     revoke = _SIGNATURE.search(sql)
@@ -80,12 +80,12 @@ def read_function(text: str) -> Function:
 
 
 def policies_of(text: str) -> list[tuple[str, str]]:
-    """(policy, table) for each policy that a policy file creates."""
+    """Returns (policy, table) for each policy that a policy file creates."""
     return [(m["name"], m["table"]) for m in _POLICY.finditer(outline(text))]
 
 
 def table_of(text: str) -> str | None:
-    """The table that a policy file is about."""
+    """Returns the table of a policy file."""
     found = _TABLE.search(outline(text))
     return (found[1] or found[2]) if found else None
 

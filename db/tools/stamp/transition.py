@@ -1,4 +1,4 @@
-"""The SQL that turns one state of the declared files into another, and back."""
+"""Generates the SQL that turns one state of the declared files into another, and back."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ from db.tools.stamp.sql import (
     uncommented,
 )
 
-# Functions owned by the job_ roles can be replaced only by a member of those roles,
-# and a role needs CREATE on a schema to be given a function in it. Neither outlives a migration.
+# Only a member of the job_ roles can replace their functions, and a role needs CREATE on a schema
+# to own a function in it. A migration revokes both at its end.
 HANDOVER = """\
 grant job_writer, job_gateway, job_tenant to current_user;
 grant create on schema public, private to job_writer, job_gateway, job_tenant;
@@ -41,9 +41,9 @@ revoke job_writer, job_gateway, job_tenant from current_user;
 
 
 def in_order(files: Mapping[str, str]) -> list[str]:
-    """Private functions, policies, public functions; first what a policy or SQL function names.
+    """Sorts private functions, policies, public functions, with dependencies first.
 
-    PL/pgSQL bodies bind when they run, so they need no order.
+    PL/pgSQL bodies are bound when they run, so their order does not matter.
     """
     names = {path: read_function(text).name for path, text in files.items() if not is_policy(path)}
     order: dict[str, None] = {}
@@ -83,7 +83,7 @@ def _revoke(target: str, grantees: Iterable[str]) -> str:
 
 
 def _revoke_left_over(path: str, old: str, new: str) -> str:
-    """Takes back what the old text granted to roles that the new text does not revoke from."""
+    """Revokes what the old text granted to roles that the new text does not revoke from."""
     left = [r for r in roles(GRANT, old) if r not in roles(REVOKE, new)]
     target = table_of(old) if is_policy(path) else read_function(old).signature
     return _revoke(("table " if is_policy(path) else "function ") + (target or ""), left)
@@ -104,11 +104,11 @@ def _drop_policies(text: str) -> str:
 
 
 def transition(old: Mapping[str, str], new: Mapping[str, str], *, back: bool = False) -> str:
-    """The stamped part that turns the old state of the declared files into the new one.
+    """Returns the stamped part that turns the old state of the declared files into the new one.
 
-    Empty when they are equal. A policy that names a function which must be dropped is dropped
-    before it and stamped again after it. `back`: for a rollback, in which a file that goes needs
-    no marker, since nobody reads from it what is declared.
+    It is empty if they are equal. A policy that uses a function which must be dropped is dropped
+    before it and stamped again after it. `back`: for a rollback, in which a removed file needs no
+    marker, because stamps are not read from rollbacks.
     """
     changed = {path for path in {*old, *new} if old.get(path) != new.get(path)}
     dropped = {
@@ -139,6 +139,6 @@ def transition(old: Mapping[str, str], new: Mapping[str, str], *, back: bool = F
 
 
 def declared_sql(root: Path = ROOT) -> str:
-    """All declared files in order, wrapped in the handover: applying it again changes nothing."""
+    """Returns all declared files in order, in a form that can be applied repeatedly."""
     files = declared_files(root)
     return "\n".join([HANDOVER, *(files[p] for p in in_order(files)), HANDBACK])

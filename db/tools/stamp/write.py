@@ -1,4 +1,4 @@
-"""Writes migrations: what changed goes into the newest one until a release has frozen it."""
+"""Writes migrations. Changes go into the newest one until a release freezes it."""
 
 from __future__ import annotations
 
@@ -38,15 +38,15 @@ ABOVE_ROLLBACK = (
 )
 BELOW_ROLLBACK = "-- By hand, below it: drops of what the migration made."
 
-# A session keeps the plans of what it has run, with the columns that a row had then. Any grant on a
-# schema, even one that changes nothing, makes every session plan again (the handover has one too).
+# A session caches plans with the columns that a row had then. Any grant on a schema, even one that
+# changes nothing, makes every session plan again (the handover has one too).
 REPLAN = """\
 -- Makes open sessions plan their statements again.
 grant usage on schema private to job_writer;
 """
 
-# Sessions that ask for a table behind a migration that waits for it wait as long as that does. It
-# is in the files, not only in the migrator, because Supabase runs them too.
+# Sessions that need a table queue behind a migration that waits for it. The limit is in the files,
+# not only in the migrator, because Supabase runs them too.
 LOCK_TIMEOUT = "set local lock_timeout = '250ms';"
 
 VERSION_FILE = '''\
@@ -58,7 +58,7 @@ VERSION = "{}"
 
 @dataclass(frozen=True, slots=True)
 class Stamped:
-    """The newest migration, and a line for each file whose text in it changed."""
+    """The newest migration, and a line for each file whose stamp changed."""
 
     forward: Path
     is_new: bool
@@ -68,12 +68,12 @@ class Stamped:
 def write(
     name: str = "", *, root: Path = ROOT, empty: bool = False, breaking: bool = False
 ) -> Stamped:
-    """Stamps what changed into the newest migration, or into a new one when that is released.
+    """Stamps changes into the newest migration, or into a new one if that is released.
 
-    What stands by hand in an unreleased migration is kept. Its rollback, the last lines of all
-    unreleased migrations, the mirror and db/version.py are written as well. `breaking`: older code
-    cannot run on this schema. Raises StampError when a new migration is needed but has no `name`,
-    or nothing changed and `empty` (a migration by hand) was not asked for.
+    Keeps handwritten parts of an unreleased migration. Also writes its rollback, the last lines of
+    all unreleased migrations, the mirror and db/version.py. `breaking`: older code cannot run on
+    this schema. Raises StampError if a new migration is needed but has no `name`, or if nothing
+    changed and `empty` (a handwritten migration) is false.
     """
     texts = declared_files(root).items()
     if problems := [p for path, text in texts for p in shape_problems(path, text)]:
@@ -99,7 +99,7 @@ def write(
 
 
 def summary(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
-    """A line for each declared file that differs: what happened to it, and its path."""
+    """Returns a line for each declared file that differs, with its change and path."""
 
     def kind(path: str) -> str:
         return "new" if path not in old else "deleted" if path not in new else "changed"
@@ -112,7 +112,7 @@ def summary(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
 
 
 def _copy(root: Path) -> None:
-    """Makes supabase/migrations a byte copy of the forward files; writes db/version.py."""
+    """Copies the forward files to supabase/migrations and writes db/version.py."""
     folder = root / "supabase/migrations"
     folder.mkdir(parents=True, exist_ok=True)
     forward = migration_files(root)
@@ -125,12 +125,12 @@ def _copy(root: Path) -> None:
 
 
 def version_file(root: Path = ROOT) -> Path:
-    """Where the code finds its schema version without reading a migration."""
+    """Returns the file with the schema version, for code that does not read migrations."""
     return root / "db/version.py"
 
 
 def _stamped_before(migrations: list[Path], *, is_new: bool) -> dict[str, str]:
-    """What is stamped in all migrations, but for the stamped part of the newest unless `is_new`."""
+    """Returns what all migrations have stamped; without the newest one, unless `is_new`."""
     texts = [file.read_text(encoding="utf-8") for file in migrations]
     if not is_new:
         above, _, rest = texts.pop().partition(f"{BEGIN_PART}\n")
@@ -139,7 +139,7 @@ def _stamped_before(migrations: list[Path], *, is_new: bool) -> dict[str, str]:
 
 
 def _add(root: Path, name: str) -> None:
-    """Writes the frame of a new migration and of its rollback."""
+    """Writes the skeleton of a new migration and its rollback."""
     snake = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
     if not snake:
         raise StampError(
@@ -166,23 +166,25 @@ def _next_number(files: list[Path]) -> str:
         try:
             newest = datetime.strptime(f"{files[-1].name[:14]}+0000", "%Y%m%d%H%M%S%z")
         except ValueError:
-            raise StampError(f"{files[-1].name} has no UTC time for a number; rename it") from None
+            raise StampError(
+                f"the number of {files[-1].name} is not a UTC time; rename it"
+            ) from None
         now = max(now, newest + timedelta(seconds=1))
     return now.strftime("%Y%m%d%H%M%S")
 
 
 def _restamp(file: Path, part: str) -> None:
-    """Replaces the stamped part of a migration; what stands by hand around it is kept."""
+    """Replaces the stamped part of a migration and keeps the handwritten parts."""
     above, begin, rest = file.read_text(encoding="utf-8").partition(f"{BEGIN_PART}\n")
     _, end, below = rest.partition(f"{END_PART}\n")
     if begin and end:
         file.write_text(f"{above}{begin}{part}{end}{below}", encoding="utf-8")
     elif part:
-        raise StampError(f"{file.name}: the lines '{BEGIN_PART}' and '{END_PART}' are needed in it")
+        raise StampError(f"{file.name}: it needs the lines '{BEGIN_PART}' and '{END_PART}'")
 
 
 def _seal(root: Path, *, breaking: bool) -> None:
-    """Writes the last lines of all unreleased migrations, and the text that each goes on from."""
+    """Writes the last lines of all unreleased migrations, and the texts they build on."""
     previous: SchemaVersion | None = None
     open_files = unreleased(root)
     for file in migration_files(root):
@@ -202,7 +204,7 @@ def _seal(root: Path, *, breaking: bool) -> None:
 
 
 def with_lock_timeout(body: str) -> str:
-    """A migration, or a rollback, that waits for no lock longer than LOCK_TIMEOUT."""
+    """Returns a migration or rollback that waits for a lock at most LOCK_TIMEOUT."""
     if f"{LOCK_TIMEOUT}\n" in body:
         return body
     lines = body.splitlines(keepends=True)
@@ -211,9 +213,9 @@ def with_lock_timeout(body: str) -> str:
 
 
 def with_previous_text(body: str, previous: SchemaVersion | None) -> str:
-    """A migration that names, below what it depends on, the text of the one before it.
+    """Returns a migration that names the hash of the previous one's text, below its dependency.
 
-    So the text of the newest stands for that of them all.
+    So the text of the newest identifies them all.
     """
     lines = [ln for ln in body.splitlines(keepends=True) if not ln.startswith(PREVIOUS_TEXT)]
     at = [number for number, line in enumerate(lines) if line.startswith(DEPENDS)]
