@@ -1574,18 +1574,18 @@ begin
   elsif v_job.cancel_requested_at is not null then
     reason := 'cancelling';
     until := v_job.cancel_requested_at + interval '1 minute';
-    sentence := 'The worker was asked to stop. The job is cancelled '
+    sentence := 'The worker was asked to stop. The job will be cancelled '
       || case when until > v_now
         then 'in ' || private.spell_seconds(extract(epoch from until - v_now)) || ' at the latest.'
         else 'now, whatever the worker does.' end;
   elsif v_job.queue_job_id is not null then
     reason := 'external_queue';
-    sentence := 'An external queue runs this job, and decides when.';
+    sentence := 'An external queue decides when this job runs.';
   elsif v_job.status = 'processing' and v_job.retry_at is null then
     until := v_job.lease_expires_at;
     if v_now >= v_job.heartbeat_at + (v_job.lease_expires_at - v_job.heartbeat_at) / 2 then
       reason := 'silent';
-      sentence := format('No sign of life from the worker for %s. ',
+      sentence := format('No heartbeat from the worker for %s. ',
           private.spell_seconds(extract(epoch from v_now - v_job.heartbeat_at)))
         || case when v_job.attempt < v_job.max_attempts
           then 'Another worker takes the job over'
@@ -1622,7 +1622,7 @@ begin
       sentence := case reason
         when 'in_line' then format('Waiting: %s.', v_place)
         when 'runners_busy' then 'Next in line: every worker is busy.'
-        else 'Next in line: the next worker that asks takes it.'
+        else 'Next in line: the next free worker will claim it.'
       end;
       select e.* into eta_p50, eta_p90, eta_basis, eta_samples
       from private.estimate_index_job(
@@ -7077,4 +7077,4 @@ end;
 $$;
 
 notify pgrst, 'reload schema';
-comment on schema private is 'schema version 20261128093002, text 6aa809b18826, serves 20261128093002';
+comment on schema private is 'schema version 20261128093002, text 2c450a45a00e, serves 20261128093002';

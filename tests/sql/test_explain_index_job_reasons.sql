@@ -26,13 +26,13 @@ select is(pg_temp.why('completed'), 'completed|The job is completed.', 'complete
 select is(pg_temp.why('failed'), 'failed|The job failed: it broke', 'failed');
 select is(pg_temp.why('cancelled'), 'cancelled|The job was cancelled.', 'cancelled');
 select is(
-  pg_temp.why('linked'), 'external_queue|An external queue runs this job, and decides when.',
+  pg_temp.why('linked'), 'external_queue|An external queue decides when this job runs.',
   'external_queue');
 select is(
   pg_temp.why('job'), 'no_runner|Waiting: no worker has been seen for 15 seconds.|0', 'no_runner');
 select report_runner(tests.worker(1), 'host', 1, '1', 2, 1);
 select is(
-  pg_temp.why('job'), 'up_next|Next in line: the next worker that asks takes it. Completed in about'
+  pg_temp.why('job'), 'up_next|Next in line: the next free worker will claim it. Completed in about'
     ' 20 s (p90 36 s, from the last 3 runs of this repository).|0', 'up_next');
 select report_runner(tests.worker(1), 'host', 1, '1', 2, 2);
 select matches(
@@ -50,11 +50,11 @@ select is(
     ' the last 3 runs of this repository).|12:00:30', 'working');
 select tests.advance_clock('1 second');
 select is(
-  pg_temp.why('job'), 'silent|No sign of life from the worker for 15 s. Another worker takes the job'
+  pg_temp.why('job'), 'silent|No heartbeat from the worker for 15 s. Another worker takes the job'
     ' over in 15 s.|12:00:30', 'silent, when half of the lease has passed');
 select tests.advance_clock('15 seconds');
 select is(
-  pg_temp.why('job'), 'silent|No sign of life from the worker for 30 s. Another worker takes the job'
+  pg_temp.why('job'), 'silent|No heartbeat from the worker for 30 s. Another worker takes the job'
     ' over.|12:00:30|0', 'and free, when it has run out');
 select is(
   pg_temp.why('another'), 'no_runner|Waiting: no worker has been seen for 15 seconds, and 1 job'
@@ -62,7 +62,7 @@ select is(
 select tests.act_as_admin();
 update index_jobs set max_attempts = 1 where id = tests.id('job');
 select is(
-  pg_temp.why('job'), 'silent|No sign of life from the worker for 30 s. All 1 attempts are used up:'
+  pg_temp.why('job'), 'silent|No heartbeat from the worker for 30 s. All 1 attempts are used up:'
     ' the job fails.|12:00:30', 'a job without another attempt is not free');
 update index_jobs set max_attempts = 3 where id = tests.id('job');
 
@@ -70,11 +70,11 @@ select tests.act_as(tests.bob());
 select j.id from cancel_index_job(tests.id('job')) as j;
 select tests.act_as_worker();
 select is(
-  pg_temp.why('job'), 'cancelling|The worker was asked to stop. The job is cancelled in 60 s at the'
+  pg_temp.why('job'), 'cancelling|The worker was asked to stop. The job will be cancelled in 60 s at the'
     ' latest.|12:01:30', 'cancelling');
 select tests.advance_clock('60 seconds');
 select is(
-  pg_temp.why('job'), 'cancelling|The worker was asked to stop. The job is cancelled now, whatever'
+  pg_temp.why('job'), 'cancelling|The worker was asked to stop. The job will be cancelled now, whatever'
     ' the worker does.|12:01:30', 'which ends after a minute');
 
 select j.id from claim_index_job(tests.worker(2), '1 minute') as j;
