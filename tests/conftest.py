@@ -1,4 +1,4 @@
-"""Real servers and databases for the tests: Postgres 18, and 15 when a test asks for it.
+"""Real servers and databases for the tests: Postgres 18, and 15 if a test needs it.
 
 They are the tests' own, on temporary directories; DATABASE_URL is never looked at.
 """
@@ -94,7 +94,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files with long tests first: one that comes last is run while other processes have no more.
+    """Sorts files with long tests first, so that none is left over at the end.
 
     The many short files of pgTAP fill the end.
     """
@@ -109,7 +109,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """A test that did not run, or that may fail, is no success."""
+    """Skipped tests and expected failures do not count as success."""
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     reports = [report for kind in reporter.stats.values() for report in kind] if reporter else []
     if any(getattr(r, "skipped", False) or hasattr(r, "wasxfail") for r in reports):
@@ -182,7 +182,7 @@ def postgres15(clusters: Callable[..., Cluster]) -> Server:
 
 @pytest.fixture
 def new_database(clusters: Callable[..., Cluster]) -> Iterator[NewDatabase]:
-    """Makes databases that last until the end of the test."""
+    """Creates databases that last until the end of the test."""
     with ExitStack() as at_exit:
 
         def new(

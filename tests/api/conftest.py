@@ -1,4 +1,4 @@
-"""The API on a free loopback port in front of a real database, and tenants to call it."""
+"""Starts the API on a free loopback port with a real database, and tenants to call it."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ Transport = Literal["database", "supabase"]
 
 
 class Place(Protocol):
-    """Where a database is: a fixture's, or one that a test made by itself."""
+    """The location of a database, from a fixture or from the test itself."""
 
     @property
     def server(self) -> Server: ...
@@ -68,9 +68,9 @@ class Tenant:
 
 @dataclass
 class Api:
-    """A running API. Everything that it logs as an error makes the test fail at its end.
+    """A running API. Any error in its log fails the test at its end.
 
-    With --pooled it is several processes: then it has no app, server, thread, log and kicks.
+    With --pooled it is several processes, without app, server, thread, log and kicks.
     """
 
     urls: Iterator[str]
@@ -87,29 +87,29 @@ class Api:
 
     @property
     def url(self) -> str:
-        """Its address; of several processes that of the next one."""
+        """Its address. With several processes, the address of the next one."""
         return next(self.urls)
 
     @property
     def log(self) -> list[logging.LogRecord]:
-        """What this API logged; each runs in a thread of its own."""
+        """The log records of this API, which runs in its own thread."""
         return [r for r in self.everything_logged if r.thread == self.thread.ident]
 
     def stop(self) -> None:
-        """As SIGTERM does."""
+        """Stops the API as SIGTERM does."""
         self.server.should_exit = True
 
     @contextmanager
     def sql(self) -> Iterator[psycopg.Connection[TupleRow]]:
-        """A superuser's connection to its database."""
+        """Yields a superuser's connection to its database."""
         with psycopg.connect(self.place.url, autocommit=True) as connection:
             yield connection
 
     @contextmanager
     def kept_sql(self) -> Iterator[psycopg.Connection[TupleRow]]:
-        """The same for a call or two that leave nothing set: one for all, made anew if it broke.
+        """Yields a shared connection for a call or two that set nothing. Reopens it if it broke.
 
-        A connection of its own would cost such a call ten times as much.
+        With a separate connection, such a call would cost ten times as much.
         """
         with self._lock:
             try:
@@ -124,13 +124,13 @@ class Api:
             yield self._kept
 
     def close(self) -> None:
-        """Closes what is kept."""
+        """Closes the shared connection."""
         if self._kept:
             self._kept.close()
             self._kept = None
 
     def tenant(self, tier: str = "team", limit: int | None = None) -> Tenant:
-        """A new user; with `limit`, on a new tier of that many requests an hour."""
+        """Creates a user. With `limit`, on a new tier with that many requests per hour."""
         user = str(uuid4())
         with self.kept_sql() as connection:
             if limit is not None:
@@ -145,7 +145,7 @@ class Api:
             return str(create_api_key(connection, user, "test")["api_key"])
 
     def organization(self, *members: Tenant) -> str:
-        """The slug of a new organization with these members."""
+        """Creates an organization with these members. Returns its slug."""
         slug = f"org-{uuid4()}"
         with self.kept_sql() as connection:
             connection.execute(
@@ -158,7 +158,7 @@ class Api:
         return slug
 
     def create(self, tenant: Tenant, **body: Any) -> str:
-        """The id of a new job of the tenant's."""
+        """Creates a job for the tenant. Returns its id."""
         body = {"repository": f"owner/{uuid4()}"} | body
         answer = self.client.post("/index", json=body, headers=tenant.headers)
         assert answer.status_code == 202, answer.text
@@ -168,7 +168,7 @@ class Api:
         return self.client.get(path, headers=tenant.headers | headers)
 
     def requests_of(self, tenant: Tenant) -> int:
-        """How many requests the quota has counted."""
+        """Returns the number of requests that the quota has counted."""
         with self.kept_sql() as connection:
             row = connection.execute(
                 "select requests from private.rate_limit_counters where user_id = %s", (tenant.id,)
@@ -177,7 +177,7 @@ class Api:
 
 
 class Job:
-    """A job, as its worker moves it."""
+    """A job, and the calls of its worker."""
 
     def __init__(self, api: Api, tenant: Tenant, **body: str) -> None:
         self.api = api
@@ -200,7 +200,7 @@ class Job:
 
 
 def text_of(record: logging.LogRecord) -> str:
-    """The sentence and all fields of what was logged, as it was given to the logger."""
+    """Returns the message and all fields of a log record."""
     return f"{record.getMessage()} {vars(record)}"
 
 
@@ -220,9 +220,9 @@ def serve(
     demo: Demo | None = None,
     **changes: Any,
 ) -> Iterator[Api]:
-    """The API with these settings, by its own server, in a thread of its own.
+    """Runs the API with these settings on its own server, in a thread.
 
-    With --pooled it is several processes behind a pooler.
+    With --pooled, runs several processes behind a pooler.
     """
     given: dict[str, Any] = {
         "api_database_url": place.api_url,
@@ -333,7 +333,7 @@ def machine(kept: Kept) -> Iterator[Machine]:
 
 @contextmanager
 def serve_over(transport: Transport, place: Place, **changes: Any) -> Iterator[Api]:
-    """The API with a login of the database, or with nothing but the URL and key of a Supabase."""
+    """Runs the API with a database login, or with only the URL and key of a Supabase project."""
     with ExitStack() as at_exit:
         if transport == "supabase":
             url = at_exit.enter_context(postgrest.run(place.server, place.name, JWT_SECRET))
@@ -343,7 +343,7 @@ def serve_over(transport: Transport, place: Place, **changes: Any) -> Iterator[A
 
 @pytest.fixture(scope="module", params=["database", "supabase"])
 def transport(request: pytest.FixtureRequest) -> Transport:
-    """Each test of the API is run over both."""
+    """Runs each test of the API over both transports."""
     chosen: Transport = request.param
     return chosen
 
@@ -353,7 +353,7 @@ over_the_database = pytest.mark.parametrize("transport", ["database"], indirect=
 
 
 def leave_the_turn_of_the_hour(place: Place) -> None:
-    """Quotas count in one clock hour: tests have half of one, by the database's clock."""
+    """Quotas count per clock hour. Makes sure that half an hour of it is left."""
     with psycopg.connect(place.url) as connection:
         connection.execute(
             "select tests.advance_clock('30 minutes') where extract(minute from now()) >= 30"
@@ -362,7 +362,7 @@ def leave_the_turn_of_the_hour(place: Place) -> None:
 
 @pytest.fixture(scope="module")
 def api(clusters: Callable[[int], Any], transport: Transport) -> Iterator[Api]:
-    """One API and one database for all tests of a module, each of which makes its own tenants."""
+    """One API and one database for all tests of a module. Each test creates its own tenants."""
     with (
         clusters(18).database("ordinary", migrated=True) as place,
         serve_over(transport, place) as api,
@@ -375,7 +375,7 @@ def api(clusters: Callable[[int], Any], transport: Transport) -> Iterator[Api]:
 def own_api(
     new_database: Callable[[], Place], transport: Transport
 ) -> Iterator[Callable[..., Api]]:
-    """Starts an API with other settings, or with a database that the test spoils."""
+    """Starts an API with other settings, or with a database that the test breaks."""
     with ExitStack() as at_exit:
 
         def start(place: Place | None = None, **arguments: Any) -> Api:

@@ -1,4 +1,4 @@
-"""Issuers of tokens for the tests: real servers of public keys, which can be made to fail."""
+"""Token issuers for the tests: real servers of public keys that can be made to fail."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ Misbehaviour = Callable[[BaseHTTPRequestHandler], None]
 
 @functools.cache
 def _rsa_key() -> rsa.RSAPrivateKey:
-    """The same for every issuer, since to make one takes long."""
+    """Shared by all issuers, because generating a key is slow."""
     return rsa.generate_private_key(public_exponent=65_537, key_size=2048)
 
 
 class Issuer:
-    """A server of public keys, as Supabase Auth is one; all of it may change while it runs."""
+    """A server of public keys, like Supabase Auth. Everything about it can change while it runs."""
 
     def __init__(self) -> None:
         self.signing: dict[str, tuple[Any, str]] = {

@@ -20,7 +20,7 @@ def ask(api: Api, job_id: str, token: str, **query: str) -> httpx2.Response:
 
 
 def service_token(**claims: Any) -> str:
-    """As Supabase's and the development stack's: no audience, no user, ten years."""
+    """A service key like those of Supabase and the development stack: no audience, ten years."""
     claims = {"role": "service_role", "exp": int(time.time()) + 315_360_000} | claims
     return jwt.encode(claims, JWT_SECRET, "HS256")
 

@@ -1,4 +1,4 @@
-"""What support does to jobs, over real HTTP."""
+"""Changes of jobs by support, over real HTTP."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An answer of the database, or of Supabase, never arrives or breaks off: 503, once."""
+"""An answer of the database or of Supabase never arrives or breaks off: exactly one 503."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @dataclass(frozen=True)
 class Behind:
-    """An API that reaches its database, or Supabase, through a proxy only."""
+    """An API that reaches its database or Supabase only through a proxy."""
 
     api: Api
     proxy: Proxy

@@ -1,4 +1,4 @@
-"""What every route has in common: problems, methods, CORS, ids, health, readiness, lifespan."""
+"""Common to all routes: problems, methods, CORS, ids, health, readiness, lifespan."""
 
 from __future__ import annotations
 

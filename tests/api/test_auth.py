@@ -1,4 +1,4 @@
-"""Who may call: API keys, tokens and the service key, over real HTTP."""
+"""Authentication with API keys, tokens and the service key, over real HTTP."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def alice(api: Api) -> Tenant:
 
 
 def ask(api: Api, authorization: str | None, path: str = "/jobs/x") -> httpx2.Response:
-    """A valid caller gets 404 here, as there is no such job."""
+    """Valid callers get a 404 here, because there is no such job."""
     headers = {} if authorization is None else {"Authorization": authorization}
     return api.client.get(path, headers=headers)
 
@@ -69,7 +69,7 @@ def test_the_scheme_is_not_case_sensitive(api: Api, alice: Tenant) -> None:
 
 
 def wrong_keys(api: Api) -> dict[str, str]:
-    """Keys that must not work, by what is wrong with them; the user they are made of has a job."""
+    """Invalid keys, by what is wrong with them. They are derived from a user who has a job."""
     tenant = api.tenant()
     assert ask(api, f"Bearer {tenant.key}").status_code == 404
     expired, disabled = (api.new_key(tenant.id) for _ in range(2))
@@ -233,7 +233,7 @@ def test_keys_are_never_in_the_log(api: Api, alice: Tenant) -> None:
 
 
 def confused(claims: dict[str, Any], public_key: bytes, kid: str) -> str:
-    """A token whose HMAC secret is a public key (PyJWT does not make such ones)."""
+    """A token whose HMAC secret is a public key, which PyJWT refuses to make."""
     header = {"alg": "HS256", "typ": "JWT", "kid": kid}
     signed = b".".join(base64url_encode(json.dumps(part).encode()) for part in (header, claims))
     signature = hmac.digest(public_key, signed, "sha256")

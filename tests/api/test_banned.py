@@ -1,4 +1,4 @@
-"""Users whom Supabase Auth has banned or deleted: the next call is 401, whatever they call by."""
+"""Users banned or deleted in Supabase Auth get a 401 on their next call, with any credential."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The strict reading of JSON, without a server."""
+"""Strict parsing of JSON, without a server."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ class Process:
     popen: subprocess.Popen[bytes]
 
     def ready(self) -> dict[str, Any] | None:
-        """What /ready says when it is 200."""
+        """The version that a ready /ready reports."""
         try:
             answer = loopback.get(f"{self.url}/ready", timeout=PATIENCE)
         except httpx2.TransportError:
@@ -52,7 +52,7 @@ class Process:
 
 @contextmanager
 def running(code: Path, place: Place) -> Iterator[Process]:
-    """The API of that code on a free port, until it is stopped as a supervisor stops it."""
+    """Runs that version's API on a free port until it is stopped as by a supervisor."""
     with kept_port() as port:
         environment = {
             "PATH": os.environ["PATH"],
@@ -74,7 +74,7 @@ def running(code: Path, place: Place) -> Iterator[Process]:
 
 @dataclass
 class Load:
-    """Clients that poll, list and create without a pause; their balancer is told whom to ask."""
+    """Clients that poll, list and create without pause, through a load balancer."""
 
     headers: dict[str, str]
     targets: list[Process]
@@ -98,7 +98,7 @@ class Load:
             each.result()
 
     def go_on(self, rounds: int = 20) -> None:
-        """Waits until each client has had that many more answers."""
+        """Waits until each client has received that many more answers."""
         begun = list(self._rounds)
         until(lambda: all(n - b >= rounds for n, b in zip(self._rounds, begun, strict=True)))
 
@@ -123,7 +123,7 @@ class Load:
                 self._rounds[number] += 1
 
     def _watch(self) -> None:
-        """Whether one of those that get requests is ready, at every moment."""
+        """Records whether at least one target is ready at every moment."""
         while not self._end.is_set():
             self.moments += 1
             self.moments_without += not any(process.ready() for process in list(self.targets))
@@ -131,7 +131,7 @@ class Load:
 
 @pytest.fixture
 def key(database: Any) -> str:
-    """Of a user with more requests than a test can make."""
+    """The key of a user whose quota no test can use up."""
     user = str(uuid4())
     with psycopg.connect(database.url, autocommit=True) as connection:
         connection.execute("insert into private.tiers values ('load', 100000000)")

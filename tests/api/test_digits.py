@@ -1,4 +1,4 @@
-"""Digits of other scripts are no numbers, in whatever part of a request a number may stand."""
+"""Digits of other scripts are not numbers, in any part of a request."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_a_query_of_rest_with_one_is_400(api: Api, alice: Tenant, one: str, quer
 def test_a_header_with_one_is_refused_or_means_nothing(
     api: Api, alice: Tenant, header: bytes, status: int
 ) -> None:
-    """A header can hold raised ones, which isdigit() takes for numbers and int() does not."""
+    """A header can contain superscripts, which isdigit() accepts and int() does not."""
     lines = [f"GET /jobs/{api.create(alice)} HTTP/1.1".encode(), header]
     lines += [f"Authorization: Bearer {alice.key}".encode(), b"Connection: close"]
     lines += [] if header.startswith(b"Host") else [b"Host: x"]

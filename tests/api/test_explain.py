@@ -62,7 +62,7 @@ def test_a_foreign_an_unknown_and_a_malformed_id_have_the_same_bytes(api: Api) -
 
 
 def test_another_tenants_job_is_but_one_in_a_number(api: Api) -> None:
-    """What alice's second job changes for bob is his position, and nothing else."""
+    """Alice's second job changes bob's position and nothing else."""
     alice, bob = api.tenant(), api.tenant()
     api.create(alice, repository="alice/secret")
     theirs = api.create(bob)

@@ -1,4 +1,4 @@
-"""What one client can make the server hold, and how it treats the others meanwhile."""
+"""How much one client can make the server hold, and what that does to others."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def server(clusters: Callable[[int], Any]) -> Iterator[Measured]:
 
 
 def held() -> list[RequestResponseCycle]:
-    """Requests that the servers of this process have taken up and not yet answered."""
+    """Returns the requests that are accepted and not yet answered."""
     gc.collect()
     cycles = [it for it in gc.get_objects() if type(it) is RequestResponseCycle]
     return [cycle for cycle in cycles if not cycle.response_complete]
@@ -51,7 +51,7 @@ def held() -> list[RequestResponseCycle]:
 
 @contextmanager
 def sending(client: socket.socket, what: bytes) -> Iterator[None]:
-    """Sends it as fast as the server takes it, until the end of the block."""
+    """Sends as fast as the server reads, until the block ends."""
 
     def send() -> None:
         with suppress(OSError):
@@ -100,7 +100,7 @@ def test_little_of_what_follows_is_held_while_a_request_is_answered(
 
 
 def flood_of(server: Measured, what: bytes, *, reads: bool) -> tuple[int, list[float]]:
-    """By how much the memory grew, and how long /health took, while that was sent at once."""
+    """Measures the growth of memory and the time of /health while sending."""
     took: list[float] = []
     with loopback.Client(base_url=server.url, timeout=60) as other, ExitStack() as at_exit:
         for _ in range(20):
@@ -142,7 +142,7 @@ FLOODS = {
 def test_a_flood_of_8_mb_neither_fills_the_memory_nor_delays_others(
     server: Measured, request: pytest.FixtureRequest, what: bytes, reads: bool
 ) -> None:
-    """make prove judges the time."""
+    """Only make prove checks the time."""
     grown, took = flood_of(server, what, reads=reads)
     slowest = sorted(took)[len(took) * 99 // 100]
     flood = request.node.callspec.id.replace("-", ", answers ")
@@ -188,7 +188,7 @@ def test_a_client_that_reads_slowly_gets_all_of_its_answers(
 
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ten connections are allowed, and what is refused is said each time."""
+    """Allows ten connections and logs each refusal."""
     monkeypatch.setattr(protocol, "_MAX_REFUSED", 5)
     monkeypatch.setattr(protocol, "_SECONDS_BETWEEN_WARNINGS", 0.0)
 

@@ -1,4 +1,4 @@
-"""Many who follow jobs, and for long: nobody misses an event, whatever happens to the servers."""
+"""Many long-lived followers: none misses an event, whatever happens to the servers."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ pytestmark = [
 
 
 class Client:
-    """Follows a job by streams to its end, on whichever API is there; a thread of its own."""
+    """Follows a job by streams to its end, on any available API, in its own thread."""
 
     def __init__(self, job: Job, tenant: Tenant, apis: list[Api]) -> None:
         self.job, self.tenant, self.apis = job, tenant, apis
@@ -61,7 +61,7 @@ class Client:
 
 @contextmanager
 def followed_by(clients: list[Client]) -> Iterator[list[Future[list[str]]]]:
-    """What each has seen. They leave at the end of the block, also when it fails."""
+    """Yields what each has seen. They stop when the block ends, also on failure."""
     with ThreadPoolExecutor(len(clients)) as threads:
         try:
             yield [threads.submit(client.follow) for client in clients]
@@ -100,7 +100,7 @@ def test_all_streams_of_a_process_that_ends_go_on_in_another(place: object, prov
 
 @contextmanager
 def stopped(postmaster: int) -> Iterator[None]:
-    """All of Postgres, as behind a network that is gone: nothing is answered, nothing refused."""
+    """Freezes Postgres, like a lost network: nothing answers and nothing refuses."""
     pids = [postmaster]
     try:
         os.kill(postmaster, signal.SIGSTOP)  # the first: it makes no process then, and reaps none

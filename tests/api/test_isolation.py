@@ -1,5 +1,6 @@
-"""One tenant's bytes never reach another's socket: clients that leave, that read slowly, that send
-many requests at once on one connection, and a database whose sessions are killed all the while."""
+"""One tenant's bytes never reach another tenant's socket.
+
+Clients disconnect, read slowly and pipeline requests while database sessions are killed."""
 
 from __future__ import annotations
 
@@ -23,7 +24,7 @@ REQUESTS = 6
 
 @dataclass
 class Seen:
-    """What came back, by status."""
+    """The answers, by status."""
 
     statuses: dict[int, int] = field(default_factory=dict)
 
@@ -38,7 +39,7 @@ class Owner:
 
 
 async def client(api: Api, owners: list[Owner], seen: Seen, chance: random.Random) -> None:
-    """Requests of several tenants on one connection; each answer must be that tenant's own."""
+    """Sends requests of several tenants on one connection. Each answer must be the tenant's own."""
     host, port = api.url.removeprefix("http://").split(":")
     for _ in range(ROUNDS):
         reader, writer = await asyncio.open_connection(host, int(port), limit=2**20)
@@ -91,7 +92,7 @@ def check(
 
 
 async def kill(api: Api, stop: asyncio.Event) -> int:
-    """Ends a session of the API now and then, whatever it is at."""
+    """Kills a session of the API now and then, whatever it is doing."""
     killed = 0
     async with await psycopg.AsyncConnection.connect(api.place.url, autocommit=True) as admin:
         while not stop.is_set():

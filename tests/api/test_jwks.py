@@ -1,4 +1,4 @@
-"""An issuer of tokens that fails in every way: it is never blamed on the callers."""
+"""A token issuer that fails in every way. Callers are never blamed for it."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def issuer(issuer_and_url: tuple[Issuer, str]) -> Issuer:
 
 @pytest.fixture(scope="module")
 def place(clusters: Callable[[int], Any]) -> Iterator[Place]:
-    """One database for all of them: each has a tenant of its own."""
+    """One database for all of them; each has its own tenant."""
     with clusters(18).database("ordinary", migrated=True) as place:
         leave_the_turn_of_the_hour(place)
         yield place
@@ -62,7 +62,7 @@ def tenant(api: Api) -> Tenant:
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same waits, as short as a test wants them."""
+    """The same waits, shortened for tests."""
     monkeypatch.setattr(jwks, "FETCH_SECONDS", 0.5)
     monkeypatch.setattr(jwks, "FRESH_SECONDS", 0.2)
     monkeypatch.setattr(jwks, "PAUSE_SECONDS", 0.1)
@@ -70,7 +70,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def ask(api: Api, token: str) -> httpx2.Response:
-    """A valid caller gets 404 here, as there is no such job."""
+    """Valid callers get a 404 here, because there is no such job."""
     return api.client.get("/jobs/x", headers={"Authorization": f"Bearer {token}"})
 
 

@@ -32,7 +32,7 @@ def listed(answer: httpx2.Response) -> list[str]:
 
 
 def following(answer: httpx2.Response) -> str | None:
-    """The address of the next page."""
+    """Returns the address of the next page."""
     link = answer.headers.get("link")
     if link is None:
         assert answer.json()["next_cursor"] is None

@@ -1,4 +1,4 @@
-"""No request keeps the event loop busy: the largest inputs, to every route, by anybody."""
+"""No request blocks the event loop: the largest inputs to every route, from any caller."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ def by(caller: str) -> list[str]:
 
 
 def requests() -> Iterator[tuple[str, bytes]]:
-    """Every request, with what it is."""
+    """Yields every request with its description."""
     for method, path in ROUTES:
         route = f"{method} {path}"
         for who in CALLERS:
@@ -198,7 +198,7 @@ def chunked(chunks: list[bytes]) -> bytes:
 
 
 def status_of(server: Measured, request: bytes) -> int:
-    """Of the first answer; 0 when the connection is closed without one, or none is due."""
+    """Returns the status of the first answer, or 0 without one."""
     with socket.create_connection(("127.0.0.1", server.port), timeout=60) as client:
         said = b""
         with suppress(ConnectionError):
@@ -213,7 +213,7 @@ def status_of(server: Measured, request: bytes) -> int:
 def test_no_request_is_a_fault_or_keeps_the_loop_busy(
     server: Measured, pytestconfig: pytest.Config
 ) -> None:
-    """make test sends a tenth of them, and judges no time."""
+    """make test sends a tenth of them and does not check the time."""
     proving = pytestconfig.getoption("prove")
     found: dict[str, str] = {}
     for number, (what, request) in enumerate(requests()):

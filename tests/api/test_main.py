@@ -1,4 +1,4 @@
-"""The command that serves: what it says, loads, allows and leaves behind, read from its process."""
+"""The serving command, observed as a process: its output, modules, limits and leftovers."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Served:
     lines: list[str] = field(default_factory=list)
 
     def logged(self, event: str) -> list[dict[str, Any]]:
-        """The lines of its log with this event; every line it wrote must be JSON."""
+        """Returns the log lines with this event. Every line must be JSON."""
         found = [json.loads(line) for line in list(self.lines)]
         return [line for line in found if line["event"] == event]
 
@@ -59,7 +59,7 @@ class Served:
         return str(self.logged("API started")[0]["address"])
 
     def modules(self) -> set[str]:
-        """What it has loaded now."""
+        """Returns the modules that it has loaded."""
         file = self.folder / "modules"
         file.unlink(missing_ok=True)
         self.process.send_signal(signal.SIGUSR2)
@@ -67,7 +67,7 @@ class Served:
         return set(file.read_text().split())
 
     def end(self) -> int:
-        """Its exit code after SIGTERM."""
+        """Sends SIGTERM and returns the exit code."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(60)
 

@@ -1,4 +1,4 @@
-"""GET /metrics: what it tells of jobs and process, to whom, and that counters never go back."""
+"""GET /metrics: its contents, who can read it, and counters that never decrease."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def api(clusters: Callable[[int], Any], transport: Transport) -> Iterator[Api]:
 
 
 def samples(text: str) -> dict[tuple[str, str], float]:
-    """The value of each sample, by its name and the values of its labels."""
+    """Returns the samples by name and label values."""
     return {
         (sample.name, " ".join(sample.labels.values())): sample.value
         for family in text_string_to_metric_families(text)

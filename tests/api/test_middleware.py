@@ -1,4 +1,4 @@
-"""Which answers Guard hands to the server whole, and which by messages."""
+"""Which answers Guard passes to the server whole, and which as messages."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TEXT = Response("text")
 
 
 def sent(app: ASGIApp, *, takes: bool = True) -> tuple[list[tuple[Any, ...]], list[Message]]:
-    """What the server gets, at once and by messages; `takes` says if it takes whole answers."""
+    """Returns what the server receives. `takes`: whether it accepts whole answers."""
     whole: list[tuple[Any, ...]] = []
     messages: list[Message] = []
 

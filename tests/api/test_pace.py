@@ -24,7 +24,7 @@ def answer(**members: Any) -> Answer:
 
 
 class Clock:
-    """Time that the test moves."""
+    """A clock that the test controls."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, now: float) -> None:
         self.now = now
@@ -42,7 +42,7 @@ class Clock:
 def test_who_obeys_follows_a_job_of_any_length_to_its_end_without_a_429(
     limit: int, used: float, begins: float, waits: float, runs: float, is_late: float
 ) -> None:
-    """One client that has used a part of the hour's requests before, and is a little late."""
+    """A client that has already used a part of its quota, and is a little late."""
     with pytest.MonkeyPatch.context() as monkeypatch:
         clock = Clock(monkeypatch, begins)
         requests, window = int(used * (limit - 1)), 0

@@ -1,4 +1,4 @@
-"""The routes of the page: what they send, to whom, and what their headers keep away."""
+"""The routes of the page: their contents, who gets them, and their headers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ EVIL = "http://evil.example"
 
 @pytest.fixture(scope="module")
 def development(api: Api) -> Iterator[Api]:
-    """The same database behind a server that signs its pages in as alice."""
+    """An API on the same database whose pages sign in as alice."""
     with serve(api.place, demo=DEMO) as served:
         yield served
 

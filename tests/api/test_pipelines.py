@@ -1,4 +1,4 @@
-"""Many statements under way on one connection: each has its own answer, whatever befalls others."""
+"""Many statements in flight on one connection: each gets its own answer, whatever happens."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ FORGET = statement("deallocate all")
 
 
 class Attack:
-    """One connection in pipeline mode, and a superuser's beside it."""
+    """A connection in pipeline mode, and a superuser's connection."""
 
     def __init__(self, pipelines: Pipelines, admin: psycopg.AsyncConnection) -> None:
         self.pipelines = pipelines
@@ -54,7 +54,7 @@ class Attack:
         return asyncio.ensure_future(self.text(wanted, *values))
 
     async def blocked(self) -> asyncio.Task[str]:
-        """A call that goes on once `release` was called."""
+        """A call that continues once `release` is called."""
         await self.admin.execute(f"select pg_advisory_lock({_LOCK})")
         waiting = self.start(WAIT)
         while not await self._waits():

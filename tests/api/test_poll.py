@@ -1,4 +1,4 @@
-"""The fast path of GET /jobs/{id} beside the route and the plain functions that it stands for."""
+"""The fast path of GET /jobs/{id} compared with the route and the plain functions."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ LIMIT = 5
 
 @dataclass(frozen=True)
 class World:
-    """Two members of an organization, of whom one has keys of all kinds, and a job of each kind."""
+    """Two members of an organization. One has keys of all kinds, and a job of each kind."""
 
     connection: Connection
     user: str
@@ -71,7 +71,7 @@ class World:
     jobs: dict[str, str]
 
     def arrange(self, requests: int | None, hour: int, tier: str | None, status: str) -> None:
-        """A count of requests in the hour that is `hour` from now, and how the user stands."""
+        """A request count in the hour that is `hour` from now, and the user's state."""
         run = self.connection.execute
         run("delete from private.rate_limit_counters where user_id = %s", (self.user,))
         run("delete from private.accounts where user_id = %s", (self.user,))
@@ -98,7 +98,7 @@ class World:
         run("update public.index_jobs set version = version + 1 where status::text = %s", (status,))
 
     def written(self) -> list[TupleRow]:
-        """What a poll may write."""
+        """The tables that a poll may write to."""
         return [
             *self.connection.execute(
                 "select requests, window_start from private.rate_limit_counters where user_id = %s",
@@ -111,7 +111,7 @@ class World:
         ]
 
     def poll(self, function: str, *arguments: str | None) -> tuple[TupleRow | None, list[TupleRow]]:
-        """What the function answers, and what is then written; it is all rolled back."""
+        """Returns the function's answer and what it wrote, and rolls it back."""
         with self.connection.transaction(force_rollback=True):
             row = self.connection.execute(
                 f"select a.* from public.{function}(%s, %s, %s) as a".encode(), arguments
@@ -213,7 +213,7 @@ Sent = tuple[int, list[tuple[bytes, bytes]], bytes]
 
 
 async def ask(app: ASGIApp, method: str, path: str, **more: Any) -> Sent:
-    """Status, headers and body, by which the state of the quota is not told."""
+    """Returns status, headers and body, without the state of the quota."""
     messages = []
 
     async def send(message: Any) -> None:
@@ -232,7 +232,7 @@ async def ask(app: ASGIApp, method: str, path: str, **more: Any) -> Sent:
 
 
 def both(app: Starlette) -> tuple[ASGIApp, ASGIApp]:
-    """The application, and the same without the fast path."""
+    """The application, with and without the fast path."""
     fast = app.build_middleware_stack()
     app.user_middleware = [each for each in app.user_middleware if each.cls is not Polls]
     return fast, app.build_middleware_stack()
@@ -318,7 +318,7 @@ def test_the_path_below_a_root_is_taken() -> None:
 
 
 def takes(path: str, root_path: str) -> bool:
-    """Whether the fast path takes it; it then misses the lifespan's state."""
+    """Whether the fast path handles it. It then misses the lifespan's state."""
     went_on = False
 
     async def app(scope: Any, receive: Any, send: Any) -> None:

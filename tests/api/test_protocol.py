@@ -1,4 +1,4 @@
-"""What is read of a request before there is one: its line and headers, by bytes and by time."""
+"""How the line and headers of a request are read, limited by size and time."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def get(*headers: bytes, path: bytes = b"/health") -> bytes:
 
 
 def all_of(client: socket.socket) -> bytes:
-    """What comes until the server closes."""
+    """Reads until the server closes the connection."""
     said = b""
     while True:
         try:
@@ -61,7 +61,7 @@ def one_answer(client: socket.socket, until: bytes) -> bytes:
 
 
 def let_the_time_pass(api: Api) -> None:
-    """Waits as long as a connection may say nothing."""
+    """Waits as long as a connection may stay silent."""
     with connected(api) as idle:
         all_of(idle)
 
@@ -73,7 +73,7 @@ def ask(api: Api, request: bytes) -> bytes:
 
 
 def send(client: socket.socket, request: bytes) -> None:
-    """Sends it, as far as the server takes it."""
+    """Sends as much as the server accepts."""
     with suppress(ConnectionError):
         client.sendall(request)
 
@@ -225,7 +225,7 @@ POST = b"POST /index HTTP/1.1\r\nHost: x\r\n"
     ],
 )
 def test_what_a_proxy_could_read_otherwise_is_400(api: Api, request_: bytes) -> None:
-    """The shapes of request smuggling, with a request behind each that must not be answered."""
+    """Forms of request smuggling, each with a hidden request that must not be answered."""
     said = ask(api, request_ + get(path=b"/jobs"))
     assert_refused(said, 400, "INVALID_HTTP")
     assert said.count(b"HTTP/1.1 ") == 1
@@ -371,7 +371,7 @@ def test_the_time_for_the_head_does_not_end_a_request_that_takes_longer(
 
 
 def test_a_body_that_nobody_reads_may_not_come_for_ever(api: Api, impatient: None) -> None:
-    """The request is answered from its head alone; the rest of its body is awaited no longer."""
+    """The request is answered from its head. The server stops waiting for the body."""
 
     def is_closed() -> bool:
         try:

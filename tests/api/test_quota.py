@@ -21,7 +21,7 @@ def remaining(answer: httpx2.Response) -> int:
 
 
 def seconds_to_reset(answer: httpx2.Response) -> float:
-    """What Retry-After and the like must say: an hour at most, whatever the database's clock."""
+    """Retry-After and related headers: at most an hour, whatever the database's clock says."""
     return min(int(answer.headers["x-ratelimit-reset"]) - time.time(), 3600)
 
 

@@ -1,4 +1,4 @@
-"""GET /ready: by the version of the schema, by what it serves, and by whether it can be written."""
+"""GET /ready: the schema version, the code it serves, and whether the database is writable."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ OLDER, NEWER, NEWEST = "20200101000000", "29990101000000", "29990102000000"
 
 
 def become(api: Api, version: str, serves: str) -> None:
-    """Makes the database say what a migration of that version would leave."""
+    """Sets the schema version of the database, as a migration would."""
     with api.sql() as connection:
         connection.execute(SchemaVersion(version, "0" * 12, serves).line.encode())
 

@@ -17,7 +17,7 @@ def alice(api: Api) -> Tenant:
 
 
 def repository_of(api: Api, tenant: Tenant, name: str) -> str:
-    """The id of the repository that a request for that name is about."""
+    """Returns the id of the repository with this name."""
     job = api.get(f"/jobs/{api.create(tenant, repository=name)}", tenant).json()
     return str(job["repository_id"])
 

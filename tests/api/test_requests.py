@@ -1,4 +1,4 @@
-"""What POST /index takes: its shape by api.requests, its meaning by the SQL that it calls.
+"""Which requests POST /index accepts: api.requests checks the form, the SQL the meaning.
 
 Without a server. Refs are judged by git itself.
 """
@@ -37,7 +37,7 @@ where j.id = %s
 
 @pytest.fixture(scope="module")
 def index_request(clusters: Callable[[int], Any]) -> Iterator[Judge]:
-    """Makes the job that a body asks for, and takes it back. Raises Problem as the route does."""
+    """Creates the job for a body and rolls it back. Raises Problem as the route does."""
     with (
         clusters(18).database("ordinary", migrated=True) as place,
         psycopg.connect(place.url, row_factory=dict_row) as connection,

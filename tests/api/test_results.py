@@ -53,7 +53,7 @@ NAMES = ["get", "get_all", "get", "Get", HOSTILE]
 
 
 def store(api: Api, tenant: Tenant, **body: Any) -> str:
-    """The id of a job of whose repository an index is stored."""
+    """Returns the id of a job whose repository has a stored index."""
     job_id = api.create(tenant, **body)
     with api.sql() as connection:
         connection.execute("set session_replication_role = replica")
@@ -72,7 +72,7 @@ def job_id(api: Api, alice: Tenant) -> str:
 
 
 def following(answer: httpx2.Response) -> str | None:
-    """The address of the next page."""
+    """Returns the address of the next page."""
     link = answer.headers.get("link")
     if link is None:
         assert answer.json()["next_cursor"] is None

@@ -1,4 +1,4 @@
-"""Sessions that cannot write are replaced, and seen by /ready; those that can are left alone."""
+"""Read-only sessions are replaced and reported by /ready. Others are kept."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ grant execute on function public.note(), public.raise_code(text), public.poison(
 
 @pytest.fixture(scope="module")
 def apis(clusters: Callable[[int], Any]) -> Iterator[Apis]:
-    """With and without prepared statements, one connection each, before one database."""
+    """APIs with and without prepared statements, one connection each, on one database."""
     with clusters(18).database("ordinary", migrated=True) as place, ExitStack() as at_exit:
         leave_the_turn_of_the_hour(place)
         with psycopg.connect(place.url) as connection:
@@ -73,7 +73,7 @@ def api(apis: Apis) -> Api:
 
 
 def become(api: Api, setting: str) -> None:
-    """What sessions begin with from now on: read-only, or not."""
+    """Sets whether new sessions are read-only."""
     with psycopg.connect(api.place.server.url(), autocommit=True) as connection:
         connection.execute(
             f"alter database {api.place.name}"
@@ -83,7 +83,7 @@ def become(api: Api, setting: str) -> None:
 
 @contextmanager
 def read_only(api: Api) -> Iterator[None]:
-    """A failover as a pool sees it: everybody is thrown out, and new sessions cannot write."""
+    """A failover as a pool sees it: all sessions are killed, and new ones cannot write."""
     become(api, "on")
     try:
         with api.sql() as connection:
@@ -105,7 +105,7 @@ def token(tenant: Tenant) -> str:
 
 
 def call(api: Api, tenant: Tenant, function: str, **arguments: str) -> httpx2.Response:
-    """A user's call of a function by /rest/v1."""
+    """Calls a user's function through /rest/v1."""
     headers = {"Authorization": token(tenant)}
     return api.client.post(f"/rest/v1/rpc/{function}", json=arguments, headers=headers)
 

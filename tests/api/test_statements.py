@@ -1,4 +1,4 @@
-"""What the HTTP login sends to the database: nothing but one statement for each request."""
+"""The HTTP login sends exactly one statement per request."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_1000_polls_are_1000_calls_of_one_statement_and_nothing_else(
 
 
 def statements_prepared(api: Api) -> list[str]:
-    """What sessions hold, as they are asked 20 times."""
+    """Returns the memory of sessions after 20 requests."""
     with api.sql() as connection:
         connection.execute(
             "create or replace function public.api_schema_version()"

@@ -1,4 +1,4 @@
-"""GET /status for everybody, and GET /admin/load for what starts and stops runners."""
+"""GET /status for everyone, and GET /admin/load for autoscalers."""
 
 from __future__ import annotations
 

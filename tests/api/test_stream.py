@@ -1,4 +1,4 @@
-"""A job's events as server-sent events: each once, in order, whatever breaks on the way."""
+"""A job's events as server-sent events: each once and in order, despite interruptions."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Frame = dict[str, Any]
 
 
 class Stream:
-    """What a client reads of a stream, frame by frame."""
+    """Reads a stream frame by frame."""
 
     def __init__(self, response: httpx2.Response) -> None:
         self.response = response
@@ -50,7 +50,7 @@ class Stream:
         return next(self._frames)
 
     def rest(self) -> list[Frame]:
-        """All frames until the stream ends."""
+        """Reads all frames until the stream ends."""
         return list(self._frames)
 
 
@@ -66,7 +66,7 @@ def stream(api: Api, job: Job, tenant: Tenant, **headers: str) -> Iterator[Strea
 
 
 def told(frames: list[Frame]) -> list[tuple[str, str | None, str]]:
-    """(event, id, status of the job) of each."""
+    """Returns event, id and job status of each."""
     return [(frame["event"], frame.get("id"), frame["data"]["job"]["status"]) for frame in frames]
 
 
@@ -261,7 +261,7 @@ def test_a_restart_of_the_database_costs_no_event(machine: Machine) -> None:
 def test_a_client_that_does_not_read_holds_a_frame_or_two(
     api: Api, alice: Tenant, job: Job
 ) -> None:
-    """One that reads is told all meanwhile."""
+    """Meanwhile, a client that reads gets everything."""
     job.begin()
     address = httpx2.URL(api.url)
     with socket.socket() as slow, stream(api, job, alice) as it:

@@ -1,4 +1,4 @@
-"""The transport by a Supabase project's key: outages, what stands in between, refused keys."""
+"""The Supabase transport: outages, gateways in between, refused keys."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ pytestmark = one_process("is about an API over PostgREST")
 
 
 def serve_by(url: str, place: Place, **changes: Any) -> Any:
-    """The API on `place`, of which it knows no more than this address."""
+    """Runs the API on `place`, with only this address."""
     return serve(place, **{"api_database_url": None, "supabase_url": url} | changes)
 
 

@@ -1,4 +1,4 @@
-"""What a database or a role sets changes no answer; nor does what a pooler refuses."""
+"""Settings of a database or role do not change answers. Nor do a pooler's limits."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ LOCAL = {
 
 
 def settings_of(api: Api) -> dict[str, str]:
-    """Of the session in which the API asks for the schema; that is spoilt afterwards."""
+    """Returns the settings of the session that reads the schema version, and breaks it."""
     with api.sql() as connection:
         names = [*SETTINGS, *LOCAL]
         connection.execute(psycopg.sql.SQL(SHOW.replace("%s", "{}")).format(names))

@@ -1,4 +1,4 @@
-"""JOB_STATUS_TRACKING_ENABLED and its rollout: the same work, the old answer."""
+"""JOB_STATUS_TRACKING_ENABLED and its rollout: the job runs, but the answer is the old one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`Prefer: wait=N` on a poll: it ends with the next event, even without a notification."""
+"""`Prefer: wait=N` on a poll ends with the next event, without notifications."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .conftest import JWT_SECRET, Api, Job, Tenant, over_the_database
 
 
 class Waiters:
-    """Polls that wait, each in a thread and on a connection of its own."""
+    """Waiting polls, each in its own thread and on its own connection."""
 
     def __init__(self, api: Api, threads: ThreadPoolExecutor) -> None:
         self.api = api
@@ -45,7 +45,7 @@ class Waiters:
         return waiter
 
     def count(self) -> int:
-        """How many followers the API has."""
+        """Returns the number of followers of the API."""
         return len(list(self.api.app.state.followers._watcher._followers()))
 
 

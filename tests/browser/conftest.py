@@ -1,4 +1,4 @@
-"""A real Chromium, the example pages on an address of their own, and the servers they call."""
+"""A real Chromium, the example pages on their own origin, and the servers they call."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ expect.set_options(timeout=1000 * PATIENCE)
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """One for each module: while it is there, its event loop runs in the thread of the tests."""
+    """One per module, because its event loop runs in the thread of the tests."""
     with launched() as browser:
         yield browser
 
 
 @pytest.fixture(scope="session")
 def examples() -> Iterator[str]:
-    """The address of docs/examples, as any static server would serve it."""
+    """Serves docs/examples as static files. Yields the address."""
 
     class Handler(SimpleHTTPRequestHandler):
         def log_message(self, format: str, *args: object) -> None:
@@ -59,7 +59,7 @@ def examples() -> Iterator[str]:
 
 @dataclass(frozen=True)
 class Project:
-    """What a frontend is told, and the worker's side of the database behind it."""
+    """The settings of a frontend, and the worker's access to its database."""
 
     url: str
     database_url: str
@@ -72,7 +72,7 @@ class Project:
         return user
 
     def work(self, function: str, **arguments: Any) -> dict[str, Any]:
-        """Calls a worker's function; its row."""
+        """Calls a worker's function. Returns its row."""
         names = ", ".join(f"{name} => %({name})s" for name in arguments)
         with psycopg.connect(self.worker_url) as connection:
             row = connection.execute(
@@ -102,7 +102,7 @@ def token(user: str, lifetime: int = 3600) -> str:
 
 @pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
-    """A fresh profile. What pages take from the CDN comes from the npm package, byte by byte."""
+    """A fresh profile. Serves CDN files from the npm package, byte for byte."""
     context = browser.new_context(viewport={"width": 900, "height": 900})
     context.set_default_timeout(1000 * PATIENCE)
 

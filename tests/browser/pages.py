@@ -1,4 +1,4 @@
-"""What the tests of the page share: its server, signing in, a job in each of its states."""
+"""Helpers for the tests of the page: its server, signing in, a job in each state."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ def sign_in(page: Page, api: Api, key: str, path: str = "/") -> None:
 
 
 def sentence(page: Page) -> Locator:
-    """Why the job stands where it stands."""
+    """Returns the sentence that explains the job's state."""
     return page.locator("#sentence")
 
 
 def retrying(job: Job, error: str = "The host could not be reached.") -> None:
-    """The first attempt fails, and another one may follow."""
+    """Fails the first attempt so that another one can follow."""
     job.begin()
     job.run("fail_job_attempt(%s, 1, %s)", job.id, error)
 
@@ -36,7 +36,7 @@ def failed(job: Job, error: str = "There is no branch 'nowhere'.") -> None:
 
 
 def silent(job: Job) -> None:
-    """Its worker was heard of nine seconds ago, and has a lease for six more."""
+    """Its worker's last heartbeat was nine seconds ago; its lease has six left."""
     job.begin()
     with job.api.sql() as connection:
         connection.execute(
@@ -47,7 +47,7 @@ def silent(job: Job) -> None:
 
 
 def report_runner(api: Api, slots: int = 1) -> None:
-    """A worker was just seen."""
+    """Registers a worker that was just seen."""
     with api.sql() as connection:
         connection.execute(
             "select public.report_runner(%s, 'host', 1, '1', %s, 0)", (WORKER, slots)
@@ -60,7 +60,7 @@ def forget_runners(api: Api) -> None:
 
 
 def completed(job: Job, text: str = "src/main.py") -> None:
-    """It is completed, and has left a file, a symbol and a skipped file that are named so."""
+    """Completes it with a file, a symbol and a skipped file with these names."""
     stats = {
         "files_indexed": 1,
         "files_unchanged": 0,
@@ -91,7 +91,7 @@ def completed(job: Job, text: str = "src/main.py") -> None:
 
 
 def open_job(page: Page, api: Api, tenant: Tenant, job: Job) -> None:
-    """The page of the job, by a tenant who may have to sign in."""
+    """Opens the job's page as a tenant who may have to sign in."""
     page.goto(f"{api.url}{job.path}/view")
     if page.evaluate("!sessionStorage.getItem('key')"):
         page.get_by_label("API key").fill(tenant.key)

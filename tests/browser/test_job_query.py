@@ -56,7 +56,7 @@ def run_until_seen(page: Page, text: str) -> None:
 
 @pytest.fixture
 def polls(page: Page) -> list[str]:
-    """The polls that were begun."""
+    """Returns the polls that were started."""
     polls: list[str] = []
     page.on("request", lambda r: polls.append(r.url) if "get_job_status" in r.url else None)
     return polls

@@ -61,7 +61,7 @@ def job(api: Api, alice: Tenant) -> Job:
 
 
 def stored(page: Page) -> str:
-    """What the tab keeps."""
+    """Returns what the tab stores."""
     kept: str = page.evaluate("JSON.stringify({...sessionStorage, ...localStorage})")
     return kept + page.evaluate("document.cookie")
 

@@ -1,4 +1,4 @@
-"""The page of `make serve`: it just works there, and for nobody else."""
+"""The page of `make serve` signs in automatically there and nowhere else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Desks at which the tests run commands, and a repository to index."""
+"""Desks (run directories for commands), and a repository to index."""
 
 from __future__ import annotations
 

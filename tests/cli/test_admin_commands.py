@@ -1,4 +1,4 @@
-"""`index-jobs admin`: what support types, against a running server."""
+"""`index-jobs admin` against a running server."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.waiting import until
 
 @pytest.fixture(scope="module")
 def failed(desk: Desk) -> Iterator[str]:
-    """A job of alice's that failed."""
+    """A failed job of alice's."""
     with desk.serving("--port", "0"):
         job_id = desk.ask("index", Path.cwd(), "--ref", "no-such").stdout.strip()
         ended = "select completed_at is not null from public.index_jobs where id = %s"

@@ -188,7 +188,7 @@ def test_a_rollback_of_a_wrong_count_takes_nothing_back(desk: Desk, count: str, 
 
 
 def commands() -> Iterator[list[str]]:
-    """The words of every command, and of every group of them."""
+    """Returns the words of every command and group."""
     waiting: list[tuple[list[str], Any]] = [([], get_command(app))]
     while waiting:
         words, command = waiting.pop()

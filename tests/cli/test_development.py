@@ -1,4 +1,4 @@
-"""What is for development alone: made-up users, lost data, Supabase's default privileges."""
+"""Features for development only: sample users, resets, Supabase's default privileges."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def test_a_server_on_it_makes_no_users(fresh_desk: Desk, database: Database) -> 
 
 
 def test_a_server_on_it_changes_no_password(fresh_desk: Desk, database: Database) -> None:
-    """The logins of that name belong to others of the same server."""
+    """The logins with these names belong to other users of the server."""
     name_one = {"DATABASE_URL": database.migrator_url}
     for setting, url in (("API_DATABASE_URL", database.api_url), ("WORKER", database.worker_url)):
         done = fresh_desk.ask("serve", "--port", "0", **name_one)

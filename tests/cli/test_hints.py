@@ -1,4 +1,4 @@
-"""What the API refuses is told in the words of a command line."""
+"""Errors of the API are reworded for the command line."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ OF_HTTP = re.compile(
 
 
 def refusals() -> Iterator[tuple[str, str, str | None]]:
-    """Each code that a route answers, with its sentence and each hint that it may have."""
+    """Yields each code of a route, with its sentence and each of its hints."""
     hints: dict[str, set[str]] = {}
     for file in (ROOT / "db/functions").rglob("*.sql"):
         for raised in re.findall(r"raise exception.*?;$", file.read_text(), re.S | re.M):

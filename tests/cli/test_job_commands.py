@@ -1,4 +1,4 @@
-"""Every command that asks about jobs: in a pipe, on a terminal, as JSON, with odd surroundings."""
+"""Every command about jobs: in a pipe, on a terminal, as JSON, in odd environments."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def jobs(desk: Desk, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jobs]
 
 @pytest.fixture(scope="module")
 def spoiled(jobs: Jobs) -> Jobs:
-    """Texts that no terminal should obey stand wherever a worker may put one."""
+    """Terminal control sequences are in every text that a worker can set."""
     values = {"text": HOSTILE, "job": jobs.failed}
     ((repository,),) = jobs.desk.sql(
         "select repository_id from public.index_jobs where id = %s", jobs.done

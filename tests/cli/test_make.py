@@ -56,7 +56,7 @@ def test_a_python_that_is_too_old_is_named_before_anything_is_made(tmp_path: Pat
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A repository of the files that are here now, in this environment."""
+    """A repository with the current files, in this environment."""
     return clone(tmp_path / "checkout").root
 
 

@@ -1,4 +1,4 @@
-"""Commands that look, where there is nothing to look at: they say so and make nothing."""
+"""Read-only commands without a database say so and create nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A database that cannot be upgraded: each command that migrates says so, and what to do."""
+"""A database that cannot be upgraded: each migrating command says so and what to do."""
 
 from __future__ import annotations
 

@@ -42,13 +42,13 @@ DEVELOPMENT = {"yoyo", "rich.console", "db.local", "db.tools.migrate", "cli.dev"
 
 @dataclass(frozen=True)
 class Running:
-    """A process, and where it writes the names of its modules when it ends."""
+    """A process, and the file where it writes the names of its modules at its end."""
 
     process: subprocess.Popen[bytes]
     loaded: Path
 
     def end(self) -> set[str]:
-        """The modules that it had loaded; it ends by SIGTERM, and well."""
+        """Returns the modules that it loaded. It must end cleanly on SIGTERM."""
         self.process.send_signal(signal.SIGTERM)
         assert self.process.wait(60) == 0
         return {*self.loaded.read_text().split("\n")}

@@ -1,4 +1,4 @@
-"""The lines of the README that are typed on a Postgres of one's own, typed as they stand there."""
+"""Runs the commands of the README for your own Postgres, exactly as printed."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def own(new_database: Callable[..., Database]) -> Iterator[Database]:
 
 
 def typed_blocks(database: Database, port: int) -> list[str]:
-    """The code of that section, with this database's address instead of the example's."""
+    """Returns the section's code with this database's address."""
     text = section((ROOT / "README.md").read_text(), "On your own Postgres")
     code = blocks(text, r"\w+")
     place = f"@127.0.0.1:{database.server.port}/{database.name}"

@@ -1,4 +1,4 @@
-"""`index-jobs reset`: an empty database instead of one for development, and of no other."""
+"""`index-jobs reset` empties databases for development, and no others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`index-jobs seed`: the plan's data, once."""
+"""`index-jobs seed` adds its data once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The data to look at is as if the indexer had made it."""
+"""The sample data looks as if the indexer had made it."""
 
 from __future__ import annotations
 

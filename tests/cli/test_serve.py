@@ -1,4 +1,4 @@
-"""`index-jobs serve`: one process that brings everything up, and takes everything down again."""
+"""`index-jobs serve` starts everything in one process, and stops it again."""
 
 from __future__ import annotations
 

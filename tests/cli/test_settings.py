@@ -1,4 +1,4 @@
-"""A setting that cannot work ends each process with one sentence."""
+"""An invalid setting ends each process with one sentence."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ WRONG = {
 
 
 def said_by_api(desk: Desk, environment: dict[str, str]) -> str:
-    """The one line that the API's own command writes, and no traceback, before it fails."""
+    """Returns the only line that the API's command prints before it fails, without a traceback."""
     done = subprocess.run(
         [sys.executable, "-m", "api"],
         env=desk.environment | {"PORT": "0"} | environment,

@@ -1,4 +1,4 @@
-"""What the development stack keeps between runs, and what it makes again."""
+"""What the development stack keeps between runs, and what it recreates."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.support.databases import Database
 
 @pytest.fixture
 def options(database: Database, tmp_path: Path) -> Options:
-    """A development database of somebody who is not a superuser."""
+    """A development database whose owner is not a superuser."""
     with psycopg.connect(database.url) as connection:
         connection.execute("insert into private.development (made_by) values ('a test')")
     return Options(

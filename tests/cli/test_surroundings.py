@@ -1,4 +1,4 @@
-"""Commands in other people's environments, and over logins with settings of their own."""
+"""Commands in unusual environments, and with logins that have their own settings."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ ASCII = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
 
 @pytest.fixture
 def other(tmp_path: Path) -> Path:
-    """A repository that nothing here is about."""
+    """An unrelated repository."""
     commit(tmp_path / "other", {"a.txt": "a\n"})
     return tmp_path / "other"
 

@@ -1,4 +1,4 @@
-"""`index-jobs watch`: its ends that are not the job's, and what a terminal is told to type next."""
+"""`index-jobs watch`: its ends other than the job's, and the commands that it suggests."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ IMPATIENT = "from cli import client, main; client._OUTAGE_SECONDS = 0; main.main
 
 @contextmanager
 def watching(desk: Desk, *arguments: str) -> Iterator[tuple[subprocess.Popen[str], list[str]]]:
-    """A watch that has shown the job, and the lines that it writes to stderr."""
+    """A watch that has shown the job, and its lines on stderr."""
     process = subprocess.Popen(
         [PROGRAM, "watch", *arguments],
         env=desk.environment,

@@ -1,4 +1,4 @@
-"""The wheel as it is installed: whole, in an environment that has nothing of the checkout."""
+"""The installed wheel works in an environment without the checkout."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A small house of its own for the tests of stamps and migrations: one table, three functions."""
+"""A small project for the tests of stamps and migrations: one table, three functions."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ grant select, insert (id, body) on table public.notes to job_writer;
 
 @dataclass(frozen=True)
 class House:
-    """A folder with declared files and migrations, as this project's own."""
+    """A folder with declared files and migrations, like this project's."""
 
     root: Path
 
@@ -159,7 +159,7 @@ class House:
         self.write(path, text.replace(old, new))
 
     def stamp(self, name: str, *, ddl: str = "", undo: str = "") -> tuple[str, str]:
-        """A new migration with DDL by hand, the earlier ones released; the texts of its files."""
+        """Releases the earlier migrations and adds one with handwritten DDL. Returns its texts."""
         stamp.freeze(self.root)
         forward = stamp.write(name, root=self.root, empty=True).forward
         if ddl:

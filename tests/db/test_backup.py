@@ -133,7 +133,7 @@ def value(url: str, query: str) -> Any:
 
 
 def dumped(owned: Owned) -> str:
-    """All of it by a superuser, without what differs between any two dumps."""
+    """Dumps everything as a superuser, without what differs between any two dumps."""
     command = [client_program("pg_dump"), owned.superuser_url]
     text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     # a policy names its roles in the order in which they were made
@@ -179,7 +179,7 @@ def test_the_owner_counts_jobs_as_the_document_says(old: Owned) -> None:
 
 
 def test_pg_dump_by_itself_refuses_or_saves_nothing(old: Owned) -> None:
-    """Why there is a command."""
+    """The reason for having a command."""
     command = [client_program("pg_dump"), "--data-only", "--table=public.index_jobs", old.url]
     refused = subprocess.run(command, capture_output=True, text=True, check=False)
     assert refused.returncode == 1

@@ -1,4 +1,4 @@
-"""The doctor, mostly as Supabase's `postgres`, not a superuser: each fault is found and fixed."""
+"""The doctor finds and fixes each fault, mostly as Supabase's `postgres`, not a superuser."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ OVERLOAD = "create function public.get_job_status(p text) returns text language 
 
 @pytest.fixture(scope="module")
 def patient(clusters: Callable[..., Any]) -> Iterator[Any]:
-    """A database that has the migrations and nothing else; every test leaves it well."""
+    """A freshly migrated database. Every test leaves it without faults."""
     with clusters(17, "supabase").database("supabase", migrated=False) as database:
         migrate.apply(database.migrator_url)
         yield database
@@ -229,7 +229,7 @@ def test_what_was_changed_by_hand_is_named_and_its_remedy_cures(
 def test_what_an_earlier_release_left_open_is_named_and_the_remedies_shut_it(
     new_database: Any, major: int
 ) -> None:
-    """It ran what is for development on every database."""
+    """An earlier release ran the development-only part on every database."""
     database = new_database(major, "ordinary", plain=True)
     url = database.migrator_url
     with psycopg.connect(url) as connection:

@@ -1,4 +1,4 @@
-"""What is logged: fields in JSON, and no secret."""
+"""Logs have fields in JSON, and no secrets."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"
 
 
 def logged(caplog: pytest.LogCaptureFixture) -> dict[str, Any]:
-    """The one line that was logged."""
+    """Returns the only line logged."""
     (record,) = caplog.records
     line: dict[str, Any] = json.loads(Formatter().format(record))
     return line

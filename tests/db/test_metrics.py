@@ -1,4 +1,4 @@
-"""A database that had jobs before it counted: the counters start from what is stored."""
+"""A database with jobs from before counting: the counters start from the stored jobs."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def counters(connection: psycopg.Connection[TupleRow]) -> dict[str, Any]:
 
 
 def test_counters_start_from_what_is_stored(clusters: Callable[..., Any]) -> None:
-    """Taken back and applied again, the migration finds the jobs of before."""
+    """After a rollback, applying the migration again counts the existing jobs."""
     with (
         clusters(18, "ordinary").database("ordinary", migrated=True) as place,
         psycopg.connect(place.url, autocommit=True) as connection,

@@ -1,4 +1,4 @@
-"""The migrator on real servers: this project's own migrations, and those of a small house."""
+"""The migrator on real servers, with this project's migrations and those of a small project."""
 
 from __future__ import annotations
 
@@ -188,7 +188,7 @@ def test_of_two_migrators_one_applies_and_the_other_finds_it_done(empty: Any) ->
 
 
 def test_two_first_migrators_at_once_make_one_schema(empty: Any) -> None:
-    """None of them finds the table that they lock."""
+    """None of them finds the table that they lock yet."""
     migrators = [migrator(empty, stdout=subprocess.PIPE) for _ in range(3)]
     said = sorted(each.communicate(timeout=PATIENCE)[0] for each in migrators)
     assert [each.returncode for each in migrators] == [0, 0, 0]
@@ -245,7 +245,7 @@ def behind(empty: Any, stamped: Any) -> Any:
 def test_a_migration_says_whose_session_it_waits_for_and_gives_up(
     behind: Any, stamped: Any, monkeypatch: Any, capfd: Any
 ) -> None:
-    """What waits for a table holds up all that come after it."""
+    """A statement that waits for a table blocks all that queue behind it."""
     monkeypatch.setattr(lock, "TABLES_WAIT", timedelta(seconds=1))
     with psycopg.connect(behind.authenticated_url, application_name="a reader") as guest:
         guest.execute("lock table public.notes in access share mode")

@@ -1,4 +1,4 @@
-"""The embedded server: who starts it, who stops it, and what it survives."""
+"""The embedded server: how it starts and stops, and what it survives."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def open_folder() -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def made() -> Iterator[Path]:
-    """A data directory that has been made and is never run."""
+    """An initialized data directory that is never run."""
     with open_folder() as folder:
         with run(folder / "pgdata", port=0, settings=FAST):
             pass
@@ -56,7 +56,7 @@ def made() -> Iterator[Path]:
 
 @pytest.fixture
 def new_dir() -> Iterator[Path]:
-    """A data directory that is yet to be made."""
+    """A data directory that does not exist yet."""
     with open_folder() as folder:
         yield folder / "pgdata"
 
@@ -322,7 +322,7 @@ def test_a_server_that_somebody_else_started_there_is_named(
 
 
 class TestRoot:
-    """What holds when root runs it."""
+    """Properties of running it as root."""
 
     __test__ = os.geteuid() == 0
 

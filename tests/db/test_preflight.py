@@ -1,4 +1,4 @@
-"""What migrate says before it begins, and that what it says to do works."""
+"""What migrate refuses before it begins, and remedies that work."""
 
 from __future__ import annotations
 

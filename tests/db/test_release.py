@@ -1,4 +1,4 @@
-"""make release on a copy of this project, and what may change in migrations after it."""
+"""make release on a copy of this project, and what can change in migrations afterwards."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ reset role;
 
 @pytest.fixture(scope="module")
 def begun(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
-    """What each test has a copy of; there is something to release in it."""
+    """The project that each test copies. It has something to release."""
     copy = checkout(tmp_path_factory.mktemp("begun"))
     copy.edit("CHANGELOG.md", "## Unreleased\n", "## Unreleased\n\n### Added\n\n- It.\n")
     copy.commit()

@@ -1,4 +1,4 @@
-"""What migrate, the doctor and a refused connection say to do is done here, and works."""
+"""Follows the remedies of migrate, the doctor and refused connections. They work."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a reset removes from a database that may hold more than this schema."""
+"""What a reset removes from a database that contains more than this schema."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The stamp tool: what a migration holds, and what the check finds."""
+"""The stamp tool: what a migration contains, and what the check finds."""
 
 from __future__ import annotations
 
@@ -361,7 +361,7 @@ def test_ddl_by_hand_goes_into_the_unreleased_migration(stamped: Any, capsys: An
 
 
 def serves(house: Any) -> str:
-    """What the newest migration still serves."""
+    """Returns the oldest code that the newest migration serves."""
     said = versions.split(stamp.migration_files(house.root)[-1].read_text())[1]
     assert said is not None
     return said.serves

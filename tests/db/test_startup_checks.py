@@ -1,4 +1,4 @@
-"""What ends a start: what nobody but a person can mend, told with a remedy that works."""
+"""Problems that only a person can fix end the start, with a remedy that works."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An API with its runner in a process of its own, which can be killed and started again."""
+"""An API with a runner in its own process, which can be killed and restarted."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ order by f.path, s.start_line, s.end_line, s.name
 
 
 class Machine:
-    """An API with its runner in a process that can be killed, and started again."""
+    """An API with a runner in a process that can be killed and restarted."""
 
     def __init__(
         self,

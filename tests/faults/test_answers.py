@@ -1,4 +1,4 @@
-"""One answer of the database never arrives, or late, or broken; the runner's jobs all end."""
+"""One answer of the database is lost, late or broken. All jobs of the runner end."""
 
 from __future__ import annotations
 

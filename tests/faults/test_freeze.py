@@ -1,4 +1,4 @@
-"""A runner that stands still for a while, as on a machine that sleeps, and goes on."""
+"""A runner that freezes for a while, as on a sleeping machine, and continues."""
 
 from __future__ import annotations
 

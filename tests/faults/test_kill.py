@@ -1,4 +1,4 @@
-"""kill -9 at random moments: every job ends, with the rows of a run that nobody disturbed."""
+"""kill -9 at random moments: every job ends with the rows of an undisturbed run."""
 
 from __future__ import annotations
 

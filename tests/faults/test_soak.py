@@ -1,4 +1,4 @@
-"""Job after job, of every end: whatever an API held after the first it holds after the last."""
+"""Many jobs with every kind of end: the API holds no more after the last than after the first."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each static guard is silent on what is ours, and catches a bad sample."""
+"""Each static guard accepts our code and catches a bad sample."""
 
 from __future__ import annotations
 

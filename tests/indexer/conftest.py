@@ -1,4 +1,4 @@
-"""Real git repositories, and the indexer as its callers run it: a process of its own."""
+"""Real git repositories, and the indexer run in its own process, as by its callers."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Git:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one run of the indexer left."""
+    """The result of one run of the indexer."""
 
     exit_code: int
     events: list[dict[str, Any]]
@@ -186,7 +186,7 @@ def site(roots: Path) -> Iterator[Host]:
 
 @pytest.fixture
 def elsewhere(roots: Path, site: Host) -> Iterator[Host]:
-    """Where the site leads to, and nobody must follow."""
+    """A redirect target that must not be followed."""
     host = Host(roots)
     site.elsewhere = host.url
     yield host

@@ -1,4 +1,4 @@
-"""Where git may connect to: nowhere but to public addresses that were looked up once."""
+"""Git can connect only to public addresses that were resolved once."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def test_git_connects_to_the_address_that_was_checked_and_asks_no_more(
 
 
 class Names:
-    """What a name server answers, one time after the other."""
+    """The successive answers of a name server."""
 
     def __init__(self, *answers: str | int) -> None:
         self.answers = list(answers)

@@ -1,4 +1,4 @@
-"""Hostile addresses and hostile repositories: no command of theirs ever runs."""
+"""Hostile addresses and repositories never run a command."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def mark(tmp_path: Path) -> Path:
-    """A file that appears when a command ran that must not run."""
+    """A file that appears if a forbidden command ran."""
     return tmp_path / "mark"
 
 

@@ -1,4 +1,4 @@
-"""Postgres reads back what was written."""
+"""Postgres can read what was written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is said of a local repository that is not whole, and that the remedies work."""
+"""Errors for incomplete local repositories, and remedies that work."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cloning over https from a real server: what works, what fails and how that is told."""
+"""Cloning over https from a real server: what works, what fails, and the messages."""
 
 from __future__ import annotations
 

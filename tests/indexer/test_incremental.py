@@ -1,4 +1,4 @@
-"""A repository that was indexed before: only what changed is read and told."""
+"""A repository that was indexed before: only changes are read and reported."""
 
 from __future__ import annotations
 

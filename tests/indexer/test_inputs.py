@@ -1,4 +1,4 @@
-"""Small repositories that indexers have read wrong: what must be found in them, and what never.
+"""Small repositories that indexers have misread: what must be found, and what must not.
 
 Each stands for a kind of fault; the tests of shapes and languages have others of its kind.
 """

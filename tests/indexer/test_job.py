@@ -1,4 +1,4 @@
-"""Whole jobs on real repositories: refs, rows, what is left out, limits, progress."""
+"""Complete jobs on real repositories: refs, rows, skipped files, limits, progress."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Languages by name, first line, head and neighbours."""
+"""Language detection by name, first line, head and neighbors."""
 
 from __future__ import annotations
 

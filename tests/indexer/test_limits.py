@@ -1,4 +1,4 @@
-"""Repositories and hosts without end: each is stopped by its limit, with the reason."""
+"""Endless repositories and hosts: each hits a limit, with the reason."""
 
 from __future__ import annotations
 

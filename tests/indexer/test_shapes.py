@@ -1,4 +1,4 @@
-"""Shapes of definitions: whatever stands around a name, it is found and nothing else is."""
+"""Forms of definitions: finds the name, whatever surrounds it, and nothing else."""
 
 # ruff: noqa: E501 (a shape a line)
 

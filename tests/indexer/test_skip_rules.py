@@ -1,4 +1,4 @@
-"""Files that are left out: by their paths, their content, and what .gitattributes say."""
+"""Skipped files, by path, content and .gitattributes."""
 
 from __future__ import annotations
 

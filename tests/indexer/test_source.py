@@ -1,4 +1,4 @@
-"""Which addresses and refs are taken, and which are refused before git sees them."""
+"""Which addresses and refs are accepted, and which are refused before git sees them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Large trees of real source: nothing in them is too much for the indexer."""
+"""Large trees of real source code stay within the indexer's limits."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ select setval('private.claim_cursor_high', 0), setval('private.claim_cursor_low'
 
 
 class LieError(AssertionError):
-    """The database says something else than the model."""
+    """The database disagrees with the model."""
 
 
 @dataclass(frozen=True)

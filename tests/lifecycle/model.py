@@ -1,4 +1,4 @@
-"""What the life of a job should be, said a second time, in Python: the state machine's oracle.
+"""The expected life of a job, written again in Python: the oracle of the state machine.
 
 It knows nothing of SQL. A refusal is raised with the code that the database must give.
 """
@@ -38,7 +38,7 @@ class Event:
 
 @dataclass
 class Job:
-    """A job as it should be."""
+    """A job in the model."""
 
     tenant: str
     created_at: datetime
@@ -66,7 +66,7 @@ class Job:
         return self.status in FINAL
 
     def is_lapsed(self, now: datetime) -> bool:
-        """Whether its worker let the lease run out."""
+        """Whether its lease has expired."""
         return self.lease_expires_at is not None and self.lease_expires_at <= now
 
     def is_due(self, now: datetime) -> bool:

@@ -1,4 +1,4 @@
-"""The place in line that explain_index_job tells is the one in which claims then return the job."""
+"""explain_index_job reports the position in which claims then return the job."""
 
 from __future__ import annotations
 

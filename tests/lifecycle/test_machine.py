@@ -1,4 +1,4 @@
-"""Long random lives of jobs, and the mutants of the database that they find."""
+"""Long random lives of jobs, and the database mutants that they detect."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lists and claims read indexes, whichever plan the server keeps. Asked of the server itself."""
+"""Lists and claims use indexes, whichever plan the server caches, according to the server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Many connections at once, 16 or 32: one winner, one event, no deadlock, no other error."""
+"""16 or 32 connections at once: one winner, one event, no deadlock, no other error."""
 
 from __future__ import annotations
 

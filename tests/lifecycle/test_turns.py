@@ -1,4 +1,4 @@
-"""Tenants in turn, whatever else happens: who has nothing running is not passed over twice."""
+"""Tenants take turns: one with nothing running is never passed over twice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What schemathesis makes of the document is answered as the document says: 2,000 with --prove."""
+"""Requests that schemathesis generates get documented answers: 2,000 with --prove."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""/openapi.json and /llms.txt: they name what is served, as it is served."""
+"""/openapi.json and /llms.txt match what is served."""
 
 from __future__ import annotations
 

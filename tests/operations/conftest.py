@@ -1,4 +1,4 @@
-"""The commands of docs/operations.md, typed as they stand there.
+"""Runs the commands of docs/operations.md exactly as printed.
 
 What needs a program that Debian alone has, or minutes, is a part of make prove, not of make test.
 """

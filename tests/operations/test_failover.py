@@ -1,4 +1,4 @@
-"""A standby is made, promoted, and found by a process that runs: as the page says."""
+"""Creates and promotes a standby, which a running process finds, as the page says."""
 
 from __future__ import annotations
 

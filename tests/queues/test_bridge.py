@@ -1,4 +1,4 @@
-"""The bridge to pg-boss: what is made, moved and ended on one side is so on the other."""
+"""The bridge to pg-boss: both sides create, change and end jobs together."""
 
 from __future__ import annotations
 
@@ -225,7 +225,7 @@ def test_it_is_not_installed_without_pg_boss_nor_beside_another_major(
 
 
 def differences(url: str) -> set[tuple[str, str]]:
-    """What the doctor finds wrong with a bridge."""
+    """The doctor's findings about a bridge."""
     return {
         (found.check, found.object)
         for found in doctor.examine(url).findings

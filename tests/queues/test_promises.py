@@ -1,4 +1,4 @@
-"""What docs/workers.md promises, by the built-in claim, procrastinate and pg-boss alike."""
+"""The promises of docs/workers.md hold for the built-in claim, procrastinate and pg-boss."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two worker processes of a real queue run many jobs: some fail, are cancelled, or kill a worker.
+"""Two worker processes of a real queue run many jobs. Some fail, are cancelled or kill a worker.
 
 50 jobs, 500 with --prove. In the end each job is as its queue says, and nothing has gone back.
 """

@@ -1,4 +1,4 @@
-"""The workers that we ship for queues index real repositories."""
+"""The queue workers that we ship index real repositories."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Real processes and connections that want the same job at the same time."""
+"""Real processes and connections that compete for the same job."""
 
 from __future__ import annotations
 

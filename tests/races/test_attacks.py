@@ -1,4 +1,4 @@
-"""The table of docs/security.md, each row tried by the login that it names."""
+"""Tries each row of the table in docs/security.md with the login that it names."""
 
 from __future__ import annotations
 

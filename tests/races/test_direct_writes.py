@@ -1,4 +1,4 @@
-"""Nobody writes a job or an event but the functions: each way is tried by a real login."""
+"""Only the functions write jobs and events. Real logins try every other way."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a worker writes often must not touch an index."""
+"""Frequent writes of a worker must not touch an index."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is locked while somebody works on it: others pass it over, or wait."""
+"""Locked rows: other sessions skip them or wait."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Many that move one job: each step happens once, in the order of the lock."""
+"""Many sessions change one job: each step happens once, in the order of the lock."""
 
 from __future__ import annotations
 

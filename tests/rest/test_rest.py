@@ -28,7 +28,7 @@ def rest(clusters: Callable[[int], Any]) -> Iterator[Api]:
 
 @pytest.fixture
 def own_rest(new_database: Callable[[], Any]) -> Iterator[Callable[..., Api]]:
-    """Starts an API with other settings, or with a database that the test spoils."""
+    """Starts an API with other settings, or with a database that the test breaks."""
     with ExitStack() as at_exit:
 
         def start(**changes: Any) -> Api:

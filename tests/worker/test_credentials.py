@@ -133,7 +133,9 @@ def test_a_setting_that_names_no_program_is_one_sentence(
     value: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GIT_CREDENTIAL_HELPER", value)
-    with pytest.raises(SettingError, match=rf"^GIT_CREDENTIAL_HELPER: .*{value}.*executable$"):
+    with pytest.raises(
+        SettingError, match=rf"^GIT_CREDENTIAL_HELPER: .*{value}.*executable, without arguments$"
+    ):
         WorkerSettings.read()
 
 

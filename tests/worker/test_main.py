@@ -119,7 +119,10 @@ def run(**environment: str) -> subprocess.CompletedProcess[str]:
     ("environment", "sentence"),
     [
         ({}, "WORKER_DATABASE_URL is not set"),
-        ({"WORKER_DATABASE_URL": "mysql://a:secret@b/c"}, "'mysql' where postgresql://"),
+        (
+            {"WORKER_DATABASE_URL": "mysql://a:secret@b/c"},
+            "'mysql', but must begin with postgresql://",
+        ),
         ({"WORKER_DATABASE_URL": "postgresql://a:sec@ret@b/c"}, "percent-encode"),
         (
             {"WORKER_DATABASE_URL": "postgresql://a@b/c", "RUNNER_CONCURRENCY": "0"},
