@@ -115,7 +115,7 @@ def _check_roles(connection: Connection[TupleRow], login: str) -> Obstacle | Non
         return Obstacle(
             f"needs server roles that {login} did not create, such as those of another "
             "installation",
-            "as a superuser, or as their creator, let it grant them: "
+            "as a superuser, or as their creator, let it pass them on: "
             f"grant {ungrantable} to {login} with admin option",
         )
     return None

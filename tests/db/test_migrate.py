@@ -450,7 +450,7 @@ def test_a_login_that_may_not_migrate_is_told_what_it_lacks(empty: Any) -> None:
     [
         (("postgresql://", "mysql://"), "begins with 'mysql', but must begin with postgresql://"),
         (("postgresql://", ""), "begins with 'no scheme', but must begin with postgresql://"),
-        (("postgresql://", "PGPASSWORD=s3cret psql postgresql://"), "'no scheme' where"),
+        (("postgresql://", "PGPASSWORD=s3cret psql postgresql://"), "'no scheme', but must begin"),
         (("127.0.0.1:", "127.0.0.1:x"), "cannot be read"),
         (("{password}@", "s3cret/w@rd@"), "cannot be read"),
         (("{password}@", "pass@s3cret@"), "cannot be read"),
