@@ -25,7 +25,7 @@ _NAMED_IN = (
 
 
 def release(version: str, *, root: Path = ROOT) -> list[str]:
-    """Turns the working tree into a release to commit. Returns the migrations that it freezes.
+    """Makes the working tree a release to commit. Returns the migrations that it freezes.
 
     Adds its date and its schema to the changelog. From then on, the tests upgrade from that schema.
     Raises StampError and changes nothing if something is not committed or not stamped, the
