@@ -1,4 +1,4 @@
-"""Measures what must be fast, beside what it is compared with, and writes docs/performance.md.
+"""Runs the benchmarks, with baselines to compare, and writes docs/performance.md.
 
     python -m bench [--only poll,claim] [--rows 1000000] [--rounds 5] [--before CHECKOUT]
 
@@ -36,7 +36,7 @@ Case = Callable[[World, Rounds], Iterator[Comparison]]
 
 
 def cases(before: Path | None) -> dict[str, Case]:
-    """What ONLY may name, in the order in which it runs."""
+    """The names for ONLY, in the order in which they run."""
     return {
         "poll": polls.run,
         "routes": routes.run,
@@ -52,7 +52,7 @@ def cases(before: Path | None) -> dict[str, Case]:
 
 
 def main() -> int:
-    """Runs the command line; returns the exit code."""
+    """Runs the command and returns the exit code."""
     arguments = _arguments()
     chosen = cases(arguments.before)
     if arguments.only:

@@ -1,4 +1,4 @@
-"""How true the estimates of explain_index_job are, over trees that pip and npm bring.
+"""Measures the accuracy of explain_index_job's estimates, with packages from pip and npm.
 
     python -m bench.calibration [--commits N] [--raw FILE] [--seed N]
 
@@ -56,7 +56,7 @@ Row = dict[str, Any]
 
 @dataclass
 class Job:
-    """A job and all that was said of it: (when, status, explanation), until it ended."""
+    """A job and its reports until it ended: time, status, explanation."""
 
     tree: str
     version: str
@@ -64,7 +64,7 @@ class Job:
     record: Row = field(default_factory=dict)
 
     def at(self, moment: str) -> tuple[float, Row] | None:
-        """When an estimate was made that belongs to the moment, and the explanation."""
+        """Returns the time and the explanation of the estimate for this moment."""
         if moment == "creation":
             when, _, said = self.told[0]
             return when, said
@@ -108,7 +108,7 @@ def main() -> None:
 
 
 def repository(folder: Path, tool: str, package: str, count: int) -> list[str]:
-    """Makes a repository of the newest versions of the package; returns its tags, oldest first."""
+    """Creates a repository of the package's newest versions. Returns its tags, oldest first."""
     folder.mkdir()
     trees.git(folder, "init", "--quiet", "--initial-branch=main")
     versions = newest(tool, package, count)
@@ -123,7 +123,7 @@ def repository(folder: Path, tool: str, package: str, count: int) -> list[str]:
 
 
 def newest(tool: str, package: str, count: int) -> list[str]:
-    """The newest final versions of the package that the registry has, oldest first."""
+    """Returns the newest final versions of the package in the registry, oldest first."""
     if tool == "npm":
         listed = json.loads(said("npm", "view", package, "versions", "--json"))
     else:
@@ -134,7 +134,7 @@ def newest(tool: str, package: str, count: int) -> list[str]:
 
 
 def unpacked(tool: str, package: str, version: str) -> Path:
-    """The folder with the files of one version of the package, in the cache."""
+    """Returns the cached folder with the files of one version of the package."""
     target = cache_dir() / "trees" / f"{tool}-{package}-{version}"
     if not target.exists():
         target.parent.mkdir(exist_ok=True)
@@ -158,7 +158,7 @@ def said(*words: str, folder: str | None = None) -> str:
 async def record(
     folder: Path, commits: dict[str, list[str]], up: stack.Stack, chance: random.Random
 ) -> list[Job]:
-    """All jobs, by the time of their creation."""
+    """Returns all jobs, by time of creation."""
     rounds = [
         [
             Job(tree, versions[number])
@@ -206,7 +206,7 @@ async def watch(
     repositories: dict[str, str],
     chance: random.Random,
 ) -> None:
-    """Makes the jobs, one after the other as long as few wait, and notes what is said of each."""
+    """Creates jobs one by one while few are waiting, and records the reports on each."""
     coming, unfinished = list(reversed(jobs)), dict[UUID, Job]()
     room = 1
     while coming or unfinished:
@@ -247,7 +247,7 @@ def explanations(connection: psycopg.Connection[Row], jobs: list[UUID]) -> list[
 
 
 def shares(jobs: list[Job]) -> dict[str, dict[str, Any]]:
-    """By moment: how many estimates there were, and the shares of the jobs that ended in time."""
+    """Returns, by moment, the number of estimates and the shares of jobs that ended in time."""
     found: dict[str, dict[str, Any]] = {}
     for moment in ("creation", "start", "half"):
         made = [(job, *at) for job in jobs if (at := job.at(moment))]

@@ -1,4 +1,4 @@
-"""What Universal Ctags finds in trees of real source and the indexer does not, and the reverse.
+"""Compares the symbols of the indexer with those of Universal Ctags on real source code.
 
     python -m bench.ctags_recall [--extras N] [FOLDER ...]
 
@@ -77,7 +77,7 @@ def main() -> None:
 
 
 def fetched(folder: Path) -> Iterator[Path]:
-    """The packages, each unpacked in a folder of its own."""
+    """Downloads the packages, each into its own folder."""
     for package in PACKAGES["npm"]:
         subprocess.run(["npm", "pack", "--silent", package], cwd=folder, check=True)
     for package in PACKAGES["pip"]:
@@ -99,7 +99,7 @@ def fetched(folder: Path) -> Iterator[Path]:
 
 
 class Figures:
-    """The names of all trees, by language and file."""
+    """The names in all trees, by language and file."""
 
     def __init__(self) -> None:
         self._both: Counter[str] = Counter()
@@ -165,7 +165,7 @@ def shown(tree: Path, path: Path, line: int, name: str, lines: list[str]) -> str
 
 
 def sources(tree: Path) -> Iterator[tuple[Path, tuple[str, bytes]]]:
-    """The files that are compared, each with its language and content."""
+    """Yields the files to compare, with language and content."""
     paths = [path for path in sorted(tree.rglob("*")) if path.is_file() and not path.is_symlink()]
     context = RepositoryContext(path.relative_to(tree).as_posix() for path in paths)
     for path in paths:
@@ -189,7 +189,7 @@ class Tags:
 
 
 def ctags(language: str, paths: list[Path]) -> dict[str, Tags]:
-    """The names of each file."""
+    """Returns the names in each file."""
     done = subprocess.run(
         [
             *["ctags", "--quiet", "--output-format=json", "--fields=+nK", "-L", "-", "-f", "-"],

@@ -1,4 +1,4 @@
-"""How fast a repository is indexed, against tree-sitter alone, and how much memory that takes.
+"""Measures the speed of indexing against tree-sitter alone, and the memory it takes.
 
     python -m bench.index_rate [--files N] [--rounds N]
 
@@ -115,7 +115,7 @@ async def measure(tree: Path, folder: Path, up: stack.Stack, rounds: int) -> dic
 
 
 def tidy(connection: psycopg.Connection[Any]) -> None:
-    """Has Postgres do now what it would do beside the next measurement."""
+    """Makes Postgres do its background work now, not during the next measurement."""
     connection.execute("vacuum analyze")
     connection.execute("checkpoint")
     time.sleep(_SETTLE_SECONDS)
@@ -125,7 +125,7 @@ def tidy(connection: psycopg.Connection[Any]) -> None:
 async def started_runner(
     folder: Path, up: stack.Stack, connection: psycopg.Connection[Any]
 ) -> AsyncIterator[dict[str, Any]]:
-    """A runner that has started the server of its indexers; yields the job that made it do so."""
+    """Runs a runner whose fork server has started. Yields the job that started it."""
     settings = WorkerSettings(
         worker_database_url=up.worker_database_url,
         runner_concurrency=1,
@@ -137,7 +137,7 @@ async def started_runner(
 
 
 async def index(tree: Path, connection: psycopg.Connection[Any]) -> dict[str, Any]:
-    """One job from its claim to completed; `seconds` without the clone."""
+    """Runs one job from its claim to completed. `seconds` excludes the clone."""
     cloning = CloneTime()
     connection.execute(
         "insert into public.repositories (full_name, git_url, owner_user_id)"
@@ -182,7 +182,7 @@ async def ended(connection: psycopg.Connection[Any], job_id: str) -> dict[str, A
 
 
 class CloneTime:
-    """How long the indexer was cloning: from its start, which it needs for nothing else."""
+    """Measures how long the indexer was cloning, from its start."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
@@ -205,7 +205,7 @@ class CloneTime:
 
 
 def parsed(connection: psycopg.Connection[Any]) -> list[tuple[str, str]]:
-    """The path and the language of each file that was parsed."""
+    """Returns the path and language of each parsed file."""
     return connection.execute(
         "select path, language from public.indexed_files where language = any(%s) order by path",
         (list(GRAMMARS),),
@@ -213,7 +213,7 @@ def parsed(connection: psycopg.Connection[Any]) -> list[tuple[str, str]]:
 
 
 def tree_sitter_alone(tree: Path, files: list[tuple[str, str]]) -> float:
-    """The seconds to parse and query the files in memory, by as many processes as the indexer."""
+    """Returns the seconds to parse and query the files in memory, with as many processes."""
     found = [(language, (tree / path).read_bytes()) for path, language in files]
     processes = Limits().parsers
     barrier = _FORK.Barrier(processes + 1)
@@ -240,7 +240,7 @@ def parse(sources: list[tuple[str, bytes]], barrier: Barrier) -> None:
 
 
 def change(tree: Path) -> int:
-    """Adds a function to 1 % of the files; returns how many."""
+    """Adds a function to 1 % of the files. Returns how many."""
     names = trees.git(tree, "ls-files", "*.py").splitlines()
     count = len(trees.git(tree, "ls-files").splitlines()) // 100
     for name in names[:: len(names) // count][:count]:
@@ -251,7 +251,7 @@ def change(tree: Path) -> int:
 
 
 class Memory:
-    """The peak of what this process and all that it started hold together (PSS)."""
+    """The peak memory (PSS) of this process and its descendants."""
 
     def __init__(self) -> None:
         self.peak = 0
@@ -278,7 +278,7 @@ def _own() -> int:
 
 
 def _children(root: int) -> set[int]:
-    """All that descend from a process, and supervisors that left it."""
+    """Returns the descendants of a process, and detached supervisors."""
     parents = {}
     for path in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):

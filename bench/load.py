@@ -1,4 +1,4 @@
-"""What makes the load: wrk against HTTP servers, pgbench against Postgres. Loopback only.
+"""Load generators: wrk for HTTP servers, pgbench for Postgres. Loopback only.
 
 wrk is Debian's (apt-get install wrk); pgbench comes with the embedded Postgres.
 """
@@ -36,7 +36,7 @@ end
 
 
 class BenchError(RuntimeError):
-    """What is missing or went wrong, in one sentence."""
+    """Says in one sentence what is missing or went wrong."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Answered:
-    """What wrk counted: answers a second, and the 99th percentile in milliseconds."""
+    """The results of wrk: answers per second, and the 99th percentile in milliseconds."""
 
     rate: float
     p99: float
@@ -83,7 +83,7 @@ def wrk(url: str, calls: Iterable[Call], *, clients: int, seconds: float) -> Ans
 def pgbench(
     url: str, scripts: Sequence[str], *, clients: int, seconds: float, mode: str = "prepared"
 ) -> float:
-    """Transactions a second of the scripts, each of which is drawn as often as any other."""
+    """Returns the transactions per second of the scripts, drawn with equal probability."""
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         files = []
         for number, text in enumerate(scripts):

@@ -1,4 +1,4 @@
-"""Interleaved rounds of what is compared, and what is said of them: medians, extremes, ratios."""
+"""Runs comparisons in interleaved rounds, and summarizes them: medians, extremes, ratios."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Goal:
 
 @dataclass(frozen=True)
 class Comparison:
-    """One table of the report: the figures of each variant, one for each round."""
+    """One table of the report: the figures of each variant, one per round."""
 
     name: str
     title: str
@@ -32,14 +32,14 @@ class Comparison:
     note: str = ""
 
     def ratio(self, variant: str, over: str | None) -> float:
-        """The median over the rounds of the ratio of two figures of one round."""
+        """Returns the median, over the rounds, of the ratio of two figures."""
         values = self.figures[variant]
         if over is None:
             return statistics.median(values)
         return statistics.median(a / b for a, b in zip(values, self.figures[over], strict=True))
 
     def verdicts(self) -> list[tuple[Goal, float, bool]]:
-        """Each goal, the ratio that was measured, and whether it is met."""
+        """Returns each goal, the measured ratio, and whether it is met."""
         found = []
         for goal in self.goals:
             ratio = self.ratio(goal.variant, goal.over)
@@ -54,13 +54,13 @@ def _to_stderr(text: str) -> None:
 
 @dataclass
 class Rounds:
-    """Runs probes in turn, so that all of them meet the same machine."""
+    """Runs probes in turn, so that all see the same state of the machine."""
 
     count: int = 5
     told: Callable[[str], None] = field(default=_to_stderr)
 
     def run(self, name: str, probes: Mapping[str, Probe]) -> dict[str, list[float]]:
-        """The figures of each probe: one for each round."""
+        """Returns the figures of each probe, one per round."""
         figures: dict[str, list[float]] = {variant: [] for variant in probes}
         for number in range(self.count):
             for variant, probe in probes.items():

@@ -1,5 +1,5 @@
-"""What indexing costs those who wait: the latency of GET /jobs/{id}, idle and while jobs run, and
-of POST /index while jobs run.
+"""Measures the latency of GET /jobs/{id}, idle and during indexing, and of POST /index during
+indexing.
 
     python -m bench.poll_latency [--seconds N] [--rounds N] [--jobs N]
 
@@ -57,7 +57,7 @@ def main() -> None:
 
 @contextmanager
 def served(folder: Path, jobs: int) -> Iterator[tuple[str, str]]:
-    """The address of a stack of our own, and a key with a large quota."""
+    """Yields the address of a temporary stack, and a key with a large quota."""
     run_dir = folder / "run"
     environment = {"PATH": os.environ["PATH"], "RUN_DIR": str(run_dir), "PORT": "0"}
     environment |= {"RUNNER_CONCURRENCY": str(jobs)}

@@ -1,4 +1,4 @@
-"""docs/performance.md: its tables and plots, made from the figures of a run."""
+"""Writes the tables and plots of docs/performance.md from the figures of a run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _MARK = "<!-- {} figures of {}: made by `make bench` -->"
 
 
 def keep(comparison: Comparison, rows: int) -> None:
-    """Writes the raw figures beside those of earlier cases; they stay out of git."""
+    """Writes the raw figures next to those of earlier cases, outside of git."""
     RAW.mkdir(parents=True, exist_ok=True)
     kept = {
         "title": comparison.title,

@@ -1,4 +1,4 @@
-"""The processes that are measured: the API, the floor and a real PostgREST, each on loopback."""
+"""Starts the measured processes on loopback: the API, the floor and a real PostgREST."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _PATIENCE = 30.0
 
 @contextmanager
 def api(world: World, **settings: str) -> Iterator[tuple[str, int]]:
-    """`index-jobs api` on that database, without a runner: its address and its process id."""
+    """Runs `index-jobs api` without a runner. Yields its address and process id."""
     with kept_port() as port:
         environment = {"API_DATABASE_URL": world.api_url, "PORT": str(port)} | settings
         command = [str(Path(sys.executable).with_name("index-jobs")), "api"]
@@ -32,7 +32,7 @@ def api(world: World, **settings: str) -> Iterator[tuple[str, int]]:
 
 @contextmanager
 def floor(length: int) -> Iterator[str]:
-    """The empty route, which answers so many bytes: its address."""
+    """Runs the empty route, which answers this many bytes. Yields its address."""
     with kept_port() as port:
         command = [sys.executable, "-m", "bench.floor", str(port), str(length)]
         with _process(command, {}, f"http://127.0.0.1:{port}", "/"):
@@ -41,7 +41,7 @@ def floor(length: int) -> Iterator[str]:
 
 @contextmanager
 def rest(world: World) -> Iterator[str]:
-    """PostgREST on that database, with as many connections as the API has: its address."""
+    """Runs PostgREST with as many connections as the API. Yields its address."""
     with postgrest.run_bare(world.server, world.database, JWT_SECRET) as address:
         yield address
 
@@ -79,6 +79,6 @@ def _wait(process: subprocess.Popen[str], url: str) -> None:
 
 
 def resident_bytes(pid: int) -> int:
-    """What a process holds in memory now."""
+    """Returns the current memory of a process."""
     pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE")

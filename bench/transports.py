@@ -1,4 +1,4 @@
-"""What a poll costs the HTTP layer over each transport of api/rpc.py.
+"""Measures the cost of a poll in the HTTP layer, over each transport of api/rpc.
 
 Postgres and a real PostgREST on loopback, and the calls that GET /jobs/{id} makes. So no network is
 in the figures: a Supabase project is a round trip of it away.
@@ -35,7 +35,7 @@ JWT_SECRET = "a secret of the bench that is more than 32 bytes long"  # noqa: S1
 
 @contextmanager
 def places() -> Iterator[tuple[str, str, str, str]]:
-    """The HTTP layer's URL of a database, PostgREST's address, a user and a job of the user's."""
+    """Yields the HTTP layer's database URL, PostgREST's address, a user and a job of the user."""
     with ExitStack() as at_exit:
         server = at_exit.enter_context(temporary())
         stack.prepare(stack.Database(server.url(), server))
@@ -61,13 +61,13 @@ def claims(user: str) -> str:
 
 
 async def without_prefix(request: httpx.Request) -> None:
-    """What Supabase's gateway does, without its time."""
+    """Does what Supabase's gateway does, in no time."""
     path = request.url.raw_path.removeprefix(b"/rest/v1")
     request.url = request.url.copy_with(raw_path=path)
 
 
 async def measure(rpc: Rpc, user: str, job_id: str, clients: int) -> tuple[float, float, float]:
-    """Median milliseconds of a poll, polls a second, this process's CPU milliseconds a poll."""
+    """Returns a poll's median milliseconds, polls per second, and CPU milliseconds per poll."""
     taken: list[float] = []
 
     async def poll(times: int) -> None:

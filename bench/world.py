@@ -1,4 +1,4 @@
-"""A database with as many jobs as is asked for, users with keys, and logins; durable."""
+"""A durable database with any number of jobs, users with keys, and logins."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ cross join lateral (
 
 @dataclass(frozen=True)
 class World:
-    """A database and who may come in."""
+    """A database and its logins."""
 
     server: postgres.Server
     database: str
@@ -69,20 +69,20 @@ class World:
 
     @property
     def owner_url(self) -> str:
-        """A superuser's URL of the database."""
+        """Returns a superuser's URL of the database."""
         return self.server.url(self.database)
 
     def key(self, number: int) -> str:
-        """The API key of a user, from 1 to `users`."""
+        """Returns the API key of a user, from 1 to `users`."""
         return f"ij_{number:012x}0000_{number:064x}"
 
     def token(self, number: int) -> str:
-        """A JWT of the same user, as PostgREST takes it."""
+        """Returns a JWT of the same user, for PostgREST."""
         claims = {"sub": user_id(number), "role": "authenticated", "aud": "authenticated"}
         return jwt.encode(claims | {"exp": int(time.time()) + 36_000}, JWT_SECRET, "HS256")
 
     def jobs(self, count: int, user: int | None = None) -> list[tuple[str, int]]:
-        """(job, user) of `count` jobs from everywhere in the table, or of one user."""
+        """Returns (job, user) of `count` jobs spread over the table, or of one user."""
         step = max(1, self.rows // count)
         first = 1
         if user is not None:
@@ -92,7 +92,7 @@ class World:
         return [(job_id(number), number % self.users + 1) for number in numbers]
 
     def polls(self, count: int, user: int | None = None, *headers: str) -> list[Call]:
-        """GET /jobs/{id} of so many jobs, each with its owner's key."""
+        """Returns GET /jobs/{id} calls for this many jobs, each with its owner's key."""
         return [
             Call(f"/jobs/{job}", (f"Authorization: Bearer {self.key(owner)}", *headers))
             for job, owner in self.jobs(count, user)
@@ -100,25 +100,25 @@ class World:
 
 
 def job_id(number: int) -> str:
-    """The id of the job that was made as number so-and-so, from 1 on."""
+    """Returns the id of a job by number, from 1."""
     milliseconds = round((_FIRST + timedelta(seconds=number)).timestamp() * 1000)
     return str(UUID(f"{milliseconds:012x}70008000{number:012x}"))
 
 
 def user_id(number: int) -> str:
-    """The id of a user, from 1 on."""
+    """Returns the id of a user by number, from 1."""
     return f"00000000-0000-4000-8000-{number:012x}"
 
 
 @contextmanager
 def world(rows: int, *, users: int = USERS) -> Iterator[World]:
-    """A new server with `rows` finished jobs of `users` users, in turn, vacuumed and analyzed."""
+    """Runs a new server with `rows` finished jobs of `users` users, vacuumed and analyzed."""
     with postgres.temporary() as server:
         yield fill(server, "postgres", rows, users=users)
 
 
 def fill(server: postgres.Server, database: str, rows: int, *, users: int = USERS) -> World:
-    """Migrates a database of the server, makes the logins and fills it."""
+    """Migrates a database of the server, creates the logins and fills it."""
     url = server.url(database)
     stack.prepare(stack.Database(url, server))
     with psycopg.connect(url, autocommit=True) as connection:

@@ -1,4 +1,4 @@
-"""One claim, by what waits, runs and is past: the CPU time of its server process."""
+"""The CPU time of a claim, by the number of waiting, running and past jobs."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ where j.status = 'pending'
 
 
 def run(world: World, rounds: Rounds) -> Iterator[Comparison]:
-    """Yields the comparison; the database is as it was afterwards."""
+    """Yields the comparison. Leaves the database unchanged."""
     cases: dict[str, tuple[int, int, int]] = {  # pending, of so many tenants; leased before
         "1 pending": (1, 1, 0),
         "1,000 leased": (1, 1, 1_000),
@@ -61,7 +61,7 @@ def run(world: World, rounds: Rounds) -> Iterator[Comparison]:
 def waiting(
     world: World, pending: int, tenants: int, leased: int
 ) -> Iterator[psycopg.Connection[Any]]:
-    """A worker's connection to the database with those jobs, which are gone afterwards."""
+    """Yields a worker's connection to a database with these jobs. Removes them at the end."""
     with psycopg.connect(world.owner_url, autocommit=True) as owner:
         owner.execute("set session_replication_role = replica")
         if leased:
@@ -78,7 +78,7 @@ def waiting(
 
 
 def cost(connection: psycopg.Connection[Any]) -> float:
-    """Microseconds of CPU that a claim takes its server process; each is rolled back."""
+    """Returns the CPU microseconds of a claim in its server process. Each is rolled back."""
     pid = connection.info.backend_pid
     for measured in (False, True):
         before = _cpu_seconds(pid)
@@ -91,5 +91,5 @@ def cost(connection: psycopg.Connection[Any]) -> float:
 
 
 def _cpu_seconds(pid: int) -> float:
-    """Of a process since its start, to the nanosecond."""
+    """Returns the CPU time of a process since its start, to the nanosecond."""
     return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9

@@ -1,4 +1,4 @@
-"""Why a job waits: what the answer costs, and how true its estimate of the end is."""
+"""The cost of an explanation, and the accuracy of its estimates."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _EXPLAIN: LiteralString = "select e.position, e.eta_p50 from public.explain_inde
 
 
 def run(world: World, rounds: Rounds) -> Iterator[Comparison]:
-    """Yields the comparisons; the database is as it was afterwards."""
+    """Yields the comparisons. Leaves the database unchanged."""
     with (
         waiting(world, _TENANTS, _TENANTS, 0),
         psycopg.connect(world.owner_url, autocommit=True) as owner,
@@ -61,7 +61,7 @@ def run(world: World, rounds: Rounds) -> Iterator[Comparison]:
 
 
 def cost(connection: psycopg.Connection[Any], job_id: str) -> float:
-    """Milliseconds of a call, the median."""
+    """Returns the median milliseconds of a call."""
     taken = []
     for _ in range(_CALLS):
         began = time.perf_counter()
@@ -73,7 +73,7 @@ def cost(connection: psycopg.Connection[Any], job_id: str) -> float:
 
 
 def estimates(rounds: Rounds) -> Comparison:
-    """The shares of the jobs that ended within what they were told, by `bench.calibration`."""
+    """Returns the shares of jobs that ended within their estimates, by `bench.calibration`."""
     rounds.told("  estimates: indexing trees of pip and npm, about 5 minutes")
     # a goal that is missed is an exit code 1; the figures are there all the same
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""Those who follow a job: how soon they learn of an event, and what 5,000 idle ones cost."""
+"""Followers of jobs: the delay of events, and the cost of 5,000 idle followers."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ Connection = psycopg.Connection[TupleRow]
 
 
 def run(world: World, rounds: Rounds) -> Iterator[Comparison]:
-    """Yields each comparison as it is done."""
+    """Yields each comparison when it is done."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = FOLLOWERS + 500
     if hard != resource.RLIM_INFINITY and hard < wanted:
@@ -59,7 +59,7 @@ def run(world: World, rounds: Rounds) -> Iterator[Comparison]:
 
 
 def latency(world: World, url: str, connection: Connection) -> Comparison:
-    """Milliseconds from the commit of an event until a stream has told of it, on an idle server."""
+    """Returns the milliseconds from an event's commit to its frame, on an idle server."""
     [[job_id]] = connection.execute(_CREATE, ([user_id(1)],)).fetchall()
 
     async def follow() -> list[float]:
@@ -100,7 +100,7 @@ def _hand_back(connection: Connection) -> float:
 def idle(
     world: World, url: str, pid: int, connection: Connection, rounds: Rounds
 ) -> Iterator[Comparison]:
-    """What streams of running jobs cost while nothing happens, and what polls beside them take."""
+    """Measures the cost of idle streams, and the latency of polls meanwhile."""
     users = range(1, FOLLOWERS // _OF_A_USER + 1)
     ids = [user_id(number) for number in users]
     connection.execute(_CREATE, (ids,))
@@ -159,7 +159,7 @@ def idle(
 
 @asynccontextmanager
 async def _stream(url: str, job_id: str, key: str) -> AsyncIterator[asyncio.StreamReader]:
-    """A stream of a job's events, on a connection of its own."""
+    """Opens a stream of a job's events on its own connection."""
     address = urlsplit(url)
     reader, writer = await asyncio.open_connection(address.hostname, address.port)
     try:
@@ -176,7 +176,7 @@ async def _stream(url: str, job_id: str, key: str) -> AsyncIterator[asyncio.Stre
 
 
 async def _frame(reader: asyncio.StreamReader, event: str) -> None:
-    """Reads on until the data of such a frame has come."""
+    """Reads until the data of such a frame arrives."""
     while await reader.readline() != f"event: {event}\n".encode():
         if reader.at_eof():
             raise BenchError("a stream ended")
@@ -185,7 +185,7 @@ async def _frame(reader: asyncio.StreamReader, event: str) -> None:
 
 
 async def _p99(url: str, polls: Sequence[Call]) -> float:
-    """Milliseconds, of polls one after the other, 50 a second."""
+    """Returns the milliseconds of sequential polls, 50 per second."""
     took = []
     async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
         for call in polls:
@@ -200,7 +200,7 @@ async def _p99(url: str, polls: Sequence[Call]) -> float:
 
 
 def _cpu_seconds(pid: int, postmaster: int) -> float:
-    """What the API and all of Postgres have used so far."""
+    """Returns the CPU time of the API and of Postgres so far."""
     used = _stat(pid)[0] + _stat(postmaster)[0]
     for folder in Path("/proc").glob("[0-9]*"):
         with suppress(FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
@@ -210,6 +210,6 @@ def _cpu_seconds(pid: int, postmaster: int) -> float:
 
 
 def _stat(pid: int) -> tuple[float, int]:
-    """(CPU seconds, parent) of a process."""
+    """Returns the CPU seconds and the parent of a process."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / _TICKS, int(fields[1])

@@ -1,4 +1,4 @@
-"""What ten thousand, a million and ten million jobs, many memberships and many tenants cost."""
+"""The effect of ten thousand, a million and ten million jobs, many memberships and tenants."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def run(world: World, rounds: Rounds) -> Iterator[Comparison]:
 
 
 def by_size(sizes: dict[str, World], rounds: Rounds) -> Iterator[Comparison]:
-    """Poll, create, page and claim on each of the databases, in turn."""
+    """Measures poll, create, page and claim on each database in turn."""
     names = list(sizes)
     probes_of_calls: dict[str, Callable[[World], float]] = {
         "poll": poll_rate,
@@ -80,7 +80,7 @@ def by_size(sizes: dict[str, World], rounds: Rounds) -> Iterator[Comparison]:
 
 
 def poll_rate(world: World) -> float:
-    """Polls a second by API keys."""
+    """Returns the polls per second with API keys."""
     return pgbench(
         world.api_url,
         [
@@ -93,7 +93,7 @@ def poll_rate(world: World) -> float:
 
 
 def create_rate(world: World) -> float:
-    """Durable creations a second."""
+    """Returns the durable creations per second."""
     owners = range(1, world.users + 1, max(1, world.users // _SCRIPTS))
     return pgbench(
         world.api_url,
@@ -109,7 +109,7 @@ def create_rate(world: World) -> float:
 
 
 def page_rate(arguments: str, world: World) -> float:
-    """Pages of 20 a second, with these arguments besides."""
+    """Returns the pages of 20 per second, with these extra arguments."""
     owners = range(1, world.users + 1, max(1, world.users // _SCRIPTS))
     return pgbench(
         world.api_url,

@@ -1,4 +1,4 @@
-"""The indexer's rate and the polls beside it, here and in an earlier checkout; start and memory."""
+"""The indexer's speed and concurrent polls, here and in an earlier checkout; startup and memory."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def run(world: World, rounds: Rounds, before: Path | None) -> Iterator[Compariso
 
 
 def index_rate(checkouts: dict[str, Path], rounds: Rounds) -> Iterator[Comparison]:
-    """A first index beside tree-sitter alone, and the second index."""
+    """A first index compared with tree-sitter alone, and a second index."""
     first: dict[str, list[float]] = {}
     second: dict[str, list[float]] = {}
     for number in range(rounds.count):
@@ -53,7 +53,7 @@ def index_rate(checkouts: dict[str, Path], rounds: Rounds) -> Iterator[Compariso
 
 
 def poll_latency(checkouts: dict[str, Path], rounds: Rounds) -> Comparison:
-    """The 99th percentile of a poll beside an index, over that of an idle server."""
+    """The 99th percentile of a poll during indexing, relative to an idle server."""
     figures: dict[str, list[float]] = {}
     for number in range(rounds.count):
         for name, checkout in checkouts.items():
@@ -70,7 +70,7 @@ def poll_latency(checkouts: dict[str, Path], rounds: Rounds) -> Comparison:
 
 
 def start(world: World, rounds: Rounds) -> Comparison:
-    """How long `index-jobs api` takes until it is ready, and what it holds then."""
+    """The startup time of `index-jobs api`, and its memory when ready."""
     held: list[float] = []
 
     def seconds() -> float:

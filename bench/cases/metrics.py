@@ -1,4 +1,4 @@
-"""What counting costs each transition, and what a scrape costs, however many jobs there are."""
+"""The cost of metrics per transition, and of a scrape, for any number of jobs."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def run(world: World, rounds: Rounds) -> Iterator[Comparison]:
 
 
 def counting(rounds: Rounds) -> Comparison:
-    """Lives of jobs with the triggers as they are, and without what they count for metrics."""
+    """Measures lives of jobs with and without the counting in the triggers."""
     with postgres.temporary() as server:
         worlds = {}
         for name in ("uncounted", "counted"):
@@ -67,7 +67,7 @@ def counting(rounds: Rounds) -> Comparison:
 
 
 def uncounted(text: str) -> str:
-    """The function that records an event, without what it notes for metrics."""
+    """Returns the function that records an event, without its metrics."""
     text = re.sub(r"    insert into private\.job_metric_log [^;]+;\n", "", text)
     begin = text.index("\n  if old.status = 'processing' and old.retry_at is null")
     end = text.index("  return null;", begin)
@@ -75,7 +75,7 @@ def uncounted(text: str) -> str:
 
 
 def cost(world: World) -> float:
-    """Microseconds of CPU that a transition takes all processes of the server."""
+    """Returns the CPU microseconds of a transition in all server processes."""
     with psycopg.connect(world.owner_url, autocommit=True) as connection:
         url = ensure_login(connection, world.owner_url, "bench_service", "service_role", "bench")
         before = server_cpu_seconds(world.server.pid)
@@ -89,7 +89,7 @@ def cost(world: World) -> float:
 
 
 def server_cpu_seconds(pid: int) -> float:
-    """Of a postmaster and of all its processes, also of those that have ended."""
+    """Returns the CPU time of a postmaster and all its processes, including ended ones."""
     while True:
         own, ended = sum(_times(pid)[:2]), _times(pid)[2:]
         children = 0
@@ -134,7 +134,7 @@ def scraping(world: World, rounds: Rounds) -> Comparison:
 
 
 def scrape(world: World) -> float:
-    """Milliseconds of one, the mean of many."""
+    """Returns the mean milliseconds of many calls."""
     with (
         psycopg.connect(world.owner_url, autocommit=True) as owner,
         psycopg.connect(world.api_url, autocommit=True, prepare_threshold=0) as connection,

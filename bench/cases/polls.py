@@ -16,7 +16,7 @@ _SCRIPTS = 128  # as many as pgbench takes: fewer users would wait for each othe
 
 
 def run(world: World, rounds: Rounds) -> Iterator[Comparison]:
-    """Yields each comparison as it is done."""
+    """Yields each comparison when it is done."""
     yield in_postgres(world, rounds)
     with ExitStack() as stack:
         url, pid = stack.enter_context(servers.api(world))
@@ -27,7 +27,7 @@ def run(world: World, rounds: Rounds) -> Iterator[Comparison]:
 
 
 def in_postgres(world: World, rounds: Rounds) -> Comparison:
-    """A poll as it is sent, and the select by primary key that nobody checks."""
+    """A poll as sent, and a select by primary key without any checks."""
     jobs = world.jobs(_SCRIPTS)
     poll = [
         "select a.verdict, a.body, a.job_status, a.job_version from public.api_get_job_status("
@@ -96,7 +96,7 @@ def over_http(
 
 
 def variants(world: World, rounds: Rounds, url: str, floor: str) -> Comparison:
-    """One hot key beside many, 304 beside 200, and a route that asks no database."""
+    """One hot key against many, 304 against 200, and a route without a database."""
     hot, many = world.polls(_CALLS, 7), world.polls(_CALLS)
     known = world.polls(_CALLS, None, f'If-None-Match: W/"{VERSION}"')
     seen: list[Answered] = []
@@ -124,7 +124,7 @@ def variants(world: World, rounds: Rounds, url: str, floor: str) -> Comparison:
 
 
 def memory(world: World, url: str, pid: int) -> Comparison:
-    """What the API's process gains between the 20,000th and the 120,000th poll."""
+    """Returns the growth of the API's memory from the 20,000th to the 120,000th poll."""
     polls = world.polls(_CALLS)
 
     def polled(wanted: int) -> None:

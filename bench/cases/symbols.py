@@ -45,7 +45,7 @@ select s.cursor from public.find_symbols(
 
 
 def run(world: World, rounds: Rounds) -> Iterator[Comparison]:
-    """Yields the comparison; the database is as it was afterwards."""
+    """Yields the comparison. Leaves the database unchanged."""
     with filled(world) as connection:
         late = _last_cursor(connection, _wanted(prefix="name_8"))
         pages = {
@@ -69,7 +69,7 @@ def run(world: World, rounds: Rounds) -> Iterator[Comparison]:
 
 @contextmanager
 def filled(world: World) -> Iterator[psycopg.Connection[Any]]:
-    """A connection of the user whose repository has the symbols, which are gone afterwards."""
+    """Yields a connection of the user who owns the symbols, which are removed at the end."""
     user = user_id(1)
     values = {"repository": user, "files": _FILES, "symbols": _SYMBOLS_PER_FILE}
     with psycopg.connect(world.owner_url, autocommit=True) as owner:
@@ -90,7 +90,7 @@ def filled(world: World) -> Iterator[psycopg.Connection[Any]]:
 
 
 def cost(connection: psycopg.Connection[Any], wanted: Mapping[str, str | None]) -> float:
-    """Milliseconds of a call, the median."""
+    """Returns the median milliseconds of a call."""
     taken = []
     for _ in range(_CALLS):
         began = time.perf_counter()

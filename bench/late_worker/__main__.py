@@ -1,4 +1,4 @@
-"""A worker loses its job to another one and then reports `completed`: who believes it?
+"""A worker loses its job to another one and then reports `completed`. Which projects accept it?
 
     python -m bench.late_worker
 

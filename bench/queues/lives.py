@@ -1,4 +1,4 @@
-"""Lives of jobs, from their creation to their end, by each project's own calls.
+"""Runs jobs from their creation to their end, with each project's own calls.
 
     python -m bench.queues.lives PROJECT DATABASE_URL CLIENTS SECONDS
 
@@ -35,7 +35,7 @@ _STATS = {"stats": {"files_indexed": 120, "symbols_extracted": 1234}}
 
 @asynccontextmanager
 async def index_jobs(url: str, clients: int) -> AsyncIterator[list[Life]]:
-    """This project's functions, by service_role, which may both create and work."""
+    """This project's functions, called as service_role, which can both create and run jobs."""
     async with AsyncExitStack() as stack:
         yield [await _index_job(stack, url, number) for number in range(clients)]
 
@@ -121,7 +121,7 @@ async def procrastinates(url: str, clients: int) -> AsyncIterator[list[Life]]:
 
 
 async def rate(project: str, url: str, clients: int, seconds: float) -> float:
-    """Jobs a second that were created, claimed and completed."""
+    """Returns the jobs per second that were created, claimed and completed."""
     projects = {"index-jobs": index_jobs, "pgqueuer": pgqueuer, "procrastinate": procrastinates}
     async with projects[project](url, clients) as lives:
         end, done = time.monotonic() + seconds, 0
