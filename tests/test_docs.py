@@ -1,4 +1,4 @@
-"""What docs/ and README.md promise, against the routes, codes and settings that there are."""
+"""Compares docs/ and README.md with the actual routes, codes and settings."""
 
 from __future__ import annotations
 

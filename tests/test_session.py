@@ -1,4 +1,4 @@
-"""What a run of the tests makes of tests that do not run, and of those that do not end."""
+"""How a test run treats tests that do not run or do not end."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ class Issuer:
         self.published = ["ec", "rsa"]
         self.fetches = 0
         self.misbehave: Misbehaviour | None = None
-        """What it does instead of answering."""
+        """How it fails instead of answering."""
         self.is_over = threading.Event()
         """Set at the end of the test: a handler that hangs must then stop."""
 

@@ -135,7 +135,7 @@ def test_a_database_that_is_out_of_reach_for_long_costs_no_event(
 
 
 def test_a_long_job_is_followed_by_few_requests(place: object, proving: bool) -> None:
-    """Of ten minutes by waits of 30 seconds: 25 at most; by a stream one. Progress ends no wait."""
+    """Ten minutes take at most 25 waits of 30 s, or one stream. Progress ends no wait."""
     seconds, longest = (600, 30) if proving else (10, 1)
     with serve(place) as api, ThreadPoolExecutor(1) as threads:  # type: ignore[arg-type]
         waiter, streamer = api.tenant(), api.tenant()

@@ -19,7 +19,7 @@ TENANTS = 6
 ROUNDS = 6
 CLIENTS = 12
 REQUESTS = 6
-"""That a client sends at once on one connection."""
+"""The number of requests that a client pipelines."""
 
 
 @dataclass

@@ -13,7 +13,7 @@ SHOWN = HOSTILE.replace("\u202e", "\\u202e")
 
 
 def sign_in(page: Page, api: Api, key: str, path: str = "/") -> None:
-    """In a tab without a key."""
+    """Signs in, in a tab without a key."""
     page.goto(f"{api.url}{path}")
     page.get_by_label("API key").fill(key)
     page.get_by_role("button", name="Sign in").click()

@@ -43,7 +43,7 @@ def other(tmp_path: Path) -> Path:
 
 
 def of_a_hook(repository: Path) -> dict[str, str]:
-    """What git sets for a hook in a linked worktree."""
+    """The variables that git sets for a hook in a linked worktree."""
     return {
         "GIT_DIR": str(repository / ".git"),
         "GIT_INDEX_FILE": str(repository / ".git/index"),

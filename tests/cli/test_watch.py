@@ -103,7 +103,7 @@ def test_a_server_that_stays_away_ends_it_with_the_way_to_go_on(fresh_desk: Desk
 
 
 def on_a_terminal(desk: Desk, *arguments: str | Path) -> tuple[str, str]:
-    """What a command writes to stdout, and to stderr when that is a terminal."""
+    """Returns a command's stdout, and its stderr on a terminal."""
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
         [PROGRAM, *arguments], env=desk.environment, stdout=subprocess.PIPE, stderr=theirs

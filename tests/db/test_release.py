@@ -278,7 +278,7 @@ def fill(database: Database, folder: Path) -> str:
 
 
 def the_jobs_go_on(database: Database, key: str, folder: Path) -> None:
-    """Who began a job before the upgrade ends it after; a runner of today runs what waited."""
+    """A worker finishes its job after the upgrade, and a current runner runs waiting jobs."""
     ids = {row["ref"]: row["id"] for row in jobs(database)}
     with psycopg.connect(database.url_of("index_jobs_worker"), autocommit=True) as worker:
         end = "select update_job_status(%s, 'completed', '{}', 1, %s)"

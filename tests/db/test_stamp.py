@@ -21,7 +21,7 @@ NOTES = "db/policies/notes.sql"
 
 
 def at(text: str, *parts: str) -> list[int]:
-    """Where the parts stand in a text; each must be there."""
+    """Returns the positions of the parts in a text, which must contain each."""
     return [text.index(part) for part in parts]
 
 

@@ -77,7 +77,7 @@ class Machine:
 
 @pytest.fixture(scope="module")
 def machine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Machine:
-    """Where the wheel was installed as the page says, below a folder instead of /opt."""
+    """Installs the wheel as the page says, in a folder instead of /opt."""
     folder = tmp_path_factory.mktemp("project")
     build = ["-m", "build", "--wheel", "--no-isolation", "--outdir", folder / "dist", ROOT]
     subprocess.run([sys.executable, *build], check=True, capture_output=True)

@@ -134,7 +134,7 @@ def scraped(place: Any, folder: Path) -> Iterator[Callable[[str], dict[tuple[str
 
 
 def label_values(metric: dict[str, str]) -> str:
-    """Those of the metric's own labels, as STORED spells them."""
+    """Returns the metric's own labels, in the form of STORED."""
     return " ".join(metric[name] for name in ("from", "to", "outcome") if name in metric)
 
 

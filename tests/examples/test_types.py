@@ -23,7 +23,7 @@ MISTAKES = {  # what is right -> what is not
 
 @pytest.fixture(scope="module")
 def wrong(application: Path) -> dict[str, str]:
-    """What tsc says, by file: of the application, and of it with each mistake."""
+    """Returns tsc's errors by file, for the application and for each mistake."""
     source = (application / "consumer.ts").read_text()
     files = ["consumer.ts"]
     for number, (right, mistake) in enumerate(MISTAKES.items()):

@@ -96,7 +96,7 @@ class Machine:
             return connection.execute(SYMBOLS, (job["repository_id"],)).fetchall()
 
     def processes(self, kind: str) -> list[int]:
-        """Those of the indexers: git's, or the parsers."""
+        """Returns the indexers' processes: git or the parsers."""
         found = []
         for path in Path("/proc").glob("[0-9]*"):
             try:
@@ -113,7 +113,7 @@ class Machine:
         return found
 
     def scratch(self) -> list[Path]:
-        """What is in the scratch folders, but for the locks of runners."""
+        """Returns the contents of the scratch folders, except the locks of runners."""
         return [path for path in self.run_dir.glob("scratch/*/*") if path.name != "lock"]
 
     def runners(self) -> list[Path]:

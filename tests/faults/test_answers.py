@@ -63,7 +63,7 @@ ANSWERS: dict[str, tuple[str, ...]] = {
     "complete_index": ("complete_index",),
     "commit of complete_index": ("complete_index", "^commit$"),
 }
-"""What a runner asks for while a job completes; of the last of the words the answer is spoilt."""
+"""The statements of a runner while a job completes. The answer to the last one is broken."""
 ENDS: dict[str, tuple[str, ...]] = {
     "update_job_status": ("update_job_status",),
     "commit of update_job_status": ("update_job_status", "^commit$"),

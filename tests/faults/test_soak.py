@@ -30,7 +30,7 @@ group by job_id having count(*) <> max(event_no) or min(event_no) <> 1
 
 @dataclass(frozen=True)
 class Held:
-    """What processes hold. Sizes in bytes."""
+    """The resources of processes. Sizes are in bytes."""
 
     descriptors: int
     threads: int
@@ -83,7 +83,7 @@ def test_jobs_of_every_end_leave_nothing_behind(
 
 
 def settled(machine: Machine) -> Held:
-    """What the API and the server of its indexers hold when nothing else is left of the jobs."""
+    """Returns the resources of the API and its fork server after the jobs are gone."""
 
     def look() -> Held | None:
         with suppress(OSError):  # one of them has just ended

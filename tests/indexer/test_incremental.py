@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def remember(tmp_path: Path) -> Remember:
-    """What a request says of an earlier outcome; its rows get the ids 101, 102 …"""
+    """Returns the known rows of an earlier outcome, with the ids 101, 102 …"""
 
     def remember(outcome: Outcome) -> dict[str, Any]:
         path = tmp_path / f"known-{outcome.last['commit_sha']}"

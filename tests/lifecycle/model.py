@@ -229,7 +229,7 @@ class Job:
 
 @dataclass
 class ClaimState:
-    """Whom the last claim served, and when a claim last found that no lease had lapsed."""
+    """The tenant of the last claim, and when a claim last found no expired lease."""
 
     served: str | None = None
     checked_at: datetime | None = None

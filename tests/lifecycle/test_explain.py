@@ -49,7 +49,7 @@ SEE: LiteralString = (
 
 @dataclass(frozen=True)
 class Kind:
-    """What a job is like; times are seconds from now."""
+    """A kind of job. Times are seconds from now."""
 
     status: str
     attempt: int = 0

@@ -154,7 +154,7 @@ def test_a_page_reads_from_an_index_in_order_what_it_gives_and_no_more(
     status: str | None,
     mode: str,
 ) -> None:
-    """By every filter, whichever status is the usual one; a late page as the first one."""
+    """With every filter, whatever the most common status, for the first and later pages."""
     tenant = ("acme", "carol") if organization else ("alice", "alice")
     of_repository = f"tests.{tenant[0]}_repository()" if repository else "null"
     call = (
@@ -174,7 +174,7 @@ def test_a_page_reads_from_an_index_in_order_what_it_gives_and_no_more(
 
 
 def test_each_index_of_the_jobs_is_read(busy: psycopg.Connection[Any]) -> None:
-    """By a call of the product, or when a user is deleted, whose jobs the database then finds."""
+    """In a call of the product, or when a user is deleted and the database finds the jobs."""
     heard = [
         plan
         for user, call in READERS

@@ -1,5 +1,5 @@
-"""What an index has left is read by indexes, in order, under row-level security: the server says so
-of pages that it makes for an ordinary user."""
+"""Stored results are read by indexes, in order, under row-level security, according to the server's
+plans for an ordinary user."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ MOVE_NOTHING = {
 
 
 class Job(NamedTuple):
-    """What a call may change of a job, beside times and texts."""
+    """The columns that a call may change, besides times and texts."""
 
     status: str
     attempt: int = 0

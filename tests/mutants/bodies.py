@@ -53,7 +53,7 @@ class Code:
 
 
 def body_mutants(code: Code, nodes: Sequence[Node]) -> Iterator[Mutant]:
-    """Of PL/pgSQL or SQL in a dollar quote."""
+    """Yields the changes of PL/pgSQL or SQL in a dollar quote."""
     yield from condition_mutants(code, nodes)
     yield from _statement_mutants(code, nodes)
     yield from _literal_mutants(code, nodes)
@@ -105,7 +105,7 @@ def _without_raises(nodes: Sequence[Node]) -> list[Node]:
 
 
 def _conjunctions(nodes: Sequence[Node]) -> list[int]:
-    """Where an `and` stands that is not part of `between`."""
+    """Returns the positions of each `and` that is not part of `between`."""
     found = []
     between = False
     for index, node in enumerate(nodes):
@@ -275,7 +275,7 @@ def _literal_mutants(
 def _quoting_mutants(
     code: Code, template: Token, arguments: Sequence[Sequence[Node]]
 ) -> Iterator[Mutant]:
-    """Of the template of format(): its quoted arguments, but for literals, as they are."""
+    """Yields changes of format()'s template: its quoted arguments, except literals, unquoted."""
     places = re.finditer(r"%(?:(?P<position>\d+)\$)?(?P<kind>[ILs])", template.text)
     for number, place in enumerate(places):
         argument = arguments[int(place["position"]) - 1 if place["position"] else number]

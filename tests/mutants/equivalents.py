@@ -21,11 +21,11 @@ class Equivalent:
     name: str
     reason: str
     states: tuple[str, str]
-    """What happens with and without the change, in the two states that differ most."""
+    """The effects with and without the change, in the two states that differ most."""
 
 
 def equivalents(file: Path = FILE) -> list[Equivalent]:
-    """What the file lists. Raises ValueError for more than 15, or one without its two states."""
+    """Returns the entries of the file. Raises ValueError for more than 15, or a missing state."""
     listed = [
         Equivalent(entry["name"], entry["reason"], tuple(entry["states"]))
         for entry in tomllib.loads(file.read_text()).get("equivalent", [])

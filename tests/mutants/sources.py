@@ -66,7 +66,7 @@ class Source:
 
     path: str
     sql: str
-    """Of a migration, its stamped part is blank: what is stamped has files of its own."""
+    """In a migration, the stamped part is blank, because it has its own files."""
 
     def mutant(
         self,
@@ -96,7 +96,7 @@ class Declared:
                             migration_files(root)}  # fmt: skip
 
     def sources(self) -> Iterator[Source]:
-        """What is written by hand: the parts of migrations, then functions and policies."""
+        """Returns the handwritten parts of migrations, then functions and policies."""
         for path, text in self._migrations.items():
             yield Source(path, _STAMPED.sub(lambda m: re.sub(r"[^\n]", " ", m[0]), text))
         for path, text in self._files.items():
@@ -125,11 +125,11 @@ class Declared:
         return code_of(text[: mutant.start] + mutant.text + text[mutant.end :])
 
     def replacement(self, mutant: Mutant) -> str:
-        """What changes a migrated database, when its owner runs it."""
+        """Returns the SQL that changes a migrated database, run by its owner."""
         return HANDOVER + self.changed(mutant) + HANDBACK
 
     def original(self, mutant: Mutant) -> str:
-        """What undoes the replacement."""
+        """Returns the SQL that undoes the replacement."""
         return HANDOVER + self._codes[mutant.path] + HANDBACK
 
     def callers(self, name: str) -> list[str]:

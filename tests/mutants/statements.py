@@ -33,7 +33,7 @@ def _statements(source: Source) -> Iterator[tuple[Source, Sequence[Node]]]:
 
 
 def statement_mutants(source: Source, nodes: Sequence[Node]) -> Iterator[Mutant]:
-    """Of one statement; none of those that only comment, or that make room for what follows."""
+    """Yields the changes of one statement, but none of comments or preparations."""
     words = [word_at(nodes, index) for index in range(6)]
     head = " ".join(word for word in words if word not in {"or", "replace", "constraint"})
     for start, rule in _RULES:
@@ -230,7 +230,7 @@ def _revoke(source: Source, nodes: Sequence[Node]) -> Iterator[Mutant]:
 
 
 def _do(source: Source, nodes: Sequence[Node]) -> Iterator[Mutant]:
-    """Of a block that makes roles: what they are, and what membership would give away."""
+    """Yields changes of a block that creates roles: attributes and memberships."""
     tokens = list(flat(nodes[-1].items)) if isinstance(nodes[-1], Group) else []
     made = next((t for t in tokens if t.kind == "string" and "create role" in t.text), None)
     if made is None:
@@ -267,7 +267,7 @@ def _table(source: Source, nodes: Sequence[Node]) -> Iterator[Mutant]:
 def _clauses(
     source: Source, name: str, nodes: Sequence[Node], *, of_column: bool
 ) -> Iterator[Mutant]:
-    """Of a column or a constraint: its keys, checks, and what follows a deletion."""
+    """Yields changes of a column or constraint: keys, checks and on delete actions."""
 
     def drop(start: int, end: int) -> Mutant:
         span = (nodes[start].start, nodes[end].end)

@@ -76,7 +76,7 @@ def other_files(first: Iterable[Path]) -> list[Path]:
 
 
 def failure(connection: psycopg.Connection, files: Sequence[Path]) -> str | None:
-    """What the first file that fails says, twice; None when all of them pass."""
+    """Returns the message of the first file that fails twice, or None if all pass."""
     for file in files:
         # a flaky test has noticed nothing
         said = _pgtap_failure(connection, pgtap_files()[file], TIMEOUTS[0])
@@ -88,7 +88,7 @@ def failure(connection: psycopg.Connection, files: Sequence[Path]) -> str | None
 
 
 def _pgtap_failure(connection: psycopg.Connection, script: str, timeout: str) -> str | None:
-    """What is wrong in one pgTAP file, which rolls back what it does; None when all passes."""
+    """Returns the failure of one pgTAP file, which rolls itself back, or None if it passes."""
     rows: list[Any] = []
     try:
         connection.execute("discard all")  # each file has a session as if it were new
@@ -119,7 +119,7 @@ def python_suites(mutant: Mutant) -> list[str]:
 
 
 def python_failure(declared: Declared, mutant: Mutant) -> str | None:
-    """What the Python suites say of a change that one transaction cannot show."""
+    """Returns the failure of the Python suites for a change that needs several transactions."""
     suites = python_suites(mutant)
     if not suites:
         return None

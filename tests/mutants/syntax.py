@@ -34,7 +34,7 @@ class Token:
 
 @dataclass(frozen=True)
 class Group:
-    """What stands in parentheses or brackets, between `case` and `end`, or in a dollar quote."""
+    """The content of parentheses or brackets, of `case` … `end`, or of a dollar quote."""
 
     kind: str  # (, [, case or $
     start: int
@@ -121,7 +121,7 @@ def flat(nodes: Sequence[Node]) -> Iterator[Token]:
 
 
 def find(nodes: Sequence[Node], *words: str) -> int | None:
-    """Where that sequence of words begins; None when it is not there."""
+    """Returns the position of this sequence of words, or None."""
     for index in range(len(nodes)):
         if all(word_at(nodes, index + n) == word for n, word in enumerate(words)):
             return index

@@ -199,7 +199,7 @@ def test_each_condition_on_who_asks_is_weakened(declared: Declared, every: list[
 
 
 def lines_of(declared: Declared, pattern: str) -> set[tuple[str, int]]:
-    """Where a line of a function's body or of a policy's condition has that."""
+    """Returns the position in a line of a function's body or a policy's condition."""
     return {
         (source.path, number)
         for source in declared.sources()

@@ -149,7 +149,7 @@ def environment(api: Api, alice: Tenant, job: Job) -> dict[str, str]:
 
 
 def samples(language: str) -> dict[str, str]:
-    """By operation, in an order in which the job is cancelled, and then repeated, last."""
+    """Returns the calls by operation. Cancelling and then repeating the job come last."""
     found = {
         operation["operationId"]: next(
             each["source"] for each in operation["x-codeSamples"] if each["label"] == language
@@ -162,7 +162,7 @@ def samples(language: str) -> dict[str, str]:
 
 
 AFTER_THE_END = ("admin_fail_index_job", "admin_release_index_job")
-"""What is refused of a job that has ended."""
+"""The operations that are refused for an ended job."""
 
 
 def expected(operation_id: str) -> int:

@@ -61,7 +61,7 @@ def blocks(title: str) -> list[tuple[str, str]]:
 
 @dataclass(frozen=True)
 class Shell:
-    """Where the blocks are typed: a folder, what stands for the names of the example, a user."""
+    """Where the blocks run: a folder, replacements for the example's names, a user."""
 
     folder: Path
     changes: Mapping[str, str]
@@ -83,7 +83,7 @@ class Shell:
             connection.execute(self.put(text).encode())
 
     def run(self, text: str, *, lent: bool = False, **environment: str) -> str:
-        """What a block of sh prints; with `lent` as the user who may run servers."""
+        """Returns the output of an sh block. With `lent`, runs as the user that can run servers."""
         account = server_account(self.folder)
         user = {"user": account.uid, "group": account.gid, "extra_groups": []} if lent else {}
         done = subprocess.run(

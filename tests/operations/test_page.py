@@ -102,7 +102,7 @@ def sql_of(heading: str) -> list[str]:
 
 
 def typed(url: str, text: str) -> list[TupleRow]:
-    """What a block gives that is typed by the login of the URL, with its last statement's rows."""
+    """Runs a block with the login of the URL. Returns the rows of its last statement."""
     with psycopg.connect(url, autocommit=True) as connection:
         for statement in filter(str.strip, re.split(r";\n", text)):
             cursor = connection.execute(statement.encode())

@@ -82,7 +82,7 @@ def shared(clusters: Callable[..., Cluster], plans: str) -> Iterator[Database]:
 
 @pytest.fixture
 def connection(shared: Database) -> Iterator[Connection]:
-    """Of the superuser; the jobs of the test before are gone."""
+    """A superuser's connection. Removes the jobs of the previous test."""
     with psycopg.connect(shared.url, autocommit=True) as connection:
         connection.execute("delete from pgboss.job")
         connection.execute("delete from public.index_jobs")

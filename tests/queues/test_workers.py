@@ -30,7 +30,7 @@ Environment = Callable[[Database], dict[str, str]]
 
 @pytest.fixture
 def environment(tmp_path: Path) -> Environment:
-    """Of a worker on that database, in which alice's repository is a real one now."""
+    """Returns the environment of a worker, after making alice's repository a real one."""
     commit(tmp_path / "app", {"shop.py": "class Shop: ...\n"})
 
     def of(database: Database) -> dict[str, str]:

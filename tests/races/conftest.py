@@ -106,7 +106,7 @@ class Movers:
             process.stdin.flush()
 
     def answers(self, count: int) -> list[dict[str, str | None]]:
-        """What the first so many processes have to say."""
+        """Returns the answers of the first `count` processes."""
         return [json.loads(self._line(process)) for process in self._processes[:count]]
 
     def _line(self, process: subprocess.Popen[str]) -> str:

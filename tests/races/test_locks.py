@@ -166,7 +166,7 @@ def test_of_one_repository_one_job_at_a_time_stores_its_rows(
 
 
 def test_of_two_corrections_of_an_address_the_second_compares_with_the_first(arena: Arena) -> None:
-    """What is stored is a base for the address that it came from, and for no other."""
+    """A stored index is a base only for the address that it came from."""
     repository = arena.value("select tests.alice_repository()::text")
     correct = (
         "select tests.act_as(tests.alice());"

@@ -36,7 +36,7 @@ CALLS: dict[str, list[LiteralString]] = {  # login -> what it calls
 
 
 def settings(connection: Connection) -> dict[str, Any]:
-    """All that are in force, the claims among them."""
+    """Returns all settings in effect, including the claims."""
     rows = connection.execute(
         "select name, setting from pg_settings"
         " union all select 'claims', nullif(current_setting('request.jwt.claims', true), '')"

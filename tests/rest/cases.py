@@ -14,13 +14,13 @@ REPOSITORY: Final = "00000000-0000-4000-8000-000000000001"
 
 @dataclass(frozen=True)
 class Ours:
-    """What we answer where PostgREST 12.0.2 answers something else, and why."""
+    """Our answers that differ from those of PostgREST 12.0.2, and why."""
 
     why: str
     """A heading of the differences in docs/rest.md."""
     status: int
     code: str | None = None
-    """Of the error; None when there is none."""
+    """The code of the error, or None."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Case:
     """Whether to leave the hint out: PostgREST guesses at names by a measure of its own."""
     differs: Ours | None = None
     hosted: str = ""
-    """What newer versions, as on supabase.com, are known to answer instead of 12.0.2."""
+    """Answers of newer versions, as on supabase.com, that differ from 12.0.2."""
 
 
 def _get(name: str, path: str, **more: Any) -> Case:

@@ -171,7 +171,7 @@ def test_a_publishable_key_does_what_the_anon_key_does(
 
 
 def _run(run: Run, script: str, place: Somewhere) -> tuple[dict[str, Any], frozenset[str]]:
-    """What the script saw, with users of its own, and the functions that there are."""
+    """Returns the results of the script, with its own users, and the existing functions."""
     alice, bob = str(uuid4()), str(uuid4())
     with psycopg.connect(place.database_url, autocommit=True) as connection:
         connection.execute("insert into auth.users (id) values (%s), (%s)", (alice, bob))

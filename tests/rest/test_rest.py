@@ -1,4 +1,4 @@
-"""What ours does on /rest/v1 that no comparison with PostgREST shows."""
+"""Behavior on /rest/v1 that no comparison with PostgREST shows."""
 
 from __future__ import annotations
 

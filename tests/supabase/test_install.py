@@ -27,7 +27,7 @@ OWN = {
 
 @pytest.fixture(scope="module")
 def begun(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What `supabase init` makes."""
+    """The files that `supabase init` creates."""
     folder = tmp_path_factory.mktemp("begun")
     (folder / "project").mkdir()
     command_line(folder / "home")(folder / "project", "init")

@@ -106,7 +106,7 @@ def test_the_advisors_have_nothing_to_warn_of(
 
 
 def test_no_definer_in_the_exposed_schema_is_for_browsers(new_database: Any) -> None:
-    """What the hosted advisors warn of as 0028 and 0029; the CLI has neither."""
+    """The hosted advisors' warnings 0028 and 0029, which the CLI lacks."""
     database = new_database(17, "supabase")
     definers = """
         select p.oid::regprocedure::text, r.rolname

@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def section(text: str, title: str) -> str:
-    """What stands under that heading, as far as the next one of its level or above."""
+    """Returns the text under the heading, up to the next one of its level or above."""
     found = re.search(rf"^(##+) {re.escape(title)}\n", text, re.M)
     assert found, f"there is no heading {title}"
     rest = text[found.end() :]

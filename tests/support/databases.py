@@ -21,7 +21,7 @@ Owner = Literal["superuser", "ordinary", "supabase"]
 VARIANTS: list[tuple[int, Owner]] = [
     (18, "superuser"), (18, "ordinary"), (15, "ordinary"), (17, "supabase")
 ]  # fmt: skip
-"""What row-level security and privileges are promised for: majors, and owners of the tables."""
+"""The variants for which row-level security is promised: majors, and owners of the tables."""
 
 ROOT = Path(__file__).parents[2]
 SETTINGS = {
@@ -35,7 +35,7 @@ SETTINGS = {
 
 
 def settings_of(major: int) -> dict[str, str]:
-    """Those of a server with many databases: what makes connections and copies cheap, too."""
+    """The settings of a server with many databases, which make connections and copies cheap."""
     settings = dict(SETTINGS)
     if major >= 16:
         settings["scram_iterations"] = "1"

@@ -32,7 +32,7 @@ _FOREIGN = ("API_", "CORS_", "DATA", "GIT_", "HOST", "JW", "LOCAL_", "PORT", "RE
 
 
 def all_shown(terminal: int) -> bytes:
-    """What is written to a terminal until its last writer ends; closes this end of it."""
+    """Reads a terminal until its last writer ends, and closes this end."""
     shown = b""
     with suppress(OSError):  # how a terminal ends
         while block := os.read(terminal, 4096):

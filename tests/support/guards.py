@@ -1,4 +1,4 @@
-"""What others' tools find in our SQL and Python without running it; a part of make check.
+"""Runs static analysis of our SQL and Python. A part of make check.
 
 squawk reads the unreleased migrations, bandit the Python that is delivered.
 """
@@ -24,7 +24,7 @@ EXCLUDED = {
 
 
 def squawk(files: Iterable[Path]) -> list[str]:
-    """What squawk says of migrations that are deployed together, oldest first.
+    """Returns squawk's findings for migrations that are deployed together, oldest first.
 
     It reads them as one: a table that one of them makes has no rows yet when the next changes it.
     """
@@ -42,7 +42,7 @@ def squawk(files: Iterable[Path]) -> list[str]:
 
 
 def bandit(paths: Iterable[Path]) -> list[str]:
-    """What bandit says of the Python there, from medium severity on."""
+    """Returns bandit's findings for the Python code, from medium severity on."""
     command = [_program("bandit"), "--quiet", "-ll", "--format=json", "--recursive", *paths]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode not in {0, 1} or not done.stdout:

@@ -35,7 +35,7 @@ def open_folder() -> Iterator[Path]:
 
 @dataclass(frozen=True)
 class Kept:
-    """Those of this run, in a folder that all its processes have."""
+    """Returns those of this run, in a folder shared by all its processes."""
 
     folder: Path
 

@@ -19,7 +19,7 @@ class Block(NamedTuple):
 
 
 def blocks_of(text: str) -> list[Block]:
-    """Those of a page in their order, of whatever language."""
+    """Returns the blocks of a page in order, in any language."""
     parts = re.split(r"^```(\w*)\n(.*?)^```\n", text, flags=re.M | re.S)
     found: list[Block] = []
     heading = ""

@@ -1,4 +1,4 @@
-"""What a pooler in transaction mode does to a client, between it and a real server.
+"""Imitates a pooler in transaction mode, in front of a real server.
 
 It refuses parameters of the start-up packet that it does not know, as PgBouncer does by default,
 names another process than the server's, and now and then goes on with a session in which nothing

@@ -12,7 +12,7 @@ from pathlib import Path
 
 
 def working_in(folder: Path) -> dict[int, bytes]:
-    """Those that have the folder in their command line or are in it, but for this one."""
+    """Returns the processes with the folder in their command line or working directory."""
     found = {}
     for path in Path("/proc").glob("[0-9]*"):
         try:

@@ -93,7 +93,7 @@ class Case(NamedTuple):
     name: str
     seconds: float
     figures: str
-    """What the test says of itself, in Markdown."""
+    """Returns the test's own description, in Markdown."""
 
 
 def main() -> None:
@@ -139,7 +139,7 @@ def cases(suite: ElementTree.Element) -> Iterable[Case]:
 
 
 def figures(ran: Iterable[Case], module: str) -> str:
-    """What the tests of a module say of themselves."""
+    """Returns the tests' own descriptions in a module."""
     return "\n".join(
         case.figures for case in ran if case.figures and case.module.startswith(module)
     )

@@ -101,7 +101,7 @@ class Proxy:
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=256)
         self.address: tuple[str, int] = self._listener.getsockname()[:2]
         self.sent: list[str] = []
-        """All that clients have asked for, in this order."""
+        """Returns the requests of clients, in order."""
         self._lock = threading.Lock()
         self._plan: _Plan | None = None
         self._sockets: set[socket.socket] = set()

@@ -25,7 +25,7 @@ def packages() -> dict[str, Path]:
 
 
 def large() -> dict[str, Path]:
-    """Those of the packages that give one tree of over 5,000 files in few languages."""
+    """Returns the packages that form one tree of over 5,000 files in few languages."""
     return {name: path for name, path in packages().items() if name not in {"headers", "stubs"}}
 
 

@@ -11,7 +11,7 @@ PATIENCE = 300.0
 
 
 def until(check: Callable[[], Any], limit: float = PATIENCE, pause: float = 0.02) -> Any:
-    """What the check gives, once it gives something; fails after `limit` seconds.
+    """Waits until the check returns something true, and returns it. Fails after `limit` seconds.
 
     Between two checks are `pause` seconds, and up to 0.1 for what does not come soon: each check
     takes time from that which it waits for.

@@ -100,7 +100,7 @@ class Api:
         return dict(job)
 
     def ask_to_cancel(self, job_id: str) -> None:
-        """What a user asks for, without the API."""
+        """Requests a job as a user, without the API."""
         with self.sql() as connection:
             connection.execute(
                 "update public.index_jobs set cancel_requested_at = clock_timestamp()"
@@ -129,7 +129,7 @@ class Api:
         return list(working_in(self.run_dir / "scratch"))
 
     def scratch(self) -> list[Path]:
-        """What the scratch folder has of jobs."""
+        """Returns the contents of the scratch folder."""
         return [path for path in self.run_dir.glob("scratch/*/*") if path.name != "lock"]
 
 

@@ -29,7 +29,7 @@ select public.complete_index(
 
 @dataclass(frozen=True)
 class Rows:
-    """What a worker sends, and the stats that it says of them."""
+    """The rows that a worker sends, and its stats."""
 
     files: Sequence[tuple[Any, ...]] = ()
     symbols: Sequence[tuple[Any, ...]] = ()

@@ -1,4 +1,4 @@
-"""What the indexer judges before it asks the database, it judges as the database does."""
+"""The indexer validates its arguments exactly like the database."""
 
 from __future__ import annotations
 

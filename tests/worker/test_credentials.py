@@ -304,7 +304,7 @@ def test_no_redirect_takes_a_credential_along(
 def test_a_question_about_another_place_gets_no_answer(
     elsewhere: str, hosts: Callable[..., Host], answering: Path, clone: Clone
 ) -> None:
-    """As if git had been led there: what the runner expects is not what git asks for."""
+    """As if git had been redirected: git asks for something that the runner does not expect."""
     host, other = hosts(), hosts()
     expected = {
         "host": f"{other.url}/private/app.git",

@@ -171,7 +171,7 @@ def test_a_token_is_seen_nowhere_while_it_is_used_or_afterwards(
 def test_each_thing_that_can_be_wrong_with_a_helper_is_told(
     start: Start, host: Host, helper: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By the runner inside the API, as `index-jobs serve` has it."""
+    """Uses the runner inside the API, as in `index-jobs serve`."""
     for name, value in host.environment.items():
         monkeypatch.setenv(name, value)
     wrong = {

@@ -38,7 +38,7 @@ OUTAGE = (
     "no connection, trying again",
     "connected again",
 )
-"""What the API and its runner log about an outage."""
+"""The log messages of the API and its runner about an outage."""
 PYTHON = "class A:\n    def f(self): ...\n\ndef g(): ...\n"
 
 
@@ -326,7 +326,7 @@ def test_an_indexer_whose_supervisor_is_gone_ends_all_the_same(start: Start, sit
 
 
 def supervisors(api: Any) -> list[int]:
-    """Those processes of the indexers that left their group to watch it."""
+    """Returns the indexers' supervisors, which left their process group."""
     found = []
     for pid in (processes := api.processes()):
         with suppress(OSError):

@@ -1,4 +1,4 @@
-"""What a tenant can read of a job, by every way there is, tells nothing of operators or fellows."""
+"""Whatever a tenant can read of a job reveals nothing about operators or other tenants."""
 
 from __future__ import annotations
 

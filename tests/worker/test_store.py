@@ -83,7 +83,7 @@ def paths(sql: SQL) -> list[str]:
 
 
 def everything(sql: SQL) -> list[list[tuple[Any, ...]]]:
-    """All that storing changes: the rows of indexes and of jobs, and what happened to these."""
+    """Everything that storing changes: the rows of indexes, jobs and events."""
     tables = (
         *(f"public.{name}" for name in TABLES),
         "public.index_jobs",

@@ -1,4 +1,4 @@
-"""What an application does with supabase-py; prints what it got, as JSON."""
+"""Uses supabase-py like an application. Prints the results as JSON."""
 
 from __future__ import annotations
 
