@@ -60,12 +60,12 @@ def pytest_configure(config: pytest.Config) -> None:
         max_examples=1000 if proving else 100,
         derandomize=not proving,
         database=None,
-        deadline=None,  # no example fails for the machine's speed, nor does the making of many
+        deadline=None,  # examples must not fail because the machine is slow
         suppress_health_check=[HealthCheck.too_slow],
     )
     settings.load_profile("tests")
     config.option.pgtap_uri = None  # pytest-pgtap takes DATABASE_URL and shows it
-    # a parent that runs us in the background may ignore SIGINT, and our children would inherit that
+    # a background parent may ignore SIGINT, which our children would inherit
     signal.signal(signal.SIGINT, signal.default_int_handler)
     environment.clean_up()
     environment.forget_servers()
@@ -134,7 +134,7 @@ def kept(pytestconfig: pytest.Config) -> Kept:
 def clusters(request: pytest.FixtureRequest, kept: Kept) -> Iterator[Callable[..., Cluster]]:
     """The cluster of a major version and an owner, started when first asked for."""
     changes = [file.read_text() for file in request.config.getoption("--change")]
-    many = hasattr(request.config, "workerinput")  # processes, of which each needs the same
+    many = hasattr(request.config, "workerinput")  # processes that each need the same
     by_superuser = any(isinstance(item, PgTapItem) for item in request.session.items)
     wanted = [v for v in VARIANTS if by_superuser or v[1] != "superuser"]
     started: dict[tuple[int, bool], Cluster] = {}

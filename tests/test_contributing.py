@@ -19,7 +19,7 @@ SECTIONS = [title for title in re.findall(r"^## (.*)$", TEXT, re.M) if blocks(se
 LONG = re.compile(r"^(make (docs|check|format)|\.venv/bin/pytest (?:.*\\\n)*.*)$", re.M)
 
 
-# an edit whose pattern is not there any more would change nothing, and say nothing
+# an edit whose pattern is gone would silently change nothing
 SED = """
 sed() {
   for file; do :; done

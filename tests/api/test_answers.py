@@ -126,7 +126,7 @@ def lose_an_answer(behind: Behind, name: str, fault: Fault) -> None:
         polls = [threads.submit(api.get, f"/jobs/{job_id}", tenant).result for _ in range(4 * POOL)]
         assert {poll().status_code for poll in polls} == {200}
     again = send(api, tenant, name, job_id, key)
-    # of the job's repository nothing is stored yet: 409
+    # nothing of the job's repository is stored yet: 409
     assert again.status_code in {200, 202, 409}, again.text
     if name == "create":
         with api.sql() as connection:

@@ -265,7 +265,7 @@ def test_tokens_are_checked_by_the_public_keys_of_the_issuer(own_api: Callable[.
             symmetric,
         ):
             assert_401(ask(api, f"Bearer {wrong}"), "AUTH_INVALID_KEY")
-        # an unknown kid may not make us ask the issuer again and again
+        # unknown kids must not make us query the issuer repeatedly
         for number in range(5):
             unknown = jwt.encode(claims_of(tenant), key, "ES256", headers={"kid": str(number)})
             assert_401(ask(api, f"Bearer {unknown}"), "AUTH_INVALID_KEY")

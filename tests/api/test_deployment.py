@@ -169,7 +169,7 @@ def test_a_deployment_leaves_no_moment_without_a_ready_process_and_fails_no_requ
             load.targets.append(new)
             load.go_on()
             load.targets.remove(old)
-            load.go_on(2)  # by then the last request that it got is answered
+            load.go_on(2)  # by then its last request is answered
             old_ends.close()
             assert old.ready() is None
             load.go_on()
@@ -192,7 +192,7 @@ where datname = current_database() and wait_event_type = 'Lock'
 def test_a_request_that_waits_for_a_migration_that_adds_a_column_is_answered(
     own_api: Callable[..., Api],
 ) -> None:
-    api = own_api(database_pool_size=1)  # the session that waits has planned before
+    api = own_api(database_pool_size=1)  # the waiting session already has a plan
     tenant = api.tenant()
     job = api.create(tenant)
     requests: list[Callable[[], httpx2.Response]] = [
@@ -203,7 +203,7 @@ def test_a_request_that_waits_for_a_migration_that_adds_a_column_is_answered(
     ]
     with ThreadPoolExecutor() as threads, api.sql() as migrator, api.sql() as watcher:
         for number, request in enumerate(requests):
-            assert request().status_code in (200, 202)  # plans are there
+            assert request().status_code in (200, 202)  # plans are cached
             with migrator.transaction():
                 migrator.execute(f"alter table public.index_jobs add column n{number} int".encode())
                 migrator.execute(REPLAN.encode())

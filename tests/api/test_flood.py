@@ -115,7 +115,7 @@ def flood_of(server: Measured, what: bytes, *, reads: bool) -> tuple[int, list[f
             took.append(time.perf_counter() - began)
             peak = max(peak, server.memory())
             if reads:
-                with suppress(BlockingIOError, ConnectionResetError):  # dropped in the middle
+                with suppress(BlockingIOError, ConnectionResetError):  # disconnected midway
                     client.recv(MIB, socket.MSG_DONTWAIT)
     return peak - before, took
 

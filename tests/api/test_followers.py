@@ -103,7 +103,7 @@ def stopped(postmaster: int) -> Iterator[None]:
     """Freezes Postgres, like a lost network: nothing answers and nothing refuses."""
     pids = [postmaster]
     try:
-        os.kill(postmaster, signal.SIGSTOP)  # the first: it makes no process then, and reaps none
+        os.kill(postmaster, signal.SIGSTOP)  # first, so that it neither starts nor reaps processes
         children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text()
         pids += map(int, children.split())
         for pid in pids[1:]:
@@ -112,7 +112,7 @@ def stopped(postmaster: int) -> Iterator[None]:
         yield
     finally:
         for pid in pids:
-            with suppress(ProcessLookupError):  # one that was about to end
+            with suppress(ProcessLookupError):  # one that was just ending
                 os.kill(pid, signal.SIGCONT)
 
 

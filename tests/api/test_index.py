@@ -274,7 +274,7 @@ def test_a_client_that_goes_away_in_mid_body_costs_nothing_and_leaves_no_line(
                 + tenant.key.encode()
                 + b"\r\nExpect: 100-continue\r\n\r\n"
             )
-            # the handler reads the body by now
+            # the handler is reading the body by now
             assert client.recv(100).startswith(b"HTTP/1.1 100")
             client.sendall(b'{"repo')
     assert api.get("/jobs/x", tenant).status_code == 404

@@ -131,7 +131,7 @@ def test_every_answer_is_for_the_one_who_asked(
     assert seen.statuses[200] > ROUNDS
     assert seen.statuses[404] > ROUNDS
     assert set(seen.statuses) <= {200, 404, 503}
-    # each counted at most once, and those that were answered exactly once at least
+    # each counted at most once, and answered ones at least once
     counted = sum(api.requests_of(owner.tenant) for owner in owners)
     answered = seen.statuses[200] + seen.statuses[404]
     assert answered <= counted - TENANTS <= CLIENTS * ROUNDS * REQUESTS

@@ -33,7 +33,7 @@ from .conftest import (
 
 pytestmark = one_process("takes the database away, and reads the log of one process")
 
-_BURST = 40  # more than either transport has connections
+_BURST = 40  # more than either transport's connections
 
 
 @pytest.mark.parametrize("farewell", [signal.SIGINT, signal.SIGQUIT, signal.SIGKILL])
@@ -47,7 +47,7 @@ def test_an_outage_is_503_and_the_api_is_back_soon_after_the_database(
         job_id = api.create(tenant)
         os.kill(server.pid, farewell)
         before.close()
-        # what a killed server leaves may answer for a moment, and is right to
+        # leftover processes of a killed server may still answer for a moment
         until(lambda: not working_in(machine.folder))
         start = time.monotonic()
         for path in (f"/jobs/{job_id}", "/jobs/x", "/admin/jobs/x"):

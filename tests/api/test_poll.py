@@ -25,7 +25,7 @@ from .conftest import JWT_SECRET, SERVICE_KEY, Api, Place, over_the_database
 
 Connection = psycopg.Connection[TupleRow]
 
-# What api_get_job_status stands for, by the functions that other routes and users have.
+# The equivalent of api_get_job_status with the functions of other routes and users.
 PLAIN = """
 create or replace function public.plain_poll(p_api_key text, p_claims jsonb, p_job_id text)
 returns private.api_answer language plpgsql security definer set timezone = 'UTC' as $$

@@ -131,7 +131,7 @@ def test_a_head_that_never_ends_is_not_kept_in_memory(api: Api) -> None:
         with pytest.raises((ConnectionResetError, BrokenPipeError)):
             while sent < 64 * 1024**2:
                 sent += client.send(b"x" * 4096)
-    assert sent < 16 * 1024**2  # what the sockets buffer
+    assert sent < 16 * 1024**2  # buffered in sockets
 
 
 def test_a_head_of_nearly_64_kb_is_read(api: Api) -> None:

@@ -104,7 +104,7 @@ def test_a_database_that_cannot_be_written_is_not_ready_until_it_can(
                 f"alter database {api.place.name}"
                 f" set default_transaction_read_only = {setting}".encode()
             )
-            # what is connected keeps the setting it began with
+            # open sessions keep their initial setting
             connection.execute(
                 "select pg_terminate_backend(a.pid) from pg_stat_activity as a"
                 " where a.datname = current_database() and a.pid <> pg_backend_pid()"

@@ -69,7 +69,7 @@ def test_without_supabase_all_is_503_and_the_api_is_back_as_soon_as_it_is(
         all_is_503()
         with supabase():
             assert {api.get(f"/jobs/{job_id}", tenant).status_code for _ in range(20)} == {200}
-        with supabase():  # an interruption during which nobody asked
+        with supabase():  # an interruption without any requests
             assert api.get(f"/jobs/{job_id}", tenant).status_code == 200
 
 
@@ -200,7 +200,7 @@ def test_an_answer_that_does_not_come_is_503_at_the_deadline(
 ) -> None:
     with serve_by(supabase, database, statement_timeout_seconds=0.1) as api:
         tenant = api.tenant()
-        spoil(api, "40001")  # PostgREST repeats the call forever
+        spoil(api, "40001")  # PostgREST retries the call forever
         start = time.monotonic()
         assert_503(api.get("/jobs/x", tenant))
         assert time.monotonic() - start < 15

@@ -43,7 +43,7 @@ def settings_of(api: Api) -> dict[str, str]:
     with api.sql() as connection:
         names = [*SETTINGS, *LOCAL]
         connection.execute(psycopg.sql.SQL(SHOW.replace("%s", "{}")).format(names))
-    for _ in range(2):  # what was prepared before has other results
+    for _ in range(2):  # earlier prepared statements have different results
         said = api.client.get("/ready").json()["error"]
     found: dict[str, str] = json.loads(said.partition("<")[2].partition(">")[0])
     return found
@@ -108,14 +108,14 @@ def test_behind_a_pooler_that_takes_no_options_all_answers_are_the_same(
     job = Job(plain, tenant, ref="grün/\u6771")
     expected = answers(plain, tenant, job)
     with plain.sql() as connection:
-        # a session that times out while nobody has it is the pooler's affair
+        # the timeout of an unused session is the pooler's concern
         set_for(connection, "index_jobs_api", place.name, but="idle_session_timeout")
     for through in (pgbouncer, pooler) if proving else (pooler,):
         with through(place.api_url) as url:
             settings = {"api_database_url": url, "database_prepared_statements": prepared}
             with serve(place, **settings) as api:
                 assert answers(api, tenant, job) == expected
-                # without pipelines each of them holds the quota's row for some round trips
+                # without pipelines each of them locks the quota's row for several round trips
                 assert polls(api, tenant, job, 40 if prepared else 10) == {200}
                 assert api.client.get("/ready").status_code == 200
                 if through is pooler:

@@ -170,7 +170,7 @@ def test_a_quiet_job_is_asked_after_less_often_and_an_ended_one_not_at_all(
         while len(polls) == before:
             page.clock.run_for(250)
             milliseconds += 250
-        while len(ended) < len(polls):  # what is done next comes after what this poll saw
+        while len(ended) < len(polls):  # the next step follows this poll
             page.wait_for_timeout(10)
         return milliseconds
 
@@ -182,5 +182,5 @@ def test_a_quiet_job_is_asked_after_less_often_and_an_ended_one_not_at_all(
     expect(page.get_by_role("status")).to_have_text("Cancelled")
     polls.clear()
     page.clock.run_for(600_000)
-    page.evaluate("fetch('jobs.js')")  # whatever was asked before it is in `polls` by now
+    page.evaluate("fetch('jobs.js')")  # all earlier requests are in `polls` by now
     assert polls == []

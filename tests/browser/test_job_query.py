@@ -65,7 +65,7 @@ def polls(page: Page) -> list[str]:
 def assert_no_more_polls(page: Page, polls: list[str]) -> None:
     polls.clear()
     page.clock.run_for(600_000)
-    page.evaluate("fetch('jobs.js')")  # whatever was asked before it is in `polls` by now
+    page.evaluate("fetch('jobs.js')")  # all earlier requests are in `polls` by now
     assert polls == []
 
 
@@ -75,7 +75,7 @@ def test_a_job_is_asked_after_until_it_has_ended(
     connect(page, examples, project, token(project.user()))
     start(page)
     job_id = job_of(page)
-    page.goto(f"{examples}/#")  # the page itself asks no more
+    page.goto(f"{examples}/#")  # the page itself stops polling
     stop_the_clock(page)
     observe(page, job_id)
     run_until_seen(page, "pending")

@@ -132,7 +132,7 @@ def test_a_job_that_is_tried_again_says_when(page: Page, api: Api, alice: Tenant
     expect(page.locator("#error")).to_contain_text("Last error")
     expect(page.locator("#error")).to_contain_text("The host could not be reached.")
     expect(page.locator("#timeline")).to_contain_text("Attempt 1 failed, retry scheduled")
-    expect(sentence(page)).not_to_have_text(first)  # the seconds go down by themselves
+    expect(sentence(page)).not_to_have_text(first)  # the seconds count down
 
 
 def test_a_job_whose_worker_is_silent_says_who_takes_over(

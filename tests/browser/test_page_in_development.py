@@ -159,7 +159,7 @@ def test_another_origin_reads_nothing_and_indexes_nothing(
         " document.body.append(frame); window.opened = window.open(url); }",
         api.url,
     )
-    page.wait_for_function("window.opened.closed")  # as it seems from here
+    page.wait_for_function("window.opened.closed")  # as seen from here
     assert [frame.url for frame in page.frames][1:] == ["chrome-error://chromewebdata/"]
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.desk import PROGRAM, Desk
 
-# what a shell sends for a command line, and what it gets back for `typed`
+# a shell's completion request, and the answer for `typed`
 ASKED = {
     "bash": ("complete_bash", {"COMP_WORDS": "{typed}", "COMP_CWORD": "{last}"}),
     "zsh": ("complete_zsh", {"_TYPER_COMPLETE_ARGS": "{typed}"}),

@@ -158,7 +158,7 @@ def test_a_usual_port_that_is_taken_is_replaced_by_the_next(
         with taken(8321) as by_us:
             done = desk.run("demo", small_repository)
         if by_us or "8321 is taken" in done.stderr:
-            break  # else its holder has left meanwhile
+            break  # otherwise its holder has just left
     assert done.returncode == 0, done.stderr
     used = re.search(r"^  port 8321 is taken: using (\d+)$", done.stderr, re.M)
     assert used, done.stderr

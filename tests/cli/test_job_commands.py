@@ -22,7 +22,7 @@ from tests.support.waiting import until
 ESCAPES, BIDI = "\x1b]0;x\x07\x1b[2J\x9b31m", "\u202e\u2066\u200b"
 HOSTILE = f"a{ESCAPES}\r\n{BIDI}b"
 SPELLED = r"a\x1b]0;x\x07\x1b[2J\x9b31m\r\n\u202e\u2066\u200bb"
-# what a foreign worker may leave behind
+# what a foreign worker may write
 SPOIL = """
 with job as (
   update public.index_jobs as j set error_message = %(text)s, last_error = %(text)s,
@@ -93,7 +93,7 @@ def sql(desk: Desk, query: str, values: dict[str, Any]) -> list[tuple[Any, ...]]
         return connection.execute(query.encode(), values).fetchall()
 
 
-# what is typed -> what the lines of a pipe match
+# arguments -> pattern of the piped lines
 COMMANDS: dict[tuple[str, ...], str] = {
     ("list",): r"failed\t{failed}\t\S+ \S+Z\t\d/3\tlocal/\S+@no-such\t.+\ncompleted\t{done}\t.*\n",
     ("list", "--status", "completed"): r"completed\t{done}\t.*\t2 files · 3 symbols · [\d.]+ s\n",
@@ -138,7 +138,7 @@ def test_on_a_terminal_it_prints_the_same_words(jobs: Jobs, typed: tuple[str, ..
     for surroundings in ({}, {"COLUMNS": "0", "NO_COLOR": "1", "TERM": "dumb"}):
         code, shown = jobs.desk.ask_on_terminal(*words, "--user", "carol", **surroundings)
         assert code == 0
-        if surroundings or typed[0] != "watch":  # which moves the cursor where it may
+        if surroundings or typed[0] != "watch":  # watch may move the cursor
             assert "\x1b" not in shown
             assert shown.split() == piped.split()
 

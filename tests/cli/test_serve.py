@@ -113,7 +113,7 @@ def test_sigterm_lets_a_request_that_was_begun_end(used_desk: Desk) -> None:
         until(lambda: used_desk.sql(waiting))
         served.process.send_signal(signal.SIGTERM)
         until(lambda: not answers(url))
-        locker.execute("select pg_sleep(1)")  # it goes on while the server waits for it
+        locker.execute("select pg_sleep(1)")  # it continues while the server waits for it
         locker.rollback()
         assert request.result(60).status_code == 200
         assert served.process.wait(30) == 0
@@ -243,7 +243,7 @@ def test_a_usual_port_that_is_taken_is_replaced_by_the_next(
         with taken(USUAL_PORT) as by_us, used_desk.serving() as two:
             second = int(used_desk.dev_env["API_URL"].rpartition(":")[2])
             if second == USUAL_PORT and not by_us:
-                continue  # its holder left meanwhile
+                continue  # its holder has just left
             assert second > USUAL_PORT
             assert f"  port {USUAL_PORT} is taken: using {second}\n" in two.said
             break

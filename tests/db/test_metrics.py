@@ -50,7 +50,7 @@ def test_counters_start_from_what_is_stored(clusters: Callable[..., Any]) -> Non
         assert min(counted["attempts"].values()) > 0
         assert min(jobs for _, _, jobs in counted["transitions"]) > 0
         assert sum(counted["jobs"].values()) == 40
-        counted.pop("failure_rate")  # of the last hour of a clock that the tests have moved
+        counted.pop("failure_rate")  # from the last hour of the tests' own clock
         migrate.rollback(place.migrator_url, 1)
         migrate.apply(place.migrator_url)
         again = counters(connection)

@@ -34,7 +34,7 @@ with run(Path(sys.argv[1]), port=0) as server:
     sys.stdin.read()
 """
 
-FAST = {"fsync": "off"}  # for throwaway data, which would be slow to sync
+FAST = {"fsync": "off"}  # for temporary data, because syncing is slow
 
 
 @contextmanager
@@ -240,7 +240,7 @@ def test_who_waits_for_a_dying_owner_takes_over(data_dir: Path) -> None:
     with owner(data_dir) as first:
         pid, url, _ = announced(first)
         write(url)
-        os.kill(pid, signal.SIGKILL)  # the owner lives, its server does not
+        os.kill(pid, signal.SIGKILL)  # the owner is alive, its server is not
         with owner(data_dir) as second:
             first.kill()
             later, _, _ = announced(second)

@@ -59,7 +59,7 @@ def place(clusters: Callable[[int], Any]) -> Iterator[Callable[..., Any]]:
     def make(major: int = 18, role: str = "createrole", options: str = "") -> Place:
         cluster = clusters(major)
         with cluster.database("ordinary", migrated=True):
-            pass  # who came first made the roles
+            pass  # the first owner created the roles
         number = next(NUMBERS)
         name, owner = f"place_{number}", f"Owner {number}"
         server = cluster.server
@@ -291,7 +291,7 @@ def test_the_logins_of_one_installation_do_not_come_into_another(
         connect(login.url).close()
         with pytest.raises(ConnectError, match="may not connect"):
             connect(login.at(staging))
-    # and of the second one's, made later, none comes into the first
+    # and none of the second one's later logins can connect to the first
     with pytest.raises(ConnectError, match="may not connect"):
         connect(logins(staging, "job_worker").at(production))
 

@@ -27,14 +27,14 @@ from tests.support.waiting import until
 
 ROOT = Path(__file__).parents[2]
 RELEASED = re.findall(r"^## (\d+)\.(\d+)\.(\d+) - ", (ROOT / "CHANGELOG.md").read_text(), re.M)
-# the release that these tests make: 0.1.0, or the one above the last that there was
+# the release that these tests make: 0.1.0, or the one after the last
 NEXT = f"{RELEASED[0][0]}.{int(RELEASED[0][1]) + 1}.0" if RELEASED else "0.1.0"
 VERSIONS = [NEXT, *(".".join(numbers) for numbers in RELEASED)]
 SCHEMAS = re.compile(r"^## (\d+\.\d+\.\d+) - .*\n\nThe schema is (\d{14})\.$", re.M)
 FUNCTION = "db/functions/get_job_status.sql"
 ALICE = "00000000-0000-4000-8000-0000000000a1"
 WORKER = "00000000-0000-4000-8000-00000000f001"
-# What 0.1.0 can do is what each later release can do, so it fills a database of any of them.
+# Every later release can do what 0.1.0 can, so this fills a database of any release.
 ROWS: LiteralString = """
 insert into auth.users (id) values ('00000000-0000-4000-8000-0000000000a1');
 insert into public.repositories (id, full_name, git_url, owner_user_id)

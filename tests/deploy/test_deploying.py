@@ -83,7 +83,7 @@ def machine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     subprocess.run([sys.executable, *build], check=True, capture_output=True)
     (folder / "docs").symlink_to(ROOT / "docs")
     environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "LANG": "C.UTF-8"}
-    if not request.config.getoption("--prove"):  # what pip would install is what the tests have
+    if not request.config.getoption("--prove"):  # the tests already have what pip would install
         environment |= {"PIP_NO_DEPS": "1", "PYTHONPATH": sysconfig.get_path("purelib")}
     text = (DEPLOY / "README.md").read_text()
     assert "/opt/index-jobs" in text
@@ -122,7 +122,7 @@ def test_what_is_typed_works_as_typed(database: Database, machine: Machine, tmp_
             blocks = [block.replace(old, new) for block in blocks]
         migrate, api, work, runners, ready = blocks
         machine.run(migrate)
-        machine.run(migrate)  # several at once, or again, are safe
+        machine.run(migrate)  # running it again, or several at once, is safe
         environment = machine.environment
         with started(work, tmp_path, environment), started(api, tmp_path, environment):
             until(lambda: is_ready(url), 60)

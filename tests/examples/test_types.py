@@ -11,7 +11,7 @@ COMPILER = (
     *("node", "node_modules/typescript/bin/tsc", "--strict", "--noEmit", "--target", "es2022"),
     *("--module", "nodenext", "--types", "react,node"),
 )
-MISTAKES = {  # what is right -> what is not
+MISTAKES = {  # correct code -> a mistake
     "job.progress?.done": "job.progress?.dome",
     "done = job.progress?.done": "done = job.progress.done",
     "data?.stats?.files_indexed": "data?.stats?.files_indexed.length",

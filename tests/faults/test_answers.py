@@ -32,7 +32,7 @@ TIMINGS = Timings(
     hand_back=1,
 )
 PYTHON = "class A:\n    def f(self): ...\n\ndef g(): ...\n"
-# What may be logged while an answer is lost; anything else fails the test.
+# Allowed log messages while an answer is lost. Others fail the test.
 EXPECTED = (
     "no answer from the database",
     "query cancellation interrupted",

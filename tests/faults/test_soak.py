@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tests.faults.conftest import Machine
 
 MEGABYTE = 1024**2
-EXECUTOR_THREADS = (os.cpu_count() or 1) + 4  # of the event loop, begun as they are needed
+EXECUTOR_THREADS = (os.cpu_count() or 1) + 4  # of the event loop, started on demand
 STORIES_WITH_GAPS = """
 select job_id from public.index_job_events
 group by job_id having count(*) <> max(event_no) or min(event_no) <> 1

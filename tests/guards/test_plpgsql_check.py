@@ -39,7 +39,7 @@ ALLOWED = {
     ("private.end_attempt", 'cast "text" value to "public.job_status" type'),
     # as PostgREST does: the text of jsonb is json
     ("public.api_call_function", 'cast "text" value to "json" type'),
-    # each part is made by format() with %I and %L, or is one of our own words
+    # each part comes from format() with %I and %L, or is a constant
     ("public.api_call_function", "The EXECUTE expression is SQL injection vulnerable."),
     # set_config() answers what was set, and PL/pgSQL assigns that faster than it performs
     ("public.api_get_job_status", 'never read variable "v_setting"'),

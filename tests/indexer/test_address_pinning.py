@@ -164,7 +164,7 @@ def test_a_whole_job_looks_the_name_up_once(repository: Git, site: Host, tmp_pat
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     request = Request(url, scratch, trusted_hosts=("git.invalid",))
-    # A parser's limit of memory is for a process of the indexer, not for one as large as this.
+    # A parser's memory limit suits a process of the indexer, not the larger test process.
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as other:
         assert other.submit(_names_asked, request).result() == ["git.invalid"]
 
@@ -201,7 +201,7 @@ def test_a_name_that_does_not_exist_is_told_from_one_that_nobody_could_look_up(
 
 
 def test_a_name_that_leads_nowhere_is_told(index: Index) -> None:
-    # which of both depends on whether this machine has a name server
+    # depends on whether this machine has a name server
     assert index("https://no-such-host.invalid/a/b").error in {"host_not_found", "host_unreachable"}
 
 

@@ -191,7 +191,7 @@ def test_git_reads_the_folder_that_was_checked_and_no_other(
 
 def test_a_fifo_in_a_repository_holds_no_job(repository: Git, tmp_path: Path, index: Index) -> None:
     repository.commit({"a.py": "a = 1", "b/a.py": ""})
-    # Files of the work tree are nothing that git may read, wherever the configuration says it is.
+    # Git must not read files of the work tree, wherever the configuration says it is.
     repository("config", "core.worktree", "..")
     for folder in (repository.path, repository.path / "b"):
         os.mkfifo(folder / ".gitattributes")

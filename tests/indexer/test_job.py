@@ -68,7 +68,7 @@ def test_readers_of_the_growing_files_see_a_file_before_its_symbols(
     source = "".join(f"def a_function_with_a_long_name_{n}(): ...\n" for n in range(2000))
     repository.commit({f"{n}.py": source for n in range(20)})
     request = Request(str(repository.path), tmp_path, local_roots=(roots,))
-    # A parser's limit of memory is for a process of the indexer, not for one as large as this.
+    # A parser's memory limit suits a process of the indexer, not the larger test process.
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as other:
         assert other.submit(_symbols_before_their_files, request).result() == [set()] * 20
 
@@ -310,7 +310,7 @@ def test_odd_paths_and_names_reach_postgres_whole(
         counts = connection.execute(
             "select (select count(*) from file), (select count(*) from symbol)"
         ).fetchone()
-    # Two names of one spelling: the later is left out, so that no path comes twice.
+    # Two names with one spelling: the later is skipped, so that paths are unique.
     assert paths == {os.fsdecode(name) for name in names[:9]} | {
         "caf\\xe9.py",
         "\\xff\\xfe/\\x80.py",

@@ -73,7 +73,7 @@ def test_disk_space_is_limited(repository: Git, site: Host, index: Index) -> Non
 
 def test_a_blob_that_unfolds_is_left_alone(repository: Git, site: Host, index: Index) -> None:
     repository.commit({"a.py": "a = 1", "zeros.bin": bytes(300 * MB)})
-    repository("config", "uploadpack.allowFilter", "false")  # so it travels, as 300 kB
+    repository("config", "uploadpack.allowFilter", "false")  # its size in transit, 300 kB
     limits = {"memory": 256 * MB, "scratch_bytes": 4 * MB}
     outcome = index(address(site, repository), limits=limits)
     assert outcome.stats["skipped"] == {"oversized": 1}

@@ -15,7 +15,7 @@ from worker.indexer.protocol import Limits
 
 
 def test_a_parser_that_waits_for_a_processor_loses_no_symbols() -> None:
-    # A parser's limit of memory is for a process of the indexer, not for one as large as this.
+    # A parser's memory limit suits a process of the indexer, not the larger test process.
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as other:
         assert other.submit(_symbols_of_a_parser_held_up).result() == 50_000
 
@@ -25,7 +25,7 @@ def _symbols_of_a_parser_held_up() -> int:
     parsers = Parsers(Limits(parsers=1, parse_seconds=limit))
     [parser] = multiprocessing.active_children()
     assert parser.pid
-    parsers.give([Source(1, "Python", b"")])  # so that the grammar is there
+    parsers.give([Source(1, "Python", b"")])  # to load the grammar
     list(parsers.take())
     before = _processor_time(parser.pid)
     parsers.give([Source(2, "Python", b"def a(): ...\n" * 50_000)])

@@ -275,7 +275,7 @@ def test_a_pointer_is_read_as_git_reads_it(tmp_path: Path) -> None:
     repository = bare(root / "a")
     bare(repository / "x")
     (repository / "x\n").mkdir()
-    # git takes all of it for one path
+    # git reads all of it as one path
     (repository / "commondir").write_text(f"x\n/../../../{elsewhere.name}\n")
     assert code_of(str(repository), root) == "repository_not_found"
     (repository / "commondir").write_text("x\r\n\n")

@@ -13,7 +13,7 @@ import pytest
 READ = r"(?:using|Index Scan on) (index_jobs_\w+)"
 STATUSES = ("pending", "processing", "completed", "failed", "cancelled")
 
-# Of every repository the old jobs are of each status, and thousands of later ones of `busy` alone.
+# Each repository has old jobs of every status. `busy` also has thousands of later ones.
 FILL: LiteralString = """
 insert into public.repositories (full_name, git_url, organization_id)
 select 'acme/' || n, '/x', tests.acme() from generate_series(1, 3) as n;
@@ -33,7 +33,7 @@ cross join lateral (
 analyze;
 """
 
-# one free job of each kind, each of a tenant of its own
+# one free job of each kind, each of a different tenant
 FREE: LiteralString = """
 insert into public.index_jobs (
   id, repository_id, repository, owner_user_id, status, attempt, created_at, started_at,
@@ -64,7 +64,7 @@ cross join lateral (select
   case when n <= 2000 then '2099-01-01Z'::timestamptz end
 ) as s (status, attempt, started_at, retry_at)
 """
-# by whom, and what is called: between them they read every index
+# the user and the call: together they read every index
 READERS = [
     ("act_as(tests.alice())", "public.list_index_jobs()"),
     ("act_as(tests.carol())", "public.list_index_jobs(tests.acme())"),
@@ -82,7 +82,7 @@ READERS = [
         ), 'retry', 'x')""",
     ),
 ]
-# what tells the statements of a claim apart
+# what distinguishes the statements of a claim
 MARKS = {
     "turns": "with recursive",
     "leases": "distinct on",

@@ -10,7 +10,7 @@ from typing import Any, LiteralString
 import psycopg
 import pytest
 
-# alice has one large repository; of her and of others there are thousands of small ones
+# alice has one large repository; she and others have thousands of small ones
 FILL: LiteralString = """
 select tests.arrange_cast();
 set session_replication_role = replica;

@@ -48,7 +48,7 @@ CALLS = {
     "link": "select from public.link_queue_job(%(id)s, gen_random_uuid())",
     "queue": QUEUE,
 }
-# functions that write, and move no job that there is
+# functions that write but change no existing job
 MOVE_BY_OTHERS = {"complete_index", "record_index_run"}
 MOVE_NOTHING = {
     "create_api_key", "create_index_job", "ensure_repository", "purge_finished_jobs",

@@ -42,7 +42,7 @@ HAND_BACK: LiteralString = "select from public.report_job_progress(%s, %s, p_lea
 BEGIN_ROUND: LiteralString = (
     "select setval('private.claim_cursor_high', 0), setval('private.claim_cursor_low', 0)"
 )
-# of each tenant: jobs under a lease, whether any is free
+# per tenant: jobs under a lease, and whether any job is free
 STATE: LiteralString = """
 select j.tenant_id, count(*) filter (where j.lease_expires_at > %(now)s),
   bool_or(j.status = 'pending' or j.retry_at <= %(now)s

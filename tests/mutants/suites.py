@@ -21,13 +21,13 @@ FOLDER = ROOT / "tests/sql"
 OPTIONS = '-csearch_path="$user",public,pgtap,tests'
 TIMEOUTS = ("10s", "30s")
 """How long a statement may take: a change may loop without an end, a busy machine is slow once."""
-CATALOGUE = {"drop", "widen"}  # of these a test of the whole catalogue speaks first
-SUITES = {  # what one transaction of pgTAP cannot see
+CATALOGUE = {"drop", "widen"}  # a test of the whole catalog catches these first
+SUITES = {  # what pgTAP cannot see in one transaction
     "unlock": ("tests/races/test_locks.py", "tests/races/test_moves.py",
                "tests/lifecycle/test_races.py", "tests/lifecycle/test_turns.py"),
     "session": ("tests/races/test_settings.py",),
 }  # fmt: skip
-SUITES_OF = {  # nor of these functions, whatever is changed; the suite that sees it first
+SUITES_OF = {  # nor any change of these functions; the suite that catches it first
     "lock_index_job": ("tests/lifecycle/test_races.py",),
     "lock_next_job": ("tests/lifecycle/test_turns.py",),
     "order_waiting_tenants": ("tests/lifecycle/test_turns.py",),
@@ -78,7 +78,7 @@ def other_files(first: Iterable[Path]) -> list[Path]:
 def failure(connection: psycopg.Connection, files: Sequence[Path]) -> str | None:
     """Returns the message of the first file that fails twice, or None if all pass."""
     for file in files:
-        # a flaky test has noticed nothing
+        # a flaky test does not count
         said = _pgtap_failure(connection, pgtap_files()[file], TIMEOUTS[0])
         if said is not None:
             said = _pgtap_failure(connection, pgtap_files()[file], TIMEOUTS[1])

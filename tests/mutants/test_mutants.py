@@ -19,7 +19,7 @@ from tests.mutants.statements import mutants
 from tests.mutants.verdicts import Trial, Verdict
 from tests.support.databases import Database
 
-SAMPLES = [  # found by hand once, when no test noticed them; and one more of each kind
+SAMPLES = [  # once found by hand when no test caught them, and one more of each kind
     r"private/cancel_index_job.*: widen j\.owner_user_id = v_user_id → .* or j\.created_by",
     r"create_index_job.*: flip current_user → session_user",
     r"api_call_function.*: unquote %I → %s in: '%I %s'",

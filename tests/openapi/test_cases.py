@@ -68,7 +68,7 @@ def seeds(api: Api) -> Seeds:
         pytest.param(each, mode, id=f"{each.method} {each.path} {mode}")
         for each in OPERATIONS
         for mode in ("positive", "negative")
-        if each.access != "anybody" or mode == "positive"  # those take nothing that could be wrong
+        if each.access != "anybody" or mode == "positive"  # those have no invalid arguments
     ],
 )
 def test_each_case_is_answered_as_the_document_says(
@@ -93,7 +93,7 @@ def test_each_case_is_answered_as_the_document_says(
         seeds.plant(case)
         # /status answers 503 while the service fails: here nobody runs the jobs
         excluded = [not_a_server_error] if operation.path == "/status" else []
-        # what a name, a ref or an argument may be, the SQL functions judge: 422 with the reason
+        # the SQL functions check names, refs and arguments: 422 with the reason
         case.call_and_validate(
             base_url=api.url, headers=headers, excluded_checks=[*excluded, positive_data_acceptance]
         )

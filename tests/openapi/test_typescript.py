@@ -22,7 +22,7 @@ COMPILER = (
     *("node", "node_modules/typescript/bin/tsc", "--strict", "--target", "es2022"),
     *("--module", "nodenext", "--types", "node"),
 )
-MISTAKES = {  # what stands in client.ts -> what does not compile
+MISTAKES = {  # code in client.ts -> code that does not compile
     "job?.progress?.done": "job?.progress?.dome",
     '{ status: "pending" }': '{ state: "pending" }',
     'repository: "octocat/Hello-World"': 'repo: "octocat/Hello-World"',

@@ -22,7 +22,7 @@ from .conftest import PASSWORD, ROOT, blocks
 TESTS = ROOT / "tests"
 ALICE = "00000000-0000-4000-8000-0000000000a1"
 
-RUNNERS = {  # heading -> how many blocks stand under it, and the file that runs them
+RUNNERS = {  # heading -> number of blocks under it, and the file that runs them
     "Two installations on one server": (2, "operations/test_page.py"),
     "Poolers": (3, "operations/test_pooler.py"),
     "Failover": (4, "operations/test_failover.py"),

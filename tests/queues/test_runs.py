@@ -130,10 +130,10 @@ def check(connection: Connection, workers: Workers, jobs: dict[UUID, str]) -> No
     assert {job: status for job, status, _, _ in rows} == {
         job: ENDS[ref][0] for job, ref in jobs.items()
     }
-    # what ran beside the job that killed its worker has lost an attempt, too
+    # jobs that ran beside the one that killed its worker also lost an attempt
     attempts = Counter({job: attempt for job, _, attempt, _ in rows})
     assert attempts >= Counter({job: ENDS[ref][1] for job, ref in jobs.items()})
-    # no late worker was believed: who completed the job is who began its last attempt
+    # no late worker was accepted: the worker of the last attempt completed the job
     begun = {
         (told["job"], told["attempt"]): told["worker"] for told in workers.said() if "ref" in told
     }

@@ -16,7 +16,7 @@ from tests.rest.cases import CASES, Case
 from tests.rest.conftest import Both, headers_of
 from tests.support import loopback
 
-# What supabase-js and supabase-py read of an answer, and what tells them whom to log in.
+# The headers that supabase-js and supabase-py read, and those for authentication.
 HEADERS = (
     "content-type",
     "content-range",
@@ -44,7 +44,7 @@ def test_ours_answers_as_postgrest(both: Both, client: httpx2.Client, case: Case
         return
     assert (ours.status_code, code_of(ours)) == (case.differs.status, case.differs.code)
     assert f"\n### {case.differs.why}\n" in DOCUMENT.read_text()
-    if code_of(ours) != "40001":  # which PostgREST repeats forever
+    if code_of(ours) != "40001":  # which PostgREST retries forever
         oracle = ask(client, both.oracle, both, case)
         assert seen(ours, case) != seen(oracle, case), "they are equal: drop `differs`"
 

@@ -14,7 +14,7 @@ PLACES = {  # what is declared -> its tests
     "db/policies": "tests/sql/policies",
 }
 ELSEWHERE = {"clock"}  # databases with pgTAP have a clock of their own, see test_clock.py
-# whom each policy for tenants is tried as
+# the users with whom each tenant policy is tried
 EVERYBODY = {
     "owner": "tests.act_as(tests.alice())",
     "owner of the organization": "tests.act_as(tests.bob())",

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGES = ("api", "cli", "db", "docs/deploy", "docs/examples", "supabase", "worker")
 FILES = ("CHANGELOG.md", "Makefile", "README.md", "pyproject.toml")
 
-# what another program made is up to date, and of check only the part that knows migrations is run
+# generated files are up to date, and check runs only the part about migrations
 _MADE = (".venv/app", ".venv/test", "lint", "types", "imports", "guards")
 _KEPT = [f"--old-file={name}" for name in _MADE]
 

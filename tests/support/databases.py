@@ -28,7 +28,7 @@ SETTINGS = {
     "fsync": "off",
     "full_page_writes": "off",
     "max_connections": "200",
-    # memory that is touched at each start, or for the first time
+    # memory that is touched at each start
     "shared_buffers": "32MB",
     "wal_buffers": "1MB",
 }
@@ -107,7 +107,7 @@ class Database:
 def add_pgtap(connection: psycopg.Connection) -> None:
     """Loads pgTAP into a schema of its own, which everybody may use."""
     connection.execute("create schema pgtap; grant usage on schema pgtap to public")
-    # pgTAP keeps what it compares in temporary tables of the role that compares
+    # pgTAP stores what it compares in temporary tables of the comparing role
     connection.execute(f"grant temporary on database {connection.info.dbname} to public")
     connection.execute("set local search_path = pgtap")
     connection.execute(pgtap_sql())
@@ -227,7 +227,7 @@ class Cluster:
                 self._template("ordinary")
             try:
                 self._templates[owner] = self._migrated(_template_name(owner), owner)
-            except Exception as error:  # remembered, so that it is met once and not in every test
+            except Exception as error:  # cached, so that it fails once and not in every test
                 self._templates[owner] = error
                 self._execute("drop database if exists {} with (force)", _template_name(owner))
         template = self._templates[owner]

@@ -27,7 +27,7 @@ from tests.support.waiting import until
 
 PROGRAM = Path(sys.executable).with_name("index-jobs")
 
-# what a developer's shell may have set, and no test may see
+# variables of a developer's shell that tests must not see
 _FOREIGN = ("API_", "CORS_", "DATA", "GIT_", "HOST", "JW", "LOCAL_", "PORT", "REPO", "RUN", "SERV")
 
 

@@ -115,9 +115,9 @@ def main() -> None:
     # with its protocol named, asyncio does without the delay of Nagle's algorithm, as uvloop does
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))
-    listener.listen()  # who is told the port may connect at once
+    listener.listen()  # a client that learns the port may connect at once
     gc.collect()
-    gc.freeze()  # what is there from the start is nothing that a request made
+    gc.freeze()  # initial objects do not come from requests
     config = uvicorn.Config(
         app, http=BoundedProtocol, ws="none", loop="asyncio", log_config=None, access_log=False
     )

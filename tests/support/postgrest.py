@@ -118,7 +118,7 @@ def _wait_until_it_knows_the_schema(process: subprocess.Popen[str], address: str
 class _HttpServer(ThreadingHTTPServer):
     """Its connections end when it does, as those of a server that is restarted."""
 
-    request_queue_size = 128  # with 5, connections that come at once wait for seconds
+    request_queue_size = 128  # with 5, simultaneous connections wait for seconds
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)

@@ -189,7 +189,7 @@ class Proxy:
                 if plan.fault == "reset":
                     client.sendall(data[: len(data) // 2])
                     client.shutdown(socket.SHUT_RD)
-                    asking.join()  # a socket that somebody reads is not closed
+                    asking.join()  # closing does not end a socket that is being read
                     client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_AT_CLOSE)
                     client.close()
                     return

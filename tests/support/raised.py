@@ -50,7 +50,7 @@ def python_codes(text: str) -> Iterator[str]:
                 if isinstance(leaf, ast.Constant) and isinstance(leaf.value, str):
                     yield leaf.value
                 elif isinstance(leaf, ast.Attribute) and ast.unparse(leaf).startswith("HTTPStatus"):
-                    yield HTTPStatus.METHOD_NOT_ALLOWED.name  # which Starlette alone raises
+                    yield HTTPStatus.METHOD_NOT_ALLOWED.name  # which only Starlette raises
 
 
 def _values(node: ast.AST) -> Iterator[ast.expr]:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-# Seconds that suffice on a slow machine for all but a fault.
+# Seconds that are enough even on a slow machine.
 PATIENCE = 300.0
 
 

@@ -261,7 +261,7 @@ def start(database: Database, tenant_key: str, tmp_path: Path) -> Start:
                 yield Api(url, settings.run_dir, database, client)
         finally:
             logging.getLogger().removeHandler(handler)
-        # the pool's own records are not shown by a process either: those who use pools tell
+        # processes do not show the pool's own records either: users of pools log these
         said = [record.getMessage() for record in records if record.name != "psycopg.pool"]
         assert [line for line in said if not any(part in line for part in expected)] == []
 

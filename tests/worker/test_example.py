@@ -107,7 +107,7 @@ def test_it_ends_a_job_whose_user_asked_to_cancel(database: Database, tmp_path: 
     commit(folder, {f"{number}.txt": "x" for number in range(100)})
     with psycopg.connect(database.url, autocommit=True) as connection:
         job = job_for(connection, folder)
-        # asked in the moment in which the job is claimed
+        # requested at the moment of the claim
         connection.execute("""
             create function tests.ask_to_cancel() returns trigger language plpgsql as $$
             begin

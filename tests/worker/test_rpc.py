@@ -361,7 +361,7 @@ def test_behind_a_pooler_each_transaction_has_the_settings_of_a_session(
     database: Database, sql: psycopg.Connection[TupleRow], proving: bool
 ) -> None:
     wanted = {**SETTINGS, "statement_timeout": "10s", "transaction_isolation": "read committed"}
-    # a session that times out while nobody has it is the pooler's affair
+    # the timeout of an unused session is the pooler's concern
     set_for(sql, "index_jobs_worker", database.name, but="idle_session_timeout")
 
     async def show(connection: psycopg.AsyncConnection[TupleRow]) -> Any:
@@ -372,7 +372,7 @@ def test_behind_a_pooler_each_transaction_has_the_settings_of_a_session(
     async def ask(url: str) -> list[Any]:
         async with Connections(url, slots=1, timings=Timings()) as connections:
             found = []
-            for _ in range(6):  # the pooler has given us a new session by then
+            for _ in range(6):  # by then, the pooler has given us a new session
                 async with connections.acquire() as connection:
                     found.append(await show(connection))
                 found.append(await connections.persist(show))

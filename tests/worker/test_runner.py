@@ -173,7 +173,7 @@ def test_the_same_commit_again_is_completed_from_what_is_there(
         rows = file_rows(api)
         reused = {"files_unchanged": 2, "reused": True, "reused_job_id": first["id"]}
         by_ref = api.ended(api.index(folder, ref="main"))
-        (folder / ".git" / "HEAD").unlink()  # there is no repository to ask any more
+        (folder / ".git" / "HEAD").unlink()  # the repository no longer exists
         by_commit = api.ended(api.index(folder, commit_sha=sha))
         for job in (by_ref, by_commit):
             assert (job["status"], job["commit_sha"]) == ("completed", sha)
@@ -493,7 +493,7 @@ def test_an_outage_while_rows_are_stored_delays_a_job_and_nothing_else(
     with start("run", *OUTAGE) as api:
         job_id = api.index(slow_repository)
         until(storing.stands_still)
-        with api.outage():  # it releases whom `storing` holds
+        with api.outage():  # releases the one that `storing` blocks
             pass
         job = api.ended(job_id)
         assert (job["status"], job["attempt"]) == ("completed", 1)
@@ -574,7 +574,7 @@ def test_an_outage_of_the_database_delays_a_job_and_nothing_else(start: Start, s
         job_id = api.index_held(site)
         with api.outage():
             site.released.set()
-            until(lambda: not api.processes())  # it has read all files by now
+            until(lambda: not api.processes())  # by now it has read all files
             with pytest.raises(ApiError) as refused:
                 api.job(job_id)
             assert refused.value.code == "DATABASE_UNAVAILABLE"
@@ -618,7 +618,7 @@ def test_what_the_login_sets_changes_no_job(
 ) -> None:
     commit(tmp_path / "small", {"a.py": PYTHON})
     with psycopg.connect(database.url, autocommit=True) as connection:
-        # a session that times out while nobody has it is the pooler's affair
+        # the timeout of an unused session is the pooler's concern
         but = "idle_session_timeout" if through is pooler else ""
         set_for(connection, "index_jobs_worker", database.name, but=but)
     with through(database.worker_url) as url, start(worker_database_url=url) as api:

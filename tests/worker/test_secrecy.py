@@ -42,7 +42,7 @@ class Fellows:
             answer = client.post("/index", json=body, headers={"Idempotency-Key": IDEMPOTENCY_KEY})
             assert answer.status_code == 202, answer.text
             self.job_id = str(answer.json()["jobId"])
-        # not by bob's polls: he has a hundred an hour, and a slow machine needs more
+        # without bob's polls: he has only a hundred per hour
         ended = (
             "select status::text from public.index_jobs where id = %s and completed_at is not null"
         )

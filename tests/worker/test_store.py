@@ -211,7 +211,7 @@ def test_a_worker_killed_between_copy_and_complete_leaves_no_row(
     worker.send(index("b.py", number=2))
     pid = worker.connection.info.backend_pid
     with socket.socket(fileno=os.dup(worker.connection.fileno())) as line:
-        line.shutdown(socket.SHUT_RDWR)  # what the kernel does for a process that is killed
+        line.shutdown(socket.SHUT_RDWR)  # as the kernel does when a process is killed
     until(lambda: value(sql, "select count(*) from pg_stat_activity where pid = %s", pid) == 0)
     assert (everything(sql), staged(sql)) == (before, 0)
 
@@ -439,7 +439,7 @@ def test_the_same_commit_is_completed_from_what_is_there(
     stored = everything(sql)[: len(TABLES)]
     same, raced = claimed(sql, worker, repository), claimed(sql, worker, repository)
     assert worker.work(same, Rows(commit=rows.commit.upper()), base=first.id) == "reused"
-    assert worker.work(raced, rows) == "reused"  # it began when nothing was stored
+    assert worker.work(raced, rows) == "reused"  # it began before anything was stored
     assert everything(sql)[: len(TABLES)] == stored
     stats = rows.stats | {"files_unchanged": 1, "reused": True, "reused_job_id": str(first.id)}
     for job in (same, raced):
@@ -658,7 +658,7 @@ def test_a_login_sends_rows_of_its_transaction_and_does_nothing_else_with_stagin
             f"create rule r as on insert to private.{table} do also select 1",
         ):
             if statement.startswith("analyze"):
-                connection.execute(statement.encode())  # a warning, and nothing done
+                connection.execute(statement.encode())  # a warning, but no effect
                 query = "select last_analyze is null from pg_stat_user_tables where relname = %s"
                 assert value(sql, query, table)
                 continue
