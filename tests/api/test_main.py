@@ -278,7 +278,7 @@ def test_what_cannot_be_served_is_one_sentence(
 def test_a_login_that_can_never_work_ends_the_start(tmp_path: Path, database: Database) -> None:
     password = database.server.password
     for url, said in (
-        (database.api_url.replace(password, "hush-hush"), "the password of index_jobs_api is wrong"),
+        (database.api_url.replace(password, "hush-hush"), "of index_jobs_api is wrong"),
         (database.anon_url, 'run: grant "job_http" to "test_anon"'),
     ):
         done = subprocess.run(

@@ -165,7 +165,7 @@ def test_every_job_ends_once_whoever_takes_the_request_and_the_job(machines: Mac
 def test_statements_that_another_process_has_prepared_are_no_500(
     clusters: Callable[..., Cluster],
 ) -> None:
-    """Anyone who leaves DATABASE_PREPARED_STATEMENTS on before a pooler that holds none is served."""
+    """Prepared statements may stay on before a pooler that holds none: requests are served."""
     cluster = clusters(18)
     with (
         cluster.database("ordinary", migrated=True) as direct,
