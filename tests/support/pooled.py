@@ -20,6 +20,7 @@ from typing import Any, Final
 import httpx2
 import pytest
 
+from tests.support import loopback
 from tests.support.ports import kept_port
 from tests.support.waiting import PATIENCE, until
 
@@ -130,7 +131,7 @@ def _environment(settings: Mapping[str, Any]) -> dict[str, str]:
 
 def _answers(url: str) -> bool:
     try:
-        return httpx2.get(f"{url}/health").status_code == 200
+        return int(loopback.get(f"{url}/health").status_code) == 200
     except httpx2.TransportError:
         return False
 
