@@ -9,6 +9,8 @@ from typing import Any, LiteralString
 import psycopg
 import pytest
 
+from tests.support.pooled import one_process
+
 from .conftest import Arena, Connection
 
 CLAIMS = json.dumps({"sub": "00000000-0000-4000-8000-0000000000a1", "role": "authenticated"})
@@ -67,6 +69,7 @@ def test_no_setting_outlives_a_call(arena: Arena, login: str) -> None:
             assert settings(connection) == before, call
 
 
+@one_process("changes a default of new sessions, and a pooler keeps the old ones")
 def test_each_function_that_makes_a_setting_is_called(arena: Arena) -> None:
     arena.connection.execute(f"alter database {arena.database.name} set track_functions = 'pl'")
     arena.connection.execute("select pg_stat_reset()")
