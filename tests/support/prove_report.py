@@ -68,6 +68,15 @@ there ended.
 | --- | --- | --- | --- | --- | --- | --- |
 {failover}
 
+## Behind a pooler
+
+The suites of the HTTP layer and of the races once more, through PgBouncer in transaction mode, with
+four API processes that get the requests in turn. What is about one process is left out.
+
+| suite | tests | |
+| --- | --- | --- |
+{pooled}
+
 ## Changes of the SQL
 
 `python -m tests.mutants` changes one object or clause of the declared SQL at a time, builds a
@@ -114,6 +123,7 @@ def main() -> None:
                 if case.module.startswith(LONG)
             ),
             floods=figures(ran, "tests.api.test_flood"),
+            pooled=figures(ran, "tests.pooled.test_suites"),
             failover=figures(ran, "tests.operations.test_failover_load"),
             changes=figures(ran, "tests.mutants."),
             folders="\n".join(
