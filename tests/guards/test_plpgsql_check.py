@@ -18,7 +18,7 @@ DEBIAN = Path("/usr/lib/postgresql/15")
 INSTALL = "install it: apt-get install postgresql-15 postgresql-15-plpgsql-check"
 
 SAID = """
-select distinct format('%I.%I', n.nspname, p.proname), coalesce(f.detail, f.message)
+select distinct format('%%I.%%I', n.nspname, p.proname), coalesce(f.detail, f.message)
 from pg_proc as p
 join pg_namespace as n on n.oid = p.pronamespace
 join pg_language as l on l.oid = p.prolang
@@ -26,7 +26,14 @@ left join pg_trigger as t on t.tgfoid = p.oid,
   lateral plpgsql_check_function_tb(p.oid, coalesce(t.tgrelid, 0), all_warnings => true,
     oldtable => t.tgoldtable, newtable => t.tgnewtable) as f
 where n.nspname in ('public', 'private') and l.lanname = 'plpgsql'
+  and coalesce(f.detail, f.message) !~ %s
 """
+# PL/pgSQL converts numbers on assignment, in nanoseconds, and raises where one does not fit. The
+# default of a declared array is a text.
+CONVERTED = (
+    '^cast "(bigint|integer|numeric)" value to "(bigint|integer|double precision)" type$'
+    r'|^cast "text" value to "(uuid|bigint)\[\]" type$'
+)
 STATUS_AS_TEXT = 'cast "public.job_status" value to "text" type'
 ALLOWED = {
     # an answer carries the status as text
@@ -34,7 +41,14 @@ ALLOWED = {
     ("public.api_admin_get_job_status", STATUS_AS_TEXT),
     ("public.api_cancel_index_job", STATUS_AS_TEXT),
     ("public.api_create_index_job", STATUS_AS_TEXT),
+    ("public.api_follow_index_job", STATUS_AS_TEXT),
     ("public.api_get_job_status", STATUS_AS_TEXT),
+    # the reason of an ended job is its status
+    ("private.explain_any_job", STATUS_AS_TEXT),
+    # as PostgREST does: the id of a row of JSON is text
+    ("public.api_admin_list_index_jobs", 'cast "uuid" value to "text" type'),
+    # it is there on Supabase only; elsewhere the call before it returns
+    ("private.broadcast_index_job", 'schema "realtime" does not exist'),
     # a case of literals, each of which is a status
     ("private.end_attempt", 'cast "text" value to "public.job_status" type'),
     # as PostgREST does: the text of jsonb is json
@@ -43,7 +57,6 @@ ALLOWED = {
     ("public.api_call_function", "The EXECUTE expression is SQL injection vulnerable."),
     # set_config() answers what was set, and PL/pgSQL assigns that faster than it performs
     ("public.api_get_job_status", 'never read variable "v_setting"'),
-    ("public.store_index_rows", 'cast "integer" value to "bigint" type'),
     # stable is enough for what reads its arguments only and raises
     ("private.check_attempt", "routine is marked as STABLE, should be IMMUTABLE"),
 }
@@ -64,7 +77,9 @@ def checker() -> Iterator[psycopg.Connection[TupleRow]]:
 
 
 def said(connection: psycopg.Connection[TupleRow]) -> set[tuple[str, str]]:
-    return {(str(name), str(words)) for name, words in connection.execute(SAID).fetchall()}
+    return {
+        (str(name), str(words)) for name, words in connection.execute(SAID, (CONVERTED,)).fetchall()
+    }
 
 
 def test_nothing_is_said_but_what_is_declared(checker: psycopg.Connection[TupleRow]) -> None:

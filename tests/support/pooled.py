@@ -79,7 +79,10 @@ def _why(item: pytest.Item) -> str | None:
         if name in _FIXTURES:
             return _FIXTURES[name]
     call = getattr(item, "callspec", None)
-    return _OVER_POSTGREST if call and call.params.get("transport") == "supabase" else None
+    params = call.params if call else {}
+    if params.get("transport") == "supabase" or params.get("place") == "PostgREST":
+        return _OVER_POSTGREST
+    return None
 
 
 @contextmanager
