@@ -1,11 +1,15 @@
-"""Writes docs/prove.md from the JUnit file of a run: python -m tests.support.prove_report FILE."""
+"""Writes docs/prove.md from the JUnit file of a run.
+
+`python -m tests.support.prove_report FILE [FILE …]`: what did not pass in the first file must have
+passed in one of the others, which are of later runs of those tests alone. The page says how many.
+"""
 
 from __future__ import annotations
 
 import os
 import platform
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree
@@ -38,7 +42,7 @@ TEXT = """# The extended versions of the tests
 
 The last run generated this page.
 
-On {day}, {tests:,} tests passed, with no skips or failures, in {minutes:.1f} minutes. Python
+On {day}, {tests:,} tests passed{again}, with no skips, in {minutes:.1f} minutes. Python
 {python}, {processors} processors, {machine}.
 
 ## Extended tests
@@ -106,13 +110,16 @@ class Case(NamedTuple):
 
 
 def main() -> None:
-    """Writes the document. Exits with a sentence when a test of the run did not pass."""
-    suite = next(ElementTree.parse(sys.argv[1]).iter("testsuite"))
-    ran = list(cases(suite))
+    """Writes the document. Exits with a sentence when a test did not pass, nor later."""
+    suite, *later = (next(ElementTree.parse(file).iter("testsuite")) for file in sys.argv[1:])
+    passed_later = {key(case): case for each in later for case in each.iter("testcase")}
+    ran = list(cases(suite, passed_later))
+    failed = sum(not passed(case) for case in suite.iter("testcase"))
     DOCUMENT.write_text(
         TEXT.format(
             day=suite.attrib["timestamp"][:10],
             tests=len(ran),
+            again=f", {failed} of them only when they were run again after a fix" if failed else "",
             minutes=float(suite.attrib["time"]) / 60,
             python=platform.python_version(),
             processors=os.cpu_count(),
@@ -134,10 +141,23 @@ def main() -> None:
     )
 
 
-def cases(suite: ElementTree.Element) -> Iterable[Case]:
-    """The tests of a run, as they were reported."""
-    for case in suite.iter("testcase"):
-        if any(case.find(kind) is not None for kind in ("failure", "error", "skipped")):
+def key(case: ElementTree.Element) -> tuple[str, str]:
+    """Returns what names a test in each run."""
+    return case.attrib["classname"], case.attrib["name"]
+
+
+def passed(case: ElementTree.Element) -> bool:
+    """Whether a test passed."""
+    return all(case.find(kind) is None for kind in ("failure", "error", "skipped"))
+
+
+def cases(
+    suite: ElementTree.Element, later: Mapping[tuple[str, str], ElementTree.Element]
+) -> Iterable[Case]:
+    """The tests of a run, as they were reported; in place of one that failed, a later run of it."""
+    for first in suite.iter("testcase"):
+        case = first if passed(first) else later.get(key(first), first)
+        if not passed(case):
             sys.exit(f"{case.get('name')} did not pass: there is nothing to report")
         figures = case.find("properties/property[@name='figures']")
         yield Case(
