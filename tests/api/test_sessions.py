@@ -168,13 +168,14 @@ def test_a_session_that_was_made_read_only_is_replaced(api: Api) -> None:
 def test_what_a_user_sends_replaces_no_session(api: Api) -> None:
     tenant = api.tenant()
     assert call(api, tenant, "note").status_code == 204
+    until(lambda: api.get("/jobs/x", tenant).status_code == 404, 10)  # as in the test above
     before = sessions(api)
     for code in ("25006", "25P02", "42501", "57P01", "08006"):
         call(api, tenant, "raise_code", p_code=code)
     read = api.client.get("/rest/v1/rpc/note", headers={"Authorization": token(tenant)})
     assert read.status_code == 405
     assert api.get("/jobs/x", tenant).status_code == 404
-    assert sessions(api) == before
+    assert before <= sessions(api)  # the other API may get one back meanwhile
 
 
 @over_the_database
