@@ -352,7 +352,7 @@ over_the_database = pytest.mark.parametrize("transport", ["database"], indirect=
 """For what a login of the database alone has."""
 
 
-def leave_the_turn_of_the_hour(place: Place) -> None:
+def avoid_end_of_hour(place: Place) -> None:
     """Quotas count per clock hour. Makes sure that half an hour of it is left."""
     with psycopg.connect(place.url) as connection:
         connection.execute(
@@ -367,7 +367,7 @@ def api(clusters: Callable[[int], Any], transport: Transport) -> Iterator[Api]:
         clusters(18).database("ordinary", migrated=True) as place,
         serve_over(transport, place) as api,
     ):
-        leave_the_turn_of_the_hour(place)
+        avoid_end_of_hour(place)
         yield api
 
 
@@ -381,7 +381,7 @@ def own_api(
         def start(place: Place | None = None, **arguments: Any) -> Api:
             if place is None:
                 place = new_database()
-                leave_the_turn_of_the_hour(place)
+                avoid_end_of_hour(place)
             return at_exit.enter_context(serve_over(transport, place, **arguments))
 
         yield start

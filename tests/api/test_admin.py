@@ -32,7 +32,7 @@ def audit_of(api: Api, job_id: str) -> list[tuple[str, str | None]]:
         ).fetchall()
 
 
-def test_support_sees_any_tenants_job_and_each_look_is_in_the_audit(api: Api) -> None:
+def test_support_reads_any_job_and_each_read_is_audited(api: Api) -> None:
     tenant = api.tenant()
     job_id = api.create(tenant)
     mine = api.get(f"/jobs/{job_id}", tenant)
@@ -45,7 +45,7 @@ def test_support_sees_any_tenants_job_and_each_look_is_in_the_audit(api: Api) ->
     assert api.requests_of(tenant) == 2
 
 
-def test_the_reason_is_in_the_audit(api: Api) -> None:
+def test_audit_stores_the_reason_truncated_and_without_nul(api: Api) -> None:
     job_id = api.create(api.tenant())
     ask(api, job_id, SERVICE_KEY, reason="ticket 7 \0 ä")
     ask(api, job_id, SERVICE_KEY, reason="x" * 5000)
@@ -54,27 +54,27 @@ def test_the_reason_is_in_the_audit(api: Api) -> None:
 
 
 @over_the_database
-def test_the_service_key_need_not_be_a_token(own_api: Callable[..., Api]) -> None:
+def test_opaque_service_key_is_accepted(own_api: Callable[..., Api]) -> None:
     api = own_api(service_key="sb_secret_of_the_tests")
     assert ask(api, "x", "sb_secret_of_the_tests").status_code == 404
     assert ask(api, "x", "sb_secret_of_the_test").status_code == 401
 
 
 @pytest.mark.parametrize("subject", ["\0", "\ud800", "x" * 5000, 7, {"a": 1}, ""])
-def test_an_odd_subject_of_a_service_token_is_not_written_down(api: Api, subject: Any) -> None:
+def test_invalid_subject_of_a_service_token_is_not_stored(api: Api, subject: Any) -> None:
     from api.auth import _service
 
     assert _service(subject).claims == '{"role": "service_role"}'
 
 
-def test_an_unknown_and_a_malformed_id_are_the_same_404_as_for_users(api: Api) -> None:
+def test_unknown_and_malformed_ids_get_the_same_404_as_for_users(api: Api) -> None:
     theirs = api.get("/jobs/x", api.tenant())
     for job_id in (str(uuid4()), "x", "%00"):
         answer = ask(api, job_id, SERVICE_KEY)
         assert (answer.status_code, answer.content) == (404, theirs.content)
 
 
-def test_a_users_key_or_token_is_403_costs_one_and_is_not_in_the_audit(api: Api) -> None:
+def test_user_credential_gets_403_costs_one_request_and_is_not_audited(api: Api) -> None:
     tenant = api.tenant()
     job_id = api.create(tenant)
     claims = {"sub": tenant.id, "role": "authenticated", "aud": "authenticated"}
@@ -98,12 +98,12 @@ def test_a_users_key_or_token_is_403_costs_one_and_is_not_in_the_audit(api: Api)
         jwt.encode({"role": "anon", "exp": 9_999_999_999}, JWT_SECRET, "HS256"),
     ],
 )
-def test_what_is_neither_is_401(api: Api, token: str) -> None:
+def test_invalid_service_credential_gets_401(api: Api, token: str) -> None:
     answer = ask(api, str(uuid4()), token)
     assert (answer.status_code, answer.json()["code"]) == (401, "AUTH_INVALID_KEY")
 
 
-def test_a_user_without_quota_is_told_that(api: Api) -> None:
+def test_user_without_quota_gets_429(api: Api) -> None:
     tenant = api.tenant(limit=1)
     assert ask(api, "x", tenant.key).status_code == 403
     assert ask(api, "x", tenant.key).status_code == 429

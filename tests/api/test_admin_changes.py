@@ -38,7 +38,7 @@ def outcomes(api: Api, job_id: str) -> list[tuple[str, str]]:
         ).fetchall()
 
 
-def test_a_job_is_failed_and_then_repeated_once(api: Api, tenant: Tenant) -> None:
+def test_support_fails_a_job_and_retries_it_once(api: Api, tenant: Tenant) -> None:
     job_id = api.create(tenant)
     failed = post(api, job_id, "fail")
     assert failed.status_code == 200
@@ -64,7 +64,7 @@ def test_a_job_is_failed_and_then_repeated_once(api: Api, tenant: Tenant) -> Non
     ]
 
 
-def test_a_job_is_taken_from_its_worker(api: Api, tenant: Tenant) -> None:
+def test_support_releases_a_job_from_its_worker(api: Api, tenant: Tenant) -> None:
     job_id = api.create(tenant)
     refused = post(api, job_id, "release")
     assert (refused.status_code, refused.json()["code"]) == (409, "no_lease")
@@ -82,7 +82,7 @@ def test_a_job_is_taken_from_its_worker(api: Api, tenant: Tenant) -> None:
 
 
 @pytest.mark.parametrize("action", ACTIONS)
-def test_a_user_may_not_and_no_job_is_the_same_404(api: Api, tenant: Tenant, action: str) -> None:
+def test_user_gets_403_and_missing_job_the_usual_404(api: Api, tenant: Tenant, action: str) -> None:
     job_id = api.create(tenant)
     refused = post(api, job_id, action, tenant.key)
     assert (refused.status_code, refused.json()["code"]) == (403, "AUTH_SERVICE_ROLE_REQUIRED")
@@ -105,7 +105,7 @@ def test_a_user_may_not_and_no_job_is_the_same_404(api: Api, tenant: Tenant, act
         ({"reason": "x", "why": "x"}, "unknown_field"),
     ],
 )
-def test_a_reason_has_to_be_given(api: Api, tenant: Tenant, body: Any, code: str) -> None:
+def test_reason_is_required(api: Api, tenant: Tenant, body: Any, code: str) -> None:
     job_id = api.create(tenant)
     for action in ACTIONS:
         answer = post(api, job_id, action, json=body)
@@ -114,7 +114,7 @@ def test_a_reason_has_to_be_given(api: Api, tenant: Tenant, body: Any, code: str
     assert api.get(f"/jobs/{job_id}", tenant).json()["status"] == "pending"
 
 
-def test_all_tenants_jobs_are_searched_page_by_page(api: Api) -> None:
+def test_search_covers_all_tenants_and_is_paginated(api: Api) -> None:
     first, second = api.tenant(), api.tenant()
     jobs = [api.create(first), api.create(second), api.create(second)]
     page = listed(api, limit="3", reason="ticket 7")
@@ -142,9 +142,7 @@ def test_all_tenants_jobs_are_searched_page_by_page(api: Api) -> None:
         ({"colour": "x"}, "unknown_parameter"),
     ],
 )
-def test_a_search_that_cannot_be_read_names_what_is_wrong(
-    api: Api, query: dict[str, str], code: str
-) -> None:
+def test_invalid_search_parameter_is_named(api: Api, query: dict[str, str], code: str) -> None:
     answer = listed(api, **query)
     assert (answer.status_code, answer.json()["code"]) == (422, code)
     assert answer.json()["field"] == next(iter(query))

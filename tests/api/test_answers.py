@@ -1,4 +1,4 @@
-"""An answer of the database or of Supabase never arrives or breaks off: exactly one 503."""
+"""A response of the database or Supabase is lost or cut off: exactly one request gets a 503."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @dataclass(frozen=True)
-class Behind:
+class ApiBehindProxy:
     """An API that reaches its database or Supabase only through a proxy."""
 
     api: Api
@@ -68,7 +68,7 @@ class Behind:
 
 
 @pytest.fixture
-def behind(new_database: Callable[[], Place], transport: Transport) -> Iterator[Behind]:
+def behind(new_database: Callable[[], Place], transport: Transport) -> Iterator[ApiBehindProxy]:
     place = new_database()
     settings = {"statement_timeout_seconds": 1, "database_pool_size": POOL}
     with ExitStack() as at_exit:
@@ -81,7 +81,7 @@ def behind(new_database: Callable[[], Place], transport: Transport) -> Iterator[
             settings |= {"api_database_url": proxy.url(place.api_url)}
         api = at_exit.enter_context(serve(place, **settings))
         until(lambda: api.client.get("/ready").status_code == 200)
-        yield Behind(api, proxy)
+        yield ApiBehindProxy(api, proxy)
 
 
 def token_of(tenant: Tenant) -> str:
@@ -100,20 +100,18 @@ def send(api: Api, tenant: Tenant, name: str, job_id: str, key: str) -> httpx2.R
     return api.client.request(method, path.format(job_id=job_id), headers=headers, json=body)
 
 
-def test_a_request_whose_answer_is_lost_is_503_and_the_next_ones_are_not(
-    behind: Behind, name: str, fault: Fault
+def test_lost_response_is_one_503_and_later_requests_succeed(
+    behind: ApiBehindProxy, name: str, fault: Fault
 ) -> None:
-    lose_an_answer(behind, name, fault)
+    lose_response(behind, name, fault)
 
 
 @over_the_database
-def test_a_call_of_rest_whose_answer_is_lost_is_503_and_the_next_ones_are_not(
-    behind: Behind, fault: Fault
-) -> None:
-    lose_an_answer(behind, "rest", fault)
+def test_lost_response_of_a_rest_call_is_one_503(behind: ApiBehindProxy, fault: Fault) -> None:
+    lose_response(behind, "rest", fault)
 
 
-def lose_an_answer(behind: Behind, name: str, fault: Fault) -> None:
+def lose_response(behind: ApiBehindProxy, name: str, fault: Fault) -> None:
     api = behind.api
     tenant, key = api.tenant(), str(uuid4())
     job_id = api.create(tenant)
@@ -139,7 +137,7 @@ def lose_an_answer(behind: Behind, name: str, fault: Fault) -> None:
 @one_process("takes answers away between one process and the database")
 @over_the_database
 @pytest.mark.parametrize("asked", ["startup", "password"])
-def test_a_login_whose_answer_is_lost_keeps_nobody_waiting(behind: Behind, asked: str) -> None:
+def test_lost_response_during_login_delays_no_request(behind: ApiBehindProxy, asked: str) -> None:
     api = behind.api
     tenant = api.tenant()
     job_id = api.create(tenant)

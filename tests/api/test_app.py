@@ -23,12 +23,12 @@ def alice(api: Api) -> Tenant:
     return api.tenant()
 
 
-def test_health_asks_nobody(api: Api) -> None:
+def test_health_needs_no_key(api: Api) -> None:
     answer = api.client.get("/health")
     assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
 
 
-def test_a_database_that_is_not_migrated_is_503_everywhere(
+def test_unmigrated_database_is_503_on_every_route(
     own_api: Callable[..., Api], new_database: Callable[..., Place]
 ) -> None:
     api = own_api(new_database(migrated=False))
@@ -41,7 +41,7 @@ def test_a_database_that_is_not_migrated_is_503_everywhere(
 
 
 @pytest.mark.parametrize("path", ["/view", "/nothing", "/jobs/", "/index/", "/jobs/a/b", "/%00"])
-def test_an_unknown_route_is_a_problem(api: Api, path: str) -> None:
+def test_unknown_route_is_a_404_problem(api: Api, path: str) -> None:
     answer = api.client.get(path)
     assert (answer.status_code, answer.json()["code"]) == (404, "ROUTE_NOT_FOUND")
     assert answer.headers["content-type"] == "application/problem+json"
@@ -58,7 +58,7 @@ def test_an_unknown_route_is_a_problem(api: Api, path: str) -> None:
         ("OPTIONS", "/ready", {"GET", "HEAD"}),
     ],
 )
-def test_another_method_is_405_with_those_that_work(
+def test_wrong_method_is_405_with_allow_header(
     api: Api, method: str, path: str, allow: set[str]
 ) -> None:
     answer = api.client.request(method, path)
@@ -66,7 +66,7 @@ def test_another_method_is_405_with_those_that_work(
     assert set(answer.headers["allow"].split(", ")) == allow
 
 
-def test_a_browser_may_read_every_header_that_it_needs(api: Api, alice: Tenant) -> None:
+def test_cors_exposes_every_header_that_browsers_need(api: Api, alice: Tenant) -> None:
     origin = {"Origin": "https://app.example"}
     created = api.client.post("/index", json={"repository": "a/b"}, headers=alice.headers | origin)
     answers = [
@@ -93,7 +93,7 @@ def test_a_browser_may_read_every_header_that_it_needs(api: Api, alice: Tenant) 
     assert {"link", "etag", "location", "retry-after", "ratelimit"} <= exposed
 
 
-def test_a_preflight_allows_what_clients_send(api: Api) -> None:
+def test_preflight_allows_the_headers_that_clients_send(api: Api) -> None:
     for method, path in (("POST", "/index"), ("GET", "/jobs/x")):
         answer = api.client.options(
             path,
@@ -108,7 +108,7 @@ def test_a_preflight_allows_what_clients_send(api: Api) -> None:
         assert "idempotency-key" in answer.headers["access-control-allow-headers"]
 
 
-def test_only_the_configured_origins_may_read(own_api: Callable[..., Api]) -> None:
+def test_only_configured_origins_may_read_responses(own_api: Callable[..., Api]) -> None:
     api = own_api(cors_origins="https://a.example, https://b.example")
     allowed = api.client.get("/health", headers={"Origin": "https://b.example"})
     assert allowed.headers["access-control-allow-origin"] == "https://b.example"
@@ -116,7 +116,7 @@ def test_only_the_configured_origins_may_read(own_api: Callable[..., Api]) -> No
     assert "access-control-allow-origin" not in other.headers
 
 
-def test_each_answer_has_an_id_and_the_clients_own_is_kept(api: Api) -> None:
+def test_each_response_has_a_request_id_and_keeps_the_clients_own(api: Api) -> None:
     ids = {api.client.get(path).headers["x-request-id"] for path in ("/health", "/health", "/no")}
     assert len(ids) == 3
     mine = api.client.get("/health", headers={"X-Request-Id": "my.id-1"})
@@ -139,7 +139,7 @@ def spoil(api: Api, raising: str) -> None:
 
 
 @one_process("reads the log of one process")
-def test_a_bug_is_500_without_a_word_of_the_inside_and_its_traceback_is_in_the_log(
+def test_bug_is_500_without_internals_and_its_traceback_is_logged(
     own_api: Callable[..., Api],
 ) -> None:
     api = own_api()
@@ -173,7 +173,7 @@ STATUSES = {
 }
 
 
-def test_a_failure_that_passes_is_503_with_retry_after(
+def test_transient_failure_is_503_with_retry_after(
     own_api: Callable[..., Api], transport: Transport
 ) -> None:
     api = own_api()
@@ -190,7 +190,7 @@ def test_a_failure_that_passes_is_503_with_retry_after(
 
 
 @one_process("runs something beside the API in its process")
-def test_what_runs_beside_the_api_starts_after_the_pool_and_ends_before_it(
+def test_background_tasks_start_after_the_pool_and_stop_before_it(
     new_database: Callable[..., Place],
 ) -> None:
     seen: list[str] = []
@@ -215,7 +215,7 @@ def without_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("without_environment")
-def test_settings_that_cannot_work_are_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_invalid_settings_are_rejected_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SettingError, match="API_DATABASE_URL"):
         create_app(ApiSettings.read())
     for alone in ("SUPABASE_URL", "SUPABASE_SERVICE_ROLE_KEY"):
@@ -237,7 +237,7 @@ def test_settings_that_cannot_work_are_refused_by_name(monkeypatch: pytest.Monke
 
 
 @pytest.mark.usefixtures("without_environment")
-def test_settings_are_environment_variables_and_an_empty_one_is_unset(
+def test_settings_come_from_the_environment_and_empty_means_unset(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for name, value in {
@@ -261,7 +261,7 @@ def test_settings_are_environment_variables_and_an_empty_one_is_unset(
     assert (settings.jwt_secret, settings.port) == (None, 8321)
 
 
-def test_secrets_are_not_in_the_settings_text() -> None:
+def test_repr_of_settings_hides_secrets() -> None:
     secret = str(uuid4()) * 2
     url = f"postgresql://u:{secret}@h/d"
     settings = StackSettings(

@@ -41,7 +41,7 @@ def assert_401(answer: httpx2.Response, code: str) -> None:
     assert "x-ratelimit-limit" not in answer.headers
 
 
-def test_without_a_key_the_answer_is_auth_missing_key(api: Api) -> None:
+def test_missing_key_gets_auth_missing_key(api: Api) -> None:
     assert_401(ask(api, None), "AUTH_MISSING_KEY")
     for path in ("/jobs/" + str(uuid4()), "/admin/jobs/x"):
         assert_401(ask(api, None, path), "AUTH_MISSING_KEY")
@@ -52,19 +52,19 @@ def test_without_a_key_the_answer_is_auth_missing_key(api: Api) -> None:
     ["", "Bearer", "bearer", "ij_x", "Basic YTpi", "Bearer a b", "Bearer a, Bearer b",
      "Token x", "Bearer \u00e4", "Bearerx y", 'Bearer "x"'],
 )  # fmt: skip
-def test_a_malformed_header_is_auth_invalid_header(api: Api, header: str) -> None:
+def test_malformed_header_gets_auth_invalid_header(api: Api, header: str) -> None:
     answer = api.client.get("/jobs/x", headers=[("Authorization", header.encode("latin-1"))])
     assert_401(answer, "AUTH_INVALID_HEADER")
 
 
-def test_two_authorization_headers_are_400(api: Api, alice: Tenant) -> None:
+def test_two_authorization_headers_get_400(api: Api, alice: Tenant) -> None:
     header = ("Authorization", f"Bearer {alice.key}")
     answer = api.client.get("/jobs/x", headers=[header, header])
     assert answer.status_code == 400
     assert answer.json()["code"] == "AUTH_INVALID_HEADER"
 
 
-def test_the_scheme_is_not_case_sensitive(api: Api, alice: Tenant) -> None:
+def test_scheme_is_case_insensitive(api: Api, alice: Tenant) -> None:
     assert ask(api, f"bEARER {alice.key}").status_code == 404
 
 
@@ -94,7 +94,7 @@ def wrong_keys(api: Api) -> dict[str, str]:
     }
 
 
-def test_every_key_that_does_not_work_gets_the_same_answer(api: Api) -> None:
+def test_every_invalid_key_gets_the_same_response(api: Api) -> None:
     answers = [ask(api, f"Bearer {key}") for key in wrong_keys(api).values()]
     for answer in answers:
         assert_401(answer, "AUTH_INVALID_KEY")
@@ -103,7 +103,7 @@ def test_every_key_that_does_not_work_gets_the_same_answer(api: Api) -> None:
     assert all(name == names[0] for name in names)
 
 
-def test_a_disabled_key_fails_on_its_next_call_and_the_users_other_key_does_not(api: Api) -> None:
+def test_disabled_key_fails_on_its_next_call_and_the_other_key_works(api: Api) -> None:
     tenant = api.tenant()
     second = api.new_key(tenant.id)
     assert ask(api, f"Bearer {tenant.key}").status_code == 404
@@ -113,7 +113,7 @@ def test_a_disabled_key_fails_on_its_next_call_and_the_users_other_key_does_not(
     assert ask(api, f"Bearer {second}").status_code == 404
 
 
-def test_a_failed_login_costs_nothing(api: Api) -> None:
+def test_failed_login_costs_no_quota(api: Api) -> None:
     tenant = api.tenant()
     wrong = tenant.key[:-1] + ("0" if tenant.key[-1] != "0" else "1")
     for _ in range(3):
@@ -125,9 +125,7 @@ def token_of(tenant: Tenant, secret: str = JWT_SECRET, **changes: Any) -> str:
     return jwt.encode(claims_of(tenant, **changes), secret, "HS256")
 
 
-def test_a_token_is_the_user_and_shares_the_quota_with_the_users_keys(
-    api: Api, alice: Tenant
-) -> None:
+def test_token_acts_as_its_user_and_shares_the_quota_with_keys(api: Api, alice: Tenant) -> None:
     job_id = api.create(alice)
     by_key = ask(api, f"Bearer {alice.key}", f"/jobs/{job_id}")
     by_token = ask(api, f"Bearer {token_of(alice)}", f"/jobs/{job_id}")
@@ -138,19 +136,17 @@ def test_a_token_is_the_user_and_shares_the_quota_with_the_users_keys(
 
 
 @pytest.mark.parametrize("claim", ["iat", "nbf"])
-def test_an_issuers_clock_may_be_30_seconds_ahead(api: Api, alice: Tenant, claim: str) -> None:
+def test_issuer_clock_may_be_30_seconds_ahead(api: Api, alice: Tenant, claim: str) -> None:
     token = token_of(alice, **{claim: int(time.time()) + 25})
     assert ask(api, f"Bearer {token}").status_code == 404
 
 
-def test_a_token_may_name_several_audiences(api: Api, alice: Tenant) -> None:
+def test_token_may_name_several_audiences(api: Api, alice: Tenant) -> None:
     token = token_of(alice, aud=["other", "authenticated"])
     assert ask(api, f"Bearer {token}").status_code == 404
 
 
-def test_what_a_user_wrote_into_the_metadata_of_a_token_changes_nothing(
-    api: Api, alice: Tenant
-) -> None:
+def test_user_metadata_in_a_token_is_ignored(api: Api, alice: Tenant) -> None:
     job_id = api.create(alice)
     mallory = api.tenant()
     metadata = {"sub": alice.id, "role": "service_role", "name": "\0\ud800"}
@@ -200,11 +196,11 @@ WRONG_TOKENS: dict[str, Callable[[Tenant], str]] = {
 
 
 @pytest.mark.parametrize("make", WRONG_TOKENS.values(), ids=WRONG_TOKENS)
-def test_a_token_is_refused(api: Api, alice: Tenant, make: Callable[[Tenant], str]) -> None:
+def test_invalid_token_is_rejected(api: Api, alice: Tenant, make: Callable[[Tenant], str]) -> None:
     assert_401(ask(api, f"Bearer {make(alice)}"), "AUTH_INVALID_KEY")
 
 
-def test_a_token_of_a_user_who_is_gone_cannot_create(api: Api) -> None:
+def test_token_of_a_deleted_user_cannot_create_jobs(api: Api) -> None:
     ghost = Tenant(str(uuid4()), "")
     headers = {"Authorization": f"Bearer {token_of(ghost)}"}
     answer = api.client.post("/index", json={"repository": "a/b"}, headers=headers)
@@ -212,7 +208,7 @@ def test_a_token_of_a_user_who_is_gone_cannot_create(api: Api) -> None:
     assert answer.headers["content-type"] == "application/problem+json"
 
 
-def test_the_service_key_is_nobodys_on_the_routes_of_users(api: Api) -> None:
+def test_service_key_gets_403_on_user_routes(api: Api) -> None:
     for path in ("/jobs/x", "/jobs/" + str(uuid4())):
         answer = ask(api, f"Bearer {SERVICE_KEY}", path)
         assert (answer.status_code, answer.json()["code"]) == (403, "AUTH_USER_REQUIRED")
@@ -221,7 +217,7 @@ def test_the_service_key_is_nobodys_on_the_routes_of_users(api: Api) -> None:
 
 
 @one_process("reads the log of one process")
-def test_keys_are_never_in_the_log(api: Api, alice: Tenant) -> None:
+def test_keys_are_never_logged(api: Api, alice: Tenant) -> None:
     ask(api, f"Bearer {alice.key}")
     ask(api, "Bearer ij_" + "1" * 16 + "_" + "2" * 64)
     lines = "\n".join(text_of(record) for record in api.log)
@@ -241,7 +237,7 @@ def confused(claims: dict[str, Any], public_key: bytes, kid: str) -> str:
 
 
 @one_process("counts what one process asks of the issuer of tokens")
-def test_tokens_are_checked_by_the_public_keys_of_the_issuer(own_api: Callable[..., Api]) -> None:
+def test_tokens_are_checked_with_the_public_keys_of_the_issuer(own_api: Callable[..., Api]) -> None:
     with issuing() as (issuer, url):
         api = own_api(jwks_url=url)
         tenant = api.tenant()
@@ -273,7 +269,7 @@ def test_tokens_are_checked_by_the_public_keys_of_the_issuer(own_api: Callable[.
 
 
 @over_the_database
-def test_without_a_secret_and_a_jwks_no_token_is_taken(own_api: Callable[..., Api]) -> None:
+def test_no_token_is_accepted_without_secret_and_jwks(own_api: Callable[..., Api]) -> None:
     api = own_api(jwt_secret=None, service_key=None)
     tenant = api.tenant()
     assert_401(ask(api, f"Bearer {token_of(tenant)}"), "AUTH_INVALID_KEY")

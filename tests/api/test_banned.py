@@ -34,7 +34,7 @@ def calls(api: Api, headers: dict[str, str], job: Job) -> set[int]:
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_the_next_call_by_a_key_is_401(api: Api, state: str) -> None:
+def test_next_call_with_a_key_gets_401(api: Api, state: str) -> None:
     tenant = api.tenant()
     job = Job(api, tenant)
     assert api.get(job.path, tenant).status_code == 200
@@ -42,7 +42,7 @@ def test_the_next_call_by_a_key_is_401(api: Api, state: str) -> None:
     assert calls(api, tenant.headers, job) == {401}
 
 
-def test_so_is_the_next_call_by_a_token(api: Api) -> None:
+def test_next_call_with_a_token_gets_401(api: Api) -> None:
     tenant = api.tenant()
     job = Job(api, tenant)
     claims = {
@@ -54,7 +54,7 @@ def test_so_is_the_next_call_by_a_token(api: Api) -> None:
     assert calls(api, headers, job) == {401}
 
 
-def test_a_ban_that_is_over_or_lifted_is_none(api: Api) -> None:
+def test_expired_or_lifted_ban_has_no_effect(api: Api) -> None:
     tenant = api.tenant()
     job = Job(api, tenant)
     for until in ("now() - interval '1 second'", "null"):
@@ -64,7 +64,7 @@ def test_a_ban_that_is_over_or_lifted_is_none(api: Api) -> None:
         assert api.get(job.path, tenant).status_code == 200
 
 
-def test_nobody_is_banned_where_there_are_no_such_columns(own_api: Callable[..., Api]) -> None:
+def test_users_are_not_banned_without_the_auth_columns(own_api: Callable[..., Api]) -> None:
     api = own_api()
     tenant = api.tenant()
     job = Job(api, tenant)
@@ -76,7 +76,7 @@ def test_nobody_is_banned_where_there_are_no_such_columns(own_api: Callable[...,
 
 
 @pytest.mark.parametrize("state", ["banned", "removed"])
-def test_a_stream_ends(api: Api, state: str) -> None:
+def test_stream_ends_when_its_user_is_banned_or_removed(api: Api, state: str) -> None:
     tenant = api.tenant()
     job = Job(api, tenant)
     shown: list[str] = []
@@ -96,7 +96,7 @@ def test_a_stream_ends(api: Api, state: str) -> None:
     assert not thread.is_alive()
 
 
-def test_who_was_removed_from_an_organization_sees_its_jobs_no_more(api: Api) -> None:
+def test_former_member_no_longer_sees_the_organizations_jobs(api: Api) -> None:
     owner, member = api.tenant(), api.tenant()
     slug = api.organization(owner, member)
     job = Job(api, owner, organization=slug)

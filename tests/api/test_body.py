@@ -43,19 +43,19 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("body", REFUSED.values(), ids=REFUSED)
-def test_what_is_not_one_strict_json_object_is_400(body: bytes) -> None:
+def test_body_that_is_not_one_strict_json_object_gets_400(body: bytes) -> None:
     with pytest.raises(Problem) as refused:
         parse_object(body)
     assert refused.value.status == 400
     assert refused.value.code == "INVALID_JSON"
 
 
-def test_as_many_values_and_digits_as_are_allowed_are_read() -> None:
+def test_maximum_number_of_values_and_digits_is_accepted() -> None:
     value = {"a": [10**99] * 990, "b": "x" * 50_000}
     assert parse_object(json.dumps(value).encode()) == value
 
 
-def test_a_surrogate_pair_is_one_character() -> None:
+def test_surrogate_pair_is_one_character() -> None:
     assert parse_object(b'{"ref": "\\ud83d\\ude00"}') == {"ref": "\N{GRINNING FACE}"}
 
 
@@ -71,12 +71,12 @@ JSON = st.recursive(
 
 
 @given(st.dictionaries(st.text(), JSON, max_size=5), st.booleans())
-def test_a_well_formed_object_is_read_as_it_is(value: dict[str, object], ascii_only: bool) -> None:
+def test_valid_object_is_parsed_unchanged(value: dict[str, object], ascii_only: bool) -> None:
     assert parse_object(json.dumps(value, ensure_ascii=ascii_only).encode()) == value
 
 
 @given(st.binary(max_size=200))
-def test_any_bytes_are_an_object_or_400(body: bytes) -> None:
+def test_any_bytes_give_an_object_or_400(body: bytes) -> None:
     try:
         assert isinstance(parse_object(body), dict)
     except Problem as refused:

@@ -36,7 +36,7 @@ def complete(api: Api, job_id: str) -> None:
         )
 
 
-def test_a_pending_job_is_cancelled_at_once_and_again_without_a_change(
+def test_pending_job_is_cancelled_at_once_and_repeats_change_nothing(
     api: Api, alice: Tenant
 ) -> None:
     job_id = api.create(alice)
@@ -47,7 +47,7 @@ def test_a_pending_job_is_cancelled_at_once_and_again_without_a_change(
     assert again.content == first.content == api.get(f"/jobs/{job_id}", alice).content
 
 
-def test_the_worker_of_a_job_is_asked_and_the_answer_says_so(api: Api, alice: Tenant) -> None:
+def test_cancelling_a_running_job_gets_202_and_asks_its_worker(api: Api, alice: Tenant) -> None:
     job_id = api.create(alice)
     begin(api, job_id)
     asked = delete(api, job_id, alice)
@@ -57,7 +57,7 @@ def test_the_worker_of_a_job_is_asked_and_the_answer_says_so(api: Api, alice: Te
     assert delete(api, job_id, alice).content == asked.content
 
 
-def test_what_is_over_stays(api: Api, alice: Tenant) -> None:
+def test_finished_job_cannot_be_cancelled(api: Api, alice: Tenant) -> None:
     job_id = api.create(alice)
     begin(api, job_id)
     complete(api, job_id)
@@ -67,9 +67,7 @@ def test_what_is_over_stays(api: Api, alice: Tenant) -> None:
     assert api.get(f"/jobs/{job_id}", alice).json()["status"] == "completed"
 
 
-def test_a_foreign_an_unknown_and_a_malformed_id_have_the_same_bytes(
-    api: Api, alice: Tenant
-) -> None:
+def test_foreign_unknown_and_malformed_ids_get_identical_404s(api: Api, alice: Tenant) -> None:
     job_id, bob = api.create(alice), api.tenant()
     answers = [delete(api, other, bob) for other in (job_id, str(uuid4()), "x", "%00")]
     assert {answer.status_code for answer in answers} == {404}
@@ -77,7 +75,7 @@ def test_a_foreign_an_unknown_and_a_malformed_id_have_the_same_bytes(
     assert api.get(f"/jobs/{job_id}", alice).json()["status"] == "pending"
 
 
-def test_a_member_cancels_own_jobs_and_gets_403_for_those_of_others(
+def test_member_cancels_own_jobs_and_gets_403_for_other_members_jobs(
     api: Api, alice: Tenant
 ) -> None:
     bob = api.tenant()
@@ -88,7 +86,7 @@ def test_a_member_cancels_own_jobs_and_gets_403_for_those_of_others(
     assert delete(api, job_id, alice).status_code == 200
 
 
-def test_each_request_costs_one(api: Api) -> None:
+def test_each_request_costs_one_unit_of_quota(api: Api) -> None:
     tenant = api.tenant(limit=3)
     job_id = api.create(tenant)
     assert delete(api, job_id, tenant).headers["x-ratelimit-remaining"] == "1"
@@ -96,7 +94,7 @@ def test_each_request_costs_one(api: Api) -> None:
     assert delete(api, job_id, tenant).status_code == 429
 
 
-def test_without_a_key_nothing_is_cancelled(api: Api, alice: Tenant) -> None:
+def test_nothing_is_cancelled_without_a_key(api: Api, alice: Tenant) -> None:
     job_id = api.create(alice)
     assert api.client.delete(f"/jobs/{job_id}").status_code == 401
     unknown = {"Authorization": f"Bearer ij_{'0' * 16}_{'0' * 64}"}

@@ -31,7 +31,7 @@ def test_own_jobs_are_counted_by_status(api: Api) -> None:
     assert (later["pending"], later["cancelled"]) == (1, 0)
 
 
-def test_an_organization_is_counted_for_its_members(api: Api, alice: Tenant) -> None:
+def test_members_see_the_counts_of_their_organization(api: Api, alice: Tenant) -> None:
     bob = api.tenant()
     slug = api.organization(alice, bob)
     api.create(alice, organization=slug, repository="shared/app")
@@ -52,7 +52,7 @@ def test_an_organization_is_counted_for_its_members(api: Api, alice: Tenant) -> 
         ("limit=1", "limit", "unknown_parameter"),
     ],
 )
-def test_a_bad_query_is_named_and_costs_one(
+def test_invalid_parameter_is_named_and_costs_one_request(
     api: Api, alice: Tenant, query: str, field: str, code: str
 ) -> None:
     before = api.requests_of(alice)
@@ -62,7 +62,7 @@ def test_a_bad_query_is_named_and_costs_one(
     assert api.requests_of(alice) == before + 1
 
 
-def test_it_costs_one_request(api: Api) -> None:
+def test_counts_cost_one_request(api: Api) -> None:
     tenant = api.tenant(limit=1)
     assert api.get("/jobs/counts", tenant).headers["x-ratelimit-remaining"] == "0"
     assert api.get("/jobs/counts", tenant).status_code == 429

@@ -140,7 +140,7 @@ def key(database: Any) -> str:
         return str(create_api_key(connection, user, "load")["api_key"])
 
 
-def test_a_deployment_leaves_no_moment_without_a_ready_process_and_fails_no_request(
+def test_deployment_always_has_a_ready_process_and_fails_no_request(
     database: Any, key: str, tmp_path: Path
 ) -> None:
     (tmp_path / "new").mkdir()
@@ -189,7 +189,7 @@ where datname = current_database() and wait_event_type = 'Lock'
 """
 
 
-def test_a_request_that_waits_for_a_migration_that_adds_a_column_is_answered(
+def test_request_that_waits_for_an_added_column_is_answered(
     own_api: Callable[..., Api],
 ) -> None:
     api = own_api(database_pool_size=1)  # the waiting session already has a plan

@@ -31,7 +31,9 @@ def one(request: pytest.FixtureRequest) -> str:
         ("cursor={}", "cursor"),
     ],
 )
-def test_a_query_with_one_is_422(api: Api, alice: Tenant, one: str, query: str, field: str) -> None:
+def test_query_with_foreign_digits_gets_422(
+    api: Api, alice: Tenant, one: str, query: str, field: str
+) -> None:
     answer = api.get(f"/jobs?{query.format(quote(one))}", alice)
     assert (answer.status_code, answer.json()["field"]) == (422, field)
 
@@ -45,7 +47,7 @@ def test_a_query_with_one_is_422(api: Api, alice: Tenant, one: str, query: str, 
     ],
     ids=["a commit", "a port", "an address"],
 )
-def test_a_body_with_one_is_422(
+def test_body_with_foreign_digits_gets_422(
     api: Api, alice: Tenant, one: str, body: dict[str, str], field: str
 ) -> None:
     sent = {name: value.replace("{}", one) for name, value in body.items()}
@@ -53,7 +55,7 @@ def test_a_body_with_one_is_422(
     assert (answer.status_code, answer.json()["field"]) == (422, field)
 
 
-def test_an_id_with_one_is_no_job(api: Api, alice: Tenant, one: str) -> None:
+def test_id_with_foreign_digits_gets_404(api: Api, alice: Tenant, one: str) -> None:
     job_id = api.create(alice)
     digit = next(character for character in job_id if character.isdecimal())
     path = f"/jobs/{quote(job_id.replace(digit, one))}"
@@ -66,7 +68,9 @@ def test_an_id_with_one_is_no_job(api: Api, alice: Tenant, one: str) -> None:
 @pytest.mark.parametrize(
     "query", ["limit={}", "offset={}", "p_limit={}", "attempt=eq.{}", "attempt=in.({})"]
 )
-def test_a_query_of_rest_with_one_is_400(api: Api, alice: Tenant, one: str, query: str) -> None:
+def test_rest_query_with_foreign_digits_gets_400(
+    api: Api, alice: Tenant, one: str, query: str
+) -> None:
     path = f"/rest/v1/rpc/list_index_jobs?{query.format(quote(one))}"
     answer = api.client.get(path, headers={"Authorization": f"Bearer {token_of(alice)}"})
     assert answer.status_code == 400
@@ -87,7 +91,7 @@ def test_a_query_of_rest_with_one_is_400(api: Api, alice: Tenant, one: str, quer
         (b"Last-Event-ID: \xb9", 200),
     ],
 )
-def test_a_header_with_one_is_refused_or_means_nothing(
+def test_header_with_superscript_digits_is_rejected_or_ignored(
     api: Api, alice: Tenant, header: bytes, status: int
 ) -> None:
     """A header can contain superscripts, which isdigit() accepts and int() does not."""

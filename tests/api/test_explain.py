@@ -10,7 +10,7 @@ from api.records import JobExplanation, WaitReason
 from .conftest import Api
 
 
-def test_a_job_that_waits_says_why_and_what_comes_first(api: Api) -> None:
+def test_explanation_of_a_waiting_job_names_reason_and_position(api: Api) -> None:
     tenant = api.tenant()
     first, second = api.create(tenant), api.create(tenant)
     with api.sql() as connection:
@@ -51,7 +51,7 @@ def test_times_are_in_utc(api: Api) -> None:
     assert explained["until"].endswith("+00:00")
 
 
-def test_a_foreign_an_unknown_and_a_malformed_id_have_the_same_bytes(api: Api) -> None:
+def test_foreign_unknown_and_malformed_ids_get_identical_404s(api: Api) -> None:
     job_id = api.create(api.tenant())
     bob = api.tenant()
     paths = [f"/jobs/{other}/explain" for other in (job_id, str(uuid4()), "x", "%00")]
@@ -61,7 +61,7 @@ def test_a_foreign_an_unknown_and_a_malformed_id_have_the_same_bytes(api: Api) -
     assert answers[3].headers["x-ratelimit-remaining"] == "9996"
 
 
-def test_another_tenants_job_is_but_one_in_a_number(api: Api) -> None:
+def test_other_tenants_jobs_only_change_the_position(api: Api) -> None:
     """Alice's second job changes bob's position and nothing else."""
     alice, bob = api.tenant(), api.tenant()
     api.create(alice, repository="alice/secret")
@@ -77,7 +77,7 @@ def test_another_tenants_job_is_but_one_in_a_number(api: Api) -> None:
     assert changed <= {"position", "sentence"}
 
 
-def test_it_costs_one_request(api: Api) -> None:
+def test_explanation_costs_one_request(api: Api) -> None:
     tenant, path = api.tenant(limit=1), f"/jobs/{uuid4()}/explain"
     assert api.get(path, tenant).headers["x-ratelimit-remaining"] == "0"
     assert api.get(path, tenant).status_code == 429

@@ -77,7 +77,7 @@ def sending(client: socket.socket, what: bytes) -> Iterator[None]:
     ],
     ids=["requests", "a body", "a chunk"],
 )
-def test_little_of_what_follows_is_held_while_a_request_is_answered(
+def test_little_of_the_following_input_is_buffered_during_a_request(
     own_api: Callable[..., Api], headers: list[bytes], rest: bytes
 ) -> None:
     api = own_api(statement_timeout_seconds=60)
@@ -139,7 +139,7 @@ FLOODS = {
 
 @pytest.mark.parametrize("reads", [True, False], ids=["read", "unread"])
 @pytest.mark.parametrize("what", FLOODS.values(), ids=FLOODS)
-def test_a_flood_of_8_mb_neither_fills_the_memory_nor_delays_others(
+def test_flood_of_8_mb_neither_fills_memory_nor_delays_others(
     server: Measured, request: pytest.FixtureRequest, what: bytes, reads: bool
 ) -> None:
     """Only make prove checks the time."""
@@ -153,7 +153,7 @@ def test_a_flood_of_8_mb_neither_fills_the_memory_nor_delays_others(
         assert slowest < 0.1
 
 
-def test_a_client_that_reads_nothing_of_its_answers_is_dropped(
+def test_client_that_never_reads_is_disconnected(
     own_api: Callable[..., Api], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(protocol, "SECONDS", 0.5)
@@ -167,9 +167,7 @@ def test_a_client_that_reads_nothing_of_its_answers_is_dropped(
             client.sendall(get() * 300_000)
 
 
-def test_a_client_that_reads_slowly_gets_all_of_its_answers(
-    api: Api, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_slow_reader_gets_all_its_responses(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(protocol, "SECONDS", 1.0)
     many = 60_000
     with socket.socket() as client, ExitStack() as at_exit:
@@ -193,7 +191,7 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(protocol, "_SECONDS_BETWEEN_WARNINGS", 0.0)
 
 
-def test_a_connection_over_the_limit_is_told_so_and_the_others_go_on(
+def test_connection_over_the_limit_gets_503_and_others_continue(
     few_connections: Api, few: None
 ) -> None:
     api = few_connections
@@ -221,7 +219,7 @@ def test_a_connection_over_the_limit_is_told_so_and_the_others_go_on(
     until(answers)
 
 
-def test_connections_far_over_the_limit_are_closed_without_a_word(
+def test_connections_far_over_the_limit_are_closed_without_response(
     few_connections: Api, few: None
 ) -> None:
     with ExitStack() as at_exit:

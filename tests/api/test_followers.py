@@ -75,7 +75,7 @@ def place(new_database: Callable[[], object]) -> object:
     return new_database()
 
 
-def test_all_streams_of_a_process_that_ends_go_on_in_another(place: object, proving: bool) -> None:
+def test_streams_of_a_stopped_process_continue_in_another(place: object, proving: bool) -> None:
     users = 20 if proving else 5
     with serve(place) as first, ExitStack() as at_exit:  # type: ignore[arg-type]
         apis = [first]
@@ -116,9 +116,7 @@ def stopped(postmaster: int) -> Iterator[None]:
                 os.kill(pid, signal.SIGCONT)
 
 
-def test_a_database_that_is_out_of_reach_for_long_costs_no_event(
-    machine: Machine, proving: bool
-) -> None:
+def test_long_database_outage_loses_no_event(machine: Machine, proving: bool) -> None:
     with machine.running() as server, serve(machine.place, statement_timeout_seconds=1) as api:
         tenant = api.tenant()
         job = Job(api, tenant)
@@ -134,7 +132,7 @@ def test_a_database_that_is_out_of_reach_for_long_costs_no_event(
         assert client.requests == 2, "one stream, and one for the 204"
 
 
-def test_a_long_job_is_followed_by_few_requests(place: object, proving: bool) -> None:
+def test_following_a_long_job_takes_few_requests(place: object, proving: bool) -> None:
     """Ten minutes take at most 25 waits of 30 s, or one stream. Progress ends no wait."""
     seconds, longest = (600, 30) if proving else (10, 1)
     with serve(place) as api, ThreadPoolExecutor(1) as threads:  # type: ignore[arg-type]

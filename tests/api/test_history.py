@@ -18,7 +18,7 @@ def claim(connection: Connection[Any], worker: str) -> None:
     connection.execute("select from public.claim_index_job(p_worker_id => %s)", (worker,))
 
 
-def test_the_story_of_a_job_and_its_attempts(api: Api) -> None:
+def test_history_contains_all_events_and_attempts(api: Api) -> None:
     tenant = api.tenant()
     job_id = api.create(tenant)
     with api.sql() as connection:
@@ -49,13 +49,13 @@ def test_the_story_of_a_job_and_its_attempts(api: Api) -> None:
     assert events[0]["at"].endswith("+00:00")
 
 
-def test_a_job_that_nobody_began_has_no_attempts(api: Api) -> None:
+def test_unclaimed_job_has_no_attempts(api: Api) -> None:
     tenant = api.tenant()
     history = api.get(f"/jobs/{api.create(tenant)}/events", tenant).json()
     assert (len(history["events"]), history["attempts"]) == (1, [])
 
 
-def test_a_foreign_an_unknown_and_a_malformed_id_have_the_same_bytes(api: Api) -> None:
+def test_foreign_unknown_and_malformed_ids_get_identical_404s(api: Api) -> None:
     job_id = api.create(api.tenant())
     bob = api.tenant()
     answers = [api.get(f"/jobs/{other}/events", bob) for other in (job_id, str(uuid4()), "x")]

@@ -33,9 +33,7 @@ def post(api: Api, tenant: Tenant, body: bytes, **headers: str) -> httpx2.Respon
     return api.client.post("/index", content=body, headers=tenant.headers | JSON | headers)
 
 
-def test_a_request_is_accepted_with_the_jobs_id_its_place_and_when_to_ask(
-    api: Api, alice: Tenant
-) -> None:
+def test_accepted_request_returns_id_location_and_retry_after(api: Api, alice: Tenant) -> None:
     answer = api.client.post("/index", json={"repository": "a/first"}, headers=alice.headers)
     assert answer.status_code == 202
     assert answer.headers["content-type"] == "application/json"
@@ -46,7 +44,7 @@ def test_a_request_is_accepted_with_the_jobs_id_its_place_and_when_to_ask(
     assert api.get(answer.headers["location"], alice).json()["id"] == body["jobId"]
 
 
-def test_the_job_has_what_was_asked_for(api: Api, alice: Tenant) -> None:
+def test_created_job_has_the_requested_fields(api: Api, alice: Tenant) -> None:
     job_id = api.create(alice, repository="a/b", ref="feature/x", commit_sha="AB" * 20)
     job = api.get(f"/jobs/{job_id}", alice).json()
     assert (job["ref"], job["commit_sha"], job["status"]) == ("feature/x", "ab" * 20, "pending")
@@ -59,9 +57,7 @@ def test_the_job_has_what_was_asked_for(api: Api, alice: Tenant) -> None:
 
 
 @one_process("is about the runner in the same process")
-def test_the_runner_is_kicked_after_an_accepted_request_and_only_then(
-    api: Api, alice: Tenant
-) -> None:
+def test_runner_is_woken_only_by_accepted_requests(api: Api, alice: Tenant) -> None:
     before = len(api.kicks)
     api.create(alice)
     assert len(api.kicks) == before + 1
@@ -69,7 +65,7 @@ def test_the_runner_is_kicked_after_an_accepted_request_and_only_then(
     assert len(api.kicks) == before + 1
 
 
-def test_the_same_idempotency_key_and_body_give_the_same_job(api: Api, alice: Tenant) -> None:
+def test_same_idempotency_key_and_body_give_the_same_job(api: Api, alice: Tenant) -> None:
     headers = {"Idempotency-Key": str(uuid4())}
     answers = [post(api, alice, b'{"repository": "a/once"}', **headers) for _ in range(3)]
     assert {answer.status_code for answer in answers} == {202}
@@ -80,7 +76,7 @@ def test_the_same_idempotency_key_and_body_give_the_same_job(api: Api, alice: Te
     assert post(api, alice, b'{"repository": "a/once"}').json() != answers[0].json()
 
 
-def test_another_users_idempotency_key_is_another_key(api: Api, alice: Tenant) -> None:
+def test_idempotency_keys_are_per_user(api: Api, alice: Tenant) -> None:
     headers = {"Idempotency-Key": str(uuid4())}
     mine = post(api, alice, b'{"repository": "a/b"}', **headers)
     theirs = post(api, api.tenant(), b'{"repository": "a/b"}', **headers)
@@ -88,7 +84,7 @@ def test_another_users_idempotency_key_is_another_key(api: Api, alice: Tenant) -
 
 
 @pytest.mark.parametrize("key", ["", "a b", "x" * 256, "ä"])
-def test_a_bad_idempotency_key_is_named(api: Api, alice: Tenant, key: str) -> None:
+def test_invalid_idempotency_key_is_named(api: Api, alice: Tenant, key: str) -> None:
     answer = api.client.post(
         "/index",
         json={"repository": "a/b"},
@@ -97,7 +93,7 @@ def test_a_bad_idempotency_key_is_named(api: Api, alice: Tenant, key: str) -> No
     assert (answer.status_code, answer.json()["field"]) == (422, "idempotency_key")
 
 
-def test_a_member_indexes_for_an_organization_and_a_stranger_does_not(
+def test_members_can_index_for_an_organization_and_strangers_cannot(
     api: Api, alice: Tenant
 ) -> None:
     slug, stranger = api.organization(alice), api.tenant()
@@ -115,7 +111,7 @@ def test_a_member_indexes_for_an_organization_and_a_stranger_does_not(
         assert (answer.status_code, answer.json()["field"]) == (422, "organization")
 
 
-def test_a_name_that_already_has_another_url_is_a_conflict(api: Api, alice: Tenant) -> None:
+def test_repository_name_with_another_url_is_a_conflict(api: Api, alice: Tenant) -> None:
     # both are owner/name under the base URL of another API in front of the same database
     api.create(alice, repository="a/moved")
     with api.sql() as connection:
@@ -165,7 +161,7 @@ REFUSED: dict[str, tuple[bytes, int, str | None]] = {
 
 
 @pytest.mark.parametrize(("body", "status", "field"), REFUSED.values(), ids=REFUSED)
-def test_bad_input_is_refused_with_the_field_and_costs_one_request(
+def test_invalid_input_is_rejected_with_its_field_and_costs_one_request(
     api: Api, body: bytes, status: int, field: str | None
 ) -> None:
     tenant = api.tenant()
@@ -181,7 +177,7 @@ def test_bad_input_is_refused_with_the_field_and_costs_one_request(
     assert answer.headers["x-ratelimit-remaining"] == "9999"
 
 
-def test_an_unknown_caller_learns_nothing_of_the_body(api: Api) -> None:
+def test_unauthenticated_caller_gets_401_before_the_body_is_checked(api: Api) -> None:
     wrong = "ij_" + "0" * 16 + "_" + "0" * 64
     for body in (b'{"repository": "a/b"}', b"{}", b"\xff", b"x" * 70_000):
         assert api.client.post("/index", content=body, headers=JSON).status_code == 401
@@ -190,7 +186,7 @@ def test_an_unknown_caller_learns_nothing_of_the_body(api: Api) -> None:
         assert (answer.status_code, answer.json()["code"]) == (401, "AUTH_INVALID_KEY")
 
 
-def test_a_caller_without_quota_learns_nothing_of_the_body(api: Api) -> None:
+def test_caller_without_quota_gets_429_before_the_body_is_checked(api: Api) -> None:
     tenant = api.tenant(limit=1)
     assert post(api, tenant, b"\xff").status_code == 400
     assert post(api, tenant, b"\xff").status_code == 429
@@ -202,7 +198,7 @@ def chunks(body: bytes) -> Iterator[bytes]:
 
 
 @over_the_database
-def test_a_body_that_does_not_arrive_in_time_is_408_and_the_others_are_answered(
+def test_late_body_gets_408_and_other_requests_are_served(
     own_api: Callable[..., Api],
 ) -> None:
     api = own_api(body_timeout_seconds=1)
@@ -224,9 +220,7 @@ def padded(size: int) -> bytes:
     return body + b" " * (size - len(body) - 1) + b"}"
 
 
-def test_a_body_of_64_kb_is_read_and_one_byte_more_is_413_also_without_a_length(
-    api: Api, alice: Tenant
-) -> None:
+def test_body_over_64_kb_gets_413_with_and_without_content_length(api: Api, alice: Tenant) -> None:
     headers = alice.headers | JSON
     for size, status in ((65_536, 202), (65_537, 413)):
         whole = api.client.post("/index", content=padded(size), headers=headers)
@@ -251,7 +245,7 @@ def test_a_body_of_64_kb_is_read_and_one_byte_more_is_413_also_without_a_length(
         ({"Content-Type": "application/json", "Content-Encoding": "gzip"}, 415),
     ],
 )
-def test_the_body_is_json_as_curl_and_githubs_clients_send_it(
+def test_content_types_of_common_clients_are_accepted(
     api: Api, alice: Tenant, headers: dict[str, str], status: int
 ) -> None:
     body = b'{"repository": "a/b"}'
@@ -260,7 +254,7 @@ def test_the_body_is_json_as_curl_and_githubs_clients_send_it(
 
 
 @one_process("reads the log of one process")
-def test_a_client_that_goes_away_in_mid_body_costs_nothing_and_leaves_no_line(
+def test_client_that_disconnects_mid_body_costs_nothing_and_logs_nothing(
     own_api: Callable[..., Api],
 ) -> None:
     api = own_api()
@@ -282,7 +276,7 @@ def test_a_client_that_goes_away_in_mid_body_costs_nothing_and_leaves_no_line(
     assert [record.getMessage() for record in api.log if record.levelname != "INFO"] == []
 
 
-def test_a_local_path_inside_the_roots_is_accepted(
+def test_local_path_inside_the_roots_is_accepted(
     own_api: Callable[..., Api], tmp_path: Path
 ) -> None:
     api = own_api(local_repository_roots=str(tmp_path))
@@ -298,13 +292,13 @@ def test_a_local_path_inside_the_roots_is_accepted(
     assert (answer.status_code, answer.json()["field"]) == (422, "localPath")
 
 
-def test_hundred_requests_at_once_are_all_accepted(api: Api, alice: Tenant) -> None:
+def test_100_concurrent_requests_are_all_accepted(api: Api, alice: Tenant) -> None:
     with ThreadPoolExecutor(20) as threads:
         jobs = list(threads.map(lambda n: api.create(alice, repository=f"a/r{n % 10}"), range(100)))
     assert len(set(jobs)) == 100
 
 
-def test_32_equal_requests_at_once_make_one_job_and_get_one_answer(api: Api, alice: Tenant) -> None:
+def test_32_identical_concurrent_requests_create_one_job(api: Api, alice: Tenant) -> None:
     headers = alice.headers | {"Idempotency-Key": str(uuid4())}
     start = Barrier(32)
 

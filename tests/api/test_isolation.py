@@ -108,7 +108,7 @@ async def kill(api: Api, stop: asyncio.Event) -> int:
 
 @over_the_database
 @pytest.mark.parametrize("are_prepared", [True, False])
-def test_every_answer_is_for_the_one_who_asked(
+def test_every_response_belongs_to_its_requester(
     own_api: Callable[..., Api], are_prepared: bool
 ) -> None:
     api = own_api(database_prepared_statements=are_prepared)

@@ -30,7 +30,7 @@ def move(api: Api, job_id: str, status: str, metadata: str = "{}") -> None:
         )
 
 
-def test_the_whole_record_is_returned(api: Api, alice: Tenant) -> None:
+def test_whole_record_is_returned(api: Api, alice: Tenant) -> None:
     job_id = api.create(alice)
     answer = api.get(f"/jobs/{job_id}", alice)
     job = answer.json()
@@ -47,7 +47,7 @@ def test_the_whole_record_is_returned(api: Api, alice: Tenant) -> None:
     assert created_at.utcoffset() == timedelta(0)
 
 
-def test_a_foreign_an_unknown_and_a_malformed_id_have_the_same_bytes(
+def test_foreign_unknown_and_malformed_ids_get_identical_404s(
     api: Api, alice: Tenant, bob: Tenant
 ) -> None:
     job_id = api.create(alice)
@@ -66,19 +66,17 @@ def test_a_foreign_an_unknown_and_a_malformed_id_have_the_same_bytes(
     assert counted == list(range(counted[0], counted[0] - len(ids), -1))
 
 
-def test_an_id_in_capitals_is_the_same_job(api: Api, alice: Tenant) -> None:
+def test_uppercase_id_finds_the_same_job(api: Api, alice: Tenant) -> None:
     job_id = api.create(alice)
     assert api.get(f"/jobs/{job_id.upper()}", alice).json()["id"] == job_id
 
 
-def test_a_run_id_of_old_callers_is_a_job_id(api: Api, alice: Tenant) -> None:
+def test_run_id_is_accepted_as_job_id(api: Api, alice: Tenant) -> None:
     answer = api.client.post("/index", json={"repository": "a/b"}, headers=alice.headers)
     assert api.get(f"/jobs/{answer.json()['runId']}", alice).status_code == 200
 
 
-def test_a_client_that_has_this_version_gets_304_until_the_job_changes(
-    api: Api, alice: Tenant
-) -> None:
+def test_current_etag_gets_304_until_the_job_changes(api: Api, alice: Tenant) -> None:
     job_id = api.create(alice)
     first = api.get(f"/jobs/{job_id}", alice)
     tag = first.headers["etag"]
@@ -119,18 +117,14 @@ def test_a_client_that_has_this_version_gets_304_until_the_job_changes(
         (f'"{10**30}"', 200),
     ],
 )
-def test_only_the_tag_of_this_version_takes_the_body_away(
-    api: Api, alice: Tenant, tags: str, status: int
-) -> None:
+def test_only_the_matching_etag_gets_304(api: Api, alice: Tenant, tags: str, status: int) -> None:
     path = f"/jobs/{api.create(alice)}"
     answer = api.get(path, alice, **{"If-None-Match": tags})
     assert answer.status_code == status
     assert answer.content == (b"" if status == 304 else api.get(path, alice).content)
 
 
-def test_a_304_is_not_a_way_to_learn_of_another_tenants_job(
-    api: Api, alice: Tenant, bob: Tenant
-) -> None:
+def test_etag_of_another_tenants_job_gets_404(api: Api, alice: Tenant, bob: Tenant) -> None:
     job_id = api.create(alice)
     assert api.get(f"/jobs/{job_id}", bob, **{"If-None-Match": "*"}).status_code == 404
 
@@ -146,12 +140,12 @@ def test_retry_after_is_sent_until_the_job_is_final(api: Api, alice: Tenant) -> 
     assert (last.json()["status"], last.json()["error_message"]) == ("failed", "no such ref")
 
 
-def test_a_job_is_cached_by_its_owner_alone_and_asked_for_again(api: Api, alice: Tenant) -> None:
+def test_response_is_private_and_must_be_revalidated(api: Api, alice: Tenant) -> None:
     answer = api.get(f"/jobs/{api.create(alice)}", alice)
     assert answer.headers["cache-control"] == "private, no-cache"
 
 
-def test_head_answers_as_get_does_without_a_body(api: Api, alice: Tenant) -> None:
+def test_head_is_get_without_a_body(api: Api, alice: Tenant) -> None:
     path = f"/jobs/{api.create(alice)}"
     got, head = api.get(path, alice), api.client.head(path, headers=alice.headers)
     assert (head.status_code, head.content) == (200, b"")
@@ -160,7 +154,7 @@ def test_head_answers_as_get_does_without_a_body(api: Api, alice: Tenant) -> Non
     assert api.client.head("/jobs/x", headers=alice.headers).status_code == 404
 
 
-def test_members_of_an_organization_see_its_jobs_and_former_members_do_not(
+def test_only_current_members_see_an_organizations_jobs(
     api: Api, alice: Tenant, bob: Tenant
 ) -> None:
     job_id = api.create(alice, organization=api.organization(alice, bob))

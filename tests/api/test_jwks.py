@@ -20,7 +20,7 @@ from api import jwks
 from tests.support.pooled import one_process
 from tests.support.waiting import until
 
-from .conftest import Api, Place, Tenant, leave_the_turn_of_the_hour, text_of
+from .conftest import Api, Place, Tenant, avoid_end_of_hour, text_of
 from .issuer import SYMMETRIC, Issuer, Misbehaviour, claims_of, issuing, say
 
 pytestmark = [
@@ -46,7 +46,7 @@ def issuer(issuer_and_url: tuple[Issuer, str]) -> Issuer:
 def place(clusters: Callable[[int], Any]) -> Iterator[Place]:
     """One database for all of them; each has its own tenant."""
     with clusters(18).database("ordinary", migrated=True) as place:
-        leave_the_turn_of_the_hour(place)
+        avoid_end_of_hour(place)
         yield place
 
 
@@ -74,7 +74,7 @@ def ask(api: Api, token: str) -> httpx2.Response:
     return api.client.get("/jobs/x", headers={"Authorization": f"Bearer {token}"})
 
 
-def of_stranger(tenant: Tenant, kid: str) -> str:
+def token_with_unknown_key(tenant: Tenant, kid: str) -> str:
     key = ec.generate_private_key(ec.SECP256R1())
     return jwt.encode(claims_of(tenant), key, "ES256", headers={"kid": kid})
 
@@ -152,7 +152,7 @@ FAULTS: dict[str, Callable[[Issuer], Misbehaviour]] = {
 
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
-def test_while_the_issuer_fails_its_tokens_are_503_and_afterwards_they_are_taken(
+def test_tokens_get_503_while_the_issuer_fails_and_work_afterwards(
     api: Api, issuer: Issuer, tenant: Tenant, quick: None, fault: Callable[[Issuer], Misbehaviour]
 ) -> None:
     token = issuer.token("ec", tenant)
@@ -169,7 +169,7 @@ def test_while_the_issuer_fails_its_tokens_are_503_and_afterwards_they_are_taken
 
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
-def test_known_keys_serve_while_the_issuer_fails(
+def test_cached_keys_are_used_while_the_issuer_fails(
     api: Api, issuer: Issuer, tenant: Tenant, quick: None, fault: Callable[[Issuer], Misbehaviour]
 ) -> None:
     assert ask(api, issuer.token("ec", tenant)).status_code == 404
@@ -199,12 +199,12 @@ ODD_KEYS = {
 
 
 @pytest.mark.parametrize("odd", ODD_KEYS.values(), ids=ODD_KEYS)
-def test_an_odd_key_among_good_ones_is_passed_over(
+def test_invalid_key_among_valid_ones_is_skipped(
     api: Api, issuer: Issuer, tenant: Tenant, odd: bytes
 ) -> None:
     issuer.misbehave = answering(issuer.document().replace(b"[", b"[" + odd + b",", 1))(issuer)
     assert ask(api, issuer.token("ec", tenant)).status_code == 404
-    assert ask(api, of_stranger(tenant, "odd")).status_code == 401
+    assert ask(api, token_with_unknown_key(tenant, "odd")).status_code == 401
 
 
 def warnings(api: Api) -> list[str]:
@@ -212,7 +212,7 @@ def warnings(api: Api) -> list[str]:
     return [message for message in found if message.startswith("JWKS_URL ")]
 
 
-def test_nobody_whose_key_is_known_waits_for_those_whose_is_not(
+def test_tokens_with_cached_keys_do_not_wait_for_unknown_ones(
     api: Api, issuer: Issuer, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(jwks, "PAUSE_SECONDS", 0.0)
@@ -220,7 +220,7 @@ def test_nobody_whose_key_is_known_waits_for_those_whose_is_not(
     monkeypatch.setattr(jwks, "FETCH_SECONDS", 60.0)
     issuer.misbehave = hang(issuer)
     with ThreadPoolExecutor(30) as threads:
-        tokens = [of_stranger(tenant, f"kid {number}") for number in range(30)]
+        tokens = [token_with_unknown_key(tenant, f"kid {number}") for number in range(30)]
         strangers = [threads.submit(ask, api, token) for token in tokens]
         until(lambda: issuer.fetches == 2)
         for _ in range(10):
@@ -233,17 +233,17 @@ def test_nobody_whose_key_is_known_waits_for_those_whose_is_not(
             assert_unavailable(stranger.result())
 
 
-def test_an_unknown_key_id_makes_the_issuer_be_asked_once_in_a_while(
+def test_unknown_key_ids_cause_at_most_one_fetch_per_pause(
     api: Api, issuer: Issuer, tenant: Tenant
 ) -> None:
     assert ask(api, issuer.token("ec", tenant)).status_code == 404
     began = time.monotonic()
     for number in range(20):
-        assert ask(api, of_stranger(tenant, f"kid {number}")).status_code == 401
+        assert ask(api, token_with_unknown_key(tenant, f"kid {number}")).status_code == 401
     assert issuer.fetches <= 2 + (time.monotonic() - began) / jwks.PAUSE_SECONDS
 
 
-def test_a_key_that_the_issuer_adds_is_taken_and_one_that_it_withdraws_is_not(
+def test_added_keys_are_accepted_and_withdrawn_keys_rejected(
     api: Api, issuer: Issuer, tenant: Tenant, quick: None
 ) -> None:
     issuer.published = ["rsa"]
@@ -254,14 +254,14 @@ def test_a_key_that_the_issuer_adds_is_taken_and_one_that_it_withdraws_is_not(
     assert ask(api, issuer.token("rsa", tenant)).status_code == 401
 
 
-def test_the_keys_are_fetched_again_without_a_request(
+def test_keys_are_refreshed_without_a_request(
     api: Api, issuer: Issuer, tenant: Tenant, quick: None
 ) -> None:
     ask(api, issuer.token("ec", tenant))
     until(lambda: issuer.fetches >= 4)
 
 
-def test_keys_that_could_not_be_fetched_for_too_long_serve_no_longer(
+def test_cached_keys_expire_when_the_issuer_is_down_for_too_long(
     api: Api, issuer: Issuer, tenant: Tenant, quick: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     token = issuer.token("ec", tenant)

@@ -43,7 +43,9 @@ def following(answer: httpx2.Response) -> str | None:
     return found[1]
 
 
-def test_own_jobs_are_listed_whole_newest_first(api: Api, alice: Tenant, jobs: list[str]) -> None:
+def test_own_jobs_are_listed_newest_first_with_all_fields(
+    api: Api, alice: Tenant, jobs: list[str]
+) -> None:
     answer = api.get("/jobs", alice)
     assert listed(answer) == jobs
     assert set(answer.json()["jobs"][0]) == set(IndexJob.__annotations__)
@@ -52,9 +54,7 @@ def test_own_jobs_are_listed_whole_newest_first(api: Api, alice: Tenant, jobs: l
     assert answer.headers["cache-control"] == "private, no-cache"
 
 
-def test_pages_follow_each_other_while_jobs_arrive(
-    api: Api, alice: Tenant, jobs: list[str]
-) -> None:
+def test_pagination_is_stable_while_jobs_arrive(api: Api, alice: Tenant, jobs: list[str]) -> None:
     path: str | None = "/jobs?limit=3&status=pending"
     seen: list[str] = []
     while path:
@@ -66,7 +66,7 @@ def test_pages_follow_each_other_while_jobs_arrive(
     assert len(seen) == len(set(seen)) == len(jobs)
 
 
-def test_a_cursor_works_as_it_stands_in_the_body(api: Api, alice: Tenant, jobs: list[str]) -> None:
+def test_cursor_from_the_body_works(api: Api, alice: Tenant, jobs: list[str]) -> None:
     first = api.get("/jobs?limit=2", alice)
     cursor, link = first.json()["next_cursor"], following(first)
     assert link and "+" in cursor and "+" not in link
@@ -75,7 +75,7 @@ def test_a_cursor_works_as_it_stands_in_the_body(api: Api, alice: Tenant, jobs: 
     assert listed(api.get(f"/jobs?limit=2&cursor={cursor}", alice)) == expected
 
 
-def test_an_organization_is_a_scope_of_its_own(api: Api, alice: Tenant) -> None:
+def test_organization_jobs_are_listed_separately(api: Api, alice: Tenant) -> None:
     bob = api.tenant()
     slug = api.organization(alice, bob)
     job_id = api.create(alice, organization=slug, repository="shared/app")
@@ -89,7 +89,7 @@ def test_an_organization_is_a_scope_of_its_own(api: Api, alice: Tenant) -> None:
     assert (refused.status_code, refused.json()["code"]) == (422, "unknown_organization")
 
 
-def test_filters(api: Api) -> None:
+def test_filters_select_the_matching_jobs(api: Api) -> None:
     tenant = api.tenant()
     first = api.create(tenant, repository="a/one")
     second = api.create(tenant, repository="a/two")
@@ -139,7 +139,7 @@ def test_filters(api: Api) -> None:
         ("status=%ff", "status", "unknown_status"),
     ],
 )  # fmt: skip
-def test_a_bad_query_is_named_and_costs_one(
+def test_invalid_parameter_is_named_and_costs_one_request(
     api: Api, alice: Tenant, query: str, field: str, code: str
 ) -> None:
     before = api.requests_of(alice)
@@ -150,7 +150,7 @@ def test_a_bad_query_is_named_and_costs_one(
 
 
 @pytest.mark.parametrize("limit", [0, 101])
-def test_a_limit_out_of_range_is_told_the_range_and_the_way_to_the_rest(
+def test_limit_out_of_range_gets_the_range_and_a_hint_on_paging(
     api: Api, alice: Tenant, limit: int
 ) -> None:
     problem = api.get(f"/jobs?limit={limit}", alice).json()
@@ -158,7 +158,7 @@ def test_a_limit_out_of_range_is_told_the_range_and_the_way_to_the_rest(
     assert "next_cursor" in problem["hint"]
 
 
-def test_a_bad_query_of_an_unknown_key_is_401_and_of_an_empty_quota_429(api: Api) -> None:
+def test_credentials_and_quota_are_checked_before_the_query(api: Api) -> None:
     unknown = {"Authorization": f"Bearer ij_{'0' * 16}_{'0' * 64}"}
     assert api.client.get("/jobs?limit=0", headers=unknown).status_code == 401
     assert api.client.get("/jobs", headers=unknown).status_code == 401

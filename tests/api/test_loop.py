@@ -23,7 +23,7 @@ pytestmark = one_process("measures the event loop of one process")
 SECONDS = 0.005
 """CPU time that one callback of the loop may take; make prove judges it."""
 REPEATS = 3
-"""The cheapest of so many is what an input costs; the rest is the machine's."""
+"""The cost of an input is the minimum of this many runs; the rest is noise."""
 
 ID = "00000000-0000-4000-8000-0000000000b1"
 ROUTES = [
@@ -210,7 +210,7 @@ def status_of(server: Measured, request: bytes) -> int:
         return int(said.split(b" ", 2)[1]) if said else 0
 
 
-def test_no_request_is_a_fault_or_keeps_the_loop_busy(
+def test_no_request_causes_an_error_or_blocks_the_event_loop(
     server: Measured, pytestconfig: pytest.Config
 ) -> None:
     """make test sends a tenth of them and does not check the time."""

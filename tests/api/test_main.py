@@ -116,7 +116,7 @@ def has(modules: set[str], name: str) -> bool:
     return any(module == name or module.startswith(f"{name}.") for module in modules)
 
 
-def test_the_import_loads_neither_the_worker_nor_what_commands_need(tmp_path: Path) -> None:
+def test_import_loads_neither_the_worker_nor_modules_of_the_cli(tmp_path: Path) -> None:
     code = "import api.main, sys; print(*sys.modules)"
     done = subprocess.run(
         [sys.executable, "-P", "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
@@ -126,7 +126,7 @@ def test_the_import_loads_neither_the_worker_nor_what_commands_need(tmp_path: Pa
     assert [name for name in (*NOT_IMPORTED, *NEVER_LOADED) if has(modules, name)] == []
 
 
-def test_a_process_with_a_runner_loads_nothing_of_commands_and_migrations(
+def test_process_with_runner_loads_neither_cli_nor_migrations(
     start: Start, database: Database
 ) -> None:
     urls = {
@@ -141,13 +141,13 @@ def test_a_process_with_a_runner_loads_nothing_of_commands_and_migrations(
         assert served.end() == 0
 
 
-def test_a_process_without_a_runner_does_not_load_it(start: Start) -> None:
+def test_process_without_runner_does_not_load_it(start: Start) -> None:
     with start(WORKER_DATABASE_URL=NOWHERE, RUNNER_CONCURRENCY="0") as served:
         assert served.logged("API started")[0]["runner_slots"] == 0
         assert not has(served.modules(), "worker.runner")
 
 
-def test_the_start_is_one_line_with_the_limits_and_no_password(start: Start) -> None:
+def test_start_logs_one_line_with_the_limits_and_no_password(start: Start) -> None:
     with start(WORKER_DATABASE_URL=NOWHERE) as served:
         (line,) = served.logged("API started")
         assert line["database"] == "127.0.0.1:1/none"
@@ -157,12 +157,12 @@ def test_the_start_is_one_line_with_the_limits_and_no_password(start: Start) -> 
         assert "s3cret" not in "".join(served.lines)
 
 
-def test_as_many_connections_are_allowed_as_files_may_be_open(start: Start) -> None:
+def test_max_connections_is_limited_by_open_files(start: Start) -> None:
     with start(open_files=400) as served:
         assert served.logged("API started")[0]["max_connections"] == 400 - 256
 
 
-def test_a_request_is_a_line_only_when_asked_for(start: Start) -> None:
+def test_requests_are_logged_only_with_access_log_on(start: Start) -> None:
     with start() as quiet:
         loopback.get(f"{quiet.url}/health")
         assert quiet.end() == 0
@@ -171,9 +171,7 @@ def test_a_request_is_a_line_only_when_asked_for(start: Start) -> None:
         assert (stopping["requests"], stopping["drain_seconds"]) == (0, 10)
 
 
-def test_the_line_of_a_request_tells_who_asked_for_which_route_and_no_secret(
-    start: Start, database: Database
-) -> None:
+def test_access_log_names_caller_and_route_and_no_secret(start: Start, database: Database) -> None:
     user = str(uuid4())
     with psycopg.connect(database.url, autocommit=True) as connection:
         connection.execute("insert into auth.users (id) values (%s)", (user,))
@@ -205,7 +203,7 @@ def test_the_line_of_a_request_tells_who_asked_for_which_route_and_no_secret(
         assert not [secret for secret in (token, key, JWT_SECRET) if secret in said]
 
 
-def test_a_root_path_is_in_the_addresses_that_are_told(start: Start, database: Database) -> None:
+def test_returned_links_contain_the_root_path(start: Start, database: Database) -> None:
     user = str(uuid4())
     with psycopg.connect(database.url, autocommit=True) as connection:
         connection.execute("insert into auth.users (id) values (%s)", (user,))
@@ -227,7 +225,7 @@ def test_a_root_path_is_in_the_addresses_that_are_told(start: Start, database: D
         assert sorted(refused.json()) == ["code", "details", "hint", "message"]
 
 
-def test_a_connection_without_a_request_is_kept_as_long_as_set(start: Start) -> None:
+def test_idle_connection_is_closed_after_keep_alive_seconds(start: Start) -> None:
     with start(KEEP_ALIVE_SECONDS="1") as served:
         host, port = httpx2.URL(served.url).host, httpx2.URL(served.url).port
         with socket.create_connection((host, port), timeout=12) as connection:
@@ -238,7 +236,7 @@ def test_a_connection_without_a_request_is_kept_as_long_as_set(start: Start) -> 
         assert answer.startswith(b"HTTP/1.1 200")
 
 
-def test_proxies_count_only_when_they_are_named() -> None:
+def test_proxy_headers_are_trusted_only_from_named_proxies() -> None:
     for proxies, trusts in (((), False), (("10.0.0.0/8",), True)):
         settings = ApiSettings(api_database_url=NOWHERE, forwarded_allow_ips=proxies)
         config = Server(create_app(settings), settings, on_ready=lambda: None).config
@@ -259,7 +257,7 @@ def test_proxies_count_only_when_they_are_named() -> None:
         ({"HOST": "192.0.2.1"}, "HOST=192.0.2.1 is not an address of this machine"),
     ],
 )
-def test_what_cannot_be_served_is_one_sentence(
+def test_invalid_setting_is_a_one_line_error(
     tmp_path: Path, changes: dict[str, str], said: str
 ) -> None:
     done = subprocess.run(
@@ -275,7 +273,7 @@ def test_what_cannot_be_served_is_one_sentence(
     assert done.stderr.startswith(f"error: {said}")
 
 
-def test_a_login_that_can_never_work_ends_the_start(tmp_path: Path, database: Database) -> None:
+def test_login_that_can_never_work_stops_the_start(tmp_path: Path, database: Database) -> None:
     password = database.server.password
     for url, said in (
         (database.api_url.replace(password, "hush-hush"), "of index_jobs_api is wrong"),
@@ -299,7 +297,7 @@ def test_a_login_that_can_never_work_ends_the_start(tmp_path: Path, database: Da
         assert "hush-hush" not in done.stderr
 
 
-def test_a_port_that_is_taken_is_one_sentence(tmp_path: Path) -> None:
+def test_port_in_use_is_a_one_line_error(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         done = subprocess.run(

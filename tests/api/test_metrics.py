@@ -23,7 +23,7 @@ from .conftest import (
     Job,
     Tenant,
     Transport,
-    leave_the_turn_of_the_hour,
+    avoid_end_of_hour,
     serve,
     serve_over,
 )
@@ -43,7 +43,7 @@ def api(clusters: Callable[[int], Any], transport: Transport) -> Iterator[Api]:
         clusters(18).database("ordinary", migrated=True) as place,
         serve_over(transport, place, metrics_token=TOKEN) as api,
     ):
-        leave_the_turn_of_the_hour(place)
+        avoid_end_of_hour(place)
         yield api
 
 
@@ -66,7 +66,7 @@ def counters(found: dict[tuple[str, str], float]) -> dict[tuple[str, str], float
     return {key: value for key, value in found.items() if key[0].startswith(COUNTERS)}
 
 
-def test_without_its_token_it_is_refused_and_nothing_is_counted(api: Api, alice: Tenant) -> None:
+def test_missing_metrics_token_gets_401_and_costs_nothing(api: Api, alice: Tenant) -> None:
     assert api.client.get("/metrics").status_code == 401
     answer = api.client.get("/metrics", headers=alice.headers)
     assert (answer.status_code, answer.json()["code"]) == (401, "AUTH_INVALID_KEY")
@@ -74,14 +74,14 @@ def test_without_its_token_it_is_refused_and_nothing_is_counted(api: Api, alice:
     assert api.requests_of(alice) == 0
 
 
-def test_where_no_token_is_set_nobody_has_it(own_api: Callable[..., Api]) -> None:
+def test_metrics_get_401_when_no_token_is_configured(own_api: Callable[..., Api]) -> None:
     api = own_api()
     for token in ("None", TOKEN):
         answer = api.client.get("/metrics", headers={"Authorization": f"Bearer {token}"})
         assert answer.status_code == 401
 
 
-def test_it_speaks_both_forms_of_prometheus(api: Api) -> None:
+def test_metrics_are_served_as_text_and_openmetrics(api: Api) -> None:
     Job(api, api.tenant()).begin()
     plain = api.client.get("/metrics", headers=HEADERS)
     assert plain.headers["content-type"].startswith("text/plain; version=")
@@ -92,7 +92,7 @@ def test_it_speaks_both_forms_of_prometheus(api: Api) -> None:
     assert {"job_status_transitions", "job_wait_seconds", "http_requests"} <= families
 
 
-def test_the_counters_are_what_the_events_say_and_a_purge_moves_none(api: Api) -> None:
+def test_counters_match_the_events_and_survive_a_purge(api: Api) -> None:
     alice = api.tenant()
     jobs = [Job(api, alice) for _ in range(7)]
     worker = "00000000-0000-4000-8000-00000000f0%02d"
@@ -125,7 +125,7 @@ def test_the_counters_are_what_the_events_say_and_a_purge_moves_none(api: Api) -
     assert [after["jobs", status] for status in ("completed", "failed", "cancelled")] == [0, 0, 0]
 
 
-def test_what_happens_in_a_transaction_that_stays_open_is_counted_after_it(api: Api) -> None:
+def test_events_of_an_open_transaction_are_counted_after_its_commit(api: Api) -> None:
     alice = api.tenant()
     job, other = Job(api, alice), Job(api, alice)
     key = ("job_status_transitions_total", "pending processing")
@@ -141,7 +141,9 @@ def test_what_happens_in_a_transaction_that_stays_open_is_counted_after_it(api: 
 
 
 @one_process("reads what one process counts for itself")
-def test_requests_are_counted_by_route_and_waits_are_no_latency(api: Api, alice: Tenant) -> None:
+def test_requests_are_counted_by_route_and_waits_do_not_count_as_latency(
+    api: Api, alice: Tenant
+) -> None:
     job = Job(api, alice)
     before = scrape(api)
     poll = ("GET /jobs/{job_id}", "GET /jobs/{job_id} 200")
@@ -165,7 +167,7 @@ def test_requests_are_counted_by_route_and_waits_are_no_latency(api: Api, alice:
 
 
 @one_process("reads what one process counts for itself")
-def test_a_refusal_for_quota_is_counted(api: Api) -> None:
+def test_quota_refusals_are_counted(api: Api) -> None:
     poor = api.tenant(limit=1)
     before = scrape(api)["job_quota_refusals_total", ""]
     assert [api.get("/jobs", poor).status_code for _ in range(3)] == [200, 429, 429]
@@ -173,7 +175,7 @@ def test_a_refusal_for_quota_is_counted(api: Api) -> None:
 
 
 @one_process("points one process at no database")
-def test_without_a_database_it_tells_of_the_process(api: Api) -> None:
+def test_metrics_of_the_process_are_served_without_a_database(api: Api) -> None:
     with serve(
         api.place, api_database_url="postgresql://nobody@127.0.0.1:1/none", metrics_token=TOKEN
     ) as down:
@@ -184,7 +186,7 @@ def test_without_a_database_it_tells_of_the_process(api: Api) -> None:
 
 
 @one_process("has a port of its own for one process")
-def test_on_a_port_of_its_own_it_needs_no_token(api: Api) -> None:
+def test_metrics_on_their_own_port_need_no_token(api: Api) -> None:
     with kept_port() as port, serve(api.place, metrics_port=port) as own:
         text = loopback.get(f"http://127.0.0.1:{port}/metrics").text
         assert samples(text)["job_metrics_up", ""] == 1
@@ -194,7 +196,7 @@ def test_on_a_port_of_its_own_it_needs_no_token(api: Api) -> None:
         loopback.get(f"http://127.0.0.1:{port}/metrics")
 
 
-def test_a_name_is_in_base_units_and_total_is_for_counters(api: Api) -> None:
+def test_metric_names_use_base_units_and_only_counters_end_in_total(api: Api) -> None:
     text = api.client.get("/metrics", headers=HEADERS).text
     families = list(text_string_to_metric_families(text))
     assert len({family.name for family in families}) == len(families)

@@ -38,13 +38,13 @@ def sent(app: ASGIApp, *, takes: bool = True) -> tuple[list[tuple[Any, ...]], li
     return whole, messages
 
 
-def test_an_answer_of_known_length_is_sent_at_once_with_all_headers() -> None:
+def test_response_of_known_length_is_sent_at_once_with_all_headers() -> None:
     ((status, headers, body),), messages = sent(TEXT)
     assert (status, body, messages) == (200, b"text", [])
     assert headers == [*TEXT.raw_headers, (b"x-request-id", b"mine"), (b"vary", b"Origin")]
 
 
-def test_what_the_server_does_not_take_at_once_is_sent_by_messages_with_the_same_headers() -> None:
+def test_response_is_sent_as_messages_when_the_server_requires_it() -> None:
     ((status, headers, body),), _ = sent(TEXT)
     whole, (start, rest) = sent(TEXT, takes=False)
     assert whole == []
@@ -67,7 +67,7 @@ async def in_parts(scope: Scope, receive: Receive, send: Send) -> None:
     ],
     ids=["stream", "parts", "close"],
 )
-def test_streams_parts_and_what_closes_the_connection_are_sent_by_messages(app: ASGIApp) -> None:
+def test_streams_parts_and_closing_responses_are_sent_as_messages(app: ASGIApp) -> None:
     whole, messages = sent(app)
     assert whole == []
     assert [message["type"] for message in messages[:2]] == [
@@ -82,7 +82,7 @@ async def broken(scope: Scope, receive: Receive, send: Send) -> None:
     raise ZeroDivisionError
 
 
-def test_an_answer_that_breaks_before_its_body_is_a_500() -> None:
+def test_response_that_fails_before_its_body_is_a_500() -> None:
     ((status, _, body),), messages = sent(broken)
     assert (status, messages) == (500, [])
     assert b"INTERNAL" in body

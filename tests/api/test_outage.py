@@ -37,7 +37,7 @@ _BURST = 40  # more than either transport's connections
 
 
 @pytest.mark.parametrize("farewell", [signal.SIGINT, signal.SIGQUIT, signal.SIGKILL])
-def test_an_outage_is_503_and_the_api_is_back_soon_after_the_database(
+def test_outage_is_503_and_the_api_recovers_soon_after_the_database(
     machine: Machine, farewell: signal.Signals
 ) -> None:
     with ExitStack() as before, ExitStack() as at_exit:
@@ -67,7 +67,7 @@ def test_an_outage_is_503_and_the_api_is_back_soon_after_the_database(
             assert {api.get(path, tenant).status_code for _ in range(20)} == {200}
 
 
-def test_a_restart_during_which_nobody_asked_is_not_noticed(machine: Machine) -> None:
+def test_database_restart_between_requests_causes_no_error(machine: Machine) -> None:
     with ExitStack() as before, ExitStack() as at_exit:
         before.enter_context(machine.running())
         api = at_exit.enter_context(serve(machine.place))
@@ -80,7 +80,7 @@ def test_a_restart_during_which_nobody_asked_is_not_noticed(machine: Machine) ->
             assert [api.get("/jobs/x", tenant).status_code for _ in range(8)] == [404] * 8
 
 
-def test_the_api_starts_while_the_database_is_down(machine: Machine) -> None:
+def test_api_starts_while_the_database_is_down(machine: Machine) -> None:
     with serve(machine.place) as api:
         assert api.client.get("/health").status_code == 200
         assert_503(api.client.get("/ready"))
@@ -98,7 +98,7 @@ def connections_of_the_api(connection: psycopg.Connection[TupleRow]) -> int:
 
 
 @over_the_database
-def test_connections_that_were_cut_are_replaced_without_an_error(
+def test_terminated_connections_are_replaced_without_an_error(
     own_api: Callable[..., Api],
 ) -> None:
     api = own_api()
@@ -114,7 +114,7 @@ def test_connections_that_were_cut_are_replaced_without_an_error(
 
 
 @over_the_database
-def test_a_statement_that_takes_too_long_is_503_and_counts_nothing(
+def test_statement_timeout_is_503_and_costs_nothing(
     own_api: Callable[..., Api],
 ) -> None:
     api = own_api(statement_timeout_seconds=2)
@@ -130,7 +130,7 @@ def test_a_statement_that_takes_too_long_is_503_and_counts_nothing(
 
 
 @over_the_database
-def test_a_burst_on_a_database_that_hangs_is_told_that_it_is_busy(
+def test_burst_on_a_hanging_database_gets_503_too_busy(
     own_api: Callable[..., Api],
 ) -> None:
     api = own_api(database_pool_size=1, statement_timeout_seconds=2)
@@ -144,7 +144,7 @@ def test_a_burst_on_a_database_that_hangs_is_told_that_it_is_busy(
     assert api.get(f"/jobs/{job_id}", tenant).status_code == 200
 
 
-def test_a_burst_on_a_slow_database_waits_longer_than_for_one_that_is_gone(
+def test_burst_waits_longer_for_a_slow_database_than_for_a_missing_one(
     own_api: Callable[..., Api],
 ) -> None:
     api = own_api(database_pool_size=1, statement_timeout_seconds=30)
@@ -182,7 +182,7 @@ def is_waiting_for_a_lock(connection: psycopg.Connection[TupleRow]) -> bool:
 
 @over_the_database
 @pytest.mark.parametrize("prepared", [True, False])
-def test_a_password_changed_meanwhile_is_told_as_a_refusal_until_it_is_right_again(
+def test_changed_password_is_503_refused_until_it_is_restored(
     own_api: Callable[..., Api], new_database: Callable[..., Place], prepared: bool
 ) -> None:
     place = new_database()

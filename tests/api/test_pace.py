@@ -39,7 +39,7 @@ class Clock:
     runs=st.one_of(st.floats(0, 60), st.floats(0, 10 * HOUR)),
     is_late=st.floats(0, 2),
 )
-def test_who_obeys_follows_a_job_of_any_length_to_its_end_without_a_429(
+def test_client_that_obeys_retry_after_never_gets_a_429(
     limit: int, used: float, begins: float, waits: float, runs: float, is_late: float
 ) -> None:
     """A client that has already used a part of its quota, and is a little late."""
@@ -70,7 +70,7 @@ def test_who_obeys_follows_a_job_of_any_length_to_its_end_without_a_429(
             assert longest <= 75
 
 
-def test_from_a_fresh_free_hour_nobody_waits_longer_than_75_seconds(
+def test_free_client_with_full_quota_waits_at_most_75_seconds(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     clock = Clock(monkeypatch, 0.0)
@@ -91,12 +91,12 @@ def test_from_a_fresh_free_hour_nobody_waits_longer_than_75_seconds(
 @pytest.mark.parametrize(
     ("age", "pause"), [(0, 1), (9, 1), (10, 1), (11, 2), (55, 6), (100, 10), (100_000, 10)]
 )
-def test_what_has_waited_for_long_is_asked_after_less_often(age: int, pause: int) -> None:
+def test_retry_after_grows_with_the_age_of_the_job(age: int, pause: int) -> None:
     plenty = answer(job_age=age, rate_limit=100, rate_remaining=99, rate_reset=0)
     assert poll_after(plenty) == {"Retry-After": str(pause)}
 
 
-def test_requests_are_spread_once_fewer_than_half_are_left(
+def test_polls_are_spread_over_the_hour_below_half_the_quota(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     Clock(monkeypatch, 0.0)
@@ -106,7 +106,7 @@ def test_requests_are_spread_once_fewer_than_half_are_left(
     assert poll_after(told._replace(rate_remaining=0)) == {"Retry-After": "3600"}
 
 
-def test_what_has_ended_is_not_to_be_asked_after() -> None:
+def test_finished_job_has_no_retry_after() -> None:
     assert poll_after(answer(rate_limit=100, rate_remaining=5, rate_reset=0)) == {}
 
 
@@ -119,7 +119,7 @@ def age(api: Api, job_id: str, seconds: int) -> None:
         )
 
 
-def test_polls_lists_creations_and_cancellations_are_told_by_one_rule(api: Api) -> None:
+def test_all_routes_use_the_same_retry_after_rule(api: Api) -> None:
     alice = api.tenant("solo")
     old, new = api.create(alice), api.create(alice)
     age(api, old, 60)
@@ -137,7 +137,7 @@ def test_polls_lists_creations_and_cancellations_are_told_by_one_rule(api: Api) 
 
 
 @over_the_database
-def test_the_hundred_and_first_request_of_an_hour_is_still_a_429(api: Api) -> None:
+def test_101st_request_of_an_hour_gets_429(api: Api) -> None:
     tenant = api.tenant("free")
     job_id = api.create(tenant)
     codes = [api.get(f"/jobs/{job_id}", tenant).status_code for _ in range(100)]

@@ -30,7 +30,7 @@ def files_of(api: Api, page: str) -> list[str]:
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_a_page_allows_no_script_style_or_frame_but_its_own(api: Api, page: str) -> None:
+def test_page_allows_only_its_own_scripts_and_styles(api: Api, page: str) -> None:
     answer = api.client.get(page)
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
@@ -47,13 +47,13 @@ def test_a_page_allows_no_script_style_or_frame_but_its_own(api: Api, page: str)
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_a_page_and_its_files_are_less_than_50_kb(api: Api, page: str) -> None:
+def test_page_and_its_files_are_less_than_50_kb(api: Api, page: str) -> None:
     sizes = {path: len(api.client.get(path).content) for path in (page, *files_of(api, page))}
     assert len(sizes) == 4
     assert sum(sizes.values()) < 50_000, sizes
 
 
-def test_a_page_is_the_same_for_everybody(api: Api) -> None:
+def test_page_is_identical_for_all_users(api: Api) -> None:
     tenant = api.tenant()
     page = "/jobs/{}/view"
     answers = [
@@ -65,7 +65,7 @@ def test_a_page_is_the_same_for_everybody(api: Api) -> None:
     assert not any("set-cookie" in answer.headers for answer in answers)
 
 
-def test_what_a_browser_has_is_not_sent_again(api: Api) -> None:
+def test_cached_files_get_304(api: Api) -> None:
     style = next(path for path in files_of(api, "/") if ".css" in path)
     for path, policy in {
         "/": "no-cache",
@@ -82,12 +82,12 @@ def test_what_a_browser_has_is_not_sent_again(api: Api) -> None:
 
 
 @pytest.mark.parametrize("name", ["none.js", "..%2froutes.py", "%2e%2e/routes.py", "base.html", ""])
-def test_no_other_file_is_sent(api: Api, name: str) -> None:
+def test_other_files_get_404(api: Api, name: str) -> None:
     answer = api.client.get(f"/pages/{name}")
     assert (answer.status_code, answer.json()["code"]) == (404, "ROUTE_NOT_FOUND")
 
 
-def test_other_origins_may_read_jobs_but_no_page(development: Api) -> None:
+def test_other_origins_may_read_jobs_but_not_pages(development: Api) -> None:
     script = next(path for path in files_of(development, "/") if ".js" in path)
     for path in (*PAGES, script):
         answer = development.client.get(path, headers={"Origin": EVIL})
@@ -101,7 +101,7 @@ def test_other_origins_may_read_jobs_but_no_page(development: Api) -> None:
     assert answer.headers["access-control-allow-origin"] == "*"
 
 
-def test_the_demo_key_is_given_to_a_page_of_this_very_server(development: Api) -> None:
+def test_demo_key_is_given_to_pages_of_the_same_origin(development: Api) -> None:
     answer = development.client.post("/pages/demo", headers={"Origin": development.url})
     assert (answer.status_code, answer.headers["cache-control"]) == (200, "no-store")
     assert answer.json()["api_key"] == DEMO.api_key
@@ -109,7 +109,7 @@ def test_the_demo_key_is_given_to_a_page_of_this_very_server(development: Api) -
 
 
 @pytest.mark.parametrize("origin", [None, EVIL, "null", "", "http://127.0.0.1:1"])
-def test_no_other_origin_is_given_it(development: Api, origin: str | None) -> None:
+def test_demo_key_is_refused_to_other_origins(development: Api, origin: str | None) -> None:
     headers = {} if origin is None else {"Origin": origin}
     answer = development.client.post("/pages/demo", headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (403, "FOREIGN_ORIGIN")
@@ -119,7 +119,7 @@ def test_no_other_origin_is_given_it(development: Api, origin: str | None) -> No
 @pytest.mark.parametrize(
     "host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example", "x["]
 )
-def test_a_name_that_resolves_to_this_machine_is_given_nothing(development: Api, host: str) -> None:
+def test_foreign_host_name_gets_421(development: Api, host: str) -> None:
     headers = {"Host": host, "Origin": f"http://{host}"}
     for method, path in (("POST", "/pages/demo"), *(("GET", path) for path in PAGES)):
         answer = development.client.request(method, path, headers=headers)
@@ -127,13 +127,13 @@ def test_a_name_that_resolves_to_this_machine_is_given_nothing(development: Api,
 
 
 @pytest.mark.parametrize("host", ["localhost:1", "127.0.0.1", "[::1]:8321"])
-def test_names_of_loopback_are_served(development: Api, host: str) -> None:
+def test_loopback_host_names_are_served(development: Api, host: str) -> None:
     headers = {"Host": host, "Origin": f"http://{host}"}
     assert development.client.get("/", headers=headers).status_code == 200
     assert development.client.post("/pages/demo", headers=headers).status_code == 200
 
 
-def test_in_production_there_is_no_demo_key_and_no_form_to_index(api: Api) -> None:
+def test_production_has_neither_demo_key_nor_index_form(api: Api) -> None:
     answer = api.client.post("/pages/demo", headers={"Origin": api.url})
     assert answer.status_code == 405
     page = api.client.get("/").text
@@ -141,14 +141,14 @@ def test_in_production_there_is_no_demo_key_and_no_form_to_index(api: Api) -> No
     assert 'id="index"' not in page
 
 
-def test_pages_that_are_off_are_routes_that_are_not_there(api: Api) -> None:
+def test_disabled_pages_get_404(api: Api) -> None:
     with serve(api.place, pages_enabled=False) as served:
         for path in (*PAGES, "/pages/page.js"):
             answer = served.client.get(path)
             assert (answer.status_code, answer.json()["code"]) == (404, "ROUTE_NOT_FOUND")
 
 
-def test_behind_a_proxy_the_addresses_begin_with_its_path(api: Api) -> None:
+def test_links_in_pages_contain_the_root_path(api: Api) -> None:
     with serve(api.place, root_path="/jobs-api") as served:
         page = served.client.get("/").text
         assert 'data-root="/jobs-api"' in page

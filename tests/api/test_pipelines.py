@@ -109,7 +109,7 @@ def numbers(count: int) -> list[str]:
     return [str(number) for number in range(count)]
 
 
-def test_each_call_has_its_own_answer_and_its_own_transaction(run: Callable[..., None]) -> None:
+def test_each_call_gets_its_own_result_and_transaction(run: Callable[..., None]) -> None:
     async def test(it: Attack) -> None:
         calls = [it.start(ECHO, number) for number in numbers(100)]
         transactions = [it.start(TRANSACTION) for _ in range(20)]
@@ -119,7 +119,7 @@ def test_each_call_has_its_own_answer_and_its_own_transaction(run: Callable[...,
     run(test)
 
 
-def test_a_statement_that_fails_fails_alone(run: Callable[..., None]) -> None:
+def test_failing_statement_does_not_affect_others(run: Callable[..., None]) -> None:
     async def test(it: Attack) -> None:
         calls = [it.start(DIVIDE, number) for number in ("1", "0", "1", "0", "x", "1")]
         found = await asyncio.gather(*calls, return_exceptions=True)
@@ -130,7 +130,7 @@ def test_a_statement_that_fails_fails_alone(run: Callable[..., None]) -> None:
     run(test)
 
 
-def test_who_left_gets_no_answer_and_nobody_else_does(run: Callable[..., None]) -> None:
+def test_cancelled_calls_do_not_shift_results_of_others(run: Callable[..., None]) -> None:
     async def test(it: Attack) -> None:
         waiting = await it.blocked()
         calls = [it.start(ECHO, number) for number in numbers(40)]
@@ -146,7 +146,7 @@ def test_who_left_gets_no_answer_and_nobody_else_does(run: Callable[..., None]) 
     run(test)
 
 
-def test_a_killed_backend_fails_what_is_under_way_and_nothing_else(
+def test_killed_backend_fails_only_the_calls_in_flight(
     run: Callable[..., None],
 ) -> None:
     async def test(it: Attack) -> None:
@@ -165,7 +165,7 @@ def test_a_killed_backend_fails_what_is_under_way_and_nothing_else(
     run(test)
 
 
-def test_a_server_that_says_nothing_is_given_up(run: Callable[..., None]) -> None:
+def test_call_to_an_unresponsive_server_times_out(run: Callable[..., None]) -> None:
     async def test(it: Attack) -> None:
         process = int(await it.text(PROCESS))
         os.kill(process, signal.SIGSTOP)
@@ -180,7 +180,7 @@ def test_a_server_that_says_nothing_is_given_up(run: Callable[..., None]) -> Non
     run(test, seconds=0.2)
 
 
-def test_behind_a_slow_statement_no_more_are_sent_and_too_many_are_refused(
+def test_calls_queue_behind_a_slow_statement_up_to_a_limit(
     run: Callable[..., None],
 ) -> None:
     async def test(it: Attack) -> None:
@@ -198,7 +198,7 @@ def test_behind_a_slow_statement_no_more_are_sent_and_too_many_are_refused(
     run(test, max_waiting=3)
 
 
-def test_who_waits_for_a_connection_as_long_as_a_statement_may_take_is_told_that_it_is_busy(
+def test_waiting_for_a_connection_longer_than_a_statement_is_too_busy(
     run: Callable[..., None],
 ) -> None:
     async def test(it: Attack) -> None:
@@ -216,7 +216,7 @@ def test_who_waits_for_a_connection_as_long_as_a_statement_may_take_is_told_that
     run(test, seconds=1)
 
 
-def test_who_waits_for_a_connection_that_is_made_anew_waits_longer_than_for_a_server_that_is_gone(
+def test_call_waits_for_a_reconnection_longer_than_for_a_missing_server(
     run: Callable[..., None],
 ) -> None:
     async def test(it: Attack) -> None:
@@ -236,7 +236,7 @@ def test_who_waits_for_a_connection_that_is_made_anew_waits_longer_than_for_a_se
     run(test)
 
 
-def test_a_prepared_statement_whose_result_changed_is_prepared_anew(
+def test_prepared_statement_is_renewed_when_its_result_type_changes(
     run: Callable[..., None],
 ) -> None:
     async def test(it: Attack) -> None:
@@ -257,7 +257,7 @@ def test_a_prepared_statement_whose_result_changed_is_prepared_anew(
     run(test)
 
 
-def test_a_session_that_forgot_the_prepared_statements_is_told_again(
+def test_statements_are_prepared_again_after_deallocate_all(
     run: Callable[..., None],
 ) -> None:
     async def test(it: Attack) -> None:
@@ -270,7 +270,7 @@ def test_a_session_that_forgot_the_prepared_statements_is_told_again(
     run(test)
 
 
-def test_a_function_that_is_not_there_yet_is_found_once_it_is(run: Callable[..., None]) -> None:
+def test_missing_function_is_found_once_it_is_created(run: Callable[..., None]) -> None:
     async def test(it: Attack) -> None:
         coming = statement("select public.coming()")
         calls = [it.start(coming) for _ in range(3)]
@@ -285,7 +285,7 @@ def test_a_function_that_is_not_there_yet_is_found_once_it_is(run: Callable[...,
     run(test)
 
 
-def test_connections_are_added_while_all_are_at_work_and_no_more_than_allowed(
+def test_connections_are_added_up_to_the_limit_while_all_are_busy(
     new_database: Callable[[], Place],
 ) -> None:
     place = new_database()

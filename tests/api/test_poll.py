@@ -149,7 +149,7 @@ def claims_of(user: str, role: str) -> str:
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(data=st.data())
-def test_the_fast_poll_answers_and_writes_as_the_plain_functions_do(
+def test_fast_poll_returns_and_writes_the_same_as_the_plain_functions(
     world: World, data: st.DataObject
 ) -> None:
     world.arrange(
@@ -181,7 +181,7 @@ def test_the_fast_poll_answers_and_writes_as_the_plain_functions_do(
 
 @over_the_database
 @pytest.mark.parametrize("requests", [0, LIMIT - 2, LIMIT])
-def test_polls_at_once_count_each_and_none_beyond_the_limit(
+def test_concurrent_polls_are_counted_exactly_up_to_the_limit(
     own_api: Callable[..., Api], requests: int
 ) -> None:
     api = own_api()
@@ -240,7 +240,7 @@ def both(app: Starlette) -> tuple[ASGIApp, ASGIApp]:
 
 @over_the_database
 @pytest.mark.parametrize("origins", ["*", "https://a.example"])
-def test_the_route_gives_the_same_bytes(
+def test_fast_path_and_route_return_the_same_bytes(
     own_api: Callable[..., Api], new_database: Callable[[], Place], origins: str
 ) -> None:
     api = own_api()
@@ -308,11 +308,11 @@ def test_the_route_gives_the_same_bytes(
         ("/x/jobs/00000000-0000-4000-8000-000000000000/events", "/x"),
     ],
 )
-def test_odd_paths_go_through_routing(path: str, root_path: str) -> None:
+def test_unusual_paths_go_through_routing(path: str, root_path: str) -> None:
     assert not takes(path, root_path)
 
 
-def test_the_path_below_a_root_is_taken() -> None:
+def test_fast_path_handles_a_root_path() -> None:
     assert takes("/jobs/00000000-0000-4000-8000-000000000000", "")
     assert takes("/x/jobs/00000000-0000-4000-8000-000000000000", "/x")
 

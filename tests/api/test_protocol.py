@@ -100,7 +100,7 @@ def assert_refused(said: bytes, status: int, code: str) -> None:
     ],
     ids=["one header", "long headers", "101 headers", "headers without end", "before a body"],
 )
-def test_a_head_of_more_than_64_kb_is_431(api: Api, request_: bytes) -> None:
+def test_head_of_more_than_64_kb_gets_431(api: Api, request_: bytes) -> None:
     assert_refused(ask(api, request_), 431, "HEADERS_TOO_LARGE")
 
 
@@ -114,17 +114,17 @@ def test_a_head_of_more_than_64_kb_is_431(api: Api, request_: bytes) -> None:
     ],
     ids=["64 kB", "8 kB", "101 parameters", "101 arguments"],
 )
-def test_a_target_of_more_than_8_kb_or_100_parameters_is_414(api: Api, path: bytes) -> None:
+def test_target_of_more_than_8_kb_or_100_parameters_gets_414(api: Api, path: bytes) -> None:
     assert_refused(ask(api, get(path=path)), 414, "URI_TOO_LONG")
 
 
-def test_a_target_of_8_kb_with_100_parameters_is_read(api: Api) -> None:
+def test_target_of_8_kb_with_100_parameters_is_accepted(api: Api) -> None:
     path = (b"/health?" + b"a=b&" * 99).ljust(8_192, b"x")
     said = ask(api, get(b"Connection: close", path=path))
     assert said.startswith(b"HTTP/1.1 200 ")
 
 
-def test_a_head_that_never_ends_is_not_kept_in_memory(api: Api) -> None:
+def test_endless_head_is_not_buffered_in_memory(api: Api) -> None:
     with connected(api) as client:
         client.sendall(b"GET /health HTTP/1.1\r\nX: ")
         sent = 0
@@ -134,25 +134,25 @@ def test_a_head_that_never_ends_is_not_kept_in_memory(api: Api) -> None:
     assert sent < 16 * 1024**2  # buffered in sockets
 
 
-def test_a_head_of_nearly_64_kb_is_read(api: Api) -> None:
+def test_head_of_nearly_64_kb_is_accepted(api: Api) -> None:
     said = ask(api, get(b"X-Long: " + b"x" * (MAX - 200), b"Connection: close"))
     assert said.startswith(b"HTTP/1.1 200 ")
 
 
-def test_many_requests_on_one_connection_each_have_64_kb(api: Api) -> None:
+def test_head_limit_applies_per_request_on_a_connection(api: Api) -> None:
     with connected(api) as client:
         for _ in range(5):
             client.sendall(get(b"X-Long: " + b"x" * (MAX // 2)))
             assert one_answer(client, b'{"status":"ok"}').startswith(b"HTTP/1.1 200 ")
 
 
-def test_requests_that_are_sent_together_are_all_answered(api: Api) -> None:
+def test_pipelined_requests_are_all_answered(api: Api) -> None:
     with connected(api) as client:
         client.sendall(get(b"X-Long: " + b"x" * 1000) * 199 + get(b"Connection: close"))
         assert all_of(client).count(b"HTTP/1.1 200 ") == 200
 
 
-def test_trailers_of_a_body_have_the_same_bound(api: Api) -> None:
+def test_trailers_have_the_same_size_limit(api: Api) -> None:
     alice = api.tenant()
     head = b"POST /index HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nAuthorization: "
     head += f"Bearer {alice.key}\r\n\r\n".encode()
@@ -174,7 +174,7 @@ def test_trailers_of_a_body_have_the_same_bound(api: Api) -> None:
     ids=["TLS", "no path", "CONNECT", "a path that is not ASCII", "a length that is not a number"],
 )
 @pytest.mark.parametrize("before", [0, 1], ids=["first", "later"])
-def test_what_is_no_http_is_400(api: Api, request_: bytes, before: int) -> None:
+def test_invalid_http_gets_400(api: Api, request_: bytes, before: int) -> None:
     with connected(api) as client:
         for _ in range(before):
             client.sendall(get())
@@ -224,7 +224,7 @@ POST = b"POST /index HTTP/1.1\r\nHost: x\r\n"
         get().replace(b"\r\n", b"\n"),
     ],
 )
-def test_what_a_proxy_could_read_otherwise_is_400(api: Api, request_: bytes) -> None:
+def test_ambiguous_framing_gets_400(api: Api, request_: bytes) -> None:
     """Forms of request smuggling, each with a hidden request that must not be answered."""
     said = ask(api, request_ + get(path=b"/jobs"))
     assert_refused(said, 400, "INVALID_HTTP")
@@ -237,14 +237,14 @@ def test_what_a_proxy_could_read_otherwise_is_400(api: Api, request_: bytes) -> 
      b"fffffffffffffffff\r\n", b'2;a="\n"\r\n{}\r\n', b"0\r\nContent-Length: 5\r\n\r\n",
      b"0\r\nA\0: b\r\n\r\n"],
 )  # fmt: skip
-def test_chunks_that_a_proxy_could_read_otherwise_are_400(api: Api, chunks: bytes) -> None:
+def test_ambiguous_chunks_get_400(api: Api, chunks: bytes) -> None:
     alice = api.tenant()
     head = POST + f"Authorization: Bearer {alice.key}\r\n".encode()
     said = ask(api, head + b"Transfer-Encoding: chunked\r\n\r\n" + chunks)
     assert_refused(said, 400, "INVALID_HTTP")
 
 
-def test_every_answer_tells_browsers_not_to_guess_its_type(api: Api) -> None:
+def test_every_response_has_nosniff(api: Api) -> None:
     preflight = {"Origin": "https://x.example", "Access-Control-Request-Method": "POST"}
     answers = [
         api.client.get("/health"),
@@ -259,14 +259,14 @@ def test_every_answer_tells_browsers_not_to_guess_its_type(api: Api) -> None:
     assert {answer.headers.get("x-content-type-options") for answer in answers} == {"nosniff"}
 
 
-def test_an_absolute_target_is_read_by_its_path(api: Api) -> None:
+def test_absolute_target_is_routed_by_its_path(api: Api) -> None:
     said = ask(api, get(b"Connection: close", path=b"http://elsewhere/health"))
     assert said.startswith(b"HTTP/1.1 200 ")
     said = ask(api, get(b"Connection: close", path=b"*").replace(b"GET", b"OPTIONS"))
     assert said.startswith(b"HTTP/1.1 404 ")
 
 
-def test_a_trailer_is_no_header(api: Api) -> None:
+def test_trailer_is_not_treated_as_a_header(api: Api) -> None:
     head = b"POST /rest/v1/rpc/list_api_keys HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
     head += b"Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n"
     said = ask(api, head + b"X-Request-Id: of-a-trailer\r\n\r\n")
@@ -274,7 +274,7 @@ def test_a_trailer_is_no_header(api: Api) -> None:
     assert said.startswith(b"HTTP/1.1 4")
 
 
-def test_what_follows_a_last_request_is_not_answered(api: Api) -> None:
+def test_input_after_the_last_request_is_ignored(api: Api) -> None:
     for last in (get(b"Connection: close"), get().replace(b"1.1", b"1.0")):
         nonsense = b"\x16\x03\x01 no HTTP\r\n\r\n"
         for rest in (get() * 3, nonsense, get() + nonsense):
@@ -283,22 +283,20 @@ def test_what_follows_a_last_request_is_not_answered(api: Api) -> None:
             assert said.count(b"HTTP/1.1 ") == 1
 
 
-def test_a_request_that_asks_for_an_upgrade_is_followed_by_others(api: Api) -> None:
+def test_upgrade_request_is_ignored_and_later_requests_are_answered(api: Api) -> None:
     upgrade = get(b"Connection: Upgrade", b"Upgrade: h2c")
     said = ask(api, upgrade + upgrade + get(b"Connection: close"))
     assert said.count(b"HTTP/1.1 200 ") == 3
 
 
-def test_a_head_that_does_not_arrive_in_time_is_408_and_the_others_are_answered(
-    api: Api, impatient: None
-) -> None:
+def test_late_head_gets_408_and_other_requests_are_served(api: Api, impatient: None) -> None:
     with connected(api) as slow:
         slow.sendall(get()[:-2])
         assert api.client.get("/health").status_code == 200
         assert_refused(all_of(slow), 408, "REQUEST_TIMEOUT")
 
 
-def test_a_later_request_on_a_connection_has_the_same_time(api: Api, impatient: None) -> None:
+def test_later_requests_on_a_connection_have_the_same_timeout(api: Api, impatient: None) -> None:
     with connected(api) as client:
         client.sendall(get())
         one_answer(client, b'{"status":"ok"}')
@@ -306,15 +304,13 @@ def test_a_later_request_on_a_connection_has_the_same_time(api: Api, impatient: 
         assert_refused(all_of(client), 408, "REQUEST_TIMEOUT")
 
 
-def test_a_connection_on_which_nothing_comes_is_closed_without_an_answer(
-    api: Api, impatient: None
-) -> None:
+def test_silent_connection_is_closed_without_response(api: Api, impatient: None) -> None:
     with connected(api) as client:
         assert all_of(client) == b""
 
 
 @pytest.mark.parametrize("rest", [b"\r\n", b"x" * 10], ids=["empty line", "late body"])
-def test_what_comes_after_an_answer_and_is_no_request_keeps_no_connection(
+def test_garbage_after_a_response_does_not_keep_the_connection_open(
     api: Api, impatient: None, rest: bytes
 ) -> None:
     with connected(api) as client:
@@ -328,7 +324,7 @@ def test_what_comes_after_an_answer_and_is_no_request_keeps_no_connection(
 
 
 @over_the_database
-def test_a_request_that_has_to_wait_for_the_answer_before_it_is_not_too_slow(
+def test_pipelined_request_does_not_time_out_behind_a_slow_one(
     own_api: Callable[..., Api], impatient: None
 ) -> None:
     api = own_api(statement_timeout_seconds=60)
@@ -351,7 +347,7 @@ def test_a_request_that_has_to_wait_for_the_answer_before_it_is_not_too_slow(
 
 
 @over_the_database
-def test_the_time_for_the_head_does_not_end_a_request_that_takes_longer(
+def test_head_timeout_does_not_end_a_slow_request(
     own_api: Callable[..., Api], impatient: None
 ) -> None:
     api = own_api(statement_timeout_seconds=60)
@@ -370,7 +366,7 @@ def test_the_time_for_the_head_does_not_end_a_request_that_takes_longer(
         assert answer.result(60).status_code == 200
 
 
-def test_a_body_that_nobody_reads_may_not_come_for_ever(api: Api, impatient: None) -> None:
+def test_unread_body_is_cut_off_after_the_timeout(api: Api, impatient: None) -> None:
     """The request is answered from its head. The server stops waiting for the body."""
 
     def is_closed() -> bool:
@@ -387,15 +383,13 @@ def test_a_body_that_nobody_reads_may_not_come_for_ever(api: Api, impatient: Non
         until(is_closed, limit=60)
 
 
-def test_a_body_that_stops_after_the_answer_ends_the_connection_without_another(
-    api: Api, impatient: None
-) -> None:
+def test_stalled_body_after_a_response_ends_the_connection(api: Api, impatient: None) -> None:
     with connected(api) as client:
         client.sendall(b"POST /index HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{")
         assert all_of(client).count(b"HTTP/1.1 ") == 1
 
 
-def test_an_upgrade_to_websocket_is_not_taken(api: Api) -> None:
+def test_websocket_upgrade_is_ignored(api: Api) -> None:
     upgrade = (b"Connection: Upgrade", b"Upgrade: websocket", b"Sec-WebSocket-Version: 13",
                b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==")  # fmt: skip
     with connected(api) as client:
@@ -406,7 +400,7 @@ def test_an_upgrade_to_websocket_is_not_taken(api: Api) -> None:
 
 
 @over_the_database
-def test_a_request_that_turns_out_bad_while_it_is_answered_gets_one_answer(
+def test_request_found_invalid_midway_gets_one_response(
     own_api: Callable[..., Api],
 ) -> None:
     api = own_api(statement_timeout_seconds=60)
@@ -430,7 +424,7 @@ def test_a_request_that_turns_out_bad_while_it_is_answered_gets_one_answer(
 
 @one_process("adds a route to one process")
 @over_the_database
-def test_a_header_of_an_answer_with_a_line_break_is_a_500_and_begins_no_header(
+def test_response_header_with_a_line_break_is_a_500(
     own_api: Callable[..., Api], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def health(_: object) -> Response:

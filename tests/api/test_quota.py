@@ -25,7 +25,7 @@ def seconds_to_reset(answer: httpx2.Response) -> float:
     return min(int(answer.headers["x-ratelimit-reset"]) - time.time(), 3600)
 
 
-def test_the_free_keys_101st_request_in_an_hour_is_429(api: Api) -> None:
+def test_101st_request_of_a_free_user_gets_429(api: Api) -> None:
     tenant = api.tenant("free")
     answers = [api.get("/jobs/x", tenant) for _ in range(101)]
     assert [answer.status_code for answer in answers] == [404] * 100 + [429]
@@ -44,7 +44,7 @@ def test_each_tier_has_its_limit(api: Api, tier: str, limit: int) -> None:
     assert (answer.headers["x-ratelimit-limit"], remaining(answer)) == (str(limit), limit - 1)
 
 
-def test_every_authenticated_request_costs_one_whatever_its_answer(api: Api) -> None:
+def test_every_authenticated_request_costs_one_whatever_its_status(api: Api) -> None:
     tenant = api.tenant()
     created = api.client.post("/index", json={"repository": "a/b"}, headers=tenant.headers)
     path = created.headers["location"]
@@ -63,7 +63,7 @@ def test_every_authenticated_request_costs_one_whatever_its_answer(api: Api) -> 
     assert api.requests_of(tenant) == 9
 
 
-def test_the_draft_fields_say_the_same_as_the_x_fields(api: Api) -> None:
+def test_ratelimit_draft_headers_match_the_x_headers(api: Api) -> None:
     answer = api.get("/jobs/x", api.tenant(limit=7))
     assert answer.headers["ratelimit-policy"] == '"hour";q=7;w=3600'
     match = re.fullmatch(r'"hour";r=6;t=(\d+)', answer.headers["ratelimit"])
@@ -73,9 +73,7 @@ def test_the_draft_fields_say_the_same_as_the_x_fields(api: Api) -> None:
 
 
 @pytest.mark.parametrize("clients", [1, 2])
-def test_12_clients_of_20_calls_at_a_limit_of_50_let_exactly_50_pass(
-    api: Api, clients: int
-) -> None:
+def test_concurrent_clients_get_exactly_the_limit(api: Api, clients: int) -> None:
     tenant = api.tenant(limit=50)
     keys = [tenant, Tenant(tenant.id, api.new_key(tenant.id))][:clients]
 
@@ -94,7 +92,7 @@ def test_12_clients_of_20_calls_at_a_limit_of_50_let_exactly_50_pass(
     assert (sum(passed), sum(refused)) == (50, 190)
 
 
-def test_a_users_second_key_shares_the_quota_and_another_user_does_not(api: Api) -> None:
+def test_keys_of_one_user_share_a_quota_and_other_users_do_not(api: Api) -> None:
     tenant = api.tenant(limit=3)
     second = Tenant(tenant.id, api.new_key(tenant.id))
     used = [api.get("/jobs/x", key) for key in (tenant, second, tenant, second, tenant)]
@@ -104,7 +102,7 @@ def test_a_users_second_key_shares_the_quota_and_another_user_does_not(api: Api)
 
 
 @one_process("is about the runner in the same process")
-def test_a_create_that_is_refused_for_quota_leaves_no_job(api: Api) -> None:
+def test_create_over_quota_leaves_no_job(api: Api) -> None:
     tenant = api.tenant(limit=1)
     api.create(tenant)
     body = {"repository": "a/b"}
@@ -118,7 +116,7 @@ def test_a_create_that_is_refused_for_quota_leaves_no_job(api: Api) -> None:
     assert row == (1,)
 
 
-def test_a_new_hour_is_a_new_quota(api: Api) -> None:
+def test_quota_resets_each_hour(api: Api) -> None:
     tenant = api.tenant(limit=1)
     assert [api.get("/jobs/x", tenant).status_code for _ in range(2)] == [404, 429]
     with api.sql() as connection:

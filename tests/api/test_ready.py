@@ -28,17 +28,17 @@ def become(api: Api, version: str, serves: str) -> None:
         connection.execute(SchemaVersion(version, "0" * 12, serves).line.encode())
 
 
-def test_the_constant_is_the_version_of_the_newest_migration() -> None:
+def test_expected_version_is_that_of_the_newest_migration() -> None:
     assert migrate.newest_version() == VERSION
 
 
-def test_ready_names_the_schema_version(api: Api) -> None:
+def test_ready_reports_the_schema_version(api: Api) -> None:
     answer = api.client.get("/ready")
     assert answer.status_code == 200
     assert answer.json() == {"status": "ready", "schema_version": VERSION}
 
 
-def test_an_older_schema_is_not_ready_and_the_answer_says_what_to_do(
+def test_older_schema_is_not_ready_and_the_response_has_a_hint(
     own_api: Callable[..., Api],
 ) -> None:
     api = own_api()
@@ -51,9 +51,7 @@ def test_an_older_schema_is_not_ready_and_the_answer_says_what_to_do(
 
 
 @pytest.mark.parametrize("serves", [OLDER, VERSION])
-def test_a_newer_schema_that_serves_this_code_is_ready(
-    own_api: Callable[..., Api], serves: str
-) -> None:
+def test_newer_compatible_schema_is_ready(own_api: Callable[..., Api], serves: str) -> None:
     api = own_api()
     become(api, NEWER, serves)
     answer = api.client.get("/ready")
@@ -61,7 +59,7 @@ def test_a_newer_schema_that_serves_this_code_is_ready(
     assert answer.status_code == 200
 
 
-def test_a_newer_schema_that_no_longer_serves_this_code_is_not_ready_until_it_is_taken_back(
+def test_newer_incompatible_schema_is_not_ready_until_rolled_back(
     own_api: Callable[..., Api],
 ) -> None:
     api = own_api()
@@ -75,7 +73,7 @@ def test_a_newer_schema_that_no_longer_serves_this_code_is_not_ready_until_it_is
 
 
 @pytest.mark.parametrize("comment", ["null", f"'schema version {NEWER}'"])
-def test_a_schema_that_does_not_say_what_it_serves_is_not_ready(
+def test_schema_without_a_compatible_version_is_not_ready(
     own_api: Callable[..., Api], comment: str
 ) -> None:
     api = own_api()
@@ -93,7 +91,7 @@ def says(api: Api, status: int, code: str | None = None) -> Callable[[], bool]:
     return check
 
 
-def test_a_database_that_cannot_be_written_is_not_ready_until_it_can(
+def test_read_only_database_is_not_ready_until_writable(
     own_api: Callable[..., Api],
 ) -> None:
     api = own_api()
@@ -113,7 +111,7 @@ def test_a_database_that_cannot_be_written_is_not_ready_until_it_can(
         api.expected_errors.append("terminating connection")
 
 
-def test_a_standby_is_not_ready_until_it_is_promoted(kept: Kept) -> None:
+def test_standby_is_not_ready_until_promoted(kept: Kept) -> None:
     with open_folder() as folder, kept_port() as port:
         kept.stack(folder / "pgdata")
         settings = {"wal_level": "replica"}

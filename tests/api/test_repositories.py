@@ -34,13 +34,13 @@ def patch(api: Api, tenant: Tenant, id_: str, body: dict[str, object]) -> httpx2
         ("https://h.example/~a/c++%20b", "https://h.example/%7ea/c%2b%2B%20b.git"),
     ],
 )
-def test_each_spelling_of_an_address_is_one_repository(
+def test_all_spellings_of_a_url_are_one_repository(
     api: Api, alice: Tenant, spellings: tuple[str, ...]
 ) -> None:
     assert len({repository_of(api, alice, each) for each in spellings}) == 1
 
 
-def test_an_address_is_corrected_and_then_taken(api: Api, alice: Tenant) -> None:
+def test_corrected_url_is_accepted_by_later_requests(api: Api, alice: Tenant) -> None:
     id_ = repository_of(api, alice, "ada/moved")
     with api.sql() as connection:  # as GIT_BASE_URL was before
         connection.execute(
@@ -60,7 +60,9 @@ def test_an_address_is_corrected_and_then_taken(api: Api, alice: Tenant) -> None
 
 
 @over_the_database
-def test_a_folder_that_moved_is_corrected(api: Api, alice: Tenant, tmp_path: Path) -> None:
+def test_local_path_of_a_moved_folder_can_be_corrected(
+    api: Api, alice: Tenant, tmp_path: Path
+) -> None:
     id_ = repository_of(api, alice, "local/folder")
     with serve(api.place, local_repository_roots=(tmp_path.resolve(),)) as local:
         answer = patch(local, alice, id_, {"localPath": str(tmp_path)})
@@ -80,7 +82,7 @@ def test_a_folder_that_moved_is_corrected(api: Api, alice: Tenant, tmp_path: Pat
         ({"url": "a/b"}, "unknown_field", "url"),
     ],
 )
-def test_what_is_no_address_is_refused_by_name(
+def test_invalid_url_is_rejected_with_its_field(
     api: Api, alice: Tenant, body: dict[str, object], code: str, field: str
 ) -> None:
     answer = patch(api, alice, str(uuid4()), body)
@@ -89,9 +91,7 @@ def test_what_is_no_address_is_refused_by_name(
     assert "x-ratelimit-remaining" in answer.headers
 
 
-def test_what_is_not_there_and_what_is_another_tenants_look_the_same(
-    api: Api, alice: Tenant
-) -> None:
+def test_foreign_and_unknown_repositories_get_identical_404s(api: Api, alice: Tenant) -> None:
     bob = api.tenant()
     id_ = repository_of(api, alice, "ada/hidden")
     answers = [patch(api, bob, each, {"git_url": "a/b"}) for each in (id_, str(uuid4()), "x", "..")]
@@ -100,7 +100,7 @@ def test_what_is_not_there_and_what_is_another_tenants_look_the_same(
     assert answers[0].json()["code"] == "REPOSITORY_NOT_FOUND"
 
 
-def test_a_browser_may_ask(api: Api) -> None:
+def test_preflight_of_patch_is_allowed(api: Api) -> None:
     answer = api.client.options(
         f"/repositories/{uuid4()}",
         headers={"Origin": "https://app.example", "Access-Control-Request-Method": "PATCH"},

@@ -112,7 +112,7 @@ def refused(
         ("https://gitlab.com/a/b/c", "gitlab.com/a/b/c", "https://gitlab.com/a/b/c"),
     ],
 )
-def test_a_repository_has_one_name_and_one_url_in_every_spelling(
+def test_spellings_of_a_repository_have_one_name_and_url(
     index_request: Judge, configured: ApiSettings, repository: str, full_name: str, git_url: str
 ) -> None:
     wanted = index_request({"repository": repository}, configured)
@@ -169,7 +169,7 @@ def test_a_repository_has_one_name_and_one_url_in_every_spelling(
         " https://host/a/b",
     ],
 )
-def test_a_bad_repository_is_named(
+def test_invalid_repository_is_named(
     index_request: Judge, configured: ApiSettings, repository: str
 ) -> None:
     assert refused(index_request, {"repository": repository}, configured) == (
@@ -180,7 +180,7 @@ def test_a_bad_repository_is_named(
 
 @pytest.mark.parametrize("field", ["repository", "ref", "commit_sha", "organization", "localPath"])
 @pytest.mark.parametrize("value", [1, 1.5, True, [], {}, ["a/b"]])
-def test_a_field_that_is_no_string_is_named(
+def test_field_that_is_not_a_string_is_named(
     index_request: Judge, configured: ApiSettings, field: str, value: object
 ) -> None:
     named, code = refused(index_request, {"repository": "a/b", field: value}, configured)
@@ -189,16 +189,14 @@ def test_a_field_that_is_no_string_is_named(
 
 
 @pytest.mark.parametrize("body", [{}, {"repository": None}, {"ref": "main"}])
-def test_a_missing_repository_is_named(
+def test_missing_repository_is_named(
     index_request: Judge, configured: ApiSettings, body: dict[str, Any]
 ) -> None:
     assert refused(index_request, body, configured) == ("repository", "missing_repository")
 
 
 @pytest.mark.parametrize("name", ["Repository", "local_path", "", "__proto__", "x" * 5000, "\0"])
-def test_an_unknown_field_is_named(
-    index_request: Judge, configured: ApiSettings, name: str
-) -> None:
+def test_unknown_field_is_named(index_request: Judge, configured: ApiSettings, name: str) -> None:
     assert refused(index_request, {"repository": "a/b", name: None}, configured) == (
         name[:100],
         "unknown_field",
@@ -211,19 +209,21 @@ def test_null_means_absent(index_request: Judge, configured: ApiSettings) -> Non
     assert (wanted["ref"], wanted["commit_sha"]) == ("HEAD", None)
 
 
-def test_a_commit_sha_is_kept_in_lower_case(index_request: Judge, configured: ApiSettings) -> None:
+def test_commit_sha_is_stored_in_lower_case(index_request: Judge, configured: ApiSettings) -> None:
     wanted = index_request({"repository": "a/b", "commit_sha": SHA.upper()}, configured)
     assert wanted["commit_sha"] == SHA
 
 
 @pytest.mark.parametrize("sha", ["", "main", SHA[:-1], SHA + "0", SHA[:-1] + "g", SHA + "\n"])
-def test_a_bad_commit_sha_is_named(index_request: Judge, configured: ApiSettings, sha: str) -> None:
+def test_invalid_commit_sha_is_named(
+    index_request: Judge, configured: ApiSettings, sha: str
+) -> None:
     body = {"repository": "a/b", "commit_sha": sha}
     assert refused(index_request, body, configured) == ("commit_sha", "invalid_commit_sha")
 
 
 @pytest.mark.parametrize("organization", ["", "a b", "a/b", "a" * 64, "\0", "a\n"])
-def test_a_bad_organization_is_named(
+def test_invalid_organization_is_named(
     index_request: Judge, configured: ApiSettings, organization: str
 ) -> None:
     body = {"repository": "a/b", "organization": organization}
@@ -253,7 +253,7 @@ REFS = [
 
 
 @pytest.mark.parametrize("ref", REFS)
-def test_a_ref_is_what_git_accepts_without_a_leading_dash(
+def test_valid_refs_are_those_of_git_without_a_leading_dash(
     index_request: Judge, configured: ApiSettings, ref: str
 ) -> None:
     assert we_accept(index_request, ref, configured) == (
@@ -262,12 +262,12 @@ def test_a_ref_is_what_git_accepts_without_a_leading_dash(
 
 
 @given(st.text(st.sampled_from("aA1./@{}-~^:?*[\\ \n\x7fälock"), min_size=1, max_size=12))
-def test_no_text_is_judged_otherwise_than_by_git(index_request: Judge, ref: str) -> None:
+def test_any_text_is_judged_as_git_does(index_request: Judge, ref: str) -> None:
     assert we_accept(index_request, ref, PLAIN) == (git_accepts(ref) and not ref.startswith("-"))
 
 
 @pytest.mark.parametrize("ref", ["a\0b", "a" * 256])
-def test_a_ref_with_nul_or_of_256_characters_is_refused(
+def test_ref_with_nul_or_of_256_characters_is_rejected(
     index_request: Judge, configured: ApiSettings, ref: str
 ) -> None:
     assert not we_accept(index_request, ref, configured)
@@ -278,7 +278,7 @@ def local(index_request: Judge, path: object, configured: ApiSettings) -> str:
     return str(wanted["git_url"])
 
 
-def test_a_local_path_becomes_the_url_of_the_real_folder(
+def test_local_path_becomes_the_url_of_the_resolved_folder(
     index_request: Judge, configured: ApiSettings
 ) -> None:
     (root,) = configured.local_repository_roots
@@ -298,7 +298,7 @@ def test_a_local_path_becomes_the_url_of_the_real_folder(
         "{root}" + "/." * 1000 + "/inner",
     ],
 )  # fmt: skip
-def test_a_local_path_that_is_not_a_folder_inside_the_roots_is_named(
+def test_local_path_outside_the_roots_is_named(
     index_request: Judge, configured: ApiSettings, path: str
 ) -> None:
     (root,) = configured.local_repository_roots
@@ -306,7 +306,7 @@ def test_a_local_path_that_is_not_a_folder_inside_the_roots_is_named(
     assert refused(index_request, body, configured) == ("localPath", "invalid_local_path")
 
 
-def test_without_roots_no_local_path_is_taken_and_the_setting_is_named(
+def test_local_path_is_rejected_without_roots_and_the_setting_is_named(
     index_request: Judge, tmp_path: Path
 ) -> None:
     with pytest.raises(Problem) as problem:
@@ -315,7 +315,7 @@ def test_without_roots_no_local_path_is_taken_and_the_setting_is_named(
     assert "LOCAL_REPOSITORY_ROOTS" in (problem.value.hint or "")
 
 
-def test_a_local_path_wants_a_name_as_repository(
+def test_local_path_requires_a_plain_repository_name(
     index_request: Judge, configured: ApiSettings
 ) -> None:
     (root,) = configured.local_repository_roots
@@ -324,7 +324,7 @@ def test_a_local_path_wants_a_name_as_repository(
 
 
 @given(st.dictionaries(st.text(max_size=12), st.text() | st.none() | st.integers(), max_size=4))
-def test_any_object_is_valid_or_422_with_a_field(
+def test_any_object_is_accepted_or_422_with_a_field(
     index_request: Judge, body: dict[str, Any]
 ) -> None:
     try:

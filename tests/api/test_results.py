@@ -84,7 +84,7 @@ def following(answer: httpx2.Response) -> str | None:
 
 
 @pytest.mark.parametrize("what", SHAPES)
-def test_what_is_stored_is_told_with_its_job_and_commit(
+def test_stored_rows_are_returned_with_job_and_commit(
     api: Api, alice: Tenant, job_id: str, what: str
 ) -> None:
     whole, row = SHAPES[what]
@@ -99,7 +99,7 @@ def test_what_is_stored_is_told_with_its_job_and_commit(
 
 
 @pytest.mark.parametrize("what", SHAPES)
-def test_pages_follow_each_other(api: Api, alice: Tenant, job_id: str, what: str) -> None:
+def test_pages_are_linked(api: Api, alice: Tenant, job_id: str, what: str) -> None:
     path: str | None = f"/jobs/{job_id}/{what}?limit=2"
     seen: list[dict[str, Any]] = []
     while path:
@@ -109,7 +109,7 @@ def test_pages_follow_each_other(api: Api, alice: Tenant, job_id: str, what: str
     assert seen == api.get(f"/jobs/{job_id}/{what}", alice).json()[what]
 
 
-def test_an_older_job_tells_what_a_later_one_has_left(api: Api) -> None:
+def test_older_job_returns_the_index_of_a_later_one(api: Api) -> None:
     tenant = api.tenant()
     first = api.create(tenant, repository="alice/twice")
     refused = api.get(f"/jobs/{first}/files", tenant)
@@ -133,21 +133,21 @@ def test_an_older_job_tells_what_a_later_one_has_left(api: Api) -> None:
         ("name=%ff", []),
     ],
 )
-def test_symbols_are_found_by_name_and_by_prefix(
+def test_symbols_are_found_by_name_and_prefix(
     api: Api, alice: Tenant, job_id: str, query: str, found: list[str]
 ) -> None:
     page: SymbolList = api.get(f"/jobs/{job_id}/symbols?{query}", alice).json()
     assert [symbol["name"] for symbol in page["symbols"]] == found
 
 
-def test_skipped_files_are_told_by_reason(api: Api, alice: Tenant, job_id: str) -> None:
+def test_skipped_files_are_filtered_by_reason(api: Api, alice: Tenant, job_id: str) -> None:
     page: SkippedList = api.get(f"/jobs/{job_id}/skipped?reason=vendored", alice).json()
     assert page["skipped"] == [{"path": "5.bin", "reason": "vendored"}]
     assert api.get(f"/jobs/{job_id}/skipped?reason=nope", alice).json()["skipped"] == []
 
 
 @pytest.mark.parametrize("what", SHAPES)
-def test_a_foreign_an_unknown_and_a_malformed_id_have_the_same_bytes(
+def test_foreign_unknown_and_malformed_ids_get_identical_404s(
     api: Api, alice: Tenant, job_id: str, what: str
 ) -> None:
     bob = api.tenant()
@@ -159,7 +159,7 @@ def test_a_foreign_an_unknown_and_a_malformed_id_have_the_same_bytes(
 
 
 @pytest.mark.parametrize("what", SHAPES)
-def test_a_member_sees_what_the_organization_has(api: Api, alice: Tenant, what: str) -> None:
+def test_member_sees_the_organizations_results(api: Api, alice: Tenant, what: str) -> None:
     bob = api.tenant()
     slug = api.organization(alice, bob)
     job_id = store(api, alice, organization=slug)
@@ -185,7 +185,7 @@ def test_a_member_sees_what_the_organization_has(api: Api, alice: Tenant, what: 
         ("symbols?q=a", "q", "unknown_parameter"),
     ],
 )
-def test_a_bad_query_is_named_and_costs_one(
+def test_invalid_parameter_is_named_and_costs_one_request(
     api: Api, alice: Tenant, job_id: str, path: str, field: str, code: str
 ) -> None:
     before = api.requests_of(alice)
@@ -196,7 +196,7 @@ def test_a_bad_query_is_named_and_costs_one(
 
 
 @pytest.mark.parametrize("what", SHAPES)
-def test_it_costs_one_request(api: Api, what: str) -> None:
+def test_results_cost_one_request(api: Api, what: str) -> None:
     tenant, path = api.tenant(limit=1), f"/jobs/{uuid4()}/{what}"
     assert api.get(path, tenant).headers["x-ratelimit-remaining"] == "0"
     assert api.get(path, tenant).status_code == 429

@@ -25,7 +25,7 @@ from .conftest import (
     Place,
     Tenant,
     assert_503,
-    leave_the_turn_of_the_hour,
+    avoid_end_of_hour,
     over_the_database,
     serve,
 )
@@ -55,7 +55,7 @@ grant execute on function public.note(), public.raise_code(text), public.poison(
 def apis(clusters: Callable[[int], Any]) -> Iterator[Apis]:
     """APIs with and without prepared statements, one connection each, on one database."""
     with clusters(18).database("ordinary", migrated=True) as place, ExitStack() as at_exit:
-        leave_the_turn_of_the_hour(place)
+        avoid_end_of_hour(place)
         with psycopg.connect(place.url) as connection:
             connection.execute(FUNCTIONS)
         settings = {"database_pool_size": 1}
@@ -120,9 +120,7 @@ def sessions(api: Api) -> set[int]:
 
 
 @pytest.mark.parametrize("prepared", [True, False])
-def test_after_a_failover_the_api_writes_again_and_ready_has_seen_it(
-    apis: Apis, prepared: bool
-) -> None:
+def test_api_writes_and_ready_recovers_after_a_failover(apis: Apis, prepared: bool) -> None:
     api = apis[prepared]
     tenant = api.tenant()
     job_id = api.create(tenant)
@@ -136,7 +134,7 @@ def test_after_a_failover_the_api_writes_again_and_ready_has_seen_it(
         assert create(api, tenant).status_code == 202
 
 
-def test_sessions_that_live_through_it_are_ready_until_one_is_needed_that_cannot_be_had(
+def test_surviving_sessions_stay_ready_until_a_writable_one_is_missing(
     api: Api,
 ) -> None:
     tenant = api.tenant()
@@ -157,7 +155,7 @@ def test_sessions_that_live_through_it_are_ready_until_one_is_needed_that_cannot
     assert api.client.get("/ready").status_code == 200
 
 
-def test_a_session_that_was_made_read_only_is_replaced(api: Api) -> None:
+def test_session_set_to_read_only_is_replaced(api: Api) -> None:
     tenant = api.tenant()
     assert call(api, tenant, "note").status_code == 204
     assert call(api, tenant, "poison").status_code == 200
@@ -165,7 +163,7 @@ def test_a_session_that_was_made_read_only_is_replaced(api: Api) -> None:
     assert call(api, tenant, "note").status_code == 204
 
 
-def test_what_a_user_sends_replaces_no_session(api: Api) -> None:
+def test_user_errors_replace_no_session(api: Api) -> None:
     tenant = api.tenant()
     assert call(api, tenant, "note").status_code == 204
     until(lambda: api.get("/jobs/x", tenant).status_code == 404, 10)  # as in the test above
@@ -179,7 +177,7 @@ def test_what_a_user_sends_replaces_no_session(api: Api) -> None:
 
 
 @over_the_database
-def test_a_login_that_was_dropped_and_made_again_is_used_by_new_sessions(
+def test_recreated_login_is_used_by_new_sessions(
     own_api: Callable[..., Api], new_database: Callable[..., Place]
 ) -> None:
     place = new_database()
@@ -202,7 +200,7 @@ def test_a_login_that_was_dropped_and_made_again_is_used_by_new_sessions(
 
 
 @over_the_database
-def test_calls_under_way_on_a_session_that_is_replaced_have_their_answers(
+def test_calls_in_flight_on_a_replaced_session_get_their_results(
     own_api: Callable[..., Api],
 ) -> None:
     api = own_api(database_pool_size=1)
@@ -234,7 +232,7 @@ def test_calls_under_way_on_a_session_that_is_replaced_have_their_answers(
     assert set(statuses) == {200}
 
 
-def test_who_waits_for_a_job_is_told_after_the_failover(api: Api) -> None:
+def test_waiting_client_gets_the_change_after_a_failover(api: Api) -> None:
     tenant = api.tenant()
     job = Job(api, tenant)
     answers: list[httpx2.Response] = []

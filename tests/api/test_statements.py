@@ -12,7 +12,7 @@ pytestmark = one_process("counts the statements of one session, and those that i
 
 
 @over_the_database
-def test_1000_polls_are_1000_calls_of_one_statement_and_nothing_else(
+def test_1000_polls_run_exactly_1000_calls_of_one_statement(
     own_api: Callable[..., Api],
 ) -> None:
     api = own_api()
@@ -46,12 +46,12 @@ def statements_prepared(api: Api) -> list[str]:
 
 
 @over_the_database
-def test_each_statement_is_prepared_once_in_a_session(own_api: Callable[..., Api]) -> None:
+def test_each_statement_is_prepared_once_per_session(own_api: Callable[..., Api]) -> None:
     assert set(statements_prepared(own_api(database_pool_size=1))) == {"1"}
 
 
 @over_the_database
-def test_no_statement_is_prepared_where_a_pooler_stands_between(
+def test_no_statement_is_prepared_behind_a_pooler(
     own_api: Callable[..., Api],
 ) -> None:
     api = own_api(database_pool_size=1, database_prepared_statements=False)
@@ -59,7 +59,7 @@ def test_no_statement_is_prepared_where_a_pooler_stands_between(
 
 
 @over_the_database
-def test_settings_of_the_session_cost_no_statement(own_api: Callable[..., Api]) -> None:
+def test_session_settings_cost_no_statement(own_api: Callable[..., Api]) -> None:
     api = own_api(statement_timeout_seconds=3.5)
     assert api.client.get("/ready").status_code == 200
     with api.sql() as connection:

@@ -10,9 +10,7 @@ SERVICE = {"Authorization": f"Bearer {SERVICE_KEY}"}
 
 
 @one_process("is about what one process remembers")
-def test_the_status_is_told_to_anybody_and_asked_for_once_in_a_while(
-    api: Api, alice: Tenant
-) -> None:
+def test_status_is_public_and_cached(api: Api, alice: Tenant) -> None:
     answer = api.client.get("/status")
     passed = {"status": "pass", "database": "pass", "runners": "pass", "waiting": "pass"}
     assert (answer.status_code, answer.json()) == (200, passed)
@@ -25,14 +23,14 @@ def test_the_status_is_told_to_anybody_and_asked_for_once_in_a_while(
     assert answer.json() == passed | {"status": "fail", "runners": "fail"}
 
 
-def test_an_outage_is_a_status(api: Api) -> None:
+def test_outage_is_reported_as_fail(api: Api) -> None:
     with serve(api.place, api_database_url="postgresql://nobody@127.0.0.1:1/none") as down:
         answer = down.client.get("/status")
     assert answer.status_code == 503
     assert (answer.json()["status"], answer.json()["database"]) == ("fail", "fail")
 
 
-def test_the_load_is_what_waits_and_runs_of_all_tenants(api: Api) -> None:
+def test_load_counts_queued_and_running_jobs_of_all_tenants(api: Api) -> None:
     before = api.client.get("/admin/load", headers=SERVICE).json()
     waiting, running = Job(api, api.tenant()), Job(api, api.tenant())
     running.begin()
@@ -46,7 +44,7 @@ def test_the_load_is_what_waits_and_runs_of_all_tenants(api: Api) -> None:
     assert waiting.id not in str(load)
 
 
-def test_the_load_is_for_the_service_key(api: Api, alice: Tenant) -> None:
+def test_load_requires_the_service_key(api: Api, alice: Tenant) -> None:
     answer = api.client.get("/admin/load", headers=alice.headers)
     assert (answer.status_code, answer.json()["code"]) == (403, "AUTH_SERVICE_ROLE_REQUIRED")
     assert api.requests_of(alice) == 1

@@ -70,7 +70,7 @@ def told(frames: list[Frame]) -> list[tuple[str, str | None, str]]:
     return [(frame["event"], frame.get("id"), frame["data"]["job"]["status"]) for frame in frames]
 
 
-def test_each_event_is_told_with_the_job_until_the_final_one(
+def test_stream_sends_each_event_with_the_job_until_the_final_one(
     api: Api, alice: Tenant, job: Job
 ) -> None:
     before = api.requests_of(alice)
@@ -91,7 +91,7 @@ def test_each_event_is_told_with_the_job_until_the_final_one(
     assert api.requests_of(alice) == before + 1, "one request, however long"
 
 
-def test_progress_is_told_once_a_second_at_most_and_has_no_id(
+def test_progress_is_sent_at_most_once_a_second_without_id(
     api: Api, alice: Tenant, job: Job
 ) -> None:
     job.begin()
@@ -116,9 +116,7 @@ def test_progress_is_told_once_a_second_at_most_and_has_no_id(
     assert told(rest[-1:]) == [("job", "3", "completed")]
 
 
-def test_a_client_that_comes_back_is_told_what_it_has_not_seen(
-    api: Api, alice: Tenant, job: Job
-) -> None:
+def test_reconnecting_client_gets_the_events_it_missed(api: Api, alice: Tenant, job: Job) -> None:
     with stream(api, job, alice) as it:
         assert it.next()["id"] == "1"
     job.begin()
@@ -131,7 +129,7 @@ def test_a_client_that_comes_back_is_told_what_it_has_not_seen(
 
 
 @pytest.mark.parametrize("last", ["x", "-1", "1.5", "9" * 40, "٣", "1 or 1=1", ""])
-def test_a_bad_last_event_id_starts_from_the_beginning(
+def test_invalid_last_event_id_starts_from_the_beginning(
     api: Api, alice: Tenant, job: Job, last: str
 ) -> None:
     assert last_event(last) == 0
@@ -142,7 +140,7 @@ def test_a_bad_last_event_id_starts_from_the_beginning(
         assert [frame["id"] for frame in it.rest()] == ["1", "2", "3"]
 
 
-def test_foreign_missing_and_malformed_ids_are_the_same_404(
+def test_foreign_unknown_and_malformed_ids_get_identical_404s(
     api: Api, alice: Tenant, job: Job
 ) -> None:
     bob = api.tenant()
@@ -153,7 +151,9 @@ def test_foreign_missing_and_malformed_ids_are_the_same_404(
     }
 
 
-def test_without_that_type_it_is_the_history(api: Api, alice: Tenant, job: Job) -> None:
+def test_history_is_returned_without_event_stream_in_accept(
+    api: Api, alice: Tenant, job: Job
+) -> None:
     for accept in ("*/*", "application/json", "text/event-stream;q=0"):
         answer = api.get(f"{job.path}/events", alice, Accept=accept)
         assert answer.headers["content-type"] == "application/json"
@@ -168,11 +168,11 @@ def test_without_that_type_it_is_the_history(api: Api, alice: Tenant, job: Job) 
         ("text/*", False), ("", False), (";,;", False),
     ],
 )  # fmt: skip
-def test_which_accept_asks_for_a_stream(accept: str, wanted: bool) -> None:
+def test_accept_header_decides_whether_to_stream(accept: str, wanted: bool) -> None:
     assert accepts_stream(accept) is wanted
 
 
-def test_a_key_that_is_revoked_stops_receiving(api: Api, alice: Tenant, job: Job) -> None:
+def test_stream_ends_when_its_key_is_revoked(api: Api, alice: Tenant, job: Job) -> None:
     with stream(api, job, alice) as it:
         it.next()
         with api.sql() as connection:
@@ -184,7 +184,7 @@ def test_a_key_that_is_revoked_stops_receiving(api: Api, alice: Tenant, job: Job
     assert api.get(f"{job.path}/events", alice, **STREAM).status_code == 401
 
 
-def test_a_member_who_is_removed_stops_receiving_and_others_go_on(api: Api, alice: Tenant) -> None:
+def test_removed_member_loses_the_stream_and_others_keep_it(api: Api, alice: Tenant) -> None:
     bob = api.tenant()
     job = Job(api, alice, organization=api.organization(alice, bob))
     with stream(api, job, alice) as hers, stream(api, job, bob) as his:
@@ -198,7 +198,7 @@ def test_a_member_who_is_removed_stops_receiving_and_others_go_on(api: Api, alic
         assert told([hers.next()]) == [("job", "2", "processing")]
 
 
-def test_a_purged_job_ends_its_stream(api: Api, alice: Tenant, job: Job) -> None:
+def test_stream_ends_when_its_job_is_purged(api: Api, alice: Tenant, job: Job) -> None:
     with stream(api, job, alice) as it:
         it.next()
         with api.sql() as connection:
@@ -208,7 +208,7 @@ def test_a_purged_job_ends_its_stream(api: Api, alice: Tenant, job: Job) -> None
 
 @one_process("stops processes, and starts them again")
 @over_the_database
-def test_when_the_api_ends_streams_and_waits_end_and_others_take_them_over(
+def test_shutdown_ends_streams_and_waits_and_others_resume_them(
     own_api: Callable[..., Api],
 ) -> None:
     first = own_api()
@@ -224,7 +224,7 @@ def test_when_the_api_ends_streams_and_waits_end_and_others_take_them_over(
 
 
 @over_the_database
-def test_a_killed_session_of_the_watcher_costs_no_event(
+def test_killed_watcher_session_loses_no_event(
     own_api: Callable[..., Api],
 ) -> None:
     api = own_api()
@@ -242,7 +242,7 @@ def test_a_killed_session_of_the_watcher_costs_no_event(
         assert told(it.rest())[-1] == ("job", "3", "completed")
 
 
-def test_a_restart_of_the_database_costs_no_event(machine: Machine) -> None:
+def test_database_restart_loses_no_event(machine: Machine) -> None:
     with serve(machine.place) as api, ExitStack() as at_exit:
         with machine.running():
             until(lambda: api.client.get("/ready").status_code == 200)
@@ -258,7 +258,7 @@ def test_a_restart_of_the_database_costs_no_event(machine: Machine) -> None:
 
 @one_process("looks into one process, whose limits it lowers")
 @over_the_database
-def test_a_client_that_does_not_read_holds_a_frame_or_two(
+def test_client_that_does_not_read_buffers_at_most_two_frames(
     api: Api, alice: Tenant, job: Job
 ) -> None:
     """Meanwhile, a client that reads gets everything."""
@@ -288,7 +288,7 @@ def test_a_client_that_does_not_read_holds_a_frame_or_two(
 
 
 @one_process("looks into one process, whose limits it lowers")
-def test_a_silent_stream_is_kept_open_by_explanations(
+def test_idle_stream_is_kept_open_by_explanations(
     api: Api, alice: Tenant, job: Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("api.live.stream.PING_SECONDS", 0.3)

@@ -27,7 +27,7 @@ from .conftest import (
     Machine,
     Place,
     assert_503,
-    leave_the_turn_of_the_hour,
+    avoid_end_of_hour,
     serve,
     text_of,
 )
@@ -41,7 +41,7 @@ def serve_by(url: str, place: Place, **changes: Any) -> Any:
     return serve(place, **{"api_database_url": None, "supabase_url": url} | changes)
 
 
-def test_without_supabase_all_is_503_and_the_api_is_back_as_soon_as_it_is(
+def test_supabase_outage_is_503_and_the_api_recovers_with_it(
     database: Place,
 ) -> None:
     with ExitStack() as at_exit:
@@ -73,7 +73,7 @@ def test_without_supabase_all_is_503_and_the_api_is_back_as_soon_as_it_is(
             assert api.get(f"/jobs/{job_id}", tenant).status_code == 200
 
 
-def test_a_database_that_is_down_behind_supabase_is_503_until_it_is_back(machine: Machine) -> None:
+def test_database_outage_behind_supabase_is_503_until_it_is_back(machine: Machine) -> None:
     with ExitStack() as before, ExitStack() as at_exit:
         server = before.enter_context(machine.running())
         url = at_exit.enter_context(postgrest.run(server, machine.place.name, JWT_SECRET))
@@ -110,7 +110,7 @@ KONG = '{"message":"Invalid API key","hint":"Double check your Supabase API key.
         (200, "null"),
     ],
 )
-def test_what_is_said_on_the_way_is_503_and_never_taken_for_the_functions_word(
+def test_gateway_response_is_503_and_never_taken_for_a_result(
     database: Place, status: int, body: str
 ) -> None:
     class Handler(BaseHTTPRequestHandler):
@@ -155,7 +155,7 @@ def supabase(database: Place) -> Iterator[str]:
         ({"role": "service_role", "exp": 1}, JWT_SECRET, "JWT expired"),
     ],
 )
-def test_a_key_that_supabase_refuses_is_503_and_the_log_says_why(
+def test_key_refused_by_supabase_is_503_and_the_reason_is_logged(
     database: Place, supabase: str, claims: dict[str, Any], secret: str, reason: str
 ) -> None:
     key = jwt.encode(claims, secret, "HS256")
@@ -168,18 +168,18 @@ def test_a_key_that_supabase_refuses_is_503_and_the_log_says_why(
         require_service_key(ApiSettings(supabase_url=supabase, service_key=key))
 
 
-def test_a_key_that_supabase_accepts_or_cannot_be_asked_about_is_no_reason_not_to_start(
+def test_valid_or_unverifiable_key_does_not_prevent_the_start(
     supabase: str,
 ) -> None:
     for url in (supabase, "http://127.0.0.1:1"):
         require_service_key(ApiSettings(supabase_url=url, service_key=SERVICE_KEY))
 
 
-def test_a_statement_that_supabase_ends_is_503_and_counts_nothing(database: Place) -> None:
+def test_statement_timeout_of_supabase_is_503_and_costs_nothing(database: Place) -> None:
     limited = postgrest.run(
         database.server, database.name, JWT_SECRET, options="-c statement_timeout=2s"
     )
-    leave_the_turn_of_the_hour(database)
+    avoid_end_of_hour(database)
     with limited as supabase, serve_by(supabase, database) as api:
         tenant = api.tenant()
         job_id = api.create(tenant)
@@ -195,9 +195,7 @@ def test_a_statement_that_supabase_ends_is_503_and_counts_nothing(database: Plac
         assert api.requests_of(tenant) == 2
 
 
-def test_an_answer_that_does_not_come_is_503_at_the_deadline(
-    database: Place, supabase: str
-) -> None:
+def test_missing_response_is_503_at_the_deadline(database: Place, supabase: str) -> None:
     with serve_by(supabase, database, statement_timeout_seconds=0.1) as api:
         tenant = api.tenant()
         spoil(api, "40001")  # PostgREST retries the call forever
@@ -207,7 +205,7 @@ def test_an_answer_that_does_not_come_is_503_at_the_deadline(
         assert api.client.get("/ready").status_code == 200
 
 
-def test_100_polls_are_100_calls(database: Place, supabase: str) -> None:
+def test_100_polls_make_100_calls(database: Place, supabase: str) -> None:
     with serve_by(supabase, database) as api, api.sql() as connection:
         tenant = api.tenant()
         job_id = api.create(tenant)
@@ -224,7 +222,7 @@ def test_100_polls_are_100_calls(database: Place, supabase: str) -> None:
     assert rows == [(100,)]
 
 
-def test_rest_v1_is_supabases_own(database: Place, supabase: str) -> None:
+def test_rest_v1_is_left_to_supabase(database: Place, supabase: str) -> None:
     with serve_by(supabase, database) as api:
         answer = api.client.post("/rest/v1/rpc/get_job_status", json={})
         assert (answer.status_code, answer.json()["code"]) == (404, "PGRST205")

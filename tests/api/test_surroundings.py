@@ -70,7 +70,7 @@ def polls(api: Api, tenant: Tenant, job: Job, count: int = PARALLEL) -> set[int]
 
 @over_the_database
 @pytest.mark.parametrize("prepared", [True, False])
-def test_what_a_role_sets_changes_no_answer(
+def test_role_settings_do_not_change_responses(
     own_api: Callable[..., Api], new_database: Callable[..., Place], prepared: bool
 ) -> None:
     place = new_database()
@@ -89,14 +89,14 @@ def test_what_a_role_sets_changes_no_answer(
     assert settings_of(api) == SETTINGS | LOCAL
 
 
-def test_each_setting_that_is_stated_is_tried() -> None:
+def test_every_overridden_setting_is_tested() -> None:
     stated = {name.lower() for name in SETTINGS}
     assert stated <= {name.lower() for name in HOSTILE}
 
 
 @over_the_database
 @pytest.mark.parametrize("prepared", [True, False])
-def test_behind_a_pooler_that_takes_no_options_all_answers_are_the_same(
+def test_pooler_without_startup_options_does_not_change_responses(
     own_api: Callable[..., Api],
     new_database: Callable[..., Place],
     prepared: bool,
@@ -123,7 +123,7 @@ def test_behind_a_pooler_that_takes_no_options_all_answers_are_the_same(
 
 
 @over_the_database
-def test_a_default_of_repeatable_read_that_comes_later_is_no_503(
+def test_later_default_of_repeatable_read_causes_no_503(
     own_api: Callable[..., Api], new_database: Callable[..., Place]
 ) -> None:
     place = new_database()

@@ -23,7 +23,9 @@ def post(api: Api, tenant: Tenant) -> dict[str, str]:
 
 
 @one_process("is about the runner in the same process")
-def test_off_the_answer_is_the_run_id_and_the_work_is_the_same(own_api: Callable[..., Api]) -> None:
+def test_disabled_tracking_returns_the_run_id_and_still_runs_the_job(
+    own_api: Callable[..., Api],
+) -> None:
     api = own_api(job_status_tracking_enabled=False)
     tenant = api.tenant()
     body = post(api, tenant)
@@ -32,7 +34,7 @@ def test_off_the_answer_is_the_run_id_and_the_work_is_the_same(own_api: Callable
     assert api.kicks == [None]
 
 
-def test_a_rollout_reaches_its_share_of_users_and_always_the_same_ones(
+def test_rollout_reaches_its_share_and_always_the_same_users(
     own_api: Callable[..., Api], database: Place
 ) -> None:
     part = own_api(database, job_status_tracking_percent=30)
@@ -45,6 +47,6 @@ def test_a_rollout_reaches_its_share_of_users_and_always_the_same_ones(
 
 
 @pytest.mark.parametrize("percent", [-1, 101])
-def test_a_share_is_a_percentage(percent: int) -> None:
+def test_rollout_share_must_be_a_percentage(percent: int) -> None:
     with pytest.raises(ValidationError):
         ApiSettings(job_status_tracking_percent=percent)

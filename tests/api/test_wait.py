@@ -55,7 +55,7 @@ def waiters(api: Api) -> Any:
         yield Waiters(api, threads)
 
 
-def test_it_ends_with_the_next_event_and_costs_one_request(
+def test_wait_ends_with_the_next_event_and_costs_one_request(
     api: Api, alice: Tenant, job: Job, waiters: Waiters
 ) -> None:
     before = api.requests_of(alice)
@@ -74,7 +74,7 @@ def test_it_ends_with_the_next_event_and_costs_one_request(
     assert (answer.content, answer.headers["etag"]) == (plain.content, plain.headers["etag"])
 
 
-def test_without_an_event_it_is_304_after_its_seconds(
+def test_wait_without_an_event_gets_304_at_its_end(
     api: Api, alice: Tenant, job: Job, waiters: Waiters
 ) -> None:
     began = time.monotonic()
@@ -84,7 +84,7 @@ def test_without_an_event_it_is_304_after_its_seconds(
     assert answer.headers["preference-applied"] == "wait=1"
 
 
-def test_progress_ends_no_wait_but_is_told_when_it_ends(
+def test_progress_does_not_end_a_wait_but_is_returned_at_its_end(
     api: Api, alice: Tenant, job: Job, waiters: Waiters
 ) -> None:
     job.begin()
@@ -96,7 +96,7 @@ def test_progress_ends_no_wait_but_is_told_when_it_ends(
     assert (answer.status_code, answer.json()["progress"]["done"]) == (200, 1)
 
 
-def test_an_event_that_came_before_the_wait_is_told_at_once(
+def test_event_before_the_wait_is_returned_at_once(
     api: Api, alice: Tenant, job: Job, waiters: Waiters
 ) -> None:
     job.begin()
@@ -105,7 +105,7 @@ def test_an_event_that_came_before_the_wait_is_told_at_once(
     assert (answer.status_code, answer.json()["version"]) == (200, 3)
 
 
-def test_progress_that_came_before_the_wait_ends_none(
+def test_progress_before_the_wait_does_not_end_it(
     api: Api, alice: Tenant, job: Job, waiters: Waiters
 ) -> None:
     job.begin()
@@ -128,7 +128,7 @@ def test_progress_that_came_before_the_wait_ends_none(
     ],
     ids=["no version", "any version", "two versions", "no seconds", "another preference"],
 )
-def test_what_asks_for_no_wait_is_answered_at_once(
+def test_request_without_a_valid_wait_is_answered_at_once(
     api: Api, alice: Tenant, job: Job, headers: dict[str, str]
 ) -> None:
     began = time.monotonic()
@@ -136,14 +136,14 @@ def test_what_asks_for_no_wait_is_answered_at_once(
     assert time.monotonic() - began < 30
 
 
-def test_a_job_that_has_ended_is_answered_at_once(api: Api, alice: Tenant, job: Job) -> None:
+def test_finished_job_is_answered_at_once(api: Api, alice: Tenant, job: Job) -> None:
     job.begin()
     job.complete()
     headers = {"Prefer": "wait=60", "If-None-Match": 'W/"3"'}
     assert api.get(job.path, alice, **headers).status_code == 304
 
 
-def test_a_change_wakes_its_own_waiters_and_no_others(
+def test_change_wakes_only_waiters_of_its_job(
     api: Api, alice: Tenant, job: Job, waiters: Waiters
 ) -> None:
     other = Job(api, alice)
@@ -155,7 +155,7 @@ def test_a_change_wakes_its_own_waiters_and_no_others(
     assert {waiter.result(PATIENCE).status_code for waiter in others} == {304}
 
 
-def test_foreign_missing_and_malformed_ids_are_the_same_404(
+def test_foreign_unknown_and_malformed_ids_get_identical_404s(
     api: Api, alice: Tenant, job: Job
 ) -> None:
     bob = api.tenant()
@@ -174,7 +174,7 @@ def revoke(api: Api, tenant: Tenant) -> None:
         )
 
 
-def test_a_key_that_is_revoked_meanwhile_learns_nothing(
+def test_key_revoked_during_a_wait_gets_401(
     api: Api, alice: Tenant, job: Job, waiters: Waiters
 ) -> None:
     waiter = waiters.start(job, alice, 1)
@@ -184,7 +184,7 @@ def test_a_key_that_is_revoked_meanwhile_learns_nothing(
     assert (answer.status_code, answer.json()["code"]) == (401, "AUTH_INVALID_KEY")
 
 
-def test_a_token_that_ends_meanwhile_learns_nothing(
+def test_token_that_expires_during_a_wait_gets_401(
     api: Api, alice: Tenant, job: Job, waiters: Waiters
 ) -> None:
     claims = {"sub": alice.id, "role": "authenticated", "aud": "authenticated"}
@@ -195,9 +195,7 @@ def test_a_token_that_ends_meanwhile_learns_nothing(
     assert waiter.result(PATIENCE).status_code == 401
 
 
-def test_a_member_who_is_removed_meanwhile_learns_nothing(
-    api: Api, alice: Tenant, waiters: Waiters
-) -> None:
+def test_member_removed_during_a_wait_gets_404(api: Api, alice: Tenant, waiters: Waiters) -> None:
     bob = api.tenant()
     slug = api.organization(alice, bob)
     job = Job(api, alice, organization=slug)
@@ -207,7 +205,7 @@ def test_a_member_who_is_removed_meanwhile_learns_nothing(
     assert waiter.result(PATIENCE).status_code == 404, "within seconds, though nothing happened"
 
 
-def test_a_user_has_twenty_waits_at_once_whatever_the_keys(
+def test_user_has_at_most_20_waits_across_all_keys(
     api: Api, alice: Tenant, job: Job, waiters: Waiters
 ) -> None:
     second = Tenant(alice.id, api.new_key(alice.id))
@@ -225,7 +223,7 @@ def test_a_user_has_twenty_waits_at_once_whatever_the_keys(
 
 @one_process("is about the limit of one process")
 @over_the_database
-def test_a_process_has_as_many_waits_as_its_limit(own_api: Callable[..., Api]) -> None:
+def test_process_refuses_waits_over_its_limit(own_api: Callable[..., Api]) -> None:
     api = own_api(live_limit=1)
     alice, bob = api.tenant(), api.tenant()
     job = Job(api, alice)
@@ -240,7 +238,9 @@ def test_a_process_has_as_many_waits_as_its_limit(own_api: Callable[..., Api]) -
         assert first.result(PATIENCE).status_code == 200
 
 
-def test_who_leaves_gives_up_the_place(api: Api, alice: Tenant, job: Job, waiters: Waiters) -> None:
+def test_disconnected_waiter_frees_its_slot(
+    api: Api, alice: Tenant, job: Job, waiters: Waiters
+) -> None:
     before = waiters.count()
     headers = {**alice.headers, "Prefer": "wait=60", "If-None-Match": 'W/"1"'}
     with pytest.raises(httpx2.TimeoutException):
@@ -258,11 +258,11 @@ def test_who_leaves_gives_up_the_place(api: Api, alice: Tenant, job: Job, waiter
         ("", None), (",,,", None),
     ],
 )  # fmt: skip
-def test_what_prefer_asks_for(header: str, seconds: int | None) -> None:
+def test_prefer_header_is_parsed(header: str, seconds: int | None) -> None:
     assert preferred_wait([header]) == seconds
 
 
 @given(st.lists(st.text(), max_size=3))
-def test_no_prefer_is_an_error(headers: list[str]) -> None:
+def test_any_prefer_header_is_accepted(headers: list[str]) -> None:
     seconds = preferred_wait(headers)
     assert seconds is None or 0 <= seconds <= 60

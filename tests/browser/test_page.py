@@ -14,7 +14,7 @@ from tests.api.conftest import (
     Api,
     Job,
     Tenant,
-    leave_the_turn_of_the_hour,
+    avoid_end_of_hour,
     serve,
     text_of,
 )
@@ -50,7 +50,7 @@ NO_JOB = "There is no such job, or you may not see it."
 def api(clusters: Callable[[int], Any]) -> Iterator[Api]:
     """One API, where nobody is signed in by the server."""
     with clusters(18).database("ordinary", migrated=True) as place, serve(place) as api:
-        leave_the_turn_of_the_hour(place)
+        avoid_end_of_hour(place)
         yield api
 
 

@@ -15,7 +15,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from api.pages.routes import Demo
 from cli.users import create_api_key
-from tests.api.conftest import Api, leave_the_turn_of_the_hour, serve
+from tests.api.conftest import Api, avoid_end_of_hour, serve
 from tests.support.browser import REBOUND
 from tests.support.repositories import commit, modules
 from worker.runner import Runner
@@ -78,7 +78,7 @@ def api(
         )
         demo = Demo("alice", "free", key, str(project))
         with serve(place, [lambda: runner], demo, local_repository_roots=roots) as api:
-            leave_the_turn_of_the_hour(place)
+            avoid_end_of_hour(place)
             yield api
 
 
