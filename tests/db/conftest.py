@@ -137,8 +137,8 @@ grant select, insert (id, body) on table public.notes to job_writer;
 
 
 @dataclass(frozen=True)
-class House:
-    """A folder with declared files and migrations, like this project's."""
+class SmallProject:
+    """A folder with declared files and migrations, like those of this project."""
 
     root: Path
 
@@ -174,18 +174,18 @@ class House:
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> House:
-    """Declared files, not stamped yet."""
-    house = House(tmp_path / "house")
-    house.write("db/functions/private/is_open.sql", IS_OPEN)
-    house.write("db/functions/private/can_see.sql", CAN_SEE)
-    house.write("db/functions/write_note.sql", WRITE_NOTE)
-    house.write("db/policies/notes.sql", NOTES)
-    return house
+def small_project(tmp_path: Path) -> SmallProject:
+    """Declared files that are not stamped yet."""
+    small_project = SmallProject(tmp_path / "small_project")
+    small_project.write("db/functions/private/is_open.sql", IS_OPEN)
+    small_project.write("db/functions/private/can_see.sql", CAN_SEE)
+    small_project.write("db/functions/write_note.sql", WRITE_NOTE)
+    small_project.write("db/policies/notes.sql", NOTES)
+    return small_project
 
 
 @pytest.fixture
-def stamped(house: House) -> House:
-    """The same with its first migration."""
-    house.stamp("init", ddl=DDL, undo=UNDO_DDL)
-    return house
+def stamped(small_project: SmallProject) -> SmallProject:
+    """The same project with its first migration."""
+    small_project.stamp("init", ddl=DDL, undo=UNDO_DDL)
+    return small_project

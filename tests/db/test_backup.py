@@ -1,4 +1,4 @@
-"""The commands of docs/operations.md that save and restore, by an owner who is not a superuser."""
+"""The backup and restore commands of docs/operations.md, run by an ordinary owner."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ select j.status from public.claim_index_job('{WORKER}') as c,
 
 @dataclass(frozen=True)
 class Owned:
-    """A server of its own with one database, which an ordinary role owns, as the README says."""
+    """A separate server with one database that an ordinary role owns, as the README says."""
 
     server: Server
 
@@ -71,7 +71,7 @@ class Owned:
         return self.server.url("app")
 
     def run(self, folder: Path, text: str) -> subprocess.CompletedProcess[str]:
-        """A block of commands, for this database."""
+        """Runs a block of commands on this database."""
         text = re.sub("^export DATABASE_URL=.*\n", "", text, flags=re.M)
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         environment = os.environ | {"DATABASE_URL": self.url, "PATH": path}
@@ -86,7 +86,7 @@ class Owned:
 
 
 def own(server: Server) -> None:
-    """Its owner makes an empty database."""
+    """Creates an empty database as its owner."""
     for statement in SQL[0].replace("…", "secret").split(";\n"):
         if statement:
             execute(server.url(), statement)
@@ -133,7 +133,7 @@ def value(url: str, query: str) -> Any:
 
 
 def dumped(owned: Owned) -> str:
-    """Dumps everything as a superuser, without what differs between any two dumps."""
+    """Dumps everything as a superuser, without the parts that differ between any two dumps."""
     command = [client_program("pg_dump"), owned.superuser_url]
     text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     # a policy names its roles in the order in which they were made
@@ -141,7 +141,7 @@ def dumped(owned: Owned) -> str:
     return "\n".join(sorted(line for line in text.splitlines() if "restrict " not in line))
 
 
-def test_what_the_document_says_saves_and_restores_everything(
+def test_documented_commands_back_up_and_restore_everything(
     old: Owned, new: Owned, tmp_path: Path
 ) -> None:
     done = old.run(tmp_path, SH[0])
@@ -158,7 +158,7 @@ def test_what_the_document_says_saves_and_restores_everything(
     assert value(new.url, JOBS) == 0, "row-level security is forced again"
 
 
-def test_a_job_that_was_restored_ends(old: Owned, new: Owned, tmp_path: Path) -> None:
+def test_restored_job_can_be_completed(old: Owned, new: Owned, tmp_path: Path) -> None:
     backup.save(old.url, tmp_path / "jobs.dump")
     backup.restore(new.url, tmp_path / "jobs.dump")
     execute(new.superuser_url, "create role app_worker login password 'w' in role service_role")
@@ -167,7 +167,7 @@ def test_a_job_that_was_restored_ends(old: Owned, new: Owned, tmp_path: Path) ->
     assert value(new.superuser_url, statuses) == "processing failed"
 
 
-def test_the_owner_counts_jobs_as_the_document_says(old: Owned) -> None:
+def test_owner_can_count_jobs_as_documented(old: Owned) -> None:
     assert value(old.url, JOBS) == 0
     with psycopg.connect(old.url, autocommit=True) as connection:
         *before, count, _ = SQL[1].strip().split("\n")
@@ -178,8 +178,8 @@ def test_the_owner_counts_jobs_as_the_document_says(old: Owned) -> None:
     assert value(old.url, JOBS) == 0
 
 
-def test_pg_dump_by_itself_refuses_or_saves_nothing(old: Owned) -> None:
-    """The reason for having a command."""
+def test_plain_pg_dump_fails_or_saves_no_rows(old: Owned) -> None:
+    """This is why the project has its own command."""
     command = [client_program("pg_dump"), "--data-only", "--table=public.index_jobs", old.url]
     refused = subprocess.run(command, capture_output=True, text=True, check=False)
     assert refused.returncode == 1
@@ -202,9 +202,7 @@ def test_pg_dump_by_itself_refuses_or_saves_nothing(old: Owned) -> None:
            alter table public.notes force row level security""",
     ],
 )
-def test_a_backup_without_all_rows_is_never_kept(
-    new_database: Any, tmp_path: Path, hiding: str
-) -> None:
+def test_incomplete_backup_is_deleted(new_database: Any, tmp_path: Path, hiding: str) -> None:
     database = new_database(plain=True)
     url = database.migrator_url
     migrate.apply(url)
@@ -218,7 +216,7 @@ def test_a_backup_without_all_rows_is_never_kept(
     assert file.read_text() == "the one before"
 
 
-def test_a_failed_restore_leaves_nothing(old: Owned, new: Owned, tmp_path: Path) -> None:
+def test_failed_restore_leaves_nothing(old: Owned, new: Owned, tmp_path: Path) -> None:
     execute(old.superuser_url, "create role reporting")
     execute(old.url, "grant select on public.notes to reporting")
     file = tmp_path / "jobs.dump"

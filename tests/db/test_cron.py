@@ -1,4 +1,4 @@
-"""The rescue of stuck jobs by pg_cron, where that is installed before the migrations.
+"""Rescue of stuck jobs by pg_cron, when it is installed before the migrations.
 
 pg_cron comes by no package manager that these tests may count on. So these databases have what the
 migrations use of it, with the signatures, rights and rows of pg_cron 1.6: a schema, a table of
@@ -67,20 +67,20 @@ def with_pg_cron(database: Any) -> Any:
 
 
 def grant(database: Any, privilege: str, options: str = "") -> None:
-    """To the role that migrates."""
+    """Grants to the role that migrates."""
     role = conninfo_to_dict(database.migrator_url)["user"]
     with psycopg.connect(database.url) as connection:
         connection.execute(f"grant {privilege} to {role} {options}".encode())
 
 
 def schedules(database: Any) -> list[tuple[str, str, str]]:
-    """(name, schedule, role) of each."""
+    """Returns (name, schedule, role) of each."""
     with psycopg.connect(database.url) as connection:
         return connection.execute("select jobname, schedule, username from cron.job").fetchall()
 
 
 def the_minute_comes(database: Any) -> list[tuple[Any, ...]]:
-    """Runs what is scheduled; the rows that the last one gives."""
+    """Runs what is scheduled. Returns the rows of the last command."""
     with psycopg.connect(database.url) as connection:
         [(role, command)] = connection.execute(
             "select username, command from cron.job where active"
@@ -93,7 +93,7 @@ def the_minute_comes(database: Any) -> list[tuple[Any, ...]]:
 
 
 def stuck_job(database: Any) -> str:
-    """A job whose worker was silent for more than an hour."""
+    """Creates a job whose worker has been silent for more than an hour."""
     with psycopg.connect(database.url) as connection:
         [(job_id,)] = connection.execute("""
             with u as (insert into auth.users (id) values (gen_random_uuid()) returning id),
@@ -113,7 +113,7 @@ def stuck_job(database: Any) -> str:
 
 
 @pytest.mark.parametrize(("major", "owner"), [(18, "ordinary"), (15, "ordinary"), (17, "supabase")])
-def test_stuck_jobs_are_rescued_each_minute_until_that_is_rolled_back(
+def test_stuck_jobs_are_rescued_each_minute_until_rollback(
     new_database: Any, major: int, owner: str
 ) -> None:
     database = with_pg_cron(new_database(major, owner, migrated=False))
@@ -145,7 +145,7 @@ def test_stuck_jobs_are_rescued_each_minute_until_that_is_rolled_back(
     assert [name for name, *_ in schedules(database)] == [NAME]
 
 
-def test_an_owner_who_may_not_schedule_is_told_what_to_grant(new_database: Any) -> None:
+def test_owner_without_rights_on_cron_gets_the_grant_to_run(new_database: Any) -> None:
     database = with_pg_cron(new_database(migrated=False))
     with pytest.raises(migrate.MigrationError, match='grant usage on schema cron to "migrator"'):
         migrate.apply(database.migrator_url)

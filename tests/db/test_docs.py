@@ -1,4 +1,4 @@
-"""The generated documents against the database that the migrations make."""
+"""The generated documents, compared with the migrated database."""
 
 from __future__ import annotations
 
@@ -49,39 +49,39 @@ grant execute on function public.read_notes(text, integer) to service_role, auth
 
 @pytest.fixture(params=["ordinary", "superuser"])
 def migrated(request: pytest.FixtureRequest, new_database: NewDatabase) -> Any:
-    """A database that has the migrations and nothing else."""
+    """A database with the migrations and nothing else."""
     database = new_database(18, request.param, migrated=False)
     migrate.apply(database.migrator_url)
     return database
 
 
 def made(database: Any, *changes: str) -> dict[str, str]:
-    """The documents of that database after the changes."""
+    """Returns the documents of this database after the changes."""
     with psycopg.connect(database.migrator_url) as connection:
         for change in changes:
             connection.execute(change)
         return docs.documents(connection)
 
 
-def test_the_committed_documents_are_what_make_docs_writes(migrated: Any) -> None:
+def test_committed_documents_match_make_docs(migrated: Any) -> None:
     for path, text in made(migrated).items():
         committed = (docs.ROOT / path).read_text()
         assert committed == text, f"{path} is not what the schema says: run `make docs`"
 
 
-def test_the_folder_of_tables_holds_nothing_else(migrated: Any) -> None:
+def test_tables_folder_contains_no_other_files(migrated: Any) -> None:
     files = {f"db/tables/{file.name}" for file in (docs.ROOT / "db/tables").iterdir()}
     assert files == {path for path in made(migrated) if path.startswith("db/tables/")}
 
 
-def test_the_diagram_is_the_transition_rule(database: Any) -> None:
+def test_diagram_matches_the_transition_rule(database: Any) -> None:
     texts = made(database, STEP_BACK)
     for text in (texts[docs.SCHEMA], texts[docs.README]):
         assert "  [*] --> completed\n  completed --> pending\n  pending --> [*]\n```" in text
         assert "pending --> processing" not in text
 
 
-def test_a_new_table_and_a_new_function_show_up_in_full(database: Any) -> None:
+def test_new_table_and_function_are_documented_in_full(database: Any) -> None:
     texts = made(database, TABLE, FUNCTION)
     for line in (
         "-- What people note.\n-- Row-level security is on.\ncreate table public.notes (\n",
@@ -116,9 +116,7 @@ def test_everything_has_a_comment(migrated: Any) -> None:
             assert [lines[at] for at in columns if not lines[at - 1].startswith("  -- ")] == []
 
 
-def test_a_readme_without_the_marks_is_an_error_that_names_them(
-    database: Any, tmp_path: Path
-) -> None:
+def test_readme_without_markers_is_an_error_that_names_them(database: Any, tmp_path: Path) -> None:
     (tmp_path / docs.README).write_text("# A house without marks\n")
     with (
         psycopg.connect(database.migrator_url) as connection,

@@ -76,9 +76,7 @@ def run(database: Any, *arguments: str, **environment: str) -> subprocess.Comple
 @pytest.mark.parametrize(
     ("major", "owner"), [(18, "ordinary"), (18, "superuser"), (15, "ordinary"), (15, "supabase")]
 )
-def test_the_snapshot_is_what_the_migrations_make(
-    new_database: Any, major: int, owner: str
-) -> None:
+def test_snapshot_matches_the_migrations(new_database: Any, major: int, owner: str) -> None:
     hosted = owner == "supabase"
     database = new_database(major, owner, migrated=False, plain=not hosted)
     migrate.apply(database.migrator_url)
@@ -88,7 +86,7 @@ def test_the_snapshot_is_what_the_migrations_make(
     assert examine(database) == []
 
 
-def test_a_good_database_is_said_to_be_good(patient: Any) -> None:
+def test_healthy_database_is_reported_as_healthy(patient: Any) -> None:
     done = run(patient)
     assert done.returncode == 0
     assert "fix:" not in done.stdout
@@ -211,7 +209,7 @@ def test_a_good_database_is_said_to_be_good(patient: Any) -> None:
         ),
     ],
 )
-def test_what_was_changed_by_hand_is_named_and_its_remedy_cures(
+def test_manual_change_is_reported_and_its_remedy_works(
     patient: Any, damage: str, found: tuple[str, str]
 ) -> None:
     execute(patient.migrator_url, damage)
@@ -226,7 +224,7 @@ def test_what_was_changed_by_hand_is_named_and_its_remedy_cures(
 
 
 @pytest.mark.parametrize("major", [18, 15])
-def test_what_an_earlier_release_left_open_is_named_and_the_remedies_shut_it(
+def test_access_left_open_by_an_earlier_release_is_found_and_closed(
     new_database: Any, major: int
 ) -> None:
     """An earlier release ran the development-only part on every database."""
@@ -256,7 +254,7 @@ def test_what_an_earlier_release_left_open_is_named_and_the_remedies_shut_it(
         execute(database.anon_url, "table public.latest")
 
 
-def test_what_is_open_for_development_is_no_finding(new_database: Any) -> None:
+def test_development_access_is_not_reported(new_database: Any) -> None:
     database = new_database(migrated=False)
     migrate.apply(database.migrator_url)
     assert {check for check, _ in examine(database)} == {"default privileges"}
@@ -265,7 +263,7 @@ def test_what_is_open_for_development_is_no_finding(new_database: Any) -> None:
     assert examine(database) == []
 
 
-def test_bans_that_row_level_security_hides_are_named_and_the_remedy_shows_them(
+def test_bans_hidden_by_row_level_security_are_found_and_fixed(
     new_database: Any,
 ) -> None:
     database = new_database(18, "ordinary", plain=True)
@@ -294,7 +292,7 @@ def test_bans_that_row_level_security_hides_are_named_and_the_remedy_shows_them(
 
 
 @pytest.mark.parametrize("major", [18, 15])
-def test_advice_fails_nothing_and_can_be_taken(new_database: Any, major: int) -> None:
+def test_advice_does_not_fail_the_doctor_and_can_be_followed(new_database: Any, major: int) -> None:
     database = new_database(major, "ordinary", plain=True)
     migrate.apply(database.migrator_url)
     execute(
@@ -326,7 +324,7 @@ def test_advice_fails_nothing_and_can_be_taken(new_database: Any, major: int) ->
                 guest.execute(statement)
 
 
-def test_the_command_names_each_with_its_remedy_and_exits_with_1(patient: Any) -> None:
+def test_command_lists_findings_with_remedies_and_exits_with_1(patient: Any) -> None:
     policy = "index_jobs_select_authenticated on public.index_jobs"
     execute(patient.migrator_url, f"drop policy {policy}")
     execute(patient.migrator_url, "grant select on public.index_jobs to anon")
@@ -354,7 +352,7 @@ def test_the_command_names_each_with_its_remedy_and_exits_with_1(patient: Any) -
     assert examine(patient) == []
 
 
-def test_a_lost_owner_is_named_and_the_remedy_cures(patient: Any) -> None:
+def test_lost_owner_is_found_and_fixed(patient: Any) -> None:
     function = "public.claim_index_job(text,interval,uuid[])"
     execute(patient.url, f"alter function {function} owner to postgres")
     findings = doctor.examine(patient.migrator_url).findings
@@ -366,7 +364,7 @@ def test_a_lost_owner_is_named_and_the_remedy_cures(patient: Any) -> None:
 
 @pytest.fixture
 def own(new_database: Any) -> Any:
-    """A database as the migrations make it, beside logins of each role."""
+    """A migrated database with a login for each role."""
     database = new_database(plain=True)
     migrate.apply(database.migrator_url)
     return database
@@ -382,16 +380,14 @@ def own(new_database: Any) -> Any:
         ("test_anon", "may not execute the api_ functions"),
     ],
 )
-def test_a_login_of_the_api_that_may_do_more_or_less_than_it_should_is_named(
-    own: Any, login: str, problem: str
-) -> None:
+def test_api_login_with_wrong_rights_is_reported(own: Any, login: str, problem: str) -> None:
     (found,) = doctor.examine(own.migrator_url, own.url_of(login)).findings
     assert (found.check, found.object) == ("login", login)
     assert problem in found.problem
     assert "grant job_http to " in found.remedy
 
 
-def test_a_login_of_the_api_that_bypasses_row_level_security_is_named(own: Any) -> None:
+def test_api_login_that_bypasses_row_level_security_is_reported(own: Any) -> None:
     execute(own.url, "alter role index_jobs_api bypassrls")
     try:
         (found,) = doctor.examine(own.migrator_url, own.api_url).findings
@@ -400,18 +396,18 @@ def test_a_login_of_the_api_that_bypasses_row_level_security_is_named(own: Any) 
     assert found.problem.endswith("it bypasses row-level security")
 
 
-def test_a_login_of_the_api_as_it_should_be_is_no_finding(own: Any) -> None:
+def test_correct_api_login_is_not_reported(own: Any) -> None:
     assert doctor.examine(own.migrator_url, own.api_url).findings == ()
 
 
-def test_a_login_of_the_api_that_cannot_connect_is_a_finding(patient: Any) -> None:
+def test_api_login_that_cannot_connect_is_reported(patient: Any) -> None:
     done = run(patient, API_DATABASE_URL="postgresql://a:hush-hush@127.0.0.1:1/c")
     assert done.returncode == 1
     assert done.stdout.startswith("login API_DATABASE_URL: does not work: cannot connect")
     assert "hush-hush" not in done.stdout
 
 
-def test_what_others_added_is_theirs(patient: Any) -> None:
+def test_foreign_objects_are_ignored(patient: Any) -> None:
     execute(
         patient.migrator_url,
         """
@@ -443,7 +439,7 @@ def test_what_others_added_is_theirs(patient: Any) -> None:
         ),
     ],
 )
-def test_a_stuck_job_is_named_and_can_be_given_up_or_claimed(
+def test_stuck_job_is_reported_and_can_be_failed_or_claimed(
     patient: Any, state: tuple[str, str, str] | None, problem: str, remedy: str
 ) -> None:
     execute(patient.url, A_JOB)
@@ -462,7 +458,7 @@ def test_a_stuck_job_is_named_and_can_be_given_up_or_claimed(
     assert finding.remedy.startswith(remedy)
 
 
-def test_an_ordinary_owner_sees_stuck_jobs_and_keeps_no_role(new_database: Any) -> None:
+def test_ordinary_owner_sees_stuck_jobs_and_keeps_no_role(new_database: Any) -> None:
     database = new_database(18, "ordinary", plain=True)
     migrate.apply(database.migrator_url)
     execute(database.url, "revoke service_role from migrator cascade")
@@ -476,7 +472,7 @@ def test_an_ordinary_owner_sees_stuck_jobs_and_keeps_no_role(new_database: Any) 
     assert can == (False,)
 
 
-def test_a_job_at_work_is_not_stuck(patient: Any) -> None:
+def test_running_job_is_not_stuck(patient: Any) -> None:
     execute(patient.url, A_JOB)
     execute(patient.url, CLAIMED.format("now() + interval '30 seconds'", "null", "null"))
     try:
@@ -485,7 +481,7 @@ def test_a_job_at_work_is_not_stuck(patient: Any) -> None:
         execute(patient.url, "delete from auth.users")
 
 
-def test_a_missing_migration_is_named_with_the_way_to_get_it(new_database: Any) -> None:
+def test_missing_migration_is_reported_with_its_remedy(new_database: Any) -> None:
     database = new_database(17, "supabase", migrated=False)
     *earlier, newest = stamp.migration_files()
     for file in earlier:
@@ -496,7 +492,7 @@ def test_a_missing_migration_is_named_with_the_way_to_get_it(new_database: Any) 
     assert f"missing: {newest.stem}\n  fix: index-jobs migrate, or on Supabase: " in done.stdout
 
 
-def test_an_empty_database_is_told_how_to_begin(new_database: Any) -> None:
+def test_empty_database_is_reported_with_first_steps(new_database: Any) -> None:
     done = run(new_database(17, "supabase", migrated=False))
     assert done.returncode == 1
     assert "no migration is applied\n  fix: index-jobs migrate" in done.stdout
@@ -512,7 +508,7 @@ def test_an_empty_database_is_told_how_to_begin(new_database: Any) -> None:
         ),
     ],
 )
-def test_a_database_that_cannot_be_upgraded_is_told_what_migrate_says(
+def test_doctor_repeats_why_migrate_refuses_a_database(
     patient: Any, comment: str, said: str
 ) -> None:
     newest = migrate.names()[-1]
@@ -528,7 +524,7 @@ def test_a_database_that_cannot_be_upgraded_is_told_what_migrate_says(
     assert str(refused.value) == f"the database {findings[0].problem}: {findings[0].remedy}"
 
 
-def test_a_newer_database_and_a_lost_version_are_named(patient: Any) -> None:
+def test_newer_database_and_lost_version_are_reported(patient: Any) -> None:
     execute(patient.migrator_url, "comment on schema private is 'schema version 29991231235959'")
     assert examine(patient) == [("schema version", "29991231235959")]
     execute(patient.migrator_url, "comment on schema private is null")
@@ -538,7 +534,7 @@ def test_a_newer_database_and_a_lost_version_are_named(patient: Any) -> None:
     assert examine(patient) == []
 
 
-def test_a_database_that_does_not_answer_is_no_finding() -> None:
+def test_unreachable_database_is_an_error_and_not_a_finding() -> None:
     done = subprocess.run(
         [INDEX_JOBS, "doctor", "--database-url", "postgresql://a:b@127.0.0.1:1/c"],
         capture_output=True,

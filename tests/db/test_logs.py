@@ -22,7 +22,7 @@ def logged(caplog: pytest.LogCaptureFixture) -> dict[str, Any]:
     return line
 
 
-def test_a_field_is_a_member_of_the_line(caplog: pytest.LogCaptureFixture) -> None:
+def test_extra_fields_are_members_of_the_json_line(caplog: pytest.LogCaptureFixture) -> None:
     with bound_contextvars(request_id="r1"):
         get_logger("api.tests").warning("refused", status=503, job_id=None)
         line = logged(caplog)
@@ -38,7 +38,7 @@ def test_a_field_is_a_member_of_the_line(caplog: pytest.LogCaptureFixture) -> No
 
 
 @pytest.mark.parametrize("library", ["psycopg.pool", "uvicorn.error"])
-def test_a_line_of_a_library_has_the_same_form(
+def test_library_records_have_the_same_format(
     library: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     extra = {"color_message": "no connection to \x1b[1m%s\x1b[0m"}  # uvicorn's, for terminals
@@ -48,7 +48,7 @@ def test_a_line_of_a_library_has_the_same_form(
     assert line == {"event": "no connection to h", "level": "error", "logger": library}
 
 
-def test_an_exception_is_one_line_with_its_traceback(caplog: pytest.LogCaptureFixture) -> None:
+def test_exception_is_one_line_with_its_traceback(caplog: pytest.LogCaptureFixture) -> None:
     try:
         raise ValueError("postgresql://u:pass@h/d")
     except ValueError:
@@ -71,11 +71,11 @@ def test_an_exception_is_one_line_with_its_traceback(caplog: pytest.LogCaptureFi
         ("postgresql://u@h:5432/d at 10:20", "postgresql://u@h:5432/d at 10:20"),
     ],
 )
-def test_secrets_are_not_shown(text: str, shown: str) -> None:
+def test_secrets_are_redacted(text: str, shown: str) -> None:
     assert without_secrets(text) == shown
 
 
-def test_a_terminal_gets_text(caplog: pytest.LogCaptureFixture) -> None:
+def test_terminal_gets_plain_text(caplog: pytest.LogCaptureFixture) -> None:
     get_logger("api.tests").warning("refused", status=503)
     line = Formatter(is_terminal=True).format(caplog.records[0])
     assert "refused" in line

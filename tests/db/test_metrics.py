@@ -1,4 +1,4 @@
-"""A database with jobs from before counting: the counters start from the stored jobs."""
+"""Counters on a database with earlier jobs: they start from the stored jobs."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def counters(connection: psycopg.Connection[TupleRow]) -> dict[str, Any]:
     return found
 
 
-def test_counters_start_from_what_is_stored(clusters: Callable[..., Any]) -> None:
+def test_counters_start_from_the_stored_jobs(clusters: Callable[..., Any]) -> None:
     """After a rollback, applying the migration again counts the existing jobs."""
     with (
         clusters(18, "ordinary").database("ordinary", migrated=True) as place,

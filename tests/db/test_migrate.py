@@ -38,7 +38,7 @@ def empty(new_database: Any) -> Any:
 
 
 def query(url: str, text: str) -> Any:
-    """The first column of the first row."""
+    """Returns the first column of the first row."""
     with psycopg.connect(url, autocommit=True) as connection:
         row = connection.execute(text).fetchone()
     return row[0] if row else None
@@ -50,7 +50,7 @@ def run_sql(url: str, text: str) -> None:
 
 
 def migrator(database: Any, folder: Path = migrate.MIGRATIONS, **streams: Any) -> Any:
-    """A process of its own that applies what is pending, and prints the names."""
+    """Starts a process that applies pending migrations and prints their names."""
     code = (
         "import pathlib, sys; from db.tools import migrate; "
         "print(*migrate.apply(sys.argv[1], migrations=pathlib.Path(sys.argv[2])))"
@@ -60,7 +60,7 @@ def migrator(database: Any, folder: Path = migrate.MIGRATIONS, **streams: Any) -
 
 
 def waiters(database: Any) -> int:
-    """How many sessions of this database wait for a lock."""
+    """Returns how many sessions of this database wait for a lock."""
     text = f"""select count(*) from pg_stat_activity
                where datname = '{database.name}' and wait_event_type = 'Lock'"""
     return int(query(database.url, text))
@@ -71,7 +71,7 @@ def waiters(database: Any) -> int:
 
 @OWNERS
 @MAJORS
-def test_migrations_declared_files_and_mirror_make_one_schema(
+def test_migrations_declared_files_and_mirror_give_the_same_schema(
     new_database: Any, major: int, owner: str
 ) -> None:
     database = new_database(major, "ordinary")  # first: its owner makes the roles
@@ -92,7 +92,7 @@ def test_migrations_declared_files_and_mirror_make_one_schema(
     assert dump(database) == schema, "down, then up, makes the same"
 
 
-def test_rolling_everything_back_leaves_what_was_there_before(empty: Any) -> None:
+def test_full_rollback_restores_the_previous_state(empty: Any) -> None:
     before = dump(empty)
     migrate.apply(empty.migrator_url)
     migrate.rollback(empty.migrator_url, ALL)
@@ -121,7 +121,7 @@ def test_down_and_up_keep_the_rows_of_what_remains(database: Any) -> None:
     assert rows == [query(database.url, f"select jsonb_agg(t) from {t} as t") for t in tables]
 
 
-def test_apply_names_what_it_did_and_then_has_nothing_to_do(empty: Any) -> None:
+def test_apply_names_the_migrations_and_a_second_run_does_nothing(empty: Any) -> None:
     reported: list[str] = []
     done = migrate.apply(empty.migrator_url, report=lambda name, _: reported.append(name))
     assert done == reported == [file.stem for file in stamp.migration_files()]
@@ -129,7 +129,7 @@ def test_apply_names_what_it_did_and_then_has_nothing_to_do(empty: Any) -> None:
     assert migrate.apply(empty.migrator_url) == []
 
 
-def test_the_status_says_how_far_it_is(empty: Any) -> None:
+def test_status_shows_applied_and_pending_migrations(empty: Any) -> None:
     every = [file.stem for file in stamp.migration_files()]
     assert migrate.status(empty.migrator_url) == migrate.Status(None, every)
     migrate.apply(empty.migrator_url)
@@ -138,15 +138,13 @@ def test_the_status_says_how_far_it_is(empty: Any) -> None:
     assert migrate.status(empty.migrator_url) == migrate.Status(every[-2][:14], every[-1:])
 
 
-def test_a_rollback_of_nothing_says_so(empty: Any) -> None:
+def test_rollback_without_migrations_is_an_error(empty: Any) -> None:
     with pytest.raises(migrate.MigrationError, match=r"^no migration is applied: there is nothing"):
         migrate.rollback(empty.migrator_url)
 
 
 @pytest.mark.parametrize("count", [-1, 0, ALL + 1])
-def test_a_rollback_of_more_or_less_than_there_is_takes_nothing_back(
-    database: Any, count: int
-) -> None:
+def test_rollback_of_an_invalid_count_changes_nothing(database: Any, count: int) -> None:
     before = dump(database)
     with pytest.raises(
         migrate.MigrationError, match=f"so {count} cannot be rolled back.* to 1 to {ALL}$"
@@ -163,7 +161,7 @@ def test_migrations_are_found_from_any_folder(empty: Any, tmp_path: Path) -> Non
     assert migrate.current_version(empty.url) == migrate.newest_version()
 
 
-def test_yoyo_itself_works_by_its_configuration(empty: Any) -> None:
+def test_plain_yoyo_works_with_its_configuration(empty: Any) -> None:
     run_sql(empty.migrator_url, "create schema yoyo")
     url = empty.migrator_url.replace("postgresql://", "postgresql+psycopg://") + "?schema=yoyo"
     yoyo = [Path(sys.executable).with_name("yoyo"), "apply", "--database", url]
@@ -175,7 +173,7 @@ def test_yoyo_itself_works_by_its_configuration(empty: Any) -> None:
 # --- several migrators, killed ones ---------------------------------------------------------------
 
 
-def test_of_two_migrators_one_applies_and_the_other_finds_it_done(empty: Any) -> None:
+def test_second_of_two_migrators_finds_nothing_to_apply(empty: Any) -> None:
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with lock.migrator_lock(empty.migrator_url, migrate.LOCK_WAIT):
         migrators = [migrator(empty, **pipes) for _ in range(2)]
@@ -187,17 +185,15 @@ def test_of_two_migrators_one_applies_and_the_other_finds_it_done(empty: Any) ->
         assert re.search(r"^waiting for session [0-9]+ \(user migrator\)$", err, re.M)
 
 
-def test_two_first_migrators_at_once_make_one_schema(empty: Any) -> None:
-    """None of them finds the table that they lock yet."""
+def test_concurrent_first_migrations_give_one_schema(empty: Any) -> None:
+    """Neither finds the table that they lock: it does not exist yet."""
     migrators = [migrator(empty, stdout=subprocess.PIPE) for _ in range(3)]
     said = sorted(each.communicate(timeout=PATIENCE)[0] for each in migrators)
     assert [each.returncode for each in migrators] == [0, 0, 0]
     assert said == ["\n", "\n", f"{' '.join(migrate.names())}\n"]
 
 
-def test_a_migrator_that_waits_too_long_says_whose_session_it_waited_for(
-    empty: Any, monkeypatch: Any
-) -> None:
+def test_migrator_lock_timeout_names_the_blocking_session(empty: Any, monkeypatch: Any) -> None:
     monkeypatch.setattr(migrate, "LOCK_WAIT", timedelta(milliseconds=1))
     migrate.apply(empty.migrator_url)
     with psycopg.connect(empty.migrator_url, application_name="a second desk") as other:
@@ -211,10 +207,10 @@ def test_a_migrator_that_waits_too_long_says_whose_session_it_waited_for(
 
 
 @MAJORS
-def test_a_login_that_cannot_migrate_cannot_hold_a_migrator_up(
+def test_login_without_rights_cannot_block_a_migrator(
     new_database: Any, monkeypatch: Any, major: int
 ) -> None:
-    """It may hold every advisory lock, but nothing in yoyo, whose tables it does not even see."""
+    """It can take any advisory lock, but it cannot see or lock yoyo's tables."""
     database = new_database(major)
     monkeypatch.setattr(migrate, "LOCK_WAIT", timedelta(milliseconds=1))
     urls = (database.anon_url, database.authenticated_url, database.service_role_url)
@@ -242,10 +238,10 @@ def behind(empty: Any, stamped: Any) -> Any:
     return empty
 
 
-def test_a_migration_says_whose_session_it_waits_for_and_gives_up(
+def test_migration_lock_timeout_names_the_blocking_session(
     behind: Any, stamped: Any, monkeypatch: Any, capfd: Any
 ) -> None:
-    """A statement that waits for a table blocks all that queue behind it."""
+    """A statement that waits for a table blocks all statements that queue behind it."""
     monkeypatch.setattr(lock, "TABLES_WAIT", timedelta(seconds=1))
     with psycopg.connect(behind.authenticated_url, application_name="a reader") as guest:
         guest.execute("lock table public.notes in access share mode")
@@ -258,7 +254,7 @@ def test_a_migration_says_whose_session_it_waits_for_and_gives_up(
 
 
 @pytest.mark.parametrize("back", [False, True])
-def test_a_migration_that_waits_for_a_reader_holds_nobody_up(
+def test_migration_that_waits_for_a_reader_blocks_no_other_session(
     behind: Any, stamped: Any, monkeypatch: Any, back: bool, proving: bool
 ) -> None:
     monkeypatch.setattr(lock, "PAUSE", 0.2)
@@ -288,7 +284,7 @@ def test_a_migration_that_waits_for_a_reader_holds_nobody_up(
         assert slowest < 0.5
 
 
-def test_what_adds_a_bridge_waits_as_long_as_a_migration(
+def test_bridge_installation_has_the_lock_timeout_of_migrations(
     new_database: Any, monkeypatch: Any, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(lock, "TABLES_WAIT", timedelta(0))
@@ -305,8 +301,8 @@ def test_what_adds_a_bridge_waits_as_long_as_a_migration(
     bridges.install(database.migrator_url, "x")
 
 
-def test_the_files_themselves_wait_for_no_lock_for_long(behind: Any, stamped: Any) -> None:
-    """Supabase runs them, with timeouts of its own."""
+def test_migration_files_set_a_short_lock_timeout(behind: Any, stamped: Any) -> None:
+    """Supabase runs them with its own timeouts."""
     files = sorted(stamped.migrations.glob("*more*.sql"))
     assert len(files) == 2
     with psycopg.connect(behind.authenticated_url) as reader:
@@ -319,7 +315,7 @@ def test_the_files_themselves_wait_for_no_lock_for_long(behind: Any, stamped: An
                 connection.execute(file.read_text())
 
 
-def test_after_a_killed_run_the_next_one_goes_on(empty: Any, stamped: Any) -> None:
+def test_next_run_continues_after_a_killed_one(empty: Any, stamped: Any) -> None:
     stamped.stamp(
         "slow",
         ddl="create table public.half ();\nselect pg_advisory_xact_lock(1);\n",
@@ -337,9 +333,7 @@ def test_after_a_killed_run_the_next_one_goes_on(empty: Any, stamped: Any) -> No
     assert query(empty.url, "select count(*) from yoyo.yoyo_lock") == 0
 
 
-def test_a_lock_row_of_a_living_process_is_respected_until_it_is_old(
-    empty: Any, stamped: Any
-) -> None:
+def test_lock_row_of_a_live_process_is_respected_until_stale(empty: Any, stamped: Any) -> None:
     migrate.apply(empty.migrator_url, migrations=stamped.migrations)
     insert = "insert into yoyo.yoyo_lock (locked, ctime, pid) values (1, {}, {})"
     run_sql(empty.url, insert.format("now() at time zone 'utc'", os.getppid()))
@@ -350,27 +344,27 @@ def test_a_lock_row_of_a_living_process_is_respected_until_it_is_old(
     assert migrate.apply(empty.migrator_url, migrations=stamped.migrations) == []
 
 
-def test_a_run_killed_before_its_mark_is_not_done_twice(database: Any) -> None:
+def test_migration_killed_before_its_mark_is_not_applied_twice(database: Any) -> None:
     run_sql(database.url, "delete from yoyo._yoyo_migration")
     assert migrate.apply(database.migrator_url) == []
     assert query(database.url, "select count(*) from yoyo._yoyo_migration") == ALL
 
 
-def test_what_supabase_applied_can_be_rolled_back(empty: Any, stamped: Any) -> None:
+def test_migrations_applied_by_supabase_can_be_rolled_back(empty: Any, stamped: Any) -> None:
     for file in sorted(stamped.path("supabase/migrations").iterdir()):
         run_sql(empty.migrator_url, file.read_text())
     assert len(migrate.rollback(empty.migrator_url, migrations=stamped.migrations)) == 1
     assert migrate.current_version(empty.url) is None
 
 
-def test_a_newer_database_is_left_alone(database: Any) -> None:
+def test_newer_database_is_left_unchanged(database: Any) -> None:
     run_sql(database.url, "comment on schema private is 'schema version 29991231235959'")
     for move in (migrate.apply, migrate.rollback):
         with pytest.raises(migrate.MigrationError, match="newer than this code"):
             move(database.migrator_url)
 
 
-def test_a_database_made_by_another_text_of_an_unreleased_migration_is_left_alone(
+def test_database_of_another_unreleased_migration_is_left_unchanged(
     empty: Any, stamped: Any
 ) -> None:
     migrate.apply(empty.migrator_url, migrations=stamped.migrations)
@@ -390,7 +384,7 @@ def test_a_database_made_by_another_text_of_an_unreleased_migration_is_left_alon
     assert migrate.apply(empty.migrator_url, migrations=stamped.migrations) == []
 
 
-def test_a_database_made_before_the_first_release_is_left_alone(database: Any) -> None:
+def test_prerelease_database_is_left_unchanged(database: Any) -> None:
     run_sql(database.url, "comment on schema private is 'schema version 20261125044947'")
     before = dump(database)
     said = (
@@ -403,7 +397,7 @@ def test_a_database_made_before_the_first_release_is_left_alone(database: Any) -
     assert dump(database) == before
 
 
-def test_a_lost_version_comment_is_named_and_no_mark_is_lost(database: Any) -> None:
+def test_lost_version_comment_is_reported_and_marks_are_kept(database: Any) -> None:
     run_sql(database.url, "comment on schema private is null")
     with pytest.raises(migrate.MigrationError, match="restore it"):
         migrate.apply(database.migrator_url)
@@ -413,7 +407,7 @@ def test_a_lost_version_comment_is_named_and_no_mark_is_lost(database: Any) -> N
 # --- what goes wrong ------------------------------------------------------------------------------
 
 
-def test_a_failing_migration_leaves_nothing_behind(empty: Any, stamped: Any) -> None:
+def test_failed_migration_leaves_nothing_behind(empty: Any, stamped: Any) -> None:
     stamped.stamp(
         "bad", ddl="create table public.half ();\nselect 1 / 0;", undo="drop table public.half;"
     )
@@ -428,7 +422,7 @@ def test_a_failing_migration_leaves_nothing_behind(empty: Any, stamped: Any) -> 
     assert migrate.apply(empty.migrator_url, migrations=stamped.migrations) == [bad.stem]
 
 
-def test_a_failing_rollback_leaves_everything_as_it_was(empty: Any, stamped: Any) -> None:
+def test_failed_rollback_changes_nothing(empty: Any, stamped: Any) -> None:
     migrate.apply(empty.migrator_url, migrations=stamped.migrations)
     run_sql(empty.migrator_url, "create view public.bodies as select body from public.notes")
     before = dump(empty)
@@ -438,7 +432,7 @@ def test_a_failing_rollback_leaves_everything_as_it_was(empty: Any, stamped: Any
     assert migrate.apply(empty.migrator_url, migrations=stamped.migrations) == []
 
 
-def test_a_login_that_may_not_migrate_is_told_what_it_lacks(empty: Any) -> None:
+def test_login_without_rights_gets_the_missing_grant(empty: Any) -> None:
     with pytest.raises(
         migrate.MigrationError, match="connect as its owner, migrator, or transfer it as a superu"
     ):
@@ -462,7 +456,7 @@ def test_a_login_that_may_not_migrate_is_told_what_it_lacks(empty: Any) -> None:
         (("127.0.0.1", "no-such-host.invalid"), "host no-such-host.invalid does not exist"),
     ],
 )
-def test_a_wrong_url_says_what_is_wrong_and_never_the_password(
+def test_invalid_url_error_names_the_fault_and_hides_the_password(
     empty: Any, change: tuple[str, str], said: str
 ) -> None:
     server = empty.server
@@ -480,7 +474,7 @@ def test_a_wrong_url_says_what_is_wrong_and_never_the_password(
 
 
 @MAJORS
-def test_an_ordinary_owner_hands_functions_over_and_keeps_no_membership(
+def test_ordinary_owner_transfers_functions_and_keeps_no_membership(
     new_database: Any, stamped: Any, major: int
 ) -> None:
     database = new_database(major, "ordinary", migrated=False)
@@ -501,7 +495,7 @@ def test_an_ordinary_owner_hands_functions_over_and_keeps_no_membership(
 
 
 @MAJORS
-def test_quotes_dollars_percents_and_semicolons_arrive_as_written(
+def test_special_characters_in_migrations_are_preserved(
     new_database: Any, stamped: Any, major: int
 ) -> None:
     database = new_database(major, "ordinary", migrated=False)
@@ -513,9 +507,7 @@ def test_quotes_dollars_percents_and_semicolons_arrive_as_written(
 
 
 @MAJORS
-def test_a_rollback_brings_back_the_very_schema(
-    new_database: Any, stamped: Any, major: int
-) -> None:
+def test_rollback_restores_the_exact_schema(new_database: Any, stamped: Any, major: int) -> None:
     database = new_database(major, "ordinary", migrated=False)
     migrate.apply(database.migrator_url, migrations=stamped.migrations)
     before = dump(database)

@@ -1,4 +1,4 @@
-"""Problems that last are logged without repetition."""
+"""Lasting problems are logged without repetition."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def told(caplog: pytest.LogCaptureFixture) -> list[str]:
     return found
 
 
-def test_a_trouble_is_told_when_it_begins_when_its_reason_changes_and_when_it_ends(
+def test_problem_is_logged_at_start_change_of_reason_and_end(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     problem = OngoingProblem(get_logger("test"), "no way", "a way again")
@@ -30,7 +30,7 @@ def test_a_trouble_is_told_when_it_begins_when_its_reason_changes_and_when_it_en
     assert len(told(caplog)) == 1
 
 
-def test_it_is_told_again_as_long_as_it_lasts(caplog: pytest.LogCaptureFixture) -> None:
+def test_lasting_problem_is_logged_again_at_intervals(caplog: pytest.LogCaptureFixture) -> None:
     problem = OngoingProblem(get_logger("test"), "no way", "a way again", every=0)
     for _ in range(3):
         problem.report("dark")

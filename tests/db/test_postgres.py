@@ -1,4 +1,4 @@
-"""The embedded server: how it starts and stops, and what it survives."""
+"""The embedded server: start, stop and recovery."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ FAST = {"fsync": "off"}  # for temporary data, because syncing is slow
 
 @contextmanager
 def open_folder() -> Iterator[Path]:
-    """A folder that any user may enter."""
+    """A folder that any user can enter."""
     with tempfile.TemporaryDirectory(prefix="index-jobs-tests-", dir="/tmp") as folder:
         Path(folder).chmod(0o711)
         yield Path(folder)
@@ -47,7 +47,7 @@ def open_folder() -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def made() -> Iterator[Path]:
-    """An initialized data directory that is never run."""
+    """An initialized data directory that no server uses."""
     with open_folder() as folder:
         with run(folder / "pgdata", port=0, settings=FAST):
             pass
@@ -85,7 +85,7 @@ def owner(data_dir: Path) -> Iterator[subprocess.Popen[str]]:
 
 
 def announced(process: subprocess.Popen[str]) -> tuple[int, str, Path]:
-    """The server's pid, url and socket folder, as the owner prints them when it is up."""
+    """Returns the server's pid, URL and socket folder, which the owner prints when it is up."""
     assert process.stdout
     pid, url, socket_dir = process.stdout.readline().split()
     return int(pid), url, Path(socket_dir)
@@ -119,13 +119,13 @@ def test_data_is_kept_between_runs(data_dir: Path) -> None:
         assert count(server) == 1
 
 
-def test_it_is_the_version_18_that_the_package_carries(data_dir: Path) -> None:
+def test_server_is_the_bundled_version_18(data_dir: Path) -> None:
     with run(data_dir, port=0) as server, psycopg.connect(server.url()) as connection:
         assert connection.info.server_version // 10000 == 18
         assert server.bin("psql").exists()
 
 
-def test_settings_are_the_servers(data_dir: Path) -> None:
+def test_settings_are_passed_to_the_server(data_dir: Path) -> None:
     with (
         run(data_dir, port=0, settings={"work_mem": "7MB", "timezone": "Asia/Tokyo"}) as server,
         psycopg.connect(server.url()) as connection,
@@ -134,13 +134,13 @@ def test_settings_are_the_servers(data_dir: Path) -> None:
         assert connection.execute("show timezone").fetchone() == ("Asia/Tokyo",)
 
 
-def test_only_loopback_is_listened_on(data_dir: Path) -> None:
+def test_server_listens_only_on_loopback(data_dir: Path) -> None:
     with run(data_dir, port=0) as server, psycopg.connect(server.url()) as connection:
         assert connection.execute("show listen_addresses").fetchone() == ("127.0.0.1",)
 
 
 @pytest.mark.parametrize("way", ["tcp", "socket"])
-def test_a_password_is_needed(data_dir: Path, way: str) -> None:
+def test_password_is_required(data_dir: Path, way: str) -> None:
     with run(data_dir, port=0) as server:
         host = server.host if way == "tcp" else str(server.socket_dir)
         where = {"host": host, "port": server.port, "user": "postgres", "dbname": "postgres"}
@@ -151,13 +151,13 @@ def test_a_password_is_needed(data_dir: Path, way: str) -> None:
             psycopg.connect(**where, password="guess")
 
 
-def test_what_tells_the_password_is_for_the_owner_alone(data_dir: Path) -> None:
+def test_files_with_the_password_are_readable_only_by_the_owner(data_dir: Path) -> None:
     with run(data_dir, port=0):
         for path in (data_dir.with_name("pgdata.json"), data_dir / "superuser.password"):
             assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-def test_nothing_runs_or_points_anywhere_after_a_stop(data_dir: Path) -> None:
+def test_stop_leaves_no_process_and_no_state_file(data_dir: Path) -> None:
     with run(data_dir, port=0) as server:
         pass
     assert is_gone(server.pid)
@@ -165,7 +165,7 @@ def test_nothing_runs_or_points_anywhere_after_a_stop(data_dir: Path) -> None:
     assert not data_dir.with_name("pgdata.json").exists()
 
 
-def test_another_port_is_found_when_the_wanted_one_is_taken(data_dir: Path) -> None:
+def test_another_port_is_used_when_the_preferred_one_is_taken(data_dir: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         taken = other.getsockname()[1]
         with run(data_dir, port=taken) as server:
@@ -176,7 +176,7 @@ def test_another_port_is_found_when_the_wanted_one_is_taken(data_dir: Path) -> N
         assert count(server) == 1
 
 
-def test_a_second_run_uses_the_first_ones_server_and_leaves_it_running(data_dir: Path) -> None:
+def test_second_run_shares_the_running_server_and_does_not_stop_it(data_dir: Path) -> None:
     with owner(data_dir) as process:
         pid, url, _ = announced(process)
         with run(data_dir) as server:
@@ -184,12 +184,12 @@ def test_a_second_run_uses_the_first_ones_server_and_leaves_it_running(data_dir:
         write(url)
 
 
-def test_two_starters_at_once_share_one_server(data_dir: Path) -> None:
+def test_concurrent_starts_share_one_server(data_dir: Path) -> None:
     with owner(data_dir) as one, owner(data_dir) as other:
         assert announced(one) == announced(other)
 
 
-def test_the_server_goes_down_with_a_killed_owner_and_rows_are_kept(data_dir: Path) -> None:
+def test_server_stops_with_its_killed_owner_and_rows_are_kept(data_dir: Path) -> None:
     with owner(data_dir) as process:
         pid, url, socket_dir = announced(process)
         write(url)
@@ -200,7 +200,7 @@ def test_the_server_goes_down_with_a_killed_owner_and_rows_are_kept(data_dir: Pa
         assert not socket_dir.exists()
 
 
-def test_a_start_right_after_the_owner_was_killed_waits_for_its_server(data_dir: Path) -> None:
+def test_start_waits_for_the_server_of_a_just_killed_owner(data_dir: Path) -> None:
     for _ in range(3):
         with owner(data_dir) as process:
             _, url, _ = announced(process)
@@ -210,7 +210,7 @@ def test_a_start_right_after_the_owner_was_killed_waits_for_its_server(data_dir:
         assert count(server) == 3
 
 
-def test_a_killed_server_starts_again_with_its_rows(data_dir: Path) -> None:
+def test_killed_server_restarts_with_its_rows(data_dir: Path) -> None:
     for rows in range(3):
         with run(data_dir, port=0) as server:
             assert rows == 0 or count(server) == rows
@@ -218,7 +218,7 @@ def test_a_killed_server_starts_again_with_its_rows(data_dir: Path) -> None:
             os.kill(server.pid, signal.SIGKILL)
 
 
-def test_a_start_waits_for_what_is_left_of_a_killed_server(data_dir: Path) -> None:
+def test_start_waits_for_leftover_processes_of_a_killed_server(data_dir: Path) -> None:
     with run(data_dir, port=0) as server:
         write(server.url())
         with psycopg.connect(server.url()) as connection:
@@ -236,7 +236,7 @@ def test_a_start_waits_for_what_is_left_of_a_killed_server(data_dir: Path) -> No
             assert count(server) == 1
 
 
-def test_who_waits_for_a_dying_owner_takes_over(data_dir: Path) -> None:
+def test_waiting_process_takes_over_from_a_dying_owner(data_dir: Path) -> None:
     with owner(data_dir) as first:
         pid, url, _ = announced(first)
         write(url)
@@ -250,7 +250,7 @@ def test_who_waits_for_a_dying_owner_takes_over(data_dir: Path) -> None:
                 assert count(server) == 1
 
 
-def test_a_pid_file_whose_number_is_somebody_elses_now_does_no_harm(data_dir: Path) -> None:
+def test_pid_file_with_a_reused_pid_does_no_harm(data_dir: Path) -> None:
     with run(data_dir, port=0) as server:
         write(server.url())
         left = (data_dir / "postmaster.pid").read_text()
@@ -264,13 +264,13 @@ def test_a_pid_file_whose_number_is_somebody_elses_now_does_no_harm(data_dir: Pa
 
 
 @pytest.mark.parametrize("left", ["", "{", "{}", '{"pid": 1, "socket_dir": "/nonexistent"}'])
-def test_a_stale_state_file_does_no_harm(data_dir: Path, left: str) -> None:
+def test_stale_state_file_does_no_harm(data_dir: Path, left: str) -> None:
     data_dir.with_name("pgdata.json").write_text(left)
     with run(data_dir, port=0, settings={"fsync": "off"}) as server:
         write(server.url())
 
 
-def test_a_half_made_data_directory_is_made_anew(new_dir: Path) -> None:
+def test_incomplete_data_directory_is_recreated(new_dir: Path) -> None:
     new_dir.with_name("pgdata.new.x").mkdir()
     new_dir.mkdir()
     with run(new_dir, port=0, settings=FAST) as server:
@@ -278,7 +278,7 @@ def test_a_half_made_data_directory_is_made_anew(new_dir: Path) -> None:
     assert not list(new_dir.parent.glob("*.new.*"))
 
 
-def test_a_directory_with_other_things_in_it_is_not_touched(new_dir: Path) -> None:
+def test_directory_with_other_files_is_not_touched(new_dir: Path) -> None:
     new_dir.mkdir()
     (new_dir / "thesis.txt").write_text("mine")
     with pytest.raises(PostgresError, match="not empty"), run(new_dir, port=0, settings=FAST):
@@ -286,7 +286,7 @@ def test_a_directory_with_other_things_in_it_is_not_touched(new_dir: Path) -> No
     assert [path.name for path in new_dir.iterdir()] == ["thesis.txt"]
 
 
-def test_data_of_another_major_version_is_refused_with_a_remedy(new_dir: Path) -> None:
+def test_data_of_another_major_version_is_rejected_with_a_remedy(new_dir: Path) -> None:
     with run(new_dir, port=0, settings=FAST, binaries=postgres_binaries(15)) as server:
         write(server.url())
     refused = pytest.raises(PostgresError, match=r"Postgres 15.*this is Postgres 18.*Move it away")
@@ -296,7 +296,7 @@ def test_data_of_another_major_version_is_refused_with_a_remedy(new_dir: Path) -
         assert count(server) == 1
 
 
-def test_a_server_that_cannot_start_says_why_and_leaves_nothing(
+def test_failed_start_gives_its_reason_and_leaves_nothing(
     data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("db.local.postgres.SOCKETS", data_dir.parent)
@@ -309,7 +309,7 @@ def test_a_server_that_cannot_start_says_why_and_leaves_nothing(
         write(server.url())
 
 
-def test_a_server_that_somebody_else_started_there_is_named(
+def test_foreign_server_on_the_directory_is_named(
     data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with owner(data_dir) as process:
@@ -322,19 +322,19 @@ def test_a_server_that_somebody_else_started_there_is_named(
 
 
 class TestRoot:
-    """Properties of running it as root."""
+    """Behavior when run as root."""
 
     __test__ = os.geteuid() == 0
 
     @pytest.fixture
     def private(self, monkeypatch: pytest.MonkeyPatch, new_dir: Path) -> Iterator[Path]:
-        """A folder that only root may enter; shelters and copies beside the real ones."""
+        """A folder that only root can enter, with its own data folders and copies."""
         monkeypatch.setattr(db.local.account, "SHELTERS", new_dir.with_name("shelters"))
         monkeypatch.setattr(db.local.account, "COPIES", new_dir.with_name("copies"))
         with tempfile.TemporaryDirectory(prefix="index-jobs-tests-", dir="/tmp") as folder:
             yield Path(folder)
 
-    def test_a_normal_user_can_run_it_too(self, new_dir: Path) -> None:
+    def test_normal_user_can_run_it_too(self, new_dir: Path) -> None:
         account = server_account(new_dir)
         binaries = executable_binaries(postgres_binaries(18), account)
         account.own(new_dir.parent)
@@ -355,12 +355,12 @@ class TestRoot:
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
         assert new_dir.stat().st_uid == account.uid
 
-    def test_the_server_is_not_roots(self, data_dir: Path) -> None:
+    def test_server_does_not_run_as_root(self, data_dir: Path) -> None:
         with run(data_dir, port=0, settings=FAST) as server:
             assert Path(f"/proc/{server.pid}").stat().st_uid != 0
             assert server.socket_dir.stat().st_uid != 0
 
-    def test_a_checkout_that_only_root_may_enter_works(self, private: Path) -> None:
+    def test_checkout_that_only_root_can_enter_works(self, private: Path) -> None:
         before = private.stat().st_mode
         for rows in (1, 2):
             with run(private / ".run/pgdata", port=0, settings=FAST) as server:
@@ -368,7 +368,7 @@ class TestRoot:
                 assert count(server) == rows
         assert private.stat().st_mode == before
 
-    def test_binaries_that_only_root_may_enter_work(self, private: Path, data_dir: Path) -> None:
+    def test_binaries_that_only_root_can_read_work(self, private: Path, data_dir: Path) -> None:
         binaries = private / "postgres"
         shutil.copytree(postgres_binaries(18), binaries, ignore=shutil.ignore_patterns("include"))
         for _ in range(2):
@@ -377,7 +377,7 @@ class TestRoot:
                 assert not server.binaries.is_relative_to(private)
         assert len(list(db.local.account.COPIES.glob("postgres-*"))) == 1
 
-    def test_a_new_checkout_at_an_old_path_never_meets_old_data(self, private: Path) -> None:
+    def test_new_checkout_at_an_old_path_does_not_use_old_data(self, private: Path) -> None:
         checkout = private / "checkout"
         with run(checkout / "pgdata", port=0, settings=FAST) as server:
             write(server.url())
@@ -389,7 +389,7 @@ class TestRoot:
             count(server)
         assert len(list(db.local.account.SHELTERS.glob("*/checkout"))) == 1
 
-    def test_a_moved_checkout_keeps_its_data(self, private: Path) -> None:
+    def test_moved_checkout_keeps_its_data(self, private: Path) -> None:
         with run(private / "old/pgdata", port=0, settings=FAST) as server:
             write(server.url())
         (private / "old").rename(private / "new")
@@ -401,7 +401,7 @@ class TestRoot:
         ):
             assert count(server) == 1
 
-    def test_a_copied_checkout_gets_data_of_its_own(self, private: Path) -> None:
+    def test_copied_checkout_gets_its_own_data(self, private: Path) -> None:
         with run(private / "original/pgdata", port=0, settings=FAST) as server:
             write(server.url())
         shutil.copytree(private / "original", private / "copy", symlinks=True)

@@ -1,4 +1,4 @@
-"""What migrate refuses before it begins, and remedies that work."""
+"""What migrate rejects before it starts, and whether the remedies work."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NUMBERS = count(1)
 
 @dataclass(frozen=True)
 class Place:
-    """A database of an owner of its own, on a server where others have migrated theirs."""
+    """A database with its own owner, on a server with other migrated databases."""
 
     server: Any
     name: str
@@ -42,7 +42,7 @@ class Place:
             connection.execute(text.encode())
 
     def prepare(self) -> list[str]:
-        """As `index-jobs migrate` does."""
+        """Runs the checks of `index-jobs migrate`."""
         return stack.prepare(Database(self.url, None))
 
     def refusal(self) -> str:
@@ -53,7 +53,7 @@ class Place:
 
 @pytest.fixture
 def place(clusters: Callable[[int], Any]) -> Iterator[Callable[..., Any]]:
-    """Makes a place: the attributes of its owner's role, and the options of its database."""
+    """Creates a database with these options and an owner with these role attributes."""
     made: list[tuple[Any, str, str]] = []
 
     def make(major: int = 18, role: str = "createrole", options: str = "") -> Place:
@@ -96,7 +96,7 @@ def remedy(said: str, pattern: str) -> str:
     return found[0]
 
 
-def test_a_second_owner_migrates_makes_logins_and_saves_after_the_grant_that_is_printed(
+def test_second_owner_can_install_and_back_up_after_the_printed_grant(
     place: Callable[..., Place], tmp_path: Any
 ) -> None:
     second = place()
@@ -114,7 +114,7 @@ def test_a_second_owner_migrates_makes_logins_and_saves_after_the_grant_that_is_
 
 
 @MAJORS
-def test_an_owner_who_may_make_no_roles_migrates_after_what_is_printed(
+def test_owner_without_createrole_migrates_after_the_remedy(
     place: Callable[..., Place], major: int
 ) -> None:
     second = place(major, role="nocreaterole")
@@ -127,13 +127,13 @@ def test_an_owner_who_may_make_no_roles_migrates_after_what_is_printed(
 
 
 @pytest.mark.parametrize("major", [15])
-def test_up_to_15_whoever_may_make_roles_may_hand_them_on(
+def test_createrole_may_grant_any_role_up_to_version_15(
     place: Callable[..., Place], major: int
 ) -> None:
     assert place(major).prepare() == migrate.names()
 
 
-def test_who_does_not_own_the_database_migrates_after_the_remedy(
+def test_login_that_does_not_own_the_database_migrates_after_the_remedy(
     place: Callable[..., Place],
 ) -> None:
     guest = place(role="superuser")
@@ -147,7 +147,7 @@ def test_who_does_not_own_the_database_migrates_after_the_remedy(
 
 
 @pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1", "EUC_JP"])
-def test_a_database_that_is_not_utf8_is_refused_and_the_printed_one_serves(
+def test_non_utf8_database_is_rejected_and_the_remedy_works(
     place: Callable[..., Place], encoding: str
 ) -> None:
     other = place(role="superuser", options=f"encoding '{encoding}' locale 'C' template template0")
@@ -197,7 +197,7 @@ TAKEN = {
 
 
 @pytest.mark.parametrize("taken", TAKEN)
-def test_a_name_that_is_taken_is_named_before_anything_is_made(
+def test_name_conflict_is_reported_before_any_change(
     place: Callable[..., Place], taken: str
 ) -> None:
     make, rename = TAKEN[taken]
@@ -210,7 +210,7 @@ def test_a_name_that_is_taken_is_named_before_anything_is_made(
     migrate.check(there.url)
 
 
-def test_a_customers_database_is_left_alone_and_the_printed_one_serves(
+def test_foreign_database_is_left_unchanged_and_the_remedy_works(
     place: Callable[..., Place],
 ) -> None:
     there = place(role="superuser")
@@ -222,7 +222,7 @@ def test_a_customers_database_is_left_alone_and_the_printed_one_serves(
 
 
 @pytest.mark.parametrize("owner", ['O"wner x', "user", "Größe"])
-def test_a_remedy_quotes_whatever_a_login_and_a_database_are_called(
+def test_remedy_quotes_names_of_logins_and_databases(
     place: Callable[..., Place], owner: str
 ) -> None:
     there = place(role="superuser")
@@ -247,7 +247,7 @@ def test_a_remedy_quotes_whatever_a_login_and_a_database_are_called(
 
 @dataclass(frozen=True)
 class Login:
-    """A login of an installation, which its owner makes as the README says."""
+    """A login of an installation, created by its owner as the README says."""
 
     place: Place
     name: str
@@ -280,7 +280,7 @@ def logins() -> Iterator[Callable[[Place, str], Login]]:
 
 
 @MAJORS
-def test_the_logins_of_one_installation_do_not_come_into_another(
+def test_logins_of_one_installation_cannot_connect_to_another(
     place: Callable[..., Place], logins: Callable[[Place, str], Login], major: int
 ) -> None:
     production, staging = place(major, role="superuser"), place(major, role="superuser")
@@ -296,7 +296,7 @@ def test_the_logins_of_one_installation_do_not_come_into_another(
         connect(logins(staging, "job_worker").at(production))
 
 
-def test_who_could_connect_before_still_can(
+def test_existing_rights_to_connect_are_kept(
     place: Callable[..., Place], logins: Callable[[Place, str], Login]
 ) -> None:
     there = place(role="superuser")
@@ -307,7 +307,7 @@ def test_who_could_connect_before_still_can(
         connect(login.url).close()
 
 
-def test_a_database_that_was_closed_stays_as_it_was(
+def test_closed_database_keeps_its_rights(
     place: Callable[..., Place], logins: Callable[[Place, str], Login]
 ) -> None:
     there = place(role="superuser")
@@ -318,7 +318,7 @@ def test_a_database_that_was_closed_stays_as_it_was(
         connect(guest.url)
 
 
-def test_the_doctor_says_who_else_could_come_in_and_the_remedy_closes_the_door(
+def test_doctor_names_logins_that_could_connect_and_the_remedy_works(
     place: Callable[..., Place], logins: Callable[[Place, str], Login]
 ) -> None:
     there, other = place(role="superuser"), place(role="superuser")

@@ -76,7 +76,7 @@ reset role;
 
 @pytest.fixture(scope="module")
 def begun(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
-    """The project that each test copies. It has something to release."""
+    """The project that each test copies. It has unreleased changes."""
     copy = checkout(tmp_path_factory.mktemp("begun"))
     copy.edit("CHANGELOG.md", "## Unreleased\n", "## Unreleased\n\n### Added\n\n- It.\n")
     copy.commit()
@@ -90,7 +90,7 @@ def project(begun: Checkout, tmp_path: Path) -> Checkout:
 
 @pytest.fixture(scope="module")
 def released_once(begun: Checkout, tmp_path_factory: pytest.TempPathFactory) -> Checkout:
-    """The project, released and committed as `make release` says."""
+    """The project after a release, committed as `make release` says."""
     project = begun.copy_to(tmp_path_factory.mktemp("released") / "project")
     done = project.make("release", f"VERSION={NEXT}")
     assert done.returncode == 0, done.stderr
@@ -106,7 +106,7 @@ def released(released_once: Checkout, tmp_path: Path) -> Checkout:
     return released_once.copy_to(tmp_path / "released")
 
 
-def test_a_release_freezes_the_migrations_and_dates_the_changelog(released: Checkout) -> None:
+def test_release_freezes_migrations_and_dates_the_changelog(released: Checkout) -> None:
     sums = (released.migrations / "CHECKSUMS").read_text().splitlines()
     files = sorted(file.name for file in released.migrations.glob("*.sql"))
     assert [line.split()[1] for line in sums] == files
@@ -122,7 +122,7 @@ def test_a_release_freezes_the_migrations_and_dates_the_changelog(released: Chec
     assert released.git("status", "--porcelain") == ""
 
 
-def test_every_file_that_names_the_version_names_the_new_one(released: Checkout) -> None:
+def test_release_updates_the_version_in_every_file(released: Checkout) -> None:
     released.edit("CHANGELOG.md", "## Unreleased\n", "## Unreleased\n\n### Fixed\n\n- It.\n")
     released.commit()
     assert released.make("release", "VERSION=9.8.7").returncode == 0
@@ -135,7 +135,7 @@ def test_every_file_that_names_the_version_names_the_new_one(released: Checkout)
 
 
 @pytest.mark.parametrize("kind", ["wheel", "sdist"])
-def test_what_is_built_of_it_is_whole(released_once: Checkout, tmp_path: Path, kind: str) -> None:
+def test_built_packages_are_complete(released_once: Checkout, tmp_path: Path, kind: str) -> None:
     build = [sys.executable, "-m", "build", "--no-isolation", f"--{kind}", "--outdir", tmp_path]
     subprocess.run([*build, released_once.root], check=True, capture_output=True)
     (file,) = tmp_path.iterdir()
@@ -162,7 +162,7 @@ def test_what_is_built_of_it_is_whole(released_once: Checkout, tmp_path: Path, k
         ("", "", "say VERSION=1.2.3"),
     ],
 )
-def test_what_cannot_be_released_is_refused_and_nothing_changes(
+def test_invalid_release_is_rejected_and_changes_nothing(
     project: Checkout, path: str, version: str, said: str
 ) -> None:
     if path:
@@ -175,7 +175,7 @@ def test_what_cannot_be_released_is_refused_and_nothing_changes(
     assert project.git("status", "--porcelain") == before
 
 
-def test_what_is_not_stamped_is_not_released(project: Checkout) -> None:
+def test_unstamped_change_is_not_released(project: Checkout) -> None:
     project.edit(FUNCTION, "'index job not found'", "'no such index job'")
     project.commit()
     done = project.make("release", f"VERSION={NEXT}")
@@ -188,7 +188,7 @@ def test_what_is_not_stamped_is_not_released(project: Checkout) -> None:
     assert project.git("status", "--porcelain") == ""
 
 
-def test_a_second_release_needs_a_higher_version_and_something_to_tell(released: Checkout) -> None:
+def test_second_release_needs_a_higher_version_and_changelog_entries(released: Checkout) -> None:
     for version in (NEXT, "0.0.9"):
         done = released.make("release", f"VERSION={version}")
         assert f"{version} is not above {NEXT}, the last release" in done.stderr
@@ -199,7 +199,7 @@ def test_a_second_release_needs_a_higher_version_and_something_to_tell(released:
     assert '\nversion = "9.8.7"\n' in (released.root / "pyproject.toml").read_text()
 
 
-def test_an_edit_of_a_released_migration_fails_make_check_which_says_what_to_do(
+def test_edited_released_migration_fails_make_check_with_a_remedy(
     released: Checkout,
 ) -> None:
     for file in sorted(released.migrations.glob("*.sql")):
@@ -219,10 +219,10 @@ def test_an_edit_of_a_released_migration_fails_make_check_which_says_what_to_do(
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_a_released_database_with_data_becomes_that_of_today(
+def test_released_database_with_data_is_upgraded(
     released: Checkout, new_database: NewDatabase, tmp_path: Path, version: str, proving: bool
 ) -> None:
-    """Each release is upgraded to what came after it, and to a migration that is added here."""
+    """Each release is upgraded to all later migrations and to one that is added here."""
     schema = dict(SCHEMAS.findall((released.root / "CHANGELOG.md").read_text()))[version]
     frozen = tmp_path / version
     frozen.mkdir()
@@ -268,7 +268,7 @@ def test_a_released_database_with_data_becomes_that_of_today(
 
 
 def fill(database: Database, folder: Path) -> str:
-    """Jobs of every status, and an API key of who made them, which is given back."""
+    """Creates jobs of every status. Returns an API key of their creator."""
     with psycopg.connect(database.url, autocommit=True) as connection:
         for login in ("index_jobs_api", "index_jobs_worker"):
             connection.execute(f"grant {MEMBERS[login]} to {login}".encode())
@@ -278,7 +278,7 @@ def fill(database: Database, folder: Path) -> str:
 
 
 def the_jobs_go_on(database: Database, key: str, folder: Path) -> None:
-    """A worker finishes its job after the upgrade, and a current runner runs waiting jobs."""
+    """Checks that a worker can finish its job and a current runner runs pending jobs."""
     ids = {row["ref"]: row["id"] for row in jobs(database)}
     with psycopg.connect(database.url_of("index_jobs_worker"), autocommit=True) as worker:
         end = "select update_job_status(%s, 'completed', '{}', 1, %s)"
@@ -322,7 +322,7 @@ def jobs(database: Database) -> list[dict[str, Any]]:
 
 
 def told(database: Database) -> list[dict[str, Any]]:
-    """The events of all jobs."""
+    """Returns the events of all jobs."""
     query = "select to_jsonb(e) from index_job_events as e order by e.job_id, e.event_no"
     with psycopg.connect(database.url) as connection:
         return [row for (row,) in connection.execute(query)]

@@ -40,7 +40,7 @@ def refusal(move: Callable[[], object]) -> str:
     "thing",
     ["table public.more (id int)", "view public.more as select 1", "sequence public.more"],
 )
-def test_what_has_a_name_that_a_later_migration_needs_is_renamed(
+def test_object_with_a_conflicting_name_can_be_renamed(
     empty: Any, stamped: Any, thing: str
 ) -> None:
     def move() -> list[str]:
@@ -55,7 +55,7 @@ def test_what_has_a_name_that_a_later_migration_needs_is_renamed(
     assert len(move()) == 1
 
 
-def test_what_depends_on_what_a_rollback_removes_is_dropped(empty: Any, stamped: Any) -> None:
+def test_dependent_object_that_blocks_a_rollback_can_be_dropped(empty: Any, stamped: Any) -> None:
     def move() -> list[str]:
         return migrate.rollback(empty.migrator_url, migrations=stamped.migrations)
 
@@ -68,7 +68,7 @@ def test_what_depends_on_what_a_rollback_removes_is_dropped(empty: Any, stamped:
     assert len(move()) == 1
 
 
-def test_a_session_that_holds_the_migrators_up_is_ended(
+def test_session_that_blocks_migrators_can_be_terminated(
     empty: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(migrate, "LOCK_WAIT", timedelta(milliseconds=1))
@@ -83,7 +83,7 @@ def test_a_session_that_holds_the_migrators_up_is_ended(
         assert migrate.apply(empty.migrator_url) == []
 
 
-def test_a_lock_row_of_yoyos_own_is_emptied(empty: Any, stamped: Any) -> None:
+def test_lock_row_of_yoyo_can_be_deleted(empty: Any, stamped: Any) -> None:
     def move() -> list[str]:
         return migrate.apply(empty.migrator_url, migrations=stamped.migrations)
 
@@ -98,7 +98,7 @@ def test_a_lock_row_of_yoyos_own_is_emptied(empty: Any, stamped: Any) -> None:
     assert move() == []
 
 
-def test_a_database_that_is_not_there_is_made(empty: Any) -> None:
+def test_missing_database_can_be_created(empty: Any) -> None:
     url = empty.server.url("No such", "postgres")
     statement = re.search(r"create database .*$", refusal(lambda: connect(url)))
     assert statement
@@ -110,7 +110,7 @@ def test_a_database_that_is_not_there_is_made(empty: Any) -> None:
 
 
 @pytest.mark.parametrize("major", [18, 15])
-def test_repositories_that_moved_to_another_host_are_corrected_as_the_page_says(
+def test_urls_of_moved_repositories_are_corrected_as_documented(
     new_database: Any, major: int
 ) -> None:
     database = new_database(major)
@@ -135,7 +135,7 @@ def test_repositories_that_moved_to_another_host_are_corrected_as_the_page_says(
         ]
 
 
-def test_a_login_that_may_too_much_is_replaced_as_the_doctor_says(new_database: Any) -> None:
+def test_login_with_excess_rights_is_replaced_as_the_doctor_says(new_database: Any) -> None:
     database = new_database()
     run_sql(database.url, f"revoke connect on database {database.name} from public")
     url = database.migrator_url
@@ -150,7 +150,7 @@ def test_a_login_that_may_too_much_is_replaced_as_the_doctor_says(new_database: 
         run_sql(database.url, "drop role app_api")
 
 
-def test_a_login_that_may_too_little_is_helped_as_the_doctor_says(new_database: Any) -> None:
+def test_login_with_missing_rights_is_fixed_as_the_doctor_says(new_database: Any) -> None:
     database = new_database()
     guest = database.url_of("test_anon")
 

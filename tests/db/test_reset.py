@@ -1,4 +1,4 @@
-"""What a reset removes from a database that contains more than this schema."""
+"""What a reset removes from a database that contains other objects too."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ insert into auth.users (id) values ('00000000-0000-4000-8000-0000000000a1');
 
 
 @pytest.mark.parametrize("major", [18, 15])
-def test_whatever_form_was_there_the_migrations_then_make_that_of_today(
+def test_migrations_work_after_a_reset_of_any_earlier_schema(
     new_database: Callable[..., Database], major: int
 ) -> None:
     new, old = (new_database(major, "ordinary", migrated=False) for _ in range(2))
@@ -51,7 +51,7 @@ def test_whatever_form_was_there_the_migrations_then_make_that_of_today(
         assert connection.execute("select count(*) from auth.users").fetchone() == (1,)
 
 
-def test_an_empty_database_has_nothing_to_remove(new_database: Callable[..., Database]) -> None:
+def test_empty_database_has_nothing_to_remove(new_database: Callable[..., Database]) -> None:
     database = new_database(migrated=False)
     before = dump(database)
     with psycopg.connect(database.migrator_url) as connection:
@@ -59,7 +59,7 @@ def test_an_empty_database_has_nothing_to_remove(new_database: Callable[..., Dat
     assert dump(database) == before
 
 
-def test_a_database_is_for_development_when_a_row_says_so(
+def test_database_is_for_development_when_a_row_says_so(
     new_database: Callable[..., Database],
 ) -> None:
     empty, database = new_database(migrated=False), new_database()

@@ -1,4 +1,4 @@
-"""The stamp tool: what a migration contains, and what the check finds."""
+"""The stamp tool: contents of migrations, and findings of the check."""
 
 from __future__ import annotations
 
@@ -29,32 +29,33 @@ def in_this_order(text: str, *parts: str) -> bool:
     return at(text, *parts) == sorted(at(text, *parts))
 
 
-def newest(house: Any) -> str:
-    return stamp.migration_files(house.root)[-1].name
+def newest(small_project: Any) -> str:
+    return stamp.migration_files(small_project.root)[-1].name
 
 
 # --- new --------------------------------------------------------------------------------------
 
 
 def code(text: str) -> str:
-    """The text of a declared file from its first statement on, empty lines in its body only."""
+    """Returns a declared file from its first statement on, without blank lines outside bodies."""
     text = text[min(at for at in map(text.find, ("\ncreate", "\nalter")) if at > 0) + 1 :]
     parts = re.split(r"(\nas \$\$.*\n\$\$;)", text, flags=re.DOTALL)
     parts[::2] = [part.replace("\n\n", "\n") for part in parts[::2]]
     return "".join(parts)
 
 
-def test_a_migration_embeds_every_file_without_its_opening_comment(house: Any) -> None:
-    forward, _ = house.stamp("init")
+def test_migration_embeds_every_file_without_its_header_comment(small_project: Any) -> None:
+    forward, _ = small_project.stamp("init")
     declared = {
-        path: code(house.path(path).read_text()) for path in (CAN_SEE, IS_OPEN, WRITE_NOTE, NOTES)
+        path: code(small_project.path(path).read_text())
+        for path in (CAN_SEE, IS_OPEN, WRITE_NOTE, NOTES)
     }
     assert dict(stamp.stamps(forward)) == declared
     assert "-- a comment; with a quote's start" in declared[WRITE_NOTE]
     assert "\n\n  return query" in declared[WRITE_NOTE]
 
 
-def test_a_change_of_an_opening_comment_alone_needs_no_migration(stamped: Any) -> None:
+def test_change_of_a_header_comment_needs_no_migration(stamped: Any) -> None:
     stamp.freeze(stamped.root)
     stamped.edit(WRITE_NOTE, "-- Writes one note", "-- Writes a note, no more")
     assert stamped.check() == []
@@ -62,28 +63,28 @@ def test_a_change_of_an_opening_comment_alone_needs_no_migration(stamped: Any) -
     assert f"{WRITE_NOTE}: changed since it was stamped" in stamped.check()[0]
 
 
-def test_what_a_policy_or_an_sql_function_names_stands_before_it(house: Any) -> None:
-    forward, _ = house.stamp("init")
+def test_dependencies_of_policies_and_sql_functions_come_first(small_project: Any) -> None:
+    forward, _ = small_project.stamp("init")
     order = [stamp.STAMP + path + "\n" for path in (IS_OPEN, CAN_SEE, NOTES, WRITE_NOTE)]
     assert in_this_order(forward, stamp.HANDOVER, *order, stamp.HANDBACK)
 
 
-def test_functions_that_name_each_other_are_all_stamped(house: Any) -> None:
-    house.edit(IS_OPEN, "select false", "select private.can_see('x')")
-    forward, _ = house.stamp("init")
+def test_mutually_dependent_functions_are_all_stamped(small_project: Any) -> None:
+    small_project.edit(IS_OPEN, "select false", "select private.can_see('x')")
+    forward, _ = small_project.stamp("init")
     assert len(list(stamp.stamps(forward))) == 4
 
 
-def test_the_first_migration_depends_on_nothing_and_the_next_on_it(stamped: Any) -> None:
+def test_each_migration_depends_on_the_one_before(stamped: Any) -> None:
     first = newest(stamped)
-    house = stamped
-    house.edit(IS_OPEN, "select false", "select true")
-    forward, _ = house.stamp("open_up")
-    assert stamp.DEPENDS not in (house.migrations / first).read_text()
+    small_project = stamped
+    small_project.edit(IS_OPEN, "select false", "select true")
+    forward, _ = small_project.stamp("open_up")
+    assert stamp.DEPENDS not in (small_project.migrations / first).read_text()
     assert f"\n{stamp.DEPENDS} {first.removesuffix('.sql')}\n" in forward
 
 
-def test_a_migration_ends_with_its_version_and_its_rollback_with_the_one_before(
+def test_migration_ends_with_its_version_and_rollback_with_the_previous(
     stamped: Any,
 ) -> None:
     first = stamp.migration_files(stamped.root)[0]
@@ -97,21 +98,21 @@ def test_a_migration_ends_with_its_version_and_its_rollback_with_the_one_before(
     assert rollback.splitlines()[-1] == first.read_text().splitlines()[-1]
 
 
-def test_the_name_becomes_a_snake_and_the_number_the_time_in_utc(house: Any) -> None:
+def test_name_becomes_snake_case_and_number_is_the_utc_time(small_project: Any) -> None:
     before = f"{datetime.now(UTC):%Y%m%d%H%M%S}"
-    house.stamp("Add Note-writing!")
-    assert newest(house)[14:] == "_add_note_writing.sql"
-    assert before <= newest(house)[:14] <= f"{datetime.now(UTC):%Y%m%d%H%M%S}"
+    small_project.stamp("Add Note-writing!")
+    assert newest(small_project)[14:] == "_add_note_writing.sql"
+    assert before <= newest(small_project)[:14] <= f"{datetime.now(UTC):%Y%m%d%H%M%S}"
 
 
-def test_numbers_grow_even_when_the_newest_is_in_the_future(house: Any) -> None:
-    house.write("db/migrations/29991231235959_far.sql", "select 1;\n")
-    house.write("db/migrations/29991231235959_far.rollback.sql", "select 1;\n")
-    house.stamp("init")
-    assert newest(house).startswith("30000101000000_")
+def test_numbers_grow_even_when_the_newest_is_in_the_future(small_project: Any) -> None:
+    small_project.write("db/migrations/29991231235959_far.sql", "select 1;\n")
+    small_project.write("db/migrations/29991231235959_far.rollback.sql", "select 1;\n")
+    small_project.stamp("init")
+    assert newest(small_project).startswith("30000101000000_")
 
 
-def test_nothing_changed_makes_no_migration(stamped: Any, capsys: Any) -> None:
+def test_no_change_gives_no_migration(stamped: Any, capsys: Any) -> None:
     stamp.freeze(stamped.root)
     before = sorted(stamped.migrations.iterdir())
     assert main(["migration", "idle", "--root", str(stamped.root)]) == 1
@@ -119,7 +120,7 @@ def test_nothing_changed_makes_no_migration(stamped: Any, capsys: Any) -> None:
     assert sorted(stamped.migrations.iterdir()) == before
 
 
-def test_an_empty_migration_can_be_asked_for_and_holds_no_handover(stamped: Any) -> None:
+def test_empty_migration_on_request_contains_no_owner_changes(stamped: Any) -> None:
     stamp.freeze(stamped.root)
     assert main(["migration", "by_hand", "--empty", "--root", str(stamped.root)]) == 0
     forward = (stamped.migrations / newest(stamped)).read_text()
@@ -127,12 +128,12 @@ def test_an_empty_migration_can_be_asked_for_and_holds_no_handover(stamped: Any)
     assert list(stamp.stamps(forward)) == []
 
 
-def test_both_ways_open_sessions_plan_again(stamped: Any) -> None:
+def test_migration_and_rollback_invalidate_cached_plans(stamped: Any) -> None:
     for text in stamped.stamp("by_hand"):
         assert f"\n{REPLAN}{stamp.RELOAD}\n" in text
 
 
-def test_what_was_stamped_is_said(stamped: Any, capsys: Any) -> None:
+def test_stamped_changes_are_printed(stamped: Any, capsys: Any) -> None:
     stamped.edit(IS_OPEN, "select false", "select true")
     stamped.write("db/functions/private/is_shut.sql", is_shut(stamped))
     stamped.path(WRITE_NOTE).unlink()
@@ -146,14 +147,14 @@ def test_what_was_stamped_is_said(stamped: Any, capsys: Any) -> None:
     }
 
 
-def is_shut(house: Any) -> str:
-    return house.path(IS_OPEN).read_text().replace("is_open", "is_shut")
+def is_shut(small_project: Any) -> str:
+    return small_project.path(IS_OPEN).read_text().replace("is_open", "is_shut")
 
 
 # --- from one text to another, and back -----------------------------------------------------
 
 
-def test_a_changed_body_is_replaced_and_the_rollback_brings_the_earlier_text(stamped: Any) -> None:
+def test_changed_body_is_replaced_and_rollback_restores_the_old_one(stamped: Any) -> None:
     old = stamped.path(IS_OPEN).read_text()
     stamped.edit(IS_OPEN, "select false", "select true")
     forward, rollback = stamped.stamp("open_up")
@@ -171,33 +172,33 @@ def test_a_changed_body_is_replaced_and_the_rollback_brings_the_earlier_text(sta
     ],
     ids=["a default less", "an argument renamed", "another return type"],
 )
-def test_what_cannot_be_replaced_is_dropped_first(stamped: Any, old: str, new: str) -> None:
+def test_incompatible_function_is_dropped_first(stamped: Any, old: str, new: str) -> None:
     stamped.edit(WRITE_NOTE, old, new)
     for text in stamped.stamp("change"):
         drop = "drop function public.write_note(bigint, text);\n"
         assert in_this_order(text, stamp.HANDOVER, drop, f"{stamp.STAMP}{WRITE_NOTE}\n")
 
 
-def test_a_function_that_loses_its_owner_is_made_anew(stamped: Any) -> None:
+def test_function_that_loses_its_owner_is_recreated(stamped: Any) -> None:
     stamped.edit(WRITE_NOTE, "alter function public.write_note(bigint, text) owner to", "--")
     forward, rollback = stamped.stamp("disown")
     assert "drop function public.write_note(bigint, text);" in forward
     assert "drop function" not in rollback
 
 
-def test_the_drop_names_the_types_of_the_text_that_goes(stamped: Any) -> None:
+def test_drop_uses_the_argument_types_of_the_old_text(stamped: Any) -> None:
     stamped.write(WRITE_NOTE, stamped.path(WRITE_NOTE).read_text().replace("bigint", "integer"))
     forward, rollback = stamped.stamp("narrow")
     assert "drop function public.write_note(bigint, text);" in forward
     assert "drop function public.write_note(integer, text);" in rollback
 
 
-def test_spaces_and_comments_in_a_header_drop_nothing(stamped: Any) -> None:
+def test_whitespace_and_comments_in_a_signature_drop_nothing(stamped: Any) -> None:
     stamped.edit(WRITE_NOTE, "(p_id bigint, ", "(\n  p_id  bigint,  -- its number\n  ")
     assert "drop" not in stamp.outline("".join(stamped.stamp("reformat")))
 
 
-def test_a_policy_that_names_a_dropped_function_is_dropped_before_and_made_after(
+def test_policy_of_a_dropped_function_is_dropped_and_recreated(
     stamped: Any,
 ) -> None:
     stamped.edit(CAN_SEE, "p_owner", "p_who")
@@ -211,7 +212,7 @@ def test_a_policy_that_names_a_dropped_function_is_dropped_before_and_made_after
         )
 
 
-def test_a_deleted_function_is_dropped_and_the_rollback_makes_it_again(stamped: Any) -> None:
+def test_deleted_function_is_dropped_and_rollback_recreates_it(stamped: Any) -> None:
     old = stamped.path(WRITE_NOTE).read_text()
     stamped.path(WRITE_NOTE).unlink()
     forward, rollback = stamped.stamp("no_writing")
@@ -221,17 +222,17 @@ def test_a_deleted_function_is_dropped_and_the_rollback_makes_it_again(stamped: 
     assert stamped.check() == []
 
 
-def test_a_new_function_is_dropped_by_the_rollback(stamped: Any) -> None:
+def test_rollback_drops_a_new_function(stamped: Any) -> None:
     stamped.write("db/functions/private/is_shut.sql", is_shut(stamped))
     _, rollback = stamped.stamp("shut")
     assert "drop function private.is_shut();" in rollback
 
 
-def test_a_new_policy_file_is_undone_but_row_level_security_stays_on(house: Any) -> None:
-    house.path(NOTES).rename(house.path("notes.sql"))
-    house.stamp("functions")
-    house.path("notes.sql").rename(house.path(NOTES))
-    _, rollback = house.stamp("policies")
+def test_rollback_drops_new_policies_and_keeps_row_level_security_on(small_project: Any) -> None:
+    small_project.path(NOTES).rename(small_project.path("notes.sql"))
+    small_project.stamp("functions")
+    small_project.path("notes.sql").rename(small_project.path(NOTES))
+    _, rollback = small_project.stamp("policies")
     assert "drop policy if exists notes_select_owner on public.notes;" in rollback
     assert "drop policy if exists notes_all_job_writer on public.notes;" in rollback
     roles = ", ".join((*stamp.API_ROLES, "job_writer"))
@@ -239,7 +240,7 @@ def test_a_new_policy_file_is_undone_but_row_level_security_stays_on(house: Any)
     assert "disable" not in rollback
 
 
-def test_a_policy_that_the_new_text_no_longer_makes_is_dropped(stamped: Any) -> None:
+def test_removed_policy_is_dropped(stamped: Any) -> None:
     stamped.write(
         NOTES,
         re.sub(
@@ -255,7 +256,7 @@ def test_a_policy_that_the_new_text_no_longer_makes_is_dropped(stamped: Any) -> 
     assert "create policy notes_all_job_writer" in rollback
 
 
-def test_a_grant_that_the_new_text_no_longer_makes_is_taken_back(stamped: Any) -> None:
+def test_removed_grant_is_revoked(stamped: Any) -> None:
     stamped.edit(IS_OPEN, "to authenticated, job_writer", "to authenticated")
     stamped.edit(NOTES, "select, insert (id, body)", "select")
     forward, rollback = stamped.stamp("less")
@@ -264,7 +265,7 @@ def test_a_grant_that_the_new_text_no_longer_makes_is_taken_back(stamped: Any) -
     assert "revoke all on table public.notes from job_writer;" in rollback
 
 
-def test_a_file_without_its_signature_cannot_be_dropped(stamped: Any) -> None:
+def test_function_file_without_revoke_cannot_be_dropped(stamped: Any) -> None:
     text = stamped.path(IS_OPEN).read_text()
     with pytest.raises(stamp.StampError, match="revoke all on function"):
         stamp.transition({IS_OPEN: text.replace("revoke all", "revoke execute")}, {})
@@ -273,22 +274,22 @@ def test_a_file_without_its_signature_cannot_be_dropped(stamped: Any) -> None:
 @pytest.mark.parametrize(
     "ending", ["", "\n\n", "\r\n"], ids=["no newline", "two newlines", "carriage return"]
 )
-def test_a_file_that_a_stamp_cannot_carry_is_refused(house: Any, ending: str) -> None:
-    text = house.path(IS_OPEN).read_text().rstrip("\n")
-    house.path(IS_OPEN).write_bytes((text + ending).encode())
+def test_file_that_cannot_be_embedded_is_rejected(small_project: Any, ending: str) -> None:
+    text = small_project.path(IS_OPEN).read_text().rstrip("\n")
+    small_project.path(IS_OPEN).write_bytes((text + ending).encode())
     with pytest.raises(stamp.StampError, match="one newline"):
-        stamp.write("init", root=house.root)
-    assert not house.migrations.exists()
+        stamp.write("init", root=small_project.root)
+    assert not small_project.migrations.exists()
 
 
-def test_a_file_that_looks_like_a_marker_is_refused(house: Any) -> None:
-    house.edit(IS_OPEN, "  select false", f"{stamp.END_STAMP}\n  select false")
+def test_file_with_a_marker_line_is_rejected(small_project: Any) -> None:
+    small_project.edit(IS_OPEN, "  select false", f"{stamp.END_STAMP}\n  select false")
     with pytest.raises(stamp.StampError, match="marker"):
-        stamp.write("init", root=house.root)
+        stamp.write("init", root=small_project.root)
 
 
-def test_yoyo_cuts_a_migration_where_postgres_does(house: Any) -> None:
-    forward, _ = house.stamp("init")
+def test_yoyo_splits_a_migration_as_postgres_does(small_project: Any) -> None:
+    forward, _ = small_project.stamp("init")
     whole = [s for s in sqlparse.split(forward) if "create or replace function" in s]
     assert len(whole) == 3
     assert all(s.endswith("$$;") for s in whole)
@@ -297,7 +298,7 @@ def test_yoyo_cuts_a_migration_where_postgres_does(house: Any) -> None:
 # --- until a release freezes it -------------------------------------------------------------------
 
 
-def test_the_unreleased_migration_keeps_what_is_by_hand_and_gets_what_is_declared_now(
+def test_unreleased_migration_keeps_manual_ddl_and_is_restamped(
     stamped: Any,
 ) -> None:
     stamped.edit(IS_OPEN, "select false", "select true")
@@ -318,7 +319,7 @@ def test_the_unreleased_migration_keeps_what_is_by_hand_and_gets_what_is_declare
     assert stamped.check() == []
 
 
-def test_the_stamped_part_is_empty_when_all_is_as_before(stamped: Any) -> None:
+def test_stamped_part_is_empty_without_changes(stamped: Any) -> None:
     stamped.edit(IS_OPEN, "select false", "select true")
     stamped.stamp("open_up")
     stamped.edit(IS_OPEN, "select true", "select false")
@@ -336,9 +337,7 @@ def test_stamping_twice_changes_no_byte(stamped: Any) -> None:
     assert everything() == before
 
 
-def test_a_change_after_a_release_needs_a_new_migration_and_that_a_name(
-    stamped: Any, capsys: Any
-) -> None:
+def test_change_after_a_release_needs_a_new_named_migration(stamped: Any, capsys: Any) -> None:
     stamp.freeze(stamped.root)
     stamped.edit(IS_OPEN, "select false", "select true")
     assert "run: make migration name=what_it_does" in stamped.check()[0]
@@ -351,7 +350,7 @@ def test_a_change_after_a_release_needs_a_new_migration_and_that_a_name(
     assert stamped.check() == []
 
 
-def test_ddl_by_hand_goes_into_the_unreleased_migration(stamped: Any, capsys: Any) -> None:
+def test_manual_ddl_goes_into_the_unreleased_migration(stamped: Any, capsys: Any) -> None:
     before = sorted(stamped.migrations.iterdir())
     assert main(["migration", "more", "--empty", "--root", str(stamped.root)]) == 0
     said = capsys.readouterr()
@@ -360,14 +359,14 @@ def test_ddl_by_hand_goes_into_the_unreleased_migration(stamped: Any, capsys: An
     assert sorted(stamped.migrations.iterdir()) == before
 
 
-def serves(house: Any) -> str:
+def serves(small_project: Any) -> str:
     """Returns the oldest code that the newest migration serves."""
-    said = versions.split(stamp.migration_files(house.root)[-1].read_text())[1]
+    said = versions.split(stamp.migration_files(small_project.root)[-1].read_text())[1]
     assert said is not None
     return said.serves
 
 
-def test_a_schema_serves_what_the_one_before_serves_until_it_breaks_with_it(stamped: Any) -> None:
+def test_schema_serves_older_code_until_a_breaking_change(stamped: Any) -> None:
     first = newest(stamped)[:14]
     stamped.stamp("second")
     assert serves(stamped) == first
@@ -382,7 +381,7 @@ def test_a_schema_serves_what_the_one_before_serves_until_it_breaks_with_it(stam
 
 
 @pytest.mark.parametrize("other", ["20000101000000", "first"])
-def test_a_schema_serves_no_number_that_the_one_before_does_not(stamped: Any, other: str) -> None:
+def test_schema_cannot_serve_code_that_its_predecessor_does_not(stamped: Any, other: str) -> None:
     first = newest(stamped)[:14]
     stamped.stamp("second")
     stamp.write(root=stamped.root, breaking=True)
@@ -393,7 +392,7 @@ def test_a_schema_serves_no_number_that_the_one_before_does_not(stamped: Any, ot
     assert f"{newest(stamped)}: serves" in "\n".join(stamped.check())
 
 
-def test_the_text_of_the_newest_stands_for_those_before_it(stamped: Any) -> None:
+def test_newest_text_replaces_the_earlier_ones(stamped: Any) -> None:
     stamped.stamp("second", ddl="create table public.more ();", undo="drop table public.more;")
     stamped.path("db/migrations/CHECKSUMS").unlink()
     first, second = stamp.migration_files(stamped.root)
@@ -406,7 +405,7 @@ def test_the_text_of_the_newest_stands_for_those_before_it(stamped: Any) -> None
     assert [before[f.stem].text == after[f.stem].text for f in (first, second)] == [False, False]
 
 
-def test_the_code_knows_its_version_by_a_constant(stamped: Any) -> None:
+def test_code_version_is_a_constant(stamped: Any) -> None:
     stamped.stamp("second", ddl="create table public.more ();", undo="drop table public.more;")
     file = stamped.path("db/version.py")
     assert f'\nVERSION = "{newest(stamped)[:14]}"\n' in file.read_text()
@@ -422,7 +421,7 @@ def test_the_code_knows_its_version_by_a_constant(stamped: Any) -> None:
 # --- the mirror -------------------------------------------------------------------------------
 
 
-def test_the_mirror_is_a_byte_copy_of_the_forward_files_alone(stamped: Any) -> None:
+def test_mirror_is_a_byte_copy_of_the_forward_files_only(stamped: Any) -> None:
     stamped.write("supabase/migrations/20000101000000_stray.sql", "select 1;\n")
     stamped.edit(IS_OPEN, "select false", "select true")
     stamped.stamp("open_up")
@@ -434,23 +433,21 @@ def test_the_mirror_is_a_byte_copy_of_the_forward_files_alone(stamped: Any) -> N
 # --- check ------------------------------------------------------------------------------------
 
 
-def test_a_house_as_stamped_has_no_problem(stamped: Any, capsys: Any) -> None:
+def test_freshly_stamped_project_has_no_problems(stamped: Any, capsys: Any) -> None:
     assert main(["check", "--root", str(stamped.root)]) == 0
     assert capsys.readouterr() == ("", "")
 
 
-def test_an_edited_function_without_a_migration_fails_and_the_remedy_is_named(
-    stamped: Any, capsys: Any
-) -> None:
+def test_edited_function_without_a_migration_fails_with_a_remedy(stamped: Any, capsys: Any) -> None:
     stamped.edit(WRITE_NOTE, "% 2", "% 3")
     assert main(["check", "--root", str(stamped.root)]) == 1
     said = capsys.readouterr().err
     assert said == f"{WRITE_NOTE}: changed since it was stamped; run: make migration\n"
 
 
-def break_and_check(house: Any, path: str, old: str, new: str) -> str:
-    house.edit(path, old, new)
-    return "\n".join(house.check())
+def break_and_check(small_project: Any, path: str, old: str, new: str) -> str:
+    small_project.edit(path, old, new)
+    return "\n".join(small_project.check())
 
 
 @pytest.mark.parametrize(
@@ -479,7 +476,7 @@ def break_and_check(house: Any, path: str, old: str, new: str) -> str:
         (NOTES, "alter table public.notes", "-- ", "changed since it was stamped"),
     ],
 )  # fmt: skip
-def test_a_function_file_follows_the_house_rules(
+def test_violated_rule_of_function_files_is_reported(
     stamped: Any, path: str, old: str, new: str, problem: str
 ) -> None:
     said = break_and_check(stamped, path, old, new)
@@ -492,7 +489,7 @@ def test_two_files_cannot_define_one_function(stamped: Any) -> None:
     assert "no overloads" in "\n".join(stamped.check())
 
 
-def test_a_missing_or_an_idle_rollback_is_a_problem(stamped: Any) -> None:
+def test_missing_or_empty_rollback_is_a_problem(stamped: Any) -> None:
     rollback = stamped.migrations / newest(stamped).replace(".sql", ".rollback.sql")
     rollback.write_text(f"-- nothing\n{stamp.RELOAD}\n")
     assert f"db/migrations/{rollback.name}: undoes nothing" in "\n".join(stamped.check())
@@ -500,18 +497,18 @@ def test_a_missing_or_an_idle_rollback_is_a_problem(stamped: Any) -> None:
     assert f"db/migrations/{rollback.name}: missing" in "\n".join(stamped.check())
 
 
-def test_a_rollback_without_a_forward_file_is_a_problem(stamped: Any) -> None:
+def test_rollback_without_a_forward_file_is_a_problem(stamped: Any) -> None:
     stamped.write("db/migrations/20000101000000_x.rollback.sql", "select 1;\n")
     assert "20000101000000_x.rollback.sql: has no forward file" in "\n".join(stamped.check())
 
 
 @pytest.mark.parametrize("name", ["1_short.sql", "20000101000000_Upper.sql", "notes.txt"])
-def test_a_file_of_another_name_is_a_problem(stamped: Any, name: str) -> None:
+def test_file_with_an_invalid_name_is_a_problem(stamped: Any, name: str) -> None:
     stamped.write(f"db/migrations/{name}", "select 1;\n")
     assert f"db/migrations/{name}: name it" in "\n".join(stamped.check())
 
 
-def test_the_chain_is_one_and_in_the_order_of_the_numbers(stamped: Any) -> None:
+def test_migrations_form_one_chain_in_numeric_order(stamped: Any) -> None:
     stamped.stamp("second")
     stamped.stamp("third")
     first, second, third = stamp.migration_files(stamped.root)
@@ -523,14 +520,14 @@ def test_the_chain_is_one_and_in_the_order_of_the_numbers(stamped: Any) -> None:
     assert f"{first.name}: the chain is broken" in "\n".join(stamped.check())
 
 
-def test_two_migrations_cannot_have_one_number(stamped: Any) -> None:
+def test_two_migrations_cannot_have_the_same_number(stamped: Any) -> None:
     first = stamp.migration_files(stamped.root)[0]
     twin = first.with_name(first.name.replace("init", "twin"))
     twin.write_text(f"-- depends: {first.stem}\n{first.read_text()}")
     assert f"{twin.name}: its number must be above" in "\n".join(stamped.check())
 
 
-def test_a_migration_that_does_not_end_with_its_version_is_a_problem(stamped: Any) -> None:
+def test_migration_that_does_not_end_with_its_version_is_a_problem(stamped: Any) -> None:
     stamped.stamp("second")
     forward = stamp.migration_files(stamped.root)[-1]
     for file, problem in (
@@ -541,7 +538,7 @@ def test_a_migration_that_does_not_end_with_its_version_is_a_problem(stamped: An
         assert f"{file.name}: {problem}" in "\n".join(stamped.check())
 
 
-def test_an_edited_migration_is_noticed(stamped: Any) -> None:
+def test_edited_migration_is_detected(stamped: Any) -> None:
     stamped.stamp("second", ddl="create table public.more ();", undo="drop table public.more;")
     first, second = stamp.migration_files(stamped.root)
     for file, remedy in (
@@ -558,7 +555,7 @@ def test_an_edited_migration_is_noticed(stamped: Any) -> None:
         copy.write_text(text)
 
 
-def test_a_rollback_may_be_mended_by_writing_its_sum(stamped: Any) -> None:
+def test_rollback_may_be_fixed_by_updating_its_checksum(stamped: Any) -> None:
     stamped.stamp("second")
     rollback = stamp.rollback_file(stamp.migration_files(stamped.root)[0])
     sums = stamped.path("db/migrations/CHECKSUMS")
@@ -572,7 +569,7 @@ def test_a_rollback_may_be_mended_by_writing_its_sum(stamped: Any) -> None:
     assert set(stamped.check()) == others
 
 
-def test_a_lost_migration_and_one_before_a_released_one_are_noticed(stamped: Any) -> None:
+def test_lost_or_inserted_migration_is_detected(stamped: Any) -> None:
     stamped.stamp("second")
     stamp.freeze(stamped.root)
     second = stamp.migration_files(stamped.root)[-1]
@@ -582,7 +579,7 @@ def test_a_lost_migration_and_one_before_a_released_one_are_noticed(stamped: Any
     assert "20000101000000_moved.sql: comes before a released one" in said
 
 
-def test_a_mirror_with_more_with_less_or_with_other_bytes_is_a_problem(stamped: Any) -> None:
+def test_mirror_with_any_difference_is_a_problem(stamped: Any) -> None:
     copy = stamped.path("supabase/migrations") / newest(stamped)
     copy.write_text(copy.read_text() + "\n")
     assert f"{copy.name}: not a copy" in "\n".join(stamped.check())
@@ -604,7 +601,7 @@ def test_concurrently_cannot_be_mirrored(stamped: Any, statement: str) -> None:
     assert "'concurrently' cannot run" in "\n".join(stamped.check())
 
 
-def test_every_migration_and_rollback_waits_for_no_lock_for_long(stamped: Any) -> None:
+def test_every_migration_and_rollback_sets_a_lock_timeout(stamped: Any) -> None:
     stamped.stamp("more", ddl="create table public.more ();", undo="drop table public.more;")
     for file in stamped.migrations.glob("*.sql"):
         head, _, rest = file.read_text().partition("\n\n")
@@ -623,7 +620,7 @@ def test_every_migration_and_rollback_waits_for_no_lock_for_long(stamped: Any) -
         ("create table public.more (a int);\ncreate index more_idx on public.more (a);", None),
     ],
 )
-def test_an_index_on_a_table_that_may_have_rows_is_said_in_the_first_line(
+def test_index_on_a_table_with_rows_is_announced_in_the_first_line(
     stamped: Any, ddl: str, said: str | None
 ) -> None:
     stamped.stamp("more", ddl=ddl, undo="drop index if exists public.notes_body_idx;")
@@ -639,7 +636,7 @@ def test_an_index_on_a_table_that_may_have_rows_is_said_in_the_first_line(
     assert stamp.check(stamped.root) == []
 
 
-def test_an_index_that_may_be_there_already_is_made_if_it_is_not(stamped: Any) -> None:
+def test_index_that_may_exist_is_created_if_not_exists(stamped: Any) -> None:
     stamped.stamp(
         "more",
         ddl="create index notes_body_idx on public.notes (body);",
@@ -649,18 +646,18 @@ def test_an_index_that_may_be_there_already_is_made_if_it_is_not(stamped: Any) -
     assert any(said in problem for problem in stamp.check(stamped.root))
 
 
-def test_the_word_concurrently_in_a_comment_is_no_problem(stamped: Any) -> None:
+def test_concurrently_in_a_comment_is_allowed(stamped: Any) -> None:
     stamped.stamp("index", ddl="-- never create an index concurrently\nselect 1;", undo="select 1;")
     assert stamped.check() == []
 
 
-def test_a_migration_that_yoyo_would_cut_otherwise_is_a_problem(stamped: Any) -> None:
+def test_migration_that_yoyo_would_split_differently_is_a_problem(stamped: Any) -> None:
     stamped.stamp("span", ddl="create table public.spans (begin int);\nselect 1;",
                   undo="drop table public.spans;")  # fmt: skip
     assert "yoyo would split it" in "\n".join(stamped.check())
 
 
-def test_a_stamp_without_its_end_is_a_problem(stamped: Any) -> None:
+def test_stamp_without_its_end_marker_is_a_problem(stamped: Any) -> None:
     forward = stamp.migration_files(stamped.root)[-1]
     forward.write_text(forward.read_text().replace(f"{stamp.END_STAMP}\n", "", 1))
     assert "has no '-- end stamp' line" in "\n".join(stamped.check())
@@ -669,13 +666,13 @@ def test_a_stamp_without_its_end_is_a_problem(stamped: Any) -> None:
 # --- declared_sql ---------------------------------------------------------------------------------
 
 
-def test_the_declared_sql_holds_every_file_within_the_handover(house: Any) -> None:
-    declared = stamp.declared_sql(house.root)
+def test_declared_sql_contains_every_file_between_owner_changes(small_project: Any) -> None:
+    declared = stamp.declared_sql(small_project.root)
     assert declared.startswith(stamp.HANDOVER)
     assert declared.endswith(stamp.HANDBACK)
     for path in (CAN_SEE, IS_OPEN, WRITE_NOTE, NOTES):
-        assert house.path(path).read_text() in declared
+        assert small_project.path(path).read_text() in declared
 
 
-def test_this_project_itself_has_no_problem() -> None:
+def test_this_project_has_no_problems() -> None:
     assert stamp.check() == []

@@ -1,4 +1,4 @@
-"""Problems that only a person can fix end the start, with a remedy that works."""
+"""Problems that only an operator can fix stop the start and give a working remedy."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NUMBERS = count(1)
 
 
 class Login:
-    """A role that the test makes, and its URL."""
+    """A role that the test creates, and its URL."""
 
     def __init__(self, database: Database, connection: psycopg.Connection[Any], made: str) -> None:
         self.name = f"Login {next(NUMBERS)}"
@@ -64,12 +64,12 @@ def refusal(part: DatabaseLogin, url: str) -> str:
 
 
 @PARTS
-def test_a_login_that_can_work_starts(database: Database, part: DatabaseLogin) -> None:
+def test_valid_login_starts(database: Database, part: DatabaseLogin) -> None:
     require_login(part, database.api_url if part is API else database.worker_url)
 
 
 @PARTS
-def test_a_wrong_password_ends_the_start(database: Database, part: DatabaseLogin) -> None:
+def test_wrong_password_stops_the_start(database: Database, part: DatabaseLogin) -> None:
     said = refusal(part, database.api_url.replace(database.server.password, "hush-hush"))
     assert "the password of index_jobs_api is wrong" in said
     assert "hush-hush" not in said
@@ -77,7 +77,7 @@ def test_a_wrong_password_ends_the_start(database: Database, part: DatabaseLogin
 
 @PARTS
 @pytest.mark.parametrize("made", ["login", "login noinherit"])
-def test_a_login_that_is_no_member_starts_after_the_remedy(
+def test_login_without_membership_starts_after_the_remedy(
     database: Database, superuser: psycopg.Connection[Any], part: DatabaseLogin, made: str
 ) -> None:
     login = Login(database, superuser, made)
@@ -92,13 +92,15 @@ def test_a_login_that_is_no_member_starts_after_the_remedy(
 
 
 @PARTS
-def test_the_other_part_s_login_ends_the_start(database: Database, part: DatabaseLogin) -> None:
+def test_login_of_the_other_component_stops_the_start(
+    database: Database, part: DatabaseLogin
+) -> None:
     said = refusal(part, database.worker_url if part is API else database.api_url)
     assert f"may not execute {part.function}()" in said
 
 
 @PARTS
-def test_a_role_that_may_not_log_in_starts_after_the_remedy(
+def test_nologin_role_starts_after_the_remedy(
     database: Database, superuser: psycopg.Connection[Any], part: DatabaseLogin
 ) -> None:
     login = Login(database, superuser, f"nologin in role {part.role}")
@@ -109,15 +111,13 @@ def test_a_role_that_may_not_log_in_starts_after_the_remedy(
 
 
 @PARTS
-def test_a_database_that_is_not_there_ends_the_start(
-    database: Database, part: DatabaseLogin
-) -> None:
+def test_missing_database_stops_the_start(database: Database, part: DatabaseLogin) -> None:
     said = refusal(part, database.server.url("nowhere", "index_jobs_api"))
     assert "there is no database nowhere" in said
 
 
 @PARTS
-def test_a_right_to_connect_that_is_missing_ends_the_start(
+def test_missing_right_to_connect_stops_the_start(
     database: Database, superuser: psycopg.Connection[Any], part: DatabaseLogin
 ) -> None:
     login = Login(database, superuser, f"login in role {part.role}")
@@ -133,7 +133,7 @@ def test_a_right_to_connect_that_is_missing_ends_the_start(
 
 
 @PARTS
-def test_what_passes_by_itself_is_no_reason_not_to_start(
+def test_transient_problem_does_not_prevent_the_start(
     new_database: Any, superuser: psycopg.Connection[Any], database: Database, part: DatabaseLogin
 ) -> None:
     require_login(part, "postgresql://me:secret@127.0.0.1:1/x")
@@ -143,7 +143,7 @@ def test_what_passes_by_itself_is_no_reason_not_to_start(
     require_login(part, full.url)
 
 
-def test_a_refused_login_is_not_told_as_an_outage(database: Database) -> None:
+def test_refused_login_is_not_reported_as_an_outage(database: Database) -> None:
     for url, code in (
         (database.api_url.replace(database.server.password, "wrong"), "DATABASE_REFUSED"),
         ("postgresql://me@127.0.0.1:1/x", "DATABASE_UNAVAILABLE"),
@@ -165,7 +165,7 @@ def test_a_refused_login_is_not_told_as_an_outage(database: Database) -> None:
         ("SUPABASE_SERVICE_KEY", "SUPABASE_SERVICE_ROLE_KEY"),
     ],
 )
-def test_a_misspelled_setting_is_named(
+def test_misspelled_setting_is_named(
     monkeypatch: pytest.MonkeyPatch, variable: str, nearest: str
 ) -> None:
     monkeypatch.setenv(variable, "5")
@@ -181,7 +181,9 @@ def test_a_misspelled_setting_is_named(
         *(name.upper() for name in ApiSettings.model_fields),
     ],
 )
-def test_what_others_read_is_not_named(monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
+def test_variables_of_other_programs_are_not_named(
+    monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
     monkeypatch.setenv(variable, "5")
     assert misspelled_settings(ApiSettings, WorkerSettings) == []
     if variable.lower() in ApiSettings.model_fields:

@@ -1,4 +1,4 @@
-"""Requests to /rest/v1 as data: what both servers are asked, and where answers may differ."""
+"""Requests to /rest/v1 as data: what is sent to both servers, and which responses may differ."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Ours:
     """Our answers that differ from those of PostgREST 12.0.2, and why."""
 
     why: str
-    """A heading of the differences in docs/rest.md."""
+    """The heading of this difference in docs/rest.md."""
     status: int
     code: str | None = None
     """The code of the error, or None."""
@@ -25,24 +25,24 @@ class Ours:
 
 @dataclass(frozen=True)
 class Case:
-    """One request. `{job}` in path and body is the id of a job of alice's."""
+    """One request. `{job}` in path and body stands for the id of one of alice's jobs."""
 
     name: str
     path: str
     body: Any = None
-    """JSON; bytes are sent as they are."""
+    """JSON. Bytes are sent unchanged."""
     method: str = "POST"
     who: str = "alice"
     headers: Mapping[str, str] = field(default_factory=dict)
     writes: bool = False
-    """Whether it must meet the same rows on both servers, and leaves some."""
+    """Whether it changes rows. Both servers then start from the same rows."""
     varies: frozenset[str] = frozenset()
-    """Members of the answer that no two calls share."""
+    """Members of the response that differ between any two calls."""
     hint_is_free: bool = False
-    """Whether to leave the hint out: PostgREST guesses at names by a measure of its own."""
+    """Whether to ignore the hint: PostgREST ranks similar names in its own way."""
     differs: Ours | None = None
     hosted: str = ""
-    """Answers of newer versions, as on supabase.com, that differ from 12.0.2."""
+    """How newer versions, as on supabase.com, differ from 12.0.2."""
 
 
 def _get(name: str, path: str, **more: Any) -> Case:

@@ -22,7 +22,7 @@ BOB = "00000000-0000-4000-8000-0000000000b0"
 
 
 def token(secret: str = JWT_SECRET, **claims: Any) -> str:
-    """A token of alice's for an hour, with claims changed, or left out where they are None."""
+    """Returns alice's token, valid for an hour. `changes` replace claims; None removes one."""
     usual = {
         "sub": ALICE,
         "role": "authenticated",
@@ -35,24 +35,24 @@ def token(secret: str = JWT_SECRET, **claims: Any) -> str:
 
 @dataclass(frozen=True)
 class Both:
-    """The addresses of ours and of PostgREST, and the database under them."""
+    """The URLs of our server and of PostgREST, and their common database."""
 
     ours: str
-    oracle: str
+    postgrest_url: str
     database_url: str
     job: str
-    """A pending job of alice's."""
+    """One of alice's pending jobs."""
 
     @contextmanager
     def sql(self) -> Iterator[psycopg.Connection]:
-        """A superuser's connection."""
+        """Yields a superuser's connection."""
         with psycopg.connect(self.database_url, autocommit=True) as connection:
             yield connection
 
 
 @pytest.fixture(scope="module")
 def both(clusters: Callable[[int], Any]) -> Iterator[Both]:
-    """One database for a module: the cast of the schema tests, a job, and functions to probe."""
+    """One database per module, with the users of the schema tests, a job and probe functions."""
     cluster = clusters(18)
     with cluster.database("ordinary", migrated=True) as place:
         with psycopg.connect(place.url, autocommit=True) as connection:
@@ -62,13 +62,13 @@ def both(clusters: Callable[[int], Any]) -> Iterator[Both]:
             connection.execute(Path(__file__).with_name("probes.sql").read_bytes())
         with (
             serve(place) as api,
-            postgrest.run(cluster.server, place.name, JWT_SECRET) as oracle,
+            postgrest.run(cluster.server, place.name, JWT_SECRET) as postgrest_url,
         ):
-            yield Both(api.url, oracle, place.url, str(row[0]))
+            yield Both(api.url, postgrest_url, place.url, str(row[0]))
 
 
 def headers_of(who: str) -> dict[str, str]:
-    """The headers by which somebody calls now."""
+    """Returns the headers of this caller."""
     tokens = {
         "alice": token(),
         "bob": token(sub=BOB),

@@ -1,4 +1,4 @@
-"""Whose call comes next, without a server."""
+"""The order of calls, without a server."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.support.waiting import PATIENCE
 
 
 async def calls(limiter: CallLimiter, order: list[str]) -> list[str]:
-    """The users in the order of their turns, when all of them call at once in this order."""
+    """Returns the users in the order served, when all call at once in this order."""
     served: list[str] = []
 
     async def call(user: str) -> None:
@@ -24,13 +24,13 @@ async def calls(limiter: CallLimiter, order: list[str]) -> list[str]:
     return served
 
 
-def test_a_user_who_calls_often_delays_another_by_one_call() -> None:
+def test_frequent_caller_delays_others_by_at_most_one_call() -> None:
     served = asyncio.run(calls(CallLimiter(1), ["mallory"] * 100 + ["alice"]))
     assert served.index("alice") <= 2
     assert sorted(served) == ["alice"] + ["mallory"] * 100
 
 
-def test_a_user_has_one_call_at_a_time_and_all_have_as_many_as_there_are_places() -> None:
+def test_calls_are_limited_to_one_per_user_and_to_the_pool_size() -> None:
     async def most() -> tuple[int, int]:
         limiter, own, together, top_own, top = CallLimiter(2), dict[str, int](), 0, 0, 0
 
@@ -50,7 +50,7 @@ def test_a_user_has_one_call_at_a_time_and_all_have_as_many_as_there_are_places(
     assert asyncio.run(most()) == (1, 2)
 
 
-def test_who_waits_too_long_is_told_so_and_takes_no_turn_from_others() -> None:
+def test_timed_out_caller_leaves_the_queue() -> None:
     async def run() -> None:
         limiter = CallLimiter(1)
         async with limiter.acquire("alice", PATIENCE):
@@ -65,7 +65,7 @@ def test_who_waits_too_long_is_told_so_and_takes_no_turn_from_others() -> None:
     asyncio.run(run())
 
 
-def test_a_call_that_fails_gives_its_turn_back() -> None:
+def test_failed_call_releases_its_slot() -> None:
     async def run() -> None:
         limiter = CallLimiter(1)
         with pytest.raises(ZeroDivisionError):

@@ -86,7 +86,7 @@ Run = Callable[[str, Mapping[str, str]], dict[str, Any]]
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """Runs one of the scripts with that environment; gives what it printed."""
+    """Runs one of the scripts with this environment and returns its output."""
     folder = tmp_path_factory.mktemp("clients")
     for script in SCRIPTS.glob("[!p]*.*"):
         shutil.copy(script, folder)
@@ -111,8 +111,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 @dataclass(frozen=True)
-class Somewhere:
-    """A server that clients can be pointed at, and its database."""
+class Target:
+    """A server for the clients, and its database."""
 
     url: str
     anon_key: str
@@ -121,7 +121,7 @@ class Somewhere:
 
 
 @pytest.fixture(scope="module")
-def places(clusters: Callable[[int], Any]) -> Iterator[Callable[[str], Somewhere]]:
+def targets(clusters: Callable[[int], Any]) -> Iterator[Callable[[str], Target]]:
     """Our server and a real PostgREST on one database, and `index-jobs serve`."""
     cluster = clusters(18)
     with ExitStack() as stack:
@@ -129,31 +129,31 @@ def places(clusters: Callable[[int], Any]) -> Iterator[Callable[[str], Somewhere
         anon_key = token(role="anon", sub=None, aud=None)
 
         @cache
-        def get(name: str) -> Somewhere:
+        def get(name: str) -> Target:
             if name == "serve":
                 return stack.enter_context(_served())
             if name == "PostgREST":
                 url = stack.enter_context(postgrest.run(cluster.server, place.name, JWT_SECRET))
             else:
                 url = stack.enter_context(serve(place)).url
-            return Somewhere(url, anon_key, JWT_SECRET, place.url)
+            return Target(url, anon_key, JWT_SECRET, place.url)
 
         yield get
 
 
 @contextmanager
-def _served() -> Iterator[Somewhere]:
+def _served() -> Iterator[Target]:
     with new_desk() as desk, desk.serving(PORT="0", RUNNER_CONCURRENCY="0"):
         env = desk.dev_env
-        yield Somewhere(env["API_URL"], env["ANON_KEY"], env["JWT_SECRET"], env["DEV_DATABASE_URL"])
+        yield Target(env["API_URL"], env["ANON_KEY"], env["JWT_SECRET"], env["DEV_DATABASE_URL"])
 
 
 @pytest.mark.parametrize("script", ["sync.py", "asynchronous.py", "client.mjs"])
 @pytest.mark.parametrize("place", ["ours", "serve", "PostgREST"])
-def test_a_client_does_all_it_does_on_supabase(
-    run: Run, places: Callable[[str], Somewhere], place: str, script: str
+def test_client_gets_the_same_results_as_from_supabase(
+    run: Run, targets: Callable[[str], Target], place: str, script: str
 ) -> None:
-    seen, functions = _run(run, script, places(place))
+    seen, functions = _run(run, script, targets(place))
     expected = dict(EXPECTED)
     for function in EXPECTED_OF.keys() & functions:
         expected |= EXPECTED_OF[function]
@@ -161,16 +161,16 @@ def test_a_client_does_all_it_does_on_supabase(
 
 
 @pytest.mark.parametrize("script", ["sync.py", "client.mjs"])
-def test_a_publishable_key_does_what_the_anon_key_does(
-    run: Run, places: Callable[[str], Somewhere], script: str
+def test_publishable_key_works_like_the_anon_key(
+    run: Run, targets: Callable[[str], Target], script: str
 ) -> None:
-    ours = replace(places("ours"), anon_key="sb_publishable_of_some_project")
+    ours = replace(targets("ours"), anon_key="sb_publishable_of_some_project")
     seen, _ = _run(run, script, ours)
     assert seen["got"] is True
     assert seen["signed out"] == EXPECTED["signed out"]
 
 
-def _run(run: Run, script: str, place: Somewhere) -> tuple[dict[str, Any], frozenset[str]]:
+def _run(run: Run, script: str, place: Target) -> tuple[dict[str, Any], frozenset[str]]:
     """Returns the results of the script, with its own users, and the existing functions."""
     alice, bob = str(uuid4()), str(uuid4())
     with psycopg.connect(place.database_url, autocommit=True) as connection:

@@ -1,4 +1,4 @@
-"""Each case, asked of ours and of a real PostgREST on the same rows."""
+"""Sends each case to our server and to a real PostgREST on the same rows."""
 
 from __future__ import annotations
 
@@ -36,20 +36,22 @@ def client() -> Iterator[httpx2.Client]:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_ours_answers_as_postgrest(both: Both, client: httpx2.Client, case: Case) -> None:
+def test_response_equals_that_of_postgrest(both: Both, client: httpx2.Client, case: Case) -> None:
     ours = ask(client, both.ours, both, case)
     if case.differs is None:
-        oracle = ask(client, both.oracle, both, case)
-        assert seen(ours, case) == seen(oracle, case)
+        postgrest_url = ask(client, both.postgrest_url, both, case)
+        assert seen(ours, case) == seen(postgrest_url, case)
         return
     assert (ours.status_code, code_of(ours)) == (case.differs.status, case.differs.code)
     assert f"\n### {case.differs.why}\n" in DOCUMENT.read_text()
     if code_of(ours) != "40001":  # which PostgREST retries forever
-        oracle = ask(client, both.oracle, both, case)
-        assert seen(ours, case) != seen(oracle, case), "they are equal: drop `differs`"
+        postgrest_url = ask(client, both.postgrest_url, both, case)
+        assert seen(ours, case) != seen(postgrest_url, case), (
+            "the responses are equal: drop `differs`"
+        )
 
 
-def test_the_cases_are_many_and_each_is_named_once() -> None:
+def test_cases_are_numerous_and_have_unique_names() -> None:
     assert len(CASES) >= 60
     assert [name for name, times in Counter(c.name for c in CASES).items() if times > 1] == []
 
@@ -60,7 +62,7 @@ def test_every_documented_difference_has_a_case() -> None:
 
 
 def ask(client: httpx2.Client, url: str, both: Both, case: Case) -> httpx2.Response:
-    """The answer; a case that writes finds the row 99 and no other."""
+    """Returns the response. A case that writes starts with row 99 alone."""
     if case.writes:
         with both.sql() as connection:
             connection.execute("truncate public.probe_rows")
@@ -83,7 +85,7 @@ def rows_left(both: Both) -> list[Any]:
 
 
 def seen(answer: httpx2.Response, case: Case) -> dict[str, Any]:
-    """Status, headers, body, and what a write left behind."""
+    """Returns status, headers, body and, after a write, the rows."""
     headers = {name: answer.headers.get(name) for name in HEADERS}
     # of PGRST116 PostgREST says that it is JSON, and that it is what was asked for
     headers["content-type"] = (headers["content-type"] or "").partition(", ")[0]
@@ -96,7 +98,7 @@ def seen(answer: httpx2.Response, case: Case) -> dict[str, Any]:
 
 
 def body_of(answer: httpx2.Response, case: Case) -> Any:
-    """The text, byte by byte; parsed where it has members that vary."""
+    """Returns the text. JSON is parsed when it has members that vary."""
     if case.varies:
         return [{n: v for n, v in row.items() if n not in case.varies} for row in answer.json()]
     if case.hint_is_free and answer.is_error:
@@ -105,6 +107,6 @@ def body_of(answer: httpx2.Response, case: Case) -> Any:
 
 
 def code_of(answer: httpx2.Response) -> str | None:
-    """The code of an error; None when it is none."""
+    """Returns the code of an error, or None."""
     body = answer.json() if answer.content else None
     return body["code"] if isinstance(body, dict) and "message" in body else None

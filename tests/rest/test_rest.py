@@ -45,7 +45,7 @@ def call(
 
 
 def strings(answer: httpx2.Response) -> dict[str, str | None]:
-    """The body of an error: four members, each a string or null."""
+    """Returns the body of an error: four members, each a string or null."""
     body: dict[str, str | None] = answer.json()
     assert list(body) == ["code", "details", "hint", "message"]
     assert all(isinstance(value, str | None) for value in body.values())
@@ -53,7 +53,7 @@ def strings(answer: httpx2.Response) -> dict[str, str | None]:
     return body
 
 
-def test_a_function_is_served_as_soon_as_users_may_execute_it_and_no_longer(rest: Api) -> None:
+def test_function_is_served_exactly_while_users_may_execute_it(rest: Api) -> None:
     with rest.sql() as connection:
         assert call(rest, "newcomer").status_code == 404
         connection.execute(
@@ -68,7 +68,7 @@ def test_a_function_is_served_as_soon_as_users_may_execute_it_and_no_longer(rest
         assert call(rest, "newcomer").status_code == 404
 
 
-def test_a_call_costs_no_quota(rest: Api) -> None:
+def test_rpc_call_costs_no_quota(rest: Api) -> None:
     tenant = rest.tenant(limit=1)
     for _ in range(3):
         assert call(rest, "list_api_keys", sub=tenant.id).status_code == 200
@@ -76,7 +76,7 @@ def test_a_call_costs_no_quota(rest: Api) -> None:
 
 
 @one_process("counts the statements of one session, and those that it has prepared")
-def test_a_call_is_one_statement(rest: Api) -> None:
+def test_rpc_call_is_one_statement(rest: Api) -> None:
     with rest.sql() as connection:
         connection.execute("create extension if not exists pg_stat_statements")
         connection.execute("select pg_stat_statements_reset()")
@@ -92,7 +92,7 @@ def test_a_call_is_one_statement(rest: Api) -> None:
     assert "api_call_function" in rows[0][1]
 
 
-def test_a_function_has_the_rights_of_users_and_no_more(rest: Api) -> None:
+def test_function_runs_with_only_the_rights_of_users(rest: Api) -> None:
     with rest.sql() as connection:
         connection.execute(
             "create function public.who() returns text language sql stable"
@@ -113,7 +113,7 @@ def test_a_function_has_the_rights_of_users_and_no_more(rest: Api) -> None:
         assert call(rest, "every_job").json() == 0
 
 
-def test_the_login_may_call_it_and_the_roles_of_supabase_may_not(rest: Api) -> None:
+def test_only_the_http_login_may_execute_api_call_function(rest: Api) -> None:
     with rest.sql() as connection:
         rows = connection.execute(
             "select r.rolname from pg_roles as r"
@@ -129,7 +129,7 @@ def test_the_login_may_call_it_and_the_roles_of_supabase_may_not(rest: Api) -> N
     ['"', "'", "\\", ";", "--", "/*", "$$", "%", "%I", "x; drop table public.index_jobs",
      'x" from pg_shadow --', "x' or true --", "\u2019", "\N{PILE OF POO}", "\t", "x" * 60],
 )  # fmt: skip
-def test_no_text_of_the_caller_becomes_sql(rest: Api, hostile: str) -> None:
+def test_caller_text_is_never_run_as_sql(rest: Api, hostile: str) -> None:
     with rest.sql() as connection:
         connection.execute(
             'create or replace function public.echo(p_text text, "a\'b""c" text default null)'
@@ -166,7 +166,7 @@ def test_no_text_of_the_caller_becomes_sql(rest: Api, hostile: str) -> None:
     assert call(rest, "echo", {hostile: "a"}).status_code == 404
 
 
-def test_a_nul_is_refused_wherever_it_is(rest: Api) -> None:
+def test_nul_is_rejected_everywhere(rest: Api) -> None:
     for path in ("a%00b", "list_api_keys?name=eq.a%00", "list_api_keys?select=a%00"):
         answer = call(rest, path)
         assert answer.status_code in {400, 404}, answer.text
@@ -174,14 +174,14 @@ def test_a_nul_is_refused_wherever_it_is(rest: Api) -> None:
     assert strings(call(rest, "create_api_key", {"p_name": "\0"}))["code"] == "22P05"
 
 
-def test_a_token_that_postgrest_would_take_is_refused_with_what_it_lacks(rest: Api) -> None:
+def test_incomplete_token_is_rejected_with_a_hint(rest: Api) -> None:
     for claims in ({"exp": None}, {"sub": "x"}, {"role": "nobody"}):
         answer = call(rest, "list_api_keys", **claims)
         assert answer.status_code == 401
         assert "needs exp" in (strings(answer)["hint"] or "")
 
 
-def test_a_function_that_raises_a_whole_answer_cannot_break_it(rest: Api) -> None:
+def test_raised_response_cannot_break_the_protocol(rest: Api) -> None:
     with rest.sql() as connection:
         connection.execute(
             "create function public.answer_all(p_message text, p_detail text) returns void"
@@ -206,7 +206,7 @@ def test_a_function_that_raises_a_whole_answer_cannot_break_it(rest: Api) -> Non
         assert answer.status_code == 500
 
 
-def test_an_unknown_function_is_hinted_at_only_when_users_may_execute_it(rest: Api) -> None:
+def test_hints_name_only_functions_that_users_may_execute(rest: Api) -> None:
     assert strings(call(rest, "get_job_statu"))["hint"] == (
         "Perhaps you meant to call the function public.get_job_status"
     )
@@ -214,13 +214,13 @@ def test_an_unknown_function_is_hinted_at_only_when_users_may_execute_it(rest: A
     assert "claim_index_job" not in (hint or "")
 
 
-def test_a_table_is_no_function_and_the_answer_says_so(rest: Api) -> None:
+def test_table_request_gets_404_with_a_hint(rest: Api) -> None:
     answer = rest.client.get("/rest/v1/index_jobs?select=*")
     assert answer.status_code == 404
     assert "functions only" in (strings(answer)["hint"] or "")
 
 
-def test_a_browser_may_send_and_read_what_supabase_js_needs(rest: Api) -> None:
+def test_cors_allows_the_headers_of_supabase_js(rest: Api) -> None:
     wanted = "apikey,authorization,x-client-info,prefer,accept-profile,content-profile,content-type"
     preflight = rest.client.options(
         "/rest/v1/rpc/list_api_keys",
@@ -241,7 +241,7 @@ def test_a_browser_may_send_and_read_what_supabase_js_needs(rest: Api) -> None:
     assert "Content-Range" in answer.headers["access-control-expose-headers"]
 
 
-def test_without_a_database_the_answer_is_503_in_four_strings(own_rest: Callable[..., Api]) -> None:
+def test_database_outage_is_503_in_the_error_format(own_rest: Callable[..., Api]) -> None:
     api = own_rest(api_database_url="postgresql://nobody@127.0.0.1:1/none")
     answer = call(api, "list_api_keys")
     assert answer.status_code == 503
@@ -249,7 +249,7 @@ def test_without_a_database_the_answer_is_503_in_four_strings(own_rest: Callable
     assert strings(answer)["code"] == "PGRST001"
 
 
-def test_before_the_migration_the_answer_is_503_in_four_strings(
+def test_unmigrated_database_is_503_in_the_error_format(
     own_rest: Callable[..., Api],
 ) -> None:
     api = own_rest()
@@ -262,7 +262,7 @@ def test_before_the_migration_the_answer_is_503_in_four_strings(
     assert "not been migrated" in (strings(answer)["message"] or "")
 
 
-def test_a_bug_of_ours_is_500_in_four_strings(own_rest: Callable[..., Api]) -> None:
+def test_bug_is_500_in_the_error_format(own_rest: Callable[..., Api]) -> None:
     api = own_rest()
     api.expected_errors.append("/rest/v1/rpc/{function}")
     with api.sql() as connection:
@@ -282,7 +282,7 @@ def test_a_bug_of_ours_is_500_in_four_strings(own_rest: Callable[..., Api]) -> N
     }
 
 
-def test_a_statement_that_takes_too_long_is_cancelled(own_rest: Callable[..., Api]) -> None:
+def test_slow_statement_is_cancelled(own_rest: Callable[..., Api]) -> None:
     api = own_rest(statement_timeout_seconds=2)
     with api.sql() as connection:
         connection.execute(
@@ -301,7 +301,7 @@ WAITER = """
 
 
 @one_process("is about the limit of one process")
-def test_the_calls_of_one_user_leave_the_pool_to_the_others(own_rest: Callable[..., Api]) -> None:
+def test_one_user_cannot_occupy_the_whole_pool(own_rest: Callable[..., Api]) -> None:
     api = own_rest(statement_timeout_seconds=60)
     mallory = str(uuid4())
     with (
@@ -331,7 +331,7 @@ def waiters(connection: psycopg.Connection[TupleRow]) -> int:
 
 
 @one_process("is about the limit of one process")
-def test_a_call_whose_turn_does_not_come_is_503(own_rest: Callable[..., Api]) -> None:
+def test_call_that_waits_too_long_gets_503(own_rest: Callable[..., Api]) -> None:
     api = own_rest(statement_timeout_seconds=2, database_pool_size=2)
     with (
         api.sql() as connection,
@@ -348,7 +348,7 @@ def test_a_call_whose_turn_does_not_come_is_503(own_rest: Callable[..., Api]) ->
     assert call(api, "list_api_keys").status_code == 200
 
 
-def test_a_misspelt_call_is_told_what_it_may_have_meant(rest: Api) -> None:
+def test_misspelled_call_gets_a_suggestion(rest: Api) -> None:
     near = strings(call(rest, "list_index_jobz"))
     assert near["hint"] == "Perhaps you meant to call the function public.list_index_jobs"
     wrong = strings(call(rest, "list_index_jobs", {"p_statu": "x", "p_limit": 1}))
@@ -356,8 +356,8 @@ def test_a_misspelt_call_is_told_what_it_may_have_meant(rest: Api) -> None:
 
 
 @pytest.mark.parametrize("name", ["p_" * 128, "p_" * 30_000], ids=["256", "60,000"])
-def test_no_long_name_is_compared_with_what_there_is(rest: Api, name: str) -> None:
-    """The time that takes grows with the square of the length, on the loop of everybody."""
+def test_long_names_get_no_suggestion(rest: Api, name: str) -> None:
+    """The time grows with the square of the length and blocks the event loop."""
     answer = call(rest, "list_index_jobs", {name: 1})
     assert (answer.status_code, strings(answer)["hint"]) == (404, None)
     many = {f"p_{number:06}": 1 for number in range(500)}
@@ -365,7 +365,7 @@ def test_no_long_name_is_compared_with_what_there_is(rest: Api, name: str) -> No
     assert strings(call(rest, "list_index_jobs" * 20))["hint"] is None
 
 
-def test_nobody_is_told_no_names_of_functions(rest: Api) -> None:
+def test_unauthenticated_caller_gets_no_function_names(rest: Api) -> None:
     answer = rest.client.post("/rest/v1/rpc/list_index_jobz", json={})
     assert (answer.status_code, strings(answer)["hint"]) == (404, None)
 
@@ -379,7 +379,7 @@ def test_nobody_is_told_no_names_of_functions(rest: Api) -> None:
     ],
     ids=["values", "columns", "orders"],
 )
-def test_lists_in_a_query_are_bounded(rest: Api, query: str) -> None:
+def test_lists_in_a_query_are_limited(rest: Api, query: str) -> None:
     headers = {"Authorization": f"Bearer {token()}"}
     path = "/rest/v1/rpc/list_index_jobs"
     over = rest.client.post(f"{path}?{query}", json={}, headers=headers)
@@ -390,7 +390,7 @@ def test_lists_in_a_query_are_bounded(rest: Api, query: str) -> None:
 
 
 @pytest.mark.parametrize("header", ["Authorization", "apikey"])
-def test_two_headers_that_say_who_calls_are_400(rest: Api, header: str) -> None:
+def test_two_authorization_or_apikey_headers_get_400(rest: Api, header: str) -> None:
     value = f"Bearer {token()}" if header == "Authorization" else token()
     answer = rest.client.post(
         "/rest/v1/rpc/list_index_jobs", json={}, headers=[(header, value), (header, "x")]

@@ -13,7 +13,7 @@ from supabase import AsyncClient, acreate_client
 
 
 async def signed_in(token: str | None) -> AsyncClient:
-    """A client with the public key, and with a user's token where there is one."""
+    """Returns a client with the public key and, if given, a user's token."""
     client = await acreate_client(os.environ["SUPABASE_URL"], os.environ["SUPABASE_ANON_KEY"])
     if token:
         client.postgrest.auth(token)

@@ -12,7 +12,7 @@ from supabase import Client, create_client
 
 
 def signed_in(token: str | None) -> Client:
-    """A client with the public key, and with a user's token where there is one."""
+    """Returns a client with the public key and, if given, a user's token."""
     client = create_client(os.environ["SUPABASE_URL"], os.environ["SUPABASE_ANON_KEY"])
     if token:
         client.postgrest.auth(token)
