@@ -1,4 +1,4 @@
--- Functions of every shape that PostgREST knows, for users to call.
+-- Functions with every kind of signature that PostgREST supports.
 
 create type public.probe_pair as (left_part integer, right_part text);
 create domain public.probe_word as text;

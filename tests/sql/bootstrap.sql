@@ -1,10 +1,10 @@
--- What tests have besides the migrations: a clock that can be set, the cast, and the ways to act as
--- one of them. Loaded once into each test database; never into any other.
+-- What test databases have besides the migrations: a clock that can be set, the test users, and
+-- functions to act as one of them. Loaded once into each test database, and into no other.
 
 create schema tests;
 grant usage on schema tests to public;
 
--- The clock: the wall clock, moved by shift, or standing still at fixed + shift.
+-- The clock: the wall clock plus a shift, or a fixed time plus the shift.
 
 create table tests.clock (
   only_row boolean primary key default true check (only_row),
@@ -48,7 +48,7 @@ $$;
 comment on function tests.advance_clock(interval) is
   'Moves the clock on, whether it runs or stands.';
 
--- Acting: each changes who runs the statements that follow, until the end of the transaction. The
+-- Acting: each function changes who runs the following statements, until the transaction ends. The
 -- logins are members of one role each and cannot bypass row-level security.
 
 create function tests.act_as(p_user_id uuid)
@@ -168,7 +168,7 @@ $$;
 comment on function tests.act_by_login(text, text) is
   'Becomes the login, and in it the role, or none for the login itself.';
 
--- The cast. Ids are told apart by their last digits: ...a1 alice, ...01 her repository, and so on.
+-- The test users. Ids differ in their last digits: ...a1 is alice, ...01 her repository, and so on.
 
 create function tests.arrange_cast()
 returns void
@@ -243,7 +243,7 @@ as $$
 $$;
 comment on function tests.job_for(uuid) is 'A new pending job for the repository; returns its id.';
 
--- Jobs have a name in a test: arranged under it, found by tests.id.
+-- Jobs have names in a test: created under a name, found by tests.id.
 
 create function tests.arrange_job(
   p_name text,
@@ -311,7 +311,7 @@ as $$
 $$;
 comment on function tests.id(text) is 'The id of that name.';
 
--- Runs under the search_path of the session, as the statement would alone; hence none is pinned.
+-- No search_path is pinned: the statement runs under that of the session, as it would alone.
 create function tests.refusal(p_statement text)
 returns text
 language plpgsql
@@ -401,7 +401,7 @@ $$;
 comment on function tests.arrange_index(uuid, text) is
   'Stores an index of the repository: three files, of which two have five symbols, three skipped.';
 
--- The line: tenants by number, as claims go round them.
+-- The queue: tenants by number, in the order in which claims serve them.
 
 create function tests.arrange_line()
 returns void

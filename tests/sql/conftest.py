@@ -1,4 +1,4 @@
-"""Runs each pgTAP file on every server and owner that we promise it for."""
+"""Runs each pgTAP file on every supported server and kind of owner."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class SqlFile(pytest.File):
 
 
 class SqlTest(PgTapItem):
-    """One file on one database, in a session of its own: a superuser's, with pgTAP in reach."""
+    """Runs one file in its own superuser session, with pgTAP installed."""
 
     def __init__(self, *, major: int, owner: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -45,42 +45,43 @@ select results_eq(
      where a.name in ('fail', 'release') order by a.name $$,
   $$ values ('fail', tests.id('waits'), 'failed', null::integer),
        ('release', tests.id('runs'), 'processing', 60) $$,
-  'an answer says how the job stands');
+  'the response contains the changed job');
 select results_eq(
   $$ select a.verdict, a.job_status, a.job_age, a.body::jsonb ->> 'repeats_job_id' from answers as a
      where a.name = 'retry' $$,
   $$ values ('ok', 'pending', 0, tests.id('failed')::text) $$, 'a retry is a new job');
 select is(
   (select count(distinct a.job_id) from answers as a where a.name in ('retry', 'again', 'longest')),
-  1::bigint, 'two retries are one job');
+  1::bigint, 'a repeated retry returns the same job');
 select results_eq(
   $$ select a.verdict, a.code, a.field, a.body from answers as a where a.name = 'late' $$,
-  $$ values ('PT409', 'invalid_transition', 'job_id', null::text) $$, 'a final status stays');
+  $$ values ('PT409', 'invalid_transition', 'job_id', null::text) $$,
+  'a final status does not change');
 select results_eq(
   $$ select distinct a.verdict, a.body from answers as a where a.name in ('unknown', 'malformed') $$,
-  $$ values ('PT404', null::text) $$, 'an unknown and a malformed id look the same');
+  $$ values ('PT404', null::text) $$, 'unknown and malformed ids get the same response');
 select results_eq(
   $$ select a.name, a.verdict, a.code, a.field from answers as a
      where a.name in ('blank', 'silent', 'long') order by a.name $$,
   $$ values ('blank', 'PT422', 'invalid_reason', 'reason'),
        ('long', 'PT422', 'invalid_reason', 'reason'),
-       ('silent', 'PT422', 'invalid_reason', 'reason') $$, 'a reason has to be given');
+       ('silent', 'PT422', 'invalid_reason', 'reason') $$, 'a reason is required');
 select is(
   (select a.verdict from answers as a where a.name = 'longest'), 'ok',
-  'of up to 500 characters');
+  'a reason has at most 500 characters');
 select results_eq(
   $$ select a.verdict, a.code, a.field from answers as a where a.name = 'other' $$,
   $$ values ('PT422', 'invalid_action', 'action') $$, 'other actions are unknown');
 select results_eq(
   $$ select distinct a.verdict, a.code, a.body from answers as a
      where a.name in ('user', 'nobody') $$,
-  $$ values ('PT401', 'AUTH_INVALID_KEY', null::text) $$, 'only the service may');
+  $$ values ('PT401', 'AUTH_INVALID_KEY', null::text) $$, 'only the service may call it');
 
 select tests.act_as_admin();
 select is(
   (select a.body::jsonb from answers as a where a.name = 'release'),
   (select to_jsonb(j) from index_jobs as j where j.id = tests.id('runs')),
-  'the body is the whole record');
+  'the body is the complete row');
 select results_eq(
   $$ select a.at, a.actor, a.action, a.job_id, a.reason, a.outcome from private.admin_audit as a
      where length(coalesce(a.reason, '')) < 500 order by a.id $$,
@@ -97,32 +98,32 @@ select results_eq(
        ('2026-03-01 12:01+00', 'erin', 'fail', tests.id('runs'), null, 'invalid_reason'),
        ('2026-03-01 12:01+00', 'erin', 'erase', tests.id('runs'), 'ticket 7', 'invalid_action')
      ) as t $$,
-  'what was done and what was refused is in the audit');
+  'the audit has accepted and refused actions');
 select is(
   (select max(length(a.reason)) from private.admin_audit as a), 500,
-  'a reason that is too long is cut in it');
+  'a long reason is truncated in the audit');
 select is_empty(
-  $$ select c.user_id from private.rate_limit_counters as c $$, 'no quota is counted');
+  $$ select c.user_id from private.rate_limit_counters as c $$, 'no quota is used');
 
 select tests.act_as(tests.alice());
 select is(
   tests.refusal($$
     select api_admin_change_index_job('{"role": "service_role"}', 'x', 'fail', 'x') $$),
-  '42501', 'users may not bring claims of their own');
+  '42501', 'users may not pass their own claims');
 select tests.act_as_anon();
 select is(
   tests.refusal($$
     select api_admin_change_index_job('{"role": "service_role"}', 'x', 'fail', 'x') $$),
-  '42501', 'nor may anon');
+  '42501', 'anon may not call it');
 select tests.act_as_job_worker();
 select is(
   tests.refusal($$
     select api_admin_change_index_job('{"role": "service_role"}', 'x', 'fail', 'x') $$),
-  '42501', 'nor a worker');
+  '42501', 'a worker may not call it');
 select tests.act_as_worker();
 select is(
   tests.refusal($$
     select api_admin_change_index_job('{"role": "service_role"}', 'x', 'fail', 'x') $$),
-  'accepted', 'the service may ask without the HTTP layer');
+  'accepted', 'the service may call it without the HTTP layer');
 select * from finish();
 rollback;

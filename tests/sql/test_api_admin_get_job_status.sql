@@ -22,27 +22,27 @@ select 'nobody', a.* from api_admin_get_job_status(null, tests.id('job')::text) 
 
 select is(
   (select a.job_age from answers as a where a.name = 'known'), 0,
-  'the answer tells how long the job has waited');
+  'the response contains the age of the job');
 select results_eq(
   $$ select a.verdict, a.job_id, a.job_status, a.job_version, a.rate_limit from answers as a
      where a.name = 'known' $$,
   $$ values ('ok', tests.id('job'), 'pending', 1::bigint, null::integer) $$,
-  'support sees any tenant''s job, without a quota');
+  'support sees jobs of any tenant without using quota');
 select results_eq(
   $$ select distinct a.verdict, a.code, a.body from answers as a
      where a.name in ('unknown', 'malformed') $$,
   $$ values ('PT404', null::text, null::text) $$,
-  'an unknown and a malformed id look the same');
+  'unknown and malformed ids get the same response');
 select results_eq(
   $$ select distinct a.verdict, a.code, a.body from answers as a
      where a.name in ('user', 'nobody') $$,
   $$ values ('PT401', 'AUTH_INVALID_KEY', null::text) $$,
-  'any caller but the service is refused');
+  'callers other than the service are rejected');
 select tests.act_as_admin();
 select is(
   (select a.body::jsonb from answers as a where a.name = 'known'),
   (select to_jsonb(j) from index_jobs as j where j.id = tests.id('job')),
-  'the body is the whole record');
+  'the body is the complete row');
 select results_eq(
   $$ select a.at, a.actor, a.action, a.job_id, a.reason, a.outcome from private.admin_audit as a
      order by a.id $$,
@@ -52,21 +52,21 @@ select results_eq(
        ('2026-03-01 12:00+00', 'service_role', 'get_job_status',
          '00000000-0000-4000-8000-0000000000ff', null, 'PT404'),
        ('2026-03-01 12:00+00', 'service_role', 'get_job_status', null, null, 'PT404') $$,
-  'each look is in the audit, whether it found a job or not; a refusal is not');
+  'each read is audited, found or not; a refusal is not');
 select is_empty(
-  $$ select c.user_id from private.rate_limit_counters as c $$, 'no quota is counted');
+  $$ select c.user_id from private.rate_limit_counters as c $$, 'no quota is used');
 
 select tests.act_as(tests.alice());
 select is(
   tests.refusal($$ select api_admin_get_job_status('{"role": "service_role"}', 'x') $$),
-  '42501', 'users may not bring claims of their own');
+  '42501', 'users may not pass their own claims');
 select tests.act_as_anon();
 select is(
   tests.refusal($$ select api_admin_get_job_status('{"role": "service_role"}', 'x') $$),
-  '42501', 'nor may anon');
+  '42501', 'anon may not call it');
 select tests.act_as_worker();
 select is(
   tests.refusal($$ select api_admin_get_job_status('{"role": "service_role"}', 'x') $$),
-  'accepted', 'the service may ask without the HTTP layer');
+  'accepted', 'the service may call it without the HTTP layer');
 select * from finish();
 rollback;

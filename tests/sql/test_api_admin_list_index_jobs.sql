@@ -32,29 +32,33 @@ $$;
 
 select tests.act_as_http();
 select is(
-  pg_temp.search(), '{third,second,first}', 'all tenants'' jobs are listed, newest first');
-select is(pg_temp.search(p_status => 'failed'), '{second}', 'by status');
-select is(pg_temp.search(p_tenant => tests.alice()::text), '{first}', 'by the id of a user');
+  pg_temp.search(), '{third,second,first}', 'jobs of all tenants are listed, newest first');
+select is(pg_temp.search(p_status => 'failed'), '{second}', 'filter by status');
+select is(pg_temp.search(p_tenant => tests.alice()::text), '{first}', 'filter by user id');
 select is(
-  pg_temp.search(p_tenant => tests.acme()::text), '{third,second}', 'by that of an organization');
-select is(pg_temp.search(p_repository => 'alice/app'), '{first}', 'by repository');
+  pg_temp.search(p_tenant => tests.acme()::text), '{third,second}', 'filter by organization id');
+select is(pg_temp.search(p_repository => 'alice/app'), '{first}', 'filter by repository name');
 select is(
-  pg_temp.search(p_repository => tests.acme_repository()::text), '{third,second}', 'or its id');
+  pg_temp.search(p_repository => tests.acme_repository()::text), '{third,second}',
+  'filter by repository id');
 select is(
-  pg_temp.search(p_since => '2026-03-01T13:00:00Z'), '{third,second}', 'made then or later');
-select is(pg_temp.search(p_until => '2026-03-01T13:00:00Z'), '{first}', 'or before');
+  pg_temp.search(p_since => '2026-03-01T13:00:00Z'), '{third,second}',
+  'filter by earliest creation time');
+select is(pg_temp.search(p_until => '2026-03-01T13:00:00Z'), '{first}',
+  'filter by latest creation time');
 select is(
   pg_temp.search(p_queue => '00000000-0000-4000-8000-00000000aaaa'), '{third}',
-  'by the id that a queue gave its job');
+  'filter by the job''s id in a queue');
 select is(
-  pg_temp.search(p_tenant => tests.acme()::text, p_status => 'pending'), '{third}', 'by several of these');
+  pg_temp.search(p_tenant => tests.acme()::text, p_status => 'pending'), '{third}',
+  'several filters combined');
 select is(
   (select pg_temp.listed(one) || pg_temp.search(p_cursor => one.next_cursor, p_limit => 2)
    from api_admin_list_index_jobs('{"role": "service_role"}', p_limit => 2) as one),
-  '{third,second,first}', 'a page begins after the last job of the one before');
+  '{third,second,first}', 'a page starts after the last job of the previous one');
 select is(
   (select one.next_cursor from api_admin_list_index_jobs('{"role": "service_role"}') as one), null,
-  'the last page has no next one');
+  'the last page has no next cursor');
 select is(
   array[pg_temp.search(p_status => 'x'), pg_temp.search(p_tenant => 'x'),
     pg_temp.search(p_queue => 'x'), pg_temp.search(p_cursor => 'x'), pg_temp.search(p_limit => 101),
@@ -63,32 +67,32 @@ select is(
     ['PT422', 'invalid_queue_job_id', 'queue_job_id'], ['PT422', 'invalid_cursor', 'cursor'],
     ['PT422', 'invalid_limit', 'limit'], ['PT422', 'invalid_since', 'since'],
     ['PT422', 'invalid_since', 'until']],
-  'what is wrong is named');
+  'an invalid parameter is named');
 select is(
   pg_temp.listed(api_admin_list_index_jobs(
     jsonb_build_object('role', 'authenticated', 'sub', tests.alice()))),
-  '{PT401,AUTH_INVALID_KEY,NULL}', 'only the service may');
+  '{PT401,AUTH_INVALID_KEY,NULL}', 'only the service may call it');
 
 select tests.act_as_admin();
 select results_eq(
   $$ select distinct a.at, a.actor, a.action, a.job_id, a.outcome from private.admin_audit as a
      where a.reason = 'ticket 7' $$,
   $$ values (timestamptz '2026-03-01 14:00+00', 'erin', 'list_index_jobs', null::uuid, 'ok') $$,
-  'each look is in the audit');
+  'each read is audited');
 select is_empty(
-  $$ select c.user_id from private.rate_limit_counters as c $$, 'no quota is counted');
+  $$ select c.user_id from private.rate_limit_counters as c $$, 'no quota is used');
 select tests.act_as(tests.alice());
 select is(
   tests.refusal($$ select api_admin_list_index_jobs('{"role": "service_role"}') $$), '42501',
-  'users may not bring claims of their own');
+  'users may not pass their own claims');
 select is(
   tests.refusal($$ select private.admin_list_index_jobs(
     null, null, null, null, null, null, null, 20) $$), '42501',
-  'nor look past their own');
+  'users may not list jobs of others');
 select tests.act_as_worker();
 select is(
   tests.refusal($$ select private.admin_list_index_jobs(
     null, null, null, null, null, null, null, 20) $$), '42501',
-  'the service looks through its claims only');
+  'the service must go through its claims');
 select * from finish();
 rollback;

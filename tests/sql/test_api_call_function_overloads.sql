@@ -30,12 +30,13 @@ select tests.act_as_http();
 
 select is(
   pg_temp.ask('twice', '{"p_n": 1}'), '300 PGRST203',
-  'of two functions that fit neither is chosen');
-select is(pg_temp.ask('twice', '{"p_n": 1, "p_m": 1}'), '3', 'one that fits alone is');
-select is(pg_temp.ask('twice', '{"p_m": 1}'), '404 PGRST202', 'an argument that is missing, or');
+  'two equally matching functions are ambiguous');
+select is(pg_temp.ask('twice', '{"p_n": 1, "p_m": 1}'), '3',
+  'a function that matches alone is chosen');
+select is(pg_temp.ask('twice', '{"p_m": 1}'), '404 PGRST202', 'a missing argument matches none');
 select is(
   pg_temp.ask('twice', '{"p_n": 1, "p_m": 1, "p_x": 1}'), '404 PGRST202',
-  'one too many, finds none');
+  'an extra argument matches none');
 
 select * from finish();
 rollback;

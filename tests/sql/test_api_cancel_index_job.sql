@@ -11,21 +11,21 @@ select results_eq(
        null, jsonb_build_object('sub', tests.alice(), 'role', 'authenticated'),
        tests.id('job')::text) as a $$,
   $$ values ('ok', 'cancelled', 99, null::integer) $$,
-  'the owner is answered, for one request, and need not ask again');
+  'the owner gets the result for one request, without a retry time');
 select results_eq(
   $$ select a.verdict, a.body, a.rate_remaining
      from api_cancel_index_job(
        null, jsonb_build_object('sub', tests.bob(), 'role', 'authenticated'),
        tests.id('job')::text) as a $$,
   $$ values ('PT404', null::text, 99) $$,
-  'another tenant gets no job, and the request counts');
+  'another tenant gets no job, and the request is counted');
 select is(
   (select a.verdict from api_cancel_index_job('ij_0_0', null, tests.id('job')::text) as a), 'PT401',
-  'an unknown key is refused');
+  'an unknown key is rejected');
 select is(
   (select a.verdict from api_cancel_index_job(
      null, jsonb_build_object('sub', tests.alice(), 'role', 'authenticated'), 'x') as a), 'PT404',
-  'a malformed id is no job');
+  'a malformed id is not found');
 
 select * from finish();
 rollback;

@@ -11,10 +11,10 @@ select tests.act_as_http();
 select results_eq(
   $$ select a.verdict, a.rate_remaining, a.body, a.job_id
      from api_count_request((select api_key from keys), null) as a $$,
-  $$ values ('ok', 99, null::text, null::uuid) $$, 'a request is counted, and answers nothing');
+  $$ values ('ok', 99, null::text, null::uuid) $$, 'a request is counted and returns nothing');
 select is(
   (select a.verdict from api_count_request('ij_x_y', null) as a), 'PT401',
-  'a key that is not valid is refused');
+  'an invalid key is rejected');
 select is(
   (select a.rate_remaining from api_count_request(null,
     jsonb_build_object('sub', tests.alice(), 'role', 'authenticated')) as a), 98,
@@ -24,7 +24,7 @@ select is(
   tests.refusal($$ select api_count_request(null, null) $$), '42501', 'users may not call it');
 select tests.act_as_job_worker();
 select is(
-  tests.refusal($$ select api_count_request(null, null) $$), '42501', 'nor may workers');
+  tests.refusal($$ select api_count_request(null, null) $$), '42501', 'workers may not call it');
 
 select * from finish();
 rollback;

@@ -34,31 +34,31 @@ select results_eq(
   $$ select 'ok', 'pending', 1::bigint, 100, 99,
        jsonb_build_object('jobId', a.job_id, 'runId', a.job_id, 'status', 'pending')
      from answers as a where a.name = 'first' $$,
-  'a new job is pending, and runId is its id, too');
+  'a new job is pending and its id is also the runId');
 select results_eq(
   $$ select a.body, a.rate_remaining from answers as a where a.name = 'repeat' $$,
   $$ select a.body, 98 from answers as a where a.name = 'first' $$,
-  'the same idempotency key gives the same job, and costs a request');
+  'the same idempotency key returns the same job and costs a request');
 select results_eq(
   $$ select a.verdict, a.rate_remaining from answers as a where a.name in ('slug', 'id')
      order by a.rate_remaining desc $$,
   $$ values ('ok', 99), ('ok', 98) $$,
-  'a member names the organization by slug or id');
+  'a member may name the organization by slug or id');
 select is(
   (select a.verdict from api_create_index_job('ij_0000000000000000_' || repeat('0', 64), null, 'alice/other') as a),
-  'PT401', 'an unknown key makes nothing');
+  'PT401', 'an unknown key creates nothing');
 select is(
   (select a.verdict from api_create_index_job(null, '{"role": "service_role"}', 'alice/other') as a),
-  'PT401', 'nor do claims without a user');
+  'PT401', 'claims without a user create nothing');
 
 select tests.act_as(tests.alice());
 select is(
   tests.refusal($$ select api_create_index_job(null, '{}', 'a/b') $$),
-  '42501', 'users may not bring claims of their own');
+  '42501', 'users may not pass their own claims');
 select tests.act_as_anon();
 select is(
   tests.refusal($$ select api_create_index_job(null, '{}', 'a/b') $$),
-  '42501', 'nor may anon');
+  '42501', 'anon may not call it');
 
 select tests.act_as_admin();
 select results_eq(
@@ -69,28 +69,28 @@ select results_eq(
      where a.name = 'first' $$,
   $$ values (tests.alice(), tests.alice(), 'main', repeat('a', 40), 'alice/new',
        'https://example.com/alice/new.git') $$,
-  'the job and its repository are the caller''s');
+  'the job and its repository belong to the caller');
 select results_eq(
   $$ select distinct j.created_by, j.organization_id, j.repository_id, j.ref
      from answers as a join index_jobs as j on j.id = a.job_id where a.name in ('slug', 'id') $$,
   $$ values (tests.carol(), tests.acme(), tests.acme_repository(), 'HEAD') $$,
-  'a member''s job is the organization''s');
+  'a member''s job belongs to the organization');
 
 insert into private.tiers (name, requests_per_hour) values ('one', 1);
 insert into private.accounts (user_id, tier) values (tests.alice(), 'one');
 select tests.act_as_http();
 select is(
   (select a.verdict from api_create_index_job((select api_key from keys where name = 'alice'), null, 'alice/other') as a),
-  'PT429', 'without quota nothing is made');
+  'PT429', 'without quota nothing is created');
 select tests.act_as_admin();
 select is(
   (select count(*)::integer from repositories as r where r.full_name = 'alice/other'), 0,
-  'a refused call makes no repository');
+  'a rejected call creates no repository');
 select is(
-  (select count(*)::integer from index_jobs), 3, 'and no job');
+  (select count(*)::integer from index_jobs), 3, 'a rejected call creates no job');
 select is(
   (select a.job_age from answers as a where a.name = 'first'), 0,
-  'the answer tells how long the job has waited');
+  'the response contains the age of the job');
 
 select * from finish();
 rollback;

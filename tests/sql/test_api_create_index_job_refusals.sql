@@ -22,41 +22,41 @@ $$;
 select tests.act_as_http();
 select is(
   pg_temp.refusal_of(p_repository => null), 'PT422 missing_repository repository',
-  'a repository is named');
+  'a repository is required');
 select is(
   pg_temp.refusal_of(p_repository => 'new'), 'PT422 invalid_repository repository',
-  'a bad name is the repository''s');
+  'an invalid name is an error of the field repository');
 select is(
   pg_temp.refusal_of(p_local_url => 'https://example.com/a'),
-  'PT422 invalid_local_path localPath', 'the address of a folder is a file''s');
+  'PT422 invalid_local_path localPath', 'the URL of a folder is a file URL');
 select is(
   pg_temp.refusal_of(p_repository => 'alice/app'), 'PT409 repository_url_differs repository',
-  'another URL for a known name is refused');
+  'another URL for an existing name is rejected');
 select is(
   pg_temp.refusal_of(p_organization => 'acme'), 'PT422 unknown_organization organization',
-  'a stranger''s organization is unknown');
+  'a foreign organization is unknown');
 select is(
   pg_temp.refusal_of(p_organization => 'nowhere'), 'PT422 unknown_organization organization',
-  'an organization that is nowhere looks the same');
+  'an organization that does not exist gets the same response');
 select is(
   pg_temp.refusal_of(p_organization => 'a/b'), 'PT422 invalid_organization organization',
   'a value that cannot be an organization is named');
 select is(
-  pg_temp.refusal_of(p_ref => 'a..b'), 'PT422 invalid_ref ref', 'a bad ref is named');
+  pg_temp.refusal_of(p_ref => 'a..b'), 'PT422 invalid_ref ref', 'an invalid ref is named');
 select is(
   pg_temp.refusal_of(p_commit_sha => 'abc'), 'PT422 invalid_commit_sha commit_sha',
-  'a short commit is named');
+  'a short commit SHA is named');
 select is(
   pg_temp.refusal_of(p_idempotency_key => 'a b'),
-  'PT422 invalid_idempotency_key idempotency_key', 'a bad idempotency key is named');
+  'PT422 invalid_idempotency_key idempotency_key', 'an invalid idempotency key is named');
 
 select is(
   (select a.rate_remaining from api_get_job_status((select api_key from keys), null, 'x') as a),
-  89, 'every refusal has cost a request');
+  89, 'every rejected call costs a request');
 select tests.act_as_admin();
 select is(
   (select count(*)::integer from repositories as r where r.full_name = 'alice/new'), 0,
-  'and left nothing else');
+  'rejected calls leave nothing else');
 
 select * from finish();
 rollback;

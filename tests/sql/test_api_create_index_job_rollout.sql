@@ -1,4 +1,4 @@
--- p_tracking_percent: to how many of 100 users the job is told.
+-- p_tracking_percent: the percentage of users who get the job in the response.
 begin;
 select plan(4);
 
@@ -24,18 +24,20 @@ select results_eq(
      from answers as a order by a.name $$,
   $$ values ('all before', array['runId']), ('everybody', array['jobId', 'runId', 'status']),
        ('nobody', array['runId']), ('up to this one', array['jobId', 'runId', 'status']) $$,
-  'a user whose bucket is below the percentage is told of the job, another has the old answer');
+  'users with a bucket below the percentage get the job, others the old response');
 select is_empty(
   $$ select a.job_id from answers as a where a.name in ('nobody', 'all before')
      and num_nonnulls(a.job_id, a.job_status, a.job_version, a.job_age) > 0 $$,
-  'which tells nothing else either');
+  'the old response contains nothing else');
 select is(
   (select count(*)::integer from answers as a
-   where num_nonnulls(a.job_id, a.job_status, a.job_version, a.job_age) = 4), 2, 'as the new one does');
+   where num_nonnulls(a.job_id, a.job_status, a.job_version, a.job_age) = 4), 2,
+   'the new response contains the job''s other fields');
 select tests.act_as_admin();
 select is(
   (select count(*)::integer from index_jobs as j
-   join answers as a on a.body::jsonb ->> 'runId' = j.id::text), 4, 'every one has a job');
+   join answers as a on a.body::jsonb ->> 'runId' = j.id::text), 4,
+   'a job is created in either case');
 
 select * from finish();
 rollback;

@@ -26,7 +26,7 @@ select results_eq(
      cross join lateral (select a.body::json) as b (body) $$,
   $$ values ('ok', 99, null::text, tests.indexed_by()::text, repeat('c', 40), 5, 'src/a.py',
        null::text) $$,
-  'what is stored is answered, for one request; a page that is not full is the last one');
+  'stored rows are returned for one request; a page that is not full is the last');
 select is(
   (select array_agg(k.key order by k.key)
    from pg_temp.ask(tests.alice(), tests.id('job')::text) as a
@@ -38,30 +38,31 @@ select results_eq(
      from pg_temp.ask(tests.alice(), tests.id('job')::text, p_limit => 2) as a
      cross join lateral (select a.body) as b
      cross join lateral pg_temp.ask(tests.alice(), tests.id('job')::text, a.next_cursor) as c $$,
-  $$ values (true, 3) $$, 'a full one leads to the next');
+  $$ values (true, 3) $$, 'a full page has a cursor to the next');
 select is(
   pg_temp.said(pg_temp.ask(tests.alice(), tests.id('theirs')::text)), 'PT404 95',
-  'a job of others is none');
-select is(pg_temp.said(pg_temp.ask(tests.alice(), 'x')), 'PT404 94', 'nor is a word');
+  'a foreign job is not found');
+select is(pg_temp.said(pg_temp.ask(tests.alice(), 'x')), 'PT404 94',
+  'text that is not an id is not found');
 select is(
   pg_temp.said(pg_temp.ask(tests.bob(), tests.id('theirs')::text)), 'PT409 not_completed 99',
-  'before the first index it is refused');
+  'a request before the first index is rejected');
 select is(
   pg_temp.said(pg_temp.ask(tests.alice(), tests.id('job')::text, 'x')),
-  'PT422 invalid_cursor cursor 93', 'a wrong cursor is named');
+  'PT422 invalid_cursor cursor 93', 'an invalid cursor is named');
 select is(
   pg_temp.said(pg_temp.ask(tests.alice(), tests.id('job')::text, p_limit => 101)),
-  'PT422 invalid_limit limit 92', 'so is a wrong limit');
+  'PT422 invalid_limit limit 92', 'an invalid limit is named');
 select results_eq(
   $$ select a.body::json #>> '{symbols,0,name}', json_array_length(a.body::json -> 'symbols')
      from (values ('sell', null), (null, 'Sh')) as s (name, prefix)
      cross join lateral api_find_symbols(
        null, jsonb_build_object('sub', tests.alice(), 'role', 'authenticated'),
        tests.id('job')::text, s.name, s.prefix) as a $$,
-  $$ values ('sell', 2), ('Shop', 1) $$, 'a name and a prefix are passed on');
+  $$ values ('sell', 2), ('Shop', 1) $$, 'name and prefix are passed on');
 select is(
   (select a.verdict from api_find_symbols('ij_0_0', null, tests.id('job')::text) as a), 'PT401',
-  'an unknown key is refused');
+  'an unknown key is rejected');
 
 select * from finish();
 rollback;

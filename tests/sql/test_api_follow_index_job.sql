@@ -21,54 +21,56 @@ select results_eq(
        a.rate_remaining, a.job_version, a.user_id, a.job_age is not null
      from pg_temp.follow(tests.alice(), 0, true) as a $$,
   $$ values ('ok', 2, tests.id('job')::text, 99, 2::bigint, tests.alice(), true) $$,
-  'the first call tells all events, for one request');
+  'the first call returns all events for one request');
 select results_eq(
   $$ select a.verdict, a.body::json -> 'events' -> 0 ->> 'to_status', a.rate_remaining
      from pg_temp.follow(tests.alice(), 1, false) as a $$,
-  $$ values ('ok', 'processing', null::integer) $$, 'the next tells what came after, for none');
+  $$ values ('ok', 'processing', null::integer) $$,
+  'the next call returns newer events at no cost');
 select is(
   (select json_array_length(a.body::json -> 'events')
-   from pg_temp.follow(tests.alice(), 2, false) as a), 0, 'or nothing');
+   from pg_temp.follow(tests.alice(), 2, false) as a), 0, 'without newer events it returns none');
 select is(
   (select a.body from pg_temp.follow(tests.alice(), null, false) as a),
   (select a.body from api_get_job_status(
      null, jsonb_build_object('sub', tests.alice(), 'role', 'authenticated'),
      tests.id('job')::text) as a),
-  'without a number it is what a poll tells');
+  'without an event number it returns the result of a poll');
 select is(
   (select a.rate_remaining from pg_temp.follow(tests.alice(), 0, true) as a), 97,
-  'the calls between have counted nothing but the poll');
+  'only the poll has been counted since');
 select results_eq(
   $$ select a.verdict, a.body, a.rate_remaining from pg_temp.follow(tests.bob(), 0, true) as a $$,
-  $$ values ('PT404', null::text, 99) $$, 'another tenant gets no job, and the request counts');
+  $$ values ('PT404', null::text, 99) $$, 'another tenant gets no job, and the request is counted');
 select results_eq(
   $$ select a.verdict, a.body from pg_temp.follow(tests.bob(), 0, false) as a $$,
-  $$ values ('PT404', null::text) $$, 'nor without a count');
+  $$ values ('PT404', null::text) $$, 'the same holds for calls that are not counted');
 select is(
   (select a.verdict from api_follow_index_job(
      'ij_0_0', null, tests.id('job')::text, 0, false, false) as a), 'PT401',
-  'an unknown key is refused, though nothing is counted');
+  'an unknown key is rejected even when nothing is counted');
 select is(
   (select a.verdict from api_follow_index_job(
      null, jsonb_build_object('sub', tests.alice(), 'role', 'authenticated'), 'x', 0, true, true) as a),
-  'PT404', 'a malformed id is no job');
+  'PT404', 'a malformed id is not found');
 select is(
   (select a.body::json -> 'explain' ->> 'reason' from api_follow_index_job(
      null, jsonb_build_object('sub', tests.alice(), 'role', 'authenticated'),
      tests.id('waits')::text, 0, true, true) as a),
-  'no_runner', 'it tells why a job waits');
+  'no_runner', 'the result explains why a job waits');
 select is(
   (select a.body::json ->> 'explain' from api_follow_index_job(
      null, jsonb_build_object('sub', tests.alice(), 'role', 'authenticated'),
-     tests.id('waits')::text, 0, false, false) as a), null, 'when it is asked to');
+     tests.id('waits')::text, 0, false, false) as a), null,
+     'the explanation is included only on request');
 select is(
   (select a.body::json -> 'explain' ->> 'reason' from api_follow_index_job(
      null, jsonb_build_object('sub', tests.alice(), 'role', 'authenticated'),
-     tests.id('job')::text, 0, false, true) as a), 'working', 'and of one that runs');
+     tests.id('job')::text, 0, false, true) as a), 'working', 'the result explains a running job');
 select is(
   (select a.body::json ->> 'explain' from api_follow_index_job(
      null, jsonb_build_object('sub', tests.alice(), 'role', 'authenticated'),
-     tests.id('ended')::text, 0, false, true) as a), null, 'not of one that has ended');
+     tests.id('ended')::text, 0, false, true) as a), null, 'a finished job has no explanation');
 
 select * from finish();
 rollback;

@@ -10,21 +10,21 @@ select results_eq(
      from api_get_job_history(
        null, jsonb_build_object('sub', tests.alice(), 'role', 'authenticated'),
        tests.id('job')::text) as a $$,
-  $$ values ('ok', '1', 99) $$, 'the owner is answered, for one request');
+  $$ values ('ok', '1', 99) $$, 'the owner gets the result for one request');
 select results_eq(
   $$ select a.verdict, a.code, a.body, a.rate_remaining
      from api_get_job_history(
        null, jsonb_build_object('sub', tests.bob(), 'role', 'authenticated'),
        tests.id('job')::text) as a $$,
   $$ values ('PT404', null::text, null::text, 99) $$,
-  'another tenant gets no job, and the request counts');
+  'another tenant gets no job, and the request is counted');
 select is(
   (select a.verdict from api_get_job_history('ij_0_0', null, tests.id('job')::text) as a), 'PT401',
-  'an unknown key is refused');
+  'an unknown key is rejected');
 select is(
   (select a.verdict from api_get_job_history(
      null, jsonb_build_object('sub', tests.alice(), 'role', 'authenticated'), 'x') as a), 'PT404',
-  'a malformed id is no job');
+  'a malformed id is not found');
 
 select * from finish();
 rollback;

@@ -36,21 +36,21 @@ select results_eq(
      from answers as a where a.name = 'own' $$,
   $$ values ('ok', tests.id('job'), 'completed', 3::bigint, 100, 99,
        timestamptz '2026-03-01 13:00+00', null::text, null::text, null::text, null::text) $$,
-  'the owner gets the job, and the state of the quota');
+  'the owner gets the job and the current quota');
 select results_eq(
   $$ select a.verdict, a.code, a.body, a.job_id, a.rate_remaining from answers as a
      where a.name in ('foreign', 'unknown', 'malformed') order by a.rate_remaining desc $$,
   $$ values ('PT404', null::text, null::text, null::uuid, 98), ('PT404', null, null, null, 97),
        ('PT404', null, null, null, 96) $$,
-  'another tenant''s, an unknown and a malformed id look the same, and cost the same');
+  'foreign, unknown and malformed ids get the same response and cost the same');
 select results_eq(
   $$ select distinct a.verdict, a.code, a.body, a.rate_limit from answers as a
      where a.name in ('secret', 'id') $$,
   $$ values ('PT401', 'AUTH_INVALID_KEY', null::text, null::integer) $$,
-  'a wrong secret and an unknown key look the same');
+  'a wrong secret and an unknown key get the same response');
 select is(
   (select a.code from api_get_job_status(null, null, tests.id('job')::text) as a),
-  'AUTH_INVALID_KEY', 'without key and claims nobody is known');
+  'AUTH_INVALID_KEY', 'without key and claims the caller is unauthenticated');
 select is(
   (select a.verdict from api_get_job_status(null,
     jsonb_build_object('sub', tests.alice(), 'role', 'authenticated'), tests.id('job')::text) as a),
@@ -58,11 +58,11 @@ select is(
 select is(
   (select a.verdict from api_get_job_status(null,
     jsonb_build_object('sub', tests.alice(), 'role', 'service_role'), tests.id('job')::text) as a),
-  'PT401', 'claims of another role than authenticated are no user''s');
+  'PT401', 'claims of other roles do not identify a user');
 select is(
   (select a.verdict from api_get_job_status(null,
     '{"sub": "no uuid", "role": "authenticated"}', tests.id('job')::text) as a),
-  'PT401', 'garbage claims are nobody''s');
+  'PT401', 'invalid claims do not identify a user');
 select is(
   (select a.rate_remaining from api_get_job_status(
     (select api_key from keys), null, tests.id('job')::text) as a),
@@ -71,20 +71,20 @@ select tests.set_clock('2026-03-01 13:00+00');
 select is(
   (select a.verdict from api_get_job_status(
     (select api_key from keys), null, tests.id('job')::text) as a),
-  'PT401', 'a key stops at the time it expires');
+  'PT401', 'a key stops working when it expires');
 
 select tests.act_as(tests.alice());
 select is(
   tests.refusal($$ select api_get_job_status(null, '{}', 'x') $$),
-  '42501', 'users may not bring claims of their own');
+  '42501', 'users may not pass their own claims');
 select tests.act_as_anon();
 select is(
-  tests.refusal($$ select api_get_job_status(null, '{}', 'x') $$), '42501', 'nor may anon');
+  tests.refusal($$ select api_get_job_status(null, '{}', 'x') $$), '42501', 'anon may not call it');
 select tests.act_as_admin();
 select is(
   (select a.body::jsonb from answers as a where a.name = 'own'),
   (select to_jsonb(j) from index_jobs as j where j.id = tests.id('job')),
-  'the body is the whole record');
+  'the body is the complete row');
 
 select * from finish();
 rollback;

@@ -27,7 +27,7 @@ select results_eq(
        tests.id('job')::text) as a $$,
   $$ values ('PT429', 'RATE_LIMITED', null::text, null::uuid, 100, 0,
        timestamptz '2026-03-01 13:00+00') $$,
-  'the next one is refused until the hour is over');
+  'the next request is rejected until the hour ends');
 select is(
   (select a.verdict from api_get_job_status(
     (select api_key from keys where name = 'second'), null, tests.id('job')::text) as a),
@@ -35,19 +35,19 @@ select is(
 select is(
   (select a.verdict from api_get_job_status(null,
     jsonb_build_object('sub', tests.alice(), 'role', 'authenticated'), tests.id('job')::text) as a),
-  'PT429', 'nor do claims');
+  'PT429', 'claims do not double the quota');
 select is(
   (select a.rate_limit || ' ' || a.rate_remaining from api_get_job_status(null,
     jsonb_build_object('sub', tests.bob(), 'role', 'authenticated'), 'x') as a),
-  '1000 999', 'a solo user has 1000, untouched by others');
+  '1000 999', 'a solo user has 1,000 requests, independent of others');
 select is(
   (select a.rate_limit || ' ' || a.rate_remaining from api_get_job_status(null,
     jsonb_build_object('sub', tests.carol(), 'role', 'authenticated'), 'x') as a),
-  '10000 9999', 'a team user has 10000');
+  '10000 9999', 'a team user has 10,000 requests');
 select tests.act_as_admin();
 select is(
   (select c.requests from private.rate_limit_counters as c where c.user_id = tests.alice()), 100,
-  'a refused request is not counted');
+  'a rejected request is not counted');
 
 select tests.advance_clock('1 second');
 select tests.act_as_http();
@@ -56,12 +56,12 @@ select results_eq(
      from api_get_job_status((select api_key from keys where name = 'first'), null,
        tests.id('job')::text) as a $$,
   $$ values ('ok', 99, timestamptz '2026-03-01 14:00+00') $$,
-  'with the next clock hour the quota is whole again');
+  'the quota is full again in the next clock hour');
 select tests.act_as_admin();
 select is(
   (select count(*)::integer from private.rate_limit_counters as c
    where c.user_id = tests.alice()),
-  1, 'a user has one counter, reset in place');
+  1, 'a user has one counter row, which is reset in place');
 
 select * from finish();
 rollback;

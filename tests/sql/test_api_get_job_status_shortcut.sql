@@ -1,5 +1,5 @@
--- The usual caller is answered by the shortcut, without begin_request and count_request; all others
--- go the long way.
+-- The shortcut serves the usual caller without begin_request and count_request. All other calls
+-- use these functions.
 begin;
 select plan(11);
 
@@ -38,40 +38,41 @@ $$;
 select tests.act_as_http();
 select is(
   pg_temp.way('alice'), 'PT404 begin_request count_request',
-  'a key that is not in use is noted the long way');
-select is(pg_temp.way('alice'), 'PT404', 'one in use takes the short one');
+  'the first use of a key does not take the shortcut');
+select is(pg_temp.way('alice'), 'PT404', 'a key in use takes the shortcut');
 select tests.advance_clock('20 minutes');
-select is(pg_temp.way('bob'), 'PT404 begin_request count_request', 'each key has to be noted');
-select is(pg_temp.way('bob'), 'PT404', 'before it is short');
+select is(pg_temp.way('bob'), 'PT404 begin_request count_request',
+  'each key must first be recorded');
+select is(pg_temp.way('bob'), 'PT404', 'after that it takes the shortcut');
 select is(
   (select array_agg(a.rate_limit order by k.name)
    from keys as k cross join lateral api_get_job_status(k.api_key, null, 'x') as a),
-  array[100, 1000], 'with the quota of the user''s tier');
+  array[100, 1000], 'the shortcut applies the quota of the user''s tier');
 select tests.advance_clock('20 minutes');
 select is(
   pg_temp.way('alice'), 'PT404 begin_request count_request',
   'in a new hour the first request is begin_request count_request');
-select is(pg_temp.way('bob'), 'PT404 begin_request count_request', 'of each user');
+select is(pg_temp.way('bob'), 'PT404 begin_request count_request', 'the same holds for each user');
 select tests.act_as_admin();
 update private.rate_limit_counters set requests = 1000 where user_id = tests.bob();
 select tests.act_as_http();
 select is(
   pg_temp.way('bob'), 'PT429 begin_request count_request',
-  'a quota that is used up is refused the long way');
+  'without quota the request does not take the shortcut');
 select tests.advance_clock('10 minutes');
 select is(
   pg_temp.way('alice'), 'PT401 begin_request count_request',
-  'a key that expires while in use is refused');
+  'a key that expires while in use is rejected');
 
 select tests.act_as_admin();
 update private.rate_limit_counters set requests = 1 where user_id = tests.bob();
 select tests.act_as_http();
-select is(pg_temp.way('bob'), 'PT404', 'bob has some quota again');
+select is(pg_temp.way('bob'), 'PT404', 'bob has quota again');
 select tests.act_as_admin();
 update auth.users set banned_until = 'infinity' where id = tests.bob();
 select tests.act_as_http();
 select is(
-  pg_temp.way('bob'), 'PT401 begin_request count_request', 'until he is banned');
+  pg_temp.way('bob'), 'PT401 begin_request count_request', 'a banned user is rejected');
 
 select * from finish();
 rollback;

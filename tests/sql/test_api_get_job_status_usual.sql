@@ -18,12 +18,12 @@ returns text language sql as $$
     coalesce(p_key, (select k.api_key from keys as k)), null, tests.id(p_job)::text) as a;
 $$;
 
--- the first poll notes the key and begins the count: from then on they are usual ones
+-- the first poll records the key and starts the count; after that polls are usual ones
 select is(pg_temp.poll('job'), 'ok t 99', 'the first poll of the hour');
 select is(
   (select a.job_age from api_get_job_status(
      null, jsonb_build_object('sub', tests.carol(), 'role', 'authenticated'),
-     tests.id('acme_job')::text) as a), 0, 'a job tells how long it has waited');
+     tests.id('acme_job')::text) as a), 0, 'the result contains the age of the job');
 select is(pg_temp.poll('job'), 'ok t 98', 'a usual poll');
 select is(pg_temp.poll('acme_job'), 'PT404 97', 'a usual poll of another tenant''s job');
 select is(
@@ -35,17 +35,17 @@ select is(
 select is(
   (select a.body is null and a.verdict = 'ok' and a.job_version = 1 from api_get_job_status(
     (select k.api_key from keys as k), null, tests.id('job')::text, 1) as a),
-  true, 'a job at the version that the client has is told without its body');
+  true, 'a client with the current version gets no body');
 select isnt(
   (select a.body from api_get_job_status(
     (select k.api_key from keys as k), null, tests.id('job')::text, 2) as a),
-  null, 'at any other version with it');
+  null, 'a client with another version gets the body');
 select tests.set_clock('2026-03-01 13:30:01+00');
-select is(pg_temp.poll('job'), 'ok t 99', 'an hour later the count begins at 1');
+select is(pg_temp.poll('job'), 'ok t 99', 'an hour later the count starts at 1');
 select tests.act_as_admin();
 select is(
   (select k.last_used_at from private.api_keys as k), '2026-03-01 13:30:01+00',
-  'and the use of the key is noted');
+  'the use of the key is recorded');
 update private.api_keys set enabled = false;
 select tests.act_as_http();
 select is(pg_temp.poll('job'), 'PT401', 'a revoked key fails on its next poll');

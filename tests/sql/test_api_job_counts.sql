@@ -13,19 +13,20 @@ create function pg_temp.ask(
 $$;
 select tests.act_as_http();
 
-select is(pg_temp.ask(tests.alice()), 'ok 1 99', 'a user is answered, for one request');
-select is(pg_temp.ask(tests.carol(), 'acme'), 'ok 1 99', 'a member names the organization');
+select is(pg_temp.ask(tests.alice()), 'ok 1 99', 'a user gets counts for one request');
+select is(pg_temp.ask(tests.carol(), 'acme'), 'ok 1 99', 'a member may name the organization');
 select is(
   pg_temp.ask(tests.dave(), 'acme'), 'PT422 unknown_organization organization 99',
-  'a former member is refused, and the request counts');
+  'a former member is rejected, and the request is counted');
 select is(
   pg_temp.ask(tests.alice(), null, 'yesterday'), 'PT422 invalid_since since 98',
-  'a time that is none is refused');
+  'an invalid time is rejected');
 select is(
   pg_temp.ask(tests.alice(), null, '2020-01-01T00:00:00Z'), 'PT422 invalid_since since 97',
-  'so is one long ago');
+  'a time too long ago is rejected');
 select is(
-  (select a.verdict from api_job_counts('ij_0_0', null) as a), 'PT401', 'an unknown key is refused');
+  (select a.verdict from api_job_counts('ij_0_0', null) as a), 'PT401',
+  'an unknown key is rejected');
 
 select * from finish();
 rollback;

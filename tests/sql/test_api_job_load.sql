@@ -11,7 +11,7 @@ select tests.act_as_http();
 select is(
   pg_temp.load(),
   '{"queued": {"total": 0, "oldest": 0}, "running": {"total": 0, "oldest": 0}, "slots": 0}',
-  'without anything all of it is there');
+  'without jobs all members exist');
 select tests.act_as_admin();
 select tests.arrange_job('runs', 'processing');
 select tests.advance_clock('60 seconds');
@@ -23,9 +23,9 @@ select tests.act_as_http();
 select is(
   pg_temp.load(),
   '{"queued": {"total": 2, "oldest": 30.0}, "running": {"total": 1, "oldest": 90.0}, "slots": 3}',
-  'what waits, what runs, and for how many there is room');
+  'the load has queued and running jobs and free slots');
 select tests.act_as(tests.alice());
-select throws_ok('select api_job_load()', '42501', null, 'users do not see what others do');
+select throws_ok('select api_job_load()', '42501', null, 'users may not see the load');
 
 select * from finish();
 rollback;

@@ -10,29 +10,29 @@ select results_eq(
        a.job_age is not null
      from api_list_index_jobs(
        null, jsonb_build_object('sub', tests.alice(), 'role', 'authenticated')) as a $$,
-  $$ values ('ok', 1, null::text, 99, true) $$, 'a page that is not full is the last one');
+  $$ values ('ok', 1, null::text, 99, true) $$, 'a page that is not full is the last');
 select is(
   (select json_array_length(b.body::json -> 'jobs')
    from api_list_index_jobs(
      null, jsonb_build_object('sub', tests.alice(), 'role', 'authenticated'), p_limit => 1) as a
    cross join lateral api_list_index_jobs(
      null, jsonb_build_object('sub', tests.alice(), 'role', 'authenticated'),
-     p_cursor => a.next_cursor) as b), 0, 'a full one leads to the next');
+     p_cursor => a.next_cursor) as b), 0, 'a full page has a cursor to the next');
 select results_eq(
   $$ select a.verdict, a.code, a.field
      from api_list_index_jobs(
        null, jsonb_build_object('sub', tests.alice(), 'role', 'authenticated'), 'acme') as a $$,
   $$ values ('PT422', 'unknown_organization', 'organization') $$,
-  'an organization of others is unknown');
+  'a foreign organization is unknown');
 select results_eq(
   $$ select a.verdict, a.code, a.rate_remaining
      from api_list_index_jobs(
        null, jsonb_build_object('sub', tests.alice(), 'role', 'authenticated'),
        p_cursor => 'x') as a $$,
-  $$ values ('PT422', 'invalid_cursor', 95) $$, 'a refused request counts');
+  $$ values ('PT422', 'invalid_cursor', 95) $$, 'a rejected request is counted');
 select is(
   (select a.verdict from api_list_index_jobs('ij_0_0', null) as a), 'PT401',
-  'an unknown key is refused');
+  'an unknown key is rejected');
 
 select results_eq(
   $$ select a.verdict, a.code, a.field

@@ -20,22 +20,22 @@ select tests.act_as_http();
 
 select is(
   pg_temp.listed(tests.alice(), 'alice/app'), tests.id('own')::text,
-  'the jobs of an own repository are found by its name');
+  'jobs of an own repository are found by its name');
 select is(
   pg_temp.listed(tests.alice(), tests.alice_repository()::text), tests.id('own')::text,
-  'or its id');
+  'jobs of an own repository are found by its id');
 select is(
   pg_temp.listed(tests.carol(), 'acme/shop', 'acme'), tests.id('shared')::text,
-  'those of an organization by its name, too');
+  'jobs of an organization''s repository are found by its name');
 select is(
   pg_temp.listed(tests.carol(), 'acme/shop'), 'PT422 unknown_repository repository',
-  'a repository of the organization is none of the member''s');
+  'a repository of the organization is not in the member''s own scope');
 select is(
   pg_temp.listed(tests.carol(), 'alice/app', 'acme'), 'PT422 unknown_repository repository',
-  'and one of a user none of the organization''s');
+  'a repository of a user is not in the organization''s scope');
 select is(
   pg_temp.listed(tests.carol(), 'carol/x', 'acme'), 'PT422 unknown_repository repository',
-  'be it the member''s own');
+  'this includes a repository of the member');
 
 select * from finish();
 rollback;

@@ -23,32 +23,32 @@ as $$
   cross join json_array_elements_text(a.body::json) as r (place)
 $$;
 
-select is((api_recheck_followers('{}', '{}', '{}')).verdict, 'ok', 'of nobody nobody is refused');
+select is((api_recheck_followers('{}', '{}', '{}')).verdict, 'ok', 'an empty list is accepted');
 select is(
   pg_temp.recheck(
     array[null, null, null, (select api_key from keys)],
     array[tests.alice(), tests.bob(), tests.carol(), null], array['own', 'ours', 'ours', 'own']),
-  null, 'the owner, the members and a good key may go on');
+  null, 'the owner, members and valid keys may continue');
 select is(
   pg_temp.recheck(
     array[null, null, null, null]::text[],
     array[tests.alice(), tests.dave(), tests.bob(), tests.bob()],
     array['own', 'ours', 'own', 'ours']),
-  '2 3', 'a former member and a stranger may not, whatever else they follow');
+  '2 3', 'former members and strangers may not, whatever else they follow');
 select is(
   pg_temp.recheck(
     array['ij_0_0', (select api_key from keys), null], array[null, null, null]::uuid[],
     array['own', 'ours', 'own']),
-  '1 2 3', 'nor an unknown key, a key of another tenant, or nobody');
+  '1 2 3', 'an unknown key, a key of another tenant and a missing one may not');
 select tests.act_as(tests.alice());
 select revoke_api_key((select key_id from keys));
 select tests.act_as_http();
 select is(
   pg_temp.recheck(array[(select api_key from keys)], array[null]::uuid[], array['own']),
-  '1', 'nor a key once it is revoked');
+  '1', 'a revoked key may not');
 select tests.act_as_admin();
 select is_empty(
-  'select c.user_id from private.rate_limit_counters as c', 'nothing is counted');
+  'select c.user_id from private.rate_limit_counters as c', 'no quota is used');
 
 select * from finish();
 rollback;

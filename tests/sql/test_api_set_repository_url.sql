@@ -15,11 +15,12 @@ select tests.act_as_http();
 
 select is(
   pg_temp.answer('alice/moved'), 'ok https://git.example/alice/moved.git 99',
-  'the owner names owner/name below the base URL, for one request');
+  'the owner may set owner/name below the base URL, for one request');
 select is(
-  pg_temp.answer('HTTPS://h/alice/app/'), 'ok https://h/alice/app 98', 'or an https URL');
+  pg_temp.answer('HTTPS://h/alice/app/'), 'ok https://h/alice/app 98',
+  'the owner may set an https URL');
 select is(
-  pg_temp.answer(null, 'file:///srv/app'), 'ok file:///srv/app 97', 'or a folder');
+  pg_temp.answer(null, 'file:///srv/app'), 'ok file:///srv/app 97', 'the owner may set a folder');
 select results_eq(
   $$ select pg_temp.answer(u, l) from (values
        (1, null, null), (2, 'http://h/a/b', null), (3, '/srv/app', null), (4, 'name', null),
@@ -27,17 +28,17 @@ select results_eq(
   array['PT422 missing_repository git_url 96', 'PT422 invalid_repository git_url 95',
     'PT422 invalid_repository git_url 94', 'PT422 invalid_repository git_url 93',
     'PT422 invalid_local_path localPath 92'],
-  'anything else is refused, and the request counts');
+  'anything else is rejected, and the request is counted');
 select is(
   pg_temp.answer('a/b', p_user_id => tests.bob()), 'PT404 99',
-  'another tenant''s repository looks like none');
-select is(pg_temp.answer('a/b', p_repository_id => 'x'), 'PT404 91', 'a malformed id is none');
+  'another tenant''s repository is not found');
+select is(pg_temp.answer('a/b', p_repository_id => 'x'), 'PT404 91', 'a malformed id is not found');
 select is(
   pg_temp.answer('a/b', null, tests.carol(), tests.acme_repository()::text),
-  'PT403 not_allowed repository_id 99', 'a member may not change an organization''s');
+  'PT403 not_allowed repository_id 99', 'a member may not change an organization''s repository');
 select is(
   (select a.verdict from api_set_repository_url('ij_0_0', null, '', 'a/b') as a), 'PT401',
-  'an unknown key is refused');
+  'an unknown key is rejected');
 
 select * from finish();
 rollback;

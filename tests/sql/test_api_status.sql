@@ -9,23 +9,25 @@ select tests.arrange_cast();
 delete from private.runners;
 select tests.act_as_http();
 select is(
-  pg_temp.status(), '{"runners": "pass", "waiting": "pass"}', 'without jobs no runner is missed');
+  pg_temp.status(), '{"runners": "pass", "waiting": "pass"}', 'without jobs no runner is missing');
 select tests.act_as_admin();
 select tests.arrange_job('waits');
 select tests.act_as_http();
 select is(
-  pg_temp.status(), '{"runners": "fail", "waiting": "pass"}', 'a job waits and nobody is there');
+  pg_temp.status(), '{"runners": "fail", "waiting": "pass"}', 'a job waits without a runner');
 select tests.advance_clock('2 minutes');
 select tests.act_as_worker();
 select report_runner(tests.worker(1), 'a', 1, '1', 1, 1);
 select is(
-  pg_temp.status(), '{"runners": "pass", "waiting": "warn"}', 'for two minutes, and somebody is');
+  pg_temp.status(), '{"runners": "pass", "waiting": "warn"}',
+  'a job waits for two minutes with a runner');
 select tests.advance_clock('28 minutes');
-select is(pg_temp.status(), '{"runners": "fail", "waiting": "fail"}', 'for half an hour');
+select is(pg_temp.status(), '{"runners": "fail", "waiting": "fail"}',
+  'a job waits for half an hour');
 select claim_index_job(tests.worker(1));
-select is(pg_temp.status(), '{"runners": "pass", "waiting": "pass"}', 'it is begun');
+select is(pg_temp.status(), '{"runners": "pass", "waiting": "pass"}', 'the job has started');
 select tests.act_as(tests.alice());
-select throws_ok('select api_status()', '42501', null, 'users ask over HTTP');
+select throws_ok('select api_status()', '42501', null, 'users must ask over HTTP');
 
 select * from finish();
 rollback;

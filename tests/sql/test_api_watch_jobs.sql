@@ -16,16 +16,16 @@ as $$
 $$;
 
 select is(
-  (api_watch_jobs('{}', '{}')).verdict, 'ok', 'jobs of every tenant are answered');
+  (api_watch_jobs('{}', '{}')).verdict, 'ok', 'jobs of all tenants are returned');
 select is(pg_temp.watch(1, 3), null, 'nothing has changed');
 select is(
   pg_temp.watch(1, 2), json_build_array(json_build_array(tests.id('runs'), 3, 2))::text,
-  'a change tells its version, and that of the newest event, which progress is not');
+  'a change returns its version and the newest event number; progress is not an event');
 select is(
-  json_array_length(pg_temp.watch(0, 0)::json), 2, 'every job that has changed is told');
+  json_array_length(pg_temp.watch(0, 0)::json), 2, 'every changed job is returned');
 select is(
   (api_watch_jobs('{00000000-0000-4000-8000-0000000000ff}', '{7}')).body,
-  '[["00000000-0000-4000-8000-0000000000ff", null, null]]', 'and each that is gone');
+  '[["00000000-0000-4000-8000-0000000000ff", null, null]]', 'every deleted job is returned');
 
 select * from finish();
 rollback;

@@ -12,21 +12,21 @@ select id into temp carols from create_index_job(tests.acme_repository());
 
 select is(
   tests.refusal($$ select cancel_index_job((select id from own)) $$),
-  'PT404', 'another tenant''s job looks like no job');
+  'PT404', 'another tenant''s job is not found');
 select is(
   tests.refusal($$ select cancel_index_job((select id from shared)) $$),
-  'PT403 not_allowed job_id', 'a member may not cancel what another one asked for');
+  'PT403 not_allowed job_id', 'a member may not cancel another member''s job');
 select is(
   (select j.status::text from cancel_index_job((select id from carols)) as j), 'cancelled',
-  'a member may cancel an own job');
+  'a member may cancel their own job');
 select tests.act_as(tests.dave());
 select is(
   tests.refusal($$ select cancel_index_job((select id from shared)) $$),
-  'PT404', 'a former member sees nothing');
+  'PT404', 'a former member finds no job');
 select tests.act_with_claims('{}');
 select is(
   tests.refusal($$ select cancel_index_job((select id from shared)) $$),
-  'PT404', 'without claims there is nothing to cancel');
+  'PT404', 'without claims no job is found');
 select tests.act_as(tests.bob());
 select is(
   (select j.status::text from cancel_index_job((select id from shared)) as j), 'cancelled',
@@ -40,7 +40,7 @@ select results_eq(
   'a pending job is cancelled at once');
 select is(
   (select j.version from cancel_index_job((select id from own)) as j), 2::bigint,
-  'to cancel it again changes nothing');
+  'a repeated cancellation changes nothing');
 
 select tests.act_as_worker();
 select claim_index_job(tests.worker(0), '30 seconds');
@@ -49,19 +49,19 @@ select results_eq(
   $$ select j.status::text, j.cancel_requested_at
      from cancel_index_job((select id from running)) as j $$,
   $$ values ('processing', private.clock()) $$,
-  'of a job that a worker has the cancelling is asked for');
+  'a running job gets a cancellation request');
 select tests.act_as_worker();
 select ok(
   (select p.cancel_requested from report_job_progress((select id from running), 1) as p),
-  'the worker learns of it with its next heartbeat');
+  'the worker gets the request with its next heartbeat');
 select results_eq(
   $$ select j.status::text, j.last_error
      from fail_job_attempt((select id from running), 1, 'down') as j $$,
-  $$ values ('cancelled', 'down') $$, 'a job that is to be cancelled is not tried again');
+  $$ values ('cancelled', 'down') $$, 'a job with a cancellation request is not retried');
 select tests.act_as(tests.bob());
 select is(
   (select j.status::text from cancel_index_job((select id from running)) as j), 'cancelled',
-  'to cancel it then changes nothing');
+  'another cancellation then changes nothing');
 
 select tests.act_as_admin();
 select tests.job_for(tests.acme_repository()) as id into temp waiting;
@@ -84,15 +84,15 @@ select cancel_index_job((select id from done));
 select tests.act_as_worker();
 select lives_ok(
   $$ select update_job_status((select id from done), 'completed', '{}', 1) $$,
-  'a worker that is done first completes the job');
+  'a worker that finishes first completes the job');
 select tests.act_as(tests.bob());
 select is(
   tests.refusal($$ select cancel_index_job((select id from done)) $$),
-  'PT409 invalid_transition job_id', 'what is completed stays completed');
+  'PT409 invalid_transition job_id', 'a completed job cannot be cancelled');
 select tests.act_as_worker();
 select throws_ok(
   $$ select cancel_index_job((select id from done)) $$,
-  '42501', null, 'the service has update_job_status for that');
+  '42501', null, 'the service uses update_job_status instead');
 
 select * from finish();
 rollback;

@@ -1,7 +1,7 @@
 begin;
 select plan(2);
 
--- the clock was a day ahead when the job was made
+-- the clock was a day ahead when the job was created
 select tests.set_clock('2030-01-02 12:00Z');
 select tests.arrange_cast();
 select tests.arrange_job('job');
@@ -13,11 +13,11 @@ select results_eq(
      from claim_index_job(tests.worker(1)) as j $$,
   $$ values (tests.id('job'), timestamptz '2030-01-01 12:00Z', timestamptz '2030-01-01 12:00:30Z',
        timestamptz '2030-01-02 12:00Z', timestamptz '2030-01-02 12:00Z') $$,
-  'a lease runs from now, and what happens stays in order');
+  'a lease starts at the current time, and events stay in order');
 select tests.advance_clock('30 seconds');
 select isnt(
   (select j.id from claim_index_job(tests.worker(2)) as j), null,
-  'so the job of a lost worker is taken over when it is over');
+  'the job of a lost worker is claimed again when the lease expires');
 
 select * from finish();
 rollback;

@@ -1,4 +1,4 @@
-"""The clock as it is deployed; the databases of the other tests have one that can be set."""
+"""The clock as deployed. The databases of the other tests have one that can be set."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import psycopg
 import db.tools.migrate
 
 
-def test_the_clock_is_the_wall_clock_and_moves_within_a_transaction(new_database: Any) -> None:
+def test_clock_is_the_wall_clock_and_advances_within_a_transaction(new_database: Any) -> None:
     database = new_database(migrated=False)
     db.tools.migrate.apply(database.migrator_url)
     with psycopg.connect(database.url) as connection:

@@ -16,19 +16,19 @@ select is(
   (select j.stats from index_jobs as j where j.id = tests.id('same')),
   jsonb_build_object('files_indexed', 1, 'symbols_extracted', 2, 'files_unchanged', 1,
     'reused', true, 'reused_job_id', tests.id('first')),
-  'a job for the same commit says whose rows it uses');
+  'a job for the same commit must name the job whose rows it uses');
 select tests.send_file(1, 'b.py', 1);
 select is(
   complete_index(tests.id('next'), 1, tests.worker(1), 'x', tests.id('same'), repeat('d', 40),
     '{"files_indexed": 2, "symbols_extracted": 3}'),
-  'base_changed', 'the base is the job whose rows they are, and no other');
+  'base_changed', 'only the job that stored the rows is a valid base');
 select tests.send_file(1, 'b.py', 1);
 select is(
   complete_index(tests.id('next'), 1, tests.worker(1), 'x', tests.id('first'), repeat('d', 40),
     '{"files_indexed": 2, "symbols_extracted": 3}'),
-  'stored', 'on that base the changed files are enough');
+  'stored', 'with this base the changed files are enough');
 select set_eq(
-  'select f.path from indexed_files as f', array['a.py', 'b.py'], 'and the others stay');
+  'select f.path from indexed_files as f', array['a.py', 'b.py'], 'the other files stay');
 
 select * from finish();
 rollback;

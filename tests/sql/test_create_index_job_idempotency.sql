@@ -9,14 +9,14 @@ from create_index_job(tests.acme_repository(), 'HEAD', repeat('a', 40), 'key') a
 select is(
   (select j.id from create_index_job(
     tests.acme_repository(), p_commit_sha => repeat('A', 40), p_idempotency_key => 'key') as j),
-  tests.id('job'), 'the same key and request give the same job, however they are spelled');
+  tests.id('job'), 'the same key and request return the same job, in any spelling');
 select is(
   tests.refusal($$ select create_index_job(
     tests.acme_repository(), 'main', repeat('a', 40), 'key') $$),
-  'PT422 idempotency_key_reused idempotency_key', 'the same key for another ref is refused');
+  'PT422 idempotency_key_reused idempotency_key', 'the same key with another ref is rejected');
 select is(
   tests.refusal($$ select create_index_job(tests.acme_repository(), 'HEAD', null, 'key') $$),
-  'PT422 idempotency_key_reused idempotency_key', 'the same key for another commit is refused');
+  'PT422 idempotency_key_reused idempotency_key', 'the same key with another commit is rejected');
 select isnt(
   (select j.id from create_index_job(
     tests.acme_repository(), 'HEAD', repeat('a', 40), 'another-key') as j),
@@ -27,10 +27,10 @@ select isnt(
   'without a key each request gives another job');
 select is(
   tests.refusal($$ select create_index_job(tests.acme_repository(), p_idempotency_key => '') $$),
-  'PT422 invalid_idempotency_key idempotency_key', 'a key is not empty');
+  'PT422 invalid_idempotency_key idempotency_key', 'a key may not be empty');
 select is(
   tests.refusal($$ select create_index_job(tests.acme_repository(), p_idempotency_key => 'a b') $$),
-  'PT422 invalid_idempotency_key idempotency_key', 'a key has no space');
+  'PT422 invalid_idempotency_key idempotency_key', 'a key may not contain a space');
 select is(
   tests.refusal($$ select create_index_job(
     tests.acme_repository(), p_idempotency_key => repeat('k', 256)) $$),
@@ -40,14 +40,14 @@ select tests.act_as(tests.carol());
 select isnt(
   (select j.id from create_index_job(
     tests.acme_repository(), 'HEAD', repeat('a', 40), 'key') as j),
-  tests.id('job'), 'another user''s key is another key');
+  tests.id('job'), 'keys of other users are independent');
 
 select tests.act_as_worker();
 select tests.name_id('service_job', j.id)
 from create_index_job(tests.acme_repository(), p_idempotency_key => 'key') as j;
 select is(
   (select j.id from create_index_job(tests.acme_repository(), p_idempotency_key => 'key') as j),
-  tests.id('service_job'), 'the service''s keys are its own');
+  tests.id('service_job'), 'keys of the service are independent');
 select is(
   tests.refusal($$ select update_job_status(tests.id('job'), 'cancelled') $$),
   'accepted', 'the first job ends');
@@ -55,7 +55,7 @@ select tests.act_as(tests.bob());
 select is(
   (select j.status::text from create_index_job(
     tests.acme_repository(), 'HEAD', repeat('a', 40), 'key') as j),
-  'cancelled', 'a late repeat gives the job as it is by then');
+  'cancelled', 'a late repeat returns the job in its current state');
 
 
 select tests.act_as_admin();
@@ -72,10 +72,10 @@ where id = tests.id('alices');
 select tests.act_as(tests.alice());
 select is(
   tests.refusal($$ select get_job_status(tests.id('alices')) $$), 'PT404',
-  'a job may leave the sight of the user who made it');
+  'a job may become invisible to the user who created it');
 select is(
   tests.refusal($$ select create_index_job(tests.acme_repository(), p_idempotency_key => 'key') $$),
-  'PT404', 'then its key does not show it either');
+  'PT404', 'its key then no longer returns it');
 
 select tests.act_as_admin();
 select is(

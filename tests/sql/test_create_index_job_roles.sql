@@ -1,4 +1,4 @@
--- Who asks is the role in force, as PostgREST sets it, whatever its own login may.
+-- The caller is the current role, as PostgREST sets it, whatever the rights of the login.
 begin;
 select plan(2);
 
@@ -7,10 +7,10 @@ select set_config('request.jwt.claims', json_build_object('sub', tests.alice()):
 set local role authenticated;
 select is(
   (select j.created_by from create_index_job(tests.alice_repository()) as j), tests.alice(),
-  'in the role of users a superuser''s session makes jobs for the user of the claims');
+  'as a user role, a superuser''s session creates jobs for the user of the claims');
 select is(
   tests.refusal('select create_index_job(tests.acme_repository())'), 'PT404',
-  'and for nobody else');
+  'it creates jobs for no other user');
 reset role;
 
 select * from finish();

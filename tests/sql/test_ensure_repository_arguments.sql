@@ -15,7 +15,7 @@ select set_eq(
        'https://example.com/a.git'))
      from unnest(array['a/b', 'A-1_x./y', 'group/sub/name', 'a/..b', '_/.b', 'a/' || repeat('b', 253)])
        as n (name) $$,
-  array['accepted'], 'letters, digits, dots, dashes and deeper groups are names');
+  array['accepted'], 'letters, digits, dots, dashes and nested groups are valid in names');
 select set_eq(
   $$ select distinct tests.refusal(format('select ensure_repository(%L, %L)', 'a/url', url))
      from unnest(array['', 'ftp://example.com/a', 'ext::sh -c id', 'relative/path',
@@ -27,16 +27,16 @@ select set_eq(
      from unnest(array['https://bob:secret@example.com/a', 'https://bob@example.com/a',
        'http://:secret@example.com', 'https:///bob:secret@example.com/a',
        'https://example.com/a?access_token=secret']) as u (url) $$,
-  array['PT422 invalid_git_url git_url'], 'a URL holds no credentials');
+  array['PT422 invalid_git_url git_url'], 'a URL must not hold credentials');
 select set_eq(
   $$ select distinct tests.refusal(format('select ensure_repository(%L, %L)', name, url))
      from (values ('a/1', 'https://example.com/a@b.git'), ('a/2', 'http://127.0.0.1:1/a'),
        ('a/3', 'file:///tmp/a'), ('a/4', '/tmp/a b'),
        ('a/5', 'https://example.com/' || repeat('a', 2028))) as u (name, url) $$,
-  array['accepted'], 'URLs and paths of every kind that git clones are accepted');
+  array['accepted'], 'all kinds of URLs and paths that git can clone are accepted');
 select is(
   (select count(*)::integer from repositories as r where r.full_name = 'a/url'), 0,
-  'whatever was refused left nothing');
+  'rejected calls leave nothing');
 
 select * from finish();
 rollback;

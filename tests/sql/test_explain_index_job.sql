@@ -16,49 +16,50 @@ select results_eq(
   $$ select e.* from explain_index_job(tests.id('second')) as e $$,
   $$ values ('in_line', 'Waiting: 2 jobs come first, 1 of them yours.', 2, 1, null::timestamptz,
        null::double precision, null::double precision, null::text, null::integer) $$,
-  'the owner is told the place in line, and nothing else of another tenant''s job');
+  'the owner sees the position, and nothing else about other tenants'' jobs');
 select is(
   tests.refusal($$ select explain_index_job(tests.id('other')) $$), 'PT404',
-  'another tenant''s job looks like no job');
+  'another tenant''s job is not found');
 select is(
   tests.refusal($$ select explain_index_job(gen_random_uuid()) $$), 'PT404',
-  'as one does that there never was');
+  'an unknown job gets the same error');
 select is(
-  tests.refusal($$ select explain_index_job(null) $$), 'PT404', 'and none at all');
+  tests.refusal($$ select explain_index_job(null) $$), 'PT404', 'null gets the same error');
 
 select tests.act_as(tests.carol());
 select is(
   (select e.position from explain_index_job(tests.id('other')) as e), 1,
-  'a member is told of the jobs of the organization');
+  'a member gets explanations of the organization''s jobs');
 select tests.act_as(tests.dave());
 select is(
   tests.refusal($$ select explain_index_job(tests.id('other')) $$), 'PT404',
-  'a former member is not');
+  'a former member does not');
 select tests.act_with_claims(null);
 select is(
   tests.refusal($$ select explain_index_job(tests.id('first')) $$), 'PT404',
-  'without claims nothing is told');
+  'without claims no job is found');
 select tests.act_with_claims('{"sub": "no uuid');
 select is(
   tests.refusal($$ select explain_index_job(tests.id('first')) $$), 'PT404',
-  'nor with claims that nobody can read');
+  'with invalid claims no job is found');
 select tests.act_as_worker();
 select is(
   (select e.position from explain_index_job(tests.id('first')) as e), 0,
-  'the service is told of every job');
+  'the service gets explanations of every job');
 select tests.act_as_admin();
 select set_config('request.jwt.claims', jsonb_build_object('sub', tests.bob())::text, true);
 set local role authenticated;
 select is(
   tests.refusal($$ select explain_index_job(tests.id('other')) $$), 'accepted',
-  'a user is one, whatever the login may do beside');
+  'the user role decides, whatever else the login may do');
 select tests.act_as_anon();
 select is(
-  tests.refusal($$ select explain_index_job(tests.id('first')) $$), '42501', 'anon may not ask');
+  tests.refusal($$ select explain_index_job(tests.id('first')) $$), '42501',
+  'anon may not call it');
 select tests.act_as_http();
 select is(
   tests.refusal($$ select explain_index_job(tests.id('first')) $$), '42501',
-  'nor may the HTTP layer, but by its own function');
+  'the HTTP layer must use its own function');
 
 select * from finish();
 rollback;

@@ -1,4 +1,4 @@
--- Each reason, in the order in which they are looked for, with its sentence and its time.
+-- Each reason in the order of the checks, with its sentence and time.
 begin;
 select plan(17);
 
@@ -51,19 +51,19 @@ select is(
 select tests.advance_clock('1 second');
 select is(
   pg_temp.why('job'), 'silent|No heartbeat from the worker for 15 s. Another worker takes the job'
-    ' over in 15 s.|12:00:30', 'silent, when half of the lease has passed');
+    ' over in 15 s.|12:00:30', 'a worker is silent when half of the lease has passed');
 select tests.advance_clock('15 seconds');
 select is(
   pg_temp.why('job'), 'silent|No heartbeat from the worker for 30 s. Another worker takes the job'
-    ' over.|12:00:30|0', 'and free, when it has run out');
+    ' over.|12:00:30|0', 'a job is free when its lease has expired');
 select is(
   pg_temp.why('another'), 'no_runner|Waiting: no worker has been seen for 15 seconds, and 1 job'
-    ' comes first, yours.|1', 'a worker is not seen for 15 seconds');
+    ' comes first, yours.|1', 'no worker has been seen for 15 seconds');
 select tests.act_as_admin();
 update index_jobs set max_attempts = 1 where id = tests.id('job');
 select is(
   pg_temp.why('job'), 'silent|No heartbeat from the worker for 30 s. All 1 attempts are used up:'
-    ' the job fails.|12:00:30', 'a job without another attempt is not free');
+    ' the job fails.|12:00:30', 'a job without attempts left is not free');
 update index_jobs set max_attempts = 3 where id = tests.id('job');
 
 select tests.act_as(tests.bob());
@@ -75,7 +75,7 @@ select is(
 select tests.advance_clock('60 seconds');
 select is(
   pg_temp.why('job'), 'cancelling|The worker was asked to stop. The job will be cancelled now, whatever'
-    ' the worker does.|12:01:30', 'which ends after a minute');
+    ' the worker does.|12:01:30', 'the cancellation ends after a minute');
 
 select j.id from claim_index_job(tests.worker(2), '1 minute') as j;
 select fail_job_attempt(tests.id('another'), 1, 'down');
@@ -85,7 +85,7 @@ select is(
   pg_temp.why('another'), 'retry_at|Attempt 2 of 3 may start in 4 s. Last error: down|12:01:34',
   'retry_at');
 select tests.advance_clock('4 seconds');
-select matches(pg_temp.why('another'), '^up_next', 'and then it is in line again');
+select matches(pg_temp.why('another'), '^up_next', 'after its delay the job is queued again');
 
 select * from finish();
 rollback;

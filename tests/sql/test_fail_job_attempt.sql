@@ -9,47 +9,49 @@ select tests.act_as_worker();
 
 select is(
   tests.refusal($$ select fail_job_attempt((select id from job), 0, 'x') $$),
-  'PT409 not_processing job_id', 'a job that nobody began has no attempt to fail');
+  'PT409 not_processing job_id', 'an unclaimed job has no attempt to fail');
 select claim_index_job(tests.worker(1), '30 seconds');
 select is(
   tests.refusal($$ select fail_job_attempt((select id from job), 1, E' \n') $$),
-  'PT422 error_required error', 'a failure says why');
+  'PT422 error_required error', 'a failure requires an error');
 select is(
   tests.refusal($$ select fail_job_attempt((select id from job), 1, 'x', null) $$),
-  'PT422 invalid_retryable retryable', 'a failure says whether another attempt may succeed');
+  'PT422 invalid_retryable retryable', 'a failure states whether it can be retried');
 select results_eq(
   $$ select j.status::text, j.attempt, j.lease_expires_at, j.last_error, j.error_message,
        j.retry_at between private.clock() + '2.5 seconds' and private.clock() + '5 seconds'
      from fail_job_attempt((select id from job), 1, 'https://u:p@h is down') as j $$,
   $$ values ('processing', 1, null::timestamptz, 'https://***@h is down', null::text, true) $$,
-  'after a retryable failure the job waits, without a lease, for its next attempt');
+  'after a retryable failure the job waits for its next attempt without a lease');
 select is(
   (select j.version from fail_job_attempt((select id from job), 1, 'https://u:p@h is down') as j),
-  3::bigint, 'the same report again changes nothing');
+  3::bigint, 'a repeated report changes nothing');
 select is(
   tests.refusal($$ select fail_job_attempt((select id from job), 1, 'something else') $$),
-  'PT409 stale_attempt attempt', 'an attempt ends once');
+  'PT409 stale_attempt attempt', 'an attempt ends only once');
 select is(
   tests.refusal($$ select update_job_status((select id from job), 'completed', '{}', 1) $$),
   'PT409 stale_attempt attempt', 'a worker that reported its failure cannot complete the job');
 select is(
   tests.refusal($$ select report_job_progress((select id from job), 1, p_lease => '1 hour') $$),
-  'PT409 stale_attempt attempt', 'nor keep it by a heartbeat');
+  'PT409 stale_attempt attempt',
+  'a worker that reported its failure cannot keep the job by a heartbeat');
 select is_empty(
-  $$ select claim_index_job(tests.worker(2), '30 seconds') $$, 'nobody gets the job before retry_at');
+  $$ select claim_index_job(tests.worker(2), '30 seconds') $$,
+  'no worker gets the job before retry_at');
 
 select tests.advance_clock('5 seconds');
 select is(
   (select j.attempt from claim_index_job(tests.worker(2), '30 seconds') as j), 2,
-  'from retry_at on the next worker begins the next attempt');
+  'from retry_at on the next worker starts the next attempt');
 select is(
   tests.refusal($$ select fail_job_attempt((select id from job), 1, 'https://u:p@h is down') $$),
-  'PT409 stale_attempt attempt', 'a late worker is refused');
+  'PT409 stale_attempt attempt', 'a late worker is rejected');
 select results_eq(
   $$ select j.status::text, j.error_message, j.last_error, j.completed_at, j.retry_at
      from fail_job_attempt((select id from job), 2, 'no such ref', false) as j $$,
   $$ values ('failed', 'no such ref', 'no such ref', private.clock(), null::timestamptz) $$,
-  'a failure that no further attempt can mend is final');
+  'a failure that cannot be retried is final');
 
 select tests.act_as_admin();
 select results_eq(
@@ -58,7 +60,7 @@ select results_eq(
   $$ values (1, 'pending', 0, null, false), (2, 'processing', 1, null, false),
        (3, 'processing', 1, 'https://***@h is down', true), (4, 'processing', 2, null, false),
        (5, 'failed', 2, 'no such ref', false) $$,
-  'each attempt has an event for its start and one for its end');
+  'each attempt has a start event and an end event');
 
 select tests.job_for(tests.alice_repository()) as id into temp last_job;
 update public.index_jobs set max_attempts = 1 where id = (select id from last_job);
@@ -70,7 +72,7 @@ select results_eq(
      from fail_job_attempt((select id from last_job), 1, 'down') as f
      cross join fail_job_attempt((select id from last_job), 1, 'down') as j $$,
   $$ values ('failed', 'down', 'down', 3::bigint) $$,
-  'the last attempt is not followed by another, and its report can be repeated');
+  'the last attempt has no successor, and its report can be repeated');
 
 select tests.arrange_job('queued');
 select tests.arrange_job('cancelled');
@@ -85,7 +87,7 @@ select tests.act_as_worker();
 select is(
   (select j.status::text || (j.retry_at > private.clock())
    from fail_job_attempt(tests.id('queued'), 1, 'down') as j),
-  'processingtrue', 'a job that a queue runs waits until the queue begins it, or gives up');
+  'processingtrue', 'a job of a queue waits until the queue starts it again or gives up');
 select is(
   tests.refusal($$ select update_job_status(tests.id('queued'), 'completed', '{}', 1) $$),
   'PT409 stale_attempt attempt', 'its attempt has ended');
@@ -94,7 +96,7 @@ select cancel_index_job(tests.id('cancelled'));
 select tests.act_as_worker();
 select is(
   (select j.status::text from fail_job_attempt(tests.id('cancelled'), 1, 'down') as j),
-  'cancelled', 'but is cancelled if its user asked for that');
+  'cancelled', 'it is cancelled if its user requested that');
 
 select * from finish();
 rollback;

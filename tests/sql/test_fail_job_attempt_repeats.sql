@@ -12,14 +12,14 @@ select is(
   'a report may be repeated');
 select is(
   tests.refusal($$ select fail_job_attempt(tests.id('job'), 1, 'down', false) $$),
-  'PT409 stale_attempt attempt', 'but not with another verdict, since the attempt is over');
+  'PT409 stale_attempt attempt', 'a repeat with another verdict is rejected: the attempt is over');
 select tests.advance_clock('1 hour');
 select claim_index_job(tests.worker(2), '30 seconds');
 select results_eq(
   $$ select j.status::text, j.retry_at > private.clock()
      from fail_job_attempt(tests.id('job'), 2, 'down') as j $$,
   $$ values ('processing', true) $$,
-  'an attempt that fails as the one before did is no repeat of that');
+  'the same error in the next attempt is not a repeat');
 select tests.advance_clock('1 hour');
 select claim_index_job(tests.worker(2), '30 seconds');
 select is(
@@ -27,7 +27,7 @@ select is(
   'a job fails with its last attempt');
 select is(
   tests.refusal($$ select fail_job_attempt(tests.id('job'), 3, 'up', false) $$),
-  'PT409 conflicting_repeat error', 'for one reason');
+  'PT409 conflicting_repeat error', 'it fails for one reason');
 
 select * from finish();
 rollback;

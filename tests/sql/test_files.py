@@ -1,4 +1,4 @@
-"""Each function and each policy has its pgTAP file, and no such file is named after nothing."""
+"""Each function and policy has a pgTAP file, and each pgTAP file belongs to one of them."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PLACES = {  # what is declared -> its tests
+TEST_FOLDERS = {  # what is declared -> its tests
     "db/functions": "tests/sql",
     "db/functions/private": "tests/sql/private",
     "db/policies": "tests/sql/policies",
 }
-ELSEWHERE = {"clock"}  # databases with pgTAP have a clock of their own, see test_clock.py
+TESTED_ELSEWHERE = {"clock"}  # databases with pgTAP have a clock of their own, see test_clock.py
 # the users with whom each tenant policy is tried
-EVERYBODY = {
+ALL_USERS = {
     "owner": "tests.act_as(tests.alice())",
     "owner of the organization": "tests.act_as(tests.bob())",
     "member": "tests.act_as(tests.carol())",
@@ -32,13 +32,13 @@ def names(folder: str) -> set[str]:
     return {file.stem for file in (ROOT / folder).glob("*.sql")}
 
 
-@pytest.mark.parametrize(("declared", "tests"), PLACES.items())
-def test_each_declared_file_has_tests_of_its_name(declared: str, tests: str) -> None:
-    assert {f"test_{name}" for name in names(declared) - ELSEWHERE} - names(tests) == set()
+@pytest.mark.parametrize(("declared", "tests"), TEST_FOLDERS.items())
+def test_each_declared_file_has_a_test_file(declared: str, tests: str) -> None:
+    assert {f"test_{name}" for name in names(declared) - TESTED_ELSEWHERE} - names(tests) == set()
 
 
-@pytest.mark.parametrize(("declared", "tests"), PLACES.items())
-def test_each_file_of_tests_is_named_after_what_is_declared(declared: str, tests: str) -> None:
+@pytest.mark.parametrize(("declared", "tests"), TEST_FOLDERS.items())
+def test_each_test_file_is_named_after_a_declared_file(declared: str, tests: str) -> None:
     """test_<name>.sql, or test_<name>_<more>.sql."""
     known = tuple(f"test_{name}_" for name in names(declared))
     unknown = {name for name in names(tests) if not f"{name}_".startswith(known)}
@@ -46,7 +46,7 @@ def test_each_file_of_tests_is_named_after_what_is_declared(declared: str, tests
 
 
 @pytest.mark.parametrize("table", sorted(names("db/policies")))
-def test_each_policy_is_named_and_those_for_tenants_are_tried_as_everybody(table: str) -> None:
+def test_each_policy_is_tested_and_tenant_policies_as_every_user(table: str) -> None:
     text = (ROOT / f"db/policies/{table}.sql").read_text()
     policies = re.findall(
         r"^create policy (\w+) on \S+\s+for (\w+) to (\w+(?:, \w+)*)$", text, re.MULTILINE
@@ -59,4 +59,4 @@ def test_each_policy_is_named_and_those_for_tenants_are_tried_as_everybody(table
         if role == "authenticated":
             file = tests / f"test_{table}{'' if command == 'select' else '_writes'}.sql"
             tried = file.read_text()
-            assert [who for who, call in EVERYBODY.items() if call not in tried] == [], file.name
+            assert [who for who, call in ALL_USERS.items() if call not in tried] == [], file.name

@@ -1,4 +1,4 @@
--- Pages of find_symbols, and names that are hard to find.
+-- Pages of find_symbols, and unusual names.
 begin;
 select plan(9);
 
@@ -13,20 +13,23 @@ returns text language sql as $$
 $$;
 
 select tests.act_as(tests.alice());
-select is(pg_temp.page('sell', null, 1, 20), 'sell b.py', 'a page of a name begins at its cursor');
+select is(pg_temp.page('sell', null, 1, 20), 'sell b.py', 'a page by name starts at its cursor');
 select is(
-  pg_temp.page(null, 'sell', 1, 1), 'sell b.py', 'so does one of a prefix, also within a name');
-select is(pg_temp.page(null, 'sell', 2, 20), 'sell_all a.py', 'and at the next name');
-select is(pg_temp.page(null, null, 1, 2), 's_ll a.py, sell a.py', 'and one of all symbols');
-select is(pg_temp.page(null, 'sell', 3, 20), null, 'after the last one nothing comes');
+  pg_temp.page(null, 'sell', 1, 1), 'sell b.py',
+  'a page by prefix starts at its cursor, even within a name');
+select is(pg_temp.page(null, 'sell', 2, 20), 'sell_all a.py',
+  'a page by prefix can start at the next name');
+select is(pg_temp.page(null, null, 1, 2), 's_ll a.py, sell a.py',
+  'a page of all symbols starts at its cursor');
+select is(pg_temp.page(null, 'sell', 3, 20), null, 'after the last symbol the page is empty');
 select is(
   (select array_agg(s.name) from find_symbols(
      tests.alice_repository(), p_prefix => 'sell', p_cursor => private.row_cursor('a', 99)) as s),
-  array['sell', 'sell', 'sell_all'], 'a cursor from before the prefix leads to its first symbol');
+  array['sell', 'sell', 'sell_all'], 'a cursor before the prefix leads to its first symbol');
 select is_empty(
   $$ select s.name from find_symbols(
        tests.alice_repository(), p_prefix => 'Shop', p_cursor => private.row_cursor('z', 0)) as s $$,
-  'one from behind it to none');
+  'a cursor after the prefix leads to an empty page');
 
 select tests.act_as_admin();
 create temp table hostile as
@@ -43,7 +46,7 @@ select is_empty(
   $$ select h.name from hostile as h
      where array[h.name] is distinct from (
        select array_agg(s.name) from find_symbols(tests.alice_repository(), h.name) as s) $$,
-  'each name is found by itself, and nothing else is');
+  'each name finds itself and nothing else');
 select is_empty(
   $$ select h.name from hostile as h
      where (
@@ -52,7 +55,7 @@ select is_empty(
      is distinct from (
        select array_agg(s.name order by s.name collate "C", s.id) from symbols as s
        where starts_with(s.name, h.name)) $$,
-  'and as a prefix it finds what begins with it, whatever stands in it');
+  'each name as a prefix finds the names that start with it, whatever it contains');
 
 select * from finish();
 rollback;

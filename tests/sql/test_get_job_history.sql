@@ -33,17 +33,17 @@ select results_eq(
     (5, 'processing', 'processing', 3, tests.worker(3)::uuid, 'the worker was lost', false, false),
     (6, 'processing', 'processing', 3, tests.worker(3)::uuid, null, false, true),
     (7, 'processing', 'cancelled', 3, tests.worker(3)::uuid, null, false, false) $$,
-  'a member reads the whole story, numbered without a gap');
+  'a member sees the complete history, numbered without gaps');
 
 select tests.act_as(tests.alice());
 select throws_ok(
   $$ select get_job_history((select id from job)) $$,
-  'PT404', null, 'another tenant''s job looks like no job');
+  'PT404', null, 'another tenant''s job is not found');
 select throws_ok(
-  $$ select get_job_history(null) $$, 'PT404', null, 'nor is there one without an id');
+  $$ select get_job_history(null) $$, 'PT404', null, 'null is not found');
 select tests.act_as_anon();
 select throws_ok(
-  $$ select get_job_history((select id from job)) $$, '42501', null, 'anon may not ask');
+  $$ select get_job_history((select id from job)) $$, '42501', null, 'anon may not call it');
 
 select tests.act_as_admin();
 select results_eq(
@@ -54,7 +54,7 @@ select results_eq(
     (1, tests.worker(1)::uuid, interval '1 second', interval '1 second', 'retry', 'down'),
     (2, tests.worker(2)::uuid, '7 seconds', '10 seconds', 'lost', 'the worker was lost'),
     (3, tests.worker(3)::uuid, '17 seconds', '1 second', 'cancelled', null) $$,
-  'each attempt has its start, end, worker, outcome and error');
+  'each attempt has start, end, worker, outcome and error');
 select tests.job_for(tests.acme_repository()) as id into temp given_back;
 grant select on given_back to public;
 select tests.act_as_worker();
@@ -66,7 +66,7 @@ select results_eq(
   $$ select a.attempt, a.outcome, a.error, a.ended_at is null
      from private.job_attempts((select id from given_back)) as a $$,
   $$ values (1, 'handed_back', null::text, false), (2, null, null, true) $$,
-  'an attempt that was handed back ended without an error, and one that runs has no end');
+  'a handed-back attempt ended without an error; a running one has no end');
 
 select * from finish();
 rollback;

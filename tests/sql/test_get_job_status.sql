@@ -9,13 +9,13 @@ select tests.act_as(tests.alice());
 select results_eq(
   $$ select j.* from get_job_status(tests.id('alice_job')) as j $$,
   $$ select j.* from index_jobs as j where j.id = tests.id('alice_job') $$,
-  'the owner of the repository sees its job, whole');
+  'the owner of the repository sees the complete job');
 select is(
   tests.refusal($$ select get_job_status(tests.id('acme_job')) $$),
-  'PT404', 'another tenant''s job looks like no job');
+  'PT404', 'another tenant''s job is not found');
 select is(
   tests.refusal($$ select get_job_status(gen_random_uuid()) $$),
-  'PT404', 'as one does that there never was');
+  'PT404', 'an unknown job gets the same error');
 
 select tests.act_as(tests.carol());
 select is(
@@ -25,22 +25,23 @@ select is(
 select tests.act_as(tests.dave());
 select is(
   tests.refusal($$ select get_job_status(tests.id('acme_job')) $$),
-  'PT404', 'a former member sees nothing');
+  'PT404', 'a former member finds no job');
 
 select tests.act_with_claims(jsonb_build_object(
   'sub', 'no uuid', 'user_metadata', jsonb_build_object('sub', tests.alice()))::text);
 select is(
   tests.refusal($$ select get_job_status(tests.id('alice_job')) $$),
-  'PT404', 'claims without a user see nothing, whatever the user wrote into them');
+  'PT404', 'claims without a user find no job, whatever the user metadata');
 
 select tests.act_with_claims(null);
 select is(
   tests.refusal($$ select get_job_status(tests.id('alice_job')) $$),
-  'PT404', 'without claims nothing is seen');
+  'PT404', 'without claims no job is found');
 
 select tests.act_as_anon();
 select is(
-  tests.refusal($$ select get_job_status(tests.id('alice_job')) $$), '42501', 'anon may not ask');
+  tests.refusal($$ select get_job_status(tests.id('alice_job')) $$), '42501',
+  'anon may not call it');
 
 select tests.act_as_worker();
 select is(

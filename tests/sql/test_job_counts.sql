@@ -34,42 +34,42 @@ $$;
 select tests.act_as(tests.alice());
 select is(
   pg_temp.counts(), '2 1 2 2 1',
-  'all that are pending or processing count, and those of the others that were made in 24 hours');
+  'unfinished jobs are counted, and finished ones created within 24 hours');
 select is(
-  pg_temp.counts(null, '2030-01-01 12:00Z'), '2 1 3 3 1', 'or since a time that is named');
+  pg_temp.counts(null, '2030-01-01 12:00Z'), '2 1 3 3 1', 'the start of the period can be given');
 select results_eq(
   'select c.oldest_pending_at, c.wait_p50, c.wait_p95, c.duration_p50, c.duration_p95
    from job_counts() as c',
   $$ values (timestamptz '2030-01-01 12:00Z', 3::double precision, 8.4::double precision,
        30::double precision, 66::double precision) $$,
-  'waits and durations are of the jobs that were begun');
+  'wait times and durations cover jobs that started');
 select is(
   tests.refusal($$ select job_counts(null, '2029-12-06 11:59:59Z') $$), 'PT422 invalid_since since',
-  'no more than 30 days are looked at');
+  'at most 30 days are counted');
 select is(
   tests.refusal($$ select job_counts(null, '2029-12-06 12:00Z') $$), 'accepted', '30 days are');
 select is(
-  pg_temp.counts(tests.acme()), '0 0 0 0 0', 'of an organization of others nothing is seen');
+  pg_temp.counts(tests.acme()), '0 0 0 0 0', 'a foreign organization has no counts');
 
 select tests.act_as(tests.carol());
-select is(pg_temp.counts(tests.acme()), '1 0 0 0 0', 'a member sees the organization''s');
+select is(pg_temp.counts(tests.acme()), '1 0 0 0 0', 'a member sees the organization''s counts');
 select results_eq(
   'select c.oldest_pending_at, c.wait_p50, c.duration_p95 from job_counts() as c',
   'values (null::timestamptz, null::double precision, null::double precision)',
-  'and has none of her own');
+  'her own counts are empty');
 select tests.act_as(tests.dave());
-select is(pg_temp.counts(tests.acme()), '0 0 0 0 0', 'a former member sees none');
+select is(pg_temp.counts(tests.acme()), '0 0 0 0 0', 'a former member sees no counts');
 select tests.act_with_claims(null);
-select is(pg_temp.counts(), '0 0 0 0 0', 'without claims there are none');
+select is(pg_temp.counts(), '0 0 0 0 0', 'without claims there are no counts');
 select tests.act_as_anon();
-select is(tests.refusal('select job_counts()'), '42501', 'anon may not ask');
+select is(tests.refusal('select job_counts()'), '42501', 'anon may not call it');
 
 select tests.act_as_worker();
 select results_eq(
   'select c.pending, c.processing, c.completed, c.failed, c.cancelled, c.wait_p50, c.duration_p95
    from job_counts(tests.acme()) as c',
   'values (1, 0, 0, 0, 0, null::double precision, null::double precision)',
-  'the service counts the jobs of the scope alone, though it sees all');
+  'the service counts only the jobs of the scope, although it sees all');
 
 select tests.act_as_admin();
 insert into index_jobs (id, repository_id, repository, owner_user_id, created_at, updated_at)

@@ -25,19 +25,20 @@ select results_eq(
        select id, '2030-01-01 12:00:01Z' from other) as l order by l.created_at desc, l.id desc $$,
   'without a scope the caller''s own jobs are listed, newest first');
 select is_empty(
-  $$ select list_index_jobs(tests.acme()) $$, 'an organization of others is empty');
+  $$ select list_index_jobs(tests.acme()) $$, 'a foreign organization has an empty list');
 select results_eq(
   $$ select j.id from list_index_jobs(p_repository_id => tests.alice_repository()) as j $$,
-  $$ select id from jobs order by created_at desc, id desc $$, 'a repository can be chosen');
+  $$ select id from jobs order by created_at desc, id desc $$,
+  'jobs can be filtered by repository');
 select is_empty(
   $$ select list_index_jobs(p_repository_id => tests.acme_repository()) $$,
-  'a repository outside of the scope has no jobs');
+  'a repository outside the scope has no jobs');
 select results_eq(
   $$ select j.id from list_index_jobs(p_status => 'failed') as j $$, 'select id from other',
-  'a status can be chosen');
+  'jobs can be filtered by status');
 select is(
   (select count(*) from list_index_jobs(p_since => '2030-01-01 12:00:01Z')), 3::bigint,
-  'p_since is the earliest time of creation');
+  'p_since is the earliest creation time');
 select results_eq(
   $$ with recursive page as (
        select null::text as cursor, array[]::uuid[] as ids
@@ -48,32 +49,32 @@ select results_eq(
        cross join lateral list_index_jobs(p_cursor => p.cursor, p_limit => 4) as j
        group by p.cursor)
      select cardinality(ids) from page where ids <> '{}' $$,
-  $$ values (4), (2) $$, 'each page begins after the last row of the one before');
+  $$ values (4), (2) $$, 'each page starts after the last row of the previous one');
 
 select tests.act_as(tests.carol());
 select results_eq(
   $$ select j.id from list_index_jobs(tests.acme()) as j $$, 'select id from shared',
-  'a member lists the organization''s jobs');
-select is_empty('select list_index_jobs()', 'which are not the member''s own');
+  'a member can list the organization''s jobs');
+select is_empty('select list_index_jobs()', 'these are not in the member''s own list');
 select tests.act_as(tests.dave());
 select is_empty('select list_index_jobs(tests.acme())', 'a former member lists nothing');
 select tests.act_with_claims('{"sub": 1}');
-select is_empty('select list_index_jobs()', 'bad claims list nothing');
+select is_empty('select list_index_jobs()', 'invalid claims list nothing');
 select tests.act_as_worker();
 select is(
   (select count(*) from list_index_jobs(tests.acme(), p_status => 'pending')), 1::bigint,
-  'the service lists any organization');
+  'the service can list any organization');
 
 select is(
   tests.refusal($$ select list_index_jobs(p_status => 'done') $$),
-  'PT422 unknown_status status', 'a status is one of five');
+  'PT422 unknown_status status', 'an unknown status is rejected');
 select is(
   tests.refusal(
     $$ select list_index_jobs(p_cursor => '2030-02-30T12:00:00Z,' || gen_random_uuid()) $$),
-  'PT422 invalid_cursor cursor', 'a cursor is checked');
+  'PT422 invalid_cursor cursor', 'an invalid cursor is rejected');
 select is(
   tests.refusal($$ select list_index_jobs(p_limit => 101) $$),
-  'PT422 invalid_limit limit', 'a page is bounded');
+  'PT422 invalid_limit limit', 'the page size is limited');
 
 select * from finish();
 rollback;

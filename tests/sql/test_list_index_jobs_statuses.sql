@@ -47,17 +47,17 @@ select is_empty(
        where m.organization_id is not distinct from o.id union all select null) as r (id)
      where pg_temp.listed(o.id, r.id, s.status) is distinct from
        pg_temp.made(o.id, r.id, s.status) $$,
-  'each status of each scope and repository lists the jobs that have it, and no others');
+  'each filter by status, scope and repository lists exactly the matching jobs');
 select is_empty(
   $$ select list_index_jobs(null, m.repository_id, m.status) from made as m
      where m.organization_id is not null $$,
-  'an organization''s repository has none in the user''s scope');
+  'an organization''s repository has no jobs in the user''s scope');
 select tests.act_as(tests.dave());
 select is_empty(
   $$ select list_index_jobs(tests.acme(), r.id, s.status)
      from unnest(enum_range(null::job_status)::text[]) as s (status)
      cross join (values (null), (tests.acme_repository())) as r (id) $$,
-  'a former member lists none of any status');
+  'a former member lists no jobs of any status');
 
 select * from finish();
 rollback;

@@ -15,22 +15,23 @@ select tests.act_as(tests.bob());
 select set_eq(
   $$ select j.id from list_index_jobs(tests.acme(), tests.acme_repository()) as j $$,
   array[tests.id('acmes_pending'), tests.id('acmes_completed')],
-  'a list for an organization has its jobs of a repository, not those of the owner before');
+  'an organization''s list has only its own jobs of a repository, not those of the previous owner');
 select set_eq(
   $$ select j.id from unnest(array['pending', 'completed']) as s
      cross join lateral list_index_jobs(tests.acme(), tests.acme_repository(), s) as j $$,
-  array[tests.id('acmes_pending'), tests.id('acmes_completed')], 'whatever their status');
+  array[tests.id('acmes_pending'), tests.id('acmes_completed')], 'this holds for every status');
 select set_eq(
   $$ select j.id from list_index_jobs(p_repository_id => tests.acme_repository()) as j $$,
-  array[tests.id('bobs_pending'), tests.id('bobs_completed')], 'and the owner before has own ones');
+  array[tests.id('bobs_pending'), tests.id('bobs_completed')],
+  'the previous owner still has their own jobs');
 select tests.act_as(tests.carol());
 select is_empty(
   $$ select j.id from list_index_jobs(p_repository_id => tests.acme_repository()) as j $$,
-  'which other members do not see');
+  'other members do not see these');
 select tests.name_id('carols', j.id) from create_index_job(tests.acme_repository()) as j;
 select is_empty(
   'select j.id from list_index_jobs() as j',
-  'a job that a member asked for is the organization''s, and not in the member''s own list');
+  'a job that a member requested belongs to the organization and is not in the member''s list');
 
 select * from finish();
 rollback;

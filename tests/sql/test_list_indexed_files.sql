@@ -15,32 +15,32 @@ select results_eq(
        ('src/a.py', 'Python', 10, repeat('b', 40), 4, tests.indexed_by(), repeat('c', 40)),
        ('src/b.py', 'Python', 10, repeat('b', 40), 1, tests.indexed_by(), repeat('c', 40)),
        ('src/c.txt', null, 10, repeat('b', 40), null, tests.indexed_by(), repeat('c', 40)) $$,
-  'the files of a repository come by path, with the job and the commit that they are of');
+  'files are listed by path, with their job and commit');
 select results_eq(
   'select f.path from list_indexed_files(tests.alice_repository(), p_limit => 2) as f',
-  $$ values (''), ('src/a.py') $$, 'no more than the limit');
+  $$ values (''), ('src/a.py') $$, 'the limit applies');
 select results_eq(
   $$ select f.path from list_indexed_files(tests.alice_repository(), (
        select c.cursor from list_indexed_files(tests.alice_repository(), p_limit => 2) as c
        offset 1)) as f $$,
-  $$ values ('src/b.py'), ('src/c.txt') $$, 'the cursor of the last row leads on');
+  $$ values ('src/b.py'), ('src/c.txt') $$, 'the cursor of the last row leads to the next page');
 select is_empty(
   $$ select f.path from list_indexed_files(tests.alice_repository(), (
        select c.cursor from list_indexed_files(tests.alice_repository()) as c offset 3)) as f $$,
-  'until nothing is left');
+  'the last page is empty');
 select is(
   tests.refusal('select list_indexed_files(tests.alice_repository(), p_limit => 101)'),
-  'PT422 invalid_limit limit', 'a page is bounded');
+  'PT422 invalid_limit limit', 'the page size is limited');
 select is(
   tests.refusal($$ select list_indexed_files(tests.alice_repository(), 'x') $$),
-  'PT422 invalid_cursor cursor', 'a cursor is one of ours');
+  'PT422 invalid_cursor cursor', 'an invalid cursor is rejected');
 select is(
   tests.refusal('select list_indexed_files(tests.acme_repository())'), 'PT404',
-  'a repository of others is none');
+  'a foreign repository is not found');
 select tests.act_as(tests.carol());
 select is(
   (select array_agg(f.path) from list_indexed_files(tests.acme_repository()) as f),
-  array['shop/a.py', 'shop/b.py', 'shop/c.txt'], 'a member sees the organization''s');
+  array['shop/a.py', 'shop/b.py', 'shop/c.txt'], 'a member sees the organization''s files');
 select tests.act_as(tests.dave());
 select is(
   tests.refusal('select list_indexed_files(tests.acme_repository())'), 'PT404',
@@ -48,17 +48,17 @@ select is(
 select tests.act_with_claims(null);
 select is(
   tests.refusal('select list_indexed_files(tests.alice_repository())'), 'PT404',
-  'nor does anybody without claims');
+  'a caller without claims sees none');
 select tests.act_as_anon();
 select is(
   tests.refusal('select list_indexed_files(tests.alice_repository())'), '42501',
-  'anon may not ask');
+  'anon may not call it');
 select tests.act_as_admin();
 delete from indexed_commits as c where c.repository_id = tests.alice_repository();
 select tests.act_as(tests.alice());
 select is(
   tests.refusal('select list_indexed_files(tests.alice_repository())'), 'PT409 not_completed',
-  'before the first index there is a refusal, not an empty page');
+  'before the first index the call is rejected instead of returning an empty page');
 
 select * from finish();
 rollback;

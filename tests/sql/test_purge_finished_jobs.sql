@@ -17,26 +17,27 @@ select update_job_status(id, 'failed', '{"error": "x"}') from jobs where no = 4;
 
 select tests.advance_clock('89 days 12 hours');
 select is(
-  (select purged from purge_finished_jobs(p_limit => 1)), 1, 'p_limit bounds a batch');
-select is((select purged from purge_finished_jobs()), 2, 'the next call goes on');
+  (select purged from purge_finished_jobs(p_limit => 1)), 1, 'p_limit limits a batch');
+select is((select purged from purge_finished_jobs()), 2, 'the next call continues');
 select is(
   (select purged from purge_finished_jobs()), 0,
-  'neither what ended later nor what is pending is deleted');
+  'newer and pending jobs are not deleted');
 select is(
   (select count(*) from jobs as j, get_job_status(j.id) where j.no in (4, 5)), 2::bigint,
-  'those are still there');
-select isnt_empty('select from indexed_files', 'what a job indexed outlives it');
+  'these jobs still exist');
+select isnt_empty('select from indexed_files', 'the index of a job outlives it');
 select is(
   tests.refusal($$ select get_job_history((select id from jobs where no = 1)) $$),
-  'PT404', 'events go with their job');
+  'PT404', 'events are deleted with their job');
 select tests.advance_clock('1 day');
-select is((select purged from purge_finished_jobs('90 days')), 1, 'in time the others follow');
+select is((select purged from purge_finished_jobs('90 days')), 1,
+  'the others are deleted when old enough');
 select is(
   tests.refusal($$ select purge_finished_jobs(null) $$),
-  'PT422 invalid_older_than older_than', 'an age is needed');
+  'PT422 invalid_older_than older_than', 'an age is required');
 select tests.act_as(tests.alice());
 select throws_ok(
-  $$ select purge_finished_jobs() $$, '42501', null, 'a user deletes nothing');
+  $$ select purge_finished_jobs() $$, '42501', null, 'a user may not purge');
 
 select * from finish();
 rollback;

@@ -14,18 +14,18 @@ select results_eq(
   $$ select p.cancel_requested, p.lease_expires_at
      from report_job_progress(tests.id('job'), 1) as p $$,
   $$ values (false, timestamptz '2026-03-01 12:01+00') $$,
-  'a heartbeat without a lease leaves the lease');
+  'a heartbeat without a lease keeps the lease');
 select results_eq(
   $$ select j.heartbeat_at, j.updated_at, j.version, j.progress from index_jobs as j
      where j.id = tests.id('job') $$,
   $$ values (timestamptz '2026-03-01 12:00:10+00', timestamptz '2026-03-01 12:00+00', 2::bigint,
        null::jsonb) $$,
-  'a heartbeat is no visible change');
+  'a heartbeat is not a visible change');
 select results_eq(
   $$ select p.lease_expires_at
      from report_job_progress(tests.id('job'), 1, 'symbols', 3, 7, '1 minute') as p $$,
   $$ values (timestamptz '2026-03-01 12:01:10+00') $$,
-  'with a lease it runs from now');
+  'a new lease starts at the current time');
 select results_eq(
   $$ select j.updated_at, j.version, j.progress from index_jobs as j
      where j.id = tests.id('job') $$,
@@ -39,7 +39,7 @@ select is(
 select results_eq(
   $$ select j.updated_at, j.version from index_jobs as j where j.id = tests.id('job') $$,
   $$ values (timestamptz '2026-03-01 12:00:10+00', 3::bigint) $$,
-  'the same progress again is no visible change');
+  'the same progress again is not a visible change');
 select is(
   tests.refusal($$ select report_job_progress(tests.id('job'), 1, 'walk', 3) $$),
   'accepted', 'the total may be unknown');
@@ -48,25 +48,26 @@ select is(
   '{"phase": "walk", "done": 3, "total": null}', 'an unknown total is null');
 select is(
   (select count(*)::integer from index_job_events as e where e.job_id = tests.id('job')), 2,
-  'neither heartbeat nor progress is an event');
+  'heartbeats and progress write no events');
 
 select tests.act_as_admin();
 update index_jobs set cancel_requested_at = '2026-03-01 12:00:20+00' where id = tests.id('job');
 select tests.act_as_worker();
 select is(
   (select p.cancel_requested from report_job_progress(tests.id('job'), 1) as p), true,
-  'the answer says that the user has asked to cancel');
+  'the result states that the user requested cancellation');
 
 select tests.act_as_admin();
 update index_jobs set updated_at = '2026-03-02 12:00+00' where id = tests.id('job');
 select tests.act_as_worker();
 select is(
   (select p.lease_expires_at from report_job_progress(tests.id('job'), 1, p_lease => '1 minute') as p),
-  private.clock() + interval '1 minute', 'a lease runs from now, whatever lies ahead');
+  private.clock() + interval '1 minute',
+  'a lease starts at the current time, even after a time in the future');
 select results_eq(
   $$ select j.heartbeat_at, j.updated_at from index_jobs as j where j.id = tests.id('job') $$,
   $$ values (private.clock(), timestamptz '2026-03-02 12:00+00') $$,
-  'and so is the sign of life; what happened stays in order');
+  'the last sign of life does too; history stays in order');
 
 select * from finish();
 rollback;

@@ -12,7 +12,7 @@ stable
 security invoker
 set search_path = pg_catalog, pg_temp
 as $$ select j.id from pg_temp.jobs as j where j.name = p_name $$;
-insert into jobs values ('pending', tests.job_for(tests.alice_repository())); -- before all
+insert into jobs values ('pending', tests.job_for(tests.alice_repository())); -- first
 select tests.set_clock('2030-01-01 12:00Z');
 insert into jobs
 select v.name, tests.job_for(tests.alice_repository())
@@ -41,25 +41,25 @@ select results_eq(
 select tests.advance_clock('1 second');
 select results_eq(
   'select * from retry_or_fail_stuck_jobs()', 'values (1, 1, 0)',
-  'a lease that ran out ends the attempt, and the job when it was the last one');
+  'an expired lease ends the attempt, and after the last one the job');
 select results_eq(
   'select * from retry_or_fail_stuck_jobs()', 'values (0, 0, 0)', 'a second call finds nothing');
 select results_eq(
   $$ select j.status::text, j.last_error, j.lease_expires_at, j.retry_at > private.clock()
      from get_job_status(tests.job('leased')) as j $$,
   $$ values ('processing', 'the worker was lost', null::timestamptz, true) $$,
-  'a job that has attempts left waits for the next one, and says why');
+  'a job with attempts left waits for the next one and has the reason');
 select is(
   (select j.error_message from get_job_status(tests.job('last')) as j),
-  'the worker was lost and all 1 attempts are used up', 'a job that has none left is failed');
+  'the worker was lost and all 1 attempts are used up', 'a job without attempts left fails');
 select is(
   tests.refusal($$ select report_job_progress(tests.job('leased'), 1, p_lease => '30 seconds') $$),
-  'PT409 stale_attempt attempt', 'the lost worker is refused when it comes back');
+  'PT409 stale_attempt attempt', 'the lost worker is rejected when it returns');
 
 select tests.advance_clock('30 seconds');
 select results_eq(
   'select * from retry_or_fail_stuck_jobs()', 'values (0, 0, 2)',
-  'one minute after a request to cancel the job is cancelled, its worker or queue or not');
+  'a job is cancelled one minute after the request, with or without worker or queue');
 select tests.advance_clock('58 minutes 59 seconds');
 select results_eq(
   'select * from retry_or_fail_stuck_jobs()', 'values (0, 0, 0)',
@@ -69,21 +69,21 @@ select results_eq(
   $$ select s.retried + s.failed
      from generate_series(1, 3) as n
      cross join lateral retry_or_fail_stuck_jobs(interval '1 hour' + n * interval '0', 1) as s $$,
-  'values (1), (1), (0)', 'p_limit bounds a call, and the next one goes on');
+  'values (1), (1), (0)', 'p_limit limits a call, and the next one continues');
 select results_eq(
   $$ select j.status::text from get_job_status(tests.job('plain')) as j union all
      select j.status::text from get_job_status(tests.job('queued')) as j $$,
   $$ values ('processing'), ('processing') $$,
-  'a job that a queue runs is left to it');
+  'a job of a queue is left alone');
 select is(
   (select j.attempt || ' ' || (j.retry_at is null) || ' ' || j.version
-   from get_job_status(tests.job('queued')) as j), '1 true 3', 'as it is');
+   from get_job_status(tests.job('queued')) as j), '1 true 3', 'it does not change');
 select is(
   tests.refusal($$ select retry_or_fail_stuck_jobs('-1 second') $$),
-  'PT422 invalid_older_than older_than', 'an age is not negative');
+  'PT422 invalid_older_than older_than', 'an age may not be negative');
 select is(
   tests.refusal($$ select retry_or_fail_stuck_jobs(p_limit => 0) $$),
-  'PT422 invalid_limit limit', 'a batch has a size');
+  'PT422 invalid_limit limit', 'a batch size is required');
 
 select * from finish();
 rollback;

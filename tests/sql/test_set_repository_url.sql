@@ -11,47 +11,50 @@ select results_eq(
   $$ select r.id, r.full_name, r.git_url, r.owner_user_id
      from set_repository_url(tests.alice_repository(), 'HTTPS://New.example.com/app/') as r $$,
   $$ values (tests.alice_repository(), 'alice/app', 'https://new.example.com/app', tests.alice()) $$,
-  'the owner corrects the address, and it is kept in its one spelling');
+  'the owner may correct the URL, which is normalized');
 select is(
-  pg_temp.verdict(tests.alice_repository(), '/srv/app'), 'accepted', 'a folder is an address, too');
+  pg_temp.verdict(tests.alice_repository(), '/srv/app'), 'accepted', 'a folder is accepted');
 select is(
   (select r.git_url from repositories as r where r.id = tests.alice_repository()),
-  'file:///srv/app', 'of which the file URL is kept');
+  'file:///srv/app', 'a folder is stored as file URL');
 select set_eq(
   $$ select pg_temp.verdict(tests.alice_repository(), u)
      from unnest(array[null, '', 'ssh://h/a', 'https://u:p@h/a', 'https://h']) as u $$,
-  array['PT422 invalid_git_url git_url'], 'anything but an address is refused');
+  array['PT422 invalid_git_url git_url'], 'text that is not a URL is rejected');
 select is(
   pg_temp.verdict(tests.acme_repository(), 'https://h/a'), 'PT404',
-  'another tenant''s repository looks like none');
-select is(pg_temp.verdict(gen_random_uuid(), 'https://h/a'), 'PT404', 'none is none');
-select is(pg_temp.verdict(null, ''), 'PT404', 'and what it would be set to does not matter');
+  'another tenant''s repository is not found');
+select is(pg_temp.verdict(gen_random_uuid(), 'https://h/a'), 'PT404', 'null is not found');
+select is(pg_temp.verdict(null, ''), 'PT404', 'this holds for every new URL');
 
 select tests.act_as(tests.bob());
 select is(
   pg_temp.verdict(tests.acme_repository(), 'https://h/a'), 'accepted',
-  'an owner of the organization may');
+  'an owner of the organization may change it');
 select tests.act_as(tests.carol());
 select is(
   pg_temp.verdict(tests.acme_repository(), 'https://h/b'), 'PT403 not_allowed repository_id',
-  'a member may not');
+  'a member may not change it');
 select tests.act_as_admin();
 update organization_members set role = 'admin' where user_id = tests.carol();
 select tests.act_as(tests.carol());
 select is(
-  pg_temp.verdict(tests.acme_repository(), 'https://h/b'), 'accepted', 'an admin may');
+  pg_temp.verdict(tests.acme_repository(), 'https://h/b'), 'accepted', 'an admin may change it');
 select tests.act_as(tests.dave());
 select is(
-  pg_temp.verdict(tests.acme_repository(), 'https://h/c'), 'PT404', 'a former member sees none');
+  pg_temp.verdict(tests.acme_repository(), 'https://h/c'), 'PT404',
+  'a former member finds nothing');
 select tests.act_with_claims('{}');
 select is(
-  pg_temp.verdict(tests.acme_repository(), 'https://h/c'), 'PT404', 'without claims there is none');
+  pg_temp.verdict(tests.acme_repository(), 'https://h/c'), 'PT404',
+  'without claims nothing is found');
 select tests.act_as_anon();
-select is(pg_temp.verdict(tests.acme_repository(), 'https://h/c'), '42501', 'anon may not');
+select is(pg_temp.verdict(tests.acme_repository(), 'https://h/c'), '42501',
+  'anon may not change it');
 select tests.act_as_worker();
 select is(
   pg_temp.verdict(tests.acme_repository(), 'https://h/c'), '42501',
-  'the service has the table for that');
+  'the service updates the table instead');
 
 select * from finish();
 rollback;

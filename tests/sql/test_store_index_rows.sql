@@ -11,18 +11,19 @@ insert into indexed_files (repository_id, job_id, path, bytes, blob_sha) values
 select tests.act_as_worker();
 select tests.send_file(1, 'a.py', 2);
 select is(
-  store_index_rows(tests.id('job'), 1), 3::bigint, 'what was sent is stored: a file, two symbols');
+  store_index_rows(tests.id('job'), 1), 3::bigint,
+  'the sent rows are stored: a file and two symbols');
 select tests.send_file(2, 'b.py', 3);
-select is(store_index_rows(tests.id('job'), 1), 7::bigint, 'and what was sent since');
+select is(store_index_rows(tests.id('job'), 1), 7::bigint, 'rows sent later are stored too');
 select set_eq(
   'select f.path from indexed_files as f', array['a.py', 'b.py', 'of_another.py'],
-  'it takes the place of what was stored of the repository');
+  'they replace the stored rows of the repository');
 select is(
   complete_index(tests.id('job'), 1, tests.worker(1), 'x', null, repeat('c', 40),
     '{"files_indexed": 2, "symbols_extracted": 5}'),
-  'stored', 'complete_index counts all of it');
+  'stored', 'complete_index counts all of them');
 select is(
-  tests.refusal('set constraints all immediate'), 'accepted', 'and then it may be committed');
+  tests.refusal('set constraints all immediate'), 'accepted', 'then they may be committed');
 set constraints all deferred;
 
 select tests.act_as_admin();
@@ -30,7 +31,7 @@ select tests.arrange_job('late', 'processing');
 select tests.act_as_worker();
 select is(
   tests.refusal($$ select store_index_rows(tests.id('late'), 7) $$),
-  'PT409 stale_attempt attempt', 'a worker that does not hold the attempt stores nothing');
+  'PT409 stale_attempt attempt', 'a worker that does not hold the attempt cannot store rows');
 select store_index_rows(tests.id('late'), 1);
 select is(
   tests.refusal('set constraints all immediate'), 'PT409 index_not_completed job_id',
@@ -41,7 +42,7 @@ select is(
 select tests.act_as(tests.alice());
 select is(
   tests.refusal($$ select store_index_rows(tests.id('late'), 1) $$), '42501',
-  'a user stores nothing');
+  'a user may not store rows');
 
 select * from finish();
 rollback;

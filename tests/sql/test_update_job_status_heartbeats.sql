@@ -10,10 +10,10 @@ select tests.act_as_worker();
 
 select is(
   (select j.heartbeat_at from update_job_status(tests.id('pending'), 'failed',
-     '{"error": "x"}') as j), null, 'a job that nobody began has no sign of life');
+     '{"error": "x"}') as j), null, 'an unclaimed job has no heartbeat');
 select is(
   (select j.heartbeat_at from update_job_status(tests.id('begun'), 'completed') as j),
-  '2026-03-01 12:01+00', 'the end is the last one of a job that was begun');
+  '2026-03-01 12:01+00', 'the end is the last heartbeat of a job that started');
 
 select * from finish();
 rollback;

@@ -20,30 +20,30 @@ select tests.act_as_worker();
 select is(
   tests.refusal(
     $$ select update_job_status(tests.id('running'), 'processing', p_worker_id => tests.worker(1)) $$),
-  'accepted', 'a worker may say twice that it has begun');
+  'accepted', 'a worker may report its start twice');
 select is(
   tests.refusal(
     $$ select update_job_status(tests.id('running'), 'processing', p_worker_id => tests.worker(2)) $$),
-  'PT409 already_processing worker_id', 'a second worker may not begin the same job');
+  'PT409 already_processing worker_id', 'a second worker may not start the same job');
 select is(
   tests.refusal($$ select update_job_status(tests.id('running'), 'processing') $$),
-  'PT409 already_processing worker_id', 'nor may a worker without a name');
+  'PT409 already_processing worker_id', 'a worker without an id may not start it');
 
 select is(
   tests.refusal($$ select update_job_status(tests.id('done'), 'completed',
     '{"stats": {"symbols_extracted": 5, "files_indexed": 2}}', 1) $$),
-  'accepted', 'the same result again is a lost answer repeated, in whatever order of its members');
+  'accepted', 'the same result again is a repeat, in any order of members');
 select is(
   tests.refusal($$ select update_job_status(tests.id('done'), 'completed',
     '{"stats": {"files_indexed": 3, "symbols_extracted": 5}}') $$),
-  'PT409 conflicting_repeat metadata', 'another result is refused');
+  'PT409 conflicting_repeat metadata', 'another result is rejected');
 select is(
   tests.refusal($$ select update_job_status(tests.id('done'), 'completed') $$),
-  'PT409 conflicting_repeat metadata', 'no result is another result');
+  'PT409 conflicting_repeat metadata', 'a missing result is another result');
 select is(
   tests.refusal($$ select update_job_status(tests.id('done'), 'completed',
     tests.metadata_for('completed'), 2) $$),
-  'PT409 stale_attempt attempt', 'the same result of another attempt is refused');
+  'PT409 stale_attempt attempt', 'the same result of another attempt is rejected');
 select is(
   tests.refusal($$ select update_job_status(tests.id('done'), 'completed',
     tests.metadata_for('completed') || jsonb_build_object('commit_sha', repeat('a', 40))) $$),
@@ -51,15 +51,15 @@ select is(
 select is(
   tests.refusal($$ select update_job_status(tests.id('at_commit'), 'completed',
     jsonb_build_object('commit_sha', repeat('A', 40))) $$),
-  'accepted', 'the commit that was named is the same result');
+  'accepted', 'the same commit is the same result');
 
 select is(
   tests.refusal(
     $$ select update_job_status(tests.id('broken'), 'failed', '{"error": " it broke "}') $$),
-  'accepted', 'the same error again is a lost answer repeated');
+  'accepted', 'the same error again is a repeat');
 select is(
   tests.refusal($$ select update_job_status(tests.id('broken'), 'failed', '{"error": "else"}') $$),
-  'PT409 conflicting_repeat metadata', 'another error is refused');
+  'PT409 conflicting_repeat metadata', 'another error is rejected');
 select is(
   tests.refusal($$ select update_job_status(tests.id('given_up'), 'cancelled') $$),
   'accepted', 'a job may be cancelled twice');

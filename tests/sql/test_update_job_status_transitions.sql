@@ -21,10 +21,10 @@ select set_eq(
   $$ select m.from_status, m.to_status from moves as m where m.answer = 'accepted' $$,
   $$ values ('pending', 'processing'), ('pending', 'failed'), ('pending', 'cancelled'),
        ('processing', 'completed'), ('processing', 'failed'), ('processing', 'cancelled') $$,
-  'a job moves forward only, and from pending not straight to completed');
+  'a job only moves forward, and never directly from pending to completed');
 select set_eq(
   $$ select distinct m.answer from moves as m where m.answer <> 'accepted' $$,
-  array['PT409 invalid_transition status'], 'every other move is refused by one code');
+  array['PT409 invalid_transition status'], 'every other move is rejected with the same code');
 select is_empty(
   $$ select m.job from moves as m
      join before as b using (job)
@@ -32,14 +32,14 @@ select is_empty(
      where m.answer <> 'accepted' and (j.status, j.version, j.updated_at, j.completed_at, j.stats,
          j.error_message, j.attempt) is distinct from (b.status, b.version, b.updated_at,
          b.completed_at, b.stats, b.error_message, b.attempt) $$,
-  'a refused move leaves the row as it was');
+  'a rejected move does not change the row');
 select is_empty(
   $$ select m.job from moves as m
      join index_jobs as j on j.id = tests.id(m.job)
      where m.answer = 'accepted'
        and (j.status::text <> m.to_status or j.version <> (
          select count(*) from index_job_events as e where e.job_id = j.id)) $$,
-  'an accepted move reaches its status, by one version and one event');
+  'an accepted move reaches its status with one new version and one event');
 
 select * from finish();
 rollback;

@@ -55,7 +55,7 @@ class Api:
 
     @contextmanager
     def sql(self) -> Iterator[psycopg.Connection[TupleRow]]:
-        """A superuser's connection."""
+        """Yields a superuser's connection."""
         with psycopg.connect(self.database.url, autocommit=True) as connection:
             yield connection
 
@@ -66,7 +66,7 @@ class Api:
 
     @contextmanager
     def outage(self) -> Iterator[None]:
-        """The database throws everybody out and lets nobody in."""
+        """Terminates all sessions and refuses new ones."""
         door = f'alter database "{self.database.name}" allow_connections'
         with psycopg.connect(self.database.server.url(), autocommit=True) as connection:
             connection.execute(f"{door} false")
@@ -80,12 +80,12 @@ class Api:
                 connection.execute(f"{door} true")
 
     def index(self, folder: Path, **request: str) -> str:
-        """The id of a new job for the repository in the folder."""
+        """Creates a job for the repository in this folder. Returns its id."""
         body = {"repository": f"local/{folder.name}", "localPath": str(folder)} | request
         return self.client.create_index_job(body).answer["jobId"]
 
     def index_held(self, site: Host) -> str:
-        """The id of a new job that stands still, being cloned, until the site is released."""
+        """Creates a job whose clone hangs until the site is released. Returns its id."""
         job_id = self.client.create_index_job({"repository": "held/app"}).answer["jobId"]
         assert site.stalled.wait(PATIENCE)
         return job_id
@@ -94,7 +94,7 @@ class Api:
         return dict(self.client.get_job_status(job_id))
 
     def ended(self, job_id: str) -> dict[str, Any]:
-        """The job in its final status."""
+        """Waits for the end of the job and returns it."""
         *_, job = self.client.follow(job_id, every=0.1)
         print(job["status"], job["error_message"])  # shown when the test fails
         return dict(job)
@@ -109,12 +109,12 @@ class Api:
             )
 
     def stop_clock(self) -> None:
-        """From now on time is what tests.advance_clock makes it: no retry begins by itself."""
+        """Stops the clock: only tests.advance_clock moves it, so no retry starts by itself."""
         with self.sql() as connection:
             connection.execute("select tests.set_clock(clock_timestamp())")
 
     def rows(self, job: Mapping[str, Any]) -> tuple[int, int]:
-        """How many files and symbols the tables have of the job's repository."""
+        """Returns how many files and symbols of the job's repository are stored."""
         with self.sql() as connection:
             row = connection.execute(
                 "select (select count(*) from public.indexed_files where repository_id = %(id)s),"
@@ -125,7 +125,7 @@ class Api:
         return row[0], row[1]
 
     def processes(self) -> list[int]:
-        """The indexers that work in this API's scratch folder, and their children."""
+        """Returns the indexers in this API's scratch folder, and their children."""
         return list(working_in(self.run_dir / "scratch"))
 
     def scratch(self) -> list[Path]:
@@ -138,7 +138,7 @@ Start = Callable[..., Any]
 
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Host]:
-    """A git host; `from_site` has an API clone from it. It has app.git, of one file."""
+    """A git host with app.git, which has one file. `from_site` lets an API clone from it."""
     commit(tmp_path / "repositories/app.git", {"a.py": "class A:\n    def f(self): ...\n"})
     host = Host(tmp_path / "repositories")
     yield host
@@ -146,7 +146,7 @@ def site(tmp_path: Path) -> Iterator[Host]:
 
 
 def from_site(site: Host) -> dict[str, Any]:
-    """The settings that have owner/name cloned from the site."""
+    """Returns settings to clone owner/name from the site."""
     return {
         "git_base_url": f"{site.url}/",
         "git_trusted_hosts": (f"127.0.0.1:{site.port}",),
@@ -155,7 +155,7 @@ def from_site(site: Host) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Storing:
-    """Blocks the storing of symbols: the rows are there, and not committed."""
+    """Blocks the storing of symbols: rows are inserted but not committed."""
 
     connection: psycopg.Connection[TupleRow]
 
@@ -170,17 +170,17 @@ class Storing:
         return self._any("wait_event = 'advisory'")
 
     def is_over(self) -> bool:
-        """Whether no row of a runner's is waiting to be committed."""
+        """Whether no runner has uncommitted rows."""
         return not self._any("backend_xid is not null")
 
     def release(self) -> None:
-        """Unblocks what waits now, and what comes later."""
+        """Unblocks current and later inserts."""
         self.connection.execute("select pg_advisory_unlock(1)")
 
 
 @pytest.fixture
 def storing(database: Database) -> Iterator[Storing]:
-    """No job ends before this is released."""
+    """Keeps every job from completing until it is released."""
     with psycopg.connect(database.url, autocommit=True) as connection:
         connection.execute("""
             create function tests.stand_still() returns trigger language plpgsql as $$
@@ -198,7 +198,7 @@ def storing(database: Database) -> Iterator[Storing]:
 
 @pytest.fixture(scope="session")
 def stalling_repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """1217 files, the last of which is parsed by itself for seconds and has no symbol."""
+    """1217 files. The last is parsed alone for seconds and has no symbol."""
     folder = tmp_path_factory.mktemp("stalling") / "stalling"
     commit(folder, modules(1216, lines=150) | {"stall.py": "a=>" * 300_000})
     return folder
@@ -206,7 +206,7 @@ def stalling_repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def tenant_key(database: Database) -> str:
-    """A key of a new user with a large quota."""
+    """An API key of a new user with a large quota."""
     user = str(uuid4())
     with psycopg.connect(database.url, autocommit=True) as connection:
         connection.execute("insert into auth.users (id) values (%s)", (user,))
@@ -226,7 +226,7 @@ def api_with_runner(settings: StackSettings, timings: Timings) -> Starlette:
 def start(database: Database, tenant_key: str, tmp_path: Path) -> Start:
     """Runs an API with these settings for the length of a with block.
 
-    Whatever it logs as a warning or worse fails the test, but for what `expected` names.
+    Any warning or error in its log fails the test, except those that `expected` names.
     """
 
     @contextmanager

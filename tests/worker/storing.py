@@ -1,4 +1,4 @@
-"""A worker that stores an index by SQL alone, as one that is not ours would."""
+"""A worker that stores an index by SQL alone, like a third-party worker."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ select public.complete_index(
 
 @dataclass(frozen=True)
 class Rows:
-    """The rows that a worker sends, and its stats."""
+    """The rows that a worker sends, and their stats."""
 
     files: Sequence[tuple[Any, ...]] = ()
     symbols: Sequence[tuple[Any, ...]] = ()
@@ -40,7 +40,7 @@ class Rows:
 
 
 def index(path: str, symbols: int = 2, *, number: int = 1, commit: str = "c", **stats: Any) -> Rows:
-    """The whole of a repository of one Python file; its commit is of that one hexadecimal digit."""
+    """The index of a repository with one Python file. Its commit repeats this hexadecimal digit."""
     return Rows(
         files=[(number, path, "Python", 10, "b" * 40, symbols)],
         symbols=[(number, f"f{n}", "function", n, n, None) for n in range(1, symbols + 1)],
@@ -58,14 +58,14 @@ class Claim:
 
 
 class Worker:
-    """One connection of a worker's login. Its transactions are the tests'."""
+    """One connection of a worker's login. The tests control its transactions."""
 
     def __init__(self, connection: psycopg.Connection[TupleRow]) -> None:
         self.connection = connection
         self.id = str(uuid4())
 
     def claim(self, lease: str = "1 minute") -> Claim:
-        """Claims the job that is next, and commits."""
+        """Claims the next job and commits."""
         job_id, attempt = self.row(
             "select j.id, j.attempt from public.claim_index_job("
             "p_worker_id => %s, p_lease => %s::interval) as j",
@@ -76,7 +76,7 @@ class Worker:
         return Claim(job_id, attempt)
 
     def hand_back(self, job: Claim) -> None:
-        """So that the next claim begins another attempt of the job."""
+        """Hands the job back, so that the next claim starts another attempt."""
         self.row(
             "select from public.report_job_progress("
             "p_job_id => %s, p_attempt => %s, p_lease => '0')",
@@ -86,7 +86,7 @@ class Worker:
         self.connection.commit()
 
     def begin(self, job: Claim, extractor: str = "x") -> tuple[Any, ...]:
-        """git_url, base_job_id, base_commit_sha, base_stats."""
+        """Returns git_url, base_job_id, base_commit_sha and base_stats."""
         with self.connection.transaction():
             return self.row(
                 "select b.* from public.begin_index("
@@ -107,7 +107,7 @@ class Worker:
                 copy.write_row(row)
 
     def store(self, job: Claim) -> int:
-        """Stores what was sent so far; how many rows that is in all."""
+        """Stores the rows sent so far. Returns the total number of stored rows."""
         (stored,) = self.row(
             "select public.store_index_rows(p_job_id => %s, p_attempt => %s)", job.id, job.attempt
         )
@@ -116,7 +116,7 @@ class Worker:
     def complete(
         self, job: Claim, rows: Rows, *, extractor: str = "x", base: UUID | None = None
     ) -> str:
-        """Completes the job with what was sent; stored, reused or base_changed."""
+        """Completes the job with the sent rows. Returns stored, reused or base_changed."""
         row = self.connection.execute(
             _COMPLETE,
             {
@@ -139,7 +139,7 @@ class Worker:
             return self.complete(job, rows, **how)
 
     def row(self, query: LiteralString, *arguments: Any) -> tuple[Any, ...]:
-        """The first row of the answer to a query."""
+        """Returns the first row of a query."""
         row = self.connection.execute(query, arguments).fetchone()
         assert row is not None
         return row

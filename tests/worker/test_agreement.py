@@ -45,7 +45,7 @@ def takes_ref(ref: str) -> bool:
 
 
 def takes_url(url: str) -> bool:
-    """Whether the indexer takes it for an address; whether it may go there is another question."""
+    """Whether the indexer accepts it as a URL. Whether it may connect there is checked later."""
     try:
         source.parse(url, [Path("/nowhere")])
     except IndexingError as refused:
@@ -59,21 +59,19 @@ def takes_url(url: str) -> bool:
 
 
 @pytest.mark.parametrize("ref", GOOD_REFS + BAD_REFS, ids=ascii)
-def test_a_ref_is_one_for_both_or_for_neither(sql: psycopg.Connection[TupleRow], ref: str) -> None:
+def test_indexer_and_database_agree_on_refs(sql: psycopg.Connection[TupleRow], ref: str) -> None:
     taken = sql.execute("select private.is_git_ref(%s)", (ref,)).fetchone()
     assert taken == (takes_ref(ref),) == (ref in GOOD_REFS,)
 
 
 @pytest.mark.parametrize("url", GOOD_URLS + BAD_URLS, ids=ascii)
-def test_an_address_is_one_for_both_or_for_neither(
-    sql: psycopg.Connection[TupleRow], url: str
-) -> None:
+def test_indexer_and_database_agree_on_urls(sql: psycopg.Connection[TupleRow], url: str) -> None:
     taken = sql.execute("select private.is_git_url(%s)", (url,)).fetchone()
     assert taken == (takes_url(url),) == (url in GOOD_URLS,)
 
 
 @pytest.mark.parametrize("url", [u for u in GOOD_URLS if u.lower().startswith("http")], ids=ascii)
-def test_the_indexer_asks_for_the_one_spelling_of_an_address(
+def test_indexer_and_database_normalize_urls_alike(
     sql: psycopg.Connection[TupleRow], url: str
 ) -> None:
     row = sql.execute("select private.normal_git_url(%s)", (url,)).fetchone()
@@ -82,7 +80,7 @@ def test_the_indexer_asks_for_the_one_spelling_of_an_address(
 
 
 @pytest.mark.parametrize("commit", GOOD_COMMITS + BAD_COMMITS, ids=ascii)
-def test_a_commit_is_one_for_both_or_for_neither(
+def test_indexer_and_database_agree_on_commit_shas(
     sql: psycopg.Connection[TupleRow], tmp_path: Path, commit: str
 ) -> None:
     row = sql.execute(

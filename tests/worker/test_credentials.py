@@ -1,4 +1,4 @@
-"""Clones of private repositories by a credential helper: what it may say, and who learns it."""
+"""Clones of private repositories with a credential helper: its output, and who sees it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ Clone = Callable[..., dict[str, Any]]
 
 @pytest.fixture
 def write(tmp_path: Path) -> Write:
-    """Makes a helper of a shell script, which may note what it is asked in the file `asked`."""
+    """Creates a helper from a shell script. It may store its input in the file `asked`."""
     folder = tmp_path / "helper"
     folder.mkdir()
 
@@ -55,7 +55,7 @@ def write(tmp_path: Path) -> Write:
 
 @pytest.fixture
 def answering(write: Write) -> Path:
-    """A helper that knows the token for the tenant, whatever the repository."""
+    """A helper that returns the tenant's token for every repository."""
     return write(f"cat > asked\ngrep -q tenant_id={TENANT} asked && printf '{ANSWER}'; exit 0")
 
 
@@ -63,7 +63,7 @@ def ask(program: Path, seconds: float = 20) -> Credential | None:
     return asyncio.run(CredentialHelper(program, seconds).ask(b"host=example\n\n"))
 
 
-def test_what_a_helper_prints_is_a_credential_and_no_part_of_a_text(write: Write) -> None:
+def test_helper_output_is_parsed_and_never_shown_in_text(write: Write) -> None:
     known = ask(write(f"cat > asked\necho protocol=https\nprintf '{ANSWER}'\necho quit=0"))
     assert known == Credential(b"x-access-token", TOKEN.encode())
     assert TOKEN not in f"{known} {known!r}"
@@ -83,7 +83,7 @@ def test_what_a_helper_prints_is_a_credential_and_no_part_of_a_text(write: Write
         "exec 0<&-; echo protocol=https",
     ],
 )
-def test_a_helper_that_knows_nothing_is_not_broken(script: str, write: Write) -> None:
+def test_helper_without_a_credential_is_not_an_error(script: str, write: Write) -> None:
     assert ask(write(script)) is None
 
 
@@ -105,7 +105,7 @@ def test_a_helper_that_knows_nothing_is_not_broken(script: str, write: Write) ->
         ("trap '' TERM INT; while :; do sleep 600; done", "took longer than 0.5 seconds"),
     ],
 )
-def test_a_broken_helper_is_told_without_what_it_printed_and_leaves_no_process(
+def test_broken_helper_is_reported_without_its_output_and_killed(
     script: str, reason: str, write: Write
 ) -> None:
     helper = write(script)
@@ -116,7 +116,7 @@ def test_a_broken_helper_is_told_without_what_it_printed_and_leaves_no_process(
     until(lambda: not working_in(helper.parent))
 
 
-def test_a_helper_that_is_gone_or_no_program_cannot_be_started(write: Write) -> None:
+def test_missing_or_invalid_helper_cannot_be_started(write: Write) -> None:
     helper = write("")
     helper.write_bytes(b"\x7fELF, or so it says")
     with pytest.raises(HelperError, match="cannot be started"):
@@ -129,7 +129,7 @@ def test_a_helper_that_is_gone_or_no_program_cannot_be_started(write: Write) -> 
 @pytest.mark.parametrize(
     "value", ["helper", "/nowhere/helper", "/etc/passwd", "/tmp", "/bin/sh -x"]
 )
-def test_a_setting_that_names_no_program_is_one_sentence(
+def test_invalid_helper_setting_is_a_one_line_error(
     value: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GIT_CREDENTIAL_HELPER", value)
@@ -155,7 +155,7 @@ def repository(roots: Path) -> Git:
 def hosts(
     roots: Path, tmp_path: Path, repository: Git, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[..., Host]]:
-    """Makes git hosts that want the token below /private/, with a certificate that is trusted."""
+    """Starts git hosts with a trusted certificate that require the token below /private/."""
     made: list[Host] = []
     pem = certificate(tmp_path / "host.pem")
     monkeypatch.setenv("GIT_SSL_CAINFO", str(pem))
@@ -178,7 +178,7 @@ def host(hosts: Callable[..., Host]) -> Host:
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Clone:
-    """Runs an indexer as a runner does, and returns its last event; raises what it raises."""
+    """Runs an indexer like a runner. Returns its last event or raises its error."""
 
     def clone(
         url: str, helper: Path | None, tenant_id: str = TENANT, asks_for: str = "", **request: Any
@@ -213,7 +213,7 @@ def asked(helper: Path) -> dict[str, str]:
     return dict(line.split("=", 1) for line in lines if line)
 
 
-def test_a_clone_with_the_helpers_token_completes_and_asks_once(
+def test_clone_with_the_helpers_token_completes_and_asks_once(
     host: Host, write: Write, clone: Clone, repository: Git
 ) -> None:
     helper = write(f"cat >> asked; echo asked >> times; printf '{ANSWER}'")
@@ -229,7 +229,7 @@ def test_a_clone_with_the_helpers_token_completes_and_asks_once(
     assert (helper.parent / "times").read_text() == "asked\n"
 
 
-def test_a_token_may_hold_what_shells_and_git_read_otherwise(
+def test_token_may_contain_special_characters_of_shells_and_git(
     host: Host, write: Write, clone: Clone
 ) -> None:
     host.token = " \\n$(touch x)`'\"=é%0a  "
@@ -238,7 +238,7 @@ def test_a_token_may_hold_what_shells_and_git_read_otherwise(
     assert clone(f"{host.url}/private/app.git", helper)["event"] == "result"
 
 
-def test_a_repository_that_anybody_may_read_asks_nothing(
+def test_helper_is_not_called_for_a_public_repository(
     host: Host, answering: Path, clone: Clone
 ) -> None:
     assert clone(f"{host.url}/git/app.git", answering)["event"] == "result"
@@ -256,7 +256,7 @@ def test_a_repository_that_anybody_may_read_asks_nothing(
         ("echo rubbish", FailedAttemptError, "a line that is not key=value: tell the operator"),
     ],
 )
-def test_without_a_credential_the_job_fails_with_a_sentence(
+def test_job_without_a_credential_fails_with_a_clear_error(
     script: str | None,
     error: type[Exception],
     sentence: str,
@@ -270,14 +270,14 @@ def test_without_a_credential_the_job_fails_with_a_sentence(
     assert "127.0.0.1" not in str(failed.value)
 
 
-def test_a_repository_that_is_missing_behind_a_token_is_told(
+def test_missing_repository_is_reported_despite_a_token(
     host: Host, answering: Path, clone: Clone
 ) -> None:
     with pytest.raises(FailedJobError, match=re.escape(REFUSED)):
         clone(f"{host.url}/private/missing.git", answering)
 
 
-def test_a_second_tenant_of_the_same_address_gets_no_credential(
+def test_another_tenant_of_the_same_url_gets_no_credential(
     host: Host, answering: Path, clone: Clone
 ) -> None:
     url = f"{host.url}/private/app.git"
@@ -289,7 +289,7 @@ def test_a_second_tenant_of_the_same_address_gets_no_credential(
 
 
 @pytest.mark.parametrize("kind", ["away", "gone"])
-def test_no_redirect_takes_a_credential_along(
+def test_credential_is_not_sent_to_a_redirect_target(
     kind: str, hosts: Callable[..., Host], answering: Path, clone: Clone
 ) -> None:
     host, other = hosts(), hosts()
@@ -301,10 +301,10 @@ def test_no_redirect_takes_a_credential_along(
 
 
 @pytest.mark.parametrize("elsewhere", ["host", "path", "scheme"])
-def test_a_question_about_another_place_gets_no_answer(
+def test_request_for_another_url_gets_no_credential(
     elsewhere: str, hosts: Callable[..., Host], answering: Path, clone: Clone
 ) -> None:
-    """As if git had been redirected: git asks for something that the runner does not expect."""
+    """Simulates a redirected git, which asks for a URL that the runner does not expect."""
     host, other = hosts(), hosts()
     expected = {
         "host": f"{other.url}/private/app.git",
@@ -317,7 +317,7 @@ def test_a_question_about_another_place_gets_no_answer(
     assert host.credentials == []
 
 
-def test_no_credential_is_sent_in_clear_not_even_to_a_trusted_host(
+def test_credential_is_never_sent_without_tls(
     hosts: Callable[..., Host], answering: Path, clone: Clone
 ) -> None:
     host = hosts(secure=False)
@@ -327,7 +327,7 @@ def test_no_credential_is_sent_in_clear_not_even_to_a_trusted_host(
     assert not any(TOKEN in each for each in host.credentials)
 
 
-def test_a_submodule_is_not_fetched_with_the_token(
+def test_submodules_are_not_fetched_with_the_token(
     hosts: Callable[..., Host], answering: Path, clone: Clone, repository: Git, roots: Path
 ) -> None:
     host, other = hosts(), hosts()
@@ -348,7 +348,7 @@ def test_a_submodule_is_not_fetched_with_the_token(
     assert other.connections == 0
 
 
-def test_no_other_helper_or_store_of_credentials_is_asked_or_told(
+def test_no_other_credential_helper_or_store_is_used(
     host: Host,
     write: Write,
     clone: Clone,
@@ -356,7 +356,7 @@ def test_no_other_helper_or_store_of_credentials_is_asked_or_told(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Neither one of the machine's, the user's or the repository's configuration, nor a .netrc."""
+    """Covers the configuration of system, user and repository, and .netrc."""
     mark, spy = tmp_path / "mark", tmp_path / "spy"
     spy.write_text(f"#!/bin/sh\n{{ echo $@; cat; }} >> {mark}\n")
     spy.chmod(0o700)
@@ -388,10 +388,10 @@ def test_no_other_helper_or_store_of_credentials_is_asked_or_told(
     assert not any("stale" in each for each in host.credentials)
 
 
-def test_parsers_cannot_ask_for_credentials(
+def test_parsers_cannot_request_credentials(
     host: Host, answering: Path, clone: Clone, repository: Git
 ) -> None:
-    """Once all is fetched, the way to the helper is closed: what parses runs with hostile input."""
+    """The helper is closed after the fetch, because the parsers handle hostile input."""
     repository.commit({"stall.py": "a=>" * 100_000})
     seen: list[set[str]] = []
 

@@ -1,4 +1,4 @@
-"""docs/examples/worker.py: a worker that is not ours completes real jobs with real rows."""
+"""docs/examples/worker.py: a third-party worker completes real jobs with real rows."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ EXAMPLE = Path(__file__).parents[2] / "docs/examples/worker.py"
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A repository of a module, a text, a binary and a symbolic link."""
+    """A repository with a module, a text, a binary and a symbolic link."""
     folder = tmp_path / "app"
     folder.mkdir()
     (folder / "link").symlink_to("README")
@@ -57,7 +57,7 @@ def run(database: Database) -> str:
     return done.stdout
 
 
-def test_it_completes_a_job_with_its_rows(database: Database, folder: Path) -> None:
+def test_example_completes_a_job_with_its_rows(database: Database, folder: Path) -> None:
     with psycopg.connect(database.url, autocommit=True) as connection:
         job = job_for(connection, folder)
         assert run(database) == f"job {job} attempt 1: stored\n"
@@ -88,11 +88,11 @@ def test_it_completes_a_job_with_its_rows(database: Database, folder: Path) -> N
         assert skipped.fetchall() == [("link", "symlink"), ("logo.png", "binary")]
 
 
-def test_it_says_when_there_is_nothing_to_do(database: Database) -> None:
+def test_example_reports_when_no_job_is_pending(database: Database) -> None:
     assert run(database) == "there is nothing to do\n"
 
 
-def test_a_repository_that_is_gone_is_tried_again(database: Database, folder: Path) -> None:
+def test_missing_repository_is_retried(database: Database, folder: Path) -> None:
     with psycopg.connect(database.url, autocommit=True) as connection:
         job = job_for(connection, folder / "gone")
         assert run(database) == f"job {job} attempt 1: failed\n"
@@ -102,7 +102,7 @@ def test_a_repository_that_is_gone_is_tried_again(database: Database, folder: Pa
         assert row == ("processing", True, "The repository could not be read.")
 
 
-def test_it_ends_a_job_whose_user_asked_to_cancel(database: Database, tmp_path: Path) -> None:
+def test_example_cancels_a_job_on_request(database: Database, tmp_path: Path) -> None:
     folder = tmp_path / "many"
     commit(folder, {f"{number}.txt": "x" for number in range(100)})
     with psycopg.connect(database.url, autocommit=True) as connection:

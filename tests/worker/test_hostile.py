@@ -1,4 +1,4 @@
-"""Hostile repositories through the whole API: their jobs end, and nobody else is hurt."""
+"""Hostile repositories through the whole API: their jobs end and others are not affected."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .conftest import Api, Start, from_site
 
 @pytest.fixture
 def api(start: Start, site: Host) -> Iterator[Any]:
-    """An API that clones owner/name from the site and takes up to four jobs at once."""
+    """An API that clones owner/name from the site and runs up to four jobs at once."""
     with start(
         **from_site(site),
         local_repository_roots=(),
@@ -36,7 +36,7 @@ def ask(api: Api, repository: str, **request: str) -> str:
     return api.client.create_index_job({"repository": repository} | request).answer["jobId"]
 
 
-def test_hostile_jobs_end_with_their_reason_and_the_others_go_on(
+def test_hostile_jobs_fail_with_a_reason_and_others_complete(
     api: Api, site: Host, tmp_path: Path
 ) -> None:
     good = Git(tmp_path / "repositories/good.git")
@@ -67,7 +67,7 @@ def test_hostile_jobs_end_with_their_reason_and_the_others_go_on(
     until(lambda: not api.scratch() and not api.processes())
 
 
-def test_no_spelling_of_loopback_is_reached_by_a_request(start: Start, site: Host) -> None:
+def test_loopback_is_unreachable_in_every_spelling(start: Start, site: Host) -> None:
     with start(local_repository_roots=()) as api:
         for host in ("127.0.0.1", "localhost"):
             job = api.ended(ask(api, f"https://{host}:{site.port}/git/a"))
@@ -80,8 +80,8 @@ def test_no_spelling_of_loopback_is_reached_by_a_request(start: Start, site: Hos
         assert site.connections == 0
 
 
-def test_no_more_jobs_are_claimed_than_there_are_slots(start: Start, site: Host) -> None:
-    """Nor more of one tenant than all slots but one: the last is for another tenant."""
+def test_claimed_jobs_never_exceed_the_slots(start: Start, site: Host) -> None:
+    """One tenant gets at most all slots but one. The last one is for another tenant."""
     with start(runner_concurrency=3, **from_site(site)) as api:
         jobs = [ask(api, f"stall/r{number}") for number in range(5)]
         statuses = "select array_agg(status::text order by created_at) from public.index_jobs"

@@ -1,4 +1,4 @@
-"""`index-jobs work`: runners in processes of their own, beside an API that runs no job."""
+"""`index-jobs work`: runners in separate processes, beside an API without a runner."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ Work = Callable[..., Any]
 
 
 class Worker:
-    """A runner in a process of its own. `output` has what it logged."""
+    """A runner in a separate process. `output` is its log."""
 
     def __init__(self, command: list[str], folder: Path, environment: dict[str, str]) -> None:
         self.run_dir = folder / "run"
@@ -61,7 +61,7 @@ class Worker:
         return self._output.read_text()
 
     def events_of(self, job_id: str) -> list[dict[str, Any]]:
-        """The life of a job in the log; each line has all that it is to have."""
+        """Returns the log lines of a job, after checking their fields."""
         lines = [json.loads(line) for line in self.output.splitlines() if job_id in line]
         claimed, *others = [line for line in lines if line["event"].startswith("job ")]
         assert all({"job_id", "attempt", "tenant_id"} <= set(line) for line in (claimed, *others))
@@ -72,14 +72,14 @@ class Worker:
         return "runner started" in self.output
 
     def stop(self, number: int) -> int:
-        """Its exit code."""
+        """Sends the signal and returns the exit code."""
         self.process.send_signal(number)
         return self.process.wait(PATIENCE)
 
 
 @pytest.fixture
 def work(database: Database, tmp_path: Path) -> Work:
-    """Starts a worker for the length of a with block; the variables are added to its own."""
+    """Runs a worker with these extra variables for the length of a with block."""
 
     @contextmanager
     def running(
@@ -99,12 +99,12 @@ def work(database: Database, tmp_path: Path) -> Work:
 
 
 def of_site(site: Host) -> dict[str, str]:
-    """The variables that let a worker clone from the site."""
+    """Returns the variables that let a worker clone from the site."""
     return {"GIT_TRUSTED_HOSTS": f"127.0.0.1:{site.port}"}
 
 
 def run(**environment: str) -> subprocess.CompletedProcess[str]:
-    """A worker that ends by itself."""
+    """Runs a worker that ends by itself."""
     return subprocess.run(
         PYTHON_M_WORKER,
         env={"PATH": os.environ["PATH"]} | environment,
@@ -131,7 +131,7 @@ def run(**environment: str) -> subprocess.CompletedProcess[str]:
         ({"WORKER_DATABASE_URL": "postgresql://a@b/c", "RUN_DIR": "/proc/1/no"}, "RUN_DIR=/proc"),
     ],
 )
-def test_a_setting_that_is_missing_or_wrong_is_one_sentence(
+def test_missing_or_invalid_setting_is_a_one_line_error(
     environment: dict[str, str], sentence: str
 ) -> None:
     ended = run(**environment)
@@ -142,7 +142,7 @@ def test_a_setting_that_is_missing_or_wrong_is_one_sentence(
     assert "sec" not in line
 
 
-def test_a_worker_that_starts_says_its_slots_database_and_limits_but_no_password(
+def test_start_logs_slots_database_and_limits_but_no_password(
     work: Work, database: Database
 ) -> None:
     with work(RUNNER_CONCURRENCY="3", RUNNER_JOB_SECONDS="77") as worker:
@@ -153,7 +153,7 @@ def test_a_worker_that_starts_says_its_slots_database_and_limits_but_no_password
         assert database.server.password not in line
 
 
-def test_a_worker_loads_nothing_of_http_or_development(work: Work, tmp_path: Path) -> None:
+def test_worker_loads_no_http_or_development_modules(work: Work, tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text(DUMP_MODULES)
     modules = tmp_path / "modules"
     with work(command=PYTHON_M_WORKER, PYTHONPATH=str(tmp_path), MODULES=str(modules)) as worker:
@@ -163,7 +163,7 @@ def test_a_worker_loads_nothing_of_http_or_development(work: Work, tmp_path: Pat
     assert [name for name in REFUSED_MODULES if name in loaded] == []
 
 
-def test_a_password_changed_meanwhile_is_named_and_the_worker_goes_on_trying(
+def test_changed_password_is_reported_and_the_worker_keeps_retrying(
     work: Work, database: Database
 ) -> None:
     made = "create role rotated login password 'before' in role job_worker"
@@ -184,7 +184,7 @@ def test_a_password_changed_meanwhile_is_named_and_the_worker_goes_on_trying(
         connection.execute("drop role rotated")
 
 
-def test_the_log_tells_the_life_of_each_job(
+def test_log_has_the_events_of_each_job(
     start: Start, work: Work, site: Host, tmp_path: Path
 ) -> None:
     commit(tmp_path / "small", {"a.py": PYTHON})
@@ -225,7 +225,7 @@ def test_the_log_tells_the_life_of_each_job(
         assert json.loads(stopping)["running_jobs"] == [held]
 
 
-def test_a_worker_deletes_what_ended_longer_ago_than_it_is_to_keep(
+def test_worker_purges_jobs_older_than_the_retention(
     start: Start, work: Work, tmp_path: Path
 ) -> None:
     commit(tmp_path / "small", {"a.py": PYTHON})
@@ -248,7 +248,7 @@ def test_a_worker_deletes_what_ended_longer_ago_than_it_is_to_keep(
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_worker_that_is_stopped_hands_its_job_back(
+def test_stopped_worker_hands_its_job_back(
     number: int, start: Start, work: Work, site: Host
 ) -> None:
     with (
@@ -264,7 +264,7 @@ def test_a_worker_that_is_stopped_hands_its_job_back(
             assert (job["status"], job["attempt"]) == ("completed", 2)
 
 
-def test_a_worker_that_is_stopped_lets_its_job_end_within_the_grace(
+def test_stopped_worker_finishes_its_job_within_the_grace_period(
     start: Start, work: Work, site: Host
 ) -> None:
     with (
@@ -282,7 +282,7 @@ def test_a_worker_that_is_stopped_lets_its_job_end_within_the_grace(
 
 
 def attempts(api: Api, job_ids: list[str]) -> dict[str, tuple[int, int]]:
-    """How many attempts each job had, and how many times it completed."""
+    """Returns how often each job was started and completed."""
     with api.sql() as connection:
         rows = connection.execute(
             "select job_id::text, count(*) filter (where to_status = 'processing'),"
@@ -293,7 +293,7 @@ def attempts(api: Api, job_ids: list[str]) -> dict[str, tuple[int, int]]:
     return {job_id: (begun, completed) for job_id, begun, completed in rows}
 
 
-def test_two_workers_end_fifty_jobs_and_none_twice(
+def test_two_workers_complete_fifty_jobs_once_each(
     start: Start, work: Work, tmp_path: Path
 ) -> None:
     folders = [tmp_path / f"r{number}" for number in range(10)]
@@ -307,7 +307,7 @@ def test_two_workers_end_fifty_jobs_and_none_twice(
         assert len({job["worker_id"] for job in jobs}) == 2
 
 
-def test_the_jobs_of_a_killed_worker_end_on_the_other(
+def test_jobs_of_a_killed_worker_complete_on_the_other(
     start: Start, work: Work, site: Host, tmp_path: Path
 ) -> None:
     folders = [tmp_path / f"r{number}" for number in range(10)]
@@ -333,4 +333,4 @@ def test_the_jobs_of_a_killed_worker_end_on_the_other(
     assert begun[held] == (2, 1)
     assert jobs[0]["worker_id"] != lost
     twice = [job for job in jobs if job["attempt"] > 1]
-    assert len(twice) <= 3, "only what the killed worker had"
+    assert len(twice) <= 3, "only the jobs of the killed worker"

@@ -1,4 +1,4 @@
-"""Private repositories through the whole product: who gets one, and where the token can be seen."""
+"""Private repositories through the whole product: access, and visibility of the token."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def of_host(host: Host) -> dict[str, Any]:
 
 @pytest.fixture
 def other_key(tenant_key: str, database: Any) -> str:
-    """A key of another user than `tenant_key` is of."""
+    """An API key of a second user."""
     user = str(uuid4())
     with psycopg.connect(database.url, autocommit=True) as connection:
         connection.execute("insert into auth.users (id) values (%s)", (user,))
@@ -62,7 +62,7 @@ def other_key(tenant_key: str, database: Any) -> str:
 
 @pytest.fixture
 def helper(tmp_path: Path) -> Callable[[str], Path]:
-    """Makes a helper that runs a shell script with what it was asked in the file $asked."""
+    """Creates a helper that runs a shell script with its input in the file $asked."""
 
     def make(script: str) -> Path:
         path = tmp_path / "helper"
@@ -86,7 +86,7 @@ def tenant_of(api: Api, job_id: str) -> str:
 
 
 def as_other(api: Api, key: str) -> str:
-    """The id of a new job of another tenant, for the same address."""
+    """Creates a job of another tenant for the same URL. Returns its id."""
     with Client(api.url, key) as other:
         return str(other.create_index_job(REPOSITORY).job_id)
 
@@ -97,7 +97,7 @@ def error_of(api: Api, job_id: str) -> str:
 
 
 def rows_with(api: Api, text: str) -> list[str]:
-    """The tables of any schema that have the text in a row."""
+    """Returns the tables of all schemas with this text in a row."""
     found = []
     with api.sql() as connection:
         tables = connection.execute(
@@ -112,7 +112,7 @@ def rows_with(api: Api, text: str) -> list[str]:
 
 
 def processes_with(text: str, name: str) -> list[str]:
-    """The processes of the machine with the text in their `cmdline` or `environ`."""
+    """Returns all processes with this text in their `cmdline` or `environ`."""
     found = []
     for path in Path("/proc").glob(f"[0-9]*/{name}"):
         with suppress(OSError):
@@ -130,10 +130,10 @@ def files_with(text: str, folder: Path) -> list[str]:
     return found
 
 
-def test_a_token_is_seen_nowhere_while_it_is_used_or_afterwards(
+def test_token_is_not_visible_during_and_after_its_use(
     start: Start, work: Work, host: Host, helper: Any, other_key: str
 ) -> None:
-    """By `index-jobs work`. What is looked for in each place is found there when it is there."""
+    """Uses `index-jobs work`. Each search is first shown to find the token where it is."""
     host.holds_packs = True
     with start("api", runner_concurrency=0, **of_host(host)) as api:
         job_id = api.client.create_index_job(REPOSITORY).job_id
@@ -168,7 +168,7 @@ def test_a_token_is_seen_nowhere_while_it_is_used_or_afterwards(
             assert files_with(TOKEN, worker.run_dir) == []
 
 
-def test_each_thing_that_can_be_wrong_with_a_helper_is_told(
+def test_each_fault_of_a_helper_is_reported(
     start: Start, host: Host, helper: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Uses the runner inside the API, as in `index-jobs serve`."""
@@ -211,10 +211,10 @@ def test_each_thing_that_can_be_wrong_with_a_helper_is_told(
         assert rows_with(api, TOKEN) == []
 
 
-def test_a_job_of_a_repository_that_was_transferred_gets_no_credential(
+def test_job_of_a_transferred_repository_gets_no_credential(
     start: Start, work: Work, host: Host, helper: Any
 ) -> None:
-    """Its new owner sets its address, and would read what the old owner's credential opens."""
+    """Otherwise the new owner could set the URL and read with the old owner's credential."""
     with start("api", runner_concurrency=0, **of_host(host)) as api:
         job_id = api.client.create_index_job(REPOSITORY).job_id
         program = helper(answer_to(tenant_of(api, job_id)))
@@ -229,7 +229,7 @@ def test_a_job_of_a_repository_that_was_transferred_gets_no_credential(
 
 
 class GitHub:
-    """GitHub's answer to an App that wants a token, by https."""
+    """A local GitHub that issues App tokens over HTTPS."""
 
     def __init__(self, pem: Path, public_key: Any) -> None:
         self.asked: list[dict[str, Any]] = []
@@ -261,7 +261,7 @@ class GitHub:
         self._server.server_close()
 
 
-def test_the_example_gets_a_token_of_a_github_app_for_one_repository_of_its_tenant(
+def test_example_gets_a_github_app_token_for_one_repository(
     start: Start, work: Work, host: Host, tmp_path: Path, other_key: str
 ) -> None:
     key = rsa.generate_private_key(65537, 2048)

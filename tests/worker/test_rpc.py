@@ -1,4 +1,4 @@
-"""The transaction that completes a job: all of it, or nothing."""
+"""The transaction that completes a job: all or nothing."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Do = Callable[[Callable[[WorkerRpc], Awaitable[Any]]], Any]
 
 @pytest.fixture
 def do(database: Database) -> Do:
-    """Makes a call by a worker's connections of its own."""
+    """Makes a call over a worker's own connections."""
 
     def run(call: Callable[[WorkerRpc], Awaitable[Any]]) -> Any:
         async def work() -> Any:
@@ -68,7 +68,7 @@ def repository(sql: psycopg.Connection[TupleRow]) -> str:
 
 
 def claimed(do: Do, sql: psycopg.Connection[TupleRow], repository: str | None) -> Job:
-    """A job of this worker's: a new one, or the oldest that is free."""
+    """Claims a job: a new one, or the oldest free one."""
     if repository:
         sql.execute("select from public.create_index_job(p_repository_id => %s)", (repository,))
     job = do(lambda rpc: rpc.claim())
@@ -85,7 +85,7 @@ def found(
     gone: Sequence[int] = (),
     **stats: int,
 ) -> NewIndex:
-    """An index of one file of that name, in a commit of its own."""
+    """Returns an index of one file with this name, in its own commit."""
     folder.mkdir(exist_ok=True)
     (folder / "files").write_text(f"1\t{name}\tPython\t10\t{'0' * 40}\t{symbols}\n")
     lines = [f"1\tf{n}\tfunction\t{n}\t{n}\t\\N\n" for n in range(1, symbols + 1)]
@@ -130,7 +130,7 @@ def state(sql: psycopg.Connection[TupleRow], job: Job) -> Any:
     ).fetchone()
 
 
-def test_rows_and_status_come_together(
+def test_rows_and_status_are_committed_together(
     do: Do, sql: psycopg.Connection[TupleRow], repository: str, tmp_path: Path
 ) -> None:
     job = claimed(do, sql, repository)
@@ -139,7 +139,7 @@ def test_rows_and_status_come_together(
     assert (status, paths, symbols) == ("completed", "a.py", 2)
 
 
-def test_a_fenced_worker_leaves_nothing(
+def test_fenced_worker_stores_nothing(
     do: Do, sql: psycopg.Connection[TupleRow], repository: str, tmp_path: Path
 ) -> None:
     earlier = claimed(do, sql, repository)
@@ -158,7 +158,7 @@ def test_a_fenced_worker_leaves_nothing(
     assert state(sql, owner)[2:] == ("new.py", 2)
 
 
-def test_a_repeat_after_a_lost_answer_changes_nothing(
+def test_repeat_after_a_lost_response_changes_nothing(
     do: Do, sql: psycopg.Connection[TupleRow], repository: str, tmp_path: Path
 ) -> None:
     job = claimed(do, sql, repository)
@@ -168,7 +168,7 @@ def test_a_repeat_after_a_lost_answer_changes_nothing(
     assert state(sql, job) == before
 
 
-def test_a_repeat_does_not_bring_back_rows_that_a_later_job_replaced(
+def test_repeat_does_not_restore_rows_replaced_by_a_later_job(
     do: Do, sql: psycopg.Connection[TupleRow], repository: str, tmp_path: Path
 ) -> None:
     job = claimed(do, sql, repository)
@@ -179,7 +179,7 @@ def test_a_repeat_does_not_bring_back_rows_that_a_later_job_replaced(
     assert state(sql, job)[2:] == ("new.py", 5)
 
 
-def test_figures_that_are_not_those_of_the_rows_are_refused(
+def test_stats_that_do_not_match_the_rows_are_rejected(
     do: Do, sql: psycopg.Connection[TupleRow], repository: str, tmp_path: Path
 ) -> None:
     job = claimed(do, sql, repository)
@@ -190,7 +190,7 @@ def test_figures_that_are_not_those_of_the_rows_are_refused(
     assert state(sql, job)[2:] == (None, 0)
 
 
-def test_only_what_changed_is_written(
+def test_only_changed_rows_are_written(
     do: Do, sql: psycopg.Connection[TupleRow], repository: str, tmp_path: Path
 ) -> None:
     first = claimed(do, sql, repository)
@@ -222,7 +222,7 @@ def test_only_what_changed_is_written(
     assert rows.fetchall() == [("kept.py", first.id), ("new.py", third.id)]
 
 
-def test_a_change_to_what_is_not_there_any_more_is_refused_and_leaves_nothing(
+def test_change_on_an_outdated_base_is_rejected_and_stores_nothing(
     do: Do, sql: psycopg.Connection[TupleRow], repository: str, tmp_path: Path
 ) -> None:
     complete(do, claimed(do, sql, repository), found(tmp_path, "a.py"))
@@ -240,7 +240,7 @@ def test_a_change_to_what_is_not_there_any_more_is_refused_and_leaves_nothing(
     assert state(sql, slow)[::2] == ("completed", "c.py")
 
 
-def test_the_same_commit_is_completed_from_what_is_there(
+def test_same_commit_is_completed_from_stored_rows(
     do: Do, sql: psycopg.Connection[TupleRow], repository: str, tmp_path: Path
 ) -> None:
     first = claimed(do, sql, repository)
@@ -262,7 +262,7 @@ def test_the_same_commit_is_completed_from_what_is_there(
     assert file_ids(sql) == ids
 
 
-def test_rows_of_another_extractor_or_changed_by_hand_are_no_base(
+def test_rows_of_another_extractor_or_modified_ones_are_not_a_base(
     do: Do, sql: psycopg.Connection[TupleRow], repository: str, tmp_path: Path
 ) -> None:
     complete(do, claimed(do, sql, repository), found(tmp_path, "a.py"))
@@ -280,7 +280,7 @@ def test_rows_of_another_extractor_or_changed_by_hand_are_no_base(
     assert state(sql, again)[2:] == ("a.py", 2)
 
 
-def test_a_file_that_could_not_be_parsed_is_not_known(
+def test_unparsable_file_is_not_listed_as_known(
     do: Do, sql: psycopg.Connection[TupleRow], repository: str, tmp_path: Path
 ) -> None:
     index = found(tmp_path, "a.py", symbols=0)
@@ -291,7 +291,7 @@ def test_a_file_that_could_not_be_parsed_is_not_known(
     assert base.known.read_text() == ""
 
 
-def test_a_file_that_could_not_be_parsed_is_replaced_by_the_next_job(
+def test_unparsable_file_is_replaced_by_the_next_job(
     do: Do, sql: psycopg.Connection[TupleRow], repository: str, tmp_path: Path
 ) -> None:
     index = found(tmp_path / "1", "a.py", symbols=0)
@@ -309,7 +309,7 @@ def test_a_file_that_could_not_be_parsed_is_replaced_by_the_next_job(
 
 @pytest.mark.parametrize("error", ["a\0b", "a\ud800b", "a\udcff\0b", "\0", "caf\u00e9 \U0001f600"])
 @pytest.mark.parametrize("is_final", [True, False])
-def test_an_error_with_text_that_postgres_cannot_keep_ends_the_attempt(
+def test_error_with_unstorable_text_ends_the_attempt(
     do: Do,
     sql: psycopg.Connection[TupleRow],
     repository: str,
@@ -329,7 +329,7 @@ def test_an_error_with_text_that_postgres_cannot_keep_ends_the_attempt(
     assert kept == (re.sub("[\0\ud800-\udfff]", "\ufffd", error),)
 
 
-def test_json_with_text_that_postgres_cannot_keep_is_made_storable_whole() -> None:
+def test_unstorable_text_in_json_is_replaced_at_every_level() -> None:
     told = {"a\0": ["\ud800", {"b": "\0"}, 1, None], "c": ("d", True)}
     made = {"a\ufffd": ["\ufffd", {"b": "\ufffd"}, 1, None], "c": ["d", True]}
     assert storable(told) == made
@@ -344,7 +344,7 @@ def test_json_with_text_that_postgres_cannot_keep_is_made_storable_whole() -> No
         (r"""complete_index(%(job)s, 1, null, 'x', null, null, '{"a": "\u0000"}')""", "22P05"),
     ],
 )
-def test_another_worker_that_is_refused_so_can_report_again_without_it(
+def test_foreign_worker_can_repeat_a_rejected_report_without_such_text(
     do: Do, sql: psycopg.Connection[TupleRow], repository: str, call: str, sqlstate: str
 ) -> None:
     job = claimed(do, sql, repository)
@@ -357,7 +357,7 @@ def test_another_worker_that_is_refused_so_can_report_again_without_it(
     assert state(sql, job)[0] == "failed"
 
 
-def test_behind_a_pooler_each_transaction_has_the_settings_of_a_session(
+def test_each_transaction_behind_a_pooler_has_the_session_settings(
     database: Database, sql: psycopg.Connection[TupleRow], proving: bool
 ) -> None:
     wanted = {**SETTINGS, "statement_timeout": "10s", "transaction_isolation": "read committed"}

@@ -1,4 +1,4 @@
-"""The runner inside the API: what becomes of a job, whatever happens to its worker."""
+"""The runner inside the API: results of jobs, whatever happens to their worker."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def events(api: Any, job_id: str) -> list[tuple[int, str, int]]:
         ).fetchall()
 
 
-def test_a_job_runs_to_its_end_and_its_figures_are_the_rows(start: Start, tmp_path: Path) -> None:
+def test_job_completes_and_its_stats_match_the_rows(start: Start, tmp_path: Path) -> None:
     sha = commit(tmp_path / "small", {"a.py": PYTHON, "b/c.md": "# c\n"})
     with start() as api:
         job = api.ended(api.index(tmp_path / "small"))
@@ -67,9 +67,7 @@ def test_a_job_runs_to_its_end_and_its_figures_are_the_rows(start: Start, tmp_pa
         until(lambda: not api.scratch() and not api.processes())
 
 
-def test_a_job_that_is_made_while_jobs_are_looked_for_runs_like_any_other(
-    start: Start, tmp_path: Path
-) -> None:
+def test_job_created_during_a_claim_is_run(start: Start, tmp_path: Path) -> None:
     commit(tmp_path / "small", {"a.py": PYTHON})
     of_the_runner = (
         " from pg_stat_activity where datname = current_database()"
@@ -93,13 +91,13 @@ def test_a_job_that_is_made_while_jobs_are_looked_for_runs_like_any_other(
         assert api.ended(job_id)["status"] == "completed"
 
 
-def test_a_new_job_starts_at_once(start: Start, tmp_path: Path) -> None:
+def test_new_job_starts_at_once(start: Start, tmp_path: Path) -> None:
     commit(tmp_path / "small", {"a.py": PYTHON})
     with start(timings=Timings(idle=(600, 600))) as api:
         assert api.ended(api.index(tmp_path / "small"))["status"] == "completed"
 
 
-def test_progress_moves_while_a_job_runs(start: Start, slow_repository: Path) -> None:
+def test_progress_is_reported_while_a_job_runs(start: Start, slow_repository: Path) -> None:
     with start(timings=Timings(report_every=0.1)) as api:
         job_id = api.index(slow_repository)
         seen = [job["progress"] for job in api.client.follow(job_id, every=0.1)]
@@ -109,7 +107,7 @@ def test_progress_moves_while_a_job_runs(start: Start, slow_repository: Path) ->
         assert done == sorted(done)
 
 
-def test_the_next_job_of_a_repository_replaces_its_rows(start: Start, tmp_path: Path) -> None:
+def test_next_job_of_a_repository_replaces_its_rows(start: Start, tmp_path: Path) -> None:
     folder = tmp_path / "small"
     commit(folder, {"a.py": PYTHON, "b.py": PYTHON})
     with start() as api:
@@ -128,7 +126,7 @@ def file_rows(api: Any) -> dict[str, tuple[int, str]]:
         return {path: (id_, job_id) for path, id_, job_id in rows}
 
 
-def test_only_what_changed_since_the_last_job_is_written(start: Start, tmp_path: Path) -> None:
+def test_only_changes_since_the_last_job_are_written(start: Start, tmp_path: Path) -> None:
     folder = tmp_path / "small"
     commit(folder, {"a.py": PYTHON, "b.py": PYTHON, "c.md": ""})
     with start() as api:
@@ -149,7 +147,7 @@ def test_only_what_changed_since_the_last_job_is_written(start: Start, tmp_path:
         assert after["b.py"][1] == second["id"]
 
 
-def test_another_extractor_indexes_all_anew_once(
+def test_new_extractor_reindexes_everything_once(
     start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     commit(tmp_path / "small", {"a.py": PYTHON})
@@ -163,9 +161,7 @@ def test_another_extractor_indexes_all_anew_once(
         assert again["stats"]["reused_job_id"] == job["id"]
 
 
-def test_the_same_commit_again_is_completed_from_what_is_there(
-    start: Start, tmp_path: Path
-) -> None:
+def test_repeated_commit_is_completed_from_stored_rows(start: Start, tmp_path: Path) -> None:
     folder = tmp_path / "small"
     sha = commit(folder, {"a.py": PYTHON, "b.md": ""})
     with start() as api:
@@ -183,7 +179,7 @@ def test_the_same_commit_again_is_completed_from_what_is_there(
         assert api.ended(api.index(folder, ref="main"))["status"] == "failed"
 
 
-def test_jobs_of_one_repository_that_run_at_once_leave_the_rows_of_one_commit(
+def test_concurrent_jobs_of_a_repository_leave_rows_of_one_commit(
     start: Start, tmp_path: Path
 ) -> None:
     folder = tmp_path / "small"
@@ -206,16 +202,14 @@ def test_jobs_of_one_repository_that_run_at_once_leave_the_rows_of_one_commit(
         assert api.rows(jobs[0]) == figures[there]
 
 
-def test_a_job_is_cancelled_while_nothing_of_it_moves(start: Start, site: Host) -> None:
+def test_stalled_job_can_be_cancelled(start: Start, site: Host) -> None:
     with start(runner_lease_seconds=3600, **from_site(site)) as api:
         job_id = api.index_held(site)
         api.ask_to_cancel(job_id)
         assert api.ended(job_id)["status"] == "cancelled"
 
 
-def test_what_the_indexer_refuses_fails_the_job_with_its_sentence(
-    start: Start, tmp_path: Path
-) -> None:
+def test_indexer_error_fails_the_job_with_its_message(start: Start, tmp_path: Path) -> None:
     commit(tmp_path / "small", {"a.py": PYTHON})
     with start() as api:
         kept = api.ended(api.index(tmp_path / "small"))
@@ -226,7 +220,7 @@ def test_what_the_indexer_refuses_fails_the_job_with_its_sentence(
         assert api.rows(job) == api.rows(kept) == (1, 3)
 
 
-def test_an_indexer_that_dies_ends_its_attempt_and_no_other_job(
+def test_dead_indexer_ends_its_attempt_and_no_other_job(
     start: Start, site: Host, tmp_path: Path
 ) -> None:
     commit(tmp_path / "small", {"a.py": PYTHON})
@@ -241,7 +235,7 @@ def test_an_indexer_that_dies_ends_its_attempt_and_no_other_job(
         assert api.ended(api.index(tmp_path / "small"))["status"] == "completed"
 
 
-def test_the_server_of_the_indexers_takes_them_with_it_and_is_replaced(
+def test_dead_indexer_server_ends_its_indexers_and_is_replaced(
     start: Start, site: Host, tmp_path: Path
 ) -> None:
     commit(tmp_path / "small", {"a.py": PYTHON})
@@ -256,7 +250,7 @@ def test_the_server_of_the_indexers_takes_them_with_it_and_is_replaced(
     assert children(b"\0-m\0worker.indexer\0-\0") == []
 
 
-def test_two_indexers_that_start_at_once_share_one_server(tmp_path: Path) -> None:
+def test_two_indexers_started_together_share_one_server(tmp_path: Path) -> None:
     async def servers() -> int:
         indexers = Indexers()
         requests = [tmp_path / "1.json", tmp_path / "2.json"]
@@ -275,7 +269,7 @@ def test_two_indexers_that_start_at_once_share_one_server(tmp_path: Path) -> Non
     assert asyncio.run(servers()) == 1
 
 
-def test_an_indexer_is_dead_when_its_kill_was_cancelled(
+def test_indexer_is_dead_even_if_its_kill_was_cancelled(
     slow_repository: Path, tmp_path: Path
 ) -> None:
     request = Request(str(slow_repository), tmp_path, local_roots=(Path("/"),))
@@ -299,7 +293,7 @@ def test_an_indexer_is_dead_when_its_kill_was_cancelled(
     assert asyncio.run(kill()).at_eof()
 
 
-def test_a_server_that_stands_still_is_replaced(start: Start, tmp_path: Path) -> None:
+def test_hung_indexer_server_is_replaced(start: Start, tmp_path: Path) -> None:
     commit(tmp_path / "small", {"a.py": PYTHON})
     with start(timings=Timings(indexer_start=10)) as api:
         api.stop_clock()
@@ -313,7 +307,7 @@ def test_a_server_that_stands_still_is_replaced(start: Start, tmp_path: Path) ->
         assert api.ended(job_id)["status"] == "completed"
 
 
-def test_an_indexer_whose_supervisor_is_gone_ends_all_the_same(start: Start, site: Host) -> None:
+def test_indexer_without_its_supervisor_still_ends(start: Start, site: Host) -> None:
     timings = Timings(indexer_overtime=1)
     with start(timings=timings, runner_job_seconds=10, **from_site(site)) as api:
         job_id = api.index_held(site)
@@ -337,7 +331,7 @@ def supervisors(api: Any) -> list[int]:
 
 
 def children(words: bytes) -> list[int]:
-    """The processes that this one started with these words."""
+    """Returns child processes with these words in their command line."""
     found = []
     for path in Path("/proc").glob("[0-9]*"):
         try:
@@ -349,7 +343,7 @@ def children(words: bytes) -> list[int]:
     return found
 
 
-def test_a_host_that_is_not_reached_is_tried_again_until_the_attempts_are_used_up(
+def test_unreachable_host_is_retried_until_no_attempts_are_left(
     start: Start,
 ) -> None:
     settings = {"git_base_url": "https://127.0.0.1:1/", "git_trusted_hosts": ("127.0.0.1:1",)}
@@ -366,13 +360,13 @@ def test_a_host_that_is_not_reached_is_tried_again_until_the_attempts_are_used_u
 
 
 def waiting_after(api: Any, job_id: str, attempt: int) -> Any:
-    """The job when it waits for the attempt after this one."""
+    """Returns the job once it waits for the attempt after this one."""
     job = api.job(job_id)
     assert job["status"] == "processing" or job["attempt"] < attempt, job
     return job if job["attempt"] == attempt and job["retry_at"] else None
 
 
-def test_a_job_that_another_runner_left_is_taken_up(start: Start, tmp_path: Path) -> None:
+def test_job_of_a_lost_runner_is_claimed(start: Start, tmp_path: Path) -> None:
     commit(tmp_path / "small", {"a.py": PYTHON})
     with start("first", runner_concurrency=0) as api, api.sql() as connection:
         api.stop_clock()
@@ -390,7 +384,7 @@ def test_a_job_that_another_runner_left_is_taken_up(start: Start, tmp_path: Path
             assert (job["status"], job["attempt"], job["last_error"]) == ("completed", 2, None)
 
 
-def test_the_indexer_does_not_inherit_our_secrets(
+def test_indexer_does_not_inherit_secrets(
     start: Start, site: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("JWT_SECRET", "a secret of the environment, 32 bytes and more")
@@ -404,7 +398,7 @@ def test_the_indexer_does_not_inherit_our_secrets(
             assert b"SECRET" not in environment
 
 
-def test_a_job_that_was_taken_over_is_dropped_without_a_trace(start: Start, site: Host) -> None:
+def test_job_claimed_by_another_worker_is_dropped_without_a_trace(start: Start, site: Host) -> None:
     with start(**from_site(site)) as api:
         job_id = api.index_held(site)
         take_over(api, job_id)
@@ -415,7 +409,7 @@ def test_a_job_that_was_taken_over_is_dropped_without_a_trace(start: Start, site
 
 
 def take_over(api: Any, job_id: str) -> None:
-    """Another worker has the job, as if its lease had run out a second ago."""
+    """Lets another worker claim the job, as if its lease had expired a second ago."""
     with api.sql() as connection, connection.transaction():
         connection.execute("select setval('private.claim_lease_check', 0)")
         connection.execute(
@@ -429,9 +423,7 @@ def take_over(api: Any, job_id: str) -> None:
 
 
 @pytest.mark.usefixtures("storing")
-def test_a_user_who_asks_to_cancel_gets_a_cancelled_job(
-    start: Start, slow_repository: Path
-) -> None:
+def test_cancellation_request_cancels_a_running_job(start: Start, slow_repository: Path) -> None:
     with start() as api:
         job_id = api.index(slow_repository)
         until(lambda: (api.job(job_id)["progress"] or {}).get("phase") == "symbols")
@@ -440,7 +432,7 @@ def test_a_user_who_asks_to_cancel_gets_a_cancelled_job(
         until(lambda: not api.processes() and not api.scratch())
 
 
-def test_rows_of_a_new_repository_are_stored_beside_the_last_parsing(
+def test_rows_of_a_new_repository_are_stored_during_parsing(
     start: Start, stalling_repository: Path, storing: Storing
 ) -> None:
     with start(timings=Timings(store_ahead=600)) as api:
@@ -459,7 +451,7 @@ def test_rows_of_a_new_repository_are_stored_beside_the_last_parsing(
         assert job["stats"]["symbols_extracted"] == 1216
 
 
-def test_no_row_stays_of_an_indexer_that_dies_while_its_rows_are_stored(
+def test_indexer_that_dies_while_storing_leaves_no_rows(
     start: Start, stalling_repository: Path, storing: Storing
 ) -> None:
     with start("run", "died without", timings=Timings(store_ahead=600)) as api:
@@ -474,7 +466,7 @@ def test_no_row_stays_of_an_indexer_that_dies_while_its_rows_are_stored(
         assert api.rows(job) == (0, 0)
 
 
-def test_no_row_stays_of_an_index_that_is_cancelled_while_its_rows_are_stored(
+def test_job_cancelled_while_storing_leaves_no_rows(
     start: Start, slow_repository: Path, storing: Storing
 ) -> None:
     with start() as api:
@@ -487,7 +479,7 @@ def test_no_row_stays_of_an_index_that_is_cancelled_while_its_rows_are_stored(
         assert api.rows(job) == (0, 0)
 
 
-def test_an_outage_while_rows_are_stored_delays_a_job_and_nothing_else(
+def test_outage_while_storing_only_delays_the_job(
     start: Start, slow_repository: Path, storing: Storing
 ) -> None:
     with start("run", *OUTAGE) as api:
@@ -501,7 +493,7 @@ def test_an_outage_while_rows_are_stored_delays_a_job_and_nothing_else(
         assert api.rows(job) == (600, 600)
 
 
-def test_no_row_stays_of_a_job_that_is_taken_over_while_its_rows_are_stored(
+def test_job_lost_while_storing_leaves_no_rows(
     start: Start, slow_repository: Path, storing: Storing
 ) -> None:
     with start() as api:
@@ -514,7 +506,7 @@ def test_no_row_stays_of_a_job_that_is_taken_over_while_its_rows_are_stored(
         assert api.rows(job) == (0, 0)
 
 
-def test_a_shutdown_while_rows_are_stored_hands_the_job_back_without_them(
+def test_shutdown_while_storing_hands_the_job_back_without_rows(
     start: Start, slow_repository: Path, storing: Storing
 ) -> None:
     with start() as api:
@@ -530,7 +522,7 @@ def test_a_shutdown_while_rows_are_stored_hands_the_job_back_without_them(
         assert api.rows(job) == (600, 600)
 
 
-def test_a_shutdown_hands_back_what_runs_and_the_next_process_goes_on_at_once(
+def test_shutdown_hands_jobs_back_and_the_next_process_claims_them(
     start: Start, site: Host
 ) -> None:
     with start(**from_site(site)) as api:
@@ -544,7 +536,7 @@ def test_a_shutdown_hands_back_what_runs_and_the_next_process_goes_on_at_once(
         assert api.rows(job) == (1, 2)
 
 
-def test_a_shutdown_lets_running_jobs_end_within_the_grace(start: Start, site: Host) -> None:
+def test_shutdown_finishes_running_jobs_within_the_grace_period(start: Start, site: Host) -> None:
     def release() -> None:
         until(lambda: shuts_down(api))
         site.released.set()
@@ -560,7 +552,7 @@ def test_a_shutdown_lets_running_jobs_end_within_the_grace(start: Start, site: H
 
 
 def shuts_down(api: Any) -> bool:
-    """Whether it takes no connection any more."""
+    """Whether it no longer accepts connections."""
     address = urlsplit(api.url)
     try:
         socket.create_connection((address.hostname, address.port)).close()
@@ -569,7 +561,7 @@ def shuts_down(api: Any) -> bool:
     return False
 
 
-def test_an_outage_of_the_database_delays_a_job_and_nothing_else(start: Start, site: Host) -> None:
+def test_database_outage_only_delays_a_job(start: Start, site: Host) -> None:
     with start("run", *OUTAGE, runner_lease_seconds=2, **from_site(site)) as api:
         job_id = api.index_held(site)
         with api.outage():
@@ -585,7 +577,7 @@ def test_an_outage_of_the_database_delays_a_job_and_nothing_else(start: Start, s
         assert api.ended(later.job_id)["status"] == "failed"
 
 
-def test_a_failover_delays_a_job_and_is_told_as_long_as_it_lasts(
+def test_failover_delays_a_job_and_is_logged_while_it_lasts(
     start: Start, site: Host, caplog: pytest.LogCaptureFixture
 ) -> None:
     timings = Timings(log_outage_every=0.2)
@@ -613,7 +605,7 @@ def test_a_failover_delays_a_job_and_is_told_as_long_as_it_lasts(
 
 
 @pytest.mark.parametrize("through", [nullcontext, pooler])
-def test_what_the_login_sets_changes_no_job(
+def test_settings_of_the_login_do_not_affect_jobs(
     start: Start, database: Any, tmp_path: Path, through: Any
 ) -> None:
     commit(tmp_path / "small", {"a.py": PYTHON})
@@ -628,7 +620,7 @@ def test_what_the_login_sets_changes_no_job(
         assert api.rows(job) == (1, 3)
 
 
-def test_two_runners_share_the_jobs_and_do_none_twice(
+def test_two_runners_share_the_jobs_and_run_none_twice(
     start: Start, site: Host, tmp_path: Path
 ) -> None:
     folders = [tmp_path / f"r{number}" for number in range(5)]
@@ -647,7 +639,7 @@ def test_two_runners_share_the_jobs_and_do_none_twice(
         assert all(one.rows(job) == (1, 3) for job in jobs)
 
 
-def test_a_hundred_jobs_asked_for_at_once_all_end(start: Start, tmp_path: Path) -> None:
+def test_100_jobs_created_at_once_all_complete(start: Start, tmp_path: Path) -> None:
     folders = [tmp_path / f"r{number}" for number in range(10)]
     for folder in folders:
         commit(folder, {"a.py": PYTHON, "README.md": "# hello\n"})

@@ -1,4 +1,4 @@
-"""Scratch folders: nothing of a dead runner stays, nothing of a live one goes."""
+"""Scratch folders: those of dead runners are removed, those of live ones kept."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from worker.scratch import Scratch
 
 
-def test_the_folder_is_there_while_it_is_open_and_gone_after(tmp_path: Path) -> None:
+def test_scratch_folder_exists_only_while_open(tmp_path: Path) -> None:
     scratch = Scratch(tmp_path / "scratch", "host:1:a")
     scratch.open()
     (scratch.folder / "work").mkdir()
@@ -17,7 +17,7 @@ def test_the_folder_is_there_while_it_is_open_and_gone_after(tmp_path: Path) -> 
     assert not list((tmp_path / "scratch").glob("*/"))
 
 
-def test_the_next_runner_removes_what_a_killed_one_left(tmp_path: Path) -> None:
+def test_next_runner_removes_folders_of_a_killed_one(tmp_path: Path) -> None:
     left = "import os, sys; from pathlib import Path; from worker.scratch import Scratch;"
     left += "s = Scratch(Path(sys.argv[1]), 'host-1-dead'); s.open();"
     left += "(s.folder / 'work').mkdir(); os.kill(os.getpid(), 9)"
@@ -29,7 +29,7 @@ def test_the_next_runner_removes_what_a_killed_one_left(tmp_path: Path) -> None:
     scratch.close()
 
 
-def test_runners_that_live_are_left_alone(tmp_path: Path) -> None:
+def test_folders_of_live_runners_are_kept(tmp_path: Path) -> None:
     one, two = Scratch(tmp_path, "host:1:a"), Scratch(tmp_path, "host:1:b")
     one.open()
     two.open()

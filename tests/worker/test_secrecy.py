@@ -26,8 +26,8 @@ def bearer(user: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token(sub=user)}"}
 
 
-class Fellows:
-    """Bob and carol, of one organization, and a job that bob has started and a runner ended."""
+class Members:
+    """Bob and carol of one organization, and a job that bob created and a runner completed."""
 
     def __init__(self, api: Api, folder: Path) -> None:
         self.api = api
@@ -49,7 +49,7 @@ class Fellows:
         assert until(lambda: api.value(ended, self.job_id)) == "completed"
 
     def bodies(self) -> Iterator[tuple[str, str]]:
-        """Each way to read, and all that carol reads by it; it has the job's id."""
+        """Yields each way to read the job, with carol's response. It contains the job's id."""
         job = {"p_job_id": self.job_id}
         with loopback.Client(base_url=self.api.url, headers=bearer(CAROL)) as client:
             for path in (
@@ -89,9 +89,9 @@ class Fellows:
 
 
 @pytest.fixture
-def fellows(start: Start, small_repository: Path) -> Iterator[Fellows]:
+def members(start: Start, small_repository: Path) -> Iterator[Members]:
     with start() as api:
-        yield Fellows(api, small_repository)
+        yield Members(api, small_repository)
 
 
 @pytest.fixture
@@ -100,17 +100,17 @@ def small_repository(tmp_path: Path) -> Path:
     return tmp_path / "small"
 
 
-def test_no_way_to_read_a_job_tells_the_runners_host_or_a_fellows_key(fellows: Fellows) -> None:
+def test_job_data_reveals_neither_the_runner_host_nor_another_members_key(members: Members) -> None:
     secrets = {HOST, IDEMPOTENCY_KEY}
     secrets |= set(
-        fellows.api.value("select array_agg(request_hash) from private.idempotency_keys")
+        members.api.value("select array_agg(request_hash) from private.idempotency_keys")
     )
-    assert fellows.api.value("select count(*) from private.runners where host = %s", HOST) == 1
-    seen = dict(fellows.bodies())
-    assert {way for way, body in seen.items() if fellows.job_id in body} >= {
-        f"GET /jobs/{fellows.job_id}",
-        f"GET /jobs/{fellows.job_id}/events",
-        *(f"GET /jobs/{fellows.job_id}/{what}" for what in ("files", "skipped", "symbols")),
+    assert members.api.value("select count(*) from private.runners where host = %s", HOST) == 1
+    seen = dict(members.bodies())
+    assert {way for way, body in seen.items() if members.job_id in body} >= {
+        f"GET /jobs/{members.job_id}",
+        f"GET /jobs/{members.job_id}/events",
+        *(f"GET /jobs/{members.job_id}/{what}" for what in ("files", "skipped", "symbols")),
         "GET /jobs?organization=acme",
         "rpc get_job_status",
         "rpc get_job_history",

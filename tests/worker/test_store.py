@@ -1,4 +1,4 @@
-"""begin_index, store_index_rows and complete_index, by the logins of workers: all, or nothing."""
+"""begin_index, store_index_rows and complete_index by logins of workers: all or nothing."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def database(request: pytest.FixtureRequest, new_database: Callable[[int], Datab
 
 @pytest.fixture
 def sql(database: Database) -> Iterator[SQL]:
-    """A superuser's connection."""
+    """Yields a superuser's connection."""
     with psycopg.connect(database.url, autocommit=True) as connection:
         yield connection
 
@@ -68,7 +68,7 @@ def a_repository(sql: SQL, name: str) -> UUID:
 
 
 def claimed(sql: SQL, worker: Worker, repository: UUID, lease: str = "1 minute") -> Claim:
-    """A new job of the repository, claimed."""
+    """Creates a job of the repository and claims it."""
     sql.execute("select from public.create_index_job(p_repository_id => %s)", (repository,))
     return worker.claim(lease)
 
@@ -83,7 +83,7 @@ def paths(sql: SQL) -> list[str]:
 
 
 def everything(sql: SQL) -> list[list[tuple[Any, ...]]]:
-    """Everything that storing changes: the rows of indexes, jobs and events."""
+    """Returns everything that storing changes: rows of indexes, jobs and events."""
     tables = (
         *(f"public.{name}" for name in TABLES),
         "public.index_jobs",
@@ -93,7 +93,7 @@ def everything(sql: SQL) -> list[list[tuple[Any, ...]]]:
 
 
 def staged(sql: SQL) -> int:
-    """How many rows the staging tables have, of whomever."""
+    """Returns how many rows the staging tables have in total."""
     counts = " + ".join(f"(select count(*) from private.{name})" for name in STAGING)
     return int(value(sql, f"select {counts}"))  # type: ignore[arg-type]
 
@@ -102,7 +102,7 @@ def refusal(error: pytest.ExceptionInfo[psycopg.Error]) -> tuple[str | None, str
     return error.value.sqlstate, error.value.diag.message_detail
 
 
-def test_rows_and_status_come_together(sql: SQL, worker: Worker, repository: UUID) -> None:
+def test_rows_and_status_are_committed_together(sql: SQL, worker: Worker, repository: UUID) -> None:
     job = claimed(sql, worker, repository)
     rows = replace(index("a.py", files_skipped=1), skipped=[("a.png", "binary")])
     assert worker.begin(job) == ("/a/b", None, None, None)
@@ -129,7 +129,7 @@ def test_rows_and_status_come_together(sql: SQL, worker: Worker, repository: UUI
     assert staged(sql) == 0
 
 
-def test_a_repeat_after_a_lost_answer_changes_nothing(
+def test_repeat_after_a_lost_response_changes_nothing(
     sql: SQL, worker: Worker, repository: UUID
 ) -> None:
     job, rows = claimed(sql, worker, repository), index("a.py")
@@ -143,7 +143,7 @@ def test_a_repeat_after_a_lost_answer_changes_nothing(
     assert (everything(sql), staged(sql)) == (before, 0)
 
 
-def test_a_repeat_does_not_bring_back_rows_that_a_later_job_replaced(
+def test_repeat_does_not_restore_rows_replaced_by_a_later_job(
     sql: SQL, worker: Worker, repository: UUID
 ) -> None:
     job = claimed(sql, worker, repository)
@@ -155,7 +155,7 @@ def test_a_repeat_does_not_bring_back_rows_that_a_later_job_replaced(
 
 
 @pytest.mark.parametrize("other", [index("a.py", commit="d"), index("a.py", symbols=3)])
-def test_a_repeat_with_another_result_is_refused(
+def test_repeat_with_another_result_is_rejected(
     sql: SQL, worker: Worker, repository: UUID, other: Rows
 ) -> None:
     job = claimed(sql, worker, repository)
@@ -167,7 +167,7 @@ def test_a_repeat_with_another_result_is_refused(
     assert everything(sql) == before
 
 
-def test_a_late_worker_leaves_no_row(sql: SQL, worker: Worker, repository: UUID) -> None:
+def test_late_worker_stores_no_rows(sql: SQL, worker: Worker, repository: UUID) -> None:
     worker.work(claimed(sql, worker, repository), index("kept.py"))
     late = claimed(sql, worker, repository)
     worker.hand_back(late)
@@ -186,7 +186,7 @@ def test_a_late_worker_leaves_no_row(sql: SQL, worker: Worker, repository: UUID)
     assert (everything(sql), staged(sql)) == (before, 0)
 
 
-def test_a_worker_that_loses_its_job_while_it_stores_leaves_no_row(
+def test_worker_that_loses_its_job_while_storing_leaves_no_rows(
     sql: SQL, worker: Worker, new_worker: NewWorker, repository: UUID
 ) -> None:
     job = claimed(sql, worker, repository)
@@ -201,7 +201,7 @@ def test_a_worker_that_loses_its_job_while_it_stores_leaves_no_row(
     assert everything(sql) == before
 
 
-def test_a_worker_killed_between_copy_and_complete_leaves_no_row(
+def test_worker_killed_between_copy_and_complete_leaves_no_rows(
     sql: SQL, worker: Worker, repository: UUID
 ) -> None:
     job = claimed(sql, worker, repository)
@@ -216,7 +216,7 @@ def test_a_worker_killed_between_copy_and_complete_leaves_no_row(
     assert (everything(sql), staged(sql)) == (before, 0)
 
 
-def test_rows_that_were_sent_in_a_transaction_of_their_own_count_for_nothing(
+def test_rows_sent_in_a_separate_transaction_are_ignored(
     sql: SQL, worker: Worker, repository: UUID
 ) -> None:
     job, rows = claimed(sql, worker, repository), index("a.py")
@@ -232,7 +232,7 @@ def test_rows_that_were_sent_in_a_transaction_of_their_own_count_for_nothing(
     assert (paths(sql), value(sql, "select count(*) from public.symbols")) == (["a.py"], 2)
 
 
-def test_rows_that_nobody_will_store_are_deleted_beside_a_worker_that_stores(
+def test_orphaned_rows_are_deleted_while_another_worker_stores(
     sql: SQL, worker: Worker, new_worker: NewWorker, repository: UUID
 ) -> None:
     careless = new_worker()
@@ -297,7 +297,7 @@ MISFITS = {
 
 
 @pytest.mark.parametrize("misfit", MISFITS)
-def test_rows_that_do_not_fit_are_refused_and_nothing_is_stored(
+def test_invalid_rows_are_rejected_and_nothing_is_stored(
     sql: SQL, worker: Worker, repository: UUID, misfit: str
 ) -> None:
     rows, code = MISFITS[misfit]
@@ -319,7 +319,7 @@ def test_rows_that_do_not_fit_are_refused_and_nothing_is_stored(
         ("p_extractor => 'x', p_stats => '[]', p_commit_sha => repeat('c', 40)", "invalid_stats"),
     ],
 )
-def test_arguments_that_mean_nothing_are_refused(
+def test_invalid_arguments_are_rejected(
     sql: SQL, worker: Worker, repository: UUID, call: str, code: str
 ) -> None:
     job = claimed(sql, worker, repository)
@@ -331,7 +331,7 @@ def test_arguments_that_mean_nothing_are_refused(
     assert refusal(error) == ("PT422", code)
 
 
-def test_another_commit_than_the_job_asks_for_is_refused(
+def test_commit_that_differs_from_the_requested_one_is_rejected(
     sql: SQL, worker: Worker, repository: UUID
 ) -> None:
     sql.execute(
@@ -345,7 +345,9 @@ def test_another_commit_than_the_job_asks_for_is_refused(
     assert everything(sql) == before
 
 
-def test_no_job_and_no_repository_are_not_found(sql: SQL, worker: Worker, repository: UUID) -> None:
+def test_unknown_job_and_deleted_repository_are_not_found(
+    sql: SQL, worker: Worker, repository: UUID
+) -> None:
     job = claimed(sql, worker, repository)
     sql.execute("delete from public.repositories")
     for call in (worker.begin, worker.store, lambda gone: worker.complete(gone, index("a.py"))):
@@ -355,9 +357,7 @@ def test_no_job_and_no_repository_are_not_found(sql: SQL, worker: Worker, reposi
         worker.connection.rollback()
 
 
-def test_a_job_that_ended_otherwise_is_not_indexed(
-    sql: SQL, worker: Worker, repository: UUID
-) -> None:
+def test_finished_job_cannot_be_indexed(sql: SQL, worker: Worker, repository: UUID) -> None:
     job = claimed(sql, worker, repository)
     sql.execute("select from public.update_job_status(%s, 'cancelled')", (job.id,))
     for call in (worker.begin, worker.store, lambda ended: worker.complete(ended, index("a.py"))):
@@ -367,7 +367,7 @@ def test_a_job_that_ended_otherwise_is_not_indexed(
         worker.connection.rollback()
 
 
-def test_only_what_changed_is_written(sql: SQL, worker: Worker, repository: UUID) -> None:
+def test_only_changed_rows_are_written(sql: SQL, worker: Worker, repository: UUID) -> None:
     stranger = a_repository(sql, "c/d")
     worker.work(claimed(sql, worker, stranger), index("other.py"))
     first = claimed(sql, worker, repository)
@@ -402,7 +402,7 @@ def test_only_what_changed_is_written(sql: SQL, worker: Worker, repository: UUID
     ]
 
 
-def test_a_path_that_stays_is_not_sent_again(sql: SQL, worker: Worker, repository: UUID) -> None:
+def test_unchanged_path_must_not_be_sent_again(sql: SQL, worker: Worker, repository: UUID) -> None:
     first = claimed(sql, worker, repository)
     worker.work(first, index("a.py"))
     second = claimed(sql, worker, repository)
@@ -413,7 +413,7 @@ def test_a_path_that_stays_is_not_sent_again(sql: SQL, worker: Worker, repositor
     assert everything(sql) == before
 
 
-def test_a_change_to_what_is_not_there_any_more_changes_nothing(
+def test_change_on_an_outdated_base_changes_nothing(
     sql: SQL, worker: Worker, new_worker: NewWorker, repository: UUID
 ) -> None:
     first = claimed(sql, worker, repository)
@@ -430,7 +430,7 @@ def test_a_change_to_what_is_not_there_any_more_changes_nothing(
     assert paths(sql) == ["c.py"]
 
 
-def test_the_same_commit_is_completed_from_what_is_there(
+def test_same_commit_is_completed_from_stored_rows(
     sql: SQL, worker: Worker, repository: UUID
 ) -> None:
     first = claimed(sql, worker, repository)
@@ -453,7 +453,7 @@ def test_the_same_commit_is_completed_from_what_is_there(
     assert staged(sql) == 0
 
 
-def test_rows_of_another_extractor_or_changed_by_hand_are_no_base(
+def test_rows_of_another_extractor_or_modified_ones_are_not_a_base(
     sql: SQL, worker: Worker, repository: UUID
 ) -> None:
     first = claimed(sql, worker, repository)
@@ -469,7 +469,7 @@ def test_rows_of_another_extractor_or_changed_by_hand_are_no_base(
     assert worker.work(again, index("a.py"), extractor="y") == "stored"
 
 
-def test_rows_are_stored_as_they_come_and_seen_when_the_job_is_completed(
+def test_rows_are_stored_in_batches_and_visible_on_completion(
     sql: SQL, worker: Worker, repository: UUID
 ) -> None:
     worker.work(claimed(sql, worker, repository), index("old.py"))
@@ -493,7 +493,7 @@ def test_rows_are_stored_as_they_come_and_seen_when_the_job_is_completed(
 
 
 @pytest.mark.parametrize("is_first", [True, False])
-def test_rows_that_were_stored_without_completing_the_job_are_refused_at_commit(
+def test_rows_stored_without_completing_the_job_fail_at_commit(
     sql: SQL, worker: Worker, repository: UUID, is_first: bool
 ) -> None:
     if not is_first:
@@ -516,7 +516,7 @@ def test_rows_that_were_stored_without_completing_the_job_are_refused_at_commit(
     assert (everything(sql), staged(sql)) == (before, 0)
 
 
-def test_two_jobs_of_one_repository_at_once_store_one_after_the_other(
+def test_jobs_of_one_repository_store_one_after_the_other(
     sql: SQL, worker: Worker, new_worker: NewWorker, repository: UUID
 ) -> None:
     other = new_worker()
@@ -552,7 +552,7 @@ def test_jobs_of_two_repositories_do_not_wait_for_each_other(
     assert paths(sql) == ["a.py", "b.py"]
 
 
-def test_a_worker_that_falls_silent_with_the_repository_locked_is_ended_after_its_lease(
+def test_silent_worker_that_locks_a_repository_is_ended_after_its_lease(
     sql: SQL, worker: Worker, repository: UUID
 ) -> None:
     job = claimed(sql, worker, repository, lease="42 seconds")
@@ -574,7 +574,7 @@ def test_a_worker_that_falls_silent_with_the_repository_locked_is_ended_after_it
     until(lambda: value(sql, "select count(*) from pg_stat_activity where pid = %s", pid) == 0)
 
 
-def test_what_is_stored_goes_with_its_repository(
+def test_stored_rows_are_deleted_with_their_repository(
     sql: SQL, worker: Worker, repository: UUID
 ) -> None:
     other = a_repository(sql, "c/d")
@@ -587,7 +587,7 @@ def test_what_is_stored_goes_with_its_repository(
         assert left == [(other,)], name
 
 
-def test_the_last_twenty_durations_of_a_repository_are_kept(
+def test_last_twenty_durations_of_a_repository_are_kept(
     sql: SQL, worker: Worker, repository: UUID
 ) -> None:
     sql.execute("select tests.set_clock('2026-01-01 12:00:00+00')")
@@ -616,7 +616,7 @@ def test_the_last_twenty_durations_of_a_repository_are_kept(
 
 @pytest.mark.parametrize("login", ["worker_url", "service_role_url"])
 @pytest.mark.parametrize("table", TABLES)
-def test_no_login_writes_an_index_but_by_the_functions(
+def test_logins_can_write_an_index_only_through_the_functions(
     sql: SQL, database: Database, worker: Worker, repository: UUID, table: str, login: str
 ) -> None:
     worker.work(claimed(sql, worker, repository), replace(index("a.py"), skipped=[("x", "y")]))
@@ -639,7 +639,7 @@ def test_no_login_writes_an_index_but_by_the_functions(
 
 @pytest.mark.parametrize("login", ["worker_url", "service_role_url"])
 @pytest.mark.parametrize("table", STAGING)
-def test_a_login_sends_rows_of_its_transaction_and_does_nothing_else_with_staging(
+def test_logins_can_only_insert_their_own_rows_into_staging(
     sql: SQL, database: Database, table: str, login: str
 ) -> None:
     with psycopg.connect(getattr(database, login), autocommit=True) as connection:
@@ -668,7 +668,7 @@ def test_a_login_sends_rows_of_its_transaction_and_does_nothing_else_with_stagin
 
 @pytest.mark.parametrize("login", ["worker_url", "service_role_url"])
 @pytest.mark.parametrize("kind", ["table", "view"])
-def test_a_temporary_object_named_as_a_staging_table_gains_nothing(
+def test_temporary_object_cannot_shadow_a_staging_table(
     sql: SQL, database: Database, repository: UUID, kind: str, login: str
 ) -> None:
     with psycopg.connect(getattr(database, login)) as connection:
@@ -692,7 +692,7 @@ def test_a_temporary_object_named_as_a_staging_table_gains_nothing(
         assert everything(sql) == before
 
 
-def test_a_temporary_table_named_as_the_rows_of_a_trigger_deletes_nothing(
+def test_temporary_table_cannot_shadow_the_rows_of_a_trigger(
     sql: SQL, worker: Worker, repository: UUID
 ) -> None:
     stranger = a_repository(sql, "c/d")

@@ -1,4 +1,4 @@
-"""How tasks are ended that would run forever."""
+"""Ending of tasks that would run forever."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from worker.tasks import cancel_tasks
 
 
 @pytest.mark.parametrize("lost", [0, 1, 3])
-def test_a_task_is_ended_however_many_cancellations_it_loses(lost: int) -> None:
+def test_task_that_ignores_cancellations_is_ended(lost: int) -> None:
     async def run() -> bool:
         async def losing() -> None:
             for _ in range(lost):
@@ -28,7 +28,7 @@ def test_a_task_is_ended_however_many_cancellations_it_loses(lost: int) -> None:
     assert asyncio.run(run())
 
 
-def test_the_error_of_a_task_that_failed_is_not_reported_as_overlooked() -> None:
+def test_error_of_a_failed_task_counts_as_retrieved() -> None:
     reported: list[str] = []
 
     async def run() -> None:

@@ -1,5 +1,5 @@
 -- Each function of the schemas public and private: its volatility, its owner if it is a definer,
--- and who else may execute it, in the order of the alphabet. A new function is one more line here.
+-- and who else may execute it, in alphabetical order. Each new function gets a line here.
 begin;
 select plan(9);
 
@@ -59,7 +59,7 @@ insert into declared values
   ('public.api_set_repository_url', 'volatile', 'job_gateway', 'job_http, service_role'),
   ('public.api_status', 'stable', 'job_writer', 'job_http, service_role'),
   ('public.api_watch_jobs', 'stable', 'job_writer', 'job_http, service_role'),
-  -- behind the shells that users call
+  -- the private cores of functions that users call
   ('private.cancel_index_job', 'volatile', 'job_writer', 'authenticated'),
   ('private.explain_any_job', 'stable', 'job_writer', 'service_role'),
   ('private.explain_index_job', 'stable', 'job_writer', 'authenticated'),
@@ -76,11 +76,11 @@ insert into declared values
   ('private.count_deleted_jobs', 'volatile', 'job_writer', ''),
   ('private.record_job_event', 'volatile', 'job_writer', ''),
   ('private.create_index_job', 'volatile', 'job_writer', 'authenticated'),
-  ('private.broadcast_index_job', 'volatile', (  -- who migrates
+  ('private.broadcast_index_job', 'volatile', (  -- for the migrating role
     select c.relowner::regrole::text from pg_class as c where c.oid = 'public.index_jobs'::regclass
   ), ''),
   ('private.set_repository_url', 'volatile', 'job_writer', 'authenticated'),
-  -- for the bridge of a queue, which grants them to its owner
+  -- for a queue bridge, which grants them to its owner
   ('private.list_queue_jobs', 'stable', 'job_writer', ''),
   ('private.mirror_queue_state', 'volatile', 'job_writer', ''),
   ('private.is_banned', 'volatile', (
@@ -182,22 +182,22 @@ where n.nspname in ('public', 'private');
 
 select bag_eq(
   'select f.name from functions as f', 'select d.name from declared as d',
-  'these are the functions, none of them twice');
+  'these are the functions, each listed once');
 select set_eq(
   'select f.name, f.volatility from functions as f',
-  'select d.name, d.volatility from declared as d', 'each is as volatile as declared');
+  'select d.name, d.volatility from declared as d', 'each function has the declared volatility');
 select set_eq(
   'select f.name, f.owner from functions as f where f.definer',
   'select d.name, d.owner from declared as d where d.owner is not null',
-  'these are the definers and their owners');
+  'these are the security definers and their owners');
 select set_eq(
   'select f.name, f.executors from functions as f',
   'select d.name, d.executors from declared as d',
-  'each may be executed by just these');
+  'each function may be executed by exactly these roles');
 select is_empty(
   $$ select f.name from functions as f
      where f.proconfig[1] is distinct from 'search_path=pg_catalog, pg_temp' $$,
-  'each has a pinned search_path');
+  'each function has a pinned search_path');
 select is_empty(
   $$ select f.name, c from functions as f cross join unnest(f.proconfig) as c
      where c <> 'search_path=pg_catalog, pg_temp'
@@ -212,22 +212,22 @@ select is_empty(
          and c in ('enable_sort=off', 'enable_incremental_sort=off',
            'plan_cache_mode=force_generic_plan'))
        and not (f.name = 'private.store_incoming_rows' and c = 'enable_nestloop=off') $$,
-  'and no other setting, but for answers in UTC and where the planner would be misled');
+  'no function has other settings, except for output in UTC and planner corrections');
 select is_empty(
   $$ select f.name from functions as f
      where coalesce(obj_description(f.oid, 'pg_proc'), '') !~ '^[A-Z].*[.]$' $$,
-  'each has a comment, a sentence');
+  'each function has a comment that is a sentence');
 select is_empty(
   $$ select f.name, a from functions as f cross join unnest(f.proargnames[:f.pronargs]) as a
      where a !~ '^p_[a-z_]+$' $$,
-  'each argument is called p_ something');
+  'each argument name starts with p_');
 select is_empty(
   $$ select r.rolname from pg_roles as r
      where r.rolname in ('job_writer', 'job_gateway', 'job_tenant')
        and (r.rolsuper or r.rolbypassrls or r.rolcanlogin or r.rolcreaterole
          or exists (select from pg_class as c where c.relowner = r.oid
            and c.relkind in ('r', 'p', 'v', 'm', 'S'))) $$,
-  'no owner of definers is a superuser, a login, above RLS, or the owner of a table');
+  'no owner of a definer is a superuser, can log in, bypasses RLS or owns a table');
 
 select * from finish();
 rollback;

@@ -1,5 +1,5 @@
--- Each key of the schemas public and private: what tells rows apart, what they refer to, and what
--- becomes of them when that is deleted. A new key is one more line here.
+-- Each key of the schemas public and private: primary and unique keys, foreign keys, and what
+-- happens to rows when the referenced row is deleted. Each new key gets a line here.
 begin;
 select plan(3);
 
@@ -35,7 +35,7 @@ select set_eq(
     ('private.job_ends', 'PRIMARY KEY (minute)'),
     ('private.job_metrics',
       'UNIQUE NULLS NOT DISTINCT (from_status, to_status, outcome, wait_le, duration_le)') $$,
-  'these columns tell the rows of each table apart');
+  'these are the primary and unique keys of each table');
 select set_eq(
   $$ select i.indexrelid::regclass::text, pg_get_indexdef(i.indexrelid) from pg_index as i
      join pg_class as c on c.oid = i.indexrelid
@@ -46,7 +46,7 @@ select set_eq(
        'CREATE UNIQUE INDEX repositories_%1$s_full_name_idx ON public.repositories'
        ' USING btree (%1$s, full_name) WHERE (%1$s IS NOT NULL)', c) as definition
      from unnest(array['owner_user_id', 'organization_id']) as c $$,
-  'each owner has a name of a repository once');
+  'each owner has a repository name once');
 select set_eq(
   $$ select k.name, replace(k.definition, 'FOREIGN KEY ', '') from keys as k
      where k.contype = 'f' $$,
@@ -71,7 +71,7 @@ select set_eq(
     ('private.accounts', '(tier) REFERENCES private.tiers(name) ON UPDATE CASCADE'),
     ('private.accounts', '(user_id) REFERENCES auth.users(id) ON DELETE CASCADE'),
     ('private.api_keys', '(user_id) REFERENCES auth.users(id) ON DELETE CASCADE') $$,
-  'a row goes with the one that it is of; a job stays when the user who asked for it goes');
+  'rows are deleted with their parent, but a job outlives the user who requested it');
 
 select * from finish();
 rollback;

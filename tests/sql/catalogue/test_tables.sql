@@ -1,5 +1,5 @@
--- Each table, column and sequence of the schemas public and private, and who may do what with it
--- beside its owner. A new table is one more line here for each of its roles.
+-- Each table, column and sequence of the schemas public and private, and the privileges of each
+-- role besides its owner. Each new table gets a line here for each of its roles.
 begin;
 select plan(12);
 
@@ -70,7 +70,7 @@ insert into declared values
   ('private.tiers', 'job_gateway', 'SELECT'),
   ('private.tiers', 'service_role', 'DELETE, INSERT, SELECT, UPDATE');
 
--- workers send these columns
+-- the columns that workers send
 insert into declared
 select 'private.' || c, w, 'INSERT'
 from unnest(array[
@@ -117,30 +117,30 @@ select set_eq(
 select is_empty(
   $$ select r.name from relations as r where r.relkind = 'r' and r.schema = 'public'
      and not (r.relrowsecurity and r.relforcerowsecurity) $$,
-  'row-level security is on and forced on every table of tenants');
+  'row-level security is enabled and forced on every table with tenant data');
 select is_empty(
   $$ select r.name from relations as r where r.relkind = 'r' and r.schema = 'private'
      and has_table_privilege('authenticated', r.oid, 'select') $$,
-  'tables without it are closed to tenants');
+  'tables without row-level security are closed to tenants');
 select is_empty(
   $$ select p.polname, d.grantee from pg_policy as p
      join relations as r on r.oid = p.polrelid
      cross join lateral (select case u when 0 then 'public' else u::regrole::text end as grantee
        from unnest(p.polroles) as u) as d
      where d.grantee in ('public', 'anon') $$,
-  'no policy is for everybody');
+  'no policy is for public');
 select is_empty(
   $$ select p.polrelid::regclass, p.polcmd, u from pg_policy as p
      cross join unnest(p.polroles) as u
      join relations as r on r.oid = p.polrelid
      group by p.polrelid, p.polcmd, u having count(*) > 1 $$,
-  'a role has one policy for a command on a table');
+  'a role has at most one policy per command and table');
 select is_empty(
   $$ select p.polname from pg_policy as p
      join relations as r on r.oid = p.polrelid
      where obj_description(p.oid, 'pg_policy') is null
        or p.polname !~ ('^' || r.relname || '_(select|insert|update|delete|all)_[a-z_]+$') $$,
-  'each policy has a comment, and a name of table, command and role');
+  'each policy has a comment and is named after table, command and role');
 select is_empty(
   $$ select k.conname from pg_constraint as k
      join relations as r on r.oid = k.conrelid
@@ -166,7 +166,7 @@ select is_empty(
      where i.indrelid = 'public.index_jobs'::regclass
        and a.attname in ('heartbeat_at', 'lease_expires_at', 'progress', 'updated_at', 'version')
        and pg_get_indexdef(i.indexrelid) ~ ('\m' || a.attname || '\M') $$,
-  'no index names a column that a heartbeat or a progress report changes');
+  'no index contains a column that heartbeats or progress reports change');
 select set_eq(
   $$ select t.tgname from pg_trigger as t
      join relations as r on r.oid = t.tgrelid
@@ -180,7 +180,7 @@ select is_empty(
   $$ select k.conname from pg_constraint as k
      join relations as r on r.oid = k.conrelid
      where k.contype = 'c' and k.conname !~ ('^' || r.relname || '_[a-z0-9_]{8,}$') $$,
-  'each check has a name that reads as a sentence about its table');
+  'each check constraint has a name that reads as a sentence about its table');
 
 select * from finish();
 rollback;

@@ -1,4 +1,4 @@
--- Workers and the service see the rows of every tenant in each table that they may read.
+-- Workers and the service see the rows of all tenants in each table that they may read.
 begin;
 select plan(4);
 
@@ -42,15 +42,15 @@ grant select on all_rows, workers_rows to public;
 select is_empty('select a.name from all_rows as a where a.rows = 0', 'each table has rows');
 select set_eq(
   $$ select pg_temp.readable('job_worker') $$, 'select a.name from workers_rows as a',
-  'the service reads all that workers read');
+  'the service may read every table that workers may read');
 select tests.act_as_worker();
 select is_empty(
   'select a.name from all_rows as a where pg_temp.rows_of(a.name) <> a.rows',
-  'and every row of it');
+  'the service sees every row');
 select tests.act_as_job_worker();
 select is_empty(
   'select a.name from workers_rows as a where pg_temp.rows_of(a.name) <> a.rows',
-  'workers see every row of what they read');
+  'workers see every row of these tables');
 
 select * from finish();
 rollback;

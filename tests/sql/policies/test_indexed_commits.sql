@@ -16,36 +16,46 @@ insert into indexed_commits (repository_id, job_id, commit_sha, extractor, stats
 select tests.act_as(tests.alice());
 select set_eq(
   'select c.commit_sha from indexed_commits as c', array['alice'],
-  'a user sees the commits of own repositories');
+  'a user sees the commits of their own repositories');
 select tests.act_as(tests.bob());
 select set_eq(
   'select c.commit_sha from indexed_commits as c', array['acme'],
-  'an owner sees those of the organization''s repositories');
+  'an owner sees the commits of the organization''s repositories');
 select tests.act_as(tests.carol());
 select set_eq(
-  'select c.commit_sha from indexed_commits as c', array['acme'], 'so does a member');
+  'select c.commit_sha from indexed_commits as c', array['acme'],
+  'a member sees the commits of the organization''s repositories');
 select tests.act_as(tests.dave());
-select is_empty('select c.commit_sha from indexed_commits as c', 'a former member sees none');
+select is_empty('select c.commit_sha from indexed_commits as c', 'a former member sees no commits');
 select tests.act_as(gen_random_uuid());
-select is_empty('select c.commit_sha from indexed_commits as c', 'a stranger sees none');
+select is_empty('select c.commit_sha from indexed_commits as c', 'a stranger sees no commits');
 select tests.act_with_claims(null);
-select is_empty('select c.commit_sha from indexed_commits as c', 'without claims none is seen');
+select is_empty('select c.commit_sha from indexed_commits as c',
+  'no commits are visible without claims');
 select tests.act_with_claims('{"sub": "no uuid", "email": "alice@example.com"}');
-select is_empty('select c.commit_sha from indexed_commits as c', 'with garbage claims none is seen');
+select is_empty('select c.commit_sha from indexed_commits as c',
+  'no commits are visible with invalid claims');
 select tests.act_as_anon();
-select is(tests.refusal('select c.commit_sha from indexed_commits as c'), '42501', 'anon may not look');
+select is(tests.refusal('select c.commit_sha from indexed_commits as c'), '42501',
+  'anon may not read');
 select tests.act_as(tests.alice());
 select is(
-  tests.refusal('delete from indexed_commits as c'), '42501', 'the owner may not remove a commit');
+  tests.refusal('delete from indexed_commits as c'), '42501', 'the owner may not delete a commit');
 select is(
-  tests.refusal($$ update indexed_commits set commit_sha = 'x' $$), '42501', 'nor change one');
+  tests.refusal($$ update indexed_commits set commit_sha = 'x' $$), '42501',
+  'the owner may not update a commit');
 select tests.act_as_worker();
-select is(tests.refusal('delete from indexed_commits'), '42501', 'the service may not do that either');
-select is(tests.refusal('insert into indexed_commits default values'), '42501', 'nor add any');
-select is(tests.refusal('truncate indexed_commits'), '42501', 'nor empty the table');
-select is(tests.refusal($$ update indexed_commits set repository_id = null $$), '42501', 'nor change it');
+select is(tests.refusal('delete from indexed_commits'), '42501',
+  'the service may not delete a commit');
+select is(tests.refusal('insert into indexed_commits default values'), '42501',
+  'the service may not insert a commit');
+select is(tests.refusal('truncate indexed_commits'), '42501',
+  'the service may not truncate the table');
+select is(tests.refusal($$ update indexed_commits set repository_id = null $$), '42501',
+  'the service may not update a commit');
 select is(
-  (select count(*)::integer from indexed_commits), 2, 'the service sees those of every tenant');
+  (select count(*)::integer from indexed_commits), 2,
+  'the service sees the commits of all tenants');
 
 select * from finish();
 rollback;

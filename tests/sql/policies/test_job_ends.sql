@@ -2,14 +2,15 @@ begin;
 select plan(5);
 
 select tests.act_as(tests.alice());
-select is(tests.refusal('select from private.job_ends'), '42501', 'users may not look');
+select is(tests.refusal('select from private.job_ends'), '42501', 'users may not read');
 select tests.act_as_anon();
-select is(tests.refusal('select from private.job_ends'), '42501', 'nor anon');
+select is(tests.refusal('select from private.job_ends'), '42501', 'anon may not read');
 select tests.act_as_http();
-select is(tests.refusal('select from private.job_ends'), '42501', 'nor the HTTP layer');
+select is(tests.refusal('select from private.job_ends'), '42501', 'the HTTP layer may not read');
 select tests.act_as_worker();
-select is(tests.refusal('select from private.job_ends'), 'accepted', 'the service reads');
-select is(tests.refusal('delete from private.job_ends'), '42501', 'and forgets no failure');
+select is(tests.refusal('select from private.job_ends'), 'accepted', 'the service may read');
+select is(tests.refusal('delete from private.job_ends'), '42501',
+  'the service may not delete failures');
 
 select * from finish();
 rollback;

@@ -1,5 +1,5 @@
--- The policies of each table hold by themselves: also where members can see who else is a member
--- of what, which no policy allows today.
+-- The policies of each table do not rely on other policies: they hold even if members could see
+-- all memberships, which no policy allows today.
 begin;
 select plan(6);
 
@@ -43,21 +43,21 @@ select tests.act_as(tests.alice());
 select set_eq(
   'select s.name from pg_temp.rows_seen() as s where s.has_rows',
   array['organizations', 'organization_members'],
-  'a member of another organization sees them in none');
+  'a member of another organization sees no rows of it in any table');
 select results_eq(
-  'select o.slug from organizations as o', array['other'], 'and that organization alone');
+  'select o.slug from organizations as o', array['other'], 'she sees only her own organization');
 select is(
   tests.refusal($$ insert into repositories (full_name, git_url, organization_id)
     values ('acme/x', 'https://example.com/x.git', tests.acme()) $$),
-  '42501', 'nor may she add a repository to it');
+  '42501', 'she may not add a repository to the first one');
 select is(
   tests.refusal($$ insert into repositories (full_name, git_url, organization_id)
     values ('other/x', 'https://example.com/x.git', '00000000-0000-4000-8000-0000000000e1') $$),
-  'accepted', 'but to her own');
+  'accepted', 'she may add a repository to her own');
 select is(
   tests.refusal($$ select ensure_repository('acme/y', 'https://example.com/y.git',
     tests.acme()) $$),
-  'PT422 unknown_organization organization', 'nor by a function');
+  'PT422 unknown_organization organization', 'she may not add a repository by a function');
 
 select * from finish();
 rollback;

@@ -14,34 +14,39 @@ select tests.act_as(tests.bob());
 select set_eq(
   'select o.slug from organizations as o', array['acme'], 'an owner sees the organization');
 select tests.act_as(tests.carol());
-select set_eq('select o.slug from organizations as o', array['acme'], 'so does a member');
+select set_eq('select o.slug from organizations as o', array['acme'],
+  'a member sees the organization');
 select tests.act_as(tests.dave());
-select is_empty('select o.slug from organizations as o', 'a former member sees none');
+select is_empty('select o.slug from organizations as o', 'a former member sees no organization');
 select tests.act_as(tests.alice());
-select is_empty('select o.slug from organizations as o', 'who is in none of them sees none');
+select is_empty('select o.slug from organizations as o', 'a user in no organization sees none');
 select tests.act_as(gen_random_uuid());
-select is_empty('select o.slug from organizations as o', 'a stranger sees none');
+select is_empty('select o.slug from organizations as o', 'a stranger sees no organization');
 select tests.act_with_claims(null);
-select is_empty('select o.slug from organizations as o', 'without claims none is seen');
+select is_empty('select o.slug from organizations as o',
+  'no organization is visible without claims');
 select tests.act_with_claims('{"sub": "no uuid"}');
-select is_empty('select o.slug from organizations as o', 'with garbage claims none is seen');
+select is_empty('select o.slug from organizations as o',
+  'no organization is visible with invalid claims');
 select tests.act_as_anon();
-select is(tests.refusal('select o.slug from organizations as o'), '42501', 'anon may not look');
+select is(tests.refusal('select o.slug from organizations as o'), '42501', 'anon may not read');
 
 select tests.act_as(tests.bob());
 select is(
   tests.refusal($$ insert into organizations (slug, name) values ('mine', 'Mine') $$),
-  '42501', 'users make no organizations');
+  '42501', 'users may not create organizations');
 select is(
-  tests.refusal($$ update organizations set name = 'x' $$), '42501', 'nor change them');
-select is(tests.refusal('delete from organizations'), '42501', 'nor remove them');
+  tests.refusal($$ update organizations set name = 'x' $$), '42501',
+  'users may not update organizations');
+select is(tests.refusal('delete from organizations'), '42501',
+  'users may not delete organizations');
 select tests.act_as_worker();
 select is(
   tests.refusal($$ insert into organizations (slug, name) values ('third', 'Third') $$),
-  'accepted', 'the service does');
+  'accepted', 'the service may create organizations');
 select set_eq(
   'select o.slug from organizations as o', array['acme', 'other', 'third'],
-  'the service sees all of them');
+  'the service sees all organizations');
 
 select * from finish();
 rollback;

@@ -3,11 +3,13 @@ select plan(3);
 
 select tests.act_as(tests.bob());
 select is(
-  tests.refusal('select from private.runners'), '42501', 'users do not see where workers run');
+  tests.refusal('select from private.runners'), '42501', 'users may not see where workers run');
 select tests.act_as_worker();
-select is(tests.refusal('select from private.runners'), 'accepted', 'the service does');
+select is(tests.refusal('select from private.runners'), 'accepted',
+  'the service may see where workers run');
 select is(
-  tests.refusal('delete from private.runners'), '42501', 'and changes it by functions only');
+  tests.refusal('delete from private.runners'), '42501',
+  'the service may change runners only through functions');
 
 select * from finish();
 rollback;

@@ -18,35 +18,40 @@ insert into skipped_files (repository_id, job_id, path, reason) values
 select tests.act_as(tests.alice());
 select set_eq(
   'select t.path from skipped_files as t', array['alice.py'],
-  'a user sees the files of own repositories');
+  'a user sees the skipped files of their own repositories');
 select tests.act_as(tests.bob());
 select set_eq(
   'select t.path from skipped_files as t', array['acme.py'],
-  'an owner sees those of the organization''s repositories');
+  'an owner sees the skipped files of the organization''s repositories');
 select tests.act_as(tests.carol());
 select set_eq(
-  'select t.path from skipped_files as t', array['acme.py'], 'so does a member');
+  'select t.path from skipped_files as t', array['acme.py'],
+  'a member sees the skipped files of the organization''s repositories');
 select tests.act_as(tests.dave());
-select is_empty('select t.path from skipped_files as t', 'a former member sees none');
+select is_empty('select t.path from skipped_files as t', 'a former member sees no skipped files');
 select tests.act_as(gen_random_uuid());
-select is_empty('select t.path from skipped_files as t', 'a stranger sees none');
+select is_empty('select t.path from skipped_files as t', 'a stranger sees no skipped files');
 select tests.act_with_claims(null);
-select is_empty('select t.path from skipped_files as t', 'without claims none is seen');
+select is_empty('select t.path from skipped_files as t',
+  'no skipped files are visible without claims');
 select tests.act_with_claims('{"sub": "no uuid", "email": "alice@example.com"}');
-select is_empty('select t.path from skipped_files as t', 'with garbage claims none is seen');
+select is_empty('select t.path from skipped_files as t',
+  'no skipped files are visible with invalid claims');
 select tests.act_as_anon();
-select is(tests.refusal('select t.path from skipped_files as t'), '42501', 'anon may not look');
+select is(tests.refusal('select t.path from skipped_files as t'), '42501', 'anon may not read');
 select tests.act_as(tests.alice());
 select is(
-  tests.refusal('delete from skipped_files as t'), '42501', 'the owner may not remove any');
+  tests.refusal('delete from skipped_files as t'), '42501',
+  'the owner may not delete skipped files');
 select is(
-  tests.refusal('truncate skipped_files'), '42501', 'nor empty the table');
+  tests.refusal('truncate skipped_files'), '42501', 'the owner may not truncate the table');
 select tests.act_as_worker();
 select is(
-  tests.refusal('delete from skipped_files as t'), '42501', 'nor does the service');
+  tests.refusal('delete from skipped_files as t'), '42501',
+  'the service may not truncate the table');
 select set_eq(
   'select t.path from skipped_files as t', array['alice.py', 'acme.py'],
-  'the service sees those of every tenant');
+  'the service sees the skipped files of all tenants');
 
 select * from finish();
 rollback;

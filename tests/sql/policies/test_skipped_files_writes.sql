@@ -13,7 +13,7 @@ select complete_index(tests.id('second'), 1, tests.worker(1), 'x', null, repeat(
   '{"files_indexed": 0, "symbols_extracted": 0}');
 select results_eq(
   'select k.path from skipped_files as k', array['b.bin'],
-  'what the job before skipped is forgotten when a worker stores the next');
+  'storing the next index deletes the skipped files of the previous job');
 
 select * from finish();
 rollback;

@@ -20,36 +20,39 @@ select f.repository_id, f.id, 'of_' || f.path, 'function', 1, 2 from indexed_fil
 select tests.act_as(tests.alice());
 select set_eq(
   'select t.name from symbols as t', array['of_alice.py'],
-  'a user sees the symbols of own repositories');
+  'a user sees the symbols of their own repositories');
 select tests.act_as(tests.bob());
 select set_eq(
   'select t.name from symbols as t', array['of_acme.py'],
-  'an owner sees those of the organization''s repositories');
+  'an owner sees the symbols of the organization''s repositories');
 select tests.act_as(tests.carol());
 select set_eq(
-  'select t.name from symbols as t', array['of_acme.py'], 'so does a member');
+  'select t.name from symbols as t', array['of_acme.py'],
+  'a member sees the symbols of the organization''s repositories');
 select tests.act_as(tests.dave());
-select is_empty('select t.name from symbols as t', 'a former member sees none');
+select is_empty('select t.name from symbols as t', 'a former member sees no symbols');
 select tests.act_as(gen_random_uuid());
-select is_empty('select t.name from symbols as t', 'a stranger sees none');
+select is_empty('select t.name from symbols as t', 'a stranger sees no symbols');
 select tests.act_with_claims(null);
-select is_empty('select t.name from symbols as t', 'without claims none is seen');
+select is_empty('select t.name from symbols as t', 'no symbols are visible without claims');
 select tests.act_with_claims('{"sub": "no uuid", "email": "alice@example.com"}');
-select is_empty('select t.name from symbols as t', 'with garbage claims none is seen');
+select is_empty('select t.name from symbols as t', 'no symbols are visible with invalid claims');
 select tests.act_as_anon();
-select is(tests.refusal('select t.name from symbols as t'), '42501', 'anon may not look');
+select is(tests.refusal('select t.name from symbols as t'), '42501', 'anon may not read');
 select tests.act_as(tests.alice());
 select is(
-  tests.refusal('delete from symbols as t'), '42501', 'the owner may not remove symbols');
+  tests.refusal('delete from symbols as t'), '42501', 'the owner may not delete symbols');
 select is(
-  tests.refusal('truncate symbols'), '42501', 'nor empty the table');
+  tests.refusal('truncate symbols'), '42501', 'the owner may not truncate the table');
 select tests.act_as_worker();
-select is(tests.refusal('delete from symbols'), '42501', 'the service may not do that either');
-select is(tests.refusal('insert into symbols default values'), '42501', 'nor add any');
-select is(tests.refusal('truncate symbols'), '42501', 'nor empty the table');
-select is(tests.refusal($$ update symbols set repository_id = null $$), '42501', 'nor change it');
+select is(tests.refusal('delete from symbols'), '42501', 'the service may not delete symbols');
+select is(tests.refusal('insert into symbols default values'), '42501',
+  'the service may not insert symbols');
+select is(tests.refusal('truncate symbols'), '42501', 'the service may not truncate the table');
+select is(tests.refusal($$ update symbols set repository_id = null $$), '42501',
+  'the service may not update symbols');
 select is(
-  (select count(*)::integer from symbols), 2, 'the service sees those of every tenant');
+  (select count(*)::integer from symbols), 2, 'the service sees the symbols of all tenants');
 
 select * from finish();
 rollback;

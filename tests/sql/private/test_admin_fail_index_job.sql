@@ -16,33 +16,34 @@ select results_eq(
   $$ select j.status::text, j.error_message, j.completed_at, j.version
      from private.admin_fail_index_job(tests.id('waits')) as j $$,
   $$ values ('failed', 'support ended the job', timestamptz '2026-03-01 12:00:10+00', 2::bigint) $$,
-  'a job that waits is failed');
+  'a pending job becomes failed');
 select results_eq(
   $$ select j.status::text, j.attempt, j.lease_expires_at, j.retry_at
      from private.admin_fail_index_job(tests.id('job')) as j $$,
   $$ values ('failed', 1, null::timestamptz, null::timestamptz) $$,
-  'and one that runs, though it has attempts left');
+  'a running job becomes failed even with attempts left');
 select is(
   tests.refusal($$ select update_job_status(tests.id('job'), 'completed', p_attempt => 1) $$),
-  'PT409 invalid_transition status', 'its worker is refused from then on');
+  'PT409 invalid_transition status', 'its worker is then rejected');
 select is(
   tests.refusal($$ select private.admin_fail_index_job(tests.id('done')) $$),
-  'PT409 invalid_transition job_id', 'a job that has ended stays as it is');
+  'PT409 invalid_transition job_id', 'a finished job does not change');
 select is(
   tests.refusal($$ select private.admin_fail_index_job(gen_random_uuid()) $$), 'PT404',
-  'there has to be such a job');
+  'an unknown job is not found');
 select tests.set_clock('2026-03-01 11:00+00');
 select is(
   (select j.completed_at >= j.created_at from private.admin_fail_index_job(
      tests.job_for(tests.acme_repository())) as j),
-  true, 'a clock that went back does no harm');
+  true, 'a clock that moved backward does no harm');
 
 select tests.act_as_worker();
 select is(
   tests.refusal($$ select private.admin_fail_index_job(tests.id('waits')) $$), '42501',
-  'the service does it through its claims only');
+  'the service must go through its claims');
 select tests.act_as(tests.alice());
-select is(tests.refusal($$ select private.admin_fail_index_job(tests.id('waits')) $$), '42501', 'users may not');
+select is(tests.refusal($$ select private.admin_fail_index_job(tests.id('waits')) $$), '42501',
+  'users may not call it');
 
 select * from finish();
 rollback;

@@ -19,33 +19,34 @@ select results_eq(
      from private.admin_release_index_job(tests.id('runs')) as j $$,
   $$ values ('processing', null::timestamptz, timestamptz '2026-03-01 12:00:10+00', 2, 3::bigint,
        timestamptz '2026-03-01 12:00:10+00') $$,
-  'the worker loses the job, and no attempt is lost');
+  'the worker loses the job, which keeps its attempts');
 select is(
   (select e.detail ->> 'handed_back' from index_job_events as e
    where e.job_id = tests.id('runs') order by e.event_no desc limit 1),
-  'true', 'which its history tells');
+  'true', 'the history records the release');
 select is(
   tests.refusal($$ select update_job_status(tests.id('runs'), 'completed', p_attempt => 1) $$),
-  'PT409 stale_attempt attempt', 'what the worker reports later is refused');
+  'PT409 stale_attempt attempt', 'later reports of the worker are rejected');
 select is(
   tests.refusal($$ select private.admin_release_index_job(tests.id('runs')) $$),
-  'PT409 no_lease job_id', 'there is no lease to release twice');
+  'PT409 no_lease job_id', 'a lease cannot be released twice');
 select is(
   tests.refusal($$ select private.admin_release_index_job(tests.id('waits')) $$),
-  'PT409 no_lease job_id', 'nor one of a job that waits');
+  'PT409 no_lease job_id', 'a pending job has no lease to release');
 select is(
   tests.refusal($$ select private.admin_release_index_job(tests.id('linked')) $$),
-  'PT409 no_lease job_id', 'nor of one that a queue runs');
+  'PT409 no_lease job_id', 'a job of an external queue has no lease to release');
 select is(
   tests.refusal($$ select private.admin_release_index_job(gen_random_uuid()) $$), 'PT404',
-  'there has to be such a job');
+  'an unknown job is not found');
 
 select tests.act_as_worker();
 select is(
   tests.refusal($$ select private.admin_release_index_job(tests.id('runs')) $$), '42501',
-  'the service does it through its claims only');
+  'the service must go through its claims');
 select tests.act_as(tests.alice());
-select is(tests.refusal($$ select private.admin_release_index_job(tests.id('runs')) $$), '42501', 'users may not');
+select is(tests.refusal($$ select private.admin_release_index_job(tests.id('runs')) $$), '42501',
+  'users may not call it');
 
 select * from finish();
 rollback;

@@ -21,47 +21,48 @@ select results_eq(
      from index_jobs as j where j.id = tests.id('repeat') $$,
   $$ values (tests.alice_repository(), 'v1', repeat('a', 40), tests.alice(), 'pending', 0,
        tests.id('failed'), null::uuid) $$,
-  'the repeat asks for the same, and says what it repeats');
+  'the retry has the same request and names the original job');
 select is(
   (select j.status::text from index_jobs as j where j.id = tests.id('failed')), 'failed',
-  'the job that is repeated stays as it was');
+  'the original job does not change');
 select is(
   (select j.id from private.admin_retry_index_job(tests.id('failed')) as j), tests.id('repeat'),
-  'a second retry is the first as long as that waits');
+  'while the retry is pending, a second call returns it');
 select tests.act_as_worker();
 select update_job_status(tests.id('repeat'), 'processing');
 select tests.act_as_admin();
 select is(
   (select j.id from private.admin_retry_index_job(tests.id('failed')) as j), tests.id('repeat'),
-  'or runs');
+  'while the retry is running, a second call returns it');
 select tests.act_as_worker();
 select update_job_status(tests.id('repeat'), 'failed', '{"error": "x"}', p_attempt => 1);
 select tests.act_as_admin();
 select isnt(
   (select j.id from private.admin_retry_index_job(tests.id('failed')) as j), tests.id('repeat'),
-  'once that has ended there is another');
+  'once the retry has ended, another can be created');
 select is(
   (select j.repeats_job_id from private.admin_retry_index_job(tests.id('cancelled')) as j),
-  tests.id('cancelled'), 'a cancelled job is repeated too');
+  tests.id('cancelled'), 'a cancelled job can be retried');
 select is(
   tests.refusal($$ select private.admin_retry_index_job(tests.id('done')) $$),
-  'PT409 not_repeatable job_id', 'a completed one is not');
+  'PT409 not_repeatable job_id', 'a completed job cannot be retried');
 select is(
   tests.refusal($$ select private.admin_retry_index_job(tests.id('waits')) $$),
-  'PT409 not_repeatable job_id', 'nor one that waits');
+  'PT409 not_repeatable job_id', 'a pending job cannot be retried');
 select is(
   tests.refusal($$ select private.admin_retry_index_job(tests.id('runs')) $$),
-  'PT409 not_repeatable job_id', 'nor one that runs');
+  'PT409 not_repeatable job_id', 'a running job cannot be retried');
 select is(
   tests.refusal($$ select private.admin_retry_index_job(gen_random_uuid()) $$), 'PT404',
-  'there has to be such a job');
+  'an unknown job is not found');
 
 select tests.act_as_worker();
 select is(
   tests.refusal($$ select private.admin_retry_index_job(tests.id('failed')) $$), '42501',
-  'the service does it through its claims only');
+  'the service must go through its claims');
 select tests.act_as(tests.alice());
-select is(tests.refusal($$ select private.admin_retry_index_job(tests.id('failed')) $$), '42501', 'users may not');
+select is(tests.refusal($$ select private.admin_retry_index_job(tests.id('failed')) $$), '42501',
+  'users may not call it');
 
 select * from finish();
 rollback;

@@ -16,63 +16,64 @@ select results_eq(
   $$ select c.user_id, c.window_start, c.rate_limit, c.requests
      from private.begin_request((select api_key from keys), null) as c $$,
   $$ values (tests.alice(), timestamptz '2026-03-01 12:00+00', 100, 0) $$,
-  'a key names its user; a user without an account is free; the last hour does not count');
-select is(private.current_user_id(), tests.alice(), 'from there on the claims are the user''s');
+  'a key identifies its user; without an account the tier is free; the last hour does not count');
+select is(private.current_user_id(), tests.alice(), 'afterwards the claims are those of the user');
 select is(
   (select k.last_used_at from private.api_keys as k), '2026-03-01 12:34:56+00',
-  'the use of the key is noted');
+  'the use of the key is recorded');
 select tests.advance_clock('1 hour');
 select is(
   (select c.user_id from private.begin_request((select api_key from keys), null) as c),
-  tests.alice(), 'the key is used again within the hour');
+  tests.alice(), 'the key can be used again within the hour');
 select is(
   (select k.last_used_at from private.api_keys as k), '2026-03-01 12:34:56+00',
-  'which is not noted');
+  'this use is not recorded');
 select tests.advance_clock('1 second');
 select is(
   (select c.user_id from private.begin_request((select api_key from keys), null) as c),
-  tests.alice(), 'and after the hour');
+  tests.alice(), 'the key can be used after the hour');
 select is(
-  (select k.last_used_at from private.api_keys as k), '2026-03-01 13:34:57+00', 'which is');
+  (select k.last_used_at from private.api_keys as k), '2026-03-01 13:34:57+00',
+  'this use is recorded');
 select tests.set_clock('2026-03-01 12:59:59+00');
 select results_eq(
   $$ select c.user_id, c.rate_limit, c.requests from private.begin_request(null,
        jsonb_build_object('sub', tests.bob(), 'role', 'authenticated')) as c $$,
   $$ values (tests.bob(), 10000, 88) $$,
-  'claims name a user with the limit of the tier and the requests so far');
+  'claims identify a user with the tier''s limit and the requests so far');
 select is_empty(
   $$ select k from unnest(array['', '_', 'ij', 'ij_', 'ij__', 'x', repeat('_', 1000),
        (select replace(api_key, 'ij_', 'xx_') from keys),
        (select left(api_key, -1) from keys), (select upper(api_key) from keys)]) as k
      where (private.begin_request(k, null)).user_id is not null $$,
-  'whatever is not just the key is nobody''s');
+  'anything but an exact key is rejected');
 select is(
   (select c.user_id from private.begin_request('ij_x_y',
     jsonb_build_object('sub', tests.bob(), 'role', 'authenticated')) as c),
-  null, 'a bad key is not mended by claims');
+  null, 'an invalid key is rejected even with valid claims');
 
 insert into private.rate_limit_counters (user_id, window_start, requests) values
   (tests.carol(), '2026-03-01 13:00+00', 99);
 select is(
   (select c.requests from private.begin_request(null,
     jsonb_build_object('sub', tests.carol(), 'role', 'authenticated')) as c), 0,
-  'an hour that the clock has not reached does not count');
+  'a count of a future hour is ignored');
 update private.api_keys set last_used_at = '2026-03-02 12:00+00';
 select is(
   (select c.user_id from private.begin_request((select api_key from keys), null) as c),
-  tests.alice(), 'a key was used ahead of the clock');
+  tests.alice(), 'a key may have a last use in the future');
 select is(
   (select k.last_used_at from private.api_keys as k), private.clock(),
-  'which is put right by its next use');
+  'the next use corrects it');
 
 update auth.users set banned_until = 'infinity' where id in (tests.alice(), tests.bob());
 select is(
   (select c.user_id from private.begin_request((select api_key from keys), null) as c), null,
-  'the key of a banned user is nobody''s');
+  'the key of a banned user is rejected');
 select is(
   (select c.user_id from private.begin_request(null,
     jsonb_build_object('sub', tests.bob(), 'role', 'authenticated')) as c), null,
-  'nor are claims of one');
+  'claims of a banned user are rejected');
 
 select * from finish();
 rollback;

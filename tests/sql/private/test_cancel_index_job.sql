@@ -7,16 +7,17 @@ select tests.arrange_job('job', 'pending', tests.acme_repository());
 select tests.act_as(tests.carol());
 select is(
   tests.refusal($$ select private.cancel_index_job(tests.id('job')) $$), 'PT403 not_allowed job_id',
-  'a member who did not ask for the job may not cancel it');
+  'a member may not cancel a job that another member requested');
 select tests.act_as(tests.alice());
 select is(
-  tests.refusal($$ select private.cancel_index_job(tests.id('job')) $$), 'PT404', 'nor a stranger');
+  tests.refusal($$ select private.cancel_index_job(tests.id('job')) $$), 'PT404',
+  'a stranger may not cancel it');
 select tests.act_as_admin();
 update organization_members set role = 'admin' where user_id = tests.carol();
 select tests.act_as(tests.carol());
 select is(
   tests.refusal($$ select private.cancel_index_job(tests.id('job')) $$), 'accepted',
-  'an admin of the organization may');
+  'an admin of the organization may cancel it');
 
 
 select tests.act_as_admin();
@@ -29,19 +30,19 @@ values ('00000000-0000-4000-8000-0000000000e1', tests.alice(), 'owner');
 select tests.act_as(tests.alice());
 select is(
   tests.refusal($$ select private.cancel_index_job(tests.id('made')) $$), 'PT404',
-  'nor an owner of another organization');
+  'an owner of another organization may not cancel it');
 select tests.act_as_admin();
 delete from organization_members where user_id = tests.carol();
 select tests.act_as(tests.carol());
 select is(
   tests.refusal($$ select private.cancel_index_job(tests.id('made')) $$), 'PT404',
-  'who made a job and is no longer a member may not cancel it');
+  'a creator who is no longer a member may not cancel it');
 select tests.act_as_admin();
 insert into organization_members (organization_id, user_id) values (tests.acme(), tests.carol());
 select tests.act_as(tests.carol());
 select is(
   tests.refusal($$ select private.cancel_index_job(tests.id('made')) $$), 'accepted',
-  'who made it and is a member may');
+  'a creator who is a member may cancel it');
 
 select * from finish();
 rollback;

@@ -10,14 +10,14 @@ language sql as $$
     'from index_jobs as j) as j', p_attempt, jsonb_build_object('attempt', p_current)));
 $$;
 
-select is(pg_temp.verdict(1, 1), 'accepted', 'the current attempt passes');
+select is(pg_temp.verdict(1, 1), 'accepted', 'the current attempt is accepted');
 select is(pg_temp.verdict(1, null), 'accepted', 'the first attempt needs no number');
-select is(pg_temp.verdict(0, null), 'accepted', 'nor does a job that has not begun');
-select is(pg_temp.verdict(2, 1), 'PT409 stale_attempt attempt', 'an older attempt is refused');
-select is(pg_temp.verdict(1, 2), 'PT409 stale_attempt attempt', 'so is one that is yet to come');
+select is(pg_temp.verdict(0, null), 'accepted', 'a job that has not begun needs no number');
+select is(pg_temp.verdict(2, 1), 'PT409 stale_attempt attempt', 'an older attempt is rejected');
+select is(pg_temp.verdict(1, 2), 'PT409 stale_attempt attempt', 'a future attempt is rejected');
 select is(
   pg_temp.verdict(2, null), 'PT409 attempt_required attempt',
-  'from the second on the attempt is named');
+  'from the second attempt on the number is required');
 
 select * from finish();
 rollback;

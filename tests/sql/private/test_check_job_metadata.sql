@@ -11,32 +11,34 @@ $$;
 
 select is(
   pg_temp.verdict('completed', '[]'), 'PT422 invalid_metadata metadata',
-  'metadata is an object');
+  'metadata must be an object');
 select is(
   pg_temp.verdict('completed', '{"result": 1}'), 'PT422 unknown_metadata metadata',
-  'a member that nobody knows is refused');
+  'an unknown member is rejected');
 select set_eq(
   $$ select distinct pg_temp.verdict('failed', m)
      from unnest(array['{}', '{"error": null}', '{"error": ""}', '{"error": " \n\t"}',
        '{"error": 5}', '{"error": {}}']::jsonb[]) as m $$,
-  array['PT422 error_required metadata'], 'failed comes with an error that says something');
+  array['PT422 error_required metadata'], 'failed requires a non-empty error');
 select set_eq(
   $$ select distinct pg_temp.verdict(s, '{"error": "x"}')
      from unnest(array['pending', 'processing', 'completed', 'cancelled']) as s $$,
-  array['PT422 error_not_allowed metadata'], 'nothing else comes with an error');
+  array['PT422 error_not_allowed metadata'], 'other statuses may not have an error');
 select is(
   pg_temp.verdict('processing', '{"stats": {}}'), 'PT422 stats_not_allowed metadata',
-  'stats come at the end');
+  'stats are allowed only at the end');
 select set_eq(
   $$ select distinct pg_temp.verdict('completed', m)
      from unnest(array['{"stats": []}', '{"stats": null}', '{"stats": "x"}',
        '{"stats": 1}']::jsonb[]) as m $$,
-  array['PT422 invalid_stats metadata'], 'stats are an object');
+  array['PT422 invalid_stats metadata'], 'stats must be an object');
 select is(
   pg_temp.verdict('completed', pg_temp.stats_of(16385)), 'PT422 stats_too_large metadata',
-  'stats of more than 16 kB are refused');
-select is(octet_length((pg_temp.stats_of(16384) -> 'stats')::text), 16384, 'stats of just 16 kB');
-select is(pg_temp.verdict('completed', pg_temp.stats_of(16384)), 'accepted', 'are accepted');
+  'stats of more than 16 kB are rejected');
+select is(octet_length((pg_temp.stats_of(16384) -> 'stats')::text), 16384,
+  'stats can be exactly 16 kB');
+select is(pg_temp.verdict('completed', pg_temp.stats_of(16384)), 'accepted',
+  'stats of exactly 16 kB are accepted');
 select is(
   pg_temp.verdict('completed', jsonb_build_object('stats', jsonb_build_object(
     'a', repeat('é', 8188)))), 'PT422 stats_too_large metadata',
@@ -45,16 +47,16 @@ select set_eq(
   $$ select distinct pg_temp.verdict('completed', jsonb_build_object('commit_sha', c))
      from unnest(array['""', '"main"', '5', 'null', to_jsonb(repeat('a', 39)),
        to_jsonb(repeat('g', 40)), to_jsonb(repeat('a', 41))]::jsonb[]) as c $$,
-  array['PT422 invalid_commit_sha metadata'], 'a commit is named in full');
+  array['PT422 invalid_commit_sha metadata'], 'a commit must be a full SHA');
 select set_eq(
   $$ select distinct pg_temp.verdict('completed', jsonb_build_object('commit_sha', c))
      from unnest(array[repeat('a', 40), repeat('A', 40)]) as c $$,
-  array['accepted'], 'by SHA-1, in either case');
+  array['accepted'], 'a commit is a SHA-1 in either case');
 select set_eq(
   $$ select distinct pg_temp.verdict(s, m) from (values ('processing', '{}'::jsonb),
        ('completed', '{}'), ('cancelled', '{"stats": {}}'),
        ('failed', '{"error": "x", "stats": {"files_indexed": 1}}')) as v (s, m) $$,
-  array['accepted'], 'what fits the status is accepted');
+  array['accepted'], 'metadata that fits the status is accepted');
 
 select * from finish();
 rollback;

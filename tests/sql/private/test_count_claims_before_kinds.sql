@@ -1,4 +1,4 @@
--- The kinds of jobs of one tenant, 21, between two others that have three free jobs each.
+-- Every kind of job of one tenant, 21, between two others that have three free jobs each.
 begin;
 select plan(5);
 
@@ -18,7 +18,7 @@ begin
     21, p_attempt, p_lease, p_retry, tests.id(p_name), p_is_linked, p_is_cancelled);
 end
 $$;
--- 'claims own' of each; nothing of those that no claim returns
+-- 'claims own' of each; nothing for jobs that no claim returns
 create function pg_temp.before(variadic p_names text[]) returns text[] language sql as $$
   select array(
     select concat_ws(' ', c.claims, c.own)
@@ -44,23 +44,24 @@ update index_jobs set created_at = '2029-12-31Z' where id = tests.id('pending_1'
 select is(
   pg_temp.before('lapsed_1', 'lapsed_2', 'due_1', 'due_2', 'due_3', 'pending_1', 'pending_2'),
   array['2 0', '5 1', '8 2', '9 3', '10 4', '11 5', '12 6'],
-  'jobs whose leases ran out come first, then retries by their time, then those that wait by theirs');
+  'expired leases come first, then retries by time, then pending jobs by time');
 select is(
   pg_temp.before('held', 'waits', 'due_used_up', 'due_cancelled', 'lapsed_used_up',
     'lapsed_cancelled', 'linked', 'linked_due', 'linked_lapsed'),
-  array_fill(''::text, array[9]), 'no claim returns any of the others');
+  array_fill(''::text, array[9]), 'no claim returns any other job');
 delete from index_jobs
 where tenant_id <> tests.tenant(21) and status = 'processing' and retry_at is null;
 select is(
   pg_temp.before('lapsed_1', 'lapsed_2', 'due_1', 'pending_2'),
   array['2 0', '5 1', '6 2', '10 6'],
-  'so it is where no other tenant has such jobs');
+  'the order is the same when other tenants have no such jobs');
 select setval('private.claim_lease_check', extract(epoch from timestamptz '2030-01-01 12:00Z')::bigint);
 select is(
   pg_temp.before('due_1', 'due_2', 'due_3', 'pending_1', 'pending_2'),
   array['2 0', '5 1', '6 2', '7 3', '8 4'],
-  'a claim of this second has looked for leases, and those that ran out since are not seen');
-select is(pg_temp.before('lapsed_1', 'lapsed_2'), array['', ''], 'nor has any of them a place');
+  'leases that expire in the second of the last check are not seen');
+select is(pg_temp.before('lapsed_1', 'lapsed_2'), array['', ''],
+  'jobs with such leases have no position');
 
 select * from finish();
 rollback;

@@ -11,11 +11,12 @@ delete from auth.users where id = tests.alice();
 select set_eq(
   'select l.from_status::text, l.to_status::text from private.job_metric_log as l',
   $$ values ('pending', null), ('failed', null) $$,
-  'jobs that go with their owner are noted by their status');
+  'jobs deleted with their owner are counted by status');
 select tests.act_as_worker();
 delete from public.organizations where id = tests.acme();
 select tests.act_as_admin();
-select is((select count(*) from private.job_metric_log), 3::bigint, 'for any role that deletes them');
+select is((select count(*) from private.job_metric_log), 3::bigint,
+  'the counting works for any role that deletes them');
 
 select * from finish();
 rollback;

@@ -1,4 +1,4 @@
--- Of tenant 21, between two others that have jobs of each kind.
+-- The jobs of tenant 21, between two others that have jobs of each kind.
 begin;
 select plan(17);
 
@@ -17,7 +17,7 @@ create function pg_temp.clear() returns void language sql as $$
   delete from index_jobs where tenant_id = tests.tenant(21)
 $$;
 
-select is(pg_temp.free(), '0 0', 'what others have does not count');
+select is(pg_temp.free(), '0 0', 'jobs of other tenants are not counted');
 select tests.stand_in_line(21, 1, '1 second'), tests.stand_in_line(21, 1, p_retry => '1 second'),
   tests.stand_in_line(21, p_is_linked => true),
   tests.stand_in_line(21, 1, '-1 second', p_is_linked => true),
@@ -26,42 +26,44 @@ select tests.stand_in_line(21, 1, '1 second'), tests.stand_in_line(21, 1, p_retr
   tests.stand_in_line(21, 3, p_retry => '-1 second', p_is_linked => true);
 select is(
   pg_temp.free(), '0 0',
-  'a job that runs, one that waits for a later retry, and those of a queue are not free');
+  'running jobs, later retries and jobs of a queue are not free');
 
 select tests.stand_in_line(21, 1, p_retry => '0');
-select is(pg_temp.free(p_is_lapsed => false), '1 1', 'one whose retry has come is');
+select is(pg_temp.free(p_is_lapsed => false), '1 1', 'a due retry is free');
 select tests.stand_in_line(21, 1, '0'), tests.stand_in_line(21, 2, '-1 second');
-select is(pg_temp.free(), '3 3', 'and one whose lease has run out');
-select is(pg_temp.free(p_is_lapsed => false), '1 1', 'if claims look for these');
-select is(pg_temp.free(2), '2 2', 'as many are counted');
-select is(pg_temp.free(1), '1 1', 'as are asked for');
+select is(pg_temp.free(), '3 3', 'a job with an expired lease is free');
+select is(pg_temp.free(p_is_lapsed => false), '1 1',
+  'it counts only if claims look for expired leases');
+select is(pg_temp.free(2), '2 2', 'the count stops at a limit of 2');
+select is(pg_temp.free(1), '1 1', 'the count stops at a limit of 1');
 select tests.stand_in_line(21), tests.stand_in_line(21), tests.stand_in_line(21);
 select is(pg_temp.free(), '6 6', 'pending jobs are free');
-select is(pg_temp.free(4) || ',' || pg_temp.free(2), '4 4,2 2', 'and counted first');
+select is(pg_temp.free(4) || ',' || pg_temp.free(2), '4 4,2 2', 'pending jobs are counted first');
 
 select pg_temp.clear(), tests.stand_in_line(21, 3, '-1 second');
-select is(pg_temp.free(), '0 1', 'a job that a claim merely ends takes a turn');
+select is(pg_temp.free(), '0 1', 'a job that a claim only ends takes a turn');
 select is(
   pg_temp.free(p_is_lapsed => false) || ',' || pg_temp.free(0), '0 0,0 0',
-  'if a claim comes to it');
+  'it takes a turn only if a claim reaches it');
 select pg_temp.clear(), tests.stand_in_line(21, 1, '-1 second', p_is_cancelled => true);
-select is(pg_temp.free(), '0 1', 'so does one that is cancelled');
+select is(pg_temp.free(), '0 1', 'a cancelled job takes a turn');
 select tests.stand_in_line(21), tests.stand_in_line(21, 1, p_retry => '1 second');
-select is(pg_temp.free(), '1 1', 'but none before a pending one');
+select is(pg_temp.free(), '1 1', 'none takes a turn before a pending job');
 select pg_temp.clear(), tests.stand_in_line(21, 1, '-1 second'),
   tests.stand_in_line(21, 3, p_retry => '-2 seconds'),
   tests.stand_in_line(21, 1, p_retry => '-1 second', p_is_cancelled => true);
-select is(pg_temp.free(), '1 2', 'retries come behind leases, and the last of them are ended');
+select is(pg_temp.free(), '1 2', 'retries come after expired leases; the claim ends the last ones');
 select tests.stand_in_line(21, 1, p_retry => '0'), tests.stand_in_line(21, 3, '-1 second');
-select is(pg_temp.free(), '2 2', 'or the last is given away');
+select is(pg_temp.free(), '2 2', 'the last one can also be returned');
 
 select pg_temp.clear(),
   tests.stand_in_line(21, 3, '-1 second', p_id => 'ffffffff-0000-4000-8000-000000000000'),
   tests.stand_in_line(21, 1, '-1 second', p_id => '00000000-0000-4000-8000-000000000000');
-select is(pg_temp.free(), '1 2', 'of those whose leases ran out the newest is the last');
+select is(pg_temp.free(), '1 2', 'among expired leases the newest is last');
 update index_jobs set retry_at = private.clock(), lease_expires_at = null
 where tenant_id = tests.tenant(21);
-select is(pg_temp.free(p_is_lapsed => false), '1 2', 'as of those whose retries come together');
+select is(pg_temp.free(p_is_lapsed => false), '1 2',
+  'among retries due at the same time the newest is last');
 
 select * from finish();
 rollback;

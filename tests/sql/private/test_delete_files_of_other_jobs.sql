@@ -15,9 +15,10 @@ insert into skipped_files (repository_id, job_id, path, reason) values
 select private.delete_files_of_other_jobs(tests.job_row('job'));
 select set_eq(
   'select f.path from indexed_files as f', array['own', 'elsewhere'],
-  'files of other jobs go, those of the job and of other repositories stay');
+  'files of other jobs are deleted; those of the job and of other repositories stay');
 select set_eq(
-  'select k.path from skipped_files as k', array['own', 'elsewhere'], 'so do skipped files');
+  'select k.path from skipped_files as k', array['own', 'elsewhere'],
+  'the same holds for skipped files');
 
 select * from finish();
 rollback;

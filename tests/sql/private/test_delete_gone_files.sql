@@ -16,9 +16,10 @@ select f.id from indexed_files as f where f.path in ('gone', 'elsewhere');
 select private.delete_gone_files(tests.job_row('job'));
 select set_eq(
   'select f.path from indexed_files as f', array['kept', 'elsewhere'],
-  'files that are gone go, those that could not be parsed as well; no other repository''s');
+  'removed and unparsable files are deleted, but not those of other repositories');
 select set_eq(
-  'select k.path from skipped_files as k', array['elsewhere'], 'all skipped files are sent again');
+  'select k.path from skipped_files as k', array['elsewhere'],
+  'all skipped files must be sent again');
 
 select * from finish();
 rollback;

@@ -13,7 +13,7 @@ insert into private.gone_files (transaction, id) values ('3', 1);
 select is((select count(*)::integer from sent), 5, 'each staging table has a row');
 select private.delete_incoming_rows();
 select results_eq('select s.transaction::text from sent as s', array['3'],
-  'this transaction''s rows are gone, and no others');
+  'only the rows of this transaction are deleted');
 
 select * from finish();
 rollback;

@@ -11,13 +11,13 @@ select f.repository_id, f.id, 'of_' || f.path, 'function', 1, 2 from indexed_fil
 delete from indexed_files as f where f.path = 'a.py';
 select set_eq(
   'select s.name from symbols as s', array['of_b.py', 'of_c.py'],
-  'symbols go with their file, and no others');
+  'symbols are deleted with their file');
 delete from repositories as r where r.id = tests.alice_repository();
 select set_eq(
-  'select s.name from symbols as s', array['of_c.py'], 'and with the repository of the file');
+  'select s.name from symbols as s', array['of_c.py'], 'symbols are deleted with the repository');
 delete from auth.users where id = tests.bob();
 delete from organizations;
-select is_empty('select s.name from symbols as s', 'and with its owner');
+select is_empty('select s.name from symbols as s', 'symbols are deleted with the owner');
 
 select * from finish();
 rollback;

@@ -18,17 +18,19 @@ returns text language sql as $$
 $$;
 
 select pg_temp.took('{10, 20}');
-select is(pg_temp.estimate(), '', 'two runs of the repository are not enough');
+select is(pg_temp.estimate(), '', 'two runs of the repository are too few');
 select pg_temp.took('{30}');
-select is(pg_temp.estimate(), '20 36 repository 3', 'three are: half of them, and nine in ten');
-select is(pg_temp.estimate(2), '', 'how long others take that come first is not known');
+select is(pg_temp.estimate(), '20 36 repository 3',
+  'three runs are enough: median and 90th percentile');
+select is(pg_temp.estimate(2), '', 'the duration of the jobs ahead is unknown');
 
 select tests.advance_clock('15 seconds');
 select is(
   pg_temp.estimate(null, 'running'), '10 22 repository 3',
-  'a job that runs is compared with those that took longer than it has until now');
+  'a running job is compared with runs longer than its age');
 select tests.advance_clock('16 seconds');
-select is(pg_temp.estimate(null, 'running'), '', 'of one that runs longer than any, nothing is known');
+select is(pg_temp.estimate(null, 'running'), '',
+  'there is no estimate for a job that exceeds every known run');
 
 insert into auth.users (id) select gen_random_uuid() from generate_series(1, 4);
 insert into repositories (full_name, git_url, owner_user_id)
@@ -40,40 +42,40 @@ select is(
   concat_ws('|', pg_temp.estimate(2), (select e.eta_p50 from private.estimate_index_job(
     jsonb_populate_record(tests.job_row('job'), jsonb_build_object(
       'repository_id', tests.acme_repository())), private.clock(), 0) as e)),
-  '', '33 runs of four tenants tell nothing of other repositories');
+  '', '33 runs of four tenants give no estimate for other repositories');
 select pg_temp.took('{100}', tests.acme_repository());
 select is(
   (select concat_ws(' ', e.eta_p50, e.eta_p90, e.eta_basis, e.eta_samples)
   from private.estimate_index_job(
     jsonb_populate_record(tests.job_row('job'), jsonb_build_object(
       'repository_id', tests.acme_repository())), private.clock(), 0) as e),
-  '100 100 fleet 34', 'those of five tenants do, where the repository has too few of its own');
-select is(pg_temp.estimate(2), '', 'without a worker nothing can be said of the wait');
+  '100 100 fleet 34', 'runs of five tenants are used when the repository has too few');
+select is(pg_temp.estimate(2), '', 'without workers there is no estimate of the wait');
 insert into private.runners (worker_id, slots, seen_at) values
   (gen_random_uuid(), 3, private.clock()), (gen_random_uuid(), null, private.clock()),
   (gen_random_uuid(), 5, private.clock() - interval '16 seconds');
 select is(
   pg_temp.estimate(2), '66.5 82.5 repository 3',
-  'the jobs that come first take as long as the mean of all, on the slots of the workers seen');
+  'jobs ahead take the overall mean, spread over the slots of live workers');
 
 delete from private.runners where slots is distinct from 3;
 update private.runners set slots = 1;
 select is(
-  pg_temp.estimate(2), '205.9 221.9 repository 3', 'a job whose worker is gone takes no slot');
+  pg_temp.estimate(2), '205.9 221.9 repository 3', 'a job of a lost worker occupies no slot');
 update public.index_jobs as j set lease_expires_at = private.clock() + interval '1 minute'
 where j.id = (tests.job_row('running')).id;
 select is(
   pg_temp.estimate(2), '298.8 314.8 repository 3',
-  'and one of those that run, while no slot is free');
+  'without a free slot, a running job must end first');
 update private.runners set slots = 2;
 select is(
-  pg_temp.estimate(0), '20 36 repository 3', 'which a second slot is, although one job runs');
+  pg_temp.estimate(0), '20 36 repository 3', 'a second slot counts as free while one job runs');
 update private.runners set slots = 1;
 delete from private.index_durations where seconds = 100;
 select is(
   pg_temp.estimate(0), '40 62.6 repository 3',
-  'where too few are known, what runs is taken to be as long as those of the repository');
-select is(pg_temp.estimate(1), '', 'but not what comes first');
+  'with too few runs, running jobs are assumed to take as long as those of the repository');
+select is(pg_temp.estimate(1), '', 'there is no such assumption for jobs ahead');
 
 insert into private.index_durations
   (repository_id, commit_sha, bytes, bytes_unchanged, seconds, ended_at)
@@ -81,7 +83,7 @@ select tests.alice_repository(), 'x', 2, 1, s, private.clock() from unnest('{2, 
 delete from private.runners;
 select is(
   pg_temp.estimate(0), '3 4.6 repository 3',
-  'those that found a part indexed already are what the next one is like');
+  'incremental runs predict the next incremental run');
 
 select * from finish();
 rollback;

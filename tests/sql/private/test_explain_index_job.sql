@@ -1,4 +1,4 @@
--- What RLS decides for explain_index_job, this one decides again by the claims.
+-- explain_index_job decides by RLS; this function decides by the claims.
 begin;
 select plan(7);
 
@@ -11,29 +11,29 @@ update index_jobs set created_by = tests.dave() where id = tests.id('acme_job');
 select tests.act_as(tests.alice());
 select is(
   tests.refusal($$ select private.explain_index_job(tests.id('alice_job')) $$), 'accepted',
-  'the owner is answered');
+  'the owner gets an explanation');
 select is(
   tests.refusal($$ select private.explain_index_job(tests.id('acme_job')) $$), 'PT404',
-  'another tenant is not');
+  'another tenant gets none');
 select tests.act_as(tests.carol());
 select is(
   tests.refusal($$ select private.explain_index_job(tests.id('acme_job')) $$), 'accepted',
-  'a member is');
+  'a member gets one');
 select is(
   tests.refusal($$ select private.explain_index_job(tests.id('alice_job')) $$), 'PT404',
-  'for the jobs of the organization');
+  'members get explanations for the organization''s jobs');
 select tests.act_as(tests.dave());
 select is(
   tests.refusal($$ select private.explain_index_job(tests.id('acme_job')) $$), 'PT404',
-  'a former member is not, of his own job either');
+  'a former member gets none, even for a job they created');
 select tests.act_with_claims(null);
 select is(
   tests.refusal($$ select private.explain_index_job(tests.id('alice_job')) $$), 'PT404',
-  'nor is anybody without claims');
+  'a call without claims gets none');
 select tests.act_as_anon();
 select is(
   tests.refusal($$ select private.explain_index_job(tests.id('alice_job')) $$), '42501',
-  'anon may not ask');
+  'anon may not call it');
 
 select * from finish();
 rollback;

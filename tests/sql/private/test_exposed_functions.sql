@@ -22,29 +22,29 @@ select results_eq(
   $$ select f.argument_names, f.argument_types, f.required_arguments, f.row_name, f.returns_set
      from private.exposed_functions('newcomer') as f $$,
   $$ values ('{p_a,p_b}'::text[], '{integer,text}'::text[], '{p_a}'::text[], 'record', true) $$,
-  'arguments go in, columns come out');
+  'arguments are inputs, columns are outputs');
 select results_eq(
   $$ select f.returns_void, f.is_volatile, f.returns_set, f.row_name, f.argument_names
      from private.exposed_functions('newcomer_void') as f $$,
   $$ values (true, true, false, null, '{}'::text[]) $$,
-  'void is told from a value');
+  'void is distinguished from a value');
 select is(
   (select f.row_name from private.exposed_functions('newcomer_rows') as f), 'index_jobs',
-  'rows of a table have its name');
+  'a row type has the name of its table');
 select is_empty(
   $$ select f.name from private.exposed_functions() as f
      where f.name in ('newcomer_unnamed', 'newcomer_variadic', 'newcomer_trigger', 'newcomer_sum') $$,
-  'what cannot be called by named arguments is left out');
+  'functions that cannot be called by named arguments are omitted');
 select ok(
   not (select f.is_granted from private.exposed_functions('newcomer') as f),
   'without a grant users may not execute it');
 grant execute on function public.newcomer(integer, text) to authenticated;
 select ok(
   (select f.is_granted from private.exposed_functions('newcomer') as f),
-  'with one they may');
+  'with a grant users may execute it');
 select is_empty(
   $$ select f.name from private.exposed_functions(repeat('n', 64)) as f $$,
-  'a name that is too long is nobody''s');
+  'a name that is too long finds no function');
 
 select * from finish();
 rollback;

@@ -15,12 +15,12 @@ select is(
   'PT404', 'an unknown repository is not found, without a detail');
 select is(
   tests.refusal($$ select private.insert_index_job(null, null, null, null, null) $$),
-  'PT404', 'no repository is not found either');
+  'PT404', 'null is not found either');
 select tests.act_as(tests.alice());
 select is(
   tests.refusal(
     $$ select private.insert_index_job(tests.alice_repository(), null, null, null, null) $$),
-  '42501', 'users may not make jobs in whatever name');
+  '42501', 'users may not create jobs in another name');
 
 select tests.act_as_admin();
 update repositories
@@ -29,7 +29,7 @@ where id = tests.alice_repository();
 select results_eq(
   $$ select j.owner_user_id, j.tenant_id, j.repository from index_jobs as j $$,
   $$ values (tests.alice(), tests.alice(), 'alice/app') $$,
-  'a repository that changes hands and name leaves its jobs behind');
+  'a transferred and renamed repository leaves its jobs behind');
 
 select * from finish();
 rollback;

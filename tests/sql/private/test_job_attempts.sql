@@ -6,7 +6,7 @@ select tests.arrange_cast();
 select tests.arrange_job('job');
 select is_empty(
   $$ select a.attempt from private.job_attempts(tests.id('job')) as a $$,
-  'a job that nobody began has no attempts');
+  'an unclaimed job has no attempts');
 
 select tests.act_as_worker();
 select claim_index_job(tests.worker(1));
@@ -20,7 +20,7 @@ select results_eq(
      from private.job_attempts(tests.id('job')) as a $$,
   $$ values (1, tests.worker(1)::uuid, interval '1 second', 'retry', 'down'),
        (2, tests.worker(2)::uuid, null, null, null) $$,
-  'each has its worker, its end and why; the one that runs has none');
+  'each attempt has worker, end and reason; a running one has no end');
 
 select tests.act_as_worker();
 select report_job_progress(tests.id('job'), 2, p_lease => '0');
@@ -29,7 +29,7 @@ select tests.act_as_admin();
 select results_eq(
   $$ select a.attempt, a.outcome from private.job_attempts(tests.id('job')) as a $$,
   $$ values (1, 'retry'), (2, 'handed_back'), (3, null) $$,
-  'one that its worker gave back is told apart');
+  'a handed-back attempt is distinguishable');
 
 select * from finish();
 rollback;

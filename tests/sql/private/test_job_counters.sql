@@ -16,7 +16,7 @@ select is(
     "attempts": {"completed": 0, "failed": 0, "cancelled": 0, "retry": 0, "handed_back": 0,
       "lost": 0},
     "failure_rate": 0}',
-  'without any job all of it is there');
+  'without jobs all counters exist');
 
 select tests.arrange_job('waits');
 select tests.arrange_job('runs', 'processing');
@@ -35,24 +35,26 @@ select is(
       "lost": 0},
     "failure_rate": 0.5}'::jsonb || jsonb_build_object('duration_seconds', 3.0)
     || jsonb_build_object('wait_seconds', (select b.counters -> 'wait_seconds' from before as b)),
-  'what is logged is counted before it is folded');
+  'logged events are counted before they are folded');
 select private.fold_job_metrics(p_most => 3);
 select is(
-  private.job_counters()::jsonb, (select b.counters from before as b), 'and the same when half is');
+  private.job_counters()::jsonb, (select b.counters from before as b),
+  'the counters are the same when half is folded');
 select private.fold_job_metrics();
 select is(
-  private.job_counters()::jsonb, (select b.counters from before as b), 'and when all of it is');
+  private.job_counters()::jsonb, (select b.counters from before as b),
+  'the counters are the same when all is folded');
 
 select tests.advance_clock('100 days');
 select purge_finished_jobs('90 days');
 select is(
   pg_temp.counted('transitions')::jsonb, (select b.counters -> 'transitions' from before as b),
-  'purging lowers no counter');
+  'a purge decreases no counter');
 select is(
   pg_temp.counted('jobs')::jsonb,
   '{"pending": 1, "processing": 0, "completed": 0, "failed": 0, "cancelled": 0}',
-  'and the jobs are fewer');
-select is(pg_temp.counted('failure_rate')::text, '0', 'an hour later no failure is new');
+  'a purge decreases the number of jobs');
+select is(pg_temp.counted('failure_rate')::text, '0', 'after an hour no failure is recent');
 
 select * from finish();
 rollback;

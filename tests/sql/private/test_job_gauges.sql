@@ -12,20 +12,22 @@ select is(
   '{"oldest_claimable": null, "oldest_processing": null,
     "stuck": {"cancel_overdue": 0, "lease_expired": 0, "retry_overdue": 0, "silent": 0},
     "runners": {"alive": 0, "gone": 0}, "slots": {"busy": 0, "free": 0}}',
-  'without jobs and runners all of it is there');
+  'without jobs and runners all gauges exist');
 select tests.arrange_job('waits');
 select tests.arrange_job('runs', 'processing');
 select tests.advance_clock('30 minutes');
 select is(
   (pg_temp.gauge('oldest_claimable'))::bigint,
-  extract(epoch from timestamptz '2030-01-01 12:00Z')::bigint, 'since when a job waits');
+  extract(epoch from timestamptz '2030-01-01 12:00Z')::bigint,
+  'the age of the oldest pending job is reported');
 select is(
   (pg_temp.gauge('oldest_processing'))::bigint,
-  extract(epoch from timestamptz '2030-01-01 12:00Z')::bigint, 'and since when one is processing');
+  extract(epoch from timestamptz '2030-01-01 12:00Z')::bigint,
+  'the age of the oldest running job is reported');
 select is(
   pg_temp.gauge('stuck'),
   '{"cancel_overdue": 0, "lease_expired": 0, "retry_overdue": 0, "silent": 1}',
-  'a worker that gives no sign of life is told');
+  'a silent worker is reported');
 select report_runner(tests.worker(1), 'a', 1, '1', 3, 1);
 select tests.advance_clock('1 hour');
 select report_runner(tests.worker(2), 'b', 2, '1', 3, 1);
@@ -35,10 +37,10 @@ select report_runner(tests.worker(3), 'c', 3, '1', 4, 1);
 select is(
   array[pg_temp.gauge('runners'), pg_temp.gauge('slots')],
   array['{"alive": 1, "gone": 2}', '{"busy": 1, "free": 3}']::jsonb[],
-  'a runner not seen for 15 seconds is gone, for an hour forgotten');
+  'a runner not seen for 15 seconds is gone, and after an hour deleted');
 select ok(
   (pg_temp.gauge('table_bytes') ->> 'index_jobs')::bigint > pg_relation_size('index_jobs'),
-  'the size of a table has its indexes in it');
+  'the size of a table includes its indexes');
 
 select * from finish();
 rollback;

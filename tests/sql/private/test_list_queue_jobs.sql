@@ -24,7 +24,7 @@ select is_empty(
   $$ select l.job_id from private.list_queue_jobs(
        array[tests.id('foreign'), tests.id('foreign_held')]) as l
      where l.job_id in (tests.id('foreign'), tests.id('foreign_held')) $$,
-  'what another queue runs is none of its business');
+  'jobs of another queue are not listed');
 select set_eq(
   $$ select k.name, l.status::text, l.is_linked, l.is_held, l.is_waiting, l.queue_attempt
      from private.list_queue_jobs(array[tests.id('asked_for')]) as l
@@ -35,13 +35,13 @@ select set_eq(
        ('held', 'processing', true, true, false, 2),
        ('waiting', 'processing', true, false, true, 0),
        ('asked_for', 'completed', false, false, false, null) $$,
-  'what a queue should know, and what it asks for');
+  'the list has unfinished jobs and the requested ones');
 select results_eq(
   $$ select l.tenant_id, l.payload from private.list_queue_jobs('{}') as l
      where l.job_id = tests.id('queued') $$,
   $$ select tests.alice(), jsonb_build_object('indexJobId', tests.id('queued'),
        'repositoryId', tests.alice_repository(), 'commitSha', null) $$,
-  'with what the queue carries');
+  'the list has the payload for the queue');
 
 select * from finish();
 rollback;

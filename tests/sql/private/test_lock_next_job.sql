@@ -19,17 +19,17 @@ select results_eq(
      cross join lateral claim_index_job(tests.worker(n), '1 minute') as j $$,
   'values (false), (true), (false), (true), (false), (false)',
   'tenants take turns, however many jobs one of them has');
-select is_empty($$ select claim_index_job(tests.worker(0), '1 minute') $$, 'then there is nothing to do');
+select is_empty($$ select claim_index_job(tests.worker(0), '1 minute') $$, 'then no job is left');
 
 select fail_job_attempt(j.id, 1, 'down') from jobs as j
 where j.repository_id = tests.acme_repository();
 select is_empty(
   $$ select claim_index_job(tests.worker(0), '1 minute') $$,
-  'a job that waits for its next attempt is free neither by its lease nor without one');
+  'a job that waits for a retry is not free, with or without a lease');
 select tests.advance_clock('6 seconds');
 select is(
   (select j.repository_id from claim_index_job(tests.worker(0), '1 minute') as j), tests.acme_repository(),
-  'a job whose retry_at has come is free');
+  'a job whose retry_at has passed is free');
 
 select tests.act_as_admin();
 select tests.job_for(tests.acme_repository()) as id into temp waiting;
@@ -38,15 +38,16 @@ select tests.act_as_worker();
 select link_queue_job((select id from waiting), gen_random_uuid());
 select is(
   (select j.repository_id from claim_index_job(tests.worker(0), '1 minute') as j), tests.acme_repository(),
-  'the other one is free as well');
+  'the other job is free too');
 select is_empty(
-  $$ select claim_index_job(tests.worker(0), '1 minute') $$, 'what a queue runs is never free');
+  $$ select claim_index_job(tests.worker(0), '1 minute') $$,
+  'a job of an external queue is never free');
 select tests.advance_clock('2 minutes');
 select results_eq(
   $$ select j.repository_id = tests.acme_repository(), j.attempt
      from generate_series(1, 7) as n
      cross join lateral claim_index_job(tests.worker(n), '1 minute') as j $$,
   'values (false, 2), (true, 3), (false, 2), (true, 3), (false, 2), (false, 2)',
-  'when every lease has run out each job is taken up again, tenants in turn');
+  'when all leases have expired each job is claimed again, tenants in turn');
 select * from finish();
 rollback;

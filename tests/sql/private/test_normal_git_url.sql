@@ -10,7 +10,7 @@ select set_eq(
        'https://git.example./a/b', 'https://git.example:443/a/b', 'https://git.example.:443/a/b',
        'https://git.example/a/b/', 'https://git.example//a/./b//', 'https://git.example/a/b/.',
        'https://git.example/%61/%62', 'https://git.example/a/%2e/b') $$,
-  array['https://git.example/a/b'], 'each spelling of one place is the same');
+  array['https://git.example/a/b'], 'all spellings of one URL are normalized alike');
 select results_eq(
   $$ select pg_temp.spelled('https://git.example/A/b', 'https://git.example/a/b.git',
        'https://git.example:8443/a', 'https://git.example:80/a', 'http://git.example:80/a',
@@ -18,7 +18,7 @@ select results_eq(
   array['https://git.example/A/b', 'https://git.example/a/b.git', 'https://git.example:8443/a',
     'https://git.example:80/a', 'http://git.example/a', 'http://git.example:443/a',
     'https://git.example/.', 'https://git.example/a...b/...'],
-  'what a host may tell apart stays');
+  'spellings that a host may distinguish are kept');
 select results_eq(
   $$ select pg_temp.spelled('https://h/%7eu/c%2b%2B%2d%2E%5f', 'https://h/~u/c++-._',
        'https://h/a%2fb%20c', 'https://h/a%2Fb%20c', 'https://h/a%40b', 'https://h/a@b!c',
@@ -26,7 +26,7 @@ select results_eq(
   array['https://h/~u/c++-._', 'https://h/~u/c++-._', 'https://h/a%2Fb%20c', 'https://h/a%2Fb%20c',
     'https://h/a%40b', 'https://h/a%40b%21c', 'https://h/50%25',
     'https://h/09%3A%40AZ%5Baz%7BOJPop%2C'],
-  'letters, digits and ._~+- stand for themselves, all else is %XX');
+  'letters, digits and ._~+- are literal, everything else is %XX');
 select results_eq(
   $$ select pg_temp.spelled('https://www.github.com/a', 'https://WWW.gitlab.com./a',
        'https://www.bitbucket.org:443/a', 'https://www.git.example/a', 'https://www.github.com.x/a',
@@ -34,24 +34,24 @@ select results_eq(
   array['https://github.com/a', 'https://gitlab.com/a', 'https://bitbucket.org/a',
     'https://www.git.example/a', 'https://www.github.com.x/a', 'https://www.github.com:8443/a',
     'https://wwwxgithub.com/a', 'https://xwww.github.com/a'],
-  'www. goes where it is known to mean nothing');
+  'www. is removed for hosts where it has no meaning');
 select results_eq(
   $$ select pg_temp.spelled('https://[2001:DB8::0:1]/a', 'https://[::1].:8443/a',
        'https://[0:0::1]:443/a') $$,
   array['https://[2001:db8::1]/a', 'https://[::1]:8443/a', 'https://[::1]/a'],
-  'an IPv6 address has one spelling');
+  'an IPv6 address is normalized');
 select set_eq(
   $$ select pg_temp.spelled('/srv/a b', '//srv/./a b/', 'file:///srv/a%20b',
        'FILE://LOCALHOST/srv/a b/') $$,
-  array['file:///srv/a%20b'], 'a path is a file URL');
+  array['file:///srv/a%20b'], 'a path becomes a file URL');
 select results_eq(
   $$ select pg_temp.spelled('/a%20b', 'file:///a%25b', '/ä', 'file:///%c3%a4', '/a/../b', '/WWW') $$,
   array['file:///a%2520b', 'file:///a%25b', 'file:///%C3%A4', 'file:///%C3%A4', 'file:///a/../b',
     'file:///WWW'],
-  'in which a percent sign is itself, and nothing is left out that a link could change');
+  'in a path, percent signs are literal and symbolic links are preserved');
 select results_eq(
   $$ select pg_temp.spelled('', 'HTTPS://u:p@H/a', 'ssh://H/a', null) $$,
-  array['', 'HTTPS://u:p@H/a', 'ssh://H/a', null], 'anything but an address stays as it is');
+  array['', 'HTTPS://u:p@H/a', 'ssh://H/a', null], 'text that is not a URL does not change');
 
 select * from finish();
 rollback;

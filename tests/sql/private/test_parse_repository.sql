@@ -14,7 +14,7 @@ select set_eq(
        'https://github.com./owner/name/', 'https://www.github.com/owner/name',
        'https://github.com/owner//name.git', 'https://github.com/%6Fwner/./name']) as r $$,
   array['owner/name https://github.com/owner/name.git'],
-  'each spelling below the base URL is one repository');
+  'all spellings below the base URL are one repository');
 select results_eq(
   $$ select pg_temp.parsed(r) from unnest(array['https://host.example/a/b',
        'https://host.example/a.git', 'https://h:8443/a/b/c.git', 'https://git.example/a/b/c',
@@ -23,7 +23,7 @@ select results_eq(
   array['host.example/a/b https://host.example/a/b', 'host.example/a https://host.example/a.git',
     'h_8443/a/b/c https://h:8443/a/b/c.git', 'git.example/a/b/c https://git.example/a/b/c',
     'host.example/A https://host.example/A'],
-  'any other is called by host, port and path');
+  'other URLs are named by host, port and path');
 select results_eq(
   $$ select pg_temp.parsed(r) from unnest(array['https://h/%7euser/c++%20kit.git',
        'https://h/~user/c%2B%2B%20kit', '~user/c++', 'a/b%20c', 'https://h/a@b'])
@@ -31,15 +31,15 @@ select results_eq(
   array['h/~user/c++%20kit https://h/~user/c++%20kit.git',
     'h/~user/c++%20kit https://h/~user/c++%20kit', '~user/c++ https://github.com/~user/c++.git',
     'a/b%20c https://github.com/a/b%20c.git', 'h/a%40b https://h/a%40b'],
-  'whatever an address may have in its path, a name may have, in the same spelling');
+  'every valid URL path is a valid name in the same spelling');
 select set_eq(
   $$ select pg_temp.parsed(r, p_base => b) from (values
        ('a/b', 'HTTPS://Git.Example:443/'), ('https://git.example/a/b.git', 'https://git.example/'),
        ('https://git.example/a/b', 'https://GIT.example./')) as t (r, b) $$,
-  array['a/b https://git.example/a/b.git'], 'the base URL has more than one spelling, too');
+  array['a/b https://git.example/a/b.git'], 'spellings of the base URL are equivalent');
 select is(
   pg_temp.parsed('a/b', 'file://localhost/srv/%61//x/'), 'a/b file:///srv/a/x',
-  'so has a folder');
+  'spellings of a folder are equivalent');
 select is(
   pg_temp.parsed('a/b', p_base => 'https://git.example:8443/x/'),
   'a/b https://git.example:8443/x/a/b.git', 'the base URL may have a port and a path');
@@ -66,17 +66,17 @@ select results_eq(
        'bitbucket.org/a/b', 'codeberg.org/a/b', 'git.example/g/s/p', 'git.example/g/p',
        'git.example/a/b', 'git.example/a/b', 'git.example/a/b'])
        with ordinality as u (u, n) order by n $$,
-  'of a page of a repository its repository is told');
+  'the URL of a web page names its repository');
 select is_empty(
   $$ select r from unnest(array['https://git.example/tree/main', 'https://git.example/a/tree',
        'https://git.example/a/b/treehouse/x', 'https://git.example/a/b/src/x', 'tree/main',
        'https://git.example/a-/b', 'https://github.com/tree/main',
        'https://git.example/a/tree/x']) as r
      where pg_temp.hint_for(r) like 'Send%' $$,
-  'what only looks like one is a repository');
+  'a URL that only resembles a web page is a repository');
 select is(
   pg_temp.parsed('local/x.git', 'file:///srv/x'), 'local/x.git file:///srv/x',
-  'a folder has the name that it is given');
+  'a folder gets the given name');
 select set_eq(
   $$ select tests.refusal(format('select pg_temp.parsed(%L, %L)', r, l)) from (values
        ('', null), ('name', null), ('a/b/c', null), ('owner/.git', null), ('a/..', null),
@@ -88,14 +88,14 @@ select set_eq(
        (' https://h/a', null), ('https://h/' || repeat('a', 300), null),
        ('https://h/a/b', 'file:///srv/x'), ('name', 'file:///srv/x'), ('a/b/c', 'file:///srv/x')
      ) as r (r, l) $$,
-  array['PT422 invalid_repository repository'], 'what is neither is named');
+  array['PT422 invalid_repository repository'], 'an invalid repository is rejected with its field');
 select results_eq(
   $$ select tests.refusal(format('select pg_temp.parsed(%L, %L)', r, l)) from (values
        (1, null, null), (2, 'a/b', 'https://h/a'), (3, 'a/b', '/srv/x'),
        (4, 'a/b', 'file:///' || repeat('a', 2048))) as r (n, r, l) order by n $$,
   array['PT422 missing_repository repository', 'PT422 invalid_local_path localPath',
     'PT422 invalid_local_path localPath', 'PT422 invalid_local_path localPath'],
-  'none at all, and a folder at something that is not an address, too');
+  'a missing repository and an invalid local path are rejected');
 
 select * from finish();
 rollback;

@@ -1,20 +1,22 @@
 begin;
 select plan(7);
 
-select is(private.predict_seconds('{}', 0.5), null, 'of none nothing is known');
-select is(private.predict_seconds('{7}', 0.9), 7::double precision, 'one is all that is known');
-select is(private.predict_seconds('{30, 10, 20}', 0.5), 20::double precision, 'half of three, in any order');
+select is(private.predict_seconds('{}', 0.5), null, 'without runs there is no prediction');
+select is(private.predict_seconds('{7}', 0.9), 7::double precision, 'one run is the prediction');
+select is(private.predict_seconds('{30, 10, 20}', 0.5), 20::double precision,
+  'the median of three runs does not depend on their order');
 select is(
   private.predict_seconds('{10, 20, 40, 80}', 0.5), 30::double precision,
-  'between two of them in proportion');
+  'between two runs the result is interpolated');
 select is(
   private.predict_seconds('{10, 20, 30}', 0.9), 36::double precision,
-  'beyond the longest by their mean distance: the fourth is longer in one case of four');
+  'beyond the longest it grows by their mean distance: 1 of 4 runs takes longer');
 select is(
   private.predict_seconds(array(select generate_series(1, 9)), 0.9), 9::double precision,
-  'of nine it is the longest');
+  'of nine runs it is the longest');
 select is(
-  private.predict_seconds('{10, 20, 30}', 0.1), 10::double precision, 'never less than the shortest');
+  private.predict_seconds('{10, 20, 30}', 0.1), 10::double precision,
+  'the result is never less than the shortest run');
 
 select * from finish();
 rollback;

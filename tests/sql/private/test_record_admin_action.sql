@@ -9,14 +9,15 @@ select results_eq(
      order by a.id $$,
   $$ values (timestamptz '2026-03-01 12:00+00', 'erin', 'fail', null::uuid, 'why', 'ok'),
        ('2026-03-01 12:00+00', 'service_role', 'fail', tests.alice(), null, 'PT404') $$,
-  'who did what, when, why, and what came of it');
+  'the audit records actor, action, time, reason and result');
 
 select tests.act_as_worker();
 select is(
   tests.refusal($$ select private.record_admin_action('{}', 'x', null, null, 'ok') $$), '42501',
-  'the service does it through its claims only');
+  'the service must go through its claims');
 select tests.act_as(tests.alice());
-select is(tests.refusal($$ select private.record_admin_action('{}', 'x', null, null, 'ok') $$), '42501', 'users may not');
+select is(tests.refusal($$ select private.record_admin_action('{}', 'x', null, null, 'ok') $$), '42501',
+  'users may not call it');
 
 select * from finish();
 rollback;

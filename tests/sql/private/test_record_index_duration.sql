@@ -17,7 +17,7 @@ select results_eq(
      from private.index_durations as d $$,
   $$ values (tests.alice_repository(), repeat('c', 40), 30::bigint, 20::bigint,
        7::double precision, timestamptz '2026-01-01 12:00:07+00') $$,
-  'it tells how much had to be read in how long');
+  'a duration records how much was read and how long it took');
 insert into private.index_durations
   (repository_id, commit_sha, bytes, bytes_unchanged, seconds, ended_at)
 values (tests.acme_repository(), 'd', 1, 0, 1, private.clock());
@@ -25,11 +25,11 @@ select private.record_index_duration(tests.job_row('job')) from generate_series(
 select is(
   (select count(*)::integer from private.index_durations as d
    where d.repository_id = tests.alice_repository()),
-  20, 'twenty are kept');
+  20, 'twenty durations are kept');
 select is(
   (select count(*)::integer from private.index_durations as d
    where d.repository_id = tests.acme_repository()),
-  1, 'of each repository');
+  1, 'the limit is per repository');
 
 select * from finish();
 rollback;

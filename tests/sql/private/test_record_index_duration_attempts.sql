@@ -17,7 +17,7 @@ select tests.act_as_admin();
 select private.record_index_duration(tests.job_row('job'));
 select is(
   (select d.seconds from private.index_durations as d), 7::double precision,
-  'what counts is the attempt that completed the job, not those that failed');
+  'only the attempt that completed the job counts');
 
 select * from finish();
 rollback;

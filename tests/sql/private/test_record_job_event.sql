@@ -33,36 +33,36 @@ select results_eq(
          '{"cancel_requested": true}'),
        (5, 'processing', 'failed', 2, '2026-03-01 12:00:04+00', tests.worker(2)::uuid,
          '{"error": "it broke"}') $$,
-  'the story of a job: made, begun, begun again, asked to cancel, ended; nothing twice, no gap');
+  'created, begun, begun again, cancel requested, ended: each once, without gaps');
 select results_eq(
   $$ select e.event_no, e.to_status::text from index_job_events as e
      where e.job_id = tests.id('other') order by e.event_no $$,
   $$ values (1, 'pending'), (2, 'failed') $$,
-  'each job has numbers of its own');
+  'each job has its own event numbers');
 
 select tests.arrange_job('undone');
 select throws_ok(
   $$ do $do$ begin
        perform update_job_status(tests.id('undone'), 'processing');
        raise exception 'no' using errcode = 'PT499';
-     end; $do$ $$, 'PT499', null, 'a caller rolls back');
+     end; $do$ $$, 'PT499', null, 'a caller can roll back');
 select is(
   (select count(*)::integer from index_job_events as e where e.job_id = tests.id('undone')), 1,
-  'and leaves no trace');
+  'a rollback leaves no event');
 select j.id from update_job_status(tests.id('undone'), 'processing') as j;
 select is(
   (select max(e.event_no) from index_job_events as e where e.job_id = tests.id('undone')), 2,
-  'nor a gap');
+  'a rollback leaves no gap');
 
 select tests.act_as_admin();
 delete from index_jobs where id = tests.id('undone');
 select is(
   (select count(*)::integer from index_job_events as e where e.job_id = tests.id('undone')), 0,
-  'a job that is deleted takes its story along');
+  'events are deleted with their job');
 select is(
   tests.refusal($$ insert into index_job_events (job_id, event_no, to_status, attempt, at, version)
     values (tests.id('job'), 0, 'failed', 2, now(), 9) $$),
-  '23514 index_job_events_are_numbered_from_one', 'events are numbered from one');
+  '23514 index_job_events_are_numbered_from_one', 'event numbers start at one');
 
 select * from finish();
 rollback;

@@ -14,14 +14,14 @@ select results_eq(
   $$ select e.attempt, e.detail ->> 'error' from index_job_events as e
      where e.job_id = tests.id('failing') and e.detail ? 'retry_at' order by 1 $$,
   $$ values (1, 'down'), (2, 'down') $$,
-  'each attempt that fails says why, also when it is for the same reason');
+  'each failed attempt records its reason, even the same one');
 
 select tests.act_as_admin();
 update index_jobs set cancel_requested_at = private.clock() where id = tests.id('failing');
 select is(
   (select e.detail from index_job_events as e where e.job_id = tests.id('failing')
    order by e.event_no desc limit 1),
-  '{"cancel_requested": true}', 'what did not change is not told again');
+  '{"cancel_requested": true}', 'an unchanged value is not recorded again');
 
 delete from index_jobs;
 select tests.arrange_job('lost');
@@ -35,7 +35,7 @@ select results_eq(
   $$ select e.attempt, e.detail from index_job_events as e
      where e.job_id = tests.id('lost') and e.attempt > 1 order by 1 $$,
   $$ values (2, '{"error": "the worker was lost"}'::jsonb),
-       (3, '{"error": "the worker was lost"}') $$, 'each worker that is lost is told of');
+       (3, '{"error": "the worker was lost"}') $$, 'each lost worker is recorded');
 
 select * from finish();
 rollback;

@@ -3,11 +3,11 @@ select plan(8);
 
 select is(
   private.rest_conditions('t', null), 'true',
-  'no filter lets every row through');
+  'without filters every row matches');
 select is(
   private.rest_conditions('t', '[["a", false, "gte", "1"], ["b", true, "is", "null"]]'),
   'true and  t.a >= ''1'' and not t.b is null',
-  'filters add up');
+  'filters are combined with and');
 select is(
   private.rest_conditions('t', '[["a", false, "in", ["x", "y,z"]]]'),
   'true and  t.a = any (''{x,"y,z"}'')',
@@ -21,16 +21,16 @@ select is(
      json_build_array(json_build_array('a', false, o, '1')))))
    from unnest(array['or true', '=', '', 'fts', 'EQ']) as o)::text,
   '{22023}',
-  'an operator that is not in the list is refused');
+  'an unknown operator is rejected');
 select is(
   private.rest_conditions('t', '[["a", false, "in", ["x'' or true --"]]]'),
-  'true and  t.a = any (''{"x'''' or true --"}'')', 'so are those of a list');
+  'true and  t.a = any (''{"x'''' or true --"}'')', 'list elements are quoted');
 select is(
   private.rest_conditions('t', '[["a", false, "eq", "null"]]'), 'true and  t.a = ''null''',
-  'null is a word to all operators but one');
+  'null is plain text for every operator but is');
 select is(
   tests.refusal($$ select private.rest_conditions('t', '[["a", false, "is", "or true"]]') $$),
-  '22023', 'which takes null, true, false and unknown');
+  '22023', 'is accepts null, true, false and unknown');
 
 select * from finish();
 rollback;

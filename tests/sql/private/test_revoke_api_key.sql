@@ -9,16 +9,16 @@ grant select on key to public;
 select tests.act_as(tests.bob());
 select is(
   tests.refusal('select private.revoke_api_key((select key_id from key))'), 'PT404',
-  'another user''s key is out of reach');
+  'a user cannot revoke another user''s key');
 select tests.act_as_worker();
 select is(
   tests.refusal('select private.revoke_api_key((select key_id from key))'), '42501',
-  'the service revokes none');
+  'the service cannot revoke keys');
 select tests.act_as(tests.alice());
 select is(
   (select k.enabled from private.revoke_api_key((select key_id from key)) as k), false,
-  'a user disables an own key');
-select is((select k.enabled from list_api_keys() as k), false, 'it stays disabled');
+  'a user can revoke their own key');
+select is((select k.enabled from list_api_keys() as k), false, 'a revoked key stays disabled');
 
 select * from finish();
 rollback;

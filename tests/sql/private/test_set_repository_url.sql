@@ -3,7 +3,7 @@ select plan(4);
 
 select tests.arrange_cast();
 select tests.arrange_job('job', 'processing');
--- rows outlive the jobs that left them, which may have been purged
+-- rows outlive their jobs, which may have been purged
 set local session_replication_role = replica;
 insert into indexed_commits (repository_id, job_id, commit_sha, extractor, stats)
 select r.id, tests.indexed_by(), repeat('c', 40), 'tests', '{"files_indexed": 0}'
@@ -20,15 +20,15 @@ $$;
 
 select is(
   pg_temp.set_url('https://Example.com/alice/app'), tests.indexed_by(),
-  'what is stored of the same repository in another spelling is the base of the next index');
+  'an index of the same repository in another spelling is the base of the next one');
 select is(
-  pg_temp.set_url('https://example.com/other'), null, 'of another one it is not');
+  pg_temp.set_url('https://example.com/other'), null, 'an index of another repository is not');
 select tests.act_as_admin();
 select results_eq(
   $$ select c.extractor from indexed_commits as c order by c.repository_id $$,
-  array['', 'tests'], 'nor is anything else forgotten');
+  array['', 'tests'], 'nothing else is deleted');
 
-select lives_ok('set constraints all immediate', 'no job is asked for at COMMIT');
+select lives_ok('set constraints all immediate', 'the check at COMMIT needs no job');
 
 select * from finish();
 rollback;

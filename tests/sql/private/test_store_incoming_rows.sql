@@ -8,24 +8,24 @@ select tests.send_file(1, 'a.py', 2);
 insert into private.incoming_skipped (path, reason) values (repeat('x', 3000), 'binary');
 select results_eq(
   $$ select m.* from private.store_incoming_rows(tests.job_row('job')) as m $$,
-  'values (1::bigint, 2::bigint)', 'it counts what it stores');
+  'values (1::bigint, 2::bigint)', 'it returns the number of stored rows');
 select results_eq(
   $$ select m.* from private.store_incoming_rows(tests.job_row('job')) as m $$,
-  'values (0::bigint, 0::bigint)', 'and stores it once');
+  'values (0::bigint, 0::bigint)', 'rows are stored once');
 select is(
-  (select length(k.path) from skipped_files as k), 2000, 'the path of a skipped file is cut');
+  (select length(k.path) from skipped_files as k), 2000, 'the path of a skipped file is truncated');
 insert into private.incoming_symbols (file_no, name, kind, start_line, end_line)
 values (1, 'g', 'function', 1, 1);
 select results_eq(
   $$ select m.* from private.store_incoming_rows(tests.job_row('job')) as m $$,
-  'values (0::bigint, 1::bigint)', 'symbols of a file may follow it');
+  'values (0::bigint, 1::bigint)', 'symbols may follow their file');
 
 create temp table bad (statement text, refusal text, rule text);
 insert into bad values
   ($$ select tests.send_file(1, 'b.py', 1) $$, 'PT422 invalid_rows file_no',
-    'two files of one number'),
+    'two files with the same number'),
   ($$ select tests.send_file(2, 'b.py', 1), tests.send_file(3, 'b.py', 1) $$,
-    'PT422 invalid_rows rows', 'a path twice'),
+    'PT422 invalid_rows rows', 'a duplicate path'),
   ($$ insert into private.incoming_symbols (file_no, name, kind, start_line, end_line)
       values (9, 'g', 'function', 1, 1) $$,
     'PT422 invalid_rows file_no', 'a symbol of a file that was not sent'),
@@ -36,7 +36,7 @@ insert into bad values
     'PT422 invalid_rows rows', 'a reason that is not a word'),
   ($$ insert into private.incoming_skipped (path, reason)
       select n::text, 'binary' from generate_series(1, 10000) as n $$,
-    'PT422 invalid_rows skipped', 'more skipped files than are kept');
+    'PT422 invalid_rows skipped', 'too many skipped files');
 create function pg_temp.try(p_statement text)
 returns text
 language plpgsql
@@ -46,7 +46,7 @@ declare
 begin
   execute p_statement;
   v_refusal := tests.refusal($q$ select private.store_incoming_rows(tests.job_row('job')) $q$);
-  raise exception using errcode = 'XXUND', message = v_refusal; -- undoes the statement
+  raise exception using errcode = 'XXUND', message = v_refusal; -- rolls the statement back
 exception when sqlstate 'XXUND' then
   return sqlerrm;
 end;

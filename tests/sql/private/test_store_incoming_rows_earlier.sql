@@ -11,10 +11,10 @@ insert into private.incoming_skipped (path, reason) values ('a.bin', 'binary');
 
 select is(
   tests.refusal($$ select private.store_incoming_rows(tests.job_row('job')) $$), 'accepted',
-  'what an earlier job skipped is not counted as the job''s');
+  'skipped files of an earlier job are not counted');
 select is(
   (select count(*)::integer from skipped_files as k where k.job_id = tests.id('job')), 1,
-  'which has its own');
+  'those of the job are counted');
 
 select * from finish();
 rollback;

@@ -9,10 +9,10 @@ select tests.send_file(1, 'a.py', 2);
 select is(
   tests.refusal($$ select private.store_index(tests.job_row('job'), false,
     '{"files_indexed": 1, "symbols_extracted": 3}') $$),
-  'PT409 rows_missing stats', 'rows that the stats do not count are refused');
+  'PT409 rows_missing stats', 'rows that differ from the stats are rejected');
 select private.store_index(tests.job_row('job'), false,
   '{"files_indexed": 1, "symbols_extracted": 2}');
-select set_eq('select f.path from indexed_files as f', array['a.py'], 'others are stored');
+select set_eq('select f.path from indexed_files as f', array['a.py'], 'matching rows are stored');
 select private.delete_incoming_rows();
 
 select tests.send_file(1, 'b.py', 1);
@@ -20,18 +20,18 @@ select private.store_index(tests.job_row('change'), true,
   '{"files_indexed": 2, "symbols_extracted": 3}');
 select set_eq(
   'select f.path from indexed_files as f', array['a.py', 'b.py'],
-  'a change leaves the rows that it does not name');
+  'rows that a change does not name stay');
 select private.delete_incoming_rows();
 select tests.arrange_job('again', 'processing');
 select tests.send_file(1, 'a.py', 1);
 select is(
   tests.refusal($$ select private.store_index(tests.job_row('again'), true,
     '{"files_indexed": 2, "symbols_extracted": 3}') $$),
-  'PT409 rows_missing stats', 'a file that stays is not sent again');
+  'PT409 rows_missing stats', 'a file that is kept must not be sent again');
 select tests.act_as_worker();
 select is(
   tests.refusal($$ select private.store_index(null, false, '{}') $$), '42501',
-  'nobody stores rows without completing their job');
+  'rows cannot be stored without completing the job');
 
 select * from finish();
 rollback;

@@ -19,31 +19,32 @@ update index_jobs set retry_at = private.clock() where id in (tests.id('waiting'
 update index_jobs set queue_job_id = gen_random_uuid() where id = tests.id('queued');
 
 select is_empty(
-  $$ select pg_temp.stuck(false) $$, 'who waits for the next attempt is not stuck yet');
+  $$ select pg_temp.stuck(false) $$, 'a job that waits for its next attempt is not stuck yet');
 select tests.advance_clock('1 minute');
 select set_eq(
   $$ select pg_temp.stuck(false) $$,
   array['leased lease_expired 00:00:30', 'asked cancel_overdue 00:00:00'],
-  'a lease that ran out and a cancellation that is ignored are at once, the latter first');
+  'expired leases and ignored cancellations are stuck at once, the latter first');
 select tests.advance_clock('29 minutes');
 select set_eq(
   $$ select pg_temp.stuck(false) $$,
   array['queued retry_overdue 00:00:00', 'leased lease_expired 00:00:30',
     'asked cancel_overdue 00:00:00', 'plain silent 00:00:00', 'waiting retry_overdue 00:00:00',
     'pending unclaimed 00:00:00'],
-  'the others after the time that is named');
+  'other jobs are stuck after the given time');
 select set_eq(
   $$ select pg_temp.stuck(true) except select 'pending unclaimed 00:00:00' $$,
-  $$ select pg_temp.stuck(true) $$, 'without those that are pending where these do not matter');
+  $$ select pg_temp.stuck(true) $$, 'pending jobs can be excluded');
 
 select tests.set_clock('2030-01-01 11:59:59Z');
 select is_empty(
   $$ select s from pg_temp.stuck(true) as s where s like 'asked %' $$,
-  'a request to cancel of a moment ahead is one of now');
+  'a cancellation request one second in the future counts as current');
 select tests.set_clock('2030-01-01 11:59:58Z');
 select results_eq(
   $$ select s from pg_temp.stuck(true) as s where s like 'asked %' $$,
-  array['asked cancel_overdue -00:00:02'], 'one that lies further ahead is overdue');
+  array['asked cancel_overdue -00:00:02'],
+  'a cancellation request further in the future is overdue');
 
 select * from finish();
 rollback;

@@ -1,4 +1,4 @@
--- What the columns of the other tables can hold: the constraint that refuses each wrong value.
+-- Valid values of the other tables' columns: the constraint that rejects each invalid value.
 begin;
 select plan(10);
 
@@ -19,7 +19,7 @@ select set_eq(
 select set_eq(
   $$ select pg_temp.refusals('update organizations set name = %L',
        array['', '  ', repeat('a', 201)]) $$,
-  array['23514 organizations_name_is_not_empty'], 'its name is neither empty nor without end');
+  array['23514 organizations_name_is_not_empty'], 'its name is neither empty nor too long');
 select set_eq(
   $$ select pg_temp.refusals('update organization_members set role = %L',
        array['', 'Owner', 'guest']) $$,
@@ -28,20 +28,20 @@ select set_eq(
   $$ select pg_temp.refusals('update repositories set full_name = %L',
        array['/a', 'a/', 'a b/c', 'a/b/' || repeat('c', 255)]) $$,
   array['23514 repositories_full_name_is_a_path'],
-  'the name of a repository is a path of bounded length');
+  'the name of a repository is a path of limited length');
 select set_eq(
   $$ select pg_temp.refusals('update private.tiers set requests_per_hour = %s',
        array['0', '-1']) $$,
-  array['23514 tiers_requests_per_hour_is_positive'], 'each tier may make a request');
+  array['23514 tiers_requests_per_hour_is_positive'], 'each tier allows at least one request');
 insert into private.api_keys (id, user_id, name, secret_hash, created_at)
 values ('0', tests.alice(), 'a', 'x', now());
 select set_eq(
   $$ select pg_temp.refusals('update private.api_keys set name = %L',
        array['', '  ', repeat('a', 101)]) $$,
-  array['23514 api_keys_name_is_not_empty'], 'the name of a key is neither empty nor without end');
+  array['23514 api_keys_name_is_not_empty'], 'the name of a key is neither empty nor too long');
 select is(
   tests.refusal('update index_job_events set event_no = 0 where event_no = 1'),
-  '23514 index_job_events_are_numbered_from_one', 'the first event is number one');
+  '23514 index_job_events_are_numbered_from_one', 'the first event has number one');
 insert into skipped_files (repository_id, job_id, path, reason)
 values (tests.alice_repository(), tests.id('job'), 'b.py', 'binary');
 insert into symbols (repository_id, file_id, name, kind, start_line, end_line)
@@ -58,19 +58,19 @@ select set_eq(
     '23514 symbols_end_line_is_not_before_start_line',
     '23514 skipped_files_reason_is_a_word_in_lower_case',
     '23514 indexed_commits_stats_are_an_object'],
-  'what an index leaves behind makes sense');
+  'the rows of an index have valid values');
 select set_eq(
   $$ select tests.refusal(s) from unnest(array[
        'update organizations set slug = repeat(''a'', 63), name = repeat(''a'', 200)',
        'update private.api_keys set name = repeat(''a'', 100)',
        'update repositories set full_name = ''a/'' || repeat(''b'', 253)
         where owner_user_id is not null']) as s $$,
-  array['accepted'], 'what is as long as it may be is accepted');
+  array['accepted'], 'values of the maximum length are accepted');
 
 select is(
   tests.refusal($$ insert into private.queue_attempts (job_id, queue_attempt)
                    values (tests.id('job'), -1) $$),
-  '23514 queue_attempts_are_counted_from_zero', 'a queue counts its runs from zero');
+  '23514 queue_attempts_are_counted_from_zero', 'the run count of a queue starts at zero');
 
 select * from finish();
 rollback;

@@ -10,24 +10,24 @@ select tests.act_as_admin();
 delete from auth.users where id = tests.alice();
 select is_empty(
   $$ select r.full_name from repositories as r where r.full_name = 'alice/app' $$,
-  'a user who goes takes own repositories along');
+  'deleting a user deletes their repositories');
 select is_empty(
   $$ select j.id from index_jobs as j where j.id = tests.id('own')
      union all select e.job_id from index_job_events as e where e.job_id = tests.id('own') $$,
-  'and own jobs with their history');
+  'deleting a user deletes their jobs and history');
 delete from auth.users where id = tests.carol();
 select results_eq(
   $$ select j.id, j.created_by from index_jobs as j $$,
   $$ values (tests.id('shared'), null::uuid) $$,
-  'an organization keeps the job of a member who goes');
+  'an organization keeps the jobs of a deleted member');
 select is_empty(
   $$ select m.role from organization_members as m where m.user_id = tests.carol() $$,
-  'but not the membership');
+  'the membership is deleted');
 delete from organizations where id = tests.acme();
 select is_empty(
   $$ select j.id from index_jobs as j union all select r.id from repositories as r
      union all select m.user_id from organization_members as m $$,
-  'an organization that goes takes members, repositories and jobs along');
+  'deleting an organization deletes members, repositories and jobs');
 
 select * from finish();
 rollback;

@@ -16,28 +16,30 @@ $$;
 
 select is(
   pg_temp.broken_by('pending', $$ organization_id = tests.acme() $$),
-  '23514 index_jobs_belong_to_one_owner', 'a job belongs to one owner');
+  '23514 index_jobs_belong_to_one_owner', 'a job has exactly one owner');
 select is(
   pg_temp.broken_by('completed', 'completed_at = null'),
-  '23514 index_jobs_are_final_iff_they_have_completed_at', 'a final job has an end');
+  '23514 index_jobs_are_final_iff_they_have_completed_at', 'a final job has an end time');
 select is(
   pg_temp.broken_by('processing', 'completed_at = started_at'),
-  '23514 index_jobs_are_final_iff_they_have_completed_at', 'nothing else has one');
+  '23514 index_jobs_are_final_iff_they_have_completed_at', 'other jobs have no end time');
 select is(
   pg_temp.broken_by('failed', 'error_message = null'),
-  '23514 index_jobs_failed_iff_they_have_an_error_message', 'a failed job says why');
+  '23514 index_jobs_failed_iff_they_have_an_error_message', 'a failed job has an error');
 select is(
   pg_temp.broken_by('completed', $$ error_message = 'x' $$),
-  '23514 index_jobs_failed_iff_they_have_an_error_message', 'nothing else does');
+  '23514 index_jobs_failed_iff_they_have_an_error_message', 'other jobs have no error');
 select is(
   pg_temp.broken_by('processing', $$ started_at = created_at - interval '1 second' $$),
-  '23514 index_jobs_started_at_is_not_before_created_at', 'a job does not start before it is made');
+  '23514 index_jobs_started_at_is_not_before_created_at',
+  'a job does not start before its creation');
 select is(
   pg_temp.broken_by('completed', $$ completed_at = started_at - interval '1 second' $$),
-  '23514 index_jobs_completed_at_is_not_before_started_at', 'nor end before it starts');
+  '23514 index_jobs_completed_at_is_not_before_started_at', 'a job does not end before its start');
 select is(
   pg_temp.broken_by('failed', $$ completed_at = created_at - interval '1 second' $$),
-  '23514 index_jobs_completed_at_is_not_before_started_at', 'nor end before it is made');
+  '23514 index_jobs_completed_at_is_not_before_started_at',
+  'a job does not end before its creation');
 select is(
   pg_temp.broken_by('processing', 'attempt = 0'),
   '23514 index_jobs_have_an_attempt_iff_they_started', 'a job that started has an attempt');
@@ -54,15 +56,15 @@ select set_eq(
   array['23514 index_jobs_max_attempts_is_reasonable', '23514 index_jobs_progress_is_an_object',
     '23514 index_jobs_stats_are_an_object',
     '23514 index_jobs_commit_sha_is_a_full_object_id'],
-  'each column holds what it can mean');
+  'each column rejects invalid values');
 select is(
   pg_temp.broken_by('processing', $$ lease_expires_at = started_at, retry_at = started_at,
     progress = '{}', stats = '{}', max_attempts = 100, commit_sha = repeat('a', 40) $$),
-  'accepted', 'what can be is accepted');
+  'accepted', 'valid values are accepted');
 
 delete from repositories where id = tests.alice_repository();
 select is_empty(
-  'select j.id from index_jobs as j', 'a repository that is removed takes its jobs along');
+  'select j.id from index_jobs as j', 'deleting a repository deletes its jobs');
 
 select * from finish();
 rollback;

@@ -12,29 +12,32 @@ $$;
 
 select is(
   pg_temp.verdict(tests.alice(), tests.acme()), '23514 repositories_belong_to_one_owner',
-  'a repository has no two owners');
+  'a repository cannot have two owners');
 select is(
-  pg_temp.verdict(null, null), '23514 repositories_belong_to_one_owner', 'it has one');
+  pg_temp.verdict(null, null), '23514 repositories_belong_to_one_owner',
+  'a repository must have an owner');
 select is(
   pg_temp.verdict(tests.alice(), null, 'alice/app'),
-  '23505 repositories_owner_user_id_full_name_idx', 'a user has each name once');
+  '23505 repositories_owner_user_id_full_name_idx', 'repository names are unique per user');
 select is(
   pg_temp.verdict(null, tests.acme(), 'acme/shop'),
-  '23505 repositories_organization_id_full_name_idx', 'an organization has each name once');
+  '23505 repositories_organization_id_full_name_idx',
+  'repository names are unique per organization');
 select is(
-  pg_temp.verdict(tests.bob(), null, 'alice/app'), 'accepted', 'another owner has it, too');
+  pg_temp.verdict(tests.bob(), null, 'alice/app'), 'accepted',
+  'another owner may use the same name');
 select is(
   pg_temp.verdict(tests.alice(), null, 'name'), '23514 repositories_full_name_is_a_path',
   'a name is a path');
 select is(
   pg_temp.verdict(tests.alice(), null, 'a/..'), '23514 repositories_full_name_is_a_path',
-  'that leads down');
+  'a name must not go up');
 select is(
   pg_temp.verdict(tests.alice(), null, 'a/b', 'ext::sh'),
-  '23514 repositories_git_url_is_without_credentials', 'a URL is one that git clones from');
+  '23514 repositories_git_url_is_without_credentials', 'a URL must be one that git can clone');
 select is(
   pg_temp.verdict(tests.alice(), null, 'a/b', 'https://bob:secret@example.com/a'),
-  '23514 repositories_git_url_is_without_credentials', 'and holds no credentials');
+  '23514 repositories_git_url_is_without_credentials', 'a URL must not hold credentials');
 
 select * from finish();
 rollback;
