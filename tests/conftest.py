@@ -1,6 +1,6 @@
 """Real servers and databases for the tests: Postgres 18, and 15 if a test needs it.
 
-They are the tests' own, on temporary directories; DATABASE_URL is never looked at.
+They are temporary servers of the tests. DATABASE_URL is never used.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def kept_folder(config: pytest.Config) -> Path:
-    """The folder of what all processes of this run share, removed at its end."""
+    """Returns a folder shared by all processes of this run. It is removed at the end."""
     if KEPT not in config.stash:
         config.stash[KEPT] = Path(tempfile.mkdtemp(prefix="index-jobs-kept-", dir="/tmp"))
         config.stash[KEPT].chmod(0o711)  # root's Postgres runs as another user
@@ -84,7 +84,7 @@ def kept_folder(config: pytest.Config) -> Path:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
-    """Tells a process of xdist, which tells it its own configuration."""
+    """Passes the folder to a process of xdist, through its configuration."""
     node.workerinput["kept"] = str(kept_folder(node.config))
 
 
@@ -94,9 +94,9 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Sorts files with long tests first, so that none is left over at the end.
+    """Sorts files with long tests first, so that none runs alone at the end.
 
-    The many short files of pgTAP fill the end.
+    The many short pgTAP files come last.
     """
     order = {name: at for at, name in enumerate(LONG)} | {"sql": len(LONG) + 1}
     here = Path(__file__).parent
@@ -125,14 +125,14 @@ def proving(pytestconfig: pytest.Config) -> bool:
 
 @pytest.fixture(scope="session")
 def kept(pytestconfig: pytest.Config) -> Kept:
-    """Data directories that are made once, for all processes."""
+    """Data directories that are created once for all processes."""
     shared = getattr(pytestconfig, "workerinput", {}).get("kept")
     return Kept(Path(shared) if shared else kept_folder(pytestconfig))
 
 
 @pytest.fixture(scope="session")
 def clusters(request: pytest.FixtureRequest, kept: Kept) -> Iterator[Callable[..., Cluster]]:
-    """The cluster of a major version and an owner, started when first asked for."""
+    """Returns the cluster of a major version and owner, which is started on first use."""
     changes = [file.read_text() for file in request.config.getoption("--change")]
     many = hasattr(request.config, "workerinput")  # processes that each need the same
     by_superuser = any(isinstance(item, PgTapItem) for item in request.session.items)
@@ -201,7 +201,7 @@ def new_database(clusters: Callable[..., Cluster]) -> Iterator[NewDatabase]:
 
 @pytest.fixture
 def database(new_database: NewDatabase) -> Database:
-    """A fresh database on Postgres 18, its tables owned by an ordinary role."""
+    """A fresh database on Postgres 18 whose tables belong to an ordinary role."""
     return new_database()
 
 
@@ -209,7 +209,7 @@ def database(new_database: NewDatabase) -> Database:
 def pgtap_databases(
     clusters: Callable[..., Cluster],
 ) -> Iterator[Callable[[int, Owner], Database]]:
-    """The database that all pgTAP files of a server and an owner use; each of them rolls back."""
+    """The database for all pgTAP files of a server and owner. Each file rolls back."""
     made: dict[tuple[int, Owner], Database] = {}
     with ExitStack() as at_exit:
 
@@ -227,14 +227,14 @@ def pgtap_databases(
 def pgtap_connection(
     pgtap_databases: Callable[[int, Owner], Database],
 ) -> Iterator[psycopg.Connection]:
-    """For Python tests marked pgtap; takes the place of the plugin's own, which may skip them."""
+    """For Python tests marked pgtap. Replaces the plugin's fixture, which may skip them."""
     with psycopg.connect(pgtap_databases(18, "ordinary").url) as connection:
         yield connection
 
 
 @pytest.fixture(scope="session")
 def slow_repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Takes a second or more to index, in which its progress moves."""
+    """A repository that takes at least a second to index, with visible progress."""
     folder = tmp_path_factory.mktemp("slow") / "slow"
     commit(folder, modules(600, lines=150))
     return folder

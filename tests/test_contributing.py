@@ -1,4 +1,4 @@
-"""CONTRIBUTING.md: its commands, typed in a clone as they stand there."""
+"""CONTRIBUTING.md: its commands work in a clone exactly as written."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ sed() {
 
 
 def typed(copy: Checkout, text: str) -> None:
-    """Types the text in that clone; everything that runs there is the clone's own code."""
+    """Runs the text in this clone, with the clone's own code."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS"))}
     environment = kept | {"PYTHONPATH": str(copy.root), "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run(
@@ -51,8 +51,8 @@ def copy(tmp_path_factory: pytest.TempPathFactory, proving: bool) -> Checkout:
 
 
 @pytest.mark.parametrize("title", SECTIONS)
-def test_the_commands_work_in_a_clone(title: str, copy: Checkout, proving: bool) -> None:
-    """The short form edits and stamps; the extended one checks and tests what came of it, too."""
+def test_commands_work_in_a_clone(title: str, copy: Checkout, proving: bool) -> None:
+    """The short form edits and stamps. The extended one also checks and tests the result."""
     copy.git("reset", "--quiet", "--hard")
     copy.git("clean", "--quiet", "--force", "-d")
     text = "".join(blocks(section(TEXT, title)))
@@ -61,7 +61,7 @@ def test_the_commands_work_in_a_clone(title: str, copy: Checkout, proving: bool)
     typed(copy, text)
 
 
-def test_every_section_that_has_commands_is_run() -> None:
+def test_every_section_with_commands_is_run() -> None:
     assert set(SECTIONS) == {
         "Run one test",
         "Add a column",

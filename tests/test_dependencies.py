@@ -1,4 +1,4 @@
-"""Every package that the code imports is declared, so that no other one has to bring it along."""
+"""Every package that the code imports is a declared dependency."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ OWN = {*HOUSES, "tests"}
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 
-def imported(house: str) -> set[str]:
-    """The packages that the files of one house import, at whatever place."""
+def imported(folder: str) -> set[str]:
+    """Returns the packages that the files of this folder import anywhere."""
     found: set[str] = set()
-    for file in (ROOT / house).rglob("*.py"):
+    for file in (ROOT / folder).rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.Import):
                 found |= {alias.name.partition(".")[0] for alias in node.names}
@@ -31,25 +31,25 @@ def imported(house: str) -> set[str]:
 
 
 def name_of(requirement: str) -> str:
-    """The normalized name in a requirement, as PEP 503 has it."""
+    """Returns the normalized name (PEP 503) of a requirement."""
     return re.sub(r"[-_.]+", "-", re.split(r"[\[<>=!;~ ]", requirement)[0]).lower()
 
 
 def declared(*extras: str) -> dict[str, str]:
-    """The requirements of the project and of these extras, by name."""
+    """Returns the requirements of the project and these extras, by name."""
     lines = [*PROJECT["dependencies"]]
     for extra in extras:
         lines += PROJECT["optional-dependencies"][extra]
     return {name_of(line): line for line in lines}
 
 
-@pytest.mark.parametrize("house", HOUSES)
-def test_every_import_is_a_declared_dependency(house: str) -> None:
+@pytest.mark.parametrize("folder", HOUSES)
+def test_every_import_is_a_declared_dependency(folder: str) -> None:
     brought_by = packages_distributions()
-    known = declared(*(["indexer", "procrastinate"] if house == "worker" else []))
+    known = declared(*(["indexer", "procrastinate"] if folder == "worker" else []))
     missing = {
         package: brought_by[package]
-        for package in imported(house)
+        for package in imported(folder)
         if not {name_of(name) for name in brought_by[package]} & known.keys()
     }
     assert missing == {}
@@ -64,7 +64,7 @@ def test_every_dependency_has_a_lower_and_an_upper_bound() -> None:
     assert loose == []
 
 
-def test_uvicorn_whose_internals_are_used_is_pinned_to_a_minor_version() -> None:
+def test_uvicorn_is_pinned_to_a_minor_version() -> None:
     minor = re.fullmatch(r"uvicorn>=0\.(\d+),<0\.(\d+)", declared()["uvicorn"])
     assert minor is not None
     assert int(minor[2]) == int(minor[1]) + 1

@@ -27,7 +27,7 @@ PAGES = [*TOP, *(path.read_text() for path in sorted((ROOT / "docs").glob("*.md"
 
 
 def routes() -> set[str]:
-    """`GET /jobs/{job_id}` for each route and method of the application."""
+    """Returns `GET /jobs/{job_id}` for each route and method of the application."""
     app = create_app(StackSettings(api_database_url="postgresql://nobody@127.0.0.1:1/none"))
     found = [route for route in app.routes if isinstance(route, Route)]
     assert len(found) == len(app.routes), "a kind of route that these tests do not see"
@@ -40,41 +40,41 @@ def routes() -> set[str]:
 
 
 def each_method(titles: list[str]) -> list[str]:
-    """`GET /a` and `POST /a` for `GET, POST /a`."""
+    """Yields `GET /a` and `POST /a` for `GET, POST /a`."""
     pairs = [title.rsplit(" ", 1) for title in titles]
     return [f"{method} {path}" for methods, path in pairs for method in methods.split(", ")]
 
 
 def first_cells(text: str) -> list[str]:
-    """The code spans that begin the rows of the tables in a text."""
+    """Returns the code spans at the start of table rows in a text."""
     return re.findall(r"^\| `([^`]+)`", text, re.M)
 
 
-def test_every_route_has_its_section_and_every_section_its_route() -> None:
+def test_routes_and_their_sections_match() -> None:
     titles = re.findall(r"^### ([A-Z, ]+ /.*)$", HTTP, re.M)
     assert sorted(each_method(titles)) == sorted(routes())
 
 
-def test_every_command_is_on_the_page_of_the_command_line() -> None:
+def test_every_command_is_documented() -> None:
     page = (ROOT / "docs/command-line.md").read_text()
     typed = {word for text in re.findall(r"`([^`\n]+)`", page) for word in text.split()[:1]}
     typed |= set(re.findall(r"index-jobs ([a-z]+)", page))
     assert {name for commands in PANELS.values() for name in commands} <= typed
 
 
-def test_the_readme_lists_every_route_but_those_of_operators() -> None:
+def test_readme_lists_every_route_except_those_for_operators() -> None:
     listed = first_cells(section(README, "HTTP routes"))
     operators = re.compile("[A-Z]+ /(admin|pages|status|metrics|llms)")
     meant = [each for each in routes() if not operators.match(each)]
     assert sorted(each_method(listed)) == sorted(meant)
 
 
-def test_every_code_is_listed_and_every_listed_code_is_used() -> None:
+def test_listed_codes_match_the_used_ones() -> None:
     listed = {name: set(code.raised_by) for name, code in codes().items()}
     assert listed == raised()
 
 
-def test_a_code_has_the_status_that_the_functions_give_it() -> None:
+def test_codes_have_the_status_that_functions_raise() -> None:
     differ = {
         (code, function): status
         for code, function, status in sql_codes()
@@ -83,21 +83,21 @@ def test_a_code_has_the_status_that_the_functions_give_it() -> None:
     assert differ == {}
 
 
-def test_a_code_that_is_not_listed_and_one_that_is_not_raised_are_seen() -> None:
+def test_unlisted_and_unused_codes_are_detected() -> None:
     text = 'raise Problem("not_listed")\ncode = "a" if b else "c"\n_CODES: Final = {"x": "d"}\n'
     assert sorted(python_codes(text)) == ["a", "c", "d", "not_listed"]
 
 
-def test_the_table_of_codes_is_that_of_codes_json() -> None:
+def test_table_of_codes_matches_codes_json() -> None:
     assert docs.http_page() == HTTP, "run make docs"
     assert first_cells(section(HTTP, "Codes")) == list(codes())
 
 
-def test_the_pictures_of_the_flows_are_those_of_the_code() -> None:
+def test_flow_diagrams_match_the_code() -> None:
     assert docs.contributing_page() == (ROOT / docs.CONTRIBUTING).read_text(), "run make docs"
 
 
-def test_the_conventions_name_every_role() -> None:
+def test_conventions_name_every_role() -> None:
     roles = (ROOT / "db/tables/roles.sql").read_text()
     made = set(re.findall(r"^create role (\w+) ", roles, re.M))
     granted = set(re.findall(r"^-- (\w+)$", roles, re.M))
@@ -105,13 +105,13 @@ def test_the_conventions_name_every_role() -> None:
     assert set(listed) == made | granted | {"anon"}
 
 
-def test_the_first_page_of_docs_leads_to_every_other_one() -> None:
+def test_docs_index_links_to_every_page() -> None:
     linked = set(re.findall(r"\]\(([\w.-]+\.md)\)", (ROOT / "docs/README.md").read_text()))
     assert linked == {path.name for path in (ROOT / "docs").glob("*.md")} - {"README.md"}
     assert "](docs/README.md)" in README
 
 
-def test_the_readme_is_short() -> None:
+def test_readme_is_short() -> None:
     assert len(README.splitlines()) < 250
 
 
@@ -132,7 +132,7 @@ def _text(default: object) -> str:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.partition("\n")[0])
-def test_links_lead_to_files_that_are_there(page: str) -> None:
+def test_links_lead_to_existing_files(page: str) -> None:
     folder = ROOT if page in TOP else ROOT / "docs"
     prose = re.sub(r"`[^`]*`", "", page)
     targets = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", prose)
@@ -140,27 +140,27 @@ def test_links_lead_to_files_that_are_there(page: str) -> None:
 
 
 @pytest.mark.parametrize("page", ["security", "environments"])
-def test_files_that_are_named_are_there(page: str) -> None:
+def test_named_files_exist(page: str) -> None:
     text = (ROOT / f"docs/{page}.md").read_text()
     named = re.findall(r"`((?:api|cli|db|tests|worker)/[^`: ]+)`", text)
     assert len(named) > 50
     assert [name for name in named if not (ROOT / name).exists()] == []
 
 
-def test_each_kind_of_attack_has_its_tests() -> None:
+def test_each_kind_of_attack_has_tests() -> None:
     text = section((ROOT / "docs/security.md").read_text(), "What was attacked")
     rows = [line.split(" | ") for line in text.splitlines() if line.startswith("| ")][2:]
     assert len(rows) == 11
     assert all(len(row) == 4 and "`tests/" in row[2] and "`tests/" in row[3] for row in rows)
 
 
-def test_targets_of_make_that_are_named_exist() -> None:
+def test_named_make_targets_exist() -> None:
     known = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.M))
     named = {name for page in PAGES for name in re.findall(r"`make ([a-z]+)", page)}
     assert named <= known
 
 
-def test_the_readme_shows_as_many_migrations_as_were_released() -> None:
+def test_readme_shows_the_number_of_released_migrations() -> None:
     shown = re.findall(r"✓ (\d+) migrations ", README)
     released = re.findall(r"(?<!\.rollback)\.sql$", CHECKSUMS.read_text(), re.M)
     assert shown == [str(len(released))] * 2

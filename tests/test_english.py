@@ -1,4 +1,4 @@
-"""Phrases that readers had to read twice, and names that were riddles, do not come back."""
+"""Phrases and names that readers had to read twice are not used again."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ def written() -> dict[str, str]:
     return texts()
 
 
-def places(written: dict[str, str], pattern: str) -> list[str]:
-    """Each place where it stands, over line ends and comment marks as well."""
+def matches_in(written: dict[str, str], pattern: str) -> list[str]:
+    """Returns each match with its position. Matches may span lines and comment marks."""
     spaced = pattern if "(?m)" in pattern else pattern.replace(" ", r"(?:\s|--|#|//|\*)+")
     found = re.compile(spaced)
     return [
@@ -69,17 +69,17 @@ def places(written: dict[str, str], pattern: str) -> list[str]:
 
 
 @pytest.mark.parametrize("phrase", PHRASES)
-def test_a_phrase_does_not_come_back(written: dict[str, str], phrase: str) -> None:
-    found = places(written, rf"(?i:\b(?:{phrase})\b)")
+def test_listed_phrase_is_not_used(written: dict[str, str], phrase: str) -> None:
+    found = matches_in(written, rf"(?i:\b(?:{phrase})\b)")
     assert found == [], f"write instead: {PHRASES[phrase]}"
 
 
-def test_names_that_were_riddles_do_not_come_back(written: dict[str, str]) -> None:
+def test_listed_names_are_not_used(written: dict[str, str]) -> None:
     code = {path: text for path, text in written.items() if path.endswith((".py", ".sql"))}
-    assert places(code, NAMES) == []
+    assert matches_in(code, NAMES) == []
 
 
-def test_no_import_hides_a_name(written: dict[str, str]) -> None:
-    """But hypothesis' strategies, which everybody calls st."""
+def test_imports_are_not_renamed(written: dict[str, str]) -> None:
+    """The exception is hypothesis.strategies, by convention imported as st."""
     pattern = r"(?m)^ *(?:from [\w.]+ )?import [\w.]+ as (?!st$)\w+"
-    assert places({p: t for p, t in written.items() if p.endswith(".py")}, pattern) == []
+    assert matches_in({p: t for p, t in written.items() if p.endswith(".py")}, pattern) == []

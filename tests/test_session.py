@@ -1,4 +1,4 @@
-"""How a test run treats tests that do not run or do not end."""
+"""Test runs with skipped or hanging tests."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NEEDS = "import threading\nimport pytest\n"
 
 
 def run(folder: Path, test: str, *options: str) -> subprocess.CompletedProcess[str]:
-    """A run of that and of a test that passes, with our settings and conftest.py."""
+    """Runs this test and one that passes, with the settings and conftest.py of this project."""
     (folder / "test_it.py").write_text(NEEDS + test)
     (folder / "test_other.py").write_text("def test_other(): pass")
     command = [
@@ -48,14 +48,14 @@ def run(folder: Path, test: str, *options: str) -> subprocess.CompletedProcess[s
     ],
     ids=["passed", "skipped", "skipped file", "xfailed", "xpassed", "skipped subtest"],
 )
-def test_a_run_with_a_test_that_did_not_count_fails(
+def test_run_with_skipped_or_xfailed_tests_fails(
     tmp_path: Path, test: str, code: int, options: tuple[str, ...]
 ) -> None:
     done = run(tmp_path, test, *options)
     assert done.returncode == code, done.stdout
 
 
-def test_a_test_that_hangs_fails_with_the_stacks_of_its_threads(tmp_path: Path) -> None:
+def test_hanging_test_fails_with_the_stacks_of_its_threads(tmp_path: Path) -> None:
     done = run(
         tmp_path,
         "def forever(event): event.wait()\n"
@@ -71,8 +71,6 @@ def test_a_test_that_hangs_fails_with_the_stacks_of_its_threads(tmp_path: Path) 
 
 
 @pytest.mark.parametrize(("options", "seconds"), [((), 300), (("--prove",), 3600)])
-def test_every_test_has_a_limit_of_time(
-    tmp_path: Path, options: tuple[str, ...], seconds: int
-) -> None:
+def test_every_test_has_a_timeout(tmp_path: Path, options: tuple[str, ...], seconds: int) -> None:
     done = run(tmp_path, "def test_it(): pass", *options)
     assert f"timeout: {seconds}.0s" in done.stdout

@@ -1,4 +1,4 @@
-"""Where is …? Twenty questions of a newcomer, each with the file and the definition that answer it.
+"""Where is …? Questions of newcomers, each with the file and definition that answer it.
 
 A reader should find each in one guess, by the names of folders and files. If you move a
 definition, change its answer here.
@@ -73,11 +73,11 @@ ANSWERS = {
 
 
 @pytest.mark.parametrize(("what", "answer"), ANSWERS.items())
-def test_where_it_is(what: str, answer: tuple[str, str]) -> None:
+def test_definition_is_in_the_expected_file(what: str, answer: tuple[str, str]) -> None:
     file, definition = answer
     assert (ROOT / file).is_file(), f"where is {what}? Not in {file} any more"
     assert definition in (ROOT / file).read_text(), f"where is {what}? {file} has no {definition}"
 
 
-def test_twenty_questions_are_asked() -> None:
+def test_there_are_at_least_twenty_questions() -> None:
     assert len(ANSWERS) >= 20

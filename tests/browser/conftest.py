@@ -35,7 +35,7 @@ expect.set_options(timeout=1000 * PATIENCE)
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """One per module, because its event loop runs in the thread of the tests."""
+    """One browser per module, because its event loop runs in the thread of the tests."""
     with launched() as browser:
         yield browser
 
@@ -86,7 +86,7 @@ class Project:
 
 @pytest.fixture(scope="module", params=["ours", "postgrest"])
 def project(request: pytest.FixtureRequest, clusters: Callable[[int], Any]) -> Iterator[Project]:
-    """The same database behind our /rest/v1, and behind the real PostgREST."""
+    """One database behind our /rest/v1 and behind the real PostgREST."""
     with ExitStack() as at_exit:
         place = at_exit.enter_context(clusters(18).database("ordinary", migrated=True))
         if request.param == "ours":

@@ -8,12 +8,12 @@ from psycopg.types.json import Jsonb
 from tests.api.conftest import WORKER, Api, Job, Tenant
 
 HOSTILE = '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script>\u202egpj.exe'
-"""Text that would run, or hide how it ends, if it were anything but text."""
+"""Text that would run as script or hide its end if not escaped."""
 SHOWN = HOSTILE.replace("\u202e", "\\u202e")
 
 
 def sign_in(page: Page, api: Api, key: str, path: str = "/") -> None:
-    """Signs in, in a tab without a key."""
+    """Signs in from a tab without a key."""
     page.goto(f"{api.url}{path}")
     page.get_by_label("API key").fill(key)
     page.get_by_role("button", name="Sign in").click()
@@ -36,7 +36,7 @@ def failed(job: Job, error: str = "There is no branch 'nowhere'.") -> None:
 
 
 def silent(job: Job) -> None:
-    """Its worker's last heartbeat was nine seconds ago; its lease has six left."""
+    """Starts a job whose worker was last seen nine seconds ago. Its lease lasts six more."""
     job.begin()
     with job.api.sql() as connection:
         connection.execute(
@@ -60,7 +60,7 @@ def forget_runners(api: Api) -> None:
 
 
 def completed(job: Job, text: str = "src/main.py") -> None:
-    """Completes it with a file, a symbol and a skipped file with these names."""
+    """Completes the job with a file, a symbol and a skipped file with these names."""
     stats = {
         "files_indexed": 1,
         "files_unchanged": 0,

@@ -1,6 +1,6 @@
 """Takes the picture of the page that the README shows: make picture.
 
-The page is real, on a server and a database of its own; what it shows is made up.
+The page is real, on its own server and database. The data is made up.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def main() -> None:
 
 
 def _claim(api: Api) -> bool:
-    """Whether the time has come for the next attempt."""
+    """Claims the job. Returns whether its next attempt was due."""
     with api.sql() as connection:
         query = "select from public.claim_index_job(gen_random_uuid()::text)"
         return connection.execute(query).rowcount == 1

@@ -29,7 +29,7 @@ def start(page: Page, **fields: str) -> None:
 
 
 def stop_the_clock(page: Page) -> None:
-    """Reloads the page. From then on its time goes on by page.clock.run_for alone."""
+    """Reloads the page. After that only page.clock.run_for advances its time."""
     now = datetime.now(UTC)
     page.clock.install(time=now)
     page.clock.pause_at(now + timedelta(seconds=1))
@@ -47,7 +47,7 @@ def take(project: Project, job_id: str) -> None:
     )
 
 
-def test_a_job_is_created_and_followed_to_its_completion(
+def test_job_is_created_and_followed_to_completion(
     page: Page, examples: str, project: Project
 ) -> None:
     connect(page, examples, project, token(project.user()))
@@ -74,7 +74,7 @@ def test_a_job_is_created_and_followed_to_its_completion(
     expect(page.get_by_role("alert")).to_be_hidden()
 
 
-def test_a_failed_job_shows_its_error_and_a_reload_shows_it_again(
+def test_failed_job_shows_its_error_also_after_a_reload(
     page: Page, examples: str, project: Project
 ) -> None:
     connect(page, examples, project, token(project.user()))
@@ -92,7 +92,7 @@ def test_a_failed_job_shows_its_error_and_a_reload_shows_it_again(
 
 
 @pytest.mark.parametrize("lifetime", [None, -60])
-def test_who_is_signed_out_or_has_an_old_token_is_told_so(
+def test_signed_out_and_expired_users_get_a_message(
     page: Page, examples: str, project: Project, lifetime: int | None
 ) -> None:
     user = project.user()
@@ -106,7 +106,7 @@ def test_who_is_signed_out_or_has_an_old_token_is_told_so(
     expect(page.get_by_role("alert")).to_be_hidden()
 
 
-def test_another_users_job_looks_like_none(page: Page, examples: str, project: Project) -> None:
+def test_another_users_job_is_not_found(page: Page, examples: str, project: Project) -> None:
     connect(page, examples, project, token(project.user()))
     start(page)
     job_id = job_of(page)
@@ -119,7 +119,7 @@ def test_another_users_job_looks_like_none(page: Page, examples: str, project: P
         expect(page.get_by_role("status")).to_be_hidden()
 
 
-def test_what_is_wrong_with_the_request_is_said_with_its_remedy(
+def test_invalid_request_shows_error_and_remedy(
     page: Page, examples: str, project: Project
 ) -> None:
     connect(page, examples, project, token(project.user()))
@@ -132,7 +132,7 @@ def test_what_is_wrong_with_the_request_is_said_with_its_remedy(
     expect(page.get_by_role("alert")).to_contain_text("Git_url is missing")
 
 
-def test_an_outage_is_waited_out(
+def test_example_recovers_from_an_outage(
     page: Page, context: BrowserContext, examples: str, project: Project
 ) -> None:
     connect(page, examples, project, token(project.user()))
@@ -147,7 +147,7 @@ def test_an_outage_is_waited_out(
     expect(page.get_by_text("Trying again.")).to_be_hidden()
 
 
-def test_a_quiet_job_is_asked_after_less_often_and_an_ended_one_not_at_all(
+def test_quiet_job_is_polled_less_often_and_a_finished_one_never(
     page: Page, examples: str, project: Project
 ) -> None:
     polls: list[str] = []

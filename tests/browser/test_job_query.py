@@ -1,4 +1,4 @@
-"""docs/examples/job-query.js, by the part of TanStack Query that its frameworks share."""
+"""docs/examples/job-query.js with TanStack Query's framework-independent core."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def assert_no_more_polls(page: Page, polls: list[str]) -> None:
     assert polls == []
 
 
-def test_a_job_is_asked_after_until_it_has_ended(
+def test_job_is_polled_until_it_has_ended(
     page: Page, context: BrowserContext, examples: str, project: Project, polls: list[str]
 ) -> None:
     connect(page, examples, project, token(project.user()))
@@ -88,7 +88,9 @@ def test_a_job_is_asked_after_until_it_has_ended(
     assert_no_more_polls(page, polls)
 
 
-def test_a_refusal_is_final(page: Page, examples: str, project: Project, polls: list[str]) -> None:
+def test_rejection_stops_polling(
+    page: Page, examples: str, project: Project, polls: list[str]
+) -> None:
     connect(page, examples, project, token(project.user()))
     stop_the_clock(page)
     observe(page, str(uuid4()))

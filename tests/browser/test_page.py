@@ -1,4 +1,4 @@
-"""The page of a deployment in a real browser: one job in each of its states, and the list."""
+"""The page of a deployment in a real browser: a job in each state, and the list."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ NO_JOB = "There is no such job, or you may not see it."
 
 @pytest.fixture(scope="module")
 def api(clusters: Callable[[int], Any]) -> Iterator[Api]:
-    """One API, where nobody is signed in by the server."""
+    """One API that signs nobody in automatically."""
     with clusters(18).database("ordinary", migrated=True) as place, serve(place) as api:
         avoid_end_of_hour(place)
         yield api
@@ -70,7 +70,7 @@ def stored(page: Page) -> str:
     return kept + page.evaluate("document.cookie")
 
 
-def test_a_job_is_watched_to_its_end_for_one_request(page: Page, api: Api, alice: Tenant) -> None:
+def test_job_is_watched_to_its_end_for_one_request(page: Page, api: Api, alice: Tenant) -> None:
     job = Job(api, alice, repository="owner/watched")
     before = api.requests_of(alice)
     sign_in(page, api, alice.key, f"{job.path}/view")
@@ -94,9 +94,7 @@ def test_a_job_is_watched_to_its_end_for_one_request(page: Page, api: Api, alice
     assert api.requests_of(alice) == before + 1
 
 
-def test_what_came_of_a_job_is_found_on_its_page(
-    page: Page, api: Api, alice: Tenant, job: Job
-) -> None:
+def test_job_page_shows_the_results(page: Page, api: Api, alice: Tenant, job: Job) -> None:
     completed(job)
     open_job(page, api, alice, job)
     figures = page.locator("#figures")
@@ -118,7 +116,7 @@ def test_what_came_of_a_job_is_found_on_its_page(
     expect(page.locator("#symbols .found")).to_have_text("None.")
 
 
-def test_a_failed_job_says_why(page: Page, api: Api, alice: Tenant, job: Job) -> None:
+def test_failed_job_shows_its_error(page: Page, api: Api, alice: Tenant, job: Job) -> None:
     open_job(page, api, alice, job)
     failed(job)
     expect(page.locator("#status")).to_have_text("Failed")
@@ -127,7 +125,7 @@ def test_a_failed_job_says_why(page: Page, api: Api, alice: Tenant, job: Job) ->
     assert page.locator("progress").get_attribute("value") == "0"
 
 
-def test_a_job_that_is_tried_again_says_when(page: Page, api: Api, alice: Tenant, job: Job) -> None:
+def test_retried_job_shows_its_next_attempt(page: Page, api: Api, alice: Tenant, job: Job) -> None:
     open_job(page, api, alice, job)
     retrying(job)
     expect(sentence(page)).to_contain_text("Attempt 2 of 3 starts in ")
@@ -139,7 +137,7 @@ def test_a_job_that_is_tried_again_says_when(page: Page, api: Api, alice: Tenant
     expect(sentence(page)).not_to_have_text(first)  # the seconds count down
 
 
-def test_a_job_whose_worker_is_silent_says_who_takes_over(
+def test_job_with_a_silent_worker_shows_when_it_is_retried(
     page: Page, api: Api, alice: Tenant, job: Job
 ) -> None:
     silent(job)
@@ -148,9 +146,7 @@ def test_a_job_whose_worker_is_silent_says_who_takes_over(
     expect(sentence(page)).to_contain_text("another worker takes the job over in ")
 
 
-def test_a_job_in_line_says_how_many_come_first(
-    page: Page, api: Api, alice: Tenant, job: Job
-) -> None:
+def test_pending_job_shows_its_position(page: Page, api: Api, alice: Tenant, job: Job) -> None:
     behind = Job(api, alice)
     report_runner(api)
     open_job(page, api, alice, behind)
@@ -159,9 +155,7 @@ def test_a_job_in_line_says_how_many_come_first(
     job.begin()
 
 
-def test_a_job_is_cancelled_by_a_button_that_asks_first(
-    page: Page, api: Api, alice: Tenant, job: Job
-) -> None:
+def test_cancel_button_asks_for_confirmation(page: Page, api: Api, alice: Tenant, job: Job) -> None:
     open_job(page, api, alice, job)
     cancel = page.locator("#cancel")
     cancel.click()
@@ -183,7 +177,7 @@ def test_a_job_is_cancelled_by_a_button_that_asks_first(
     expect(cancel).to_be_hidden()
 
 
-def test_two_tenants_do_not_see_each_others_jobs(
+def test_tenants_do_not_see_each_others_jobs(
     page: Page, browser: Browser, api: Api, alice: Tenant, job: Job
 ) -> None:
     bob = api.tenant()
@@ -202,7 +196,7 @@ def test_two_tenants_do_not_see_each_others_jobs(
     context.close()
 
 
-def test_a_restart_of_the_server_is_waited_out(page: Page, api: Api) -> None:
+def test_page_recovers_from_a_server_restart(page: Page, api: Api) -> None:
     with kept_port() as port:
         with serve(api.place, port=port) as first:
             alice = first.tenant()
@@ -222,7 +216,7 @@ def test_a_restart_of_the_server_is_waited_out(page: Page, api: Api) -> None:
             )
 
 
-def test_hostile_texts_are_shown_as_text(page: Page, api: Api, alice: Tenant) -> None:
+def test_hostile_strings_are_shown_as_text(page: Page, api: Api, alice: Tenant) -> None:
     requests: list[str] = []
     page.on("request", lambda request: requests.append(request.url))
     job = Job(api, alice, ref="<svg/onload=window.hacked=1>")
@@ -260,7 +254,7 @@ def test_hostile_texts_are_shown_as_text(page: Page, api: Api, alice: Tenant) ->
     assert [url for url in requests if not url.startswith(f"{api.url}/")] == []
 
 
-def test_a_refused_key_leaves_no_trace_in_the_tab(page: Page, api: Api, alice: Tenant) -> None:
+def test_rejected_key_is_not_stored_in_the_tab(page: Page, api: Api, alice: Tenant) -> None:
     refused = f"ij_{'0' * 16}_{'1' * 64}"
     service = token(alice.id).replace(".", "x")
     for key in (refused, "not a key", "ключ", HOSTILE, service, alice.key[:-1] + "g"):
@@ -273,7 +267,7 @@ def test_a_refused_key_leaves_no_trace_in_the_tab(page: Page, api: Api, alice: T
     expect(page.locator("#jobs")).to_have_count(0)
 
 
-def test_before_signing_in_there_is_nothing_but_a_form(page: Page, api: Api, job: Job) -> None:
+def test_signed_out_page_shows_only_a_form(page: Page, api: Api, job: Job) -> None:
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url.removeprefix(api.url)))
     for path in ("/", f"{job.path}/view"):
@@ -284,7 +278,7 @@ def test_before_signing_in_there_is_nothing_but_a_form(page: Page, api: Api, job
                 and not path.startswith("/pages/")]  # fmt: skip
 
 
-def test_a_session_of_supabase_signs_in_and_a_revoked_key_signs_out(
+def test_supabase_session_signs_in_and_a_revoked_key_signs_out(
     page: Page, api: Api, alice: Tenant, job: Job
 ) -> None:
     session = token(alice.id)
@@ -313,7 +307,7 @@ def test_a_session_of_supabase_signs_in_and_a_revoked_key_signs_out(
     assert key not in page.url
 
 
-def test_the_list_is_of_whoever_signed_in_and_costs_two_requests(
+def test_list_belongs_to_the_signed_in_user_and_costs_two_requests(
     page: Page, api: Api, alice: Tenant
 ) -> None:
     job = Job(api, alice, repository="owner/mine")
@@ -341,7 +335,7 @@ def test_the_list_is_of_whoever_signed_in_and_costs_two_requests(
     expect(page.locator("#status")).to_have_text("Pending")
 
 
-def test_without_jobs_the_list_shows_how_to_create_one(page: Page, api: Api, alice: Tenant) -> None:
+def test_empty_list_shows_how_to_create_a_job(page: Page, api: Api, alice: Tenant) -> None:
     sign_in(page, api, alice.key)
     expect(page.locator("#create")).to_contain_text(
         f'curl {api.url}/index -H "Authorization: Bearer $API_KEY"'
@@ -349,7 +343,7 @@ def test_without_jobs_the_list_shows_how_to_create_one(page: Page, api: Api, ali
     assert alice.key not in page.content()
 
 
-def test_a_list_in_which_something_runs_asks_every_ten_seconds_and_then_no_more(
+def test_list_polls_every_ten_seconds_while_a_job_runs(
     page: Page, api: Api, alice: Tenant, job: Job
 ) -> None:
     asked: list[str] = []
@@ -399,7 +393,7 @@ def test_a_list_in_which_something_runs_asks_every_ten_seconds_and_then_no_more(
     assert asked == []
 
 
-def test_a_user_without_requests_is_told_so(page: Page, api: Api) -> None:
+def test_user_without_quota_gets_a_message(page: Page, api: Api) -> None:
     poor = api.tenant(limit=1)
     job = Job(api, poor)
     page.goto(f"{api.url}{job.path}/view")
@@ -410,7 +404,7 @@ def test_a_user_without_requests_is_told_so(page: Page, api: Api) -> None:
     )
 
 
-def test_a_page_paints_at_once_and_nothing_moves(
+def test_page_paints_quickly_without_layout_shift(
     page: Page, api: Api, alice: Tenant, job: Job, proving: bool
 ) -> None:
     completed(job)
@@ -434,7 +428,7 @@ def test_a_page_paints_at_once_and_nothing_moves(
             assert min(paints) < 300, paints  # whatever else the machine is doing
 
 
-def test_axe_finds_nothing_in_any_state_in_light_and_in_dark(
+def test_axe_finds_no_violations_in_any_state_and_color_scheme(
     page: Page, api: Api, alice: Tenant, job: Job
 ) -> None:
     with tarfile.open(npm_pack(AXE, AXE_SHA256)) as package:

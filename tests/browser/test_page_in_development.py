@@ -52,7 +52,7 @@ async ([api, folder]) => {
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder that may be indexed."""
+    """A folder that the API may index."""
     folder = tmp_path_factory.mktemp("folders") / "my project"
     commit(folder, modules(3, lines=1))
     return folder
@@ -62,7 +62,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def api(
     clusters: Callable[[int], Any], project: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Api]:
-    """An API with a runner, whose pages sign in as alice."""
+    """An API with a runner. Its pages sign in as alice."""
     roots = (project.parent,)
     with clusters(18).database("ordinary", migrated=True) as place:
         user = str(uuid4())
@@ -89,9 +89,7 @@ def jobs_of(api: Api) -> int:
     return int(row[0])
 
 
-def test_a_folder_is_typed_and_indexed_by_who_opens_the_address(
-    page: Page, api: Api, project: Path
-) -> None:
+def test_typed_folder_is_indexed_without_signing_in(page: Page, api: Api, project: Path) -> None:
     page.goto(api.url)
     expect(page.locator("header")).to_contain_text("alice (free)")
     field = page.get_by_label("Folder, https address or owner/name")
@@ -115,7 +113,7 @@ def test_a_folder_is_typed_and_indexed_by_who_opens_the_address(
         expect(page.locator("#index-error")).to_contain_text(complaint)
 
 
-def test_who_signs_out_stays_so_until_the_button_is_pressed(page: Page, api: Api) -> None:
+def test_signed_out_user_stays_signed_out_until_the_button_is_pressed(page: Page, api: Api) -> None:
     page.goto(api.url)
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_label("API key")).to_be_focused()
@@ -124,7 +122,7 @@ def test_who_signs_out_stays_so_until_the_button_is_pressed(page: Page, api: Api
     expect(page.locator("#index")).to_be_visible()
 
 
-def test_a_demo_key_of_a_database_that_was_reset_is_replaced(page: Page, api: Api) -> None:
+def test_demo_key_is_replaced_after_a_database_reset(page: Page, api: Api) -> None:
     page.goto(api.url)
     expect(page.locator("#index")).to_be_visible()
     key = page.evaluate("sessionStorage.getItem('key')")
@@ -134,7 +132,7 @@ def test_a_demo_key_of_a_database_that_was_reset_is_replaced(page: Page, api: Ap
     assert page.evaluate("sessionStorage.getItem('key')") == key
 
 
-def test_another_origin_reads_nothing_and_indexes_nothing(
+def test_other_origin_can_neither_read_nor_index(
     page: Page, context: BrowserContext, api: Api, project: Path, examples: str
 ) -> None:
     own = context.new_page()
@@ -163,9 +161,7 @@ def test_another_origin_reads_nothing_and_indexes_nothing(
     assert [frame.url for frame in page.frames][1:] == ["chrome-error://chromewebdata/"]
 
 
-def test_a_name_that_resolves_to_this_machine_is_given_nothing(
-    page: Page, api: Api, project: Path
-) -> None:
+def test_foreign_host_name_gets_421(page: Page, api: Api, project: Path) -> None:
     before = jobs_of(api)
     url = f"http://{REBOUND}:{urlsplit(api.url).port}"
     page.goto(url)

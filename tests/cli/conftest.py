@@ -22,7 +22,7 @@ def desk(kept: Kept) -> Iterator[Desk]:
 
 @pytest.fixture
 def fresh_desk() -> Iterator[Desk]:
-    """A run directory for one test, with nothing in it."""
+    """An empty run directory for one test."""
     with new_desk() as desk:
         yield desk
 

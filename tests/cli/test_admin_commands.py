@@ -15,7 +15,7 @@ from tests.support.waiting import until
 
 @pytest.fixture(scope="module")
 def failed(desk: Desk) -> Iterator[str]:
-    """A failed job of alice's."""
+    """One of alice's jobs, failed."""
     with desk.serving("--port", "0"):
         job_id = desk.ask("index", Path.cwd(), "--ref", "no-such").stdout.strip()
         ended = "select completed_at is not null from public.index_jobs where id = %s"
@@ -23,7 +23,7 @@ def failed(desk: Desk) -> Iterator[str]:
         yield job_id
 
 
-def test_it_is_found_and_shown(desk: Desk, failed: str) -> None:
+def test_support_finds_and_shows_a_job(desk: Desk, failed: str) -> None:
     found = desk.ask("admin", "list", "--status", "failed", "--reason", "ticket 7")
     assert re.fullmatch(rf"failed\t{failed}\t\S+ \S+Z\t\S+\tlocal/\S+@no-such\t.+\n", found.stdout)
     alice = desk.dev_env["ALICE_ID"]
@@ -34,7 +34,7 @@ def test_it_is_found_and_shown(desk: Desk, failed: str) -> None:
     assert json.loads(desk.ask("admin", "show", failed, "--json").stdout)["id"] == failed
 
 
-def test_it_is_repeated_and_what_cannot_be_says_why(desk: Desk, failed: str) -> None:
+def test_support_retries_a_job_and_refusals_give_the_reason(desk: Desk, failed: str) -> None:
     repeat = json.loads(desk.ask("admin", "retry", failed, "--reason", "x", "--json").stdout)
     assert repeat["repeats_job_id"] == failed
     done = desk.ask("admin", "fail", failed, "--reason", "x")
@@ -63,7 +63,7 @@ def test_it_is_repeated_and_what_cannot_be_says_why(desk: Desk, failed: str) -> 
         (("show", "x"), 3, "no such job"),
     ],
 )
-def test_what_is_wrong_is_named(
+def test_invalid_argument_is_named(
     desk: Desk, failed: str, typed: tuple[str, ...], code: int, said: str
 ) -> None:
     done = desk.ask("admin", *[failed if word == "JOB" else word for word in typed])
@@ -71,6 +71,6 @@ def test_what_is_wrong_is_named(
     assert said in done.stderr
 
 
-def test_a_users_key_is_refused(desk: Desk, failed: str) -> None:
+def test_user_key_is_rejected(desk: Desk, failed: str) -> None:
     done = desk.ask("admin", "show", failed, "--service-key", desk.dev_env["BOB_KEY"])
     assert (done.returncode, done.stdout) == (4, "")

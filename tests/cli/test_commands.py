@@ -45,7 +45,7 @@ def served(desk: Desk) -> Iterator[None]:
         yield
 
 
-def test_index_prints_the_id_and_watch_ends_with_zero_when_the_job_completed(
+def test_index_prints_the_id_and_watch_exits_0_on_completion(
     desk: Desk, small_repository: Path
 ) -> None:
     made = desk.run("index", small_repository)
@@ -59,7 +59,7 @@ def test_index_prints_the_id_and_watch_ends_with_zero_when_the_job_completed(
     assert now.stderr == ""
 
 
-def test_why_prints_the_sentence_or_all_that_is_known(desk: Desk, small_repository: Path) -> None:
+def test_why_prints_the_explanation_as_text_or_json(desk: Desk, small_repository: Path) -> None:
     job_id = desk.ask("index", small_repository).stdout.strip()
     desk.ask("watch", job_id)
     said = desk.ask("why", job_id)
@@ -68,14 +68,14 @@ def test_why_prints_the_sentence_or_all_that_is_known(desk: Desk, small_reposito
     assert (explanation["reason"], explanation["position"]) == ("completed", None)
 
 
-def test_watch_ends_with_one_when_the_job_failed(desk: Desk, small_repository: Path) -> None:
+def test_watch_exits_1_when_the_job_failed(desk: Desk, small_repository: Path) -> None:
     done = desk.ask("index", small_repository, "--ref", "no-such", "--watch", "--json")
     assert done.returncode == 1
     assert json.loads(done.stdout.splitlines()[-1])["status"] == "failed"
     assert "job" in done.stderr
 
 
-def test_status_of_a_failed_job_is_data_and_no_error(desk: Desk, small_repository: Path) -> None:
+def test_status_of_a_failed_job_exits_0(desk: Desk, small_repository: Path) -> None:
     job_id = desk.ask("index", small_repository, "--ref", "no-such").stdout.strip()
     desk.ask("watch", job_id)
     done = desk.ask("status", job_id)
@@ -83,20 +83,20 @@ def test_status_of_a_failed_job_is_data_and_no_error(desk: Desk, small_repositor
     assert done.stdout.startswith("failed  ")
 
 
-def test_the_same_idempotency_key_gives_the_same_job(desk: Desk, small_repository: Path) -> None:
+def test_same_idempotency_key_gives_the_same_job(desk: Desk, small_repository: Path) -> None:
     key = str(uuid4())
     jobs = {desk.ask("index", small_repository, "--idempotency-key", key).stdout for _ in range(2)}
     assert len(jobs) == 1
 
 
-def test_a_job_of_another_user_is_no_job(desk: Desk, small_repository: Path) -> None:
+def test_job_of_another_user_is_not_found(desk: Desk, small_repository: Path) -> None:
     job_id = desk.ask("index", small_repository, "--user", "carol").stdout.strip()
     foreign, missing = desk.ask("status", job_id), desk.ask("status", str(uuid4()))
     assert (foreign.returncode, foreign.stdout) == (3, "")
     assert (missing.returncode, missing.stderr) == (3, foreign.stderr)
 
 
-def test_what_the_api_refuses_as_invalid_is_wrong_usage(desk: Desk) -> None:
+def test_422_of_the_api_is_a_usage_error(desk: Desk) -> None:
     done = desk.ask("index", "no repository")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("error: REPOSITORY must be owner/name or an https URL.")
@@ -104,7 +104,7 @@ def test_what_the_api_refuses_as_invalid_is_wrong_usage(desk: Desk) -> None:
     assert desk.ask("bogus").returncode == 2
 
 
-def test_a_bad_key_and_an_absent_api_have_exit_codes_of_their_own(desk: Desk) -> None:
+def test_invalid_key_and_unreachable_api_have_their_own_exit_codes(desk: Desk) -> None:
     job_id = str(uuid4())
     assert desk.ask("status", job_id, API_KEY="ij_wrong").returncode == 4
     assert desk.ask("status", job_id, "--user", "nobody").returncode == 4
@@ -114,7 +114,7 @@ def test_a_bad_key_and_an_absent_api_have_exit_codes_of_their_own(desk: Desk) ->
     assert desk.ask("status", job_id, API_URL="nonsense").returncode == 2
 
 
-def test_a_flag_beats_the_environment_which_beats_the_file(desk: Desk) -> None:
+def test_flag_overrides_environment_and_environment_overrides_file(desk: Desk) -> None:
     job_id, url = str(uuid4()), desk.dev_env["API_URL"]
     assert desk.ask("status", job_id).returncode == 3
     assert desk.ask("status", job_id, API_URL="http://127.0.0.1:1").returncode == 5
@@ -122,7 +122,7 @@ def test_a_flag_beats_the_environment_which_beats_the_file(desk: Desk) -> None:
     assert by_flag.returncode == 3
 
 
-def test_a_quota_that_is_used_up_says_when_it_comes_back(desk: Desk) -> None:
+def test_used_up_quota_shows_when_it_resets(desk: Desk) -> None:
     desk.sql(
         "insert into private.rate_limit_counters values (%s, date_trunc('hour', now()), 1000)"
         " returning 1",
@@ -146,15 +146,13 @@ def test_a_quota_that_is_used_up_says_when_it_comes_back(desk: Desk) -> None:
         (["../no-such"], "Folder ../no-such does not exist."),
     ],
 )
-def test_an_error_names_what_was_typed(desk: Desk, arguments: list[str], said: str) -> None:
+def test_error_names_the_typed_argument(desk: Desk, arguments: list[str], said: str) -> None:
     done = desk.ask("index", *arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(f"error: {said}")
 
 
-def test_an_idempotency_key_of_another_request_is_named_as_it_was_typed(
-    desk: Desk, small_repository: Path
-) -> None:
+def test_reused_idempotency_key_is_named_as_typed(desk: Desk, small_repository: Path) -> None:
     key = ("--idempotency-key", str(uuid4()))
     desk.ask("index", small_repository, *key)
     done = desk.ask("index", small_repository, *key, "--ref", "other")
@@ -162,7 +160,7 @@ def test_an_idempotency_key_of_another_request_is_named_as_it_was_typed(
     assert done.stderr.startswith("error: --idempotency-key was used for another request.")
 
 
-def test_another_folder_of_the_same_name_is_told_of_the_option(desk: Desk, tmp_path: Path) -> None:
+def test_folder_name_conflict_suggests_the_option(desk: Desk, tmp_path: Path) -> None:
     for number in ("1", "2"):
         commit(tmp_path / number / "twin", {"a.py": ""})
     assert desk.ask("index", tmp_path / "1/twin").returncode == 0
@@ -172,7 +170,7 @@ def test_another_folder_of_the_same_name_is_told_of_the_option(desk: Desk, tmp_p
     assert desk.ask("index", tmp_path / "2/twin", "--name", "local/twin-2").returncode == 0
 
 
-def test_a_key_that_cannot_be_made_names_what_was_typed(desk: Desk) -> None:
+def test_error_of_key_creation_names_the_typed_argument(desk: Desk) -> None:
     done = desk.ask("keys", "create", "", "--user", "bob")
     assert done.stderr.startswith("error: NAME is empty")
     done = desk.ask("keys", "create", "x", "--user", "bob", "--expires", "1999-12-31")
@@ -180,7 +178,7 @@ def test_a_key_that_cannot_be_made_names_what_was_typed(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize(("count", "code"), [("0", 2), ("-1", 2), ("two", 2), ("99", 1)])
-def test_a_rollback_of_a_wrong_count_takes_nothing_back(desk: Desk, count: str, code: int) -> None:
+def test_rollback_of_an_invalid_count_changes_nothing(desk: Desk, count: str, code: int) -> None:
     done = desk.ask("rollback", COUNT=count)
     assert (done.returncode, done.stdout) == (code, "")
     assert "COUNT" in done.stderr
@@ -197,20 +195,20 @@ def commands() -> Iterator[list[str]]:
 
 
 @pytest.mark.parametrize("words", list(commands()), ids=" ".join)
-def test_the_help_of_each_command_says_its_exit_codes(words: list[str]) -> None:
+def test_help_of_each_command_lists_its_exit_codes(words: list[str]) -> None:
     shown = CliRunner().invoke(app, [*words, "--help"])
     assert shown.exit_code == 0
     assert "Exit codes:" in shown.stdout
 
 
-def test_the_exit_codes_are_in_the_help(desk: Desk) -> None:
+def test_help_lists_the_exit_codes(desk: Desk) -> None:
     for arguments in (["--help"], ["watch", "--help"]):
         shown = desk.run(*arguments)
         assert shown.returncode == 0
         assert all(f"{code} " in shown.stdout for code in (0, 1, 2, 3, 4, 5, 6, 130))
 
 
-def test_a_key_is_made_used_listed_and_revoked(desk: Desk) -> None:
+def test_key_is_created_used_listed_and_revoked(desk: Desk) -> None:
     made = desk.ask("keys", "create", "laptop", "--user", "carol")
     key = made.stdout.strip()
     assert (made.returncode, key[:3], len(key)) == (0, "ij_", 84)
@@ -228,12 +226,12 @@ def test_a_key_is_made_used_listed_and_revoked(desk: Desk) -> None:
     assert "revoked" in desk.ask("keys", "list", "--user", "carol").stdout
 
 
-def test_the_name_of_a_key_is_shown_in_one_line_whatever_it_is(desk: Desk) -> None:
+def test_any_key_name_is_shown_on_one_line(desk: Desk) -> None:
     assert desk.ask("keys", "create", "a\u202eb", "--user", "bob").returncode == 0
     assert r"a\u202eb" in desk.ask("keys", "list", "--user", "bob").stdout
 
 
-def test_a_key_may_expire_and_its_owner_must_exist(desk: Desk) -> None:
+def test_key_may_expire_and_its_owner_must_exist(desk: Desk) -> None:
     made = desk.ask("keys", "create", "x", "--user", "bob", "--expires", "2999-12-31", "--json")
     assert json.loads(made.stdout)["expires_at"].startswith("2999-12-31T00:00:00")
     past = desk.ask("keys", "create", "x", "--user", "bob", "--expires", "1999-12-31")
@@ -244,7 +242,7 @@ def test_a_key_may_expire_and_its_owner_must_exist(desk: Desk) -> None:
         assert user in done.stderr
 
 
-def test_psql_migrate_and_rollback_work_on_the_running_server(desk: Desk) -> None:
+def test_psql_migrate_and_rollback_work_on_a_running_server(desk: Desk) -> None:
     asked = desk.run("psql", "-Atc", "select 1 + 1")
     assert (asked.returncode, asked.stdout) == (0, "2\n")
     assert desk.run("psql", "-c", "no sql").returncode == 1
@@ -254,7 +252,7 @@ def test_psql_migrate_and_rollback_work_on_the_running_server(desk: Desk) -> Non
     assert desk.ask("migrate").stdout == newest
 
 
-def test_a_dry_run_prints_what_is_pending_and_applies_nothing(desk: Desk) -> None:
+def test_dry_run_prints_pending_migrations_and_applies_nothing(desk: Desk) -> None:
     assert desk.ask("migrate", "--dry-run").stdout == ""
     newest = desk.ask("rollback").stdout
     for _ in range(2):
@@ -262,7 +260,7 @@ def test_a_dry_run_prints_what_is_pending_and_applies_nothing(desk: Desk) -> Non
     assert desk.ask("migrate").stdout == newest
 
 
-def test_a_folder_is_indexed_under_its_own_name(desk: Desk, tmp_path: Path) -> None:
+def test_folder_is_indexed_under_its_own_name(desk: Desk, tmp_path: Path) -> None:
     commit(tmp_path / "a project, no 2", {"a.py": "def f(): ...\n"})
     job_id = desk.ask("index", tmp_path / "a project, no 2").stdout.strip()
     name = desk.sql(
@@ -274,7 +272,7 @@ def test_a_folder_is_indexed_under_its_own_name(desk: Desk, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("job_id", ["../jobs", "?limit=1", "", "..", "a\x01", "\udcff"])
-def test_what_is_no_id_is_no_job(desk: Desk, job_id: str) -> None:
+def test_invalid_id_is_not_found(desk: Desk, job_id: str) -> None:
     for command in ("status", "watch", "why"):
         done = desk.ask(command, job_id)
         assert (done.returncode, done.stdout) == (3, "")
@@ -295,16 +293,14 @@ def test_what_is_no_id_is_no_job(desk: Desk, job_id: str) -> None:
     ],
     ids=["empty", "home", "long", "long path", "bytes", "no ascii", "line end", "key"],
 )
-def test_an_argument_that_cannot_be_sent_is_wrong_usage(
-    desk: Desk, arguments: tuple[str, ...]
-) -> None:
+def test_unsendable_argument_is_a_usage_error(desk: Desk, arguments: tuple[str, ...]) -> None:
     done = desk.ask("index", *arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("error: ")
 
 
 @pytest.mark.parametrize("body", [b"<html>", b"[]", b'{"status": "ok"}'])
-def test_a_server_that_is_another_one_is_named(desk: Desk, tmp_path: Path, body: bytes) -> None:
+def test_unknown_server_is_named_in_the_error(desk: Desk, tmp_path: Path, body: bytes) -> None:
     (tmp_path / "jobs").mkdir()
     (tmp_path / "jobs" / "x").write_bytes(body)
     with server_of_files(tmp_path) as url:
@@ -313,7 +309,7 @@ def test_a_server_that_is_another_one_is_named(desk: Desk, tmp_path: Path, body:
     assert done.stderr.startswith(f"error: The server at {url} is not the index-jobs API")
 
 
-def test_a_damaged_dev_env_is_named(desk: Desk, tmp_path: Path) -> None:
+def test_damaged_dev_env_is_named(desk: Desk, tmp_path: Path) -> None:
     (tmp_path / "dev.env").write_bytes(b"API_URL=\xff\n")
     done = desk.ask("status", "x", RUN_DIR=str(tmp_path))
     assert (done.returncode, done.stdout) == (1, "")

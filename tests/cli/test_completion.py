@@ -1,4 +1,4 @@
-"""Shell completion, and the release."""
+"""Shell completion, version and help."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ASKED = {
 
 
 @pytest.mark.parametrize("shell", ASKED)
-def test_each_shell_has_a_script_and_gets_an_answer(desk: Desk, shell: str) -> None:
+def test_each_shell_has_a_script_and_completes(desk: Desk, shell: str) -> None:
     script = desk.ask("completion", shell)
     assert (script.returncode, script.stderr) == (0, "")
     action, variables = ASKED[shell]
@@ -47,16 +47,16 @@ def test_bash_completes_commands(desk: Desk) -> None:
     assert (done.stdout, done.stderr) == ("watch\n", "")
 
 
-def test_another_shell_is_refused(desk: Desk) -> None:
+def test_unsupported_shell_is_rejected(desk: Desk) -> None:
     assert desk.ask("completion", "tcsh").returncode == 2
 
 
-def test_the_release_is_told(desk: Desk) -> None:
+def test_version_is_printed(desk: Desk) -> None:
     done = desk.ask("--version")
     assert (done.returncode, done.stdout) == (0, f"index-jobs {version('index-jobs')}\n")
     assert done.stderr == ""
 
 
 @pytest.mark.parametrize("columns", ["0", "-1", "x", ""])
-def test_the_help_is_shown_whatever_columns_says(desk: Desk, columns: str) -> None:
+def test_help_is_shown_for_any_columns_setting(desk: Desk, columns: str) -> None:
     assert "index-jobs" in desk.ask("--help", COLUMNS=columns).stdout

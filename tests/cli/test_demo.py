@@ -1,4 +1,4 @@
-"""`index-jobs demo`: from nothing to an indexed repository, in one command."""
+"""`index-jobs demo`: from an empty folder to an indexed repository in one command."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from tests.support.repositories import commit, modules
 
 @pytest.fixture(scope="module")
 def desk() -> Iterator[Desk]:
-    """One run directory for all tests, with nothing in it at first."""
+    """One run directory for all tests, empty at first."""
     with new_desk() as desk:
         yield desk
 
 
-def test_it_indexes_this_checkout_and_does_so_again(desk: Desk) -> None:
+def test_demo_indexes_this_checkout_twice(desk: Desk) -> None:
     for _ in range(2):
         done = desk.run("demo")
         assert done.returncode == 0, done.stderr
@@ -42,7 +42,7 @@ def test_it_indexes_this_checkout_and_does_so_again(desk: Desk) -> None:
         assert "404 Not Found" in done.stderr
 
 
-def test_over_a_thousand_files_are_as_many_rows(desk: Desk, tmp_path: Path) -> None:
+def test_more_than_1000_files_are_indexed_completely(desk: Desk, tmp_path: Path) -> None:
     commit(tmp_path / "large", modules(1001, lines=1))
     done = desk.run("demo", REPO=str(tmp_path / "large"))
     assert done.returncode == 0, done.stderr
@@ -50,7 +50,7 @@ def test_over_a_thousand_files_are_as_many_rows(desk: Desk, tmp_path: Path) -> N
     assert "select count(*): 1,001 indexed_files, 1,001 symbols: the same" in done.stderr
 
 
-def test_a_terminal_gets_a_bar(desk: Desk, small_repository: Path) -> None:
+def test_terminal_gets_a_progress_bar(desk: Desk, small_repository: Path) -> None:
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
         [PROGRAM, "demo", small_repository],
@@ -66,7 +66,7 @@ def test_a_terminal_gets_a_bar(desk: Desk, small_repository: Path) -> None:
     assert b"\x1b[" in shown
 
 
-def test_any_repository_will_do_also_detached_or_bare(desk: Desk, tmp_path: Path) -> None:
+def test_demo_indexes_detached_and_bare_repositories(desk: Desk, tmp_path: Path) -> None:
     sha = commit(tmp_path / "theirs", {"lib/x.go": "package x\nfunc F() {}\n"})
     git = ["git", "-C", str(tmp_path / "theirs")]
     subprocess.run([*git, "checkout", "--quiet", "--detach"], check=True)
@@ -77,7 +77,7 @@ def test_any_repository_will_do_also_detached_or_bare(desk: Desk, tmp_path: Path
         assert json.loads(done.stdout)["commit_sha"] == sha
 
 
-def test_two_folders_of_one_name_are_two_repositories(desk: Desk, tmp_path: Path) -> None:
+def test_folders_with_the_same_name_are_separate_repositories(desk: Desk, tmp_path: Path) -> None:
     shas = [commit(tmp_path / n / "twin", {"a.py": f"def f{n}(): ...\n"}) for n in ("1", "2")]
     for number, sha in zip(("1", "2"), shas, strict=True):
         done = desk.run("demo", tmp_path / number / "twin")
@@ -88,7 +88,7 @@ def test_two_folders_of_one_name_are_two_repositories(desk: Desk, tmp_path: Path
 @pytest.mark.parametrize(
     "what", ["empty folder", "no commit", "no such thing", "../no-such", "./no-such"]
 )
-def test_what_cannot_be_indexed_is_one_sentence(desk: Desk, tmp_path: Path, what: str) -> None:
+def test_invalid_folder_is_a_one_line_error(desk: Desk, tmp_path: Path, what: str) -> None:
     folder = tmp_path / "folder"
     if what in {"empty folder", "no commit"}:
         folder.mkdir()
@@ -102,7 +102,7 @@ def test_what_cannot_be_indexed_is_one_sentence(desk: Desk, tmp_path: Path, what
 
 
 @pytest.mark.parametrize("place", ["src", "bare.git/objects", "src/a.py"])
-def test_a_part_of_a_repository_is_refused_and_the_remedy_named(
+def test_subfolder_of_a_repository_is_rejected_with_a_remedy(
     fresh_desk: Desk, tmp_path: Path, place: str
 ) -> None:
     commit(tmp_path / "theirs", {"src/a.py": "def f(): ...\n"})
@@ -120,14 +120,14 @@ def test_a_part_of_a_repository_is_refused_and_the_remedy_named(
 
 
 @pytest.mark.parametrize("scheme", ["https", "ssh"])
-def test_credentials_in_an_address_are_refused_without_being_shown(desk: Desk, scheme: str) -> None:
+def test_credentials_in_a_url_are_rejected_without_being_shown(desk: Desk, scheme: str) -> None:
     done = desk.ask("demo", REPO=f"{scheme}://me:hush-hush@example.org/a/b")
     assert (done.returncode, done.stdout) == (1, "")
     assert f"{scheme}://…@example.org/a/b" in done.stderr
     assert "hush-hush" not in done.stderr
 
 
-def test_a_request_that_is_refused_fails_the_demo(desk: Desk, small_repository: Path) -> None:
+def test_rejected_request_fails_the_demo(desk: Desk, small_repository: Path) -> None:
     done = desk.run("demo", small_repository, LOCAL_REPOSITORY_ROOTS="/nowhere")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.splitlines()[-1].startswith(
@@ -135,25 +135,21 @@ def test_a_request_that_is_refused_fails_the_demo(desk: Desk, small_repository: 
     )
 
 
-def test_a_job_that_fails_fails_the_demo(desk: Desk) -> None:
+def test_failed_job_fails_the_demo(desk: Desk) -> None:
     done = desk.run("demo", "https://127.0.0.1:1/no/where")
     assert done.returncode == 1
     assert json.loads(done.stdout)["status"] == "failed"
     assert done.stderr.splitlines()[-1].startswith("error: the job failed: ")
 
 
-def test_it_follows_the_job_where_status_tracking_is_off(
-    desk: Desk, small_repository: Path
-) -> None:
+def test_demo_follows_the_job_with_status_tracking_off(desk: Desk, small_repository: Path) -> None:
     done = desk.run("demo", small_repository, JOB_STATUS_TRACKING_ENABLED="false")
     assert done.returncode == 0, done.stderr
     assert "202  runId" in done.stderr
     assert json.loads(done.stdout)["status"] == "completed"
 
 
-def test_a_usual_port_that_is_taken_is_replaced_by_the_next(
-    desk: Desk, small_repository: Path
-) -> None:
+def test_default_port_in_use_is_replaced_by_the_next(desk: Desk, small_repository: Path) -> None:
     while True:
         with taken(8321) as by_us:
             done = desk.run("demo", small_repository)
@@ -165,9 +161,7 @@ def test_a_usual_port_that_is_taken_is_replaced_by_the_next(
     assert f"API at http://127.0.0.1:{used[1]}\n" in done.stderr
 
 
-def test_a_port_that_was_asked_for_and_is_taken_is_an_error(
-    desk: Desk, small_repository: Path
-) -> None:
+def test_requested_port_in_use_is_an_error(desk: Desk, small_repository: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = str(other.getsockname()[1])
         done = desk.run("demo", small_repository, PORT=port)
@@ -176,7 +170,7 @@ def test_a_port_that_was_asked_for_and_is_taken_is_an_error(
     assert "PORT=" in done.stderr
 
 
-def test_it_uses_the_api_of_a_running_serve(desk: Desk, small_repository: Path) -> None:
+def test_demo_uses_the_api_of_a_running_serve(desk: Desk, small_repository: Path) -> None:
     with desk.serving("--port", "0") as served:
         done = desk.run("demo", small_repository)
         assert done.returncode == 0, done.stderr

@@ -44,7 +44,7 @@ def execute(url: str, text: str) -> None:
 
 
 @MAJORS
-def test_what_an_owner_makes_later_is_its_own(
+def test_objects_created_later_belong_to_the_owner_alone(
     fresh_desk: Desk, new_database: Any, major: int
 ) -> None:
     database = new_database(major, plain=True)
@@ -59,7 +59,7 @@ def test_what_an_owner_makes_later_is_its_own(
                 execute(url, statement)
 
 
-def test_the_embedded_server_opens_it_so_that_a_missing_revoke_is_seen(used_desk: Desk) -> None:
+def test_embedded_server_grants_by_default_to_expose_missing_revokes(used_desk: Desk) -> None:
     assert used_desk.ask("migrate").returncode == 0
     said = used_desk.run("psql", "-Atc", LATER, "-c", OPEN).stdout.split()
     roles = ("anon", "authenticated", "service_role")
@@ -68,16 +68,16 @@ def test_the_embedded_server_opens_it_so_that_a_missing_revoke_is_seen(used_desk
     ]
 
 
-def test_the_embedded_server_is_for_development(used_desk: Desk) -> None:
+def test_embedded_server_is_for_development(used_desk: Desk) -> None:
     used_desk.ask("migrate")
     assert used_desk.ask("migrate").returncode == 0
     shown = used_desk.run("psql", "-Atc", "select d.made_by from private.development as d")
     assert shown.stdout == "the embedded server\n"
 
 
-def test_logins_of_the_embedded_server_take_no_room(used_desk: Desk) -> None:
-    """Neither temporary tables nor large objects, which no tenant can see and nobody removes; of
-    files for sorting and for cursors, which end with the session, a bounded amount."""
+def test_logins_of_the_embedded_server_cannot_fill_the_disk(used_desk: Desk) -> None:
+    """They can create neither temporary tables nor large objects, and files for sorting and
+    cursors are limited in size."""
     with used_desk.serving("--port", "0"):
         owner = used_desk.dev_env["DEV_DATABASE_URL"]
         execute(owner, "create role guest login password 'guest' in role authenticated")
@@ -96,7 +96,7 @@ def test_logins_of_the_embedded_server_take_no_room(used_desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("command", ["seed", "rollback", "demo"])
-def test_a_database_that_is_not_for_development_is_not_touched(
+def test_production_database_is_not_touched(
     fresh_desk: Desk, database: Database, command: str
 ) -> None:
     before = dump(database)
@@ -108,7 +108,7 @@ def test_a_database_that_is_not_for_development_is_not_touched(
     assert query(database.url, USERS) == [(0,)]
 
 
-def test_it_may_be_seeded_and_rolled_back_by_one_who_says_yes(
+def test_production_database_is_seeded_and_rolled_back_only_with_yes(
     fresh_desk: Desk, database: Database
 ) -> None:
     url = database.migrator_url
@@ -118,7 +118,9 @@ def test_it_may_be_seeded_and_rolled_back_by_one_who_says_yes(
     assert (done.returncode, done.stdout.split()) == (0, migrate.names()[-1:])
 
 
-def test_a_server_on_it_makes_no_users(fresh_desk: Desk, database: Database) -> None:
+def test_serve_creates_no_users_in_a_production_database(
+    fresh_desk: Desk, database: Database
+) -> None:
     urls = {
         "DATABASE_URL": database.migrator_url,
         "API_DATABASE_URL": database.api_url,
@@ -130,7 +132,9 @@ def test_a_server_on_it_makes_no_users(fresh_desk: Desk, database: Database) -> 
     assert query(database.url, USERS) == [(0,)]
 
 
-def test_a_server_on_it_changes_no_password(fresh_desk: Desk, database: Database) -> None:
+def test_serve_changes_no_password_of_a_production_database(
+    fresh_desk: Desk, database: Database
+) -> None:
     """The logins with these names belong to other users of the server."""
     name_one = {"DATABASE_URL": database.migrator_url}
     for setting, url in (("API_DATABASE_URL", database.api_url), ("WORKER", database.worker_url)):
@@ -143,7 +147,7 @@ def test_a_server_on_it_changes_no_password(fresh_desk: Desk, database: Database
         psycopg.connect(url).close()
 
 
-def test_a_server_on_it_makes_logins_that_are_missing_and_keeps_them(
+def test_serve_creates_missing_logins_and_keeps_them(
     database: Database,
 ) -> None:
     with connect(database.migrator_url) as connection:
@@ -162,9 +166,7 @@ def test_a_server_on_it_makes_logins_that_are_missing_and_keeps_them(
             )
 
 
-def test_a_database_becomes_one_for_development_by_a_command(
-    fresh_desk: Desk, new_database: Any
-) -> None:
+def test_command_marks_a_database_for_development(fresh_desk: Desk, new_database: Any) -> None:
     database = new_database(plain=True)
     done = fresh_desk.ask("dev", "init", DATABASE_URL=database.migrator_url)
     assert (done.returncode, done.stdout.split()) == (0, migrate.names())
@@ -177,7 +179,7 @@ def test_a_database_becomes_one_for_development_by_a_command(
     assert fresh_desk.ask("reset", DATABASE_URL=database.migrator_url).returncode == 0
 
 
-def test_one_that_holds_jobs_becomes_it_only_by_one_who_says_yes(
+def test_database_with_jobs_is_marked_for_development_only_with_yes(
     fresh_desk: Desk, database: Database
 ) -> None:
     url = database.migrator_url

@@ -36,14 +36,12 @@ def refusals() -> Iterator[tuple[str, str, str | None]]:
 
 
 @pytest.mark.parametrize(("code", "sentence", "hint"), list(refusals()))
-def test_no_refusal_is_told_in_the_words_of_http(
-    code: str, sentence: str, hint: str | None
-) -> None:
+def test_errors_are_not_worded_in_http_terms(code: str, sentence: str, hint: str | None) -> None:
     told = explain_refusal(code, sentence, hint)
     assert not OF_HTTP.search(told), told
     assert told[-1] in ".?", told
 
 
-def test_what_is_not_known_is_told_as_it_is() -> None:
+def test_unknown_error_is_shown_unchanged() -> None:
     assert explain_refusal("new_code", "It is so.", "Do that.") == "It is so. Do that."
     assert explain_refusal("", "It is so.", None) == "It is so."

@@ -1,4 +1,4 @@
-"""Every command about jobs: in a pipe, on a terminal, as JSON, in odd environments."""
+"""Every command about jobs: in a pipe, on a terminal, as JSON, in unusual environments."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ select count(*) from f, k, s
 
 @dataclass(frozen=True)
 class Jobs:
-    """A server and alice's jobs there."""
+    """A server with jobs of alice."""
 
     desk: Desk
     done: str
@@ -77,7 +77,7 @@ def jobs(desk: Desk, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jobs]
 
 @pytest.fixture(scope="module")
 def spoiled(jobs: Jobs) -> Jobs:
-    """Terminal control sequences are in every text that a worker can set."""
+    """The same jobs with terminal control sequences in every text that a worker can set."""
     values = {"text": HOSTILE, "job": jobs.failed}
     ((repository,),) = jobs.desk.sql(
         "select repository_id from public.index_jobs where id = %s", jobs.done
@@ -115,9 +115,7 @@ TYPED = pytest.mark.parametrize("typed", COMMANDS, ids=" ".join)
 
 
 @TYPED
-def test_in_a_pipe_it_prints_lines_with_tabs_and_nothing_else(
-    jobs: Jobs, typed: tuple[str, ...]
-) -> None:
+def test_piped_output_is_tab_separated_lines(jobs: Jobs, typed: tuple[str, ...]) -> None:
     done = jobs.desk.ask(*jobs.of(typed), "--user", "carol")
     assert (done.returncode, done.stderr) == (0, "")
     pattern = COMMANDS[typed].replace("{done}", jobs.done).replace("{failed}", jobs.failed)
@@ -125,14 +123,14 @@ def test_in_a_pipe_it_prints_lines_with_tabs_and_nothing_else(
 
 
 @TYPED
-def test_as_json_it_is_one_line_that_the_api_has_told(jobs: Jobs, typed: tuple[str, ...]) -> None:
+def test_json_output_is_the_response_on_one_line(jobs: Jobs, typed: tuple[str, ...]) -> None:
     done = jobs.desk.ask(*jobs.of(typed), "--json", "--user", "carol")
     assert (done.returncode, done.stderr, done.stdout.count("\n")) == (0, "", 1)
     assert isinstance(json.loads(done.stdout), dict)
 
 
 @TYPED
-def test_on_a_terminal_it_prints_the_same_words(jobs: Jobs, typed: tuple[str, ...]) -> None:
+def test_terminal_output_has_the_same_words(jobs: Jobs, typed: tuple[str, ...]) -> None:
     words = jobs.of(typed)
     piped = jobs.desk.ask(*words, "--user", "carol").stdout
     for surroundings in ({}, {"COLUMNS": "0", "NO_COLOR": "1", "TERM": "dumb"}):
@@ -144,7 +142,7 @@ def test_on_a_terminal_it_prints_the_same_words(jobs: Jobs, typed: tuple[str, ..
 
 
 @TYPED
-def test_hostile_texts_are_spelled_out(spoiled: Jobs, typed: tuple[str, ...]) -> None:
+def test_hostile_strings_are_escaped(spoiled: Jobs, typed: tuple[str, ...]) -> None:
     words = [*spoiled.of(typed), "--user", "carol"]
     for shown in (
         spoiled.desk.ask(*words).stdout,
@@ -169,18 +167,18 @@ def test_hostile_texts_are_spelled_out(spoiled: Jobs, typed: tuple[str, ...]) ->
     ],
     ids=" ".join,
 )
-def test_hostile_texts_are_shown_nevertheless(spoiled: Jobs, typed: tuple[str, ...]) -> None:
+def test_every_command_shows_the_hostile_strings(spoiled: Jobs, typed: tuple[str, ...]) -> None:
     assert SPELLED in spoiled.desk.ask(*spoiled.of(typed), "--user", "carol").stdout
 
 
 @TYPED
-def test_of_another_user_nothing_is_seen(jobs: Jobs, typed: tuple[str, ...]) -> None:
+def test_jobs_of_other_users_are_not_found(jobs: Jobs, typed: tuple[str, ...]) -> None:
     done = jobs.desk.ask(*jobs.of(typed), "--user", "bob")
     assert done.stdout == ""
     assert (done.returncode, done.stderr == "") == ((0, True) if typed[0] == "list" else (3, False))
 
 
-def test_pages_of_a_list_say_how_to_go_on(jobs: Jobs) -> None:
+def test_page_of_a_list_prints_the_command_for_the_next(jobs: Jobs) -> None:
     seen: list[str] = []
     words = ["symbols", jobs.done, "--limit", "2", "--user", "carol"]
     while words:
@@ -207,15 +205,13 @@ def test_pages_of_a_list_say_how_to_go_on(jobs: Jobs) -> None:
         ),
     ],
 )
-def test_a_wrong_option_is_named_as_it_was_typed(
-    jobs: Jobs, typed: tuple[str, ...], said: str
-) -> None:
+def test_invalid_option_is_named_as_typed(jobs: Jobs, typed: tuple[str, ...], said: str) -> None:
     done = jobs.desk.ask(*jobs.of(typed), "--user", "carol")
     assert (done.returncode, done.stdout) == (2, "")
     assert said in done.stderr
 
 
-def test_before_the_first_index_it_is_refused_with_the_next_step(
+def test_results_before_the_first_index_give_an_error_with_the_next_step(
     jobs: Jobs, tmp_path: Path
 ) -> None:
     commit(tmp_path / "empty", {"a.py": ""})
@@ -225,9 +221,7 @@ def test_before_the_first_index_it_is_refused_with_the_next_step(
     assert "index-jobs why JOB_ID" in done.stderr
 
 
-def test_a_job_that_has_ended_is_not_cancelled_nor_one_of_another_user(
-    jobs: Jobs, small_repository: Path
-) -> None:
+def test_finished_and_foreign_jobs_cannot_be_cancelled(jobs: Jobs, small_repository: Path) -> None:
     job_id = jobs.desk.ask("index", small_repository, "--user", "carol").stdout.strip()
     jobs.desk.ask("watch", job_id, "--user", "carol")
     refused = jobs.desk.ask("cancel", job_id, "--user", "carol")
@@ -237,9 +231,7 @@ def test_a_job_that_has_ended_is_not_cancelled_nor_one_of_another_user(
     assert jobs.desk.ask("cancel", str(uuid4())).returncode == 3
 
 
-def test_a_folder_that_has_moved_is_indexed_again_by_the_printed_command(
-    jobs: Jobs, tmp_path: Path
-) -> None:
+def test_moved_folder_can_be_indexed_with_the_printed_command(jobs: Jobs, tmp_path: Path) -> None:
     commit(tmp_path / "old", {"a.py": ""})
     here, there = tmp_path / "old", tmp_path / "new place"
     assert jobs.desk.ask("index", here, "--name", "local/it", "--user", "carol").returncode == 0
@@ -254,7 +246,7 @@ def test_a_folder_that_has_moved_is_indexed_again_by_the_printed_command(
     assert jobs.desk.ask(*index).returncode == 0
 
 
-def test_an_address_is_corrected_by_name_or_by_id(jobs: Jobs) -> None:
+def test_url_is_corrected_by_name_or_id(jobs: Jobs) -> None:
     owner = ("--user", "carol")
     shown = json.loads(jobs.desk.ask("show", jobs.done, "--json", *owner).stdout)
     for named in (shown["repository"], shown["repository_id"]):
@@ -272,7 +264,7 @@ def test_an_address_is_corrected_by_name_or_by_id(jobs: Jobs) -> None:
     assert jobs.desk.ask("repository", "set-url", "no/such", "a/b", *owner).returncode == 2
 
 
-def test_a_token_signs_the_user_in(jobs: Jobs) -> None:
+def test_token_signs_the_user_in(jobs: Jobs) -> None:
     token = jobs.desk.ask("token", "--user", "carol", "--minutes", "5").stdout.strip()
     claims = jwt.decode(token, options={"verify_signature": False})
     assert claims["sub"] == jobs.desk.dev_env["CAROL_ID"]
@@ -284,7 +276,7 @@ def test_a_token_signs_the_user_in(jobs: Jobs) -> None:
     assert (unknown.returncode, unknown.stdout) == (1, "")
 
 
-def test_a_token_is_made_only_where_the_database_is_for_development(jobs: Jobs) -> None:
+def test_token_is_created_only_for_a_development_database(jobs: Jobs) -> None:
     mark = jobs.desk.sql("delete from private.development returning made_by")
     try:
         done = jobs.desk.ask("token", DATABASE_URL=jobs.desk.dev_env["DEV_DATABASE_URL"])

@@ -1,4 +1,4 @@
-"""The Makefile: what its targets are, and the hook that one of them sets up."""
+"""The Makefile: its targets, and the git hook that one of them installs."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_help_lists_every_target() -> None:
 
 
 @pytest.mark.parametrize("target", TARGETS)
-def test_every_target_has_commands_that_a_shell_can_read(target: str) -> None:
+def test_every_target_has_valid_shell_commands(target: str) -> None:
     planned = make("--dry-run", "--always-make", target, "name=x", "VERSION=1.2.3")
     assert planned.returncode == 0, planned.stderr
     shell = subprocess.run(
@@ -37,7 +37,7 @@ def test_every_target_has_commands_that_a_shell_can_read(target: str) -> None:
     assert (shell.returncode, shell.stderr) == (0, "")
 
 
-def test_a_python_that_is_too_old_is_named_before_anything_is_made(tmp_path: Path) -> None:
+def test_too_old_python_is_named_before_anything_is_created(tmp_path: Path) -> None:
     old = tmp_path / "python3.10"
     pretend = "import sys; sys.version_info = (3, 10, 4); exec(sys.argv[2])"
     old.write_text(f"#!/bin/sh\nexec {sys.executable} -c '{pretend}' \"$@\"\n")
@@ -56,11 +56,11 @@ def test_a_python_that_is_too_old_is_named_before_anything_is_made(tmp_path: Pat
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A repository with the current files, in this environment."""
+    """A repository with the current files and this environment."""
     return clone(tmp_path / "checkout").root
 
 
-def test_clean_removes_no_data_that_a_command_works_on(checkout: Path) -> None:
+def test_clean_keeps_data_in_use(checkout: Path) -> None:
     data = checkout / ".run/pgdata/PG_VERSION"
     data.parent.mkdir(parents=True)
     data.touch()
@@ -83,7 +83,7 @@ def git(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_the_hook_commits_what_was_checked_and_nothing_else(checkout: Path) -> None:
+def test_hook_commits_only_what_was_checked(checkout: Path) -> None:
     assert make("hooks", folder=checkout).returncode == 0
 
     def commit() -> subprocess.CompletedProcess[str]:

@@ -21,7 +21,7 @@ LOOKING = [
 
 
 @pytest.mark.parametrize("command", LOOKING)
-def test_no_database_is_made(fresh_desk: Desk, command: str) -> None:
+def test_no_database_is_created(fresh_desk: Desk, command: str) -> None:
     call = fresh_desk.run if command == "psql" else fresh_desk.ask
     done = call(*command.split())
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
@@ -30,7 +30,7 @@ def test_no_database_is_made(fresh_desk: Desk, command: str) -> None:
     assert list(fresh_desk.run_dir.iterdir()) == []
 
 
-def test_none_is_made_either_where_a_command_left_its_lock(fresh_desk: Desk) -> None:
+def test_no_database_is_created_beside_a_leftover_lock(fresh_desk: Desk) -> None:
     (fresh_desk.run_dir / "pgdata.stack.lock").touch()
     done = fresh_desk.run("psql")
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
@@ -38,14 +38,14 @@ def test_none_is_made_either_where_a_command_left_its_lock(fresh_desk: Desk) -> 
 
 
 @pytest.mark.parametrize("command", ["status x", "watch x", "index a/b"])
-def test_no_api_is_said_with_the_file_that_would_name_it(fresh_desk: Desk, command: str) -> None:
+def test_missing_api_error_names_the_settings_file(fresh_desk: Desk, command: str) -> None:
     done = fresh_desk.ask(*command.split())
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (5, "", 1)
     assert f"{fresh_desk.run_dir}/dev.env does not exist: start one with make serve" in done.stderr
     assert list(fresh_desk.run_dir.iterdir()) == []
 
 
-def test_a_database_that_is_there_but_does_not_run_is_started(used_desk: Desk) -> None:
+def test_stopped_database_is_started(used_desk: Desk) -> None:
     with used_desk.serving("--port", "0") as served:
         assert served.end(signal.SIGTERM) == 0
     for command in (["psql", "-Atc", "select 1"], ["keys", "list", "--user", "alice"]):

@@ -1,4 +1,4 @@
-"""A database that cannot be upgraded: each migrating command says so and what to do."""
+"""A database that cannot be upgraded: each migrating command gives an error and a remedy."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SAID = (
 
 
 @pytest.mark.parametrize("command", ["migrate", "rollback", "serve", "demo", "seed"])
-def test_a_database_made_before_the_first_release_is_refused_in_one_sentence(
+def test_prerelease_database_is_a_one_line_error(
     fresh_desk: Desk, database: Database, command: str
 ) -> None:
     with psycopg.connect(database.url) as connection:

@@ -1,4 +1,4 @@
-"""`index-jobs api`, `work` and the other commands as processes: what each of them loads."""
+"""`index-jobs api`, `work` and other commands as processes, and the modules they load."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ DEVELOPMENT = {"yoyo", "rich.console", "db.local", "db.tools.migrate", "cli.dev"
 
 @dataclass(frozen=True)
 class Running:
-    """A process, and the file where it writes the names of its modules at its end."""
+    """A process, and the file where it writes its loaded modules at exit."""
 
     process: subprocess.Popen[bytes]
     loaded: Path
 
     def end(self) -> set[str]:
-        """Returns the modules that it loaded. It must end cleanly on SIGTERM."""
+        """Ends it with SIGTERM, which must exit cleanly. Returns its loaded modules."""
         self.process.send_signal(signal.SIGTERM)
         assert self.process.wait(60) == 0
         return {*self.loaded.read_text().split("\n")}
@@ -79,7 +79,7 @@ def key(database: Database) -> str:
         return str(create_api_key(connection, str(USER), "test")["api_key"])
 
 
-def test_an_api_and_a_worker_run_a_job_and_load_nothing_of_each_other(
+def test_api_and_worker_run_a_job_without_each_others_modules(
     fresh_desk: Desk, database: Database, key: str, small_repository: Path
 ) -> None:
     paths = {"LOCAL_REPOSITORY_ROOTS": str(small_repository.parent)}
@@ -107,14 +107,14 @@ def test_an_api_and_a_worker_run_a_job_and_load_nothing_of_each_other(
 
 
 @pytest.mark.parametrize("command", {module: name for name, module in MODULES.items()}.values())
-def test_a_command_loads_the_module_of_no_other(fresh_desk: Desk, command: str) -> None:
+def test_command_loads_no_module_of_another(fresh_desk: Desk, command: str) -> None:
     with running(fresh_desk, command, "--help") as asked:
         assert asked.process.wait(60) == 0
         loaded = {*asked.loaded.read_text().split("\n")}
     assert loaded & {*MODULES.values()} == {MODULES[command]}
 
 
-def test_a_call_of_the_api_that_fails_loads_no_database_and_no_server(fresh_desk: Desk) -> None:
+def test_failed_api_call_loads_no_database_or_server_modules(fresh_desk: Desk) -> None:
     nobody = ("--api-url", "http://127.0.0.1:1", "--api-key", "x")
     with running(fresh_desk, "status", "x", *nobody) as asked:
         assert asked.process.wait(60) == 5
@@ -124,7 +124,7 @@ def test_a_call_of_the_api_that_fails_loads_no_database_and_no_server(fresh_desk
 
 
 @pytest.mark.parametrize("name", sorted({*SENTENCES, DATABASE}))
-def test_a_failure_that_is_known_by_name_is_an_error_of_that_name(name: str) -> None:
+def test_known_failure_is_an_error_of_that_name(name: str) -> None:
     module, _, error = name.rpartition(".")
     kind = getattr(import_module(module), error)
     assert issubclass(kind, Exception)
@@ -141,16 +141,14 @@ def answers(url: str) -> bool:
 @pytest.mark.parametrize(
     ("command", "setting"), [("api", "API_DATABASE_URL"), ("work", "WORKER_DATABASE_URL")]
 )
-def test_a_setting_that_is_missing_is_one_sentence(
-    fresh_desk: Desk, command: str, setting: str
-) -> None:
+def test_missing_setting_is_a_one_line_error(fresh_desk: Desk, command: str, setting: str) -> None:
     done = fresh_desk.run(command)
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
     assert done.stderr.startswith("error: ")
     assert setting in done.stderr
 
 
-def test_a_port_that_is_taken_is_refused(fresh_desk: Desk, database: Database) -> None:
+def test_port_in_use_is_rejected(fresh_desk: Desk, database: Database) -> None:
     urls = {"API_DATABASE_URL": database.api_url}
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]

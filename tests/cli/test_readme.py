@@ -21,7 +21,7 @@ PASSWORD = "…"  # of all logins, as it is written there
 
 @pytest.fixture
 def own(new_database: Callable[..., Database]) -> Iterator[Database]:
-    """An empty database; the logins that the README makes are gone at the end."""
+    """An empty database. The README's logins are dropped at the end."""
     database = new_database(migrated=False)
     yield database
     with psycopg.connect(database.url, autocommit=True) as connection:
@@ -31,7 +31,7 @@ def own(new_database: Callable[..., Database]) -> Iterator[Database]:
 
 
 def typed_blocks(database: Database, port: int) -> list[str]:
-    """Returns the section's code with this database's address."""
+    """Returns the section's code with the URL of this database."""
     text = section((ROOT / "README.md").read_text(), "On your own Postgres")
     code = blocks(text, r"\w+")
     place = f"@127.0.0.1:{database.server.port}/{database.name}"
@@ -48,9 +48,7 @@ def typed_blocks(database: Database, port: int) -> list[str]:
     return code
 
 
-def test_what_is_typed_on_a_postgres_of_ones_own_works_as_typed(
-    own: Database, fresh_desk: Desk
-) -> None:
+def test_readme_commands_work_on_your_own_postgres(own: Database, fresh_desk: Desk) -> None:
     with kept_port() as port:
         migrate, logins, user, api = typed_blocks(own, port)
         typed = f"{migrate}\n{PROGRAM} psql --quiet <<'END'\n{logins}END\n{user}"

@@ -16,7 +16,7 @@ def rows(desk: Desk) -> str:
     return desk.run("psql", "-Atc", "select count(*) from public.index_jobs").stdout
 
 
-def test_the_data_is_gone_and_the_database_is_migrated(fresh_desk: Desk) -> None:
+def test_reset_deletes_the_data_and_migrates(fresh_desk: Desk) -> None:
     applied = fresh_desk.ask("migrate").stdout
     fresh_desk.ask("seed")
     assert rows(fresh_desk) == "13\n"
@@ -25,7 +25,7 @@ def test_the_data_is_gone_and_the_database_is_migrated(fresh_desk: Desk) -> None
     assert rows(fresh_desk) == "0\n"
 
 
-def test_the_keys_that_were_kept_are_replaced(used_desk: Desk) -> None:
+def test_reset_replaces_the_stored_keys(used_desk: Desk) -> None:
     before = json.loads(used_desk.ask("seed", "--json").stdout)
     assert used_desk.ask("reset").returncode == 0
     after = json.loads(used_desk.ask("seed", "--json").stdout)
@@ -33,7 +33,7 @@ def test_the_keys_that_were_kept_are_replaced(used_desk: Desk) -> None:
     assert not {*before.values()} & {*after.values()}
 
 
-def test_it_is_refused_while_a_server_runs(used_desk: Desk) -> None:
+def test_reset_is_refused_while_a_server_runs(used_desk: Desk) -> None:
     with used_desk.serving("--port", "0"):
         done = used_desk.ask("reset")
         assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
@@ -52,9 +52,7 @@ def accounts(database: Database) -> int:
     return int(row[0])
 
 
-def test_a_database_of_ones_own_is_left_alone_unless_one_says_yes(
-    fresh_desk: Desk, database: Database
-) -> None:
+def test_external_database_is_reset_only_with_yes(fresh_desk: Desk, database: Database) -> None:
     with psycopg.connect(database.url) as connection:
         connection.execute(USER)
         connection.execute(TIER)
@@ -67,7 +65,7 @@ def test_a_database_of_ones_own_is_left_alone_unless_one_says_yes(
     assert accounts(database) == 0
 
 
-def test_a_database_of_ones_own_that_is_for_development_stays_so(
+def test_external_development_database_stays_marked_as_such(
     fresh_desk: Desk, database: Database
 ) -> None:
     with psycopg.connect(database.url) as connection:
@@ -81,7 +79,7 @@ def test_a_database_of_ones_own_that_is_for_development_stays_so(
         assert reset.made_by(connection) == "a test"
 
 
-def test_data_of_another_postgres_is_left_alone(fresh_desk: Desk, tmp_path: Path) -> None:
+def test_data_of_another_postgres_is_left_unchanged(fresh_desk: Desk, tmp_path: Path) -> None:
     (tmp_path / "theirs").mkdir()
     (tmp_path / "theirs/PG_VERSION").write_text("18\n")
     done = fresh_desk.ask("reset", DATA_DIR=str(tmp_path / "theirs"))

@@ -26,7 +26,7 @@ TABLES = (
 
 @pytest.fixture(scope="module")
 def seeded(desk: Desk) -> Iterator[dict[str, str]]:
-    """The keys that the seed printed, with the server still running."""
+    """The keys that the seed printed. The server keeps running."""
     with desk.serving("--port", "0"):
         done = desk.run("seed")
         assert done.returncode == 0, done.stderr
@@ -38,7 +38,7 @@ def contents(desk: Desk) -> dict[str, Any]:
     return {table: desk.sql(digest.format(table)) for table in TABLES}
 
 
-def test_users_of_the_three_tiers_have_a_repository_and_a_key(
+def test_seed_creates_a_user_with_repository_and_key_for_each_tier(
     desk: Desk, seeded: dict[str, str]
 ) -> None:
     tiers = desk.sql(
@@ -55,9 +55,7 @@ def test_users_of_the_three_tiers_have_a_repository_and_a_key(
         assert (answer.status_code, answer.headers["x-ratelimit-limit"]) == (404, limit)
 
 
-def test_the_figures_of_all_ten_completed_jobs_are_their_rows(
-    desk: Desk, seeded: dict[str, str]
-) -> None:
+def test_stats_of_all_completed_jobs_match_their_rows(desk: Desk, seeded: dict[str, str]) -> None:
     jobs = desk.sql(
         "select (j.stats ->> 'files_indexed')::int, (j.stats ->> 'symbols_extracted')::int,"
         " (j.stats ->> 'bytes')::int,"
@@ -78,9 +76,7 @@ def test_the_figures_of_all_ten_completed_jobs_are_their_rows(
         assert 500 <= symbols <= 2000
 
 
-def test_two_failed_with_a_message_and_one_gives_no_sign_of_life(
-    desk: Desk, seeded: dict[str, str]
-) -> None:
+def test_seed_has_two_failed_jobs_and_a_silent_one(desk: Desk, seeded: dict[str, str]) -> None:
     failed = desk.sql("select error_message from public.index_jobs where status = 'failed'")
     assert len(failed) == 2
     stuck = desk.sql(
@@ -90,7 +86,7 @@ def test_two_failed_with_a_message_and_one_gives_no_sign_of_life(
     assert stuck == [(True,)]
 
 
-def test_the_trail_of_every_job_agrees_with_the_job(desk: Desk, seeded: dict[str, str]) -> None:
+def test_history_of_every_job_matches_the_job(desk: Desk, seeded: dict[str, str]) -> None:
     wrong = desk.sql(
         "select j.id from public.index_jobs as j"
         " join lateral (select array_agg(e.at order by e.event_no) as at,"
@@ -110,7 +106,7 @@ def test_a_second_run_changes_nothing(desk: Desk, seeded: dict[str, str]) -> Non
     assert contents(desk) == before
 
 
-def test_row_level_security_is_forced_again_on_every_table(
+def test_row_level_security_is_forced_on_every_table_afterwards(
     desk: Desk, seeded: dict[str, str]
 ) -> None:
     loose = desk.sql(

@@ -1,4 +1,4 @@
-"""The sample data looks as if the indexer had made it."""
+"""The sample data looks like the output of the indexer."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def rows(database: Any, query: str) -> list[tuple[Any, ...]]:
         return connection.execute(query.encode()).fetchall()
 
 
-def test_files_are_those_that_the_indexer_keeps_in_the_languages_that_it_names(seeded: Any) -> None:
+def test_seeded_files_and_languages_match_the_indexer(seeded: Any) -> None:
     files = rows(seeded, "select path, language from public.indexed_files")
     assert {language for _, language in files} > {"Python", "TypeScript", "Go", None}
     for path, language in files:
@@ -35,7 +35,7 @@ def test_files_are_those_that_the_indexer_keeps_in_the_languages_that_it_names(s
         assert skip_by_path(path) is None
 
 
-def test_each_file_counts_its_symbols_and_only_a_language_with_a_grammar_has_some(
+def test_symbol_counts_match_and_require_a_grammar(
     seeded: Any,
 ) -> None:
     files = rows(
@@ -47,7 +47,7 @@ def test_each_file_counts_its_symbols_and_only_a_language_with_a_grammar_has_som
     assert {language for language, counted, _ in files if counted} <= {*languages.GRAMMARS}
 
 
-def test_the_commit_of_each_repository_is_that_of_its_completed_job(seeded: Any) -> None:
+def test_commit_of_each_repository_is_that_of_its_completed_job(seeded: Any) -> None:
     completed = "select repository_id, id, commit_sha, stats from public.index_jobs as j"
     completed += " where status = 'completed' order by repository_id"
     kept = "select repository_id, job_id, commit_sha, stats from public.indexed_commits order by 1"
@@ -55,7 +55,7 @@ def test_the_commit_of_each_repository_is_that_of_its_completed_job(seeded: Any)
     assert len(rows(seeded, kept)) == 10
 
 
-def test_the_figures_are_those_of_the_indexer_and_of_the_rows(seeded: Any) -> None:
+def test_seeded_stats_match_the_indexer_and_the_rows(seeded: Any) -> None:
     for job, stats in rows(
         seeded, "select id, stats from public.index_jobs where status = 'completed'"
     ):

@@ -28,7 +28,7 @@ USUAL_PORT = 8321
 
 
 def start_job(desk: Desk, repository: Path) -> str:
-    """A job whose files are being read."""
+    """Starts a job. Returns once its files are being read."""
     job_id = desk.ask("index", repository).stdout.strip()
 
     def reading() -> bool:
@@ -50,7 +50,7 @@ def rows(desk: Desk) -> list[tuple[Any, ...]]:
     )
 
 
-def test_it_writes_a_file_that_a_shell_can_read(used_desk: Desk) -> None:
+def test_serve_writes_an_env_file_that_a_shell_can_read(used_desk: Desk) -> None:
     with used_desk.serving("--port", "0"):
         path = used_desk.run_dir / "dev.env"
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -72,7 +72,7 @@ def test_it_writes_a_file_that_a_shell_can_read(used_desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_ctrl_c_and_sigterm_are_no_failure_and_leave_nothing_behind(
+def test_ctrl_c_and_sigterm_exit_cleanly_and_leave_nothing_behind(
     used_desk: Desk, slow_repository: Path, number: signal.Signals
 ) -> None:
     with used_desk.serving("--port", "0", RUNNER_GRACE_SECONDS="0") as served:
@@ -84,7 +84,7 @@ def test_ctrl_c_and_sigterm_are_no_failure_and_leave_nothing_behind(
     assert "ERROR" not in served.said
 
 
-def test_sigterm_hands_jobs_back_and_the_next_start_goes_on(
+def test_sigterm_hands_jobs_back_and_the_next_start_continues(
     used_desk: Desk, slow_repository: Path
 ) -> None:
     patient = {"RUNNER_LEASE_SECONDS": "3600", "RUNNER_GRACE_SECONDS": "0"}
@@ -96,7 +96,7 @@ def test_sigterm_hands_jobs_back_and_the_next_start_goes_on(
         assert (job["status"], job["attempt"]) == ("completed", 2)
 
 
-def test_sigterm_lets_a_request_that_was_begun_end(used_desk: Desk) -> None:
+def test_sigterm_finishes_requests_in_flight(used_desk: Desk) -> None:
     with (
         ThreadPoolExecutor(1) as thread,
         used_desk.serving("--port", "0", STATEMENT_TIMEOUT_SECONDS="60") as served,
@@ -127,7 +127,7 @@ def answers(url: str) -> bool:
     return True
 
 
-def test_a_killed_process_takes_its_children_along_and_its_job_is_done_by_the_next(
+def test_killed_process_ends_its_children_and_the_next_runs_its_job(
     used_desk: Desk, slow_repository: Path
 ) -> None:
     with used_desk.serving("--port", "0", RUNNER_LEASE_SECONDS="600") as served:
@@ -149,7 +149,7 @@ def test_a_killed_process_takes_its_children_along_and_its_job_is_done_by_the_ne
 
 
 @pytest.mark.parametrize("on_path", [True, False])
-def test_the_next_command_that_it_names_can_be_typed(
+def test_suggested_next_command_works(
     used_desk: Desk, small_repository: Path, on_path: bool
 ) -> None:
     path = os.pathsep.join([*([str(PROGRAM.parent)] if on_path else []), "/usr/bin", "/bin"])
@@ -177,7 +177,7 @@ def occupied(desk: Desk) -> Any:
 
 
 @pytest.mark.parametrize("other", ["", "DATA_DIR", "DATABASE_URL"])
-def test_a_second_one_on_the_same_run_dir_is_refused_and_the_first_goes_on(
+def test_second_serve_on_a_run_dir_is_refused(
     desk: Desk, occupied: Served, tmp_path: Path, other: str
 ) -> None:
     before = desk.dev_env
@@ -192,7 +192,7 @@ def test_a_second_one_on_the_same_run_dir_is_refused_and_the_first_goes_on(
     assert answers(before["API_URL"])
 
 
-def test_one_of_another_run_dir_on_the_same_data_is_refused(
+def test_serve_of_another_run_dir_on_the_same_data_is_refused(
     desk: Desk, fresh_desk: Desk, occupied: Served
 ) -> None:
     done = fresh_desk.ask("serve", "--port", "0", DATA_DIR=str(desk.run_dir / "pgdata"))
@@ -201,14 +201,14 @@ def test_one_of_another_run_dir_on_the_same_data_is_refused(
     assert done.stderr.endswith("or set DATA_DIR= to another directory\n")
 
 
-def test_requests_leave_no_line_each(desk: Desk, occupied: Served) -> None:
+def test_requests_are_not_logged(desk: Desk, occupied: Served) -> None:
     before = list(occupied.lines)
     for _ in range(3):
         assert desk.ask("status", "x").returncode == 3
     assert occupied.lines == before
 
 
-def test_a_login_of_the_api_that_may_too_much_is_warned_of(
+def test_api_login_with_excess_rights_causes_a_warning(
     fresh_desk: Desk, database: Database
 ) -> None:
     urls = {
@@ -222,7 +222,7 @@ def test_a_login_of_the_api_that_may_too_much_is_warned_of(
         assert "grant job_http to app_api" in served.said
 
 
-def test_a_port_that_was_asked_for_and_is_taken_is_an_error(fresh_desk: Desk) -> None:
+def test_requested_port_in_use_is_an_error(fresh_desk: Desk) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = str(other.getsockname()[1])
         done = fresh_desk.ask("serve", PORT=port)
@@ -231,7 +231,7 @@ def test_a_port_that_was_asked_for_and_is_taken_is_an_error(fresh_desk: Desk) ->
     assert "PORT=" in done.stderr
 
 
-def test_a_usual_port_that_is_taken_is_replaced_by_the_next(
+def test_default_port_in_use_is_replaced_by_the_next(
     desk: Desk, used_desk: Desk, occupied: Served
 ) -> None:
     with used_desk.serving() as one:
@@ -249,7 +249,7 @@ def test_a_usual_port_that_is_taken_is_replaced_by_the_next(
             break
 
 
-def test_a_database_url_replaces_the_embedded_server(
+def test_database_url_replaces_the_embedded_server(
     fresh_desk: Desk, database: Database, small_repository: Path
 ) -> None:
     urls = {
@@ -276,7 +276,7 @@ def test_a_database_url_replaces_the_embedded_server(
     ],
 )
 @pytest.mark.parametrize("name", ["DATABASE_URL", "API_DATABASE_URL", "WORKER_DATABASE_URL"])
-def test_a_wrong_url_is_one_sentence_without_the_password(
+def test_invalid_url_is_a_one_line_error_without_the_password(
     desk: Desk, occupied: Served, name: str, url: str, word: str
 ) -> None:
     urls = {"DATABASE_URL": desk.dev_env["DEV_DATABASE_URL"]} | {name: url}

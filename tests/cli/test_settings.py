@@ -1,4 +1,4 @@
-"""An invalid setting ends each process with one sentence."""
+"""An invalid setting ends each process with a one-line error."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def said_by_api(desk: Desk, environment: dict[str, str]) -> str:
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_a_command_says_what_is_wrong_with_a_setting(fresh_desk: Desk, name: str) -> None:
+def test_command_names_the_invalid_setting(fresh_desk: Desk, name: str) -> None:
     value, words = WRONG[name]
     done = fresh_desk.ask("serve", "--port", "0", **{name: value})
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
@@ -57,7 +57,7 @@ def test_a_command_says_what_is_wrong_with_a_setting(fresh_desk: Desk, name: str
 
 
 @pytest.mark.parametrize("name", ["RUNNER_CONCURRENCY", "JWT_SECRET", "API_DATABASE_URL"])
-def test_the_api_says_what_is_wrong_with_a_setting(fresh_desk: Desk, name: str) -> None:
+def test_api_names_the_invalid_setting(fresh_desk: Desk, name: str) -> None:
     value, words = WRONG[name]
     said = said_by_api(fresh_desk, {"API_DATABASE_URL": NOWHERE} | {name: value})
     assert said.startswith(f"error: {name}")
@@ -65,12 +65,12 @@ def test_the_api_says_what_is_wrong_with_a_setting(fresh_desk: Desk, name: str) 
     assert "short-and-secret" not in said
 
 
-def test_the_api_says_which_settings_name_the_database(fresh_desk: Desk) -> None:
+def test_api_names_the_settings_of_the_database(fresh_desk: Desk) -> None:
     said = said_by_api(fresh_desk, {})
     assert said.startswith("error: neither API_DATABASE_URL nor both of SUPABASE_URL and ")
 
 
-def test_a_command_says_that_the_run_dir_cannot_be_written_to(fresh_desk: Desk) -> None:
+def test_command_reports_an_unwritable_run_dir(fresh_desk: Desk) -> None:
     (fresh_desk.run_dir / "file").touch()
     run_dir = str(fresh_desk.run_dir / "file")
     done = fresh_desk.ask("serve", "--port", "0", RUN_DIR=run_dir)
@@ -78,7 +78,7 @@ def test_a_command_says_that_the_run_dir_cannot_be_written_to(fresh_desk: Desk) 
     assert done.stderr.startswith(f"error: RUN_DIR={run_dir} is not writable")
 
 
-def test_the_api_says_that_the_run_dir_cannot_be_written_to(fresh_desk: Desk) -> None:
+def test_api_reports_an_unwritable_run_dir(fresh_desk: Desk) -> None:
     (fresh_desk.run_dir / "file").touch()
     urls = {"API_DATABASE_URL": NOWHERE, "WORKER_DATABASE_URL": NOWHERE}
     run_dir = str(fresh_desk.run_dir / "file")
@@ -86,7 +86,7 @@ def test_the_api_says_that_the_run_dir_cannot_be_written_to(fresh_desk: Desk) ->
     assert said.startswith(f"error: RUN_DIR={run_dir} is not writable")
 
 
-def test_whom_https_trusts_is_read_for_https_alone() -> None:
+def test_trusted_certificates_are_loaded_only_for_https() -> None:
     assert authorities("https://example.org") is True
     assert authorities("HTTPS://example.org") is True
     nobody = authorities("http://127.0.0.1:8321")

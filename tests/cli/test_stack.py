@@ -39,7 +39,7 @@ def test_keys_and_secrets_stay_the_same(options: Options) -> None:
     assert stat.S_IMODE((options.run_dir / "secrets.json").stat().st_mode) == 0o600
 
 
-def test_a_revoked_key_is_replaced(options: Options) -> None:
+def test_revoked_key_is_replaced(options: Options) -> None:
     with stack.up(options) as one, connect(one.database.url) as connection:
         key_id = one.api_keys["alice"].split("_")[1]
         revoke_api_key(connection, ALICE.id, key_id)
@@ -48,13 +48,13 @@ def test_a_revoked_key_is_replaced(options: Options) -> None:
             assert two.api_keys["bob"] == one.api_keys["bob"]
 
 
-def test_the_tokens_are_supabase_s_kind(options: Options) -> None:
+def test_tokens_have_the_format_of_supabase(options: Options) -> None:
     with stack.up(options) as parts:
         for token, role in ((parts.anon_key, "anon"), (parts.service_key, "service_role")):
             assert jwt.decode(token, parts.jwt_secret, ["HS256"])["role"] == role
 
 
-def test_a_login_is_in_one_group_and_has_no_power_of_its_own(database: Database) -> None:
+def test_login_has_one_group_and_no_rights_of_its_own(database: Database) -> None:
     with connect(database.migrator_url) as connection:
         for password in ("one", "two"):
             url = ensure_login(
@@ -75,7 +75,7 @@ def test_a_login_is_in_one_group_and_has_no_power_of_its_own(database: Database)
             )
 
 
-def test_a_key_made_for_a_user_leaves_the_connection_as_it_was(options: Options) -> None:
+def test_creating_a_key_leaves_the_connection_unchanged(options: Options) -> None:
     with stack.up(options) as parts, connect(parts.database.url) as connection:
         create_api_key(connection, ALICE.id, "x")
         row = connection.execute(
@@ -92,7 +92,7 @@ def test_damaged_secrets_are_named(options: Options) -> None:
         pass
 
 
-def test_an_ordinary_owner_can_seed_and_rls_stays_forced(options: Options) -> None:
+def test_ordinary_owner_can_seed_and_rls_stays_forced(options: Options) -> None:
     with stack.up(options) as parts:
         assert seed.seed(parts.database, options).new_jobs == 13
         assert seed.seed(parts.database, options).new_jobs == 0

@@ -62,7 +62,7 @@ def state_of(repository: Path) -> list[str]:
     return said
 
 
-def test_the_embedded_server_is_found_whatever_libpq_is_told_of_others(
+def test_embedded_server_is_found_despite_libpq_variables(
     desk: Desk, other: Path, tmp_path: Path
 ) -> None:
     sha = commit(tmp_path / "grün", {"a.py": "class Größe: ...\n"})
@@ -80,7 +80,7 @@ def test_the_embedded_server_is_found_whatever_libpq_is_told_of_others(
     assert state_of(other) == before
 
 
-def test_text_is_utf_8_where_the_locale_is_not(desk: Desk, tmp_path: Path) -> None:
+def test_text_is_utf_8_in_any_locale(desk: Desk, tmp_path: Path) -> None:
     commit(tmp_path / "small", {"grün/a.py": "class Größe: ...\n"})
     warn = {"PYTHONWARNDEFAULTENCODING": "1", "PYTHONWARNINGS": "always::EncodingWarning"}
     for words in (
@@ -97,9 +97,9 @@ def test_text_is_utf_8_where_the_locale_is_not(desk: Desk, tmp_path: Path) -> No
         assert [line for line in warned if line.startswith(tuple(ours))] == []
 
 
-def test_the_tests_commit_to_no_repository_of_a_hook_that_runs_them(other: Path) -> None:
+def test_tests_in_a_hook_do_not_commit_to_its_repository(other: Path) -> None:
     before = state_of(other)
-    test = "tests/cli/test_surroundings.py::test_a_commit_is_made_where_it_is_told"
+    test = "tests/cli/test_surroundings.py::test_commit_helper_uses_the_given_repository"
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", test],
         cwd=ROOT, env=os.environ | of_a_hook(other), capture_output=True, text=True, check=False,
@@ -108,12 +108,12 @@ def test_the_tests_commit_to_no_repository_of_a_hook_that_runs_them(other: Path)
     assert state_of(other) == before
 
 
-def test_a_commit_is_made_where_it_is_told(tmp_path: Path) -> None:
+def test_commit_helper_uses_the_given_repository(tmp_path: Path) -> None:
     sha = commit(tmp_path / "mine", {"b.txt": "b\n"})
     assert state_of(tmp_path / "mine")[0] == f"{sha}\n"
 
 
-def test_what_a_hook_sets_is_what_git_says_is_local_to_a_repository(
+def test_variables_of_hooks_are_those_local_to_a_repository(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     done = subprocess.run(
@@ -125,7 +125,7 @@ def test_what_a_hook_sets_is_what_git_says_is_local_to_a_repository(
     assert not os.environ.keys() & set(done.stdout.split())
 
 
-def test_make_means_this_checkout_and_its_venv(other: Path) -> None:
+def test_make_uses_this_checkout_and_its_venv(other: Path) -> None:
     foreign = of_a_hook(other) | {"PIP_USER": "1", "PIP_TARGET": "/nowhere", "PYTHONSAFEPATH": "1"}
     done = subprocess.run(
         ["make", "--no-print-directory", "--eval=shown: ; @env", "shown"],
@@ -136,7 +136,7 @@ def test_make_means_this_checkout_and_its_venv(other: Path) -> None:
     assert not shown.keys() & (foreign.keys() - {"PIP_USER"})
 
 
-def test_what_the_migrating_login_sets_changes_nothing_that_commands_say(
+def test_settings_of_the_migrating_login_do_not_change_output(
     new_database: Callable[..., Any], fresh_desk: Desk
 ) -> None:
     place = new_database(migrated=False)

@@ -1,4 +1,4 @@
-"""`index-jobs watch`: its ends other than the job's, and the commands that it suggests."""
+"""`index-jobs watch`: interruptions, timeouts and the commands that it suggests."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ IMPATIENT = "from cli import client, main; client._OUTAGE_SECONDS = 0; main.main
 
 @contextmanager
 def watching(desk: Desk, *arguments: str) -> Iterator[tuple[subprocess.Popen[str], list[str]]]:
-    """A watch that has shown the job, and its lines on stderr."""
+    """Starts a watch that has shown the job. Yields it with its lines on stderr."""
     process = subprocess.Popen(
         [PROGRAM, "watch", *arguments],
         env=desk.environment,
@@ -56,7 +56,7 @@ def idle(desk: Desk) -> Iterator[Desk]:
         yield desk
 
 
-def test_ctrl_c_ends_it_with_one_line_that_says_how_to_go_on(
+def test_ctrl_c_ends_watch_with_one_line_on_how_to_continue(
     idle: Desk, small_repository: Path
 ) -> None:
     job_id = idle.ask("index", small_repository, "--user", "carol").stdout.strip()
@@ -69,7 +69,7 @@ def test_ctrl_c_ends_it_with_one_line_that_says_how_to_go_on(
     assert said[0].endswith(f"index-jobs watch {job_id} --user carol\n")
 
 
-def test_it_outlives_a_server_that_comes_back_and_says_so_once(
+def test_watch_survives_a_server_restart_and_says_so_once(
     used_desk: Desk, small_repository: Path
 ) -> None:
     with kept_port() as port, contextlib.ExitStack() as stack:
@@ -87,7 +87,7 @@ def test_it_outlives_a_server_that_comes_back_and_says_so_once(
     assert said.count("cannot be reached") == said.count("The API is answering again.") == 1
 
 
-def test_a_server_that_stays_away_ends_it_with_the_way_to_go_on(fresh_desk: Desk) -> None:
+def test_lasting_outage_ends_watch_with_a_hint_on_how_to_continue(fresh_desk: Desk) -> None:
     job_id, url = str(uuid4()), "http://127.0.0.1:1"
     done = subprocess.run(
         [sys.executable, "-c", IMPATIENT, "watch", job_id, "--api-url", url, "--api-key", "ij_x"],
@@ -115,7 +115,7 @@ def on_a_terminal(desk: Desk, *arguments: str | Path) -> tuple[str, str]:
     return data, shown.decode()
 
 
-def test_a_terminal_is_told_how_to_watch_an_unfinished_job(
+def test_terminal_gets_the_command_to_watch_an_unfinished_job(
     idle: Desk, small_repository: Path
 ) -> None:
     data, shown = on_a_terminal(idle, "index", small_repository)
@@ -146,9 +146,7 @@ select from begun, public.update_job_status(%s, 'completed', '{}', begun.attempt
 """
 
 
-def test_it_gives_up_after_its_timeout_and_says_how_to_go_on(
-    idle: Desk, small_repository: Path
-) -> None:
+def test_watch_times_out_with_a_hint_on_how_to_continue(idle: Desk, small_repository: Path) -> None:
     job_id = idle.ask("index", small_repository, "--user", "carol").stdout.strip()
     done = idle.ask("watch", job_id, "--user", "carol", "--timeout", "2")
     assert (done.returncode, done.stdout) == (7, "")
@@ -156,7 +154,7 @@ def test_it_gives_up_after_its_timeout_and_says_how_to_go_on(
     assert done.stderr.endswith(f"index-jobs watch {job_id} --user carol\n")
 
 
-def test_it_does_not_wait_for_a_quota_beyond_its_timeout(
+def test_watch_does_not_wait_for_quota_beyond_its_timeout(
     idle: Desk, small_repository: Path
 ) -> None:
     job_id = idle.ask("index", small_repository, "--user", "alice").stdout.strip()
@@ -166,7 +164,7 @@ def test_it_does_not_wait_for_a_quota_beyond_its_timeout(
     assert "You have used this hour's quota of 100 requests." in done.stderr
 
 
-def test_it_follows_a_job_to_its_end_for_two_requests(idle: Desk, small_repository: Path) -> None:
+def test_watch_follows_a_job_for_two_requests(idle: Desk, small_repository: Path) -> None:
     job_id = idle.ask("index", small_repository, "--user", "bob").stdout.strip()
     bob = idle.dev_env["BOB_ID"]
     before = idle.sql(COUNT, bob)[0][0]
@@ -178,7 +176,7 @@ def test_it_follows_a_job_to_its_end_for_two_requests(idle: Desk, small_reposito
     assert idle.sql(COUNT, bob)[0][0] == before + 2
 
 
-def test_as_json_each_change_is_a_line(idle: Desk, small_repository: Path) -> None:
+def test_json_output_has_one_line_per_change(idle: Desk, small_repository: Path) -> None:
     job_id = idle.ask("index", small_repository, "--user", "bob").stdout.strip()
     process = subprocess.Popen(
         [PROGRAM, "watch", job_id, "--json", "--user", "bob"],
@@ -195,12 +193,12 @@ def test_as_json_each_change_is_a_line(idle: Desk, small_repository: Path) -> No
     assert process.wait(60) == 0
     assert (told[0]["status"], told[-1]["status"]) == ("pending", "completed")
     versions = [job["version"] for job in told]
-    assert versions == sorted(set(versions)), "none is told twice"
+    assert versions == sorted(set(versions)), "no change is printed twice"
 
 
 @pytest.mark.parametrize("way", ["pipe", "terminal", "json"])
-def test_cancel_says_how_the_job_stands_then(idle: Desk, small_repository: Path, way: str) -> None:
-    """A pending job is cancelled at once; the worker of another one is asked."""
+def test_cancel_prints_the_resulting_status(idle: Desk, small_repository: Path, way: str) -> None:
+    """A pending job is cancelled at once. A running one gets a cancellation request."""
     pending, begun = (
         idle.ask("index", small_repository, "--user", "carol").stdout.strip() for _ in range(2)
     )

@@ -16,9 +16,9 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="module")
 def installed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The programs of a new environment that has the wheel.
+    """The programs of a new environment with the wheel.
 
-    With --prove pip installs its dependencies, as it says them; else they are those of the tests.
+    With --prove pip installs its declared dependencies. Otherwise it uses those of the tests.
     """
     folder = tmp_path_factory.mktemp("wheel")
     build = ["-m", "build", "--wheel", "--no-isolation", "--outdir", folder, ROOT]
@@ -46,7 +46,7 @@ def run(*command: str | Path, **environment: str) -> subprocess.CompletedProcess
     return done
 
 
-def test_every_command_is_there(installed: Path) -> None:
+def test_wheel_has_every_command(installed: Path) -> None:
     done = run(installed / "index-jobs", "--help")
     assert done.returncode == 0, done.stderr
     for command in ("index", "keys", "api", "work", "migrate", "supabase", "serve"):
@@ -54,14 +54,14 @@ def test_every_command_is_there(installed: Path) -> None:
 
 
 @pytest.mark.parametrize("command", ["api", "work", "serve"])
-def test_a_wrong_setting_is_one_sentence(installed: Path, tmp_path: Path, command: str) -> None:
+def test_invalid_setting_is_a_one_line_error(installed: Path, tmp_path: Path, command: str) -> None:
     environment = {"RUNNER_CONCURRENCY": "two", "RUN_DIR": str(tmp_path)}
     done = run(installed / "index-jobs", command, **environment)
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
     assert done.stderr.startswith("error: RUNNER_CONCURRENCY=two: ")
 
 
-def test_the_pages_are_in_it(installed: Path) -> None:
+def test_wheel_contains_the_pages(installed: Path) -> None:
     script = """if True:
         from api.openapi.document import document
         from api.openapi.page import docs_page
@@ -75,7 +75,7 @@ def test_the_pages_are_in_it(installed: Path) -> None:
 
 
 @pytest.mark.parametrize("package", ["bench", "tests"])
-def test_what_measures_and_tests_it_is_not_in_it(installed: Path, package: str) -> None:
+def test_wheel_contains_no_tests_or_benchmarks(installed: Path, package: str) -> None:
     assert run(installed / "python", "-c", "import api, cli, db, worker").returncode == 0
     found = run(
         installed / "python",

@@ -117,7 +117,7 @@ class Machine:
         return [path for path in self.run_dir.glob("scratch/*/*") if path.name != "lock"]
 
     def runners(self) -> list[Path]:
-        """The folders of runners, living or dead."""
+        """Returns the folders of runners, live or dead."""
         return list((self.run_dir / "scratch").glob("*/"))
 
 

@@ -1,4 +1,4 @@
-"""One answer of the database is lost, late or broken. All jobs of the runner end."""
+"""One response of the database is lost, late or cut off. All jobs of the runner end."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ ANSWERS: dict[str, tuple[str, ...]] = {
     "complete_index": ("complete_index",),
     "commit of complete_index": ("complete_index", "^commit$"),
 }
-"""The statements of a runner while a job completes. The answer to the last one is broken."""
+"""The statements of a runner while a job completes. The response to the last one is lost."""
 ENDS: dict[str, tuple[str, ...]] = {
     "update_job_status": ("update_job_status",),
     "commit of update_job_status": ("update_job_status", "^commit$"),
@@ -92,7 +92,7 @@ def proxy(database: Database) -> Iterator[Proxy]:
 
 @pytest.fixture
 def run(database: Database, proxy: Proxy, start: Start) -> Callable[..., Any]:
-    """Starts an API whose runner, of one slot, has the proxy before its database."""
+    """Starts an API with a one-slot runner that reaches its database through the proxy."""
 
     def running(*expected: str, **changes: Any) -> Any:
         settings = {
@@ -106,7 +106,7 @@ def run(database: Database, proxy: Proxy, start: Start) -> Callable[..., Any]:
 
 
 def ends(api: Any, job_id: str) -> list[str]:
-    """The final statuses in the history of a job."""
+    """Returns the final statuses in the history of a job."""
     with api.sql() as connection:
         rows = connection.execute(
             "select to_status::text from public.index_job_events where job_id = %s"
@@ -124,7 +124,7 @@ def assert_its_slot_is_free(api: Any, folder: Path) -> None:
     until(lambda: not api.scratch() and not api.processes())
 
 
-def test_a_job_completes_once_whichever_answer_is_spoilt(
+def test_job_completes_once_whichever_response_is_lost(
     run: Callable[..., Any], proxy: Proxy, tmp_path: Path, answer: str, fault: Fault
 ) -> None:
     folder = tmp_path / "small"
@@ -148,7 +148,7 @@ def test_a_job_completes_once_whichever_answer_is_spoilt(
 
 
 @pytest.mark.parametrize("words", ENDS.values(), ids=list(ENDS))
-def test_a_job_fails_once_whichever_answer_is_spoilt(
+def test_job_fails_once_whichever_response_is_lost(
     run: Callable[..., Any],
     proxy: Proxy,
     tmp_path: Path,
@@ -166,7 +166,7 @@ def test_a_job_fails_once_whichever_answer_is_spoilt(
 
 
 @pytest.mark.parametrize("words", [("fail_job_attempt",), ("fail_job_attempt", "^commit$")])
-def test_an_attempt_fails_once_whichever_answer_is_spoilt(
+def test_attempt_fails_once_whichever_response_is_lost(
     run: Callable[..., Any],
     proxy: Proxy,
     tmp_path: Path,
@@ -184,7 +184,7 @@ def test_an_attempt_fails_once_whichever_answer_is_spoilt(
         assert_its_slot_is_free(api, tmp_path / "small")
 
 
-def test_a_job_is_taken_over_when_the_answer_to_its_hand_back_is_lost(
+def test_job_is_claimed_again_when_the_hand_back_response_is_lost(
     run: Callable[..., Any], proxy: Proxy, site: Host, fault: Fault
 ) -> None:
     with run("job not handed back", **from_site(site)) as api:
@@ -197,7 +197,7 @@ def test_a_job_is_taken_over_when_the_answer_to_its_hand_back_is_lost(
         assert (job["status"], ends(api, job_id)) == ("completed", ["completed"])
 
 
-def test_the_lease_is_not_renewed_of_a_job_whose_step_hangs(
+def test_lease_of_a_hanging_job_is_not_renewed(
     start: Start, tmp_path: Path, storing: Storing
 ) -> None:
     commit(tmp_path / "small", {"a.py": PYTHON})
@@ -213,7 +213,7 @@ def test_the_lease_is_not_renewed_of_a_job_whose_step_hangs(
         assert_its_slot_is_free(api, tmp_path / "small")
 
 
-def test_every_statement_of_the_runner_stands_in_the_lists(
+def test_every_statement_of_the_runner_is_covered(
     run: Callable[..., Any], proxy: Proxy, tmp_path: Path
 ) -> None:
     folder = tmp_path / "small"

@@ -1,4 +1,4 @@
-"""A runner that freezes for a while, as on a sleeping machine, and continues."""
+"""A runner that is suspended for a while, as on a sleeping machine, and continues."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def value(machine: Machine, query: str, *arguments: Any) -> Any:
     return row[0]
 
 
-def test_a_runner_that_wakes_up_keeps_its_job(
+def test_runner_that_wakes_up_keeps_its_job(
     new_machine: Callable[..., Machine], tmp_path: Path, pytestconfig: pytest.Config
 ) -> None:
     commit(tmp_path / "stalls", {"stall.py": "a=>" * 300_000})
@@ -50,7 +50,7 @@ def sleep_beyond_the_lease(machine: Machine, job_id: str) -> None:
     machine.process.send_signal(signal.SIGCONT)
 
 
-def test_a_runner_that_stands_still_while_it_stores_holds_nobody_up(
+def test_runner_frozen_while_storing_blocks_no_one(
     new_machine: Callable[..., Machine], start: Start, slow_repository: Path, storing: Storing
 ) -> None:
     machine = new_machine(RUNNER_LEASE_SECONDS="2")

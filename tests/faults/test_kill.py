@@ -25,7 +25,7 @@ def rounds(pytestconfig: pytest.Config) -> int:
 
 
 @pytest.mark.parametrize("victim", ["runner", "parser", "git"])
-def test_a_job_survives_that_any_of_its_processes_is_killed(
+def test_job_survives_the_kill_of_any_of_its_processes(
     victim: str, new_machine: Callable[..., Machine], rounds: int
 ) -> None:
     machine = new_machine(RUNNER_LEASE_SECONDS="1")
@@ -47,7 +47,7 @@ def test_a_job_survives_that_any_of_its_processes_is_killed(
         assert len(machine.runners()) == 1
 
 
-def test_a_runner_that_is_told_to_end_hands_its_job_to_the_next_at_once(
+def test_stopped_runner_hands_its_job_to_the_next_at_once(
     new_machine: Callable[..., Machine], storing: Storing
 ) -> None:
     machine = new_machine(RUNNER_LEASE_SECONDS="600", RUNNER_GRACE_SECONDS="0")
@@ -63,7 +63,7 @@ def test_a_runner_that_is_told_to_end_hands_its_job_to_the_next_at_once(
 
 
 def kill(machine: Machine, victim: str) -> int:
-    """Kills one such process, if there is any at this moment; returns how many."""
+    """Kills one such process, if there is one. Returns how many were killed."""
     if victim == "runner":
         machine.stop(signal.SIGKILL)
         machine.start()

@@ -1,4 +1,4 @@
-"""Many jobs with every kind of end: the API holds no more after the last than after the first."""
+"""Many jobs with every outcome: the API uses no more resources at the end than after the first."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ group by job_id having count(*) <> max(event_no) or min(event_no) <> 1
 
 
 @dataclass(frozen=True)
-class Held:
+class Resources:
     """The resources of processes. Sizes are in bytes."""
 
     descriptors: int
@@ -37,7 +37,7 @@ class Held:
     memory: int
 
     @classmethod
-    def by(cls, pids: Iterable[int]) -> Held:
+    def by(cls, pids: Iterable[int]) -> Resources:
         return cls(
             sum(count(f"/proc/{pid}/fd") for pid in pids),
             sum(count(f"/proc/{pid}/task") for pid in pids),
@@ -50,7 +50,7 @@ def count(folder: str) -> int:
 
 
 def family(pid: int) -> Iterator[int]:
-    """A process and all that it started."""
+    """Returns a process and all its descendants."""
     yield pid
     for task in Path(f"/proc/{pid}/task").iterdir():
         for child in (task / "children").read_text().split():
@@ -58,14 +58,14 @@ def family(pid: int) -> Iterator[int]:
 
 
 def private_bytes(pid: int) -> int:
-    """The memory of a process that it shares with no other."""
+    """Returns the private memory of a process."""
     shares = re.findall(
         r"^Private_\w+: +(\d+) kB", Path(f"/proc/{pid}/smaps_rollup").read_text(), re.M
     )
     return 1024 * sum(map(int, shares))
 
 
-def test_jobs_of_every_end_leave_nothing_behind(
+def test_jobs_with_any_outcome_leak_no_resources(
     new_machine: Callable[..., Machine], pytestconfig: pytest.Config
 ) -> None:
     machine = new_machine()
@@ -82,21 +82,21 @@ def test_jobs_of_every_end_leave_nothing_behind(
         assert connection.execute(idle).fetchall() == []
 
 
-def settled(machine: Machine) -> Held:
+def settled(machine: Machine) -> Resources:
     """Returns the resources of the API and its fork server after the jobs are gone."""
 
-    def look() -> Held | None:
+    def look() -> Resources | None:
         with suppress(OSError):  # one of them has just ended
             pids = list(family(machine.process.pid))
-            return Held.by(pids) if len(pids) == 2 and not machine.scratch() else None
+            return Resources.by(pids) if len(pids) == 2 and not machine.scratch() else None
         return None
 
-    found: Held = until(look)
+    found: Resources = until(look)
     return found
 
 
 def work(machine: Machine, rounds: range) -> None:
-    """A first index, a second one of what changed, the same again, a failure and a cancelling."""
+    """Runs a first index, one after a change, a repeat, a failure and a cancellation."""
     for number in rounds:
         commit(machine.repository, {"src/changed.py": f"def version_{number}(): ..."})
         jobs = {

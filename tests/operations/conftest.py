@@ -1,6 +1,6 @@
 """Runs the commands of docs/operations.md exactly as printed.
 
-What needs a program that Debian alone has, or minutes, is a part of make prove, not of make test.
+Tests that take minutes or need a program from Debian run only in make prove.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def major(request: pytest.FixtureRequest) -> int:
 
 
 def blocks(title: str) -> list[tuple[str, str]]:
-    """The language and the text of each block of the section with that title."""
+    """Returns language and text of each block in the section with this title."""
     page = (ROOT / "docs/operations.md").read_text()
     found = [(language, text) for at, language, text in blocks_of(page) if at == title]
     assert found
@@ -61,20 +61,20 @@ def blocks(title: str) -> list[tuple[str, str]]:
 
 @dataclass(frozen=True)
 class Shell:
-    """Where the blocks run: a folder, replacements for the example's names, a user."""
+    """Runs the blocks: in a folder, with replacements for the example's names, as a user."""
 
     folder: Path
     changes: Mapping[str, str]
     server: Server
 
     def put(self, text: str) -> str:
-        """The text with what is here, instead of the names of the example."""
+        """Returns the text with local values instead of the example's names."""
         for old, new in self.changes.items():
             text = text.replace(old, new)
         return text
 
     def write(self, text: str) -> None:
-        """A file, whose name its first line tells."""
+        """Writes a file. Its first line has its name."""
         head, _, text = text.partition("\n")
         (self.folder / head.strip("#; ")).write_text(self.put(text))
 
@@ -102,7 +102,7 @@ class Shell:
 
     @contextmanager
     def api(self, text: str, url: str, **environment: str) -> Iterator[httpx2.Client]:
-        """A client of the API that a block of sh starts at this URL, once it is ready."""
+        """Yields a client of the API that an sh block starts at this URL, once it is ready."""
         with new_desk() as desk:
             process = subprocess.Popen(
                 ["sh", "-ec", self.put(text).replace("index-jobs api", f"exec {PROGRAM} api")],
@@ -124,7 +124,7 @@ class Shell:
 
 
 def status(client: httpx2.Client) -> int:
-    """Of /ready; 0 where nobody answers."""
+    """Returns the status of /ready, or 0 without a response."""
     try:
         return client.get("/ready").status_code
     except httpx2.TransportError:
@@ -133,7 +133,7 @@ def status(client: httpx2.Client) -> int:
 
 @pytest.fixture
 def shell(kept: Kept) -> Iterator[Callable[..., Shell]]:
-    """Makes a place to type in, and a migrated server on it with the login of the page."""
+    """Creates a shell with a migrated server and the page's login."""
     with ExitStack() as at_exit:
 
         def make(major: int, changes: Mapping[str, str], **settings: str) -> Shell:

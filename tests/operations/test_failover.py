@@ -1,4 +1,4 @@
-"""Creates and promotes a standby, which a running process finds, as the page says."""
+"""Creates and promotes a standby as the page says. A running process then uses it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.support.waiting import until
 from .conftest import Shell, blocks, status
 
 
-def test_a_process_goes_on_with_the_promoted_standby(
+def test_process_continues_with_the_promoted_standby(
     shell: Callable[..., Shell], major: int
 ) -> None:
     kinds, texts = zip(*blocks("Failover"), strict=True)

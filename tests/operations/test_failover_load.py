@@ -1,6 +1,6 @@
-"""A primary that is killed while clients write and runners run, and its standby promoted.
+"""A primary is killed under load and its standby is promoted.
 
-What clients were told is compared with what the promoted server has.
+Everything acknowledged to clients is compared with the promoted server.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from .conftest import USER, Shell, blocks
 CLIENTS = 8
 WORKERS = 6
 SECONDS = 6.0
-"""Of load before the primary is killed, and again after the standby was promoted."""
+"""Seconds of load before the primary is killed, and again after the promotion."""
 DISTANCE = 0.02
 LOGIN = f"""
 create role app_worker login password 'secret' in role job_worker;
@@ -47,16 +47,16 @@ END = "select from public.update_job_status(%s, 'completed', '{}', %s, %s)"
 
 
 @dataclass
-class Told:
-    """What was acknowledged, and when: a job to a client, by its key; an end to a worker."""
+class Acknowledged:
+    """What was acknowledged, and when: jobs to clients, by key, and ends to workers."""
 
     jobs: dict[str, tuple[str, float]] = field(default_factory=dict)
     ends: dict[str, float] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
 
 
-def write(url: str, key: str, folder: Path, told: Told, until_set: threading.Event) -> None:
-    """A client: makes one job after the other, and repeats a request that got no 202."""
+def write(url: str, key: str, folder: Path, told: Acknowledged, until_set: threading.Event) -> None:
+    """A client that creates one job after another and repeats requests without a 202."""
     client_id = uuid4()
     with httpx2.Client(
         base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=30
@@ -78,8 +78,8 @@ def write(url: str, key: str, folder: Path, told: Told, until_set: threading.Eve
             time.sleep(0.02)
 
 
-def work(url: str, told: Told, until_set: threading.Event) -> None:
-    """A worker of one's own: claims and completes, and connects again after each error."""
+def work(url: str, told: Acknowledged, until_set: threading.Event) -> None:
+    """A third-party worker that claims and completes jobs, and reconnects after errors."""
     worker = str(uuid4())
     while not until_set.is_set():
         with suppress(psycopg.Error), psycopg.connect(url, autocommit=True) as connection:
@@ -95,7 +95,7 @@ def work(url: str, told: Told, until_set: threading.Event) -> None:
 
 @contextmanager
 def threads(number: int, target: Callable[..., None], *arguments: object) -> Iterator[None]:
-    """So many that run the target, until the end of the block; it has an event that says so."""
+    """Runs the target in this many threads. Sets the event passed to it at the end."""
     over = threading.Event()
     running = [
         threading.Thread(target=target, args=(*arguments, over), daemon=True) for _ in range(number)
@@ -111,7 +111,7 @@ def threads(number: int, target: Callable[..., None], *arguments: object) -> Ite
 
 
 def kill_hard(server: Server) -> None:
-    """As a machine that loses its power: no process of the server does anything any more."""
+    """Simulates a power failure: kills all processes of the server at once."""
     os.kill(server.pid, signal.SIGSTOP)  # so that it does not see its children die
     children = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
     for process in (*map(int, children), server.pid):
@@ -123,7 +123,7 @@ def kill_hard(server: Server) -> None:
     [(True, DISTANCE), (False, 0.0), (False, DISTANCE)],
     ids=["synchronous", "asynchronous", "asynchronous-far"],
 )
-def test_what_was_acknowledged_is_there_after_a_failover(
+def test_acknowledged_work_survives_a_failover(
     shell: Callable[..., Shell],
     tmp_path: Path,
     record_property: Callable[[str, str], None],
@@ -132,7 +132,7 @@ def test_what_was_acknowledged_is_there_after_a_failover(
 ) -> None:
     (_, login), (_, standby), (_, api), (_, promote) = blocks("Failover")
     commit(tmp_path / "repository", {"a.py": "def a(): ...\n"})
-    told = Told()
+    told = Acknowledged()
     with kept_port() as port, kept_port() as api_port:
         here = shell(
             18,
@@ -181,7 +181,7 @@ def test_what_was_acknowledged_is_there_after_a_failover(
 
 
 def replicate(server: Server, *, is_synchronous: bool) -> None:
-    """Returns when the standby follows, and commits wait for it if they shall."""
+    """Waits until the standby follows and, if synchronous, commits wait for it."""
     with psycopg.connect(server.url("app"), autocommit=True) as connection:
         if is_synchronous:
             connection.execute("alter system set synchronous_standby_names = '*'")
@@ -193,7 +193,7 @@ def replicate(server: Server, *, is_synchronous: bool) -> None:
 
 @contextmanager
 def runner(url: str, folder: Path) -> Iterator[None]:
-    """`index-jobs work` on that database."""
+    """Runs `index-jobs work` on this database."""
     environment = {
         "PATH": "/usr/bin:/bin",
         "WORKER_DATABASE_URL": url,
@@ -209,9 +209,13 @@ def runner(url: str, folder: Path) -> Iterator[None]:
 
 
 def judge(
-    connection: psycopg.Connection[TupleRow], told: Told, killed: float, *, is_synchronous: bool
+    connection: psycopg.Connection[TupleRow],
+    told: Acknowledged,
+    killed: float,
+    *,
+    is_synchronous: bool,
 ) -> str:
-    """The figures of a failover; fails where a promise is broken."""
+    """Returns the figures of a failover. Fails if a guarantee is broken."""
 
     def rows(query: str) -> list[TupleRow]:
         return connection.execute(query.encode()).fetchall()

@@ -1,6 +1,6 @@
-"""Each block of docs/operations.md and docs/deploy belongs to a test that runs it.
+"""Each block of docs/operations.md and docs/deploy is run by a test.
 
-The short ones, which need a database and nothing else, are run here in the order of the page.
+The short ones, which need only a database, are run here in the order of the page.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ RUNNERS = {  # heading -> number of blocks under it, and the file that runs them
 
 
 def unknown(found: list[Block]) -> list[str]:
-    """The headings with more or fewer blocks than their test runs, or without a test."""
+    """Returns headings without a test, or with more or fewer blocks than their test runs."""
     counted: dict[str, int] = {}
     for block in found:
         counted[block.heading] = counted.get(block.heading, 0) + 1
@@ -58,18 +58,18 @@ def unknown(found: list[Block]) -> list[str]:
     return sorted(h for h in named if counted.get(h, 0) != RUNNERS.get(h, (0, ""))[0])
 
 
-def test_each_block_belongs_to_a_test_that_runs_it() -> None:
+def test_each_block_is_run_by_a_test() -> None:
     assert unknown([block for page in PAGES for block in blocks_of(page.read_text())]) == []
 
 
 @pytest.mark.parametrize("heading", RUNNERS)
-def test_the_file_that_runs_a_block_names_where_it_stands(heading: str) -> None:
+def test_file_that_runs_a_block_names_its_heading(heading: str) -> None:
     text = (TESTS / RUNNERS[heading][1]).read_text()
     whole_page = 'DEPLOY / "README.md"' in text  # all of its blocks, in their order
     assert f'{heading}"' in text or whole_page
 
 
-def test_a_block_that_nobody_runs_is_seen() -> None:
+def test_untested_block_is_detected() -> None:
     text = (ROOT / "docs/operations.md").read_text()
     more = text.replace("### A key has leaked\n", "### A key has leaked\n\n```sh\ntrue\n```\n")
     new = text + "\n## News\n\n```sql\nselect 1;\n```\n"
@@ -109,7 +109,7 @@ def typed(url: str, text: str) -> list[TupleRow]:
         return cursor.fetchall() if cursor.description else []
 
 
-def test_a_login_is_let_in_and_a_second_owner_may_hand_on_the_roles(
+def test_login_gets_access_and_a_second_owner_may_grant_the_roles(
     place: Database, superuser: psycopg.Connection[TupleRow]
 ) -> None:
     login, grant = sql_of("Two installations on one server")
@@ -133,7 +133,7 @@ def test_a_login_is_let_in_and_a_second_owner_may_hand_on_the_roles(
             superuser.execute(f"drop role {name}".encode())
 
 
-def test_an_index_is_built_before_the_migration_that_wants_it(
+def test_index_is_built_before_the_migration_that_needs_it(
     place: Database, superuser: psycopg.Connection[TupleRow]
 ) -> None:
     query = (
@@ -148,7 +148,7 @@ def test_an_index_is_built_before_the_migration_that_wants_it(
     assert [valid for _, valid in before] == [True]
 
 
-def test_a_silent_job_is_found_and_failed_by_hand(
+def test_silent_job_is_found_and_failed_manually(
     place: Database, superuser: psycopg.Connection[TupleRow]
 ) -> None:
     find, fail = sql_of("A job does not end")
@@ -164,7 +164,7 @@ def test_a_silent_job_is_found_and_failed_by_hand(
     assert typed(place.service_role_url, find) == []
 
 
-def test_a_user_gets_a_fresh_hour_and_a_leaked_key_is_switched_off(
+def test_quota_is_reset_and_a_leaked_key_is_disabled(
     place: Database, superuser: psycopg.Connection[TupleRow]
 ) -> None:
     superuser.execute("insert into auth.users values (%s) on conflict do nothing", (ALICE,))

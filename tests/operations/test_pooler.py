@@ -16,9 +16,7 @@ from .conftest import Shell, blocks
 INSTALL = "pgbouncer is missing; install it: apt-get install pgbouncer"
 
 
-def test_the_api_works_through_a_transaction_pooler(
-    shell: Callable[..., Shell], major: int
-) -> None:
+def test_api_works_through_a_transaction_pooler(shell: Callable[..., Shell], major: int) -> None:
     if shutil.which("pgbouncer") is None:
         pytest.fail(INSTALL)
     kinds, texts = zip(*blocks("Poolers"), strict=True)

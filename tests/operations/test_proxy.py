@@ -1,4 +1,4 @@
-"""nginx before the API, as the page says."""
+"""nginx in front of the API, as the page says."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .conftest import Shell, blocks
 INSTALL = "nginx is missing; install it: apt-get install nginx-light"
 
 
-def test_the_api_is_itself_behind_a_proxy(shell: Callable[..., Shell], major: int) -> None:
+def test_api_works_behind_a_proxy(shell: Callable[..., Shell], major: int) -> None:
     if shutil.which("nginx") is None:
         pytest.fail(INSTALL)
     kinds, texts = zip(*blocks("Behind a proxy"), strict=True)

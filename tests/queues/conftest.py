@@ -1,4 +1,4 @@
-"""Real pg-boss, beside our tables and tied to them by the bridge; and jobs for it."""
+"""Real pg-boss beside our tables, connected by the bridge, and jobs for it."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(scope="session")
 def scripts(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of worker.mjs with pg-boss in it."""
+    """The folder of worker.mjs, with pg-boss installed."""
     folder = tmp_path_factory.mktemp("queues")
     shutil.copy(HERE / "worker.mjs", folder)
     version = getattr(request, "param", "newest")
@@ -62,7 +62,7 @@ def scripts(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 @pytest.fixture(scope="session")
 def plans(scripts: Path) -> str:
-    """The SQL that makes pg-boss's schema, by pg-boss itself."""
+    """pg-boss's own SQL for its schema."""
     done = subprocess.run(
         [node(), "worker.mjs", "plans"], cwd=scripts, check=True, stdout=subprocess.PIPE, text=True
     )
@@ -71,7 +71,7 @@ def plans(scripts: Path) -> str:
 
 @pytest.fixture(scope="module")
 def shared(clusters: Callable[..., Cluster], plans: str) -> Iterator[Database]:
-    """A database with pg-boss and the bridge, for the tests of a file that share its cast."""
+    """A database with pg-boss and the bridge, shared by the tests of a file."""
     with clusters(18).database("ordinary", migrated=True) as database:
         add_pg_boss(database, plans)
         bridges.install(database.migrator_url, "pg-boss")
@@ -90,7 +90,7 @@ def connection(shared: Database) -> Iterator[Connection]:
 
 
 def add_pg_boss(database: Database, plans: str) -> None:
-    """Makes pg-boss's schema; workers may use it."""
+    """Creates pg-boss's schema and lets workers use it."""
     with psycopg.connect(database.migrator_url, autocommit=True) as connection:
         connection.execute(plans.encode())
         connection.execute(
@@ -101,7 +101,7 @@ def add_pg_boss(database: Database, plans: str) -> None:
 
 
 def add_procrastinate(database: Database) -> None:
-    """Makes procrastinate's schema; workers may use it."""
+    """Creates procrastinate's schema and lets workers use it."""
     with psycopg.connect(database.migrator_url, autocommit=True) as connection:
         connection.execute(SchemaManager.get_schema().encode())
         for table in ("jobs", "events", "periodic_defers", "workers"):
@@ -114,7 +114,7 @@ def add_procrastinate(database: Database) -> None:
 
 @cache
 def node() -> str:
-    """The program itself: what is in the venv starts it, and leaves it behind when killed."""
+    """Returns the path of the real Node. A killed launcher in the venv would leave it behind."""
     wrapper = Path(sys.executable).with_name("node")
     asked = [wrapper, "-p", "process.execPath"]
     return subprocess.run(asked, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
@@ -129,7 +129,7 @@ def acting_as_alice(connection: Connection) -> Iterator[None]:
 
 
 def create(connection: Connection, ref: str = "main") -> UUID:
-    """A job of alice, made by herself."""
+    """Creates a job as alice."""
     with acting_as_alice(connection):
         row = connection.execute(
             "select j.id from public.create_index_job("
@@ -145,8 +145,8 @@ def cancel(connection: Connection, job: UUID) -> None:
         connection.execute("select public.cancel_index_job(%s)", (job,))
 
 
-def stand(connection: Connection, job: UUID) -> tuple[str | None, int | None, str | None]:
-    """The status and attempt of the job, and the state of its row in the queue."""
+def state_of(connection: Connection, job: UUID) -> tuple[str | None, int | None, str | None]:
+    """Returns the job's status and attempt, and the state of its queue row."""
     row = connection.execute(
         "select (select j.status::text from public.index_jobs as j where j.id = %(job)s),"
         " (select j.attempt from public.index_jobs as j where j.id = %(job)s),"
@@ -160,7 +160,7 @@ def stand(connection: Connection, job: UUID) -> tuple[str | None, int | None, st
 def start(
     command: Sequence[str], folder: Path, url: str, output: IO[str] | int
 ) -> subprocess.Popen[str]:
-    """A worker process on that database."""
+    """Starts a worker process on this database."""
     return subprocess.Popen(
         command,
         cwd=folder,
@@ -173,7 +173,7 @@ def start(
 
 @contextmanager
 def working(command: Sequence[str], folder: Path, url: str) -> Iterator[subprocess.Popen[str]]:
-    """A worker process on that database, killed at the end."""
+    """Runs a worker process on this database and kills it at the end."""
     process = start(command, folder, url, subprocess.PIPE)
     try:
         yield process
@@ -183,7 +183,7 @@ def working(command: Sequence[str], folder: Path, url: str) -> Iterator[subproce
 
 
 def said(process: subprocess.Popen[str]) -> dict[str, str]:
-    """The next line of a worker, which is JSON."""
+    """Reads the next line of a worker, which is JSON."""
     assert process.stdout is not None
     line = process.stdout.readline()
     assert line

@@ -1,6 +1,6 @@
 """Three ways to get a job: the built-in claim, a wake-up of procrastinate, a run of pg-boss.
 
-Each is driven by calls instead of workers, so that a test says what happens when.
+The tests drive each by calls, without workers, to control the order of events.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from worker.procrastinate import make_app
 
 
 class Held(NamedTuple):
-    """An attempt that a worker has; `run` is what the queue knows it by."""
+    """An attempt that a worker holds. `run` identifies it in the queue."""
 
     job: UUID
     attempt: int
@@ -30,13 +30,13 @@ class Held(NamedTuple):
 
 class Engine(Protocol):
     def take(self, worker: str) -> Held | None:
-        """Gives a worker the next attempt of a job, if there is one now."""
+        """Gives a worker the next attempt of a job, if one is available."""
 
     def lose(self, held: Held) -> None:
-        """Finds that the worker is gone."""
+        """Detects that the worker is gone."""
 
     def fail(self, held: Held, error: str) -> None:
-        """The worker reports a failure that may pass, and the next attempt is due."""
+        """The worker reports a retryable failure, and the next attempt becomes due."""
 
 
 class BuiltIn:
@@ -68,7 +68,7 @@ class BuiltIn:
 
 
 class Procrastinate(BuiltIn):
-    """The jobs are claimed by a task; when there is none, a tick makes up for it."""
+    """A task claims the jobs. Without a task, a periodic check does."""
 
     def __init__(self, connection: Connection, url: str) -> None:
         super().__init__(connection)

@@ -22,7 +22,7 @@ from tests.queues.conftest import (
     create,
     node,
     said,
-    stand,
+    state_of,
     working,
 )
 from tests.support.databases import Database, NewDatabase
@@ -76,23 +76,23 @@ def reconcile(connection: Connection) -> list[tuple[str, UUID]]:
     return [(kind, job) for kind, job in rows]
 
 
-def test_a_real_worker_of_pg_boss_completes_a_job(
+def test_pg_boss_worker_completes_a_job(
     connection: Connection, shared: Database, scripts: Path
 ) -> None:
     job = create(connection)
-    assert stand(connection, job) == ("pending", 0, "created")
+    assert state_of(connection, job) == ("pending", 0, "created")
     with working([node(), "worker.mjs", "work"], scripts, shared.worker_url) as worker:
         assert set(said(worker)) == {"ready"}
         assert said(worker)["job"] == str(job)
-        until(lambda: stand(connection, job) == ("completed", 1, "completed"))
+        until(lambda: state_of(connection, job) == ("completed", 1, "completed"))
     assert reconcile(connection) == []
 
 
-def test_a_job_and_its_row_are_made_in_one_transaction(connection: Connection) -> None:
+def test_job_and_queue_row_are_created_in_one_transaction(connection: Connection) -> None:
     with connection.transaction(force_rollback=True):
         lost = create(connection)
-        assert stand(connection, lost) == ("pending", 0, "created")
-    assert stand(connection, lost) == (None, None, None)
+        assert state_of(connection, lost) == ("pending", 0, "created")
+    assert state_of(connection, lost) == (None, None, None)
     job = create(connection)
     row = connection.execute(
         "select b.data, b.group_id, j.queue_job_id from pgboss.job as b"
@@ -104,7 +104,7 @@ def test_a_job_and_its_row_are_made_in_one_transaction(connection: Connection) -
     assert row[1:] == ("00000000-0000-4000-8000-0000000000a1", job)
 
 
-def test_no_job_is_made_where_the_queue_is_gone(connection: Connection) -> None:
+def test_no_job_is_created_when_the_queue_is_missing(connection: Connection) -> None:
     with connection.transaction(force_rollback=True):
         connection.execute("delete from pgboss.queue where name = 'index_jobs'")
         with pytest.raises(psycopg.errors.RaiseException, match="no queue index_jobs"):
@@ -114,7 +114,7 @@ def test_no_job_is_made_where_the_queue_is_gone(connection: Connection) -> None:
 def test_each_state_is_mirrored(connection: Connection) -> None:
     job, worker = create(connection), uuid4()
     assert fetch(connection, job) == 0
-    assert stand(connection, job) == ("processing", 1, "active")
+    assert state_of(connection, job) == ("processing", 1, "active")
     assert begin(connection, job, 0, worker) == 1
     connection.execute(FAIL, {"job": job, "output": '{"message": "The host is down."}'})
     row = connection.execute(
@@ -123,15 +123,15 @@ def test_each_state_is_mirrored(connection: Connection) -> None:
     ).fetchone()
     assert row == ("processing", "The host is down.", True)
     assert fetch(connection, job) == 1
-    assert stand(connection, job) == ("processing", 2, "active")
+    assert state_of(connection, job) == ("processing", 2, "active")
     assert begin(connection, job, 1, worker) == 2
     complete(connection, job, 2)
-    assert stand(connection, job) == ("completed", 2, "active")
+    assert state_of(connection, job) == ("completed", 2, "active")
     connection.execute("update pgboss.job set state = 'completed' where id = %s", (job,))
     assert reconcile(connection) == []
 
 
-def test_an_attempt_that_expired_was_lost_and_its_worker_is_refused(
+def test_expired_attempt_is_lost_and_its_worker_is_rejected(
     connection: Connection,
 ) -> None:
     job, first, second = create(connection), uuid4(), uuid4()
@@ -148,7 +148,7 @@ def test_an_attempt_that_expired_was_lost_and_its_worker_is_refused(
     assert row == ("the worker was lost",)
 
 
-def test_the_job_fails_when_the_queue_gives_up(connection: Connection) -> None:
+def test_job_fails_when_the_queue_gives_up(connection: Connection) -> None:
     job = create(connection)
     for run in range(3):
         assert fetch(connection, job) == run
@@ -159,37 +159,37 @@ def test_the_job_fails_when_the_queue_gives_up(connection: Connection) -> None:
     assert row == ("failed", 3, "No 2.")
 
 
-def test_what_ends_here_ends_in_the_queue(connection: Connection) -> None:
+def test_end_of_a_job_ends_its_queue_row(connection: Connection) -> None:
     waiting, running, deleted = (create(connection) for _ in range(3))
     cancel(connection, waiting)
-    assert stand(connection, waiting) == ("cancelled", 0, "cancelled")
+    assert state_of(connection, waiting) == ("cancelled", 0, "cancelled")
     attempt = begin(connection, running, fetch(connection, running), uuid4())
     connection.execute(
         "select public.fail_job_attempt(%s, %s, 'There is no such ref.', false)", (running, attempt)
     )
-    assert stand(connection, running) == ("failed", 1, "failed")
+    assert state_of(connection, running) == ("failed", 1, "failed")
     connection.execute("delete from public.index_jobs where id = %s", (deleted,))
-    assert stand(connection, deleted) == (None, None, "cancelled")
+    assert state_of(connection, deleted) == (None, None, "cancelled")
     assert reconcile(connection) == []
 
 
-def test_a_cancelled_row_cancels_the_job(connection: Connection) -> None:
+def test_cancelled_queue_row_cancels_the_job(connection: Connection) -> None:
     job = create(connection)
     fetch(connection, job)
     connection.execute("update pgboss.job set state = 'cancelled', completed_on = now()")
-    assert stand(connection, job) == ("cancelled", 1, "cancelled")
+    assert state_of(connection, job) == ("cancelled", 1, "cancelled")
 
 
-def test_a_final_status_brings_the_row_back(connection: Connection) -> None:
+def test_final_status_is_restored_in_the_queue_row(connection: Connection) -> None:
     job = create(connection)
     complete(connection, job, begin(connection, job, fetch(connection, job), uuid4()))
     connection.execute(FAIL, {"job": job, "output": '{"value": {"message": "job timed out"}}'})
-    assert stand(connection, job) == ("completed", 1, "completed")
+    assert state_of(connection, job) == ("completed", 1, "completed")
     connection.execute("update pgboss.job set state = 'created', completed_on = null")
-    assert stand(connection, job) == ("completed", 1, "completed")
+    assert state_of(connection, job) == ("completed", 1, "completed")
 
 
-def test_there_is_no_deadlock_with_the_queue(connection: Connection, shared: Database) -> None:
+def test_queue_and_job_do_not_deadlock(connection: Connection, shared: Database) -> None:
     job = create(connection)
     attempt = begin(connection, job, fetch(connection, job), uuid4())
     with psycopg.connect(shared.url) as other:
@@ -197,12 +197,12 @@ def test_there_is_no_deadlock_with_the_queue(connection: Connection, shared: Dat
         connection.execute(
             "select public.fail_job_attempt(%s, %s, 'No such ref.', false)", (job, attempt)
         )
-        assert stand(connection, job) == ("failed", 1, "active")
+        assert state_of(connection, job) == ("failed", 1, "active")
         other.execute("update pgboss.job set state = 'completed' where id = %s", (job,))
-    assert stand(connection, job) == ("failed", 1, "failed")
+    assert state_of(connection, job) == ("failed", 1, "failed")
 
 
-def test_it_is_not_installed_without_pg_boss_nor_beside_another_major(
+def test_bridge_requires_pg_boss_of_a_supported_schema(
     new_database: NewDatabase, plans: str
 ) -> None:
     database = new_database()
@@ -225,7 +225,7 @@ def test_it_is_not_installed_without_pg_boss_nor_beside_another_major(
 
 
 def differences(url: str) -> set[tuple[str, str]]:
-    """The doctor's findings about a bridge."""
+    """Returns the doctor's findings about a bridge."""
     return {
         (found.check, found.object)
         for found in doctor.examine(url).findings
@@ -249,7 +249,7 @@ def add_queue(database: Database, name: str, plans: str) -> None:
         ("procrastinate", "index_jobs_wake_procrastinate on public.index_jobs", 17, "supabase"),
     ],
 )
-def test_the_doctor_compares_a_bridge(
+def test_doctor_finds_changes_of_a_bridge(
     new_database: NewDatabase, plans: str, name: str, trigger: str, major: int, owner: str
 ) -> None:
     database = new_database(major, owner)
@@ -279,7 +279,7 @@ def catalogue_names(url: str) -> set[str]:
     return {name for (name,) in rows}
 
 
-def test_procrastinate_is_not_woken_where_it_is_not(new_database: NewDatabase) -> None:
+def test_bridge_requires_procrastinate(new_database: NewDatabase) -> None:
     database = new_database()
     with pytest.raises(bridges.BridgeError, match="procrastinate is not in this database"):
         bridges.install(database.migrator_url, "procrastinate")
@@ -290,7 +290,7 @@ def test_procrastinate_is_not_woken_where_it_is_not(new_database: NewDatabase) -
     assert "wake_procrastinate" not in catalogue_names(database.url)
 
 
-def test_the_commands_say_what_they_do(new_database: NewDatabase, plans: str) -> None:
+def test_bridge_commands_print_what_they_do(new_database: NewDatabase, plans: str) -> None:
     database = new_database()
 
     def run(*arguments: str) -> tuple[int, str, str]:
@@ -325,7 +325,7 @@ def test_the_commands_say_what_they_do(new_database: NewDatabase, plans: str) ->
     [("pgboss.job", False), ("public.index_job_events", False), (None, False), ("", True)],
     ids=["before the row", "between the row and the event", "before the commit", "after it"],
 )
-def test_a_maker_that_is_killed_leaves_both_or_neither(
+def test_killed_creator_leaves_both_rows_or_neither(
     connection: Connection, shared: Database, table: str | None, happens: bool
 ) -> None:
     with (

@@ -1,4 +1,4 @@
-"""The promises of docs/workers.md hold for the built-in claim, procrastinate and pg-boss."""
+"""The guarantees of docs/workers.md hold for the built-in claim, procrastinate and pg-boss."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Engines = dict[str, tuple[Connection, Engine]]
 
 @pytest.fixture(scope="module")
 def engines(clusters: Callable[..., Cluster], plans: str, scripts: Path) -> Iterator[Engines]:
-    """Each in a database of its own."""
+    """Each engine in its own database."""
     shutil.copy(HERE / "driver.mjs", scripts)
     with ExitStack() as at_exit:
         connections = {}
@@ -87,7 +87,7 @@ Stage = tuple[Connection, Engine]
 
 
 def complete(connection: Connection, held: Held) -> str | None:
-    """The code of the refusal, if there was one; a row is stored with it."""
+    """Completes the job with one row. Returns the error code, or None."""
     try:
         with connection.transaction():
             connection.execute(
@@ -120,7 +120,7 @@ def take(engine: Engine, worker: str | None = None) -> Held:
     return held
 
 
-def test_one_worker_gets_a_job_and_the_next_one_nothing(stage: Stage) -> None:
+def test_job_is_given_to_only_one_worker(stage: Stage) -> None:
     connection, engine = stage
     job = create(connection)
     held = take(engine)
@@ -131,7 +131,7 @@ def test_one_worker_gets_a_job_and_the_next_one_nothing(stage: Stage) -> None:
     assert engine.take(new_worker()) is None
 
 
-def test_a_lost_attempt_is_begun_again_and_its_worker_is_refused(stage: Stage) -> None:
+def test_lost_attempt_is_followed_by_another_and_its_worker_rejected(stage: Stage) -> None:
     connection, engine = stage
     job = create(connection)
     first = take(engine)
@@ -145,7 +145,7 @@ def test_a_lost_attempt_is_begun_again_and_its_worker_is_refused(stage: Stage) -
     assert complete(connection, second) is None
 
 
-def test_a_worker_that_gets_the_job_back_has_a_new_fence(stage: Stage) -> None:
+def test_worker_that_gets_its_job_again_has_a_new_attempt(stage: Stage) -> None:
     connection, engine = stage
     create(connection)
     worker = new_worker()
@@ -156,7 +156,7 @@ def test_a_worker_that_gets_the_job_back_has_a_new_fence(stage: Stage) -> None:
     assert complete(connection, second) is None
 
 
-def test_a_failure_that_may_pass_is_followed_by_another_attempt(stage: Stage) -> None:
+def test_retryable_failure_is_followed_by_another_attempt(stage: Stage) -> None:
     connection, engine = stage
     job = create(connection)
     engine.fail(take(engine), "The host is down.")
@@ -167,7 +167,7 @@ def test_a_failure_that_may_pass_is_followed_by_another_attempt(stage: Stage) ->
     assert status(connection, job)[0] == "completed"
 
 
-def test_after_the_third_failure_the_job_has_failed(stage: Stage) -> None:
+def test_job_fails_after_its_third_failure(stage: Stage) -> None:
     connection, engine = stage
     job = create(connection)
     for number in range(1, 4):
@@ -177,7 +177,7 @@ def test_after_the_third_failure_the_job_has_failed(stage: Stage) -> None:
     assert engine.take(new_worker()) is None
 
 
-def test_a_failure_for_good_is_not_tried_again(stage: Stage) -> None:
+def test_permanent_failure_is_not_retried(stage: Stage) -> None:
     connection, engine = stage
     job = create(connection)
     held = take(engine)
@@ -189,7 +189,7 @@ def test_a_failure_for_good_is_not_tried_again(stage: Stage) -> None:
     assert complete(connection, held) == "not_processing"
 
 
-def test_a_job_that_is_cancelled_before_it_begins_is_given_to_nobody(stage: Stage) -> None:
+def test_cancelled_pending_job_is_given_to_no_worker(stage: Stage) -> None:
     connection, engine = stage
     job = create(connection)
     cancel(connection, job)
@@ -197,7 +197,7 @@ def test_a_job_that_is_cancelled_before_it_begins_is_given_to_nobody(stage: Stag
     assert engine.take(new_worker()) is None
 
 
-def test_a_job_whose_user_asked_to_cancel_is_not_tried_again(stage: Stage) -> None:
+def test_job_with_a_cancellation_request_is_not_retried(stage: Stage) -> None:
     connection, engine = stage
     job = create(connection)
     held = take(engine)
@@ -208,7 +208,7 @@ def test_a_job_whose_user_asked_to_cancel_is_not_tried_again(stage: Stage) -> No
     assert engine.take(new_worker()) is None
 
 
-def test_a_worker_that_ignores_a_request_to_cancel_is_refused_after_a_minute(
+def test_worker_that_ignores_a_cancellation_is_rejected_after_a_minute(
     stage: Stage,
 ) -> None:
     connection, engine = stage
@@ -225,7 +225,7 @@ def test_a_worker_that_ignores_a_request_to_cancel_is_refused_after_a_minute(
     assert engine.take(new_worker()) is None
 
 
-def test_an_end_that_is_repeated_is_told_once(stage: Stage) -> None:
+def test_repeated_end_writes_one_event(stage: Stage) -> None:
     connection, engine = stage
     job = create(connection)
     held = take(engine)
@@ -236,7 +236,7 @@ def test_an_end_that_is_repeated_is_told_once(stage: Stage) -> None:
     assert connection.execute(told, (job,)).fetchone() == before
 
 
-def test_a_worker_that_is_lost_while_it_stores_leaves_no_rows(stage: Stage) -> None:
+def test_worker_lost_while_storing_leaves_no_rows(stage: Stage) -> None:
     connection, engine = stage
     job = create(connection)
     held = take(engine)

@@ -1,6 +1,6 @@
 """Two worker processes of a real queue run many jobs. Some fail, are cancelled or kill a worker.
 
-50 jobs, 500 with --prove. In the end each job is as its queue says, and nothing has gone back.
+50 jobs, 500 with --prove. In the end each job matches its queue, and none moved backward.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from tests.queues.conftest import (
     cancel,
     create,
     node,
-    stand,
     start,
+    state_of,
 )
 from tests.support.databases import Database, NewDatabase
 from tests.support.waiting import until
@@ -45,7 +45,7 @@ ODD = ["die-done", "fail-1", "bad", "die", "fail-9", "late", "slow", "fail-1", "
 
 @dataclass
 class Workers:
-    """Two processes; one that killed itself is replaced."""
+    """Two processes. One that killed itself is replaced."""
 
     command: list[str]
     folder: Path
@@ -157,7 +157,7 @@ def check(connection: Connection, workers: Workers, jobs: dict[UUID, str]) -> No
     assert back == []
 
 
-def test_pg_boss_runs_them(pg_boss: Database, scripts: Path, proving: bool) -> None:
+def test_pg_boss_runs_all_jobs(pg_boss: Database, scripts: Path, proving: bool) -> None:
     command = [node(), "worker.mjs", "work"]
     with (
         psycopg.connect(pg_boss.url, autocommit=True) as connection,
@@ -177,7 +177,7 @@ def test_pg_boss_runs_them(pg_boss: Database, scripts: Path, proving: bool) -> N
         assert connection.execute("select * from public.reconcile_queue_jobs()").fetchall() == []
 
 
-def test_procrastinate_runs_them(woken: Database, proving: bool) -> None:
+def test_procrastinate_runs_all_jobs(woken: Database, proving: bool) -> None:
     command = [sys.executable, "-m", "tests.queues.wakeups"]
     with (
         psycopg.connect(woken.url, autocommit=True) as connection,
@@ -189,7 +189,7 @@ def test_procrastinate_runs_them(woken: Database, proving: bool) -> None:
         check(connection, workers, jobs)
 
 
-def test_what_happened_without_the_trigger_is_reconciled(pg_boss: Database, scripts: Path) -> None:
+def test_changes_missed_by_the_trigger_are_reconciled(pg_boss: Database, scripts: Path) -> None:
     command = [node(), "worker.mjs", "work"]
     with psycopg.connect(pg_boss.url, autocommit=True) as connection:
         connection.execute("select tests.arrange_cast()")
@@ -222,13 +222,13 @@ def test_what_happened_without_the_trigger_is_reconciled(pg_boss: Database, scri
             str(not_queued): "not_queued",
         }
         assert bridges.reconcile(pg_boss.migrator_url) == []
-        states = {job: stand(connection, job) for job in (*queued, unwanted)}
+        states = {job: state_of(connection, job) for job in (*queued, unwanted)}
         assert states == {
             queued[0]: ("failed", 3, "failed"),
             queued[1]: ("completed", 2, "completed"),
             queued[2]: ("completed", 1, "completed"),
             unwanted: ("cancelled", 0, "cancelled"),
         }
-        assert stand(connection, row_missing) == ("pending", 0, "created")
-        assert stand(connection, not_queued) == ("pending", 0, "created")
-        assert stand(connection, job_missing) == (None, None, "cancelled")
+        assert state_of(connection, row_missing) == ("pending", 0, "created")
+        assert state_of(connection, not_queued) == ("pending", 0, "created")
+        assert state_of(connection, job_missing) == (None, None, "cancelled")

@@ -1,4 +1,4 @@
-"""The queue workers that we ship index real repositories."""
+"""The queue workers of this project index real repositories."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import psycopg
 import pytest
 
 from db.tools import bridges
-from tests.queues.conftest import HERE, add_pg_boss, add_procrastinate, create, node, stand
+from tests.queues.conftest import HERE, add_pg_boss, add_procrastinate, create, node, state_of
 from tests.support.databases import Database, NewDatabase
 from tests.support.repositories import commit
 from tests.support.waiting import until
@@ -30,7 +30,7 @@ Environment = Callable[[Database], dict[str, str]]
 
 @pytest.fixture
 def environment(tmp_path: Path) -> Environment:
-    """Returns the environment of a worker, after making alice's repository a real one."""
+    """Makes alice's repository a real one. Returns the environment of a worker."""
     commit(tmp_path / "app", {"shop.py": "class Shop: ...\n"})
 
     def of(database: Database) -> dict[str, str]:
@@ -63,7 +63,7 @@ def running(command: list[str], folder: Path, of: dict[str, str]) -> Iterator[su
         process.wait()
 
 
-def test_the_example_for_pg_boss_indexes_and_fails_jobs(
+def test_pg_boss_example_completes_and_fails_jobs(
     new_database: NewDatabase, plans: str, scripts: Path, environment: Environment
 ) -> None:
     database = new_database()
@@ -76,13 +76,13 @@ def test_the_example_for_pg_boss_indexes_and_fails_jobs(
         running([node(), EXAMPLE.name], scripts, of),
     ):
         good, bad = create(connection), create(connection, "gone")
-        until(lambda: stand(connection, good) == ("completed", 1, "completed"), limit=120)
-        until(lambda: stand(connection, bad) == ("failed", 1, "failed"), limit=120)
+        until(lambda: state_of(connection, good) == ("completed", 1, "completed"), limit=120)
+        until(lambda: state_of(connection, bad) == ("failed", 1, "failed"), limit=120)
         rows = connection.execute("select path, job_id from public.indexed_files").fetchall()
         assert rows == [("shop.py", good)]
 
 
-def test_one_run_of_a_queue_is_seen_to_its_end_once(
+def test_one_run_of_a_queue_is_worked_once(
     new_database: NewDatabase, environment: Environment
 ) -> None:
     database = new_database()
@@ -105,7 +105,7 @@ def test_one_run_of_a_queue_is_seen_to_its_end_once(
         assert run(2) == (0, {"status": "completed", "error": None})
 
 
-def test_a_worker_of_procrastinate_is_woken_by_a_new_job(
+def test_procrastinate_worker_is_woken_by_a_new_job(
     new_database: NewDatabase, tmp_path: Path, environment: Environment
 ) -> None:
     database = new_database()

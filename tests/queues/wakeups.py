@@ -1,6 +1,6 @@
-"""A worker of procrastinate for the tests, on WORKER_DATABASE_URL: our adapter, with quick work.
+"""A procrastinate worker for the tests, on WORKER_DATABASE_URL: our adapter with fast jobs.
 
-A line on stdout for each attempt that began. How one goes is the job's ref, as in worker.mjs.
+Prints a line for each attempt that started. The job's ref decides its outcome, as in worker.mjs.
 """
 
 from __future__ import annotations

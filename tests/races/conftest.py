@@ -32,7 +32,7 @@ class Database(Protocol):
 
 @dataclass(frozen=True)
 class Arena:
-    """A database with the cast of tests/sql/bootstrap.sql, and its superuser's connection."""
+    """A database with the users of tests/sql/bootstrap.sql, and a superuser's connection."""
 
     database: Database
     connection: Connection
@@ -45,11 +45,11 @@ class Arena:
         return row[0]
 
     def job(self) -> str:
-        """The id of a new pending job."""
+        """Creates a pending job. Returns its id."""
         return str(self.value("select tests.job_for(tests.alice_repository())"))
 
     def until_waiting(self, count: int) -> None:
-        """Returns when that many connections to the database wait for a lock."""
+        """Waits until this many connections to the database wait for a lock."""
         waiting = (
             "select count(*) from pg_stat_activity"
             " where datname = current_database() and wait_event_type = 'Lock'"
@@ -58,7 +58,7 @@ class Arena:
 
     @contextmanager
     def impatient(self, login: str) -> Iterator[Connection]:
-        """A connection that would rather fail than wait for a lock."""
+        """Yields a connection that fails instead of waiting for a lock."""
         # a pooler takes no options: behind one it waits until the statement's own time is over
         options = {} if self.database.pooler else {"options": "-clock_timeout=1s"}
         with psycopg.connect(
@@ -68,7 +68,7 @@ class Arena:
 
     @contextmanager
     def locked(self, job_id: str) -> Iterator[None]:
-        """Holds the lock of the job's row; nothing is changed."""
+        """Holds the lock of the job's row without changing it."""
         with psycopg.connect(self.database.url) as holder:
             holder.execute("select from public.index_jobs where id = %s for update", (job_id,))
             yield
@@ -93,13 +93,13 @@ def arena(clusters: Any) -> Iterator[Arena]:
 
 
 class Movers:
-    """Processes that each have a connection; see mover.py."""
+    """Processes with one connection each, see mover.py."""
 
     def __init__(self, processes: Sequence[subprocess.Popen[str]]) -> None:
         self._processes = processes
 
     def start(self, statements: Sequence[str]) -> None:
-        """Gives the first processes a statement each."""
+        """Sends one statement to each of the first processes."""
         for process, statement in zip(self._processes, statements, strict=False):
             assert process.stdin is not None
             process.stdin.write(statement + "\n")
@@ -121,7 +121,7 @@ class Movers:
 
 @pytest.fixture(scope="module")
 def movers(arena: Arena) -> Iterator[Movers]:
-    """20 processes that are connected as a worker."""
+    """20 processes connected as a worker."""
     command = [sys.executable, str(Path(__file__).with_name("mover.py")), arena.database.worker_url]
     with ExitStack() as at_exit:
         processes = []

@@ -1,7 +1,7 @@
-"""A process with a connection of its own: runs each line of its input as a statement.
+"""A process with its own connection. Runs each line of its input as a statement.
 
-Answers `ready` when it is connected, and then each line with one line of JSON: the first column of
-the first row as text, or SQLSTATE and detail of the refusal.
+Prints `ready` when connected, then one line of JSON for each statement: the first column of
+the first row as text, or SQLSTATE and detail of the error.
 """
 
 from __future__ import annotations

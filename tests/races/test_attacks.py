@@ -39,7 +39,7 @@ def arena(clusters: Any, request: pytest.FixtureRequest) -> Iterator[Arena]:
 
 @pytest.fixture(scope="module")
 def job(arena: Arena) -> str:
-    """A job that bob made for acme, with a key of idempotency and an index."""
+    """A job that bob created for acme, with an idempotency key and an index."""
     arena.connection.execute(
         "insert into public.indexed_files (repository_id, path, bytes, blob_sha)"
         " values (tests.acme_repository(), 'a.py', 1, repeat('0', 40))"
@@ -54,13 +54,13 @@ def job(arena: Arena) -> str:
     return str(job_id)
 
 
-def test_each_row_names_who_tries() -> None:
+def test_each_row_names_an_attacker() -> None:
     assert {row[0] for row in ROWS} == {*WHO}
     assert len(ROWS) > 40
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row[0]}: {row[1]}")
-def test_an_attacker_can_do_what_is_written_and_no_more(
+def test_attacker_can_do_only_what_is_documented(
     arena: Arena, job: str, row: tuple[str, str, str, str]
 ) -> None:
     who, _, statement, gets = row

@@ -1,4 +1,4 @@
-"""Only the functions write jobs and events. Real logins try every other way."""
+"""Only the functions can write jobs and events. Real logins try every other way."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def job(arena: Arena) -> str:
 
 @pytest.mark.parametrize("statement", STATEMENTS, ids=lambda s: " ".join(s.split()[:3]))
 @pytest.mark.parametrize("login", LOGINS)
-def test_a_direct_write_is_refused(arena: Arena, job: str, login: str, statement: str) -> None:
+def test_direct_write_is_rejected(arena: Arena, job: str, login: str, statement: str) -> None:
     everything = """select coalesce(jsonb_agg(j order by j.id), '[]'), (
         select jsonb_agg(e order by e.job_id, e.event_no) from public.index_job_events as e)
         from public.index_jobs as j"""
@@ -76,7 +76,7 @@ def test_a_direct_write_is_refused(arena: Arena, job: str, login: str, statement
 
 
 @pytest.mark.parametrize("statement", STATEMENTS, ids=lambda s: " ".join(s.split()[:3]))
-def test_the_same_write_is_sound_sql(arena: Arena, job: str, statement: str) -> None:
+def test_same_write_is_valid_sql_for_a_superuser(arena: Arena, job: str, statement: str) -> None:
     with psycopg.connect(arena.database.url) as connection:
         done = connection.execute(statement.encode(), {"job": job})
         assert done.rowcount != 0

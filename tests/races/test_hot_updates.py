@@ -20,7 +20,7 @@ UPDATES = """select n_tup_upd, n_tup_hot_upd from pg_stat_user_tables
     ],
     ids=["heartbeat", "lease", "progress"],
 )
-def test_signs_of_life_stay_hot(arena: Arena, report: str) -> None:
+def test_heartbeats_are_hot_updates(arena: Arena, report: str) -> None:
     job_id = arena.job()
     url = arena.database.worker_url
     with psycopg.connect(url, autocommit=True, prepare_threshold=None) as worker:

@@ -19,7 +19,7 @@ STORE: LiteralString = "select store_index_rows(%s, 1)"
 
 @pytest.fixture(autouse=True)
 def stopped_clock(arena: Arena) -> Iterator[None]:
-    """Noon, without a job or a worker that was seen."""
+    """Stops the clock at noon, without jobs or runners."""
     arena.connection.execute("delete from public.index_jobs")
     arena.connection.execute("delete from private.runners")
     arena.connection.execute("select tests.set_clock('2026-03-01 12:00+00')")
@@ -29,20 +29,20 @@ def stopped_clock(arena: Arena) -> Iterator[None]:
 
 @pytest.fixture
 def worker(arena: Arena) -> Iterator[Connection]:
-    """A worker who would rather fail than wait."""
+    """A worker that fails instead of waiting."""
     with arena.impatient("index_jobs_worker") as connection:
         yield connection
 
 
 def begun_jobs(arena: Arena, worker: Connection) -> list[str]:
-    """Two jobs that the worker has under a lease of 30 seconds."""
+    """Claims two jobs with a lease of 30 seconds."""
     made = {arena.job(), arena.job()}
     jobs = [worker.execute(CLAIM).fetchone() for _ in made]
     assert {job[0] for job in jobs if job} == made
     return sorted(made)
 
 
-def test_a_pending_job_that_another_worker_takes_is_passed_over(
+def test_claim_skips_a_pending_job_locked_by_another_worker(
     arena: Arena, worker: Connection
 ) -> None:
     first, second = arena.job(), arena.job()
@@ -52,7 +52,7 @@ def test_a_pending_job_that_another_worker_takes_is_passed_over(
     assert worker.execute(CLAIM).fetchone() == (first,)
 
 
-def test_a_job_whose_lease_ran_out_and_that_another_worker_takes_is_passed_over(
+def test_claim_skips_an_expired_job_locked_by_another_worker(
     arena: Arena, worker: Connection
 ) -> None:
     first, second = begun_jobs(arena, worker)
@@ -63,9 +63,7 @@ def test_a_job_whose_lease_ran_out_and_that_another_worker_takes_is_passed_over(
     assert worker.execute(CLAIM).fetchone() == (first,)
 
 
-def test_the_rescue_passes_over_a_job_whose_worker_is_ending_it(
-    arena: Arena, worker: Connection
-) -> None:
+def test_rescue_skips_a_job_locked_by_its_worker(arena: Arena, worker: Connection) -> None:
     first, second = begun_jobs(arena, worker)
     arena.connection.execute("select tests.advance_clock('1 minute')")
     rescue: LiteralString = "select retried from retry_or_fail_stuck_jobs()"
@@ -78,9 +76,7 @@ def test_the_rescue_passes_over_a_job_whose_worker_is_ending_it(
     assert worker.execute(rescue).fetchone() == (1,)
 
 
-def test_the_rescue_passes_over_a_worker_that_another_rescue_forgets(
-    arena: Arena, worker: Connection
-) -> None:
+def test_rescue_skips_a_runner_locked_by_another_rescue(arena: Arena, worker: Connection) -> None:
     for number in (1, 2):
         worker.execute("select claim_index_job(tests.worker(%s))", (number,))
     arena.connection.execute("select tests.advance_clock('2 hours')")
@@ -95,7 +91,7 @@ def test_the_rescue_passes_over_a_worker_that_another_rescue_forgets(
     assert arena.rows(left) == []
 
 
-def test_the_rescue_passes_over_what_others_hold_when_the_clock_was_ahead(
+def test_rescue_skips_locked_rows_when_the_clock_was_ahead(
     arena: Arena, worker: Connection
 ) -> None:
     leased, waiting = begun_jobs(arena, worker)
@@ -119,7 +115,7 @@ def test_the_rescue_passes_over_what_others_hold_when_the_clock_was_ahead(
     assert arena.value("select lease_expires_at from index_jobs where id = %s", leased)
 
 
-def test_a_scrape_waits_for_nobody_who_counts_and_misses_nothing(arena: Arena) -> None:
+def test_scrape_does_not_wait_for_open_transactions_and_misses_nothing(arena: Arena) -> None:
     made: LiteralString = (
         "select (a.body::json #>> '{transitions,0,2}')::integer from api_job_metrics() as a"
     )
@@ -137,9 +133,7 @@ def test_a_scrape_waits_for_nobody_who_counts_and_misses_nothing(arena: Arena) -
         assert scrape.execute(made).fetchone() == (before + 2,)
 
 
-def test_the_purge_passes_over_a_job_that_another_purge_deletes(
-    arena: Arena, worker: Connection
-) -> None:
+def test_purge_skips_a_job_locked_by_another_purge(arena: Arena, worker: Connection) -> None:
     jobs = begun_jobs(arena, worker)
     for job_id in jobs:
         worker.execute("select update_job_status(%s, 'completed', p_attempt => 1)", (job_id,))
@@ -152,9 +146,7 @@ def test_the_purge_passes_over_a_job_that_another_purge_deletes(
 
 
 @one_process("gives its session a lock_timeout, which a pooler does not keep")
-def test_of_one_repository_one_job_at_a_time_stores_its_rows(
-    arena: Arena, worker: Connection
-) -> None:
+def test_jobs_of_one_repository_store_one_at_a_time(arena: Arena, worker: Connection) -> None:
     first, second = begun_jobs(arena, worker)
     with psycopg.connect(arena.database.worker_url) as other:
         other.execute(STORE, (first,))
@@ -165,8 +157,8 @@ def test_of_one_repository_one_job_at_a_time_stores_its_rows(
         assert worker.execute(STORE, (second,)).fetchone() == (0,)
 
 
-def test_of_two_corrections_of_an_address_the_second_compares_with_the_first(arena: Arena) -> None:
-    """A stored index is a base only for the address that it came from."""
+def test_second_url_correction_compares_with_the_first(arena: Arena) -> None:
+    """A stored index is a base only for the URL that it came from."""
     repository = arena.value("select tests.alice_repository()::text")
     correct = (
         "select tests.act_as(tests.alice());"

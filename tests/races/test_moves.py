@@ -22,7 +22,7 @@ def trail(arena: Arena, job_id: str) -> list[tuple[int, str | None, str]]:
 
 
 def refusal(url: str, statement: str) -> str | None:
-    """SQLSTATE and detail, or null when the statement was accepted."""
+    """Returns SQLSTATE and detail, or None when the statement was accepted."""
     with psycopg.connect(url, autocommit=True) as connection:
         try:
             connection.execute(statement.encode())
@@ -38,7 +38,7 @@ def move(job_id: str, status: str, metadata: str = "{}", worker: int = 0) -> str
     )
 
 
-def test_of_20_processes_one_makes_each_step(arena: Arena, movers: Movers) -> None:
+def test_one_of_20_processes_makes_each_step(arena: Arena, movers: Movers) -> None:
     for _ in range(5):
         job_id = arena.job()
         with arena.locked(job_id):
@@ -78,7 +78,7 @@ def test_of_20_processes_one_makes_each_step(arena: Arena, movers: Movers) -> No
 
 
 @pytest.mark.parametrize("ends", [("completed", "failed"), ("failed", "completed")])
-def test_of_complete_and_fail_the_first_to_get_the_lock_wins(
+def test_first_lock_holder_wins_between_complete_and_fail(
     arena: Arena, ends: tuple[str, str]
 ) -> None:
     job_id = arena.job()
@@ -100,7 +100,7 @@ def test_of_complete_and_fail_the_first_to_get_the_lock_wins(
 
 
 @pytest.mark.parametrize("outcome", ["commit", "rollback"])
-def test_who_waits_moves_the_job_as_the_other_leaves_it(arena: Arena, outcome: str) -> None:
+def test_waiting_session_sees_the_job_as_the_other_left_it(arena: Arena, outcome: str) -> None:
     job_id = arena.job()
     worker = arena.database.worker_url
     with ThreadPoolExecutor(1) as threads, psycopg.connect(worker) as first:
@@ -116,7 +116,7 @@ def test_who_waits_moves_the_job_as_the_other_leaves_it(arena: Arena, outcome: s
     ]
 
 
-def test_a_job_that_is_locked_is_passed_over_by_a_claim(arena: Arena) -> None:
+def test_claim_skips_a_locked_job(arena: Arena) -> None:
     first, second = arena.job(), arena.job()
     claim = "select id from claim_index_job(tests.worker(0))"
     with psycopg.connect(arena.database.worker_url, autocommit=True) as connection:
@@ -142,7 +142,7 @@ def test_a_job_that_is_locked_is_passed_over_by_a_claim(arena: Arena) -> None:
         ("select update_job_status(%s, 'completed', p_attempt => 1)", "completed_at"),
     ],
 )
-def test_the_clock_is_read_when_the_lock_is_held(arena: Arena, statement: str, column: str) -> None:
+def test_clock_is_read_after_the_lock(arena: Arena, statement: str, column: str) -> None:
     arena.connection.execute("select tests.set_clock('2026-03-01 12:00+00')")
     try:
         job_id = arena.job()
@@ -162,8 +162,8 @@ def test_the_clock_is_read_when_the_lock_is_held(arena: Arena, statement: str, c
         arena.connection.execute("select tests.set_clock(null)")
 
 
-def test_the_clock_is_read_when_a_queue_has_the_lock(arena: Arena) -> None:
-    """The state of a queue is mirrored by the functions of a bridge alone."""
+def test_clock_is_read_after_the_lock_of_a_queue(arena: Arena) -> None:
+    """Only the functions of a bridge mirror the state of a queue."""
     job_id = arena.job()
     arena.connection.execute("select link_queue_job(%s, %s)", (job_id, job_id))
     arena.connection.execute("select tests.set_clock('2030-03-01 12:00+00')")
@@ -182,7 +182,7 @@ def test_the_clock_is_read_when_a_queue_has_the_lock(arena: Arena) -> None:
 
 
 @pytest.mark.parametrize("outcome", ["commit", "rollback"])
-def test_two_members_at_once_add_one_repository(arena: Arena, outcome: str) -> None:
+def test_two_concurrent_members_add_one_repository(arena: Arena, outcome: str) -> None:
     name = f"acme/{outcome}"
     with ExitStack() as at_exit:
         connections = []

@@ -1,5 +1,5 @@
-"""A setting that a function makes ends with its transaction: the next user of a pooled connection
-finds none of it."""
+"""A setting made by a function ends with its transaction: the next user of a pooled connection
+does not inherit it."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_no_setting_outlives_a_call(arena: Arena, login: str) -> None:
 
 
 @one_process("changes a default of new sessions, and a pooler keeps the old ones")
-def test_each_function_that_makes_a_setting_is_called(arena: Arena) -> None:
+def test_each_function_with_a_setting_is_called(arena: Arena) -> None:
     arena.connection.execute(f"alter database {arena.database.name} set track_functions = 'pl'")
     arena.connection.execute("select pg_stat_reset()")
     for login in CALLS:

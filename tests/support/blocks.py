@@ -19,5 +19,5 @@ def section(text: str, title: str) -> str:
 
 
 def blocks(text: str, language: str = "sh") -> list[str]:
-    """The code in each fence of that language."""
+    """Returns the code blocks in this language."""
     return re.findall(rf"^```{language}\n(.*?)^```$", text, re.M | re.S)

@@ -12,14 +12,14 @@ from playwright.sync_api import Browser, sync_playwright
 from tests.support.fetch import chromium
 
 REBOUND = "rebound.example"
-"""A name of somebody else's that resolves to this machine."""
+"""A foreign host name that resolves to this machine."""
 
 
 @contextmanager
 def launched() -> Iterator[Browser]:
-    """The Chromium that is fetched, or the one that CHROMIUM names.
+    """Launches the fetched Chromium, or the one that CHROMIUM names.
 
-    While it is there, its event loop runs in the thread of the caller.
+    Meanwhile its event loop runs in the thread of the caller.
     """
     environment: dict[str, str | float | bool] = dict(os.environ)
     if "CHROMIUM" in os.environ:

@@ -1,4 +1,4 @@
-"""A copy of this project in a git repository of its own, which a test may release and change."""
+"""A copy of this project in its own git repository, which a test may release and change."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _KEPT = [f"--old-file={name}" for name in _MADE]
 
 @dataclass(frozen=True)
 class Checkout:
-    """The copy, with everything committed when it was made."""
+    """The copy. All files are committed at the start."""
 
     root: Path
 
@@ -29,7 +29,7 @@ class Checkout:
         return self.root / "db/migrations"
 
     def make(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Runs make there, by the Python of these tests."""
+        """Runs make there with the Python of these tests."""
         command = ["make", f"BIN={Path(sys.executable).parent}", *_KEPT, *arguments]
         # not as a part of the make that runs these tests
         environment = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS"))}
@@ -52,7 +52,7 @@ class Checkout:
         return done.stdout
 
     def add_migration(self, name: str, ddl: str, undo: str) -> Path:
-        """A new migration with that DDL, and with what changed in the declared files."""
+        """Adds a migration with this DDL and the changes of the declared files."""
         path = self._make_migration(f"name={name}", "EMPTY=1")
         self.edit(path, "-- begin stamped part", f"{ddl}\n-- begin stamped part")
         self.edit(path.replace(".sql", ".rollback.sql"), "notify pgrst", f"{undo}\nnotify pgrst")
@@ -64,15 +64,15 @@ class Checkout:
         return done.stdout.strip()
 
     def copy_to(self, folder: Path) -> Checkout:
-        """The same as it is now, with its history, in another folder that is not there yet."""
+        """Copies it with its history to a new folder."""
         shutil.copytree(self.root, folder, symlinks=True)
         return Checkout(folder)
 
 
 def clone(folder: Path, *, checks: bool = True) -> Checkout:
-    """Copies every file that git knows or would add, with this environment as its .venv.
+    """Copies every file that git tracks or would add, with this environment as its .venv.
 
-    With `checks` also what mypy remembers, else `make check` there takes half a minute longer.
+    `checks` includes the mypy cache, which saves `make check` half a minute.
     """
     listed = ["git", "-C", ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     found = subprocess.run(listed, capture_output=True, text=True, check=True).stdout
@@ -95,7 +95,7 @@ def clone(folder: Path, *, checks: bool = True) -> Checkout:
 
 
 def checkout(folder: Path) -> Checkout:
-    """Copies the working tree, as it is, to this folder."""
+    """Copies the working tree to this folder."""
     ignored = shutil.ignore_patterns("__pycache__", "*.egg-info", ".*")
     for name in PACKAGES:
         shutil.copytree(ROOT / name, folder / name, ignore=ignored)

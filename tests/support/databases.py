@@ -1,4 +1,4 @@
-"""Databases of the tests: migrated or empty, on servers of several majors, of several owners."""
+"""Test databases: migrated or empty, on several major versions, with several kinds of owner."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Owner = Literal["superuser", "ordinary", "supabase"]
 VARIANTS: list[tuple[int, Owner]] = [
     (18, "superuser"), (18, "ordinary"), (15, "ordinary"), (17, "supabase")
 ]  # fmt: skip
-"""The variants for which row-level security is promised: majors, and owners of the tables."""
+"""The supported variants for row-level security: major versions and owners of the tables."""
 
 ROOT = Path(__file__).parents[2]
 SETTINGS = {
@@ -35,7 +35,7 @@ SETTINGS = {
 
 
 def settings_of(major: int) -> dict[str, str]:
-    """The settings of a server with many databases, which make connections and copies cheap."""
+    """Returns settings for a server with many databases that make connections and copies cheap."""
     settings = dict(SETTINGS)
     if major >= 16:
         settings["scram_iterations"] = "1"
@@ -55,17 +55,17 @@ MEMBERS = {  # login -> the one role that it is a member of
 
 @dataclass(frozen=True)
 class Database:
-    """A database with the migrations, pgTAP (schema pgtap) and the helpers of schema tests.
+    """A database with the migrations, pgTAP (schema pgtap) and the helpers of the schema tests.
 
-    `owner` says who owns the tables: a superuser, the ordinary role `migrator`, or, on a server
-    prepared as Supabase prepares its own, `postgres`, not a superuser there.
+    `owner` owns the tables: a superuser, the ordinary role `migrator` or, on a server
+    prepared like Supabase's, `postgres`, which is not a superuser there.
     """
 
     server: Server
     name: str
     owner: Owner
     pooler: int | None = None
-    """The port of a pooler that stands before it for all but its owners."""
+    """The port of a pooler in front of it for all logins but the owners."""
 
     def url_of(self, login: str) -> str:
         url = self.server.url(self.name, login)
@@ -105,7 +105,7 @@ class Database:
 
 
 def add_pgtap(connection: psycopg.Connection) -> None:
-    """Loads pgTAP into a schema of its own, which everybody may use."""
+    """Loads pgTAP into its own schema, which all roles may use."""
     connection.execute("create schema pgtap; grant usage on schema pgtap to public")
     # pgTAP stores what it compares in temporary tables of the comparing role
     connection.execute(f"grant temporary on database {connection.info.dbname} to public")
@@ -115,17 +115,17 @@ def add_pgtap(connection: psycopg.Connection) -> None:
 
 
 def add_helpers(connection: psycopg.Connection) -> None:
-    """Makes the logins members of their roles, and loads the helpers, above the migrations."""
+    """Grants the logins their roles and loads the helpers on top of the migrations."""
     for login, role in MEMBERS.items():
         connection.execute(f"grant {role} to {login}")
     connection.execute((ROOT / "tests/sql/bootstrap.sql").read_text())
 
 
 class Cluster:
-    """A server of the tests: makes databases of its owners, by copying a template of each.
+    """A test server. Creates databases of each owner by copying a template.
 
     `changes` is SQL that the owner runs in each migrated database: a mutant, see tests/mutants.
-    On a copy of a prepared server it finds the roles and the templates there.
+    A copy of a prepared server already has the roles and templates.
     """
 
     def __init__(self, server: Server, *, hosted: bool, changes: Sequence[str] = ()) -> None:
@@ -139,7 +139,7 @@ class Cluster:
             self._make_roles(hosted=hosted)
 
     def _find(self) -> bool:
-        """Whether the server was prepared, and if so its templates."""
+        """Returns whether the server was prepared, and its templates."""
         with psycopg.connect(self.server.url(), autocommit=True) as connection:
             migrator = "select from pg_catalog.pg_roles where rolname = 'migrator'"
             if connection.execute(migrator).fetchone() is None:
@@ -152,7 +152,7 @@ class Cluster:
         return True
 
     def prepare(self, *owners: Owner) -> None:
-        """Makes the templates of these owners; one that cannot be made fails who needs it."""
+        """Creates the templates of these owners. A failure is raised on first use."""
         for owner in owners:
             with suppress(RuntimeError):
                 self._template(owner)
@@ -179,11 +179,11 @@ class Cluster:
 
     @property
     def logins(self) -> tuple[str, ...]:
-        """Those that the tests have on it, all with the superuser's password."""
+        """Returns the logins of the tests, all with the superuser's password."""
         return ("migrator", *MEMBERS)
 
     def _prepare_as_supabase(self) -> None:
-        """Renames the superuser, whom nobody can rename himself, and makes Supabase's roles."""
+        """Renames the superuser, through another one, and creates Supabase's roles."""
         password = sql.Literal(self.server.password)
         with psycopg.connect(self.server.url(), autocommit=True) as connection:
             connection.execute(
@@ -201,9 +201,9 @@ class Cluster:
 
     @contextmanager
     def database(self, owner: Owner, *, migrated: bool, plain: bool = False) -> Iterator[Database]:
-        """A new database, dropped at the end; without `migrated`, only what Supabase would have.
+        """Creates a database, dropped at the end. Without `migrated` it has only what Supabase has.
 
-        A `plain` one has what the migrations need and no more, as a database of one's own.
+        A `plain` one has only what the migrations need, like a self-hosted database.
         """
         name = f"test_{next(self._numbers)}"
         if plain:

@@ -1,4 +1,4 @@
-"""The console script as a person runs it: a process, its exit code, stdout and stderr."""
+"""Runs the console script like a user: a process with exit code, stdout and stderr."""
 
 from __future__ import annotations
 
@@ -53,14 +53,14 @@ class Served:
         return "".join(self.lines)
 
     def end(self, number: signal.Signals) -> int:
-        """Its exit code after this signal."""
+        """Sends this signal and returns the exit code."""
         self.process.send_signal(number)
         return self.process.wait(30)
 
 
 @dataclass(frozen=True)
 class Desk:
-    """A run directory of its own, and the commands run there."""
+    """A separate run directory, and the commands run there."""
 
     run_dir: Path
 
@@ -88,7 +88,7 @@ class Desk:
         return done
 
     def ask(self, *arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
-        """As `run`, but in this process, which spares most of the time of a call of the API.
+        """Like `run`, but in this process, which saves most of the time of an API command.
 
         Only for commands that neither replace their process nor start others.
         """
@@ -99,7 +99,7 @@ class Desk:
         return subprocess.CompletedProcess([str(PROGRAM), *map(str, arguments)], code, *shown)
 
     def ask_on_terminal(self, *arguments: str | Path, **environment: str) -> tuple[int, str]:
-        """As `ask`, but on a terminal: the exit code, and all that is shown there."""
+        """Like `ask`, but on a terminal. Returns the exit code and the output."""
         ours, theirs = pty.openpty()
         with ThreadPoolExecutor(1) as reader, os.fdopen(theirs, "w", encoding="utf-8") as terminal:
             shown = reader.submit(all_shown, ours)
@@ -134,7 +134,7 @@ class Desk:
 
     @contextmanager
     def serving(self, *arguments: str, **environment: str) -> Iterator[Served]:
-        """`index-jobs serve`, once it answers; killed at the end unless it has ended."""
+        """Runs `index-jobs serve`. Yields once it responds, and kills it at the end if needed."""
         process = subprocess.Popen(
             [PROGRAM, "serve", *arguments],
             env=self.environment | environment,
@@ -150,14 +150,14 @@ class Desk:
             yield served
 
     def sql(self, query: str, *arguments: Any) -> list[tuple[Any, ...]]:
-        """Rows of the running database, as its superuser."""
+        """Returns rows of the running database, read as its superuser."""
         with psycopg.connect(self.dev_env["DEV_DATABASE_URL"], autocommit=True) as connection:
             return connection.execute(query.encode(), arguments).fetchall()
 
 
 @contextmanager
 def new_desk() -> Iterator[Desk]:
-    """A run directory with nothing in it, removed at the end."""
+    """Yields an empty run directory, removed at the end."""
     folder = Path(tempfile.mkdtemp(prefix="index-jobs-cli-", dir="/tmp"))
     folder.chmod(0o711)  # root's Postgres runs as another user
     try:

@@ -1,4 +1,4 @@
-"""A network between two servers, which takes its time and can be cut."""
+"""A network between two servers, with a delay and a way to cut it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _BLOCK = 1 << 16
 
 @dataclass
 class Distance:
-    """Leads to `server`, a port of loopback; what is sent arrives `seconds` later."""
+    """Forwards to `server`, a loopback port, with a delay of `seconds`."""
 
     server: int
     seconds: float
@@ -24,14 +24,14 @@ class Distance:
     _sockets: list[socket.socket] = field(default_factory=list)
 
     def cut(self) -> None:
-        """Nothing arrives any more, and what is under way is lost."""
+        """Cuts the connection. Data in flight is lost."""
         self._cut.set()
         for endpoint in self._sockets:
             with suppress(OSError):
                 endpoint.shutdown(socket.SHUT_RDWR)
 
     def carry(self, source: socket.socket, target: socket.socket) -> None:
-        """Begins to carry what one sends to the other."""
+        """Starts to forward data from one socket to the other."""
         under_way: queue.Queue[tuple[float, bytes]] = queue.Queue()
 
         def receive() -> None:
@@ -57,7 +57,7 @@ class Distance:
             threading.Thread(target=part, daemon=True).start()
 
     def accept(self, listener: socket.socket) -> None:
-        """Connects all who come, until the listener is closed."""
+        """Accepts connections until the listener is closed."""
         with suppress(OSError):
             while True:
                 near, _ = listener.accept()
@@ -75,7 +75,7 @@ class Distance:
 
 @contextmanager
 def distance(server: int, seconds: float) -> Iterator[Distance]:
-    """One that is open at its port until the end of the block."""
+    """Runs such a network until the end of the block."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         made = Distance(server, seconds, listener.getsockname()[1])
         threading.Thread(target=made.accept, args=(listener,), daemon=True).start()

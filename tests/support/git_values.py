@@ -1,4 +1,4 @@
-"""Good and bad inputs that both the SQL functions and the indexer judge."""
+"""Valid and invalid inputs for both the SQL functions and the indexer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A git host on loopback, and what hostile ones do."""
+"""A git host on loopback that can behave like a hostile one."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _PRIVATE = frozenset({"private", "away", "gone", "private-suffix"})
 
 
 def certificate(path: Path) -> Path:
-    """Makes a certificate of 127.0.0.1, which is its own authority, and its key, in one file."""
+    """Writes a self-signed certificate of 127.0.0.1 and its key to one file."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
     address = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])

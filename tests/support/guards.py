@@ -20,13 +20,13 @@ EXCLUDED = {
     "require-statement-timeout": "a migration that copies rows takes as long as it takes",
     "prefer-bigint-over-int": "attempts, slots and limits are small",
 }
-"""The rules of squawk that are not for us, and why."""
+"""The excluded rules of squawk, with reasons."""
 
 
 def squawk(files: Iterable[Path]) -> list[str]:
     """Returns squawk's findings for migrations that are deployed together, oldest first.
 
-    It reads them as one: a table that one of them makes has no rows yet when the next changes it.
+    They are read as one file: a table created in one has no rows yet when the next changes it.
     """
     text = "".join(file.read_text() for file in files)
     command = [_program("squawk"), "--assume-in-transaction", "--pg-version=15.0"]
@@ -59,7 +59,7 @@ def _program(name: str) -> Path:
 
 
 def main() -> int:
-    """Prints what both find; returns 1 when that is something."""
+    """Prints the findings of both. Returns 1 if there are any."""
     found = [*squawk(unreleased(ROOT)), *bandit(ROOT / package for package in PACKAGES)]
     for line in found:
         print(line, file=sys.stderr)

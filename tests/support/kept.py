@@ -1,6 +1,6 @@
-"""Data directories of Postgres that are made once in a run of the tests, and copied from then on.
+"""Data directories of Postgres, created once per test run and then copied.
 
-To make one takes a second or more, and each process of the tests would make its own.
+Creating one takes a second or more, and each test process would create its own.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from db.local.postgres import Server, run
 from tests.support.fetch import postgres_binaries
 
 _MAKING = MappingProxyType({"fsync": "off", "wal_recycle": "off", "min_wal_size": "32MB"})
-"""So that a directory is small: it has no segment of the WAL that nothing was written to."""
+"""These keep a directory small, without unused WAL segments."""
 
 
 @contextmanager
 def open_folder() -> Iterator[Path]:
-    """A folder that any user may enter: root's Postgres runs as another one."""
+    """Creates a folder that any user can enter: as root, Postgres runs as another user."""
     with tempfile.TemporaryDirectory(prefix="index-jobs-tests-", dir="/tmp") as folder:
         Path(folder).chmod(0o711)
         yield Path(folder)
@@ -35,14 +35,14 @@ def open_folder() -> Iterator[Path]:
 
 @dataclass(frozen=True)
 class Kept:
-    """Returns those of this run, in a folder shared by all its processes."""
+    """The data directories of this run, in a folder shared by all its processes."""
 
     folder: Path
 
     def copy(self, name: str, target: Path, make: Callable[[Path], None]) -> None:
-        """A copy at `target` of the directory of that name; `make` fills the path that it gets.
+        """Copies the directory of this name to `target`. `make` creates it at a given path.
 
-        It is called by the first process that asks, while the others wait.
+        The first process that asks calls it, while the others wait.
         """
         kept = self.folder / name
         with exclusively(kept):
@@ -62,9 +62,9 @@ class Kept:
         name: str = "empty",
         fill: Callable[[Server], None] = lambda server: None,
     ) -> Iterator[Server]:
-        """A server of its own on a new directory, as initdb makes it, or as `fill` left it.
+        """Runs a separate server on a new directory, from initdb or as `fill` left it.
 
-        `name` is that of what `fill` makes.
+        `name` identifies the result of `fill`.
         """
         with open_folder() as folder:
             data_dir = folder / "pgdata"
@@ -74,7 +74,7 @@ class Kept:
                 yield server
 
     def stack(self, target: Path) -> None:
-        """A copy of what `index-jobs migrate` makes; its server does not wait for the disk."""
+        """Copies the data directory of a migrated stack. Its server does not wait for the disk."""
 
         def fill(server: Server) -> None:
             stack.prepare(stack.Database(server.url(), server))

@@ -1,4 +1,4 @@
-"""Jobs of every end, and what their events say of them."""
+"""Jobs with every outcome, and the metrics that their events imply."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which modules a running command has loaded, told by the command's own process."""
+"""The modules that a running command has loaded, reported by its own process."""
 
 from __future__ import annotations
 
@@ -18,6 +18,6 @@ if "LOADED_MODULES" in os.environ:
 
 
 def record_modules(folder: Path) -> dict[str, str]:
-    """Variables with which a Python process writes its modules to `folder`/modules on SIGUSR2."""
+    """Returns variables with which Python writes its modules to `folder`/modules on SIGUSR2."""
     (folder / "sitecustomize.py").write_text(_SITECUSTOMIZE)
     return {"PYTHONPATH": str(folder), "LOADED_MODULES": str(folder / "modules")}

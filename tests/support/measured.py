@@ -1,7 +1,7 @@
-"""A server process that knows what each callback of its event loop cost.
+"""A server process that measures each callback of its event loop.
 
-`python -m tests.support.measured SETTINGS` serves the API with these settings (JSON), on asyncio's
-own loop. It says its port, and after each line of its input the costliest callback since the last.
+`python -m tests.support.measured SETTINGS` serves the API with these settings (JSON) on asyncio's
+own loop. It prints its port and, for each line of input, the costliest callback since the last.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ ROOT = Path(__file__).parents[2]
 
 @dataclass(frozen=True)
 class Measured:
-    """A running one."""
+    """A running server of this kind."""
 
     process: subprocess.Popen[str]
     port: int
@@ -41,7 +41,7 @@ class Measured:
         return f"http://127.0.0.1:{self.port}"
 
     def costliest(self) -> tuple[float, str]:
-        """CPU seconds and the name of the costliest callback since this was last asked."""
+        """Returns CPU seconds and name of the costliest callback since the last call."""
         assert self.process.stdin
         assert self.process.stdout
         self.process.stdin.write("\n")
@@ -50,14 +50,14 @@ class Measured:
         return seconds, name
 
     def memory(self) -> int:
-        """Bytes that are resident."""
+        """Returns the resident memory in bytes."""
         pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 @contextmanager
 def serving(**settings: Any) -> Iterator[Measured]:
-    """Serves until the end of the block."""
+    """Runs the server until the end of the block."""
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.support.measured", json.dumps(settings)],
         cwd=ROOT,

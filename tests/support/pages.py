@@ -1,4 +1,4 @@
-"""The pages for operators, and every code block that stands on them."""
+"""The pages for operators, and their code blocks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ PAGES = [ROOT / "docs/operations.md", *sorted((ROOT / "docs/deploy").rglob("*.md
 
 
 class Block(NamedTuple):
-    """The heading that it stands under, its language and its text."""
+    """A code block: its heading, language and text."""
 
     heading: str
     language: str

@@ -1,7 +1,7 @@
-"""Suites that are written for one process of the API, run once more in front of four.
+"""Runs suites written for one API process against four processes.
 
-With --pooled, each database of the tests is reached through PgBouncer in transaction mode, but by
-those who own it, and each API is four processes which get the requests in turn.
+With --pooled, all logins except the owners reach the databases through PgBouncer in transaction
+mode, and each API consists of four processes that get the requests in turn.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from tests.support.waiting import PATIENCE, until
 
 PROCESSES: Final = 4
 one_process = pytest.mark.one_process
-"""For a test that is about one process by its nature; the argument says why."""
+"""Marks a test that works only with one process. The argument gives the reason."""
 _PROGRAM: Final = Path(sys.executable).with_name("index-jobs")
 _LEFT_OUT: Final = pytest.StashKey[dict[pytest.Item, str]]()
 _FIXTURES: Final = {
@@ -35,24 +35,24 @@ _FIXTURES: Final = {
     "impatient": "looks into one process, whose limits it lowers",
     "development": "serves the page of a development stack, which is one process",
 }
-"""Those that are about one process, and why."""
+"""Files that work only with one process, with reasons."""
 _OVER_POSTGREST: Final = "is repeated over PostgREST, which alone is connected to the database"
 
 
 def add_option(parser: pytest.Parser) -> None:
-    """The option --pooled."""
+    """Adds the option --pooled."""
     parser.addoption(
         "--pooled", action="store_true", help="run the API as four processes behind PgBouncer"
     )
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Makes the mark known."""
+    """Registers the mark."""
     config.addinivalue_line("markers", "one_process(why): left out of a run with --pooled")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """With --pooled, leaves out what is about one process, and says how many for which reason."""
+    """With --pooled, deselects tests for one process and counts them by reason."""
     if not config.option.pooled:
         return
     left_out = {item: why for item in items if (why := _why(item))}
@@ -64,7 +64,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
-    """A line for each reason."""
+    """Prints a line for each reason."""
     left_out = config.stash.get(_LEFT_OUT, {})
     for why in sorted(set(left_out.values())):
         count = sum(reason == why for reason in left_out.values())
@@ -87,9 +87,9 @@ def _why(item: pytest.Item) -> str | None:
 
 @contextmanager
 def processes(settings: Mapping[str, Any], expected_errors: list[str]) -> Iterator[list[str]]:
-    """The URLs of four processes with these settings of the API, once they answer.
+    """Yields the URLs of four ready API processes with these settings.
 
-    What one of them logs as an error fails the test, unless it has a part of what is expected.
+    An error in their logs fails the test, unless it contains one of the expected texts.
     """
     environment = {"PATH": os.environ["PATH"]} | _environment(settings)
     with ExitStack() as at_exit:
@@ -140,18 +140,18 @@ def _answers(url: str) -> bool:
 
 
 class InTurn(httpx2.BaseTransport):
-    """Sends each request to the next of the processes."""
+    """Sends each request to the next process in turn."""
 
     def __init__(self, urls: list[str]) -> None:
         self._urls = itertools.cycle(map(httpx2.URL, urls))
         self._transport = httpx2.HTTPTransport()
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
-        """As that of one process."""
+        """Sends the request to one process."""
         url = next(self._urls)
         request.url = request.url.copy_with(host=url.host, port=url.port)
         return self._transport.handle_request(request)
 
     def close(self) -> None:
-        """Closes the connections to all of them."""
+        """Closes the connections to all processes."""
         self._transport.close()

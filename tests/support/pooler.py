@@ -1,8 +1,8 @@
 """Imitates a pooler in transaction mode, in front of a real server.
 
-It refuses parameters of the start-up packet that it does not know, as PgBouncer does by default,
-names another process than the server's, and now and then goes on with a session in which nothing
-is set. The extended tests use PgBouncer itself.
+It rejects unknown parameters in the startup packet, as PgBouncer does by default,
+reports its own process id instead of the server's, and sometimes switches to a session without
+any settings. The extended tests use PgBouncer itself.
 """
 
 from __future__ import annotations
@@ -53,12 +53,12 @@ class _Stream:
         return data
 
     def startup(self) -> tuple[int, bytes]:
-        """The code of the packet, and what follows it."""
+        """Returns the code of the packet and its content."""
         length, code = struct.unpack("!ii", self._read(8))
         return code, self._read(length - 8)
 
     def message(self) -> tuple[bytes, bytes]:
-        """Its kind, and all of it."""
+        """Returns its type and the whole message."""
         head = self._read(5)
         return head[:1], head + self._read(struct.unpack("!i", head[1:])[0] - 4)
 
@@ -96,7 +96,7 @@ def _serve(client: _Stream, server: _Stream) -> None:
 
 
 def _relay(server: _Stream, client: _Stream | None, asked: bytes) -> bytes:
-    """Passes an answer on; in which state of a transaction it leaves the session."""
+    """Passes a response on. Returns the transaction status of the session after it."""
     while True:
         kind, message = server.message()
         if client:
@@ -112,7 +112,7 @@ def _relay(server: _Stream, client: _Stream | None, asked: bytes) -> bytes:
 
 @contextmanager
 def pooler(url: str) -> Iterator[str]:
-    """The URL that leads through it to the server of this URL."""
+    """Yields a URL that leads through the pooler to the server of this URL."""
     parts = urlsplit(url)
     login = parts.netloc.rpartition("@")[0]
     listener = socket.create_server(("127.0.0.1", 0), backlog=256)
@@ -139,7 +139,7 @@ def pooler(url: str) -> Iterator[str]:
 
 @contextmanager
 def pgbouncer(url: str) -> Iterator[str]:
-    """The same of PgBouncer in transaction mode, with its defaults."""
+    """Like pooler(), with PgBouncer in transaction mode and its defaults."""
     parts = urlsplit(url)
     login, password = unquote(parts.username or ""), unquote(parts.password or "")
     with _pgbouncer(parts.port or 0, {login: password}) as port:
@@ -149,7 +149,7 @@ def pgbouncer(url: str) -> Iterator[str]:
 
 @contextmanager
 def pgbouncer_of(server: Server, logins: Iterable[str]) -> Iterator[int]:
-    """The port of one for all databases of a server, where more may wait for locks at once."""
+    """Yields the port of a PgBouncer for all databases of a server, with larger pools."""
     passwords = dict.fromkeys(logins, server.password)
     sizes = {"default_pool_size": 40, "max_client_conn": 1000}
     with _pgbouncer(server.port, passwords, **sizes) as port:

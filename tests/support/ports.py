@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def taken(port: int) -> Iterator[bool]:
-    """Somebody listens on the port: this test (True), or another program already."""
+    """Listens on the port. Yields False if another program already does."""
     try:
         listener = socket.create_server(("127.0.0.1", port))
     except OSError:
@@ -21,9 +21,9 @@ def taken(port: int) -> Iterator[bool]:
 
 @contextmanager
 def kept_port() -> Iterator[int]:
-    """A port that the system gives to nobody else meanwhile.
+    """Reserves a free port.
 
-    It refuses connections until somebody listens there with SO_REUSEADDR, as servers do.
+    It refuses connections until a server listens there with SO_REUSEADDR.
     """
     with socket.socket() as keeper:
         keeper.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -1,4 +1,4 @@
-"""A real PostgREST on loopback, and in front of it what Supabase has there: the path /rest/v1."""
+"""A real PostgREST on loopback behind Supabase's path /rest/v1."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ _PATIENCE = 30.0
 def run(
     server: Server, database: str, jwt_secret: str, *, port: int = 0, options: str = ""
 ) -> Iterator[str]:
-    """PostgREST on a database; yields what a client of Supabase takes for SUPABASE_URL.
+    """Runs PostgREST on a database. Yields the SUPABASE_URL for clients.
 
-    `options` are settings of its login, as in `-c name=value`; `port` is the address's.
+    `options` are settings of its login, as in `-c name=value`. `port` is that of the URL.
     """
     with run_bare(server, database, jwt_secret, options) as address, _gateway(address, port) as url:
         yield url
@@ -39,9 +39,9 @@ def run(
 
 @contextmanager
 def run_bare(server: Server, database: str, jwt_secret: str, options: str = "") -> Iterator[str]:
-    """The same without the path /rest/v1 before everything.
+    """The same without the path prefix /rest/v1.
 
-    Its login is as Supabase's authenticator: it may become anon, authenticated and service_role.
+    Its login is like Supabase's authenticator: it may become anon, authenticated and service_role.
     """
     _make_login(server, database)
     with kept_port() as port, _process(server, database, jwt_secret, options, port) as address:
@@ -116,7 +116,7 @@ def _wait_until_it_knows_the_schema(process: subprocess.Popen[str], address: str
 
 
 class _HttpServer(ThreadingHTTPServer):
-    """Its connections end when it does, as those of a server that is restarted."""
+    """Closes its connections when it stops, like a restarted server."""
 
     request_queue_size = 128  # with 5, simultaneous connections wait for seconds
 
@@ -136,7 +136,7 @@ class _HttpServer(ThreadingHTTPServer):
 
 @contextmanager
 def _gateway(address: str, port: int) -> Iterator[str]:
-    """Passes /rest/v1/… on to PostgREST's /…, and changes nothing else.
+    """Forwards /rest/v1/… to PostgREST's /… unchanged.
 
     Each request has a connection of its own: PostgREST 12 closes one after it answered HEAD, and
     does not say so, which a request on the same connection meets or not.

@@ -1,4 +1,4 @@
-"""The processes of this machine, as /proc has them."""
+"""The processes of this machine, read from /proc."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 
 def working_in(folder: Path) -> dict[int, bytes]:
-    """Returns the processes with the folder in their command line or working directory."""
+    """Returns the processes with this folder in their command line or working directory."""
     found = {}
     for path in Path("/proc").glob("[0-9]*"):
         try:
@@ -25,14 +25,14 @@ def working_in(folder: Path) -> dict[int, bytes]:
 
 
 def kill_all(processes: Iterable[int]) -> None:
-    """Kills them; the death of one may be the death of others."""
+    """Kills them. The end of one may end others."""
     for process in processes:
         with suppress(ProcessLookupError):
             os.kill(process, signal.SIGKILL)
 
 
 def group_lives(group: int) -> bool:
-    """Whether a process group has a process left."""
+    """Whether a process group still has a process."""
     try:
         os.killpg(group, 0)
     except ProcessLookupError:
@@ -42,7 +42,7 @@ def group_lives(group: int) -> bool:
 
 @contextmanager
 def read_until_killed(process: subprocess.Popen[str], lines: list[str]) -> Iterator[None]:
-    """Adds to `lines` what the process says on its stderr, a pipe; kills it at the end."""
+    """Collects the stderr of the process in `lines`, and kills it at the end."""
     errors = process.stderr
     assert errors is not None
     reader = threading.Thread(target=lambda: lines.extend(errors))

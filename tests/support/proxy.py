@@ -1,4 +1,4 @@
-"""A TCP proxy that keeps one chosen answer of a server to itself, or does worse to it."""
+"""A TCP proxy that drops, delays or cuts off one chosen response of a server."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _STARTUPS = {196608: "startup", 196610: "startup", 80877102: "cancel"}
 
 
 def postgres_messages() -> Parser:
-    """For one connection: what the client asks for, as words.
+    """Parses the requests of one connection into words.
 
-    A statement is its text, and then "bind" with its parameters; besides there are startup,
+    A statement is its text, followed by "bind" with its parameters. Other words are startup,
     password, CopyDone and cancel.
     """
     kept = bytearray()
@@ -68,13 +68,13 @@ def _words(kind: bytes, body: bytes) -> str:
 
 
 def http_requests() -> Parser:
-    """For one connection: whatever the client sends."""
+    """Parses the HTTP requests of one connection."""
     return lambda data: [data.decode(errors="replace")]
 
 
 @dataclass
 class _Plan:
-    """The answer to the last of the patterns is spoilt, on a connection that sent them in turn."""
+    """Drops the response to the last pattern, on a connection that sent all of them in order."""
 
     patterns: tuple[str, ...]
     fault: Fault
@@ -93,7 +93,7 @@ class _Plan:
 
 
 class Proxy:
-    """Listens on a port of its own, at `address`, and passes on to the server's."""
+    """Listens on its own port at `address` and forwards to the server."""
 
     def __init__(self, server: tuple[str, int], parser: Callable[[], Parser]) -> None:
         self._server = server
@@ -101,7 +101,7 @@ class Proxy:
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=256)
         self.address: tuple[str, int] = self._listener.getsockname()[:2]
         self.sent: list[str] = []
-        """Returns the requests of clients, in order."""
+        """The requests of clients, in order."""
         self._lock = threading.Lock()
         self._plan: _Plan | None = None
         self._sockets: set[socket.socket] = set()
@@ -109,18 +109,18 @@ class Proxy:
         self._run(self._accept)
 
     def url(self, url: str) -> str:
-        """The same URL, with the address of the proxy."""
+        """Returns the same URL with the address of the proxy."""
         host, port = self.address
         parts = urlsplit(url)
         login = parts.netloc.rpartition("@")
         return parts._replace(netloc=f"{login[0]}{login[1]}{host}:{port}").geturl()
 
     def spoil(self, *patterns: str, fault: Fault = "swallow") -> threading.Event:
-        """From now on waits for a connection that sends what matches each pattern, in turn.
+        """Waits for a connection whose requests match each pattern in order.
 
-        Of that connection all is swallowed that the server says from the last match on, and it
-        stays open; or the first of it is delayed; or sent by half, and the connection is reset.
-        The event tells that this has happened; it happens once.
+        From the last match on, the server's output on that connection is dropped and the connection
+        stays open, or its start is delayed, or only half of it is sent before a reset.
+        The event is set when this has happened, which it does once.
         """
         with self._lock:
             self._plan = _Plan(patterns, fault)
@@ -207,7 +207,7 @@ def _shut(each: socket.socket) -> None:
 
 @contextmanager
 def in_front_of(url: str, parser: Callable[[], Parser] = postgres_messages) -> Iterator[Proxy]:
-    """A proxy to the server of a URL."""
+    """Yields a proxy to the server of a URL."""
     parts = urlsplit(url)
     assert parts.hostname and parts.port
     proxy = Proxy((parts.hostname, parts.port), parser)

@@ -1,4 +1,4 @@
-"""Which codes the SQL functions and api/ raise, read from their text."""
+"""The codes that SQL functions and api/ raise, read from their source."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _RAISERS = {"Problem", "unauthenticated"}
 
 
 def raised() -> dict[str, set[str]]:
-    """Each code with the SQL functions, by name, and the modules of api/, by path, that raise it.
+    """Returns each code with the SQL functions (names) and modules of api/ (paths) that raise it.
 
-    What /rest/v1 says is PostgREST's, and what the indexer says of a repository no code of ours.
+    The codes of /rest/v1 are PostgREST's, and messages of the indexer have no codes.
     """
     found: dict[str, set[str]] = {}
     for code, name, _ in sql_codes():
@@ -31,7 +31,7 @@ def raised() -> dict[str, set[str]]:
 
 
 def sql_codes() -> Iterator[tuple[str, str, int]]:
-    """Code, function and HTTP status of each place in db/functions that raises or answers one."""
+    """Yields code, function and HTTP status for each code in db/functions."""
     for path in sorted((ROOT / "db/functions").rglob("*.sql")):
         name = f"private.{path.stem}" if path.parent.name == "private" else path.stem
         text = path.read_text()
@@ -43,7 +43,7 @@ def sql_codes() -> Iterator[tuple[str, str, int]]:
 
 
 def python_codes(text: str) -> Iterator[str]:
-    """The codes that a module gives to Problem, also by way of a constant _CODES or `code`."""
+    """Returns the codes that a module passes to Problem, directly or by _CODES or `code`."""
     for node in ast.walk(ast.parse(text)):
         for value in _values(node):
             for leaf in ast.walk(value):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def commit(folder: Path, files: Mapping[str, str]) -> str:
-    """Commits the files to the repository in the folder, made if need be; returns the commit."""
+    """Commits the files to the repository in the folder, created if needed. Returns the SHA."""
     git = ["git", "-C", str(folder), "-c", "user.name=t", "-c", "user.email=t@example.com"]
     if not (folder / ".git").exists():
         folder.mkdir(parents=True, exist_ok=True)
@@ -24,6 +24,6 @@ def commit(folder: Path, files: Mapping[str, str]) -> str:
 
 
 def modules(count: int, lines: int) -> dict[str, str]:
-    """So many Python files of one function each, which take their time to parse."""
+    """Returns this many Python files with one function each that are slow to parse."""
     body = "".join(f"    x = x + {n} * (x - 1) if x else [x, {n}]\n" for n in range(lines))
     return {f"src/m{n}.py": f"def f{n}(x):\n{body}    return x\n" for n in range(count)}

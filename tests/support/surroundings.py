@@ -1,4 +1,4 @@
-"""Settings of a role that would change answers, and that no session of ours takes over."""
+"""Role settings that would change responses and that our sessions override."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ HOSTILE: Final = {
 def set_for(
     connection: psycopg.Connection[Any], login: str, database: str, *, but: str = ""
 ) -> None:
-    """Has new sessions of a login begin with these settings, in this database, `but` for one."""
+    """Sets these settings for new sessions of a login in this database, except `but`."""
     old = connection.info.server_version < 170_000
     for name, value in HOSTILE.items():
         if name != but and not (old and name == "transaction_timeout"):

@@ -1,4 +1,4 @@
-"""Fetched material: checked, kept, and mended when it is damaged."""
+"""Fetched files: checked, cached, and fetched again when damaged."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "cache"
 
 
-def test_an_archive_with_another_checksum_is_refused_and_not_kept(cache: Path) -> None:
+def test_archive_with_a_wrong_checksum_is_rejected_and_not_cached(cache: Path) -> None:
     with pytest.raises(fetch.FetchError, match=fetch.PGTAP_SHA256):
         fetch.npm_pack(fetch.PGTAP, "0" * 64)
     assert not list(cache.glob("*.tgz"))
 
 
-def test_a_damaged_archive_is_fetched_again_also_by_two_at_once(cache: Path) -> None:
+def test_damaged_archive_is_fetched_again_even_concurrently(cache: Path) -> None:
     archive = fetch.npm_pack(fetch.PGTAP, fetch.PGTAP_SHA256)
     archive.write_bytes(b"damaged")
     command = [sys.executable, "-c", "from tests.support import fetch; fetch.pgtap_sql()"]
@@ -34,13 +34,13 @@ def test_a_damaged_archive_is_fetched_again_also_by_two_at_once(cache: Path) -> 
     assert [path.name for path in cache.glob("[!.]*")] == [archive.name]
 
 
-def test_what_npm_cannot_get_is_named(cache: Path) -> None:
+def test_missing_npm_package_is_named(cache: Path) -> None:
     missing = "@electric-sql/pglite-pgtap@0.0.0-missing"
     with pytest.raises(fetch.FetchError, match=missing):
         fetch.npm_pack(missing, "0" * 64)
     assert not list(cache.glob("*.tgz"))
 
 
-def test_a_major_version_that_is_not_known_is_named() -> None:
+def test_unknown_major_version_is_named() -> None:
     with pytest.raises(fetch.FetchError, match="Postgres 9"):
         fetch.postgres_binaries(9)

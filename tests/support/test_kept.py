@@ -1,4 +1,4 @@
-"""Data directories that are made once."""
+"""Data directories that are created once per run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from db.local.postgres import Server
 from tests.support.kept import Kept
 
 
-def test_who_asks_at_once_has_a_copy_each_of_what_was_made_once(tmp_path: Path) -> None:
+def test_concurrent_callers_get_copies_of_one_directory(tmp_path: Path) -> None:
     kept = Kept(tmp_path)
     made = []
 
@@ -30,7 +30,7 @@ def test_who_asks_at_once_has_a_copy_each_of_what_was_made_once(tmp_path: Path) 
         assert copy.read_text() == "as it was made"
 
 
-def test_what_could_not_be_made_is_made_by_the_next(tmp_path: Path) -> None:
+def test_failed_creation_is_repeated_by_the_next_caller(tmp_path: Path) -> None:
     kept = Kept(tmp_path)
 
     def fail(draft: Path) -> None:
@@ -43,7 +43,7 @@ def test_what_could_not_be_made_is_made_by_the_next(tmp_path: Path) -> None:
     assert list((tmp_path / "copy").iterdir()) == []
 
 
-def test_a_server_has_what_it_was_filled_with_and_keeps_nothing_of_another(kept: Kept) -> None:
+def test_server_has_its_own_contents_and_none_of_another(kept: Kept) -> None:
     def fill(server: Server) -> None:
         with psycopg.connect(server.url(), autocommit=True) as connection:
             connection.execute("create table public.filled ()")

