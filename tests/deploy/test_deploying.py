@@ -108,7 +108,9 @@ def started(script: str, folder: Path, environment: dict[str, str]) -> Iterator[
         server.wait(30)
 
 
-def test_what_is_typed_works_as_typed(database: Database, machine: Machine, tmp_path: Path) -> None:
+def test_documented_deployment_steps_work(
+    database: Database, machine: Machine, tmp_path: Path
+) -> None:
     with kept_port() as port:
         url = f"http://127.0.0.1:{port}"
         changes = {
@@ -139,7 +141,7 @@ def is_ready(url: str) -> bool:
 
 
 @pytest.mark.parametrize("path", UNITS, ids=lambda path: path.stem)
-def test_a_unit_starts_a_command_with_settings_that_there_are(path: Path) -> None:
+def test_units_start_existing_commands_with_existing_settings(path: Path) -> None:
     unit = configparser.ConfigParser(strict=False, interpolation=None)
     unit.optionxform = str  # type: ignore[assignment,method-assign]
     unit.read_string(path.read_text())
@@ -150,7 +152,7 @@ def test_a_unit_starts_a_command_with_settings_that_there_are(path: Path) -> Non
     assert unit["Service"]["EnvironmentFile"] == f"/etc/index-jobs/{command}.env"
 
 
-def test_the_manifests_name_settings_that_there_are() -> None:
+def test_manifests_name_existing_settings() -> None:
     named = set()
     for path in MANIFESTS:
         for manifest in yaml.safe_load_all(path.read_text()):

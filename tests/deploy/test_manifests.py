@@ -34,7 +34,7 @@ def run(*command: str | Path, **environment: str) -> str:
 
 
 @pytest.mark.parametrize("path", UNITS, ids=lambda path: path.stem)
-def test_systemd_takes_the_unit(path: Path, tmp_path: Path) -> None:
+def test_systemd_accepts_the_unit(path: Path, tmp_path: Path) -> None:
     program = tmp_path / "opt/index-jobs/bin/index-jobs"
     program.parent.mkdir(parents=True)
     program.symlink_to("/bin/true")
@@ -44,14 +44,14 @@ def test_systemd_takes_the_unit(path: Path, tmp_path: Path) -> None:
     assert path.name not in said, said
 
 
-def test_a_unit_that_systemd_does_not_take_is_seen(tmp_path: Path) -> None:
+def test_invalid_unit_is_detected(tmp_path: Path) -> None:
     unit = tmp_path / "broken.service"
     unit.write_text(UNITS[0].read_text().replace("ExecStart=", "ExecStarts="))
     with pytest.raises(AssertionError, match=r"broken\.service"):
         run("systemd-analyze", "verify", "--man=no", unit)
 
 
-def test_the_manifests_are_as_their_schemas_ask() -> None:
+def test_manifests_match_their_schemas() -> None:
     tools = Path(sys.executable).parent
     for path in sorted((DEPLOY / "kubernetes").glob("*.yaml")):
         run(tools / "kubernetes-validate", "--strict", path)
@@ -59,7 +59,7 @@ def test_the_manifests_are_as_their_schemas_ask() -> None:
     run(tools / "check-jsonschema", *schema, DEPLOY / "compose.yaml")
 
 
-def test_a_manifest_that_is_not_is_seen(tmp_path: Path) -> None:
+def test_invalid_manifest_is_detected(tmp_path: Path) -> None:
     text = (DEPLOY / "kubernetes/api.yaml").read_text()
     (tmp_path / "api.yaml").write_text(text.replace("replicas: 2", "replicas: two"))
     with pytest.raises(AssertionError):
@@ -84,7 +84,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     shutil.rmtree(root)
 
 
-def test_the_steps_of_the_image_run_in_a_small_debian_and_it_starts(root: Path) -> None:
+def test_image_steps_run_in_a_small_debian_and_it_starts(root: Path) -> None:
     environment = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "/wheels"}
     path, user, folder, command = "/usr/sbin:/usr/bin:/sbin:/bin", "root", "/", [""]
 

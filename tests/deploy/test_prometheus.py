@@ -34,7 +34,7 @@ def program(name: str) -> str:
     return path
 
 
-def test_each_alert_fires_in_its_case_and_is_silent_in_the_other() -> None:
+def test_each_alert_fires_only_in_its_failing_case() -> None:
     tested = subprocess.run(
         [program("promtool"), "test", "rules", "rules.test.yml"],
         cwd=FOLDER,
@@ -45,7 +45,7 @@ def test_each_alert_fires_in_its_case_and_is_silent_in_the_other() -> None:
     assert tested.returncode == 0, tested.stdout + tested.stderr
 
 
-def test_the_configuration_is_one_that_prometheus_takes(tmp_path: Path) -> None:
+def test_prometheus_accepts_the_configuration(tmp_path: Path) -> None:
     shutil.copytree(FOLDER, tmp_path / "p")
     (tmp_path / "p/metrics-token").write_text(TOKEN)
     checked = subprocess.run(
@@ -138,7 +138,7 @@ def label_values(metric: dict[str, str]) -> str:
     return " ".join(metric[name] for name in ("from", "to", "outcome") if name in metric)
 
 
-def test_counters_of_two_processes_are_what_the_events_say_also_after_a_purge(
+def test_counters_of_two_processes_match_the_events_and_survive_a_purge(
     clusters: Callable[..., Any], tmp_path: Path
 ) -> None:
     with (

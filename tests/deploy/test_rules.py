@@ -73,18 +73,18 @@ def exposed(api: Api, tmp_path_factory: pytest.TempPathFactory) -> set[str]:
 
 
 @pytest.mark.parametrize("query", QUERIES)
-def test_a_query_reads_metrics_that_there_are(query: str, exposed: set[str]) -> None:
+def test_queries_use_existing_metrics(query: str, exposed: set[str]) -> None:
     assert names(query)
     assert names(query) - exposed == set()
 
 
-def test_the_names_in_a_query_are_found() -> None:
+def test_metric_names_in_a_query_are_found() -> None:
     query = 'sum(max by (table) (job_bytes{table=~"a|b"})) > 100e6 and rate(gone_total[10m]) == 0'
     assert names(query) == {"job_bytes", "gone_total"}
 
 
 @pytest.mark.parametrize("alert", [rule["alert"] for rule in RULES])
-def test_each_alert_has_a_case_that_fires_and_one_that_does_not(alert: str) -> None:
+def test_each_alert_has_a_firing_and_a_silent_case(alert: str) -> None:
     expected = [
         bool(each["exp_alerts"])
         for case in CASES
@@ -95,7 +95,7 @@ def test_each_alert_has_a_case_that_fires_and_one_that_does_not(alert: str) -> N
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule["alert"])
-def test_each_alert_has_a_section_of_its_own_that_says_what_to_type(rule: dict[str, Any]) -> None:
+def test_each_alert_has_a_runbook_section_with_commands(rule: dict[str, Any]) -> None:
     page, anchor = rule["annotations"]["runbook"].split("#")
     assert (page, anchor) == ("docs/operations.md", rule["alert"].lower())
     found = re.search(rf"^#### {rule['alert']}\n(.*?)(?=^#|\Z)", OPERATIONS, re.M | re.S)
@@ -103,12 +103,12 @@ def test_each_alert_has_a_section_of_its_own_that_says_what_to_type(rule: dict[s
     assert "```" in found[1]
 
 
-def test_panels_have_ids_of_their_own_and_no_two_are_at_one_place() -> None:
+def test_panels_have_unique_ids_and_positions() -> None:
     places = {(panel["gridPos"]["x"], panel["gridPos"]["y"]) for panel in PANELS}
     assert len({panel["id"] for panel in PANELS}) == len(places) == len(PANELS) > 10
 
 
-def test_every_metric_of_jobs_is_explained(exposed: set[str]) -> None:
+def test_every_job_metric_is_documented(exposed: set[str]) -> None:
     listed = set(re.findall(r"^\| `([a-z_]+)(?:\{[a-z, ]+\})?` \|", OPERATIONS, re.M))
     ours = {name for name in exposed if not name.startswith(("process_", "python_"))}
     families = {re.sub(r"_(bucket|sum|count)$", "", name) for name in ours}

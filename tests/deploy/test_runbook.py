@@ -63,7 +63,7 @@ def connection(
         yield connection
 
 
-def test_each_finds_what_is_wrong(connection: psycopg.Connection[TupleRow]) -> None:
+def test_each_runbook_statement_finds_the_problem(connection: psycopg.Connection[TupleRow]) -> None:
     found: dict[str, list[int]] = {}
     for alert, statement, is_owners in statements():
         connection.execute(

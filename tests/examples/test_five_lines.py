@@ -86,9 +86,7 @@ def test_curl(api: Api, alice: Tenant, job: Job, tmp_path: Path) -> None:
     assert re.findall("^id: (.*)$", it.said, re.M) == ["1", "2", "3"]
 
 
-def test_curl_goes_on_where_it_was_when_the_server_was_away(
-    clusters: Callable[[int], Any], tmp_path: Path
-) -> None:
+def test_curl_resumes_after_a_server_outage(clusters: Callable[[int], Any], tmp_path: Path) -> None:
     with clusters(18).database("ordinary", migrated=True) as place, serve(place) as first:
         alice = first.tenant()
         job = Job(first, alice)
@@ -127,5 +125,5 @@ def test_python(api: Api, alice: Tenant, job: Job, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("language", ["sh", "js", "python"])
-def test_they_are_about_five(language: str) -> None:
+def test_each_example_has_about_five_lines(language: str) -> None:
     assert 5 <= len([line for line in lines(language).splitlines() if line]) <= 7

@@ -39,7 +39,7 @@ def hint(job: Job, version: int, **members: object) -> dict[str, object]:
     return {"job_id": job.id, "version": version, "status": "processing", "attempt": 1, **members}
 
 
-def test_a_stream_tells_each_event_for_two_requests(
+def test_stream_delivers_each_event_for_two_requests(
     application: Path, api: Api, alice: Tenant, job: Job
 ) -> None:
     before = api.requests_of(alice)
@@ -57,7 +57,7 @@ def test_a_stream_tells_each_event_for_two_requests(
     assert it.of("trouble") == it.of("error") == []
 
 
-def test_a_stream_that_breaks_is_taken_up_elsewhere_and_no_event_is_missed(
+def test_broken_stream_resumes_without_missing_an_event(
     application: Path, clusters: Callable[[int], Any]
 ) -> None:
     with clusters(18).database("ordinary", migrated=True) as place, serve(place) as first:
@@ -78,7 +78,7 @@ def test_a_stream_that_breaks_is_taken_up_elsewhere_and_no_event_is_missed(
     assert it.statuses[-1] == FINAL
 
 
-def test_without_a_place_for_a_stream_it_polls(
+def test_follower_polls_when_streams_are_at_their_limit(
     application: Path, clusters: Callable[[int], Any]
 ) -> None:
     with (
@@ -98,7 +98,7 @@ def test_without_a_place_for_a_stream_it_polls(
 
 
 @pytest.mark.parametrize("by", ["http", "supabase"])
-def test_another_users_job_looks_like_none(application: Path, api: Api, job: Job, by: str) -> None:
+def test_another_users_job_is_not_found(application: Path, api: Api, job: Job, by: str) -> None:
     with following(application, api, job, api.tenant(), by) as it:
         it.end()
     assert it.of("error") == ["There is no such job, or you may not see it."]
@@ -108,7 +108,7 @@ def reads(it: Follower) -> int:
     return it.of("read").count("/rest/v1/rpc/get_job_status")
 
 
-def test_broadcast_tells_of_changes_and_each_is_read_once(
+def test_each_broadcast_change_is_read_once(
     application: Path, api: Api, alice: Tenant, job: Job
 ) -> None:
     """Messages that are doubled or come late cost no read."""
@@ -135,7 +135,7 @@ def test_broadcast_tells_of_changes_and_each_is_read_once(
     assert it.statuses == [("pending", 1), ("processing", 2), ("processing", 3), FINAL]
 
 
-def test_a_final_status_is_seen_though_realtime_lost_all_and_came_back(
+def test_final_status_is_seen_after_a_realtime_outage(
     application: Path, api: Api, alice: Tenant, job: Job
 ) -> None:
     with following(application, api, job, alice, "supabase") as it:
@@ -147,7 +147,9 @@ def test_a_final_status_is_seen_though_realtime_lost_all_and_came_back(
     assert it.statuses[-1] == ("completed", 3)
 
 
-def test_without_realtime_it_polls(application: Path, api: Api, alice: Tenant, job: Job) -> None:
+def test_follower_polls_without_realtime(
+    application: Path, api: Api, alice: Tenant, job: Job
+) -> None:
     with following(application, api, job, alice, "supabase") as it:
         it.tell(refuse=True)
         it.sees("pending")
@@ -159,7 +161,7 @@ def test_without_realtime_it_polls(application: Path, api: Api, alice: Tenant, j
     assert it.of("trouble") == it.of("error") == []
 
 
-def test_the_hook_shows_the_job_until_it_has_ended(
+def test_hook_shows_the_job_until_it_has_ended(
     application: Path, api: Api, alice: Tenant, job: Job
 ) -> None:
     with following(application, api, job, alice, "http", "hook.mjs") as it:
@@ -171,7 +173,7 @@ def test_the_hook_shows_the_job_until_it_has_ended(
     assert it.said[-1] == "nothing", "without an id there is no job"
 
 
-def test_the_hook_shows_a_refusal(application: Path, api: Api, job: Job) -> None:
+def test_hook_shows_an_error(application: Path, api: Api, job: Job) -> None:
     with following(application, api, job, api.tenant(), "http", "hook.mjs") as it:
         it.end()
     assert "There is no such job, or you may not see it." in it.said

@@ -36,10 +36,10 @@ def wrong(application: Path) -> dict[str, str]:
     return {line.partition("(")[0]: line for line in done.stdout.splitlines() if line[0] != " "}
 
 
-def test_an_application_compiles(wrong: dict[str, str]) -> None:
+def test_application_compiles(wrong: dict[str, str]) -> None:
     assert {file: said for file, said in wrong.items() if not file.startswith("mistake")} == {}
 
 
 @pytest.mark.parametrize("number", range(len(MISTAKES)))
-def test_a_mistake_does_not_compile(wrong: dict[str, str], number: int) -> None:
+def test_mistake_does_not_compile(wrong: dict[str, str], number: int) -> None:
     assert f"mistake{number}.ts" in wrong

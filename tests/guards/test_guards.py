@@ -10,7 +10,7 @@ from db.tools.stamp.files import ROOT, unreleased
 from tests.support.guards import EXCLUDED, PACKAGES, bandit, squawk
 
 
-def test_the_unreleased_migrations_and_the_packages_are_clean() -> None:
+def test_unreleased_migrations_and_packages_are_clean() -> None:
     assert squawk(unreleased(ROOT)) == []
     assert bandit(ROOT / package for package in PACKAGES) == []
 
@@ -25,7 +25,7 @@ def test_the_unreleased_migrations_and_the_packages_are_clean() -> None:
         ("drop table public.t;", "ban-drop-table"),
     ],
 )
-def test_squawk_catches_what_locks_or_breaks_a_table_with_rows(
+def test_squawk_catches_statements_that_lock_or_break_a_table(
     tmp_path: Path, statement: str, rule: str
 ) -> None:
     file = tmp_path / "bad.sql"
@@ -34,7 +34,7 @@ def test_squawk_catches_what_locks_or_breaks_a_table_with_rows(
     assert squawk([file])[0].endswith(f"({statement})")
 
 
-def test_a_table_of_an_earlier_unreleased_file_has_no_rows_yet(tmp_path: Path) -> None:
+def test_table_of_an_earlier_unreleased_file_counts_as_empty(tmp_path: Path) -> None:
     first, second = tmp_path / "1.sql", tmp_path / "2.sql"
     first.write_text("create table public.t (a bigint);\n")
     second.write_text("alter table public.t add constraint few check (a > 0);\n")
@@ -42,7 +42,7 @@ def test_a_table_of_an_earlier_unreleased_file_has_no_rows_yet(tmp_path: Path) -
     assert len(squawk([second])) == 1
 
 
-def test_every_excluded_rule_is_one_of_squawk_and_would_speak(
+def test_every_excluded_rule_exists_and_would_report(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else a name that is misspelt would exclude nothing, and one that is gone would linger."""
@@ -66,6 +66,6 @@ def test_every_excluded_rule_is_one_of_squawk_and_would_speak(
         ("import yaml\nyaml.load(input())\n", "B506"),
     ],
 )
-def test_bandit_catches_code_that_lets_others_in(tmp_path: Path, code: str, rule: str) -> None:
+def test_bandit_catches_insecure_code(tmp_path: Path, code: str, rule: str) -> None:
     (tmp_path / "bad.py").write_text(code)
     assert [line.split(": ")[1][:4] for line in bandit([tmp_path])] == [rule]

@@ -82,11 +82,13 @@ def said(connection: psycopg.Connection[TupleRow]) -> set[tuple[str, str]]:
     }
 
 
-def test_nothing_is_said_but_what_is_declared(checker: psycopg.Connection[TupleRow]) -> None:
+def test_plpgsql_check_reports_only_declared_findings(
+    checker: psycopg.Connection[TupleRow],
+) -> None:
     assert said(checker) == ALLOWED
 
 
-def test_a_bad_function_is_caught(checker: psycopg.Connection[TupleRow]) -> None:
+def test_invalid_function_is_caught(checker: psycopg.Connection[TupleRow]) -> None:
     with checker.transaction(force_rollback=True):
         checker.execute(
             """

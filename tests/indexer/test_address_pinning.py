@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.parametrize("text", ["9.9.9.9", "2620:fe::fe", "64:ff9b::909:909"])
-def test_the_internet_is_public(text: str) -> None:
+def test_internet_addresses_are_public(text: str) -> None:
     assert address_pinning.is_public(ip_address(text))
 
 
@@ -40,7 +40,7 @@ NOT_PUBLIC = """
 
 
 @pytest.mark.parametrize("text", NOT_PUBLIC.split())
-def test_other_networks_are_not(text: str) -> None:
+def test_addresses_of_other_networks_are_not_public(text: str) -> None:
     assert not address_pinning.is_public(ip_address(text))
 
 
@@ -85,12 +85,14 @@ def test_other_networks_are_not(text: str) -> None:
         ("git.example@127.0.0.1", "credentials_in_url"),
     ],
 )
-def test_no_spelling_of_loopback_is_reached(host: str, code: str, site: Host, index: Index) -> None:
+def test_loopback_is_unreachable_in_every_spelling(
+    host: str, code: str, site: Host, index: Index
+) -> None:
     assert index(f"https://{host}:{site.port}/git/a", trusted_hosts=[]).error == code
     assert site.connections == 0
 
 
-def test_http_is_for_trusted_hosts_only(repository: Git, site: Host, index: Index) -> None:
+def test_http_is_allowed_only_for_trusted_hosts(repository: Git, site: Host, index: Index) -> None:
     repository.commit({"a.py": "a = 1"})
     url = f"{site.url}/git/{repository.path.name}/.git"
     assert index(url, trusted_hosts=["127.0.0.1:1"]).error == "url_not_allowed"
@@ -98,7 +100,7 @@ def test_http_is_for_trusted_hosts_only(repository: Git, site: Host, index: Inde
     assert index(url, trusted_hosts=[f"127.0.0.1:{site.port}"]).paths == ["a.py"]
 
 
-def test_git_connects_to_the_address_that_was_checked_and_asks_no_more(
+def test_git_connects_to_the_checked_address_without_another_lookup(
     repository: Git, site: Host, tmp_path: Path
 ) -> None:
     commit = repository.commit({"a.py": "a = 1"})
@@ -131,7 +133,7 @@ def pin_of(monkeypatch: pytest.MonkeyPatch, names: Names, **options: Any) -> str
     return address_pinning.pin(where, proxied=False, **options)
 
 
-def test_a_name_is_looked_up_once_and_its_later_addresses_do_not_count(
+def test_name_is_resolved_once_and_later_addresses_are_ignored(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     names = Names("9.9.9.9 2620:fe::fe 9.9.9.9", "127.0.0.1")
@@ -149,7 +151,7 @@ def test_a_name_is_looked_up_once_and_its_later_addresses_do_not_count(
         "127.0.0.1",
     ],
 )
-def test_one_address_that_is_not_public_is_enough_to_refuse_a_name(
+def test_name_with_any_non_public_address_is_rejected(
     answer: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(IndexingError) as refused:
@@ -158,7 +160,7 @@ def test_one_address_that_is_not_public_is_enough_to_refuse_a_name(
     assert pin_of(monkeypatch, Names(answer), trusted=("git.example",))
 
 
-def test_a_whole_job_looks_the_name_up_once(repository: Git, site: Host, tmp_path: Path) -> None:
+def test_complete_job_resolves_the_name_once(repository: Git, site: Host, tmp_path: Path) -> None:
     repository.commit({"a.py": "a = 1"})
     url = f"http://git.invalid:{site.port}/git/{repository.path.name}/.git"
     scratch = tmp_path / "scratch"
@@ -176,7 +178,7 @@ def _names_asked(request: Request) -> list[str]:
     return names.asked
 
 
-def test_a_proxy_looks_the_name_up_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_proxy_resolves_the_name_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", Names().getaddrinfo)
     assert address_pinning.pin(source.parse("https://git.example/a", ()), proxied=True) is None
 
@@ -191,7 +193,7 @@ def test_a_proxy_looks_the_name_up_itself(monkeypatch: pytest.MonkeyPatch) -> No
         (socket.EAI_SYSTEM, "host_unreachable"),
     ],
 )
-def test_a_name_that_does_not_exist_is_told_from_one_that_nobody_could_look_up(
+def test_unknown_name_differs_from_a_failed_lookup(
     number: int, code: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(IndexingError) as refused:
@@ -200,24 +202,24 @@ def test_a_name_that_does_not_exist_is_told_from_one_that_nobody_could_look_up(
     assert ("Try again later" in refused.value.message) == (code == "host_unreachable")
 
 
-def test_a_name_that_leads_nowhere_is_told(index: Index) -> None:
+def test_unresolvable_name_is_reported(index: Index) -> None:
     # depends on whether this machine has a name server
     assert index("https://no-such-host.invalid/a/b").error in {"host_not_found", "host_unreachable"}
 
 
-def test_a_proxy_that_cannot_be_found_may_be_there_later(index: Index) -> None:
+def test_unresolvable_proxy_is_a_retryable_failure(index: Index) -> None:
     outcome = index("https://git.example/a/b", proxy="http://no-such-proxy.invalid:1")
     assert outcome.error == "host_unreachable"
 
 
 @pytest.mark.parametrize("url", ["https://127.0.0.1/a", "https://[::1]/a"])
-def test_an_address_is_checked_behind_a_proxy_too(url: str) -> None:
+def test_address_is_checked_behind_a_proxy_too(url: str) -> None:
     with pytest.raises(IndexingError) as refused:
         address_pinning.pin(source.parse(url, ()), proxied=True)
     assert refused.value.code == "address_not_allowed"
 
 
-def test_a_git_that_would_look_names_up_anew_is_not_used(
+def test_git_without_address_pinning_is_not_used(
     repository: Git, site: Host, tmp_path: Path, index: Index
 ) -> None:
     repository.commit({"a.py": "a = 1"})
@@ -237,7 +239,7 @@ def test_a_git_that_would_look_names_up_anew_is_not_used(
     assert site.connections == 0
 
 
-def test_a_redirect_is_not_followed(
+def test_redirect_is_not_followed(
     repository: Git, site: Host, elsewhere: Host, index: Index
 ) -> None:
     repository.commit({"a.py": "a = 1"})
@@ -247,7 +249,7 @@ def test_a_redirect_is_not_followed(
     assert elsewhere.connections == 0
 
 
-def test_an_alternate_of_the_old_protocol_is_not_followed(
+def test_alternates_of_the_dumb_protocol_are_not_followed(
     site: Host, elsewhere: Host, index: Index
 ) -> None:
     for request in ({}, {"ref": "main"}, {"commit_sha": "1" * 40}):
@@ -256,7 +258,7 @@ def test_an_alternate_of_the_old_protocol_is_not_followed(
     assert elsewhere.connections == 0
 
 
-def test_what_a_repository_names_is_not_fetched(
+def test_urls_named_by_a_repository_are_not_fetched(
     repository: Git, site: Host, elsewhere: Host, index: Index
 ) -> None:
     url = f"{elsewhere.url}/git/other"
@@ -279,7 +281,7 @@ def test_what_a_repository_names_is_not_fetched(
 
 
 @pytest.mark.parametrize("name", ["http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy"])
-def test_a_proxy_of_the_environment_is_not_used(
+def test_proxy_of_the_environment_is_not_used(
     name: str, repository: Git, site: Host, elsewhere: Host, index: Index
 ) -> None:
     repository.commit({"a.py": "a = 1"})
@@ -288,14 +290,14 @@ def test_a_proxy_of_the_environment_is_not_used(
     assert elsewhere.connections == 0
 
 
-def test_a_proxy_that_was_set_is_used(site: Host, index: Index) -> None:
+def test_configured_proxy_is_used(site: Host, index: Index) -> None:
     outcome = index("https://git.invalid/a/b", proxy=f"http://u:secret@127.0.0.1:{site.port}")
     assert outcome.error != "host_not_found"
     assert site.requests == ["git.invalid:443"]
     assert "secret" not in outcome.stdout + outcome.stderr
 
 
-def test_no_credentials_of_the_host_are_sent(site: Host, tmp_path: Path, index: Index) -> None:
+def test_credentials_of_the_machine_are_not_sent(site: Host, tmp_path: Path, index: Index) -> None:
     home = tmp_path / "home"
     home.mkdir()
     (home / ".netrc").write_text("machine 127.0.0.1 login me password secret\n")
@@ -316,7 +318,7 @@ def test_no_credentials_of_the_host_are_sent(site: Host, tmp_path: Path, index: 
     assert site.credentials == []
 
 
-def test_credentials_in_an_address_are_refused_and_not_repeated(site: Host, index: Index) -> None:
+def test_credentials_in_a_url_are_rejected_and_not_repeated(site: Host, index: Index) -> None:
     outcome = index(f"http://me:secret@127.0.0.1:{site.port}/git/a")
     assert outcome.error == "credentials_in_url"
     assert "secret" not in outcome.stdout + outcome.stderr

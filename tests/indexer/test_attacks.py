@@ -37,7 +37,7 @@ def mark(tmp_path: Path) -> Path:
         ("{roots}/repository-1\n", "invalid_url"),
     ],
 )
-def test_an_address_is_never_a_command(
+def test_url_is_never_a_command(
     git_url: str, code: str, mark: Path, roots: Path, repository: Git, index: Index
 ) -> None:
     repository.commit({"a.py": "a = 1"})
@@ -46,13 +46,13 @@ def test_an_address_is_never_a_command(
 
 
 @pytest.mark.parametrize("ref", ["--upload-pack=touch {mark}", "-utouch {mark}", "a;touch\t{mark}"])
-def test_a_ref_is_never_a_command(ref: str, mark: Path, repository: Git, index: Index) -> None:
+def test_ref_is_never_a_command(ref: str, mark: Path, repository: Git, index: Index) -> None:
     repository.commit({"a.py": "a = 1"})
     assert index(repository.path, ref=ref.format(mark=mark)).error == "invalid_ref"
     assert not mark.exists()
 
 
-def test_a_path_with_a_quote_is_only_a_path(
+def test_path_with_a_quote_is_only_a_path(
     new_repository: Callable[..., Git], mark: Path, index: Index
 ) -> None:
     repository = new_repository("it's $(touch mark) `touch mark`")
@@ -62,7 +62,7 @@ def test_a_path_with_a_quote_is_only_a_path(
     assert not (repository.path / "mark").exists()
 
 
-def test_a_branch_with_odd_characters_is_only_a_branch(
+def test_branch_with_special_characters_is_only_a_branch(
     repository: Git, mark: Path, index: Index
 ) -> None:
     commit = repository.commit({"a.py": "a = 1"})
@@ -71,7 +71,7 @@ def test_a_branch_with_odd_characters_is_only_a_branch(
         assert index(repository.path, ref=branch).last.get("commit_sha") == commit, branch
 
 
-def test_nothing_that_a_repository_brings_is_run(
+def test_nothing_in_a_repository_is_executed(
     repository: Git, mark: Path, tmp_path: Path, index: Index
 ) -> None:
     command = tmp_path / "command"
@@ -126,7 +126,7 @@ def test_nothing_that_a_repository_brings_is_run(
 
 
 @pytest.mark.parametrize("key", ["include.path", "includeIf.gitdir:/**.path"])
-def test_configuration_that_a_repository_includes_runs_nothing(
+def test_included_configuration_executes_nothing(
     key: str, repository: Git, mark: Path, tmp_path: Path, index: Index
 ) -> None:
     repository.commit({"a.py": "a = 1"})
@@ -142,7 +142,7 @@ def test_configuration_that_a_repository_includes_runs_nothing(
     assert not mark.exists()
 
 
-def test_a_file_that_is_no_configuration_is_not_shown(
+def test_content_of_an_included_file_is_not_shown(
     repository: Git, tmp_path: Path, index: Index
 ) -> None:
     repository.commit({"a.py": "a = 1"})
@@ -155,7 +155,7 @@ def test_a_file_that_is_no_configuration_is_not_shown(
 
 
 @pytest.mark.parametrize("url", ["ext::touch {mark}", "{elsewhere}"])
-def test_a_repository_with_missing_objects_fetches_them_from_nowhere(
+def test_missing_objects_are_never_fetched(
     url: str, repository: Git, mark: Path, tmp_path: Path, index: Index
 ) -> None:
     repository.commit({"a.py": "a = 1"})
@@ -174,9 +174,7 @@ def test_a_repository_with_missing_objects_fetches_them_from_nowhere(
     assert not mark.exists()
 
 
-def test_git_reads_the_folder_that_was_checked_and_no_other(
-    repository: Git, tmp_path: Path, index: Index
-) -> None:
+def test_git_reads_only_the_checked_folder(repository: Git, tmp_path: Path, index: Index) -> None:
     repository.commit({"a.py": "a = 1"})
     subprocess.run(["git", "clone", "-q", repository.path, tmp_path / "elsewhere"], check=True)
     subprocess.run(
@@ -189,7 +187,9 @@ def test_git_reads_the_folder_that_was_checked_and_no_other(
     assert index(repository.path).paths == ["a.py"]
 
 
-def test_a_fifo_in_a_repository_holds_no_job(repository: Git, tmp_path: Path, index: Index) -> None:
+def test_fifo_in_a_repository_does_not_block_a_job(
+    repository: Git, tmp_path: Path, index: Index
+) -> None:
     repository.commit({"a.py": "a = 1", "b/a.py": ""})
     # Git must not read files of the work tree, wherever the configuration says it is.
     repository("config", "core.worktree", "..")
@@ -208,7 +208,7 @@ def test_a_fifo_in_a_repository_holds_no_job(repository: Git, tmp_path: Path, in
     assert index(repository.path).error == "special_file"
 
 
-def test_a_repository_of_another_user_is_read(repository: Git, index: Index) -> None:
+def test_repository_of_another_user_is_read(repository: Git, index: Index) -> None:
     repository.commit({"a.py": "a = 1"})
     if os.geteuid() == 0:
         for path in (repository.path, *repository.path.rglob("*")):
@@ -216,7 +216,7 @@ def test_a_repository_of_another_user_is_read(repository: Git, index: Index) -> 
     assert index(repository.path).paths == ["a.py"]
 
 
-def test_the_environment_of_the_caller_does_not_reach_git(
+def test_environment_of_the_caller_does_not_reach_git(
     repository: Git, new_repository: Callable[..., Git], mark: Path, index: Index
 ) -> None:
     repository.commit({"a.py": "a = 1"})
@@ -240,7 +240,7 @@ def test_the_environment_of_the_caller_does_not_reach_git(
     assert not mark.exists()
 
 
-def test_the_host_leaves_no_file_outside_the_scratch_folder(
+def test_host_writes_no_file_outside_the_scratch_folder(
     repository: Git, roots: Path, index: Index
 ) -> None:
     repository.commit({"a.py": "a = 1"})
@@ -260,7 +260,7 @@ def test_the_host_leaves_no_file_outside_the_scratch_folder(
     }
 
 
-def test_no_link_gives_away_a_file_of_the_host(
+def test_links_reveal_no_file_of_the_machine(
     repository: Git, site: Host, tmp_path: Path, index: Index
 ) -> None:
     secret = tmp_path / "secret.py"
@@ -276,7 +276,7 @@ def test_no_link_gives_away_a_file_of_the_host(
         assert "a_secret" not in Path(outcome.last["symbols"]).read_text()
 
 
-def test_no_path_of_a_repository_is_a_path_of_the_host(
+def test_paths_in_a_repository_never_refer_to_the_machine(
     repository: Git, site: Host, tmp_path: Path, index: Index
 ) -> None:
     blob = repository("hash-object", "-w", "--stdin", stdin=b"def a(): ...\n")

@@ -42,7 +42,7 @@ def test_postgres_reads_the_same_text_back(tmp_path: Path, postgres18: Server) -
     assert read == [(number, text, None, f"{text}{text}") for number, text in enumerate(ODD)]
 
 
-def test_what_postgres_writes_is_read_back(tmp_path: Path, postgres18: Server) -> None:
+def test_text_written_by_postgres_is_read_back(tmp_path: Path, postgres18: Server) -> None:
     values = [*ODD, "".join(map(chr, range(1, 0x250)))]
     path = tmp_path / "rows.copy"
     with psycopg.connect(postgres18.url()) as connection, path.open("wb") as file:
@@ -55,7 +55,7 @@ def test_what_postgres_writes_is_read_back(tmp_path: Path, postgres18: Server) -
     assert list(rows(path)) == [[str(number), text, None] for number, text in enumerate(values)]
 
 
-def test_an_existing_file_is_never_written_over(tmp_path: Path) -> None:
+def test_existing_file_is_never_overwritten(tmp_path: Path) -> None:
     path = tmp_path / "rows.copy"
     path.symlink_to(tmp_path / "elsewhere")
     with pytest.raises(FileExistsError):

@@ -46,7 +46,7 @@ def said(index: Index, folder: Path, **request: str) -> tuple[str | None, str]:
 
 @pytest.mark.parametrize("part", ["blob:none", "tree:0", "blob:limit=1"])
 @pytest.mark.parametrize("by_commit", [False, True])
-def test_a_partial_clone_is_named_and_indexed_after_the_remedy(
+def test_partial_clone_is_reported_and_indexed_after_the_remedy(
     clone: Callable[..., Path], index: Index, part: str, by_commit: bool
 ) -> None:
     folder = clone("--no-checkout", f"--filter={part}")
@@ -60,9 +60,7 @@ def test_a_partial_clone_is_named_and_indexed_after_the_remedy(
     assert index(folder, **request).last["event"] == "result"
 
 
-def test_objects_that_were_borrowed_from_what_is_gone_are_named(
-    source: Path, roots: Path, index: Index
-) -> None:
+def test_missing_alternate_is_reported(source: Path, roots: Path, index: Index) -> None:
     git(roots, "clone", "-q", "--shared", str(source), "borrowing")
     source.rename(roots / "moved")
     code, message = said(index, roots / "borrowing")
@@ -72,7 +70,7 @@ def test_objects_that_were_borrowed_from_what_is_gone_are_named(
     assert index(roots / "borrowing").last["event"] == "result"
 
 
-def test_objects_that_are_borrowed_from_outside_the_roots_are_named_without_a_word_of_the_place(
+def test_alternate_outside_the_roots_is_reported_without_its_path(
     source: Path, tmp_path: Path, index: Index
 ) -> None:
     for there in (tmp_path, tmp_path / "nothing"):
@@ -110,7 +108,7 @@ def write(file: Path, text: str) -> None:
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_damaged_repository_is_told_as_damaged(source: Path, index: Index, fault: str) -> None:
+def test_damaged_repository_is_reported_as_damaged(source: Path, index: Index, fault: str) -> None:
     FAULTS[fault](source)
     code, message = said(index, source)
     assert code == "damaged_repository"
@@ -118,13 +116,15 @@ def test_a_damaged_repository_is_told_as_damaged(source: Path, index: Index, fau
 
 
 @pytest.mark.parametrize("fault", ["a blob is missing", "the commit is missing"])
-def test_it_is_told_so_when_its_commit_is_asked_for(source: Path, index: Index, fault: str) -> None:
+def test_damage_is_reported_when_a_commit_is_requested(
+    source: Path, index: Index, fault: str
+) -> None:
     commit = git(source, "rev-parse", "HEAD")
     FAULTS[fault](source)
     assert said(index, source, commit_sha=commit)[0] == "damaged_repository"
 
 
-def test_a_commit_that_a_shallow_clone_lacks_is_there_after_the_remedy(
+def test_missing_commit_of_a_shallow_clone_is_found_after_the_remedy(
     clone: Callable[..., Path], source: Path, index: Index
 ) -> None:
     folder, older = clone("--depth=1"), git(source, "rev-parse", "HEAD~1")
@@ -140,7 +140,7 @@ def test_a_commit_that_a_shallow_clone_lacks_is_there_after_the_remedy(
 
 
 @pytest.mark.parametrize("name", ["a\u00a0b", "a\u3000b", "ä ö", "a%20b", "a#b?c"])
-def test_a_folder_may_be_called_anything_that_can_be_read(
+def test_folder_may_have_any_readable_name(
     source: Path, roots: Path, index: Index, name: str
 ) -> None:
     shutil.copytree(source, roots / name)

@@ -38,7 +38,7 @@ def fingerprint_of(root: Path) -> str:
         *((f"{name}.py", False) for name in ("__init__", "guard", "protocol", "server", "source")),
     ],
 )  # fmt: skip
-def test_what_decides_on_rows_changes_the_fingerprint_and_nothing_else_does(
+def test_fingerprint_changes_only_with_what_affects_rows(
     name: str, changes: bool, tmp_path: Path
 ) -> None:
     copy = tmp_path / "worker/indexer"
@@ -50,6 +50,6 @@ def test_what_decides_on_rows_changes_the_fingerprint_and_nothing_else_does(
     assert (fingerprint_of(tmp_path) != before) is changes
 
 
-def test_the_limit_of_a_file_is_part_of_the_fingerprint() -> None:
+def test_file_size_limit_is_part_of_the_fingerprint() -> None:
     assert fingerprint.fingerprint(1000) != fingerprint.fingerprint(1001)
     assert fingerprint.fingerprint(1000) == fingerprint.fingerprint(1000)

@@ -40,7 +40,7 @@ def remote(repository: Git, host: Host) -> str:
     return f"{host.url}/git/{repository.path.name}/.git"
 
 
-def test_a_repository_is_indexed_over_https(
+def test_repository_is_indexed_over_https(
     repository: Git, remote: str, host: Host, index: Index
 ) -> None:
     first = repository.commit({"a.py": "def a(): ...", "large.bin": os.urandom(2_000_000)})
@@ -55,7 +55,7 @@ def test_a_repository_is_indexed_over_https(
         assert outcome.stats["symbols_extracted"] == (1 if commit == first else 2)
 
 
-def test_a_branch_a_tag_and_a_commit_are_found_over_https(
+def test_branch_tag_and_commit_are_found_over_https(
     repository: Git, remote: str, host: Host, index: Index
 ) -> None:
     first = repository.commit({"a.py": "a = 1"})
@@ -68,7 +68,7 @@ def test_a_branch_a_tag_and_a_commit_are_found_over_https(
         assert outcome.last.get("commit_sha") == first, outcome
 
 
-def test_what_is_not_there_is_told_over_https(
+def test_missing_refs_are_reported_over_https(
     repository: Git, new_repository: Callable[..., Git], remote: str, host: Host, index: Index
 ) -> None:
     repository.commit({"a.py": "a = 1"})
@@ -84,7 +84,7 @@ def test_what_is_not_there_is_told_over_https(
         assert outcome.last["message"].endswith((".", ")"))
 
 
-def test_blobs_over_the_limit_never_travel(
+def test_blobs_over_the_limit_are_not_transferred(
     repository: Git, remote: str, host: Host, index: Index
 ) -> None:
     repository.commit({"a.py": "a = 1", "large.bin": os.urandom(2_000_000)})
@@ -96,7 +96,7 @@ def test_blobs_over_the_limit_never_travel(
 
 
 @pytest.mark.parametrize("scheme", ["https", "file"])
-def test_what_was_removed_in_history_never_travels(
+def test_files_removed_in_history_are_not_transferred(
     scheme: str, repository: Git, remote: str, host: Host, index: Index
 ) -> None:
     repository.commit({"a.py": "a = 1", "removed.bin": os.urandom(900_000)})
@@ -126,7 +126,7 @@ def test_what_was_removed_in_history_never_travels(
         ("/redirect/repository-1/.git", "repository_moved"),
     ],
 )
-def test_a_refusal_is_told_in_a_sentence(
+def test_refusal_of_the_host_is_reported_in_a_sentence(
     path: str, code: str, repository: Git, host: Host, index: Index
 ) -> None:
     repository.commit({"a.py": "a = 1"})
@@ -136,7 +136,7 @@ def test_a_refusal_is_told_in_a_sentence(
     assert "127.0.0.1" not in outcome.last["message"]
 
 
-def test_a_redirect_is_not_followed(repository: Git, host: Host, index: Index) -> None:
+def test_redirect_is_not_followed(repository: Git, host: Host, index: Index) -> None:
     repository.commit({"a.py": "a = 1"})
     index(f"{host.url}/redirect/{repository.path.name}/.git", environment=host.environment)
     assert host.requests
@@ -145,7 +145,7 @@ def test_a_redirect_is_not_followed(repository: Git, host: Host, index: Index) -
 
 @pytest.mark.parametrize("wanted", [{}, {"ref": "main"}, {"commit_sha": "the newest"}], ids=str)
 @pytest.mark.parametrize("path", ["suffix/{}", "suffix/{}.git", "bare/{}.git", "bare/{}"])
-def test_where_only_git_at_the_end_differs_the_host_is_followed(
+def test_redirect_that_only_adds_or_removes_dot_git_is_followed(
     path: str, wanted: dict[str, str], repository: Git, host: Host, index: Index
 ) -> None:
     commit = repository.commit({"a.py": "a = 1"})
@@ -156,11 +156,13 @@ def test_where_only_git_at_the_end_differs_the_host_is_followed(
 
 
 @pytest.mark.parametrize("path", ["suffix/missing", "bare/missing.git"])
-def test_what_is_not_there_either_has_moved(path: str, host: Host, index: Index) -> None:
+def test_redirect_to_a_missing_repository_is_reported_as_moved(
+    path: str, host: Host, index: Index
+) -> None:
     assert index(f"{host.url}/{path}", environment=host.environment).error == "repository_moved"
 
 
-def test_a_pack_is_fetched_from_its_host_alone(
+def test_pack_is_fetched_only_from_its_host(
     repository: Git, host: Host, index: Index, roots: Path
 ) -> None:
     repository.commit({"a.py": "a = 1"})
@@ -176,13 +178,13 @@ def test_a_pack_is_fetched_from_its_host_alone(
         private.close()
 
 
-def test_a_certificate_must_be_valid(remote: str, host: Host, index: Index) -> None:
+def test_certificate_must_be_valid(remote: str, host: Host, index: Index) -> None:
     outcome = index(remote, environment={"GIT_SSL_NO_VERIFY": "1"})
     assert outcome.error == "host_unreachable"
     assert not host.requests
 
 
-def test_a_certificate_that_the_environment_names_is_trusted_in_a_job_of_the_runner(
+def test_certificate_named_by_the_environment_is_trusted(
     repository: Git, remote: str, host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     commit = repository.commit({"a.py": "a = 1"})
@@ -210,12 +212,12 @@ def test_a_certificate_that_the_environment_names_is_trusted_in_a_job_of_the_run
     assert asyncio.run(run_indexer()) == commit
 
 
-def test_a_host_that_is_not_there_is_told(host: Host, index: Index) -> None:
+def test_unreachable_host_is_reported(host: Host, index: Index) -> None:
     host.close()
     assert index(f"{host.url}/a/b").error == "host_unreachable"
 
 
-def test_a_host_that_stalls_ends_with_the_time_limit(host: Host, start: Start) -> None:
+def test_stalled_host_hits_the_time_limit(host: Host, start: Start) -> None:
     process = start(f"{host.url}/stall/a", environment=host.environment, limits={"seconds": 2})
     stdout, _ = process.communicate(timeout=PATIENCE)
     assert '"code": "time_limit"' in stdout.splitlines()[-1]
@@ -231,7 +233,7 @@ def test_git_ends_with_the_indexer(number: signal.Signals, host: Host, start: St
     until(lambda: not group_lives(process.pid), PATIENCE)
 
 
-def test_the_indexer_ends_with_its_parent(host: Host, tmp_path: Path, start: Start) -> None:
+def test_indexer_ends_with_its_parent(host: Host, tmp_path: Path, start: Start) -> None:
     process = start("/nowhere")
     process.communicate()
     request = next(tmp_path.glob("scratch-*/request.json"))
@@ -254,7 +256,7 @@ def test_the_indexer_ends_with_its_parent(host: Host, tmp_path: Path, start: Sta
 
 
 @pytest.mark.parametrize("orphan", [True, False])
-def test_an_orphan_does_not_begin(
+def test_orphaned_indexer_does_not_start(
     orphan: bool, repository: Git, roots: Path, tmp_path: Path
 ) -> None:
     repository.commit()

@@ -38,7 +38,7 @@ def gone(outcome: Outcome) -> set[str]:
     return set(Path(outcome.last["gone"]).read_text().split())
 
 
-def test_only_what_changed_is_told_and_the_figures_are_of_the_whole(
+def test_only_changes_are_reported_and_stats_cover_everything(
     repository: Git, index: Index, remember: Remember
 ) -> None:
     repository.commit(
@@ -83,7 +83,7 @@ def test_only_what_changed_is_told_and_the_figures_are_of_the_whole(
     assert gone(whole) == set()
 
 
-def test_a_link_in_the_place_of_a_file_with_its_content_is_a_change(
+def test_link_that_replaces_a_file_with_the_same_content_is_a_change(
     repository: Git, index: Index, remember: Remember
 ) -> None:
     repository.commit({"a.py": "b.py", "b.py": "x = 1"})
@@ -96,7 +96,7 @@ def test_a_link_in_the_place_of_a_file_with_its_content_is_a_change(
     assert second.stats["skipped"] == {"symlink": 1}
 
 
-def test_a_limit_counts_what_stays_too(repository: Git, index: Index, remember: Remember) -> None:
+def test_limits_include_unchanged_files(repository: Git, index: Index, remember: Remember) -> None:
     repository.commit({f"{n}.py": "def a(): ...\n" for n in range(10)})
     known = remember(index(repository.path))
     repository.commit({"b.py": "def b(): ...\n"})
@@ -107,7 +107,7 @@ def test_a_limit_counts_what_stays_too(repository: Git, index: Index, remember: 
         assert index(repository.path, known=known, limits=limits).error == code
 
 
-def test_the_known_commit_is_told_without_fetching_it(
+def test_known_commit_is_reported_without_a_fetch(
     repository: Git, index: Index, remember: Remember
 ) -> None:
     commit = repository.commit({"a.py": ""})

@@ -629,7 +629,7 @@ int printer<long>::out() { return 1; }
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.about)
-def test_what_was_read_wrong_is_read_right(case: Case, repository: Git, index: Index) -> None:
+def test_input_is_read_correctly(case: Case, repository: Git, index: Index) -> None:
     repository.commit(dict(case.files))
     outcome = index(repository.path)
     paths = {number: path for number, path, *_ in outcome.files}

@@ -43,7 +43,7 @@ def assert_stats_equal_rows(outcome: Outcome) -> None:
     assert {row[0] for row in symbols} <= {row[0] for row in files}
 
 
-def test_a_repository_becomes_rows(repository: Git, index: Index) -> None:
+def test_repository_is_turned_into_rows(repository: Git, index: Index) -> None:
     source = b"def a():\n    def b(): ...\n"
     commit = repository.commit({"pkg/a.py": source, "README.md": "# Hi\n", "data": "x"})
     outcome = index(repository.path)
@@ -62,7 +62,7 @@ def test_a_repository_becomes_rows(repository: Git, index: Index) -> None:
     assert outcome.stderr == ""
 
 
-def test_readers_of_the_growing_files_see_a_file_before_its_symbols(
+def test_files_are_written_before_their_symbols(
     repository: Git, roots: Path, tmp_path: Path
 ) -> None:
     source = "".join(f"def a_function_with_a_long_name_{n}(): ...\n" for n in range(2000))
@@ -92,7 +92,7 @@ def _symbols_before_their_files(request: Request) -> list[set[bytes]]:
     return looks
 
 
-def test_every_way_to_name_a_commit(repository: Git, index: Index) -> None:
+def test_commit_can_be_named_in_every_way(repository: Git, index: Index) -> None:
     first = repository.commit({"first.py": "a = 1"})
     repository("tag", "light", first)
     repository("tag", "-a", "-m", "one", "annotated", first)
@@ -118,7 +118,7 @@ def test_every_way_to_name_a_commit(repository: Git, index: Index) -> None:
     assert len(index(repository.path, commit_sha=second).paths) == 2
 
 
-def test_a_branch_wins_over_a_tag_of_its_name(repository: Git, index: Index) -> None:
+def test_branch_has_priority_over_a_tag_with_the_same_name(repository: Git, index: Index) -> None:
     tagged = repository.commit({"a.py": ""})
     repository("tag", "both", tagged)
     branched = repository.commit({"b.py": ""})
@@ -127,14 +127,14 @@ def test_a_branch_wins_over_a_tag_of_its_name(repository: Git, index: Index) -> 
     assert index(repository.path, ref="refs/tags/both").last["commit_sha"] == tagged
 
 
-def test_the_default_branch_is_the_one_that_head_names(repository: Git, index: Index) -> None:
+def test_default_branch_is_the_one_that_head_names(repository: Git, index: Index) -> None:
     repository.commit({"a.py": ""})
     repository("checkout", "-q", "-b", "trunk")
     commit = repository.commit({"b.py": ""})
     assert index(repository.path).last["commit_sha"] == commit
 
 
-def test_what_is_not_there_is_told_in_a_sentence(
+def test_missing_refs_are_reported_in_a_sentence(
     repository: Git, new_repository: NewRepository, index: Index, roots: Path
 ) -> None:
     commit = repository.commit({"a.py": ""})
@@ -171,14 +171,14 @@ def test_what_is_not_there_is_told_in_a_sentence(
         assert "scratch" not in message
 
 
-def test_a_tag_object_is_not_a_commit_sha(repository: Git, index: Index) -> None:
+def test_tag_object_is_not_a_commit_sha(repository: Git, index: Index) -> None:
     repository.commit({"a.py": ""})
     repository("tag", "-a", "-m", "one", "annotated")
     tag = repository("rev-parse", "annotated")
     assert index(repository.path, commit_sha=tag).error == "unknown_ref"
 
 
-def test_committed_content_alone_is_indexed(repository: Git, index: Index) -> None:
+def test_only_committed_content_is_indexed(repository: Git, index: Index) -> None:
     repository.commit({"a.py": "def committed(): ..."})
     repository.write("a.py", "def changed(): ...")
     repository.write("b.py", "def untracked(): ...")
@@ -188,7 +188,7 @@ def test_committed_content_alone_is_indexed(repository: Git, index: Index) -> No
     assert [row[1] for row in outcome.symbols] == ["committed"]
 
 
-def test_bare_shallow_linked_and_borrowing_repositories(
+def test_bare_shallow_linked_and_borrowing_repositories_are_indexed(
     repository: Git, roots: Path, index: Index
 ) -> None:
     repository.commit({"a.py": ""})
@@ -202,19 +202,19 @@ def test_bare_shallow_linked_and_borrowing_repositories(
         assert index(roots / name).paths == ["a.py", "b.py"], name
 
 
-def test_a_file_url_is_a_path(repository: Git, index: Index) -> None:
+def test_file_url_is_a_path(repository: Git, index: Index) -> None:
     repository.commit({"a.py": ""})
     assert index(repository.path.as_uri()).paths == ["a.py"]
 
 
-def test_a_repository_without_files_is_no_error(repository: Git, index: Index) -> None:
+def test_repository_without_files_is_not_an_error(repository: Git, index: Index) -> None:
     repository.commit()
     outcome = index(repository.path)
     assert_stats_equal_rows(outcome)
     assert outcome.stats["files_indexed"] == 0
 
 
-def test_what_is_left_out_is_counted_by_reason(
+def test_skipped_files_are_counted_by_reason(
     repository: Git, new_repository: NewRepository, index: Index
 ) -> None:
     part = new_repository()
@@ -265,7 +265,7 @@ def test_what_is_left_out_is_counted_by_reason(
     assert "root:" not in Path(outcome.last["files"]).read_text()
 
 
-def test_the_first_ten_thousand_skipped_files_are_listed_and_all_are_counted(
+def test_first_10000_skipped_files_are_listed_and_all_are_counted(
     repository: Git, index: Index
 ) -> None:
     repository.commit({f"node_modules/{n // 1000}/{n}.js": "" for n in range(10_010)})
@@ -274,7 +274,7 @@ def test_the_first_ten_thousand_skipped_files_are_listed_and_all_are_counted(
     assert len(outcome.skipped) == 10_000
 
 
-def test_odd_paths_and_names_reach_postgres_whole(
+def test_unusual_paths_and_names_are_stored_completely(
     repository: Git, index: Index, postgres18: Server
 ) -> None:
     names = [
@@ -329,7 +329,7 @@ def tree(repository: Git, *entries: tuple[str, str, bytes]) -> str:
     return repository("mktree", "-z", stdin=lines)
 
 
-def test_a_path_that_no_index_holds_is_left_out(repository: Git, index: Index) -> None:
+def test_path_that_cannot_be_stored_is_skipped(repository: Git, index: Index) -> None:
     blob = repository("hash-object", "-w", "--stdin", stdin=b"a = 1")
     folder = tree(repository, ("100644", blob, b"a.py"))
     for _ in range(10):
@@ -342,7 +342,7 @@ def test_a_path_that_no_index_holds_is_left_out(repository: Git, index: Index) -
     assert len(str(path)) == 2000
 
 
-def test_a_tree_that_unfolds_without_end_is_stopped(repository: Git, index: Index) -> None:
+def test_tree_bomb_is_stopped(repository: Git, index: Index) -> None:
     folder = repository("hash-object", "-w", "--stdin", stdin=b"a = 1")
     mode = "100644"
     for _ in range(10):
@@ -358,14 +358,14 @@ def test_a_tree_that_unfolds_without_end_is_stopped(repository: Git, index: Inde
     ("limits", "code"),
     [({"total_bytes": 100}, "too_large"), ({"symbols": 5}, "too_many_symbols")],
 )
-def test_a_limit_ends_the_job_with_its_reason(
+def test_exceeded_limit_ends_the_job_with_its_reason(
     limits: dict[str, int], code: str, repository: Git, index: Index
 ) -> None:
     repository.commit({f"{n}.py": "def a(): ...\n" for n in range(10)})
     assert index(repository.path, limits=limits).error == code
 
 
-def test_source_that_is_not_utf8_gives_what_can_be_had(repository: Git, index: Index) -> None:
+def test_source_that_is_not_utf8_gives_its_readable_symbols(repository: Git, index: Index) -> None:
     repository.commit(
         {
             "latin.py": "# größe\ndef größe(): ...\ndef plain(): ...\n".encode("latin-1"),
@@ -381,7 +381,7 @@ def test_source_that_is_not_utf8_gives_what_can_be_had(repository: Git, index: I
     assert outcome.skipped == {"binary.py": "binary"}
 
 
-def test_source_that_crashes_or_stalls_a_parser_costs_only_its_own_symbols(
+def test_source_that_crashes_a_parser_loses_only_its_own_symbols(
     repository: Git, index: Index
 ) -> None:
     repository.commit(
@@ -400,7 +400,7 @@ def test_source_that_crashes_or_stalls_a_parser_costs_only_its_own_symbols(
 
 
 @pytest.mark.parametrize("parsers", [1, 3])
-def test_progress_only_grows_twice_a_second_at_most_and_ends_at_its_total(
+def test_progress_only_grows_at_most_twice_a_second_up_to_its_total(
     parsers: int, repository: Git, index: Index
 ) -> None:
     repository.commit({f"{n % 50}/{n}.py": f"def f{n}(): ...\n" * 20 for n in range(1500)})
@@ -427,7 +427,7 @@ def test_progress_only_grows_twice_a_second_at_most_and_ends_at_its_total(
     assert order_of_files == sorted(order_of_files)
 
 
-def test_an_argument_is_needed() -> None:
+def test_argument_is_required() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "worker.indexer"], capture_output=True, check=False
     )

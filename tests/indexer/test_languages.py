@@ -41,7 +41,7 @@ from worker.indexer.text import decoded_text
         ("", b"", None),
     ],
 )
-def test_the_language_of_a_file(path: str, content: bytes, language: str | None) -> None:
+def test_language_of_a_file_is_detected(path: str, content: bytes, language: str | None) -> None:
     assert language_of(path, content) == language
 
 
@@ -69,7 +69,7 @@ def test_the_language_of_a_file(path: str, content: bytes, language: str | None)
         ("config.py.in", b"", "Python"),
     ],
 )
-def test_a_strong_sign_goes_before_a_weak_one(
+def test_strong_evidence_has_priority_over_weak_evidence(
     path: str, content: bytes, language: str | None
 ) -> None:
     assert language_of(path, content) == language
@@ -98,7 +98,7 @@ def test_a_strong_sign_goes_before_a_weak_one(
         (b" #!/bin/sh", None),
     ],
 )
-def test_the_interpreter_of_a_first_line(line: bytes, language: str | None) -> None:
+def test_interpreter_in_the_first_line_is_detected(line: bytes, language: str | None) -> None:
     assert language_of("bin/tool", line + b"\nx") == language
 
 
@@ -117,7 +117,7 @@ def test_the_interpreter_of_a_first_line(line: bytes, language: str | None) -> N
         (b"#import <Foundation/Foundation.h>\n", "Objective-C"),
     ],
 )
-def test_comments_are_no_evidence_for_the_language_of_a_header(
+def test_comments_are_not_evidence_for_the_language_of_a_header(
     content: bytes, language: str
 ) -> None:
     assert language_of("a.h", content) == language
@@ -138,7 +138,7 @@ def test_comments_are_no_evidence_for_the_language_of_a_header(
         ([], "C"),
     ],
 )
-def test_a_header_that_does_not_tell_is_in_the_language_beside_it(
+def test_ambiguous_header_has_the_language_of_its_neighbors(
     paths: list[str], language: str
 ) -> None:
     assert language_of("lib/a.h", b"struct a { int b; };", RepositoryContext(paths)) == language
@@ -175,7 +175,7 @@ def test_a_header_that_does_not_tell_is_in_the_language_beside_it(
         ("a.php", b"<?hh\n", "Hack"),
     ],
 )
-def test_the_head_decides_where_an_extension_is_of_several_languages(
+def test_first_lines_decide_for_an_ambiguous_extension(
     path: str, content: bytes, language: str | None
 ) -> None:
     assert language_of(path, content) == language
@@ -193,5 +193,5 @@ def test_text_with_a_byte_order_mark_is_read(encoding: str) -> None:
 @pytest.mark.parametrize(
     "content", [b"\xff\xfe\0", b"\xff\xfe\x00\xd8\x00", b"\xff", b"", b"a\xff"]
 )
-def test_bytes_that_only_begin_like_a_text_stay_as_they_are(content: bytes) -> None:
+def test_bytes_that_only_start_like_text_are_unchanged(content: bytes) -> None:
     assert decoded_text(content) == content

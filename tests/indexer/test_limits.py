@@ -43,7 +43,7 @@ def address(site: Host, repository: Git) -> str:
 
 
 @pytest.mark.parametrize("leaf", [b"a = 1", None], ids=["files", "folders"])
-def test_ten_thousand_million_files_are_stopped_by_the_default_limits(
+def test_ten_billion_files_are_stopped_by_the_default_limits(
     leaf: bytes | None, repository: Git, site: Host, index: Index
 ) -> None:
     if leaf is None:
@@ -71,7 +71,7 @@ def test_disk_space_is_limited(repository: Git, site: Host, index: Index) -> Non
     assert "2 MB of disk space" in outcome.last["message"]
 
 
-def test_a_blob_that_unfolds_is_left_alone(repository: Git, site: Host, index: Index) -> None:
+def test_compressed_blob_bomb_is_skipped(repository: Git, site: Host, index: Index) -> None:
     repository.commit({"a.py": "a = 1", "zeros.bin": bytes(300 * MB)})
     repository("config", "uploadpack.allowFilter", "false")  # its size in transit, 300 kB
     limits = {"memory": 256 * MB, "scratch_bytes": 4 * MB}
@@ -81,31 +81,29 @@ def test_a_blob_that_unfolds_is_left_alone(repository: Git, site: Host, index: I
 
 
 @pytest.mark.parametrize("kind", ["endless", "junk"])
-def test_an_answer_without_end_is_stopped(kind: str, site: Host, index: Index) -> None:
+def test_endless_response_is_stopped(kind: str, site: Host, index: Index) -> None:
     outcome = index(f"{site.url}/{kind}/a", limits={"memory": 256 * MB})
     assert outcome.error in {"memory_limit", "repository_not_found"}
     assert outcome.error == "memory_limit" or kind == "junk"
 
 
-def test_a_host_that_says_more_than_a_pipe_holds_is_heard_to_the_end(
-    site: Host, index: Index
-) -> None:
+def test_host_output_larger_than_a_pipe_is_read_completely(site: Host, index: Index) -> None:
     outcome = index(f"{site.url}/talk/a", limits={"seconds": 20})
     assert outcome.error == "repository_not_found"
     assert len(outcome.stderr) < 20_000
 
 
-def test_what_a_host_says_counts_as_disk_space(site: Host, index: Index) -> None:
+def test_host_output_counts_as_disk_space(site: Host, index: Index) -> None:
     outcome = index(f"{site.url}/talk/a", limits={"seconds": 20, "scratch_bytes": MB})
     assert outcome.error == "scratch_limit"
 
 
-def test_the_number_of_processes_is_limited(site: Host, index: Index) -> None:
+def test_number_of_processes_is_limited(site: Host, index: Index) -> None:
     # the indexer, git and its helper for http
     assert index(f"{site.url}/stall/a", limits={"processes": 2}).error == "process_limit"
 
 
-def test_a_limit_ends_every_process(site: Host, start: Start) -> None:
+def test_exceeded_limit_ends_every_process(site: Host, start: Start) -> None:
     process = start(f"{site.url}/stall/a", limits={"seconds": 2})
     process.communicate(timeout=PATIENCE)
     until(lambda: not group_lives(process.pid), PATIENCE)
@@ -144,14 +142,14 @@ def excess(group: int, scratch: Path, **limits: Any) -> str | None:
     return guard._excess(group, scratch, Limits(**limits))
 
 
-def test_memory_is_that_of_all_processes(group: Group, tmp_path: Path) -> None:
+def test_memory_of_all_processes_is_counted(group: Group, tmp_path: Path) -> None:
     pid = group(*["memory = b'x' * 100 * 1024**2"] * 2)
     assert excess(pid, tmp_path, memory=150 * MB) == "memory_limit"
     assert excess(pid, tmp_path, memory=300 * MB) is None
 
 
 @pytest.mark.parametrize("written", [False, True])
-def test_memory_in_common_since_a_fork_counts_once_until_it_is_written(
+def test_memory_shared_by_a_fork_counts_once_until_written(
     written: bool, group: Group, tmp_path: Path
 ) -> None:
     script = (
@@ -166,13 +164,13 @@ def test_memory_in_common_since_a_fork_counts_once_until_it_is_written(
     assert excess(pid, tmp_path, memory=200 * MB) == ("memory_limit" if written else None)
 
 
-def test_processor_time_is_that_of_all_processes(group: Group, tmp_path: Path) -> None:
+def test_processor_time_of_all_processes_is_counted(group: Group, tmp_path: Path) -> None:
     pid = group(*["import time\nwhile time.process_time() < 0.6: pass"] * 2)
     assert excess(pid, tmp_path, cpu_seconds=1) == "cpu_limit"
     assert excess(pid, tmp_path, cpu_seconds=100) is None
 
 
-def test_disk_space_is_that_of_all_files(group: Group, tmp_path: Path) -> None:
+def test_disk_space_of_all_files_is_counted(group: Group, tmp_path: Path) -> None:
     pid = group("")
     for number in range(30):
         path = tmp_path / f"{number % 5}/{number}"
@@ -182,7 +180,7 @@ def test_disk_space_is_that_of_all_files(group: Group, tmp_path: Path) -> None:
     assert excess(pid, tmp_path, scratch_bytes=4 * MB) is None
 
 
-def test_files_that_vanish_while_they_are_counted_are_left_out(tmp_path: Path) -> None:
+def test_files_that_vanish_during_counting_are_ignored(tmp_path: Path) -> None:
     for name in ("a", "b", "folder/c"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
@@ -192,7 +190,7 @@ def test_files_that_vanish_while_they_are_counted_are_left_out(tmp_path: Path) -
     assert list(found) == []
 
 
-def test_each_process_steps_back_and_is_bounded_by_itself(site: Host, start: Start) -> None:
+def test_each_process_has_low_priority_and_its_own_limits(site: Host, start: Start) -> None:
     limits = {"memory": 512 * MB, "scratch_bytes": 64 * MB, "cpu_seconds": 100}
     process = start(f"{site.url}/stall/a", limits=limits)
     assert site.stalled.wait(PATIENCE)
@@ -223,7 +221,7 @@ def group_of(pid: int) -> int:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_the_supervisor_ends_too(number: signal.Signals, site: Host, start: Start) -> None:
+def test_supervisor_ends_too(number: signal.Signals, site: Host, start: Start) -> None:
     process = start(f"{site.url}/stall/a")
     assert site.stalled.wait(PATIENCE)
     parent = f"/proc/{process.pid}/task/{process.pid}/children"

@@ -14,7 +14,7 @@ from worker.indexer.parsers import Parsers, Source
 from worker.indexer.protocol import Limits
 
 
-def test_a_parser_that_waits_for_a_processor_loses_no_symbols() -> None:
+def test_parser_that_waits_for_a_cpu_loses_no_symbols() -> None:
     # A parser's memory limit suits a process of the indexer, not the larger test process.
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as other:
         assert other.submit(_symbols_of_a_parser_held_up).result() == 50_000

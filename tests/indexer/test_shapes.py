@@ -130,7 +130,7 @@ def check(language: str, source: str, names: dict[str, object]) -> None:
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("language", ["JavaScript", "TypeScript", "TSX"])
-def test_functions_of_javascript_are_found_whatever_they_are_given_to(
+def test_javascript_functions_are_found_wherever_they_are_assigned(
     language: str, source: str, names: set[str]
 ) -> None:
     if language != "JavaScript":
@@ -141,7 +141,7 @@ def test_functions_of_javascript_are_found_whatever_they_are_given_to(
     assert len(symbols) == len(names)
 
 
-def test_conversion_operators_of_csharp_are_found() -> None:
+def test_csharp_conversion_operators_are_found() -> None:
     source = b"""class A {
       public static implicit operator int(A a) => 1;
       public static explicit operator List<B>(A a) { return null; }
@@ -155,7 +155,7 @@ def test_conversion_operators_of_csharp_are_found() -> None:
     ]
 
 
-def test_names_of_ruby_may_be_strings() -> None:
+def test_ruby_names_may_be_strings() -> None:
     source = b"""
 define_method("one") { }
 define_method(:"two words") { }
@@ -180,7 +180,7 @@ describe("ten") { }
 
 
 @pytest.mark.parametrize("language", ["C", "C++"])
-def test_no_reserved_word_and_no_call_of_a_macro_is_a_name(language: str) -> None:
+def test_reserved_words_and_macro_calls_are_not_names(language: str) -> None:
     source = "".join(
         f"API {word} name{number} (int a) {{ return 0; }}\n{word}(a);\nMACRO(a) {{ }}\n"
         f"struct {word} x{{}};\ntypedef int {word};\n{word} {{ }}\nX {word} (int) MACRO_B;\n"

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
         ("src/third_party/a.c", "vendored"),
     ],
 )
-def test_what_is_left_out_by_path(path: str, reason: str | None) -> None:
+def test_files_are_skipped_by_path(path: str, reason: str | None) -> None:
     assert skip_by_path(path) == reason
 
 
@@ -85,7 +85,7 @@ def test_what_is_left_out_by_path(path: str, reason: str | None) -> None:
         (None, b"", None),
     ],
 )
-def test_what_is_left_out_by_content(
+def test_files_are_skipped_by_content(
     language: str | None, content: bytes, reason: str | None
 ) -> None:
     assert skip_by_content(language, content) == reason
@@ -103,7 +103,7 @@ def test_what_is_left_out_by_content(
         ("packages/a/dist/index.js", "packages/b/package.json", None),
     ],
 )
-def test_a_folder_of_a_common_name_is_left_out_beside_what_fills_it(
+def test_vendor_and_build_folders_are_skipped_beside_a_manifest(
     path: str, manifest: str, reason: str | None
 ) -> None:
     assert skip_by_path(path, {manifest}) == reason
@@ -141,13 +141,13 @@ def test_a_folder_of_a_common_name_is_left_out_beside_what_fills_it(
         ),
     ],
 )
-def test_attributes_are_read_as_git_reads_them(line: str, path: str, said: dict[str, bool]) -> None:
+def test_attributes_are_read_as_git_does(line: str, path: str, said: dict[str, bool]) -> None:
     attributes = Attributes()
     attributes.add(".gitattributes", f"{line}\n".encode())
     assert attributes.of(path) == said
 
 
-def test_the_later_line_and_the_deeper_file_win() -> None:
+def test_later_line_and_deeper_file_have_priority() -> None:
     attributes = Attributes()
     attributes.add(".gitattributes", b"*.js linguist-vendored\nlib/*.js -linguist-vendored\n")
     attributes.add("lib/own/.gitattributes", b"a.js linguist-vendored\nb.js !linguist-vendored\n")
@@ -157,7 +157,7 @@ def test_the_later_line_and_the_deeper_file_win() -> None:
     assert attributes.of("lib/own/b.js") == {}
 
 
-def test_no_pattern_takes_long() -> None:
+def test_every_pattern_is_matched_quickly() -> None:
     attributes = Attributes()
     for pattern in ("*a" * 200 + "b", "**/a/" * 80 + "b"):
         attributes.add(".gitattributes", f"{pattern} linguist-vendored\n".encode())
@@ -165,7 +165,7 @@ def test_no_pattern_takes_long() -> None:
     assert attributes.of("a/" * 1000 + "c") == {}
 
 
-def test_attributes_go_before_each_guess_and_are_told_as_reasons(
+def test_attributes_override_heuristics_and_are_given_as_reasons(
     repository: Git, new_repository: Callable[..., Git], index: Index
 ) -> None:
     repository.commit(
@@ -202,12 +202,12 @@ def test_attributes_go_before_each_guess_and_are_told_as_reasons(
     }
 
 
-def test_attributes_over_the_limit_of_a_file_say_nothing(repository: Git, index: Index) -> None:
+def test_attributes_file_over_the_size_limit_is_ignored(repository: Git, index: Index) -> None:
     repository.commit({".gitattributes": "*.py linguist-vendored\n" * 100, "a.py": ""})
     assert index(repository.path, limits={"file_bytes": 1000}).paths == ["a.py"]
 
 
-def test_attributes_that_change_bring_files_in_and_out(
+def test_changed_attributes_add_and_remove_files(
     repository: Git, new_repository: Callable[..., Git], index: Index
 ) -> None:
     repository.commit({".gitattributes": "", "dist/a.py": "", "b.py": ""})

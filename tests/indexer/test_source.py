@@ -35,11 +35,11 @@ def code_of(git_url: str, *roots: Path) -> str:
         ("https://git.io/~user/a%20b", "https://git.io/~user/a%20b", "git.io", 443),
     ],
 )
-def test_https_addresses_are_taken(git_url: str, cleaned: str, host: str, port: int) -> None:
+def test_https_urls_are_accepted(git_url: str, cleaned: str, host: str, port: int) -> None:
     assert source.parse(git_url, ()) == source.Source(cleaned, "https", host, port)
 
 
-def test_http_and_any_place_are_for_trusted_hosts_only() -> None:
+def test_http_and_any_port_are_allowed_only_for_trusted_hosts() -> None:
     trusted = ("git.internal", "127.0.0.1:8080")
     for git_url, taken in {
         "http://git.internal/a": True,
@@ -117,7 +117,7 @@ def test_http_and_any_place_are_for_trusted_hosts_only() -> None:
         ("/etc", "local_path_not_allowed"),
     ],
 )
-def test_other_addresses_are_refused(git_url: str, code: str) -> None:
+def test_other_urls_are_rejected(git_url: str, code: str) -> None:
     assert code_of(git_url) == code
 
 
@@ -126,7 +126,7 @@ def bare(path: Path) -> Path:
     return path
 
 
-def test_local_paths_are_taken_inside_the_roots_only(tmp_path: Path) -> None:
+def test_local_paths_are_accepted_only_inside_the_roots(tmp_path: Path) -> None:
     inside, outside = bare(tmp_path / "roots/a b"), bare(tmp_path / "elsewhere")
     root = tmp_path / "roots"
     taken = source.Source(str(inside), "file")
@@ -150,18 +150,18 @@ def test_local_paths_are_taken_inside_the_roots_only(tmp_path: Path) -> None:
     "git_url",
     ["file://host/{}", "file:///{}?a", "file:///{}%0a", "file:///{}%ff", "/{}\n", "/{}\0"],
 )
-def test_odd_local_addresses_are_refused(git_url: str, tmp_path: Path) -> None:
+def test_invalid_local_urls_are_rejected(git_url: str, tmp_path: Path) -> None:
     root = bare(tmp_path / "a")
     assert code_of(git_url.format(str(root).lstrip("/")), root) == "invalid_url"
 
 
-def test_nothing_is_told_about_folders_outside_the_roots(tmp_path: Path) -> None:
+def test_errors_reveal_nothing_about_folders_outside_the_roots(tmp_path: Path) -> None:
     root = tmp_path / "roots"
     root.mkdir()
     assert code_of(str(tmp_path / "missing"), root) == code_of(str(tmp_path), root)
 
 
-def test_a_symlink_does_not_lead_out_of_the_roots(tmp_path: Path) -> None:
+def test_symlink_does_not_lead_out_of_the_roots(tmp_path: Path) -> None:
     root = tmp_path / "roots"
     root.mkdir()
     (root / "link").symlink_to(bare(tmp_path / "elsewhere"))
@@ -170,7 +170,7 @@ def test_a_symlink_does_not_lead_out_of_the_roots(tmp_path: Path) -> None:
     assert code_of(str(root / "loop"), root) in {"repository_not_found", "local_path_not_allowed"}
 
 
-def test_a_repository_does_not_lead_out_of_the_roots(tmp_path: Path) -> None:
+def test_repository_does_not_lead_out_of_the_roots(tmp_path: Path) -> None:
     elsewhere = bare(tmp_path / "elsewhere")
     root = tmp_path / "roots"
     pointing = root / "pointing"
@@ -221,7 +221,7 @@ def test_no_symlink_in_a_repository_leads_out_of_the_roots(name: str, tmp_path: 
     assert code_of(str(repository), root) == "local_path_not_allowed"
 
 
-def test_a_symlinked_folder_inside_the_roots_is_searched_too(tmp_path: Path) -> None:
+def test_symlinked_folder_inside_the_roots_is_searched_too(tmp_path: Path) -> None:
     root = tmp_path / "roots"
     repository, between = bare(root / "a"), root / "between/deep"
     between.mkdir(parents=True)
@@ -231,7 +231,7 @@ def test_a_symlinked_folder_inside_the_roots_is_searched_too(tmp_path: Path) -> 
     assert code_of(str(repository), root) == "local_path_not_allowed"
 
 
-def test_links_that_stay_inside_and_hooks_are_no_obstacle(tmp_path: Path) -> None:
+def test_internal_links_and_hooks_are_accepted(tmp_path: Path) -> None:
     root = tmp_path / "roots"
     repository = bare(root / "a")
     replace_by_link(repository / "hooks", tmp_path / "elsewhere")
@@ -240,7 +240,7 @@ def test_links_that_stay_inside_and_hooks_are_no_obstacle(tmp_path: Path) -> Non
     source.parse(str(repository), [root])
 
 
-def test_objects_are_borrowed_inside_the_roots_however_that_is_written(tmp_path: Path) -> None:
+def test_alternates_inside_the_roots_are_accepted_in_any_spelling(tmp_path: Path) -> None:
     root = tmp_path / "roots"
     elsewhere = bare(tmp_path / "elsewhere") / "objects"
     borrower = bare(root / "a") / "objects"
@@ -269,7 +269,7 @@ def test_objects_are_borrowed_inside_the_roots_however_that_is_written(tmp_path:
     assert code_of(f"{root}/a", root) == "local_path_not_allowed"
 
 
-def test_a_pointer_is_read_as_git_reads_it(tmp_path: Path) -> None:
+def test_git_pointer_file_is_read_as_git_does(tmp_path: Path) -> None:
     root = tmp_path / "roots"
     elsewhere = bare(tmp_path / "elsewhere")
     repository = bare(root / "a")
@@ -313,7 +313,7 @@ def put(kind: str, path: Path) -> None:
     "name",
     [*READ.split(), "index", "config.worktree", "worktrees/a/gitdir", "info/attributes", "x"],
 )
-def test_what_is_neither_file_nor_folder_is_refused_wherever_git_would_open_it(
+def test_special_files_are_rejected_wherever_git_would_open_them(
     name: str, kind: str, tmp_path: Path
 ) -> None:
     repository = bare(tmp_path / "a")
@@ -322,7 +322,7 @@ def test_what_is_neither_file_nor_folder_is_refused_wherever_git_would_open_it(
 
 
 @pytest.mark.parametrize("name", ["a/.git", "a"])
-def test_a_work_tree_whose_git_folder_is_no_folder_is_refused(name: str, tmp_path: Path) -> None:
+def test_work_tree_with_a_special_file_as_git_folder_is_rejected(name: str, tmp_path: Path) -> None:
     put("fifo", tmp_path / name)
     assert code_of(f"{tmp_path}/a", tmp_path) == "special_file"
 
@@ -352,7 +352,7 @@ def test_no_configuration_leads_git_to_a_special_file(text: str, tmp_path: Path)
     assert code_of(str(repository), tmp_path) == "special_file"
 
 
-def test_borrowed_objects_that_are_special_are_refused(tmp_path: Path) -> None:
+def test_special_files_in_alternates_are_rejected(tmp_path: Path) -> None:
     repository, lender = bare(tmp_path / "a"), bare(tmp_path / "b")
     (repository / "objects/info/alternates").write_text(f"{lender}/objects\n")
     source.parse(str(repository), [tmp_path])
@@ -360,7 +360,7 @@ def test_borrowed_objects_that_are_special_are_refused(tmp_path: Path) -> None:
     assert code_of(str(repository), tmp_path) == "special_file"
 
 
-def test_plain_values_and_what_git_itself_leaves_are_no_obstacle(tmp_path: Path) -> None:
+def test_plain_values_and_files_of_git_itself_are_accepted(tmp_path: Path) -> None:
     repository = bare(tmp_path / "a")
     put("socket", repository / "fsmonitor--daemon.ipc")
     put("fifo", repository / "hooks/a")
@@ -376,7 +376,7 @@ def test_plain_values_and_what_git_itself_leaves_are_no_obstacle(tmp_path: Path)
 
 
 @pytest.mark.parametrize("name", ["missing", "folder", "file", "folder/below"])
-def test_a_path_without_a_repository_is_not_found(name: str, tmp_path: Path) -> None:
+def test_path_without_a_repository_is_not_found(name: str, tmp_path: Path) -> None:
     subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
     (tmp_path / "folder/below").mkdir(parents=True)
     (tmp_path / "file").touch()
@@ -386,7 +386,7 @@ def test_a_path_without_a_repository_is_not_found(name: str, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     "ref", ["HEAD", "main", "feature/a", "v1.0", "refs/pull/1/head", "ä", "a@b", "中/\u0661"]
 )
-def test_names_of_branches_and_tags_are_taken(ref: str) -> None:
+def test_branch_and_tag_names_are_accepted(ref: str) -> None:
     source.check_ref(ref)
 
 
@@ -408,7 +408,7 @@ MISLEADING = "\x80\x85\x9f\u061c\u200e\u200f\u2028\u2029\u202a\u202e\u2066\u2069
         f"a{sign}b" for sign in "\x80\x85\x9f\u061c\u200e\u200f\u2028\u2029\u202a\u202e\u2066\u2069"
     ],
 )
-def test_what_cannot_be_a_ref_is_refused(ref: str) -> None:
+def test_invalid_ref_is_rejected(ref: str) -> None:
     with pytest.raises(IndexingError) as refused:
         source.check_ref(ref)
     assert refused.value.code == "invalid_ref"

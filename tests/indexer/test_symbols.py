@@ -30,12 +30,12 @@ def found(language: str, source: bytes | str) -> list[tuple[str, ...]]:
 FILES = sorted(path.stem for path in CORPUS.glob("*.symbols"))
 
 
-def test_the_corpus_has_a_file_of_each_language() -> None:
+def test_corpus_has_a_file_of_each_language() -> None:
     assert {language_of(name, (CORPUS / name).read_bytes()) for name in FILES} == set(GRAMMARS)
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_symbols_of_a_real_file_are_those_a_person_finds(name: str) -> None:
+def test_symbols_of_a_real_file_match_a_handwritten_list(name: str) -> None:
     source = (CORPUS / name).read_bytes()
     language = language_of(name, source)
     assert language in GRAMMARS
@@ -49,13 +49,13 @@ def test_windows_line_ends_and_a_byte_order_mark_change_nothing(name: str) -> No
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_lines_that_end_with_a_carriage_return_alone_count(name: str) -> None:
+def test_lines_that_end_with_a_carriage_return_are_counted(name: str) -> None:
     source = (CORPUS / name).read_bytes().replace(b"\n", b"\r")
     assert found(str(language_of(name, source)), source) == expected(name)
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_bytes_that_are_not_utf8_cost_no_symbol_around_them(name: str) -> None:
+def test_invalid_utf8_does_not_lose_symbols_around_it(name: str) -> None:
     source = (CORPUS / name).read_bytes()
     language = str(language_of(name, source))
     mark = "#" if language in {"Python", "Ruby", "Shell"} else "//"
@@ -126,7 +126,7 @@ def test_no_input_is_an_error(language: str, source: bytes) -> None:
     assert extract(language, source) == []
 
 
-def test_a_name_that_is_not_utf8_is_replaced_in_part() -> None:
+def test_invalid_utf8_in_a_name_is_replaced() -> None:
     assert [s.name for s in extract("Python", b"# caf\xe9\nclass A: ...\ndef b(): ...\n")] == [
         "A",
         "b",
@@ -137,7 +137,7 @@ def test_a_name_that_is_not_utf8_is_replaced_in_part() -> None:
         name.encode()
 
 
-def test_a_name_is_one_line_without_nul_and_of_bounded_length() -> None:
+def test_name_is_one_line_without_nul_and_of_limited_length() -> None:
     names = [s.name for s in extract("JavaScript", b"class A { [a +\n\t b]() {} 'x\ny'() {} }")]
     assert "[a + b]" in names
     assert all(name.isprintable() for name in names)
@@ -175,7 +175,7 @@ BEHIND_AN_ERROR = [
 
 
 @pytest.mark.parametrize(("language", "source"), BEHIND_AN_ERROR)
-def test_one_error_costs_nothing_that_stands_behind_it(language: str, source: str) -> None:
+def test_symbols_after_a_syntax_error_are_found(language: str, source: str) -> None:
     symbols = extract(language, source.encode())
     names = [symbol.name for symbol in symbols]
     lines = source.splitlines()
@@ -185,7 +185,7 @@ def test_one_error_costs_nothing_that_stands_behind_it(language: str, source: st
         assert name in lines[symbol.start_line - 1]
 
 
-def test_a_broken_method_costs_no_other_method_of_its_class() -> None:
+def test_broken_method_does_not_lose_other_methods_of_its_class() -> None:
     for language, source in [
         ("Java", "class W {\n  void one() {}\n  void bad( {\n  }\n  public void two() {\n  }\n}\nclass X {}\n"),
         ("TypeScript", "class W {\n  one() {}\n  bad( {\n  }\n  two() {}\n}\nclass X {}\n"),
@@ -196,7 +196,7 @@ def test_a_broken_method_costs_no_other_method_of_its_class() -> None:
         assert {"W", "one", "two", "X"} <= found, language
 
 
-def test_a_dialect_is_read_by_the_grammar_that_fits_it_better() -> None:
+def test_dialect_is_parsed_with_the_better_grammar() -> None:
     flow = b"""// @flow
 import type { A } from './a';
 export type Props = { name: string, onClick: (e: Event) => void };
@@ -212,7 +212,7 @@ export const g = (a: number): number => a;
 
 
 @pytest.mark.parametrize("language", GRAMMARS)
-def test_a_file_that_is_mostly_errors_counts_as_unparsed(language: str) -> None:
+def test_file_with_mostly_errors_counts_as_unparsed(language: str) -> None:
     text = {"Ruby": ") ] } )\n" * 40, "Shell": ") ;; fi done )\n" * 40}.get(language) or (
         "%% ]] )) ^^ ~~ ?? => := ;; [[ ((  && || @@ $$ !! \\\\ << >> ==\n" * 20
     )
@@ -221,20 +221,20 @@ def test_a_file_that_is_mostly_errors_counts_as_unparsed(language: str) -> None:
 
 
 @pytest.mark.parametrize("language", ["C", "C++", "Java", "JavaScript", "Go", "Rust"])
-def test_a_comment_behind_a_syntax_error_is_not_read_as_code(language: str) -> None:
+def test_comment_after_a_syntax_error_is_not_read_as_code(language: str) -> None:
     heads = "struct N { int item; };\nint f(int a) {\n}\nfunction g() {}\nclass C {}\nfunc h() {}\nfn i() {}\n"
     source = f'x = ( "/*" ;\n/* for example:\n\n{heads}\n*/\n// struct M {{ int a; }}\n'
     assert found(language, source) == []
 
 
 @pytest.mark.parametrize("language", ["C", "C++"])
-def test_a_macro_behind_a_syntax_error_is_not_read_as_code(language: str) -> None:
+def test_macro_after_a_syntax_error_is_not_read_as_code(language: str) -> None:
     source = "int x = ( ;\n#define M(a) \\\nint f(int a) { \\\n} \\\nstruct N { int b; }\nint g(void) {\n}\n"
     assert {name for name, *_ in found(language, source)} == {"M", "g"}
 
 
 @pytest.mark.parametrize("language", ["C", "C++"])
-def test_a_macro_is_not_read_as_code_behind_a_comment_in_it(language: str) -> None:
+def test_macro_with_a_comment_is_not_read_as_code(language: str) -> None:
     source = (
         "#define M(a) \\\n  /* one */ int f(int a) { return 0; } \\\n  /* and\\\n two */ \\\n"
         "  struct N { int API a; }; \\\n  int h(int);\nint g(void) { return 0; }\n"

@@ -17,7 +17,7 @@ _FILES = 150
 
 
 @pytest.mark.parametrize("name", ["python", "pip", "stubs", "npm", "headers"])
-def test_a_large_tree_is_indexed_without_one_error(
+def test_large_tree_is_indexed_without_errors(
     name: str, roots: Path, start: Start, pytestconfig: pytest.Config
 ) -> None:
     limit = None if pytestconfig.getoption("prove") else _FILES

@@ -54,7 +54,7 @@ select setval('private.claim_cursor_high', 0), setval('private.claim_cursor_low'
 """
 
 
-class LieError(AssertionError):
+class MismatchError(AssertionError):
     """The database disagrees with the model."""
 
 
@@ -103,7 +103,7 @@ def run(connection: Connection, call: Call, user: str) -> str | None:
             connection.execute(call.statement, call.arguments)
     except psycopg.Error as error:
         if error.sqlstate not in {"PT404", "PT409", "PT422"}:
-            raise LieError(f"{call.name}: {error.sqlstate} {error}") from error
+            raise MismatchError(f"{call.name}: {error.sqlstate} {error}") from error
         return error.diag.message_detail
     return None
 
@@ -163,7 +163,7 @@ def cancelling(job_id: UUID) -> Call:
 
 
 class Machine(RuleBasedStateMachine):
-    """Compares rows and events with the model after each step. Raises LieError."""
+    """Compares rows and events with the model after each step. Raises MismatchError."""
 
     def __init__(self, world: World) -> None:
         super().__init__()
@@ -236,7 +236,7 @@ class Machine(RuleBasedStateMachine):
         job = model.claim([*self.jobs.values()], self.claims, self.now, worker, lease)
         expected = [job_id for job_id, each in self.jobs.items() if each is job]
         if ([row[0]] if row else []) != expected:
-            raise LieError(f"claim at {self.now}: {row}, not {expected}; {self.jobs}")
+            raise MismatchError(f"claim at {self.now}: {row}, not {expected}; {self.jobs}")
         self._compare(f"claim by {worker} for {seconds}")
 
     @rule(seconds=st.sampled_from([60, 3600]))
@@ -249,7 +249,7 @@ class Machine(RuleBasedStateMachine):
         ends = [job.rescue(self.now, older_than) for job in self.jobs.values()]
         expected = tuple(ends.count(end) for end in ("processing", "failed", "cancelled"))
         if row != expected:
-            raise LieError(f"rescue at {self.now}: {row}, not {expected}; {self.jobs}")
+            raise MismatchError(f"rescue at {self.now}: {row}, not {expected}; {self.jobs}")
         self._compare("rescue")
 
     @rule(data=st.data())
@@ -272,7 +272,7 @@ class Machine(RuleBasedStateMachine):
         except Refusal as refusal:
             expected = str(refusal)
         if said != expected:
-            raise LieError(f"{call.name}: {said}, not {expected}; {self.jobs[job_id]}")
+            raise MismatchError(f"{call.name}: {said}, not {expected}; {self.jobs[job_id]}")
         if compare:
             self._compare(call.name)
 
@@ -290,14 +290,14 @@ class Machine(RuleBasedStateMachine):
                     for number, event in enumerate(wanted.pop("events"), 1)
                 ]
                 if row != wanted:
-                    raise LieError(f"after {what} at {self.now}:\n{row}, not\n{wanted}")
+                    raise MismatchError(f"after {what} at {self.now}:\n{row}, not\n{wanted}")
                 found = cursor.execute(_EVENTS, (job_id,)).fetchall()
                 if found != events:
-                    raise LieError(f"after {what} at {self.now}:\n{found}, not\n{events}")
+                    raise MismatchError(f"after {what} at {self.now}:\n{found}, not\n{events}")
 
     def _take_retry_at(self, job: Job, retry_at: datetime) -> None:
         """A random wait, between half and all of 5 seconds, twice that after the second one."""
         longest = timedelta(seconds=5 * 2 ** (job.attempt - 1))
         if not self.now + longest / 2 <= retry_at <= self.now + longest:
-            raise LieError(f"retry_at {retry_at} at {self.now} after attempt {job.attempt}")
+            raise MismatchError(f"retry_at {retry_at} at {self.now} after attempt {job.attempt}")
         job.retry_at = retry_at

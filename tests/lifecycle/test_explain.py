@@ -124,7 +124,7 @@ def put(desk: Desk, jobs: list[tuple[UUID, str]]) -> dict[UUID, str]:
     are_leases_looked_at=st.booleans(),
     seen=st.sampled_from([None, 1, 60]),
 )
-def test_claims_come_in_the_order_that_was_told(
+def test_claims_follow_the_explained_order(
     desk: Desk,
     state: dict[int, tuple[int, list[str]]],
     served: int,

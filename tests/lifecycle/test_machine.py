@@ -14,7 +14,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from db.tools import stamp
 
-from .machine import LieError, Machine, World
+from .machine import Machine, MismatchError, World
 
 LIVES = 400
 FUNCTIONS = Path(__file__).parent.parent.parent / "db/functions"
@@ -112,7 +112,7 @@ MUTANTS = [
 
 
 def live(database: Any, *, lives: int, reproduce: bool) -> None:
-    """Runs that many lives of 40 steps each. Raises LieError for the first lie."""
+    """Runs that many lives of 40 steps each. Raises MismatchError for the first lie."""
     world = World(database.url)
     try:
         run_state_machine_as_test(
@@ -134,17 +134,17 @@ def proving(request: pytest.FixtureRequest) -> bool:
     return bool(request.config.getoption("--prove"))
 
 
-def test_no_life_of_a_job_is_a_lie(database: Any, proving: bool) -> None:
+def test_random_job_lives_match_the_model(database: Any, proving: bool) -> None:
     live(database, lives=LIVES if proving else 12, reproduce=True)
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
-def test_a_mutant_is_found(new_database: Callable[[], Any], mutant: Mutant) -> None:
+def test_mutant_is_detected(new_database: Callable[[], Any], mutant: Mutant) -> None:
     text = (FUNCTIONS / mutant.file).read_text()
     assert mutant.old in text
     database = new_database()
     with psycopg.connect(database.migrator_url) as connection:
         changed = text.replace(mutant.old, mutant.new)
         connection.execute(stamp.HANDOVER + changed + stamp.HANDBACK)
-    with pytest.raises(LieError):
+    with pytest.raises(MismatchError):
         live(database, lives=LIVES, reproduce=False)

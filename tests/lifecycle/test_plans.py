@@ -147,7 +147,7 @@ def plans(connection: psycopg.Connection[Any], mode: str, user: str, call: str) 
 @pytest.mark.parametrize("status", [None, *STATUSES])
 @pytest.mark.parametrize("repository", [False, True], ids=["all", "repository"])
 @pytest.mark.parametrize("organization", [False, True], ids=["own", "organization"])
-def test_a_page_reads_from_an_index_in_order_what_it_gives_and_no_more(
+def test_page_reads_only_its_own_rows_in_index_order(
     busy: psycopg.Connection[Any],
     organization: bool,
     repository: bool,
@@ -173,7 +173,7 @@ def test_a_page_reads_from_an_index_in_order_what_it_gives_and_no_more(
         assert "Rows Removed" not in node[0], "nothing is read in vain"
 
 
-def test_each_index_of_the_jobs_is_read(busy: psycopg.Connection[Any]) -> None:
+def test_each_index_of_index_jobs_is_used(busy: psycopg.Connection[Any]) -> None:
     """In a call of the product, or when a user is deleted and the database finds the jobs."""
     heard = [
         plan
@@ -210,7 +210,7 @@ def claims(
 
 
 @pytest.mark.parametrize("mode", ["generic", "custom"])
-def test_a_claim_skips_from_tenant_to_tenant(claims: psycopg.Connection[Any], mode: str) -> None:
+def test_claim_skips_from_tenant_to_tenant(claims: psycopg.Connection[Any], mode: str) -> None:
     """It probes the two indexes that are made for it, whatever the planner believes."""
     claims.execute(
         "select setval('private.claim_cursor_high', 0), setval('private.claim_lease_check', 0)"
@@ -248,7 +248,7 @@ def test_a_claim_skips_from_tenant_to_tenant(claims: psycopg.Connection[Any], mo
     assert turns.count("Index Cond: ((tenant_id > ") == 1, "or with one that is due"
 
 
-def test_a_claim_does_not_visit_the_tenants_that_wait_for_a_later_retry(
+def test_claim_does_not_visit_tenants_with_only_later_retries(
     claims: psycopg.Connection[Any],
 ) -> None:
     """Nor does it read their jobs: two thousand cost what one costs."""

@@ -116,7 +116,7 @@ def rounds(request: pytest.FixtureRequest) -> range:
     return range(200 if request.config.getoption("--prove") else 20)
 
 
-def test_of_sixteen_claims_one_gets_the_job(racers: Racers, rounds: range) -> None:
+def test_one_of_sixteen_claims_gets_the_job(racers: Racers, rounds: range) -> None:
     for _ in rounds:
         job_id = racers.job(begun=False)
         said = [answer for _, answer in racers.race([CLAIM])]
@@ -150,7 +150,7 @@ def test_sixteen_claims_of_sixteen_jobs_get_one_each(racers: Racers, rounds: ran
     ],
     ids=["complete, fail", "complete, retry", "complete, rescue", "all"],
 )  # fmt: skip
-def test_of_two_ends_one_wins_and_the_other_is_told(
+def test_one_of_two_ends_wins_and_the_other_is_rejected(
     racers: Racers, rounds: range, calls: list[LiteralString], ends: dict[str, str]
 ) -> None:
     for _ in rounds:
@@ -173,9 +173,7 @@ REFUSED = {
 }  # fmt: skip
 
 
-def test_of_cancel_and_complete_one_wins_and_a_request_does_not_undo_an_end(
-    racers: Racers, rounds: range
-) -> None:
+def test_either_cancel_or_complete_wins_and_the_end_stays(racers: Racers, rounds: range) -> None:
     for _ in rounds:
         job_id = racers.job()
         said = racers.race([COMPLETE, CANCEL], id=job_id)
@@ -190,7 +188,7 @@ def test_of_cancel_and_complete_one_wins_and_a_request_does_not_undo_an_end(
         assert requests == (job_id in {answer for call, answer in said if call == CANCEL})
 
 
-def test_of_cancel_and_claim_one_wins(racers: Racers, rounds: range) -> None:
+def test_either_cancel_or_claim_wins(racers: Racers, rounds: range) -> None:
     for _ in rounds:
         job_id = racers.job(begun=False)
         said = racers.race([CLAIM, CANCEL], id=job_id)
@@ -203,9 +201,7 @@ def test_of_cancel_and_claim_one_wins(racers: Racers, rounds: range) -> None:
             assert (status, events) == ("cancelled", 1)
 
 
-def test_32_equal_creates_make_one_job_and_are_told_of_it_alike(
-    racers: Racers, rounds: range
-) -> None:
+def test_32_identical_creates_return_one_job(racers: Racers, rounds: range) -> None:
     for number in rounds:
         racers.admin.execute("delete from public.index_jobs")
         said = [answer for _, answer in racers.race([CREATE], CREATORS, key=f"key-{number}")]

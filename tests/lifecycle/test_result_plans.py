@@ -100,7 +100,7 @@ def plan_of(connection: psycopg.Connection[Any], call: str, table: str) -> str:
 
 @pytest.mark.parametrize("late", [False, True], ids=["first", "late"])
 @pytest.mark.parametrize("page", PAGES)
-def test_a_page_reads_from_an_index_in_order_what_it_gives_and_no_more(
+def test_page_reads_only_its_own_rows_in_index_order(
     user: psycopg.Connection[Any], page: str, late: bool
 ) -> None:
     call, index, condition = PAGES[page]

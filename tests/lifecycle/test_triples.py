@@ -192,7 +192,7 @@ def expected(moves: Moves, state: State, call: str, named: int | None) -> tuple[
 
 
 @pytest.mark.parametrize(("state", "call", "attempt"), TRIPLES)
-def test_a_call_is_obeyed_or_refused_by_the_rule(
+def test_call_is_accepted_or_rejected_by_the_rule(
     connection: psycopg.Connection[Any], moves: Moves, state: str, call: str, attempt: str
 ) -> None:
     number = STATES[state].job.attempt
@@ -222,7 +222,7 @@ def test_a_call_is_obeyed_or_refused_by_the_rule(
 
 
 @pytest.mark.parametrize("status", STATUSES)
-def test_a_run_that_is_recorded_has_gone_the_way_of_the_rule(
+def test_recorded_run_follows_the_rule(
     connection: psycopg.Connection[Any], moves: Moves, status: str
 ) -> None:
     with connection.transaction(force_rollback=True):
@@ -244,7 +244,7 @@ def test_a_run_that_is_recorded_has_gone_the_way_of_the_rule(
     assert moves.issuperset(story[1:])
 
 
-def test_every_move_of_the_rule_is_made_and_each_of_its_states_is_here(
+def test_every_move_and_state_of_the_rule_is_covered(
     connection: psycopg.Connection[Any], moves: Moves
 ) -> None:
     made = {

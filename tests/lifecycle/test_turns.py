@@ -126,7 +126,7 @@ STEPS = st.lists(
     backlogs=st.dictionaries(st.integers(0, len(TENANTS) - 1), st.integers(1, 6), max_size=40),
     steps=STEPS,
 )
-def test_while_a_tenant_with_nothing_running_waits_no_other_is_served_twice(
+def test_no_tenant_is_served_twice_while_an_idle_tenant_waits(
     desk: Desk, backlogs: dict[int, int], steps: list[tuple[str, int]]
 ) -> None:
     """So it gets one of the next claims, at most as many as there are tenants that wait."""
@@ -164,7 +164,7 @@ def test_while_a_tenant_with_nothing_running_waits_no_other_is_served_twice(
                 del served[tenant]
 
 
-def test_one_slot_serves_a_newcomer_before_the_backlog_of_another_tenant(desk: Desk) -> None:
+def test_new_tenant_is_served_before_the_backlog_of_another(desk: Desk) -> None:
     desk.clear()
     desk.create({TENANTS[0]: 300})
     desk.create({TENANTS[1]: 1})
@@ -177,9 +177,7 @@ def test_one_slot_serves_a_newcomer_before_the_backlog_of_another_tenant(desk: D
 
 
 @pytest.mark.parametrize("jobs", [50, 150], ids=["all are looked at", "more than are"])
-def test_the_one_retry_of_a_tenant_is_not_behind_all_those_of_another(
-    desk: Desk, jobs: int
-) -> None:
+def test_single_retry_does_not_wait_behind_many_of_another_tenant(desk: Desk, jobs: int) -> None:
     """They have been due for longer, and so many that a claim does not look at all of them."""
     desk.clear()
     backlogs = {TENANTS[0]: jobs, TENANTS[-1]: 1}
@@ -194,7 +192,7 @@ def test_the_one_retry_of_a_tenant_is_not_behind_all_those_of_another(
 
 
 @given(backlogs=st.lists(st.integers(1, 4), min_size=2, max_size=16), count=st.integers(1, 20))
-def test_of_at_most_sixteen_that_wait_the_one_with_the_fewest_running_is_served(
+def test_tenant_with_the_fewest_running_jobs_is_served_first(
     desk: Desk, backlogs: list[int], count: int
 ) -> None:
     desk.clear()
@@ -205,7 +203,7 @@ def test_of_at_most_sixteen_that_wait_the_one_with_the_fewest_running_is_served(
         assert before[tenant][0] == min(held for held, free in before.values() if free)
 
 
-def test_jobs_of_the_tenants_that_a_worker_names_are_left_alone(desk: Desk) -> None:
+def test_excluded_tenants_are_not_served(desk: Desk) -> None:
     desk.clear()
     desk.create(dict.fromkeys(TENANTS, 1))
     for tenant in TENANTS[:-1]:
@@ -215,7 +213,7 @@ def test_jobs_of_the_tenants_that_a_worker_names_are_left_alone(desk: Desk) -> N
     assert desk.claim()[1] == TENANTS[-1]
 
 
-def test_claims_at_the_same_moment_serve_several_tenants(desk: Desk) -> None:
+def test_concurrent_claims_serve_several_tenants(desk: Desk) -> None:
     """Though both read the same place in the circle. When one tenant is left, both serve it."""
     desk.clear()
     desk.create({TENANTS[0]: 3, TENANTS[1]: 1})
@@ -229,7 +227,7 @@ def test_claims_at_the_same_moment_serve_several_tenants(desk: Desk) -> None:
 
 
 @KINDS
-def test_claims_at_the_same_moment_take_each_job_of_a_tenant_once(desk: Desk, kind: str) -> None:
+def test_concurrent_claims_return_each_job_once(desk: Desk, kind: str) -> None:
     desk.begin(kind, {TENANTS[0]: 2})
     with psycopg.connect(desk.database.service_role_url) as worker:
         worker.execute("set role service_role")
@@ -239,15 +237,13 @@ def test_claims_at_the_same_moment_take_each_job_of_a_tenant_once(desk: Desk, ki
 
 
 @KINDS
-def test_a_job_is_taken_of_the_tenant_whose_turn_it_is(desk: Desk, kind: str) -> None:
+def test_claim_returns_a_job_of_the_next_tenant(desk: Desk, kind: str) -> None:
     desk.begin(kind, dict.fromkeys(TENANTS[:3], 1))
     assert [desk.claim()[1] for _ in range(3)] == TENANTS[:3]
 
 
 @KINDS
-def test_when_all_jobs_of_the_tenant_whose_turn_it_is_are_locked_the_next_one_is_served(
-    desk: Desk, kind: str
-) -> None:
+def test_tenant_whose_jobs_are_all_locked_is_skipped(desk: Desk, kind: str) -> None:
     """And no job of a tenant that the worker leaves out."""
     desk.begin(kind, dict.fromkeys(TENANTS[:4], 1))
     assert desk.claim()[1] == TENANTS[0]
@@ -259,7 +255,7 @@ def test_when_all_jobs_of_the_tenant_whose_turn_it_is_are_locked_the_next_one_is
     assert {desk.claim()[1] for _ in range(2)} == {*TENANTS[1:3]}
 
 
-def test_nobody_waits_for_an_open_transaction_of_a_user_or_a_worker(desk: Desk) -> None:
+def test_claims_do_not_wait_for_open_transactions(desk: Desk) -> None:
     """Lock waits end with an error after a second. What it holds is taken when it has ended."""
     desk.clear()
     desk.create({TENANTS[0]: 3, TENANTS[1]: 3})

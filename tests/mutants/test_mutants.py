@@ -108,7 +108,7 @@ def found(every: list[Mutant], pattern: str) -> list[Mutant]:
     return matching
 
 
-def test_a_database_is_used_again_as_it_was_before_the_change(
+def test_reused_database_is_as_before_the_change(
     declared: Declared, every: list[Mutant], yard: Yard
 ) -> None:
     def facts(database: Database) -> catalogue.Facts:
@@ -135,13 +135,13 @@ def test_a_database_is_used_again_as_it_was_before_the_change(
     assert len(names) == 1
 
 
-def test_what_cannot_be_replaced_is_built(every: list[Mutant]) -> None:
+def test_irreplaceable_changes_are_built(every: list[Mutant]) -> None:
     for pattern in BUILT:
         assert not found(every, pattern)[0].is_replaceable
 
 
 @pytest.mark.parametrize("pattern", [*SAMPLES, *IN_SERVERS_AND_SUITES])
-def test_what_once_escaped_is_among_the_changes(every: list[Mutant], pattern: str) -> None:
+def test_change_that_once_escaped_is_included(every: list[Mutant], pattern: str) -> None:
     found(every, pattern)
 
 
@@ -169,7 +169,7 @@ def test_each_check_is_dropped(facts: Any, every: list[Mutant]) -> None:
     assert [name for (name,) in checks if f"constraint {name} check" not in dropped] == []
 
 
-def test_each_grant_is_taken_back(facts: Any, every: list[Mutant]) -> None:
+def test_each_grant_is_revoked(facts: Any, every: list[Mutant]) -> None:
     grants = facts(
         "select c.oid::regclass::text, a.grantee::regrole::text from pg_class as c"
         " cross join aclexplode(c.relacl) as a where c.relnamespace in"
@@ -185,7 +185,7 @@ def test_each_grant_is_taken_back(facts: Any, every: list[Mutant]) -> None:
     assert set(grants) - dropped == set()
 
 
-def test_each_lock_and_each_raise_is_left_out(declared: Declared, every: list[Mutant]) -> None:
+def test_each_lock_and_raise_is_removed(declared: Declared, every: list[Mutant]) -> None:
     for kind, statement in (
         ("unlock", r"\bfor (?:no key )?(?:update|share)\b|\bpg_(?:try_)?advisory"),
         ("silence", r"\braise\b"),
@@ -193,7 +193,7 @@ def test_each_lock_and_each_raise_is_left_out(declared: Declared, every: list[Mu
         assert lines_of(declared, statement) - lines_changed(every, kind) == set()
 
 
-def test_each_condition_on_who_asks_is_weakened(declared: Declared, every: list[Mutant]) -> None:
+def test_each_condition_on_the_caller_is_weakened(declared: Declared, every: list[Mutant]) -> None:
     identity = r"\b(?:user_id|owner_user_id|created_by) = (?:v_|p_|\(select private\.|private\.)"
     assert lines_of(declared, identity) - lines_changed(every, "weaken") == set()
 
@@ -214,7 +214,7 @@ def lines_changed(every: list[Mutant], kind: str) -> set[tuple[str, int]]:
     return {(m.path, m.line) for m in every if m.kind == kind}
 
 
-def test_a_survivor_fails_the_run_unless_it_is_listed(every: list[Mutant]) -> None:
+def test_survivor_fails_the_run_unless_listed(every: list[Mutant]) -> None:
     survivor, caught = (Verdict(every[0], "survived"), Verdict(every[1], "caught", "a test"))
     listed = [Equivalent(verdict.mutant.name, "", ("", "")) for verdict in (survivor, caught)]
     assert complaints([survivor, caught], listed[:1], every) == []
@@ -227,7 +227,7 @@ def test_a_survivor_fails_the_run_unless_it_is_listed(every: list[Mutant]) -> No
     assert said.startswith("listed as equivalent, but there is no such change")
 
 
-def test_at_most_15_may_be_listed(tmp_path: Path) -> None:
+def test_at_most_15_equivalents_may_be_listed(tmp_path: Path) -> None:
     entry = '[[equivalent]]\nname = "a"\nreason = "b"\nstates = ["c", "d"]\n'
     (file := tmp_path / "many.toml").write_text(entry * 16)
     with pytest.raises(ValueError, match="16 are listed"):

@@ -71,7 +71,7 @@ def seeds(api: Api) -> Seeds:
         if each.access != "anybody" or mode == "positive"  # those have no invalid arguments
     ],
 )
-def test_each_case_is_answered_as_the_document_says(
+def test_each_case_gets_a_documented_response(
     operation: Operation, mode: str, schema: Any, api: Api, seeds: Seeds, proving: bool
 ) -> None:
     from schemathesis import GenerationMode
@@ -101,7 +101,7 @@ def test_each_case_is_answered_as_the_document_says(
     answers()
 
 
-def test_there_were_as_many_cases_as_were_asked_for(seeds: Seeds, proving: bool) -> None:
+def test_requested_number_of_cases_was_run(seeds: Seeds, proving: bool) -> None:
     assert sum(seeds.cases.values()) >= (2_000 if proving else 200)
 
 

@@ -56,7 +56,7 @@ def job(api: Api, alice: Tenant) -> Job:
 
 
 @one_process("reads the routes of the application in its own process")
-def test_every_route_has_its_operation_and_every_operation_its_route(api: Api) -> None:
+def test_routes_and_operations_match(api: Api) -> None:
     served = {
         (route.path, method)
         for route in described(api)
@@ -66,18 +66,18 @@ def test_every_route_has_its_operation_and_every_operation_its_route(api: Api) -
 
 
 @one_process("reads the routes of the application in its own process")
-def test_a_route_is_answered_by_the_handler_that_is_described(api: Api) -> None:
+def test_routes_use_the_documented_handlers(api: Api) -> None:
     for route in described(api):
         assert route.endpoint in [each.handler for each in OPERATIONS if each.path == route.path]
 
 
-def test_each_operation_says_what_it_does_and_has_an_id_of_its_own() -> None:
+def test_each_operation_has_a_summary_and_a_unique_id() -> None:
     operations = [each for path in DOCUMENT["paths"].values() for each in path.values()]
     assert all(len(each["summary"]) > 10 for each in operations)
     assert len({each["operationId"] for each in operations}) == len(operations) == len(OPERATIONS)
 
 
-def test_every_code_that_http_may_have_stands_with_its_status() -> None:
+def test_every_http_code_is_listed_with_its_status() -> None:
     responses = DOCUMENT["components"]["responses"]
     listed = {
         (name, int(status))
@@ -96,7 +96,7 @@ def test_every_code_that_http_may_have_stands_with_its_status() -> None:
     assert {name for name, _ in listed} >= {"NOT_FOUND", "RATE_LIMITED", "invalid_repository"}
 
 
-def test_it_is_served_once_and_then_known(api: Api) -> None:
+def test_document_is_served_and_cached(api: Api) -> None:
     first = api.client.get("/openapi.json")
     assert first.status_code == 200
     assert first.headers["content-type"] == "application/json"
@@ -108,11 +108,11 @@ def test_it_is_served_once_and_then_known(api: Api) -> None:
     assert again.status_code == 304
 
 
-def test_below_a_path_it_names_that_path(clusters: Callable[[int], Any]) -> None:
+def test_document_contains_the_root_path(clusters: Callable[[int], Any]) -> None:
     assert document("/jobs-api", has_rest=True)["servers"] == [{"url": "/jobs-api"}]
 
 
-def test_what_supabase_serves_itself_is_not_in_it() -> None:
+def test_document_omits_the_routes_of_supabase() -> None:
     paths = document("", has_rest=False)
     assert set(DOCUMENT["paths"]) - set(paths["paths"]) == {"/rest/v1/rpc/{function}"}
     assert "rpc" not in {tag["name"] for tag in paths["tags"]}
@@ -184,28 +184,26 @@ def run(environment: dict[str, str], *command: str, folder: Path | None = None) 
     ).stdout
 
 
-def test_each_sample_of_curl_does_what_it_says(environment: dict[str, str]) -> None:
+def test_each_curl_sample_works(environment: dict[str, str]) -> None:
     found = samples("curl")
     script = "\n".join(f"{each} -o /dev/null -w '%{{http_code}}\\n'" for each in found.values())
     assert statuses(run(environment, "bash", "-ec", script)) == [*map(expected, found)]
 
 
-def test_each_sample_of_python_does_what_it_says(environment: dict[str, str]) -> None:
+def test_each_python_sample_works(environment: dict[str, str]) -> None:
     found = samples("Python")
     said = run(environment, sys.executable, "-c", "\n".join(found.values()))
     assert statuses(said) == [*map(expected, found)]
 
 
-def test_each_sample_of_typescript_does_what_it_says(
-    environment: dict[str, str], tmp_path: Path
-) -> None:
+def test_each_typescript_sample_works(environment: dict[str, str], tmp_path: Path) -> None:
     found = samples("TypeScript")
     (tmp_path / "all.mjs").write_text("".join(f"{{\n{each}\n}}\n" for each in found.values()))
     said = run(environment, "node", "all.mjs", folder=tmp_path)
     assert statuses(said) == [*map(expected, found)]
 
 
-def test_the_document_is_json_that_names_nothing_it_does_not_have() -> None:
+def test_document_is_valid_json_without_broken_references() -> None:
     text = json.dumps(DOCUMENT)
     named = {part.split('"')[0] for part in text.split('"$ref": "#')[1:]}
     for reference in named:
@@ -234,7 +232,7 @@ def test_docs_shows_every_operation_type_and_code(page: httpx2.Response) -> None
         assert page.text.count(f"<summary>{name}</summary>") == len(OPERATIONS)
 
 
-def test_docs_loads_nothing_but_what_this_server_has(api: Api, page: httpx2.Response) -> None:
+def test_docs_loads_only_files_of_this_server(api: Api, page: httpx2.Response) -> None:
     assert "default-src 'none'" in page.headers["content-security-policy"]
     loaded = re.findall('<(?:link|script|img)[^>]* (?:href|src)="([^"]+)"', page.text)
     assert len(loaded) == 2
@@ -243,7 +241,7 @@ def test_docs_loads_nothing_but_what_this_server_has(api: Api, page: httpx2.Resp
     assert "<script" not in page.text and "style=" not in page.text
 
 
-def test_links_of_docs_lead_somewhere(api: Api, page: httpx2.Response) -> None:
+def test_links_of_docs_are_valid(api: Api, page: httpx2.Response) -> None:
     ids = set(re.findall('id="([^"]+)"', page.text))
     for target in re.findall('<a [^>]*href="([^"]+)"', page.text):
         if target.startswith("#"):
@@ -252,7 +250,7 @@ def test_links_of_docs_lead_somewhere(api: Api, page: httpx2.Response) -> None:
             assert api.client.get(target).status_code == 200
 
 
-def test_docs_is_off_where_pages_are_off(clusters: Callable[[int], Any]) -> None:
+def test_docs_is_off_when_pages_are_off(clusters: Callable[[int], Any]) -> None:
     with (
         clusters(18).database("ordinary", migrated=True) as place,
         serve(place, pages_enabled=False) as api,

@@ -80,7 +80,9 @@ def compiled(folder: Path) -> set[str]:
     return set(re.findall(r"(?m)^(\S+\.ts)\(\d+,\d+\): error ", done.stdout))
 
 
-def test_it_compiles_and_follows_a_job(folder: Path, compiled: set[str], api: Api) -> None:
+def test_generated_client_compiles_and_follows_a_job(
+    folder: Path, compiled: set[str], api: Api
+) -> None:
     assert "client.ts" not in compiled
     said = run(folder, "node", "client.js", API_URL=api.url, API_KEY=api.tenant().key)
     assert json.loads(said) == {
@@ -94,5 +96,5 @@ def test_it_compiles_and_follows_a_job(folder: Path, compiled: set[str], api: Ap
 
 
 @pytest.mark.parametrize("number", range(len(MISTAKES)), ids=MISTAKES.values())
-def test_a_mistake_does_not_compile(compiled: set[str], number: int) -> None:
+def test_mistake_does_not_compile(compiled: set[str], number: int) -> None:
     assert f"mistake{number}.ts" in compiled

@@ -104,7 +104,7 @@ def keys(database: Database) -> list[str]:
     return made
 
 
-def test_every_job_ends_once_whoever_takes_the_request_and_the_job(machines: Machines) -> None:
+def test_every_job_ends_once_across_all_processes(machines: Machines) -> None:
     tenants = keys(machines.database)
 
     def ask(number: int, method: str, path: str, **arguments: Any) -> httpx2.Response:
@@ -162,7 +162,7 @@ def test_every_job_ends_once_whoever_takes_the_request_and_the_job(machines: Mac
     assert stored == statuses.count("completed")
 
 
-def test_statements_that_another_process_has_prepared_are_no_500(
+def test_statements_prepared_by_another_process_cause_no_500(
     clusters: Callable[..., Cluster],
 ) -> None:
     """Prepared statements may stay on before a pooler that holds none: requests are served."""

@@ -19,7 +19,7 @@ RACES = ("tests/races", "tests/lifecycle/test_races.py")
 @pytest.mark.parametrize(
     ("suite", "at_least"), [(HTTP, 1_150), (RACES, 440)], ids=["HTTP", "races"]
 )
-def test_a_suite_passes_through_a_pooler(
+def test_suite_passes_through_a_pooler(
     suite: tuple[str, ...],
     at_least: int,
     tmp_path: Path,

@@ -140,7 +140,7 @@ def may_send(service: Service, user: UUID, topic: str) -> bool:
     return True
 
 
-def test_each_change_of_a_job_is_told_to_its_tenants_topic(service: Service) -> None:
+def test_each_change_is_sent_to_the_tenants_topic(service: Service) -> None:
     own = service.create(ALICES)
     job = service.claim()
     service.set_clock(NOON + timedelta(seconds=5))
@@ -169,7 +169,7 @@ def test_each_change_of_a_job_is_told_to_its_tenants_topic(service: Service) -> 
     ]
 
 
-def test_progress_alone_is_told_once_a_second_and_an_event_always(service: Service) -> None:
+def test_progress_is_sent_once_a_second_and_events_always(service: Service) -> None:
     service.create(ALICES)
     job = service.claim()
     for step in range(8):
@@ -182,7 +182,7 @@ def test_progress_alone_is_told_once_a_second_and_an_event_always(service: Servi
     assert versions[-1] == 11, "the failed attempt is told in the second of the last progress"
 
 
-def test_a_heartbeat_is_not_told(service: Service) -> None:
+def test_heartbeat_is_not_sent(service: Service) -> None:
     service.create(ALICES)
     job = service.claim()
     before = service.told()
@@ -191,13 +191,13 @@ def test_a_heartbeat_is_not_told(service: Service) -> None:
     assert service.told() == before
 
 
-def test_what_is_rolled_back_is_not_told(service: Service) -> None:
+def test_rolled_back_change_is_not_sent(service: Service) -> None:
     with service.connection.transaction(force_rollback=True):
         service.create(ALICES)
     assert service.told() == []
 
 
-def test_who_reads_a_tenants_jobs_may_follow_them_and_nobody_else(service: Service) -> None:
+def test_only_readers_of_a_tenants_jobs_may_follow_them(service: Service) -> None:
     own, ours = f"index_jobs:{ALICE}", f"index_jobs:{ACME}"
     followers = {
         (user, topic)
@@ -208,7 +208,7 @@ def test_who_reads_a_tenants_jobs_may_follow_them_and_nobody_else(service: Servi
     assert followers == {(ALICE, own), (CAROL, ours)}
 
 
-def test_nobody_is_present_at_a_topic_or_sends_to_it(service: Service) -> None:
+def test_users_can_neither_send_nor_use_presence(service: Service) -> None:
     topic = f"index_jobs:{ALICE}"
     assert may_follow(service, ALICE, topic) == {"broadcast": True, "presence": False}
     assert not may_send(service, ALICE, topic)
@@ -229,13 +229,15 @@ def test_nobody_is_present_at_a_topic_or_sends_to_it(service: Service) -> None:
         "x" * 2000,
     ],
 )
-def test_a_malformed_topic_is_for_nobody_and_no_error(service: Service, topic: str) -> None:
+def test_malformed_topic_is_readable_by_no_one_and_not_an_error(
+    service: Service, topic: str
+) -> None:
     for user in (ALICE, CAROL, None):
         assert may_follow(service, user, topic) == {"broadcast": False, "presence": False}
 
 
 @pytest.mark.parametrize("claims", ["", "{", "[]", '{"sub": "alice"}', '{"sub": null}'])
-def test_bad_claims_follow_nothing_and_are_no_error(service: Service, claims: str) -> None:
+def test_invalid_claims_read_nothing_and_are_not_an_error(service: Service, claims: str) -> None:
     with psycopg.connect(service.database.url) as connection:
         topic = f"index_jobs:{ALICE}"
         connection.execute(
@@ -250,7 +252,7 @@ def test_bad_claims_follow_nothing_and_are_no_error(service: Service, claims: st
 
 
 @pytest.mark.parametrize("breakage", BREAKAGES.values(), ids=BREAKAGES)
-def test_jobs_go_on_when_realtime_does_not(service: Service, breakage: str) -> None:
+def test_jobs_continue_when_realtime_fails(service: Service, breakage: str) -> None:
     service.admin(breakage)
     warnings: list[str] = []
     service.connection.add_notice_handler(lambda n: warnings.append(n.message_primary or ""))
@@ -277,7 +279,7 @@ def policies(database: Any) -> list[Any]:
         ).fetchall()
 
 
-def test_where_the_policy_may_not_be_made_all_else_is_and_the_doctor_says_so(
+def test_missing_right_on_realtime_skips_only_the_policy(
     new_database: Any,
 ) -> None:
     database = new_database(17, "supabase", migrated=False)
@@ -296,7 +298,7 @@ def test_where_the_policy_may_not_be_made_all_else_is_and_the_doctor_says_so(
     assert [a for a in doctor.examine(database.migrator_url).advice if a.check == "policy"] == []
 
 
-def test_a_rollback_takes_the_policy_along(new_database: Any) -> None:
+def test_rollback_drops_the_policy(new_database: Any) -> None:
     database = new_database(17, "supabase", migrated=False)
     migrate.apply(database.migrator_url)
     assert policies(database) == [("index_jobs_select_authenticated",)]
@@ -304,7 +306,7 @@ def test_a_rollback_takes_the_policy_along(new_database: Any) -> None:
     assert policies(database) == []
 
 
-def test_elsewhere_nothing_is_told_and_nothing_fails(new_database: Any) -> None:
+def test_without_realtime_nothing_is_sent_and_nothing_fails(new_database: Any) -> None:
     database = new_database()
     with psycopg.connect(database.url, autocommit=True) as admin:
         admin.execute("select tests.arrange_cast()")

@@ -72,7 +72,7 @@ def release(folder: Path, names: list[str]) -> Path:
     return folder
 
 
-def test_it_adds_copies_after_the_projects_own_and_they_are_pushed(
+def test_installer_adds_copies_after_existing_migrations(
     theirs: Path, new_database: Any, supabase: Any
 ) -> None:
     before = contents(theirs)
@@ -105,7 +105,7 @@ def test_a_second_run_changes_nothing(theirs: Path) -> None:
     assert contents(theirs) == before
 
 
-def test_an_update_copies_the_new_ones_only(theirs: Path, tmp_path: Path) -> None:
+def test_update_copies_only_new_migrations(theirs: Path, tmp_path: Path) -> None:
     project.apply(project.plan(theirs, release(tmp_path / "old", NAMES[:-1])))
     own = theirs / "supabase/migrations/21000101000000_later.sql"
     own.write_text("select 1;\n")
@@ -116,7 +116,7 @@ def test_an_update_copies_the_new_ones_only(theirs: Path, tmp_path: Path) -> Non
     assert plan.edited == ()
 
 
-def test_it_only_shows_what_it_would_do_when_nobody_can_be_asked(theirs: Path) -> None:
+def test_installer_only_shows_its_plan_without_a_terminal(theirs: Path) -> None:
     before = contents(theirs)
     done = install(theirs)
     assert (done.returncode, done.stdout) == (1, "")
@@ -130,7 +130,9 @@ def test_it_only_shows_what_it_would_do_when_nobody_can_be_asked(theirs: Path) -
 
 
 @pytest.mark.parametrize(("answer", "exit_code", "copied"), [("y", 0, len(NAMES)), ("n", 1, 0)])
-def test_on_a_terminal_it_asks(empty: Path, answer: str, exit_code: int, copied: int) -> None:
+def test_installer_asks_on_a_terminal(
+    empty: Path, answer: str, exit_code: int, copied: int
+) -> None:
     controller, terminal = pty.openpty()
     os.write(controller, f"{answer}\n".encode())
     done = subprocess.run(
@@ -147,7 +149,7 @@ def test_on_a_terminal_it_asks(empty: Path, answer: str, exit_code: int, copied:
     assert len(list(empty.glob("supabase/migrations/*.sql"))) == copied
 
 
-def test_an_empty_project_gets_numbers_of_now(empty: Path) -> None:
+def test_empty_project_gets_current_numbers(empty: Path) -> None:
     plan = project.plan(empty)
     project.apply(plan)
     numbers = [copy.path.name[:14] for copy in plan.new]
@@ -155,7 +157,7 @@ def test_an_empty_project_gets_numbers_of_now(empty: Path) -> None:
     assert NAMES[-1] < numbers[0] < "2099"
 
 
-def test_copies_made_by_hand_are_known_by_text_and_by_name(theirs: Path) -> None:
+def test_manual_copies_are_recognized_by_text_and_name(theirs: Path) -> None:
     folder = theirs / "supabase/migrations"
     (folder / "20990101000001_renamed.sql").write_bytes(FILES[0].read_bytes())
     (folder / FILES[1].name).write_text("-- edited\n" + FILES[1].read_text())
@@ -165,7 +167,7 @@ def test_copies_made_by_hand_are_known_by_text_and_by_name(theirs: Path) -> None
     assert [copy.migration for copy in plan.new] == NAMES[2:]
 
 
-def test_an_edited_copy_is_named_and_left_alone(theirs: Path) -> None:
+def test_edited_copy_is_reported_and_left_unchanged(theirs: Path) -> None:
     first = project.plan(theirs)
     project.apply(first)
     edited = first.new[0].path
@@ -176,7 +178,7 @@ def test_an_edited_copy_is_named_and_left_alone(theirs: Path) -> None:
     assert edited.read_text().endswith("-- mine\n")
 
 
-def test_names_that_the_project_has_taken_are_shown(theirs: Path) -> None:
+def test_name_conflicts_are_reported(theirs: Path) -> None:
     own = theirs / "supabase/migrations/20240101000001_own.sql"
     own.write_text(
         'create table if not exists "public"."organizations" ();\n'
@@ -195,12 +197,12 @@ def test_names_that_the_project_has_taken_are_shown(theirs: Path) -> None:
     ]
 
 
-def test_this_project_itself_lacks_nothing() -> None:
+def test_this_project_has_all_migrations() -> None:
     plan = project.plan(stamp.ROOT)
     assert ([copy.migration for copy in plan.installed], plan.edited, plan.new) == (NAMES, (), ())
 
 
-def test_a_file_that_appears_meanwhile_is_not_overwritten(theirs: Path) -> None:
+def test_file_created_meanwhile_is_not_overwritten(theirs: Path) -> None:
     plan = project.plan(theirs)
     plan.new[0].path.write_text("theirs\n")
     with pytest.raises(FileExistsError):
@@ -226,7 +228,7 @@ def test_a_file_that_appears_meanwhile_is_not_overwritten(theirs: Path) -> None:
         ({"9_x.sql": "select 1;\n"}, "the number 9, which no time can follow"),
     ],
 )
-def test_copies_that_do_not_go_together_are_left_alone(
+def test_inconsistent_copies_are_left_unchanged(
     theirs: Path, files: dict[str, str], said: str
 ) -> None:
     for name, text in files.items():
@@ -238,7 +240,7 @@ def test_copies_that_do_not_go_together_are_left_alone(
     assert contents(theirs) == before
 
 
-def test_a_folder_that_is_no_project_is_refused(tmp_path: Path, empty: Path) -> None:
+def test_folder_without_a_project_is_rejected(tmp_path: Path, empty: Path) -> None:
     done = install(tmp_path, "--yes")
     assert done.returncode == 1
     assert "has no supabase/config.toml" in done.stderr

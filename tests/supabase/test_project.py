@@ -33,7 +33,7 @@ def dump(database: Any) -> str:
     return "\n".join(line for line in text.splitlines() if "restrict " not in line)
 
 
-def test_the_owner_is_no_superuser_and_may_not_touch_auth(new_database: Any) -> None:
+def test_owner_is_not_a_superuser_and_may_not_change_auth(new_database: Any) -> None:
     database = new_database(17, "supabase", migrated=False)
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         execute(database.migrator_url, "create table auth.mine ()")
@@ -42,7 +42,7 @@ def test_the_owner_is_no_superuser_and_may_not_touch_auth(new_database: Any) -> 
 
 
 @pytest.mark.parametrize("major", [15, 16, 17, 18])
-def test_the_owner_hands_functions_over_and_keeps_no_role(new_database: Any, major: int) -> None:
+def test_owner_transfers_functions_and_keeps_no_role(new_database: Any, major: int) -> None:
     database = new_database(major, "supabase", migrated=False)
     migrate.apply(database.migrator_url)
     owners = """
@@ -77,7 +77,7 @@ def test_push_applies_everything_once_and_the_list_agrees(
 
 
 @MAJORS
-def test_what_was_pushed_goes_down_and_up_by_yoyo(
+def test_pushed_migrations_can_be_rolled_back_and_applied_by_yoyo(
     new_database: Any, supabase: Any, project: Path, major: int
 ) -> None:
     database = new_database(major, "supabase", migrated=False)
@@ -91,9 +91,7 @@ def test_what_was_pushed_goes_down_and_up_by_yoyo(
     assert dump(database) == pushed
 
 
-def test_the_advisors_have_nothing_to_warn_of(
-    new_database: Any, supabase: Any, project: Path
-) -> None:
+def test_advisors_report_no_warnings(new_database: Any, supabase: Any, project: Path) -> None:
     database = new_database(17, "supabase", migrated=False)
     execute(database.url, f"alter database {database.name} set pgrst.db_schemas = 'public'")
     supabase(project, "db", "push", "--yes", database=database)
@@ -105,7 +103,7 @@ def test_the_advisors_have_nothing_to_warn_of(
     assert '"rls_disabled_in_public"' in found.stdout, "they do look"
 
 
-def test_no_definer_in_the_exposed_schema_is_for_browsers(new_database: Any) -> None:
+def test_browsers_may_execute_no_definer_in_the_exposed_schema(new_database: Any) -> None:
     """The hosted advisors' warnings 0028 and 0029, which the CLI lacks."""
     database = new_database(17, "supabase")
     definers = """

@@ -29,23 +29,23 @@ def rows(database: Any, query: str) -> list[Any]:
         return connection.execute(query).fetchall()
 
 
-def test_the_typescript_types_are_what_make_docs_writes(database: Any) -> None:
+def test_typescript_types_match_make_docs(database: Any) -> None:
     committed = (docs.ROOT / docs.TYPES).read_text()
     assert typescript(database.migrator_url) == committed, "run: make docs"
 
 
-def test_the_typescript_types_follow_the_schema(database: Any) -> None:
+def test_typescript_types_follow_the_schema(database: Any) -> None:
     with psycopg.connect(database.migrator_url, autocommit=True) as connection:
         connection.execute("alter table public.index_jobs add column mood text")
     assert '"mood"?: string | null' in typescript(database.migrator_url)
 
 
-def test_types_that_cannot_be_made_say_why(database: Any) -> None:
+def test_failed_generation_of_types_gives_the_reason(database: Any) -> None:
     with pytest.raises(ValueError, match="supabase gen types failed"):
         typescript(database.server.url("nowhere"))
 
 
-def test_index_job_is_the_table(database: Any) -> None:
+def test_index_job_matches_the_table(database: Any) -> None:
     columns = rows(
         database,
         """
@@ -68,7 +68,7 @@ def test_index_job_is_the_table(database: Any) -> None:
             assert annotation == ANNOTATIONS[column], name
 
 
-def test_job_status_is_the_enum(database: Any) -> None:
+def test_job_status_matches_the_enum(database: Any) -> None:
     labels = rows(database, "select unnest(enum_range(null::public.job_status))::text")
     assert get_origin(records.JobStatus) is Literal
     assert list(get_args(records.JobStatus)) == [label for (label,) in labels]
@@ -81,7 +81,7 @@ METADATA = {  # member -> status and value that go with it
 }
 
 
-def test_job_metadata_is_what_the_function_takes(database: Any) -> None:
+def test_job_metadata_matches_the_function(database: Any) -> None:
     assert set(METADATA) == set(records.JobMetadata.__annotations__)
     check = """select private.check_job_metadata('{}', '{{"{}": {}}}')"""
     for member, (status, value) in METADATA.items():
@@ -94,7 +94,7 @@ def test_job_metadata_is_what_the_function_takes(database: Any) -> None:
     )
 
 
-def test_the_payload_of_a_queue_names_columns_of_the_job() -> None:
+def test_queue_payload_names_columns_of_the_job() -> None:
     job = get_type_hints(records.IndexJob)
     payload = get_type_hints(records.IndexRepoJobPayload)
     names = {"indexJobId": "id", "repositoryId": "repository_id", "commitSha": "commit_sha"}
