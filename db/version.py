@@ -1,3 +1,3 @@
 """The schema version of this code. Written by make migration."""
 
-VERSION = "20261128093002"
+VERSION = "20261129071557"

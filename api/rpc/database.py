@@ -14,6 +14,7 @@ from api.errors import Problem, from_database
 from api.rest.call_limiter import CallLimiter
 from api.rpc.contract import Answer, Called, Function, PoolUse, Schema
 from api.rpc.pipelines import Pipelines
+from api.rpc.poll_groups import PollGroups
 from api.rpc.pool import Pool
 from api.rpc.statements import CALL_FUNCTION, SCHEMA_VERSION, STATEMENTS
 from api.settings import ApiSettings
@@ -43,8 +44,9 @@ _SLOW: Final = frozenset[Function](
 class DatabaseRpc:
     """The connections and the calls over them. An async context manager; opening it does not wait.
 
-    With DATABASE_PREPARED_STATEMENTS all calls are prepared and pipelined, except calls of users'
-    own functions, which may take long and have their own pool. Without it, the pool serves all.
+    With DATABASE_PREPARED_STATEMENTS all calls are prepared and pipelined, and polls are grouped,
+    except calls of users' own functions, which may take long and have their own pool. Without it,
+    the pool serves all.
 
     Raises Problem 503 if the database cannot be reached or is too busy, and reconnects within about
     a second after the database is back. Raises other errors, which are bugs, as they are.
@@ -63,9 +65,10 @@ class DatabaseRpc:
             max_size=half if is_prepared else size,
             statement_timeout=self._statement_timeout,
         )
-        self._pipelines = self._writers = None
+        self._pipelines = self._writers = self._polls = None
         if is_prepared:
             self._pipelines = Pipelines(conninfo, settings, size=size, size_at_start=size)
+            self._polls = PollGroups(self._pipelines)
             self._writers = Pipelines(conninfo, settings, size=2 * size, size_at_start=0)
 
     async def __aenter__(self) -> Self:
@@ -92,7 +95,9 @@ class DatabaseRpc:
         values = [arguments[name] for name in statement.arguments]
         try:
             pipelines = self._writers if function in _SLOW else self._pipelines
-            if pipelines:
+            if self._polls and function == "api_get_job_status":
+                answer = _answer(*await self._polls.fetch([_as_text(value) for value in values]))
+            elif pipelines:
                 row = await pipelines.fetch(statement, [_as_text(value) for value in values])
                 answer = _answer(row)
             else:
@@ -145,7 +150,7 @@ class DatabaseRpc:
                 raise self._writers.failure
         except (psycopg.Error, TimeoutError) as error:
             raise _problem(error) from error
-        schema = Schema(_text(row, 0), _text(row, 1), row.get_value(0, 2) == b"t")
+        schema = Schema(_text(row, 0, 0), _text(row, 0, 1), row.get_value(0, 2) == b"t")
         if not schema.is_writable:
             self._pipelines.renew()
         return schema
@@ -166,33 +171,33 @@ def _as_text(value: str | int | None) -> bytes | None:
     return text
 
 
-def _text(row: PGresult, column: int) -> str | None:
-    value = row.get_value(0, column)
+def _text(result: PGresult, row: int, column: int) -> str | None:
+    value = result.get_value(row, column)
     return None if value is None else value.decode()
 
 
-def _number(row: PGresult, column: int) -> int | None:
-    value = row.get_value(0, column)
+def _number(result: PGresult, row: int, column: int) -> int | None:
+    value = result.get_value(row, column)
     return None if value is None else int(value)
 
 
-def _answer(row: PGresult) -> Answer:
+def _answer(result: PGresult, row: int = 0) -> Answer:
     return Answer(
-        verdict=_text(row, 0) or "",
-        code=_text(row, 1),
-        message=_text(row, 2),
-        hint=_text(row, 3),
-        field=_text(row, 4),
-        body=_text(row, 5),
-        job_id=_text(row, 6),
-        job_status=_text(row, 7),
-        job_version=_number(row, 8),
-        rate_limit=_number(row, 9),
-        rate_remaining=_number(row, 10),
-        rate_reset=_number(row, 11),
-        next_cursor=_text(row, 12),
-        job_age=_number(row, 13),
-        user_id=_text(row, 14),
+        verdict=_text(result, row, 0) or "",
+        code=_text(result, row, 1),
+        message=_text(result, row, 2),
+        hint=_text(result, row, 3),
+        field=_text(result, row, 4),
+        body=_text(result, row, 5),
+        job_id=_text(result, row, 6),
+        job_status=_text(result, row, 7),
+        job_version=_number(result, row, 8),
+        rate_limit=_number(result, row, 9),
+        rate_remaining=_number(result, row, 10),
+        rate_reset=_number(result, row, 11),
+        next_cursor=_text(result, row, 12),
+        job_age=_number(result, row, 13),
+        user_id=_text(result, row, 14),
     )
 
 

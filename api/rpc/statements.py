@@ -83,6 +83,10 @@ STATEMENTS: Final[Mapping[Function, Statement]] = {
     for function, arguments in _ARGUMENTS.items()
 }
 """The statements whose columns are the members of Answer."""
+POLL_GROUP: Final = _statement(
+    "api_get_job_statuses", _ANSWER, "p_api_keys", "p_claims", "p_job_ids", "p_known_versions"
+)
+"""Answers several polls: a row for each, with the members of Answer, or nulls."""
 CALL_FUNCTION: Final = _statement(
     "api_call_function",
     ("body", "row_count", "total", "is_void"),

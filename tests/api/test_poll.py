@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
@@ -56,6 +56,8 @@ end;
 $$;
 alter function public.plain_poll(text, jsonb, text) owner to job_gateway;
 """
+Poll = tuple[str | None, str | None, str]
+"""API key, claims and job id."""
 KEYS = ("used", "unused", "used long ago", "revoked", "expired", "expires later")
 JOBS = ("own", "organization's", "another's", "missing", "", "no id", "' or 1=1", "\t")
 LIMIT = 5
@@ -118,6 +120,37 @@ class World:
             ).fetchone()
             return row, self.written()
 
+    def group(self, polls: Sequence[Poll]) -> tuple[list[int], list[TupleRow | None], Any]:
+        """Calls api_get_job_statuses, and api_get_job_status for the rows of nulls.
+
+        Returns the order in which the polls were answered, their rows in that order, and what was
+        written, which is rolled back.
+        """
+        with self.connection.transaction(force_rollback=True):
+            rows = self.connection.execute(
+                "select a.* from public.api_get_job_statuses(%s, %s::jsonb[], %s, %s::bigint[])"
+                " as a",
+                [[*values] for values in zip(*polls, strict=True)] + [[None for _ in polls]],
+            ).fetchall()
+            order = sorted(range(len(polls)), key=lambda number: rows[number][0] is None)
+            answers = [
+                self._answer("api_get_job_status", polls[number])
+                if rows[number][0] is None
+                else rows[number]
+                for number in order
+            ]
+            return order, answers, self.written()
+
+    def one_by_one(self, polls: Sequence[Poll]) -> tuple[list[TupleRow | None], Any]:
+        """Returns the rows of plain_poll, and what was written, which is rolled back."""
+        with self.connection.transaction(force_rollback=True):
+            return [self._answer("plain_poll", poll) for poll in polls], self.written()
+
+    def _answer(self, function: str, poll: Poll) -> TupleRow | None:
+        return self.connection.execute(
+            f"select a.* from public.{function}(%s, %s, %s) as a".encode(), poll
+        ).fetchone()
+
 
 @pytest.fixture
 def world(own_api: Callable[..., Api]) -> Iterator[World]:
@@ -142,41 +175,70 @@ def claims_of(user: str, role: str) -> str:
     return f'{{"sub": "{user}", "role": "{role}"}}'
 
 
-@over_the_database
-@settings(
+@st.composite
+def callers(draw: st.DrawFn, world: World) -> tuple[str | None, str | None]:
+    """A key or claims, or both."""
+    key, claims = None, None
+    if draw(st.sampled_from([True, True, False])):
+        key = world.keys[draw(st.sampled_from(KEYS))]
+        if draw(st.sampled_from([False, False, True])):
+            key = draw(
+                st.sampled_from(["ij_", "", "_", "x", key[:-1], key.upper(), key + "_", " " + key])
+                | st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
+            )
+    if key is None or draw(st.booleans()):
+        user = draw(st.sampled_from([world.user, str(uuid4()), "nobody", ""]))
+        claims = claims_of(user, draw(st.sampled_from(["authenticated", "service_role", ""])))
+    return key, claims
+
+
+@st.composite
+def job_ids(draw: st.DrawFn, world: World) -> str:
+    name = draw(st.sampled_from(JOBS))
+    job_id = world.jobs.get(name, name)
+    return job_id.upper() if draw(st.booleans()) else job_id
+
+
+def arrange(world: World, draw: st.DataObject) -> None:
+    world.arrange(
+        draw.draw(st.none() | st.sampled_from([0, 1, LIMIT - 1, LIMIT, LIMIT + 1])),
+        draw.draw(st.sampled_from([0, 0, 0, -1, 1])),
+        draw.draw(st.sampled_from(["five", "five", None, "team"])),
+        draw.draw(st.sampled_from(["pending", "completed"])),
+    )
+
+
+EXAMPLES = settings(
     max_examples=150,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
+
+
+@over_the_database
+@EXAMPLES
 @given(data=st.data())
 def test_fast_poll_returns_and_writes_the_same_as_the_plain_functions(
     world: World, data: st.DataObject
 ) -> None:
-    world.arrange(
-        data.draw(st.none() | st.sampled_from([0, 1, LIMIT - 1, LIMIT, LIMIT + 1])),
-        data.draw(st.sampled_from([0, 0, 0, -1, 1])),
-        data.draw(st.sampled_from(["five", "five", None, "team"])),
-        data.draw(st.sampled_from(["pending", "completed"])),
-    )
-    key, claims = None, None
-    if data.draw(st.sampled_from([True, True, False])):
-        key = world.keys[data.draw(st.sampled_from(KEYS))]
-        if data.draw(st.sampled_from([False, False, True])):
-            spoil = data.draw(
-                st.sampled_from(["ij_", "", "_", "x", key[:-1], key.upper(), key + "_", " " + key])
-                | st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
-            )
-            key = spoil
-    if key is None or data.draw(st.booleans()):
-        user = data.draw(st.sampled_from([world.user, str(uuid4()), "nobody", ""]))
-        claims = claims_of(user, data.draw(st.sampled_from(["authenticated", "service_role", ""])))
-    name = data.draw(st.sampled_from(JOBS))
-    job_id = world.jobs.get(name, name)
-    if data.draw(st.booleans()):
-        job_id = job_id.upper()
-    assert world.poll("api_get_job_status", key, claims, job_id) == world.poll(
-        "plain_poll", key, claims, job_id
-    )
+    arrange(world, data)
+    poll = (*data.draw(callers(world)), data.draw(job_ids(world)))
+    assert world.poll("api_get_job_status", *poll) == world.poll("plain_poll", *poll)
+
+
+@over_the_database
+@EXAMPLES
+@given(data=st.data())
+def test_grouped_polls_answer_and_write_as_the_plain_functions_do(
+    world: World, data: st.DataObject
+) -> None:
+    arrange(world, data)
+    polls = [
+        (key, None if key else claims, data.draw(job_ids(world)))
+        for key, claims in data.draw(st.lists(callers(world), min_size=1, max_size=8))
+    ]
+    order, answers, written = world.group(polls)
+    assert (answers, written) == world.one_by_one([polls[number] for number in order])
 
 
 @over_the_database

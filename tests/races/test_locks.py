@@ -186,3 +186,68 @@ def test_second_url_correction_compares_with_the_first(arena: Arena) -> None:
         waits.result()
     assert arena.value("select extractor from public.indexed_commits") == ""
     arena.connection.execute("delete from public.indexed_commits")
+
+
+GROUP: LiteralString = (
+    "select a.verdict from api_get_job_statuses("
+    " array_fill(null::text, array[4]), array(select jsonb_build_object('sub', u, 'role',"
+    "   'authenticated') from unnest(%s::uuid[]) with ordinality as u (u, n) order by n),"
+    " array_fill(%s::text, array[4]), array_fill(null::bigint, array[4])) as a"
+)
+
+
+def with_counters(arena: Arena, *users: str) -> list[str]:
+    """Users whose counters for this hour exist. Returns their ids."""
+    ids = [str(arena.value(f"select tests.{user}()")) for user in users]
+    for user in ids:
+        arena.connection.execute(
+            "insert into private.rate_limit_counters values (%s, '2026-03-01 12:00+00', 0)"
+            " on conflict (user_id) do update"
+            " set requests = excluded.requests, window_start = excluded.window_start",
+            (user,),
+        )
+    return ids
+
+
+def test_a_group_of_polls_passes_over_a_locked_counter(arena: Arena) -> None:
+    job_id = arena.job()
+    alice, bob = with_counters(arena, "alice", "bob")
+    with (
+        psycopg.connect(arena.database.url) as holder,
+        arena.impatient("index_jobs_api") as connection,
+    ):
+        holder.execute(
+            "select from private.rate_limit_counters where user_id = %s for update", (bob,)
+        )
+        polls = ([alice, bob, alice, bob], job_id)
+        assert connection.execute(GROUP, polls).fetchall() == [("ok",), (None,), ("ok",), (None,)]
+        holder.rollback()
+        assert connection.execute(GROUP, polls).fetchall() == [
+            *(("ok",), ("PT404",), ("ok",), ("PT404",))
+        ]
+    assert arena.rows("select requests from private.rate_limit_counters order by requests") == [
+        *((2,), (4,))
+    ]
+
+
+def test_groups_of_polls_at_once_count_exactly_and_keep_the_quota(arena: Arena) -> None:
+    job_id = arena.job()
+    (alice,) = with_counters(arena, "alice")  # who has 100 requests
+
+    def answered(_: int) -> int:
+        with psycopg.connect(
+            arena.database.url_of("index_jobs_api"), autocommit=True
+        ) as connection:
+            rows = [
+                row
+                for _ in range(30)
+                for row in connection.execute(GROUP, ([alice] * 4, job_id)).fetchall()
+            ]
+        return rows.count(("ok",))
+
+    with ThreadPoolExecutor(4) as pool:
+        total = sum(pool.map(answered, range(4)))
+    assert 4 <= total <= 100
+    assert arena.rows(
+        "select requests from private.rate_limit_counters where user_id = %s", alice
+    ) == [(total,)]

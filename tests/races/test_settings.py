@@ -18,6 +18,8 @@ CALLS: dict[str, list[LiteralString]] = {  # login -> what it calls
     "index_jobs_api": [
         "select api_get_job_status(null, %(claims)s, %(job)s)",
         "select api_get_job_status('ij_0_secret', null, %(job)s)",
+        "select api_get_job_statuses("
+        "   array[null::text], array[%(claims)s::jsonb], array[%(job)s], array[null::bigint])",
         "select api_explain_index_job(null, %(claims)s, %(job)s)",
         "select api_follow_index_job(null, %(claims)s, %(job)s, 0, true, true)",
         "select api_recheck_followers(array[null::text], array[%(claims)s], array[%(job)s::uuid])",

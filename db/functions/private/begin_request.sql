@@ -1,9 +1,9 @@
 -- begin_request(p_api_key, p_claims) -> api_caller
 --
--- Identifies the caller by an API key or by claims that the HTTP layer has verified, and returns
--- what is left of the quota. user_id is null if the key is unknown, wrong, revoked or expired, or
--- the user is banned. Updates last_used_at of the key once an hour. Sets the caller's claims for
--- the rest of the transaction.
+-- Identifies the caller by an API key, or without one by claims that the HTTP layer has verified,
+-- and returns what is left of the quota. user_id is null if the key is unknown, wrong, revoked or
+-- expired, or the user is banned. Updates last_used_at of the key once an hour. Sets the caller's
+-- claims for the rest of the transaction.
 --
 -- Callers: job_gateway.
 
@@ -44,8 +44,9 @@ begin
     return v_caller;
   end if;
 
-  perform set_config('request.jwt.claims', coalesce(
-    p_claims, jsonb_build_object('sub', v_caller.user_id, 'role', 'authenticated'))::text, true);
+  perform set_config('request.jwt.claims', case
+    when p_api_key is null then p_claims
+    else jsonb_build_object('sub', v_caller.user_id, 'role', 'authenticated') end::text, true);
   if v_is_new_use then
     update private.api_keys as k set last_used_at = v_now
     where k.id = split_part(p_api_key, '_', 2);

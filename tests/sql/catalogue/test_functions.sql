@@ -48,6 +48,7 @@ insert into declared values
   ('public.api_follow_index_job', 'volatile', 'job_gateway', 'job_http, service_role'),
   ('public.api_get_job_history', 'volatile', 'job_gateway', 'job_http, service_role'),
   ('public.api_get_job_status', 'volatile', 'job_gateway', 'job_http, service_role'),
+  ('public.api_get_job_statuses', 'volatile', 'job_gateway', 'job_http, service_role'),
   ('public.api_job_counts', 'volatile', 'job_gateway', 'job_http, service_role'),
   ('public.api_job_load', 'volatile', 'job_writer', 'job_http, service_role'),
   ('public.api_job_metrics', 'volatile', 'job_writer', 'job_http, service_role'),
@@ -211,6 +212,8 @@ select is_empty(
            'private.oldest_claimable')
          and c in ('enable_sort=off', 'enable_incremental_sort=off',
            'plan_cache_mode=force_generic_plan'))
+       and not (f.name = 'public.api_get_job_statuses'
+         and c in ('enable_seqscan=off', 'plan_cache_mode=force_generic_plan'))
        and not (f.name = 'private.store_incoming_rows' and c = 'enable_nestloop=off') $$,
   'no function has other settings, except for output in UTC and planner corrections');
 select is_empty(

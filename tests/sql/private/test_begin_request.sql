@@ -1,5 +1,5 @@
 begin;
-select plan(15);
+select plan(17);
 
 select tests.set_clock('2026-03-01 12:34:56+00');
 select tests.arrange_cast();
@@ -51,6 +51,11 @@ select is(
   (select c.user_id from private.begin_request('ij_x_y',
     jsonb_build_object('sub', tests.bob(), 'role', 'authenticated')) as c),
   null, 'an invalid key is rejected even with valid claims');
+select is(
+  (select c.user_id from private.begin_request((select api_key from keys),
+    jsonb_build_object('sub', tests.bob(), 'role', 'authenticated')) as c),
+  tests.alice(), 'claims next to a valid key are ignored');
+select is(private.current_user_id(), tests.alice(), 'and the session acts as the owner of the key');
 
 insert into private.rate_limit_counters (user_id, window_start, requests) values
   (tests.carol(), '2026-03-01 13:00+00', 99);

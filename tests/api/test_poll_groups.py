@@ -1,0 +1,239 @@
+"""Polls that arrive together are answered by one statement, each as if it had come alone."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from uuid import uuid4
+
+import psycopg
+import pytest
+
+from api.rpc.pipelines import Pipelines
+from api.rpc.poll_groups import PollGroups, Row
+from api.settings import ApiSettings
+from tests.support.pooled import one_process
+from tests.support.waiting import PATIENCE
+
+from .conftest import Api, over_the_database
+
+pytestmark = [one_process("counts the statements of one process"), over_the_database]
+
+
+class Pollers:
+    """Tenants with a job each, whose polls one connection carries."""
+
+    def __init__(self, api: Api, groups: PollGroups, admin: psycopg.AsyncConnection) -> None:
+        self.api = api
+        self.admin = admin
+        self.groups = groups
+        self.tenants = [api.tenant() for _ in range(4)]
+        self.jobs = [api.create(tenant) for tenant in self.tenants]
+        for tenant, job_id in zip(self.tenants, self.jobs, strict=True):
+            api.get(f"/jobs/{job_id}", tenant)  # so that the keys count as used
+
+    def start(
+        self, tenant: int, job_id: str | None = None, claims: bytes | None = None
+    ) -> asyncio.Task[tuple[str, ...]]:
+        """Polls for a tenant. Gives the verdict, and of its own job the id."""
+        key = None if claims else self.tenants[tenant].key.encode()
+        values = [key, claims, (job_id or self.jobs[tenant]).encode(), None]
+        return asyncio.create_task(self._text(self.groups.fetch(values)))
+
+    async def _text(self, fetched: Awaitable[Row]) -> tuple[str, ...]:
+        row = await fetched
+        return tuple(
+            value.decode() for n in (0, 6) if (value := row.result.get_value(row.number, n))
+        )
+
+    def own(self, tenant: int) -> tuple[str, ...]:
+        return ("ok", self.jobs[tenant])
+
+    def requests(self) -> list[int]:
+        return [self.api.requests_of(tenant) for tenant in self.tenants]
+
+
+@pytest.fixture
+def run(own_api: Callable[..., Api]) -> Callable[..., None]:
+    api = own_api()
+
+    @asynccontextmanager
+    async def pollers(seconds: float) -> AsyncIterator[Pollers]:
+        settings = ApiSettings(statement_timeout_seconds=seconds)
+        pipelines = Pipelines(api.place.api_url, settings, size=2, size_at_start=2)
+        pipelines.open()
+        try:
+            async with await psycopg.AsyncConnection.connect(api.place.url) as admin:
+                yield Pollers(api, PollGroups(pipelines), admin)
+        finally:
+            await pipelines.close()
+
+    def running(test: Callable[[Pollers], Awaitable[None]], seconds: float = PATIENCE) -> None:
+        async def whole() -> None:
+            async with asyncio.timeout(PATIENCE), pollers(seconds) as it:
+                await test(it)
+
+        asyncio.run(whole())
+
+    return running
+
+
+def test_polls_at_once_take_one_statement(run: Callable[..., None]) -> None:
+    async def test(it: Pollers) -> None:
+        await it.admin.execute("create extension pg_stat_statements")
+        await it.admin.commit()
+        await it.admin.execute("select pg_stat_statements_reset()")
+        polls = [it.start(number) for number in range(4)]
+        assert await asyncio.gather(*polls) == [it.own(number) for number in range(4)]
+        rows = await it.admin.execute(
+            "select sum(s.calls)::integer from pg_stat_statements as s"
+            " join pg_database as d on d.oid = s.dbid and d.datname = current_database()"
+            " join pg_roles as r on r.oid = s.userid and r.rolname = 'index_jobs_api'"
+        )
+        assert await rows.fetchone() == (1,)
+
+    run(test)
+
+
+def test_100_polls_at_once_are_answered_and_counted(run: Callable[..., None]) -> None:
+    async def test(it: Pollers) -> None:
+        before = it.requests()
+        polls = [it.start(number % 4) for number in range(100)]
+        assert await asyncio.gather(*polls) == [it.own(number % 4) for number in range(100)]
+        assert it.requests() == [requests + 25 for requests in before]
+
+    run(test)
+
+
+def test_a_poll_that_comes_alone_is_not_grouped(run: Callable[..., None]) -> None:
+    async def test(it: Pollers) -> None:
+        await it.admin.execute("drop function api_get_job_statuses")
+        await it.admin.commit()
+        assert await it.start(0) == it.own(0)
+
+    run(test)
+
+
+def test_a_user_whose_counter_is_locked_delays_nobody_else(run: Callable[..., None]) -> None:
+    async def test(it: Pollers) -> None:
+        await it.admin.execute(
+            "select from private.rate_limit_counters where user_id = %s for update",
+            (it.tenants[0].id,),
+        )
+        locked = [it.start(0), it.start(0)]
+        others = [it.start(number) for number in (1, 2, 3, 1)]
+        assert await asyncio.gather(*others) == [it.own(number) for number in (1, 2, 3, 1)]
+        assert not any(poll.done() for poll in locked)
+        await it.admin.rollback()
+        assert await asyncio.gather(*locked) == [it.own(0)] * 2
+
+    run(test)
+
+
+@pytest.mark.parametrize(
+    "job_id", ['"', "\\", '","', "{}", "NULL", "a,b", "", "\n", "é", "' or 1=1", '\\"', "x" * 8000]
+)
+def test_any_id_is_an_id_and_moves_no_other_answer(run: Callable[..., None], job_id: str) -> None:
+    async def test(it: Pollers) -> None:
+        polls = [it.start(0), it.start(1, job_id or " "), it.start(2), it.start(3, it.jobs[0])]
+        assert await asyncio.gather(*polls) == [it.own(0), ("PT404",), it.own(2), ("PT404",)]
+
+    run(test)
+
+
+def test_a_poll_that_fails_fails_alone_and_the_others_count_once(
+    run: Callable[..., None],
+) -> None:
+    async def test(it: Pollers) -> None:
+        before = it.requests()
+        polls = [it.start(0), it.start(1, claims=b"no json"), it.start(2), it.start(0)]
+        found = await asyncio.gather(*polls, return_exceptions=True)
+        assert isinstance(found[1], psycopg.DataError)
+        assert [found[0], *found[2:]] == [it.own(0), it.own(2), it.own(0)]
+        assert it.requests() == [before[0] + 2, before[1], before[2] + 1, before[3]]
+
+    run(test)
+
+
+def test_claims_are_answered_beside_keys(run: Callable[..., None]) -> None:
+    async def test(it: Pollers) -> None:
+        mine, nobodys = (
+            f'{{"sub": "{user}", "role": "authenticated"}}'.encode()
+            for user in (it.tenants[1].id, uuid4())
+        )
+        polls = [it.start(0), it.start(1, claims=mine), it.start(1, claims=nobodys)]
+        assert await asyncio.gather(*polls) == [it.own(0), it.own(1), ("PT404",)]
+
+    run(test)
+
+
+def test_a_client_that_left_is_not_counted(run: Callable[..., None]) -> None:
+    async def test(it: Pollers) -> None:
+        before = it.requests()
+        polls = [it.start(number % 4) for number in range(8)]
+        await asyncio.sleep(0)  # they are waiting for the group to be sent
+        for poll in polls[::2]:
+            poll.cancel()
+        found = await asyncio.gather(*polls, return_exceptions=True)
+        assert [type(each) for each in found[::2]] == [asyncio.CancelledError] * 4
+        assert found[1::2] == [it.own(1), it.own(3)] * 2
+        assert it.requests() == [before[0], before[1] + 2, before[2], before[3] + 2]
+
+    run(test)
+
+
+def test_a_quota_is_exact_in_a_group(run: Callable[..., None]) -> None:
+    async def test(it: Pollers) -> None:
+        await it.admin.execute(
+            "update private.rate_limit_counters as c set requests = t.requests_per_hour - 3"
+            " from private.accounts as a join private.tiers as t on t.name = a.tier"
+            " where a.user_id = c.user_id and c.user_id = %s",
+            (it.tenants[0].id,),
+        )
+        await it.admin.commit()
+        polls = [it.start(number % 2) for number in range(20)]
+        found = await asyncio.gather(*polls)
+        assert found[1::2] == [it.own(1)] * 10
+        assert found[::2] == [it.own(0)] * 3 + [("PT429",)] * 7
+
+    run(test)
+
+
+def test_polls_are_sent_beside_a_group_that_takes_long(run: Callable[..., None]) -> None:
+    async def test(it: Pollers) -> None:
+        await it.admin.execute(
+            "create policy slow on public.index_jobs as restrictive for select to job_gateway"
+            f" using (id <> '{it.jobs[0]}' or pg_sleep(60) is null)".encode()
+        )
+        await it.admin.commit()
+        slow = [it.start(0), it.start(1)]
+        await asyncio.sleep(0.1)
+        assert await asyncio.gather(it.start(2), it.start(3)) == [it.own(2), it.own(3)]
+        assert not any(poll.done() for poll in slow)
+
+    run(test)
+
+
+def test_polls_fail_together_when_their_session_is_killed(run: Callable[..., None]) -> None:
+    async def test(it: Pollers) -> None:
+        await it.admin.execute("lock table public.index_jobs in access exclusive mode")
+        polls = [it.start(number) for number in range(4)]
+        killed = 0
+        async with await psycopg.AsyncConnection.connect(
+            it.api.place.url, autocommit=True
+        ) as killer:
+            while not killed:
+                rows = await killer.execute(
+                    "select pg_terminate_backend(pid) from pg_stat_activity"
+                    " where usename = 'index_jobs_api' and wait_event_type = 'Lock'"
+                    " and datname = current_database()"
+                )
+                killed = rows.rowcount
+        found = await asyncio.gather(*polls, return_exceptions=True)
+        assert [isinstance(each, psycopg.OperationalError) for each in found] == [True] * 4
+        await it.admin.rollback()
+        again = [it.start(number) for number in range(4)]
+        assert await asyncio.gather(*again) == [it.own(number) for number in range(4)]
+
+    run(test)
