@@ -35,6 +35,8 @@ insert into private.api_keys (id, user_id, name, secret_hash, created_at, last_u
 select right(u.id::text, 12) || '0000', u.id, 'bench',
   sha256(convert_to(repeat('0', 52) || right(u.id::text, 12), 'UTF8')), now(), now()
 from auth.users as u;
+insert into private.rate_limit_counters (user_id, window_start, requests)
+select u.id, date_trunc('hour', now(), 'UTC'), 1 from auth.users as u;
 insert into public.repositories (id, full_name, git_url, owner_user_id)
 select u.id, 'bench/repository', 'https://github.com/bench/repository.git', u.id
 from auth.users as u;
