@@ -1,10 +1,10 @@
-"""Runs the benchmarks, with baselines to compare, and writes docs/performance.md.
+"""Runs the benchmarks with baselines, and writes docs/performance.md.
 
     python -m bench [--only poll,claim] [--rows 1000000] [--rounds 5] [--before CHECKOUT]
 
-Every case starts its own servers, durable, on loopback, and ends them. Raw figures go to
-dist/bench. Exit code 0: every goal is met; 1: some are missed, which are named; 2: wrong usage.
-Nothing else may run on the machine meanwhile.
+Every case starts and stops its own durable servers on loopback. Raw figures go to
+dist/bench. Exit code 0: all goals are met; 1: some are missed and named; 2: wrong usage.
+Run nothing else on the machine meanwhile.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ Case = Callable[[World, Rounds], Iterator[Comparison]]
 
 
 def cases(before: Path | None) -> dict[str, Case]:
-    """The names for ONLY, in the order in which they run."""
+    """Returns the names for ONLY, in the order in which they run."""
     return {
         "poll": polls.run,
         "routes": routes.run,

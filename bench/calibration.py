@@ -3,12 +3,12 @@
     python -m bench.calibration [--commits N] [--raw FILE] [--seed N]
 
 The newest versions of each package are the commits of one repository. All of them are indexed by a
-runner of two slots into a Postgres of its own, version by version, as if somebody pushed them; up
-to four more wait. Every job is explained again and again until it ends. Of the jobs of the second
-half the estimates at creation, at the start and half way are held against the time that it really
-took from then on. Prints, for each of the three moments, the share of the jobs that ended within
-p50 and within p90, as JSON. The packages are kept in the cache of the tests. Exit code 1: a share
-is not the one that is promised, 0.4 to 0.6 of p50 and 0.85 to 0.95 of p90.
+two-slot runner into a separate Postgres, version by version, like successive pushes; up
+to four more wait. Every job is explained repeatedly until it ends. For the jobs of the second
+half, the estimates at creation, at the start and half way are compared with the time that it
+really took from then on. Prints, for each of these moments, the share of jobs that ended within
+p50 and p90, as JSON. The packages are kept in the cache of the tests. Exit code 1: a share
+is outside the target, 0.4 to 0.6 for p50 and 0.85 to 0.95 for p90.
 """
 
 from __future__ import annotations

@@ -2,11 +2,11 @@
 
     python -m bench.ctags_recall [--extras N] [FOLDER ...]
 
-Without folders the trees are those that PACKAGES names, fetched by pip and npm. Both read each
-file of C, C++, JavaScript, TypeScript, C# and Python; what is compared are the names of callables
-and types in it. Prints the recall of each language and of each tree, then as many of the names
-that only the indexer found (ctags not even as a prototype or a variable), chosen at random, with
-their lines: a person says whether they are right. Exit code 1: a language has less than its share.
+Without folders it uses the trees of PACKAGES, fetched by pip and npm. Both tools read each
+file of C, C++, JavaScript, TypeScript, C# and Python. It compares the names of callables
+and types. Prints the recall of each language and tree, then --extras random samples of names
+that only the indexer found (ctags not even as a prototype or variable), with
+their lines, for manual review. Exit code 1: the recall of a language is below its goal.
 Ctags comes from Debian: apt-get install universal-ctags.
 """
 
@@ -182,7 +182,7 @@ def sources(tree: Path) -> Iterator[tuple[Path, tuple[str, bytes]]]:
 
 @dataclass
 class Tags:
-    """The names of a file by ctags: those that are compared with their lines, and every one."""
+    """The names that ctags finds in a file: the compared ones with lines, and all."""
 
     compared: dict[str, int] = field(default_factory=dict)
     every: set[str] = field(default_factory=set)
@@ -212,9 +212,9 @@ def ctags(language: str, paths: list[Path]) -> dict[str, Tags]:
 
 
 def is_real(tag: dict[str, str]) -> bool:
-    """Whether it is more than a name that ctags made up, the call of a macro, or no class at all.
+    """Whether the tag is real: not an invented name, a macro call or a false class.
 
-    To ctags 5.9 each object of JavaScript that has a name is a class.
+    ctags 5.9 reports each named object of JavaScript as a class.
     """
     if re.match(r"__anon|anonymous|Anonymous|[A-Z][A-Z0-9_]+$", tag["name"]):
         return False
@@ -223,7 +223,7 @@ def is_real(tag: dict[str, str]) -> bool:
 
 
 def plain(name: str) -> str:
-    """A name as both write it: without scopes, and an operator or destructor in one spelling."""
+    """Returns the name in a common spelling: without scopes, with normalized operators."""
     name = re.sub(r"^operator\s*(?=\W)", "", " ".join(name.split())).removeprefix("#")
     return re.split(r"::|(?<=\w)\.", name)[-1].removeprefix("~").replace(" ", "")
 

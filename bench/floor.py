@@ -1,4 +1,4 @@
-"""The floor of every HTTP figure: one Starlette route without middleware, on the product's server.
+"""The baseline of the HTTP figures: one Starlette route without middleware on the same server.
 
     python -m bench.floor PORT LENGTH
 

@@ -2,15 +2,14 @@
 
     python -m bench.index_rate [--files N] [--rounds N]
 
-In each round one tree of real source is indexed through a runner into a Postgres of its own, from
-the claim to completed without the clone, as a repository that is new; then the same files are
-parsed and queried in memory in as many processes. Postgres has cleaned up before either. After the
-rounds 1 % of the files are changed and it is indexed again, then twice more: the same commit, and
-with a look at the memory. A runner starts the server of its indexers once, for its first job, which
-is one of a single file and told of by itself; the others find it started. Prints the figures as
-JSON; those of the rounds are medians. Exit code 1: the whole tree took longer than promised, which
-is 70 % of the rate of tree-sitter alone and a second index 10 times faster than the first, or more
-than 500 MB.
+In each round a runner indexes one tree of real source as a new repository into a separate
+Postgres, timed from claim to completion without the clone. Then the same files are
+parsed and queried in memory in as many processes. Postgres is cleaned up before each. After the
+rounds 1 % of the files are changed and indexed again, then twice more: the same commit, and
+with a memory measurement. The first job starts the runner's indexer server; it has a single
+file and is reported separately. Prints the figures as JSON; those of the rounds are medians.
+Exit code 1: a goal is missed. The goals are 70 % of the rate of tree-sitter alone, a second index
+10 times faster than the first, and at most 500 MB.
 """
 
 from __future__ import annotations

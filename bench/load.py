@@ -1,6 +1,6 @@
 """Load generators: wrk for HTTP servers, pgbench for Postgres. Loopback only.
 
-wrk is Debian's (apt-get install wrk); pgbench comes with the embedded Postgres.
+wrk comes from Debian (apt-get install wrk), pgbench with the embedded Postgres.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ end
 
 
 class BenchError(RuntimeError):
-    """Says in one sentence what is missing or went wrong."""
+    """Names in one sentence what is missing or failed."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Answered:
-    """The results of wrk: answers per second, and the 99th percentile in milliseconds."""
+    """The results of wrk: responses per second, and the 99th percentile in milliseconds."""
 
     rate: float
     p99: float

@@ -12,7 +12,7 @@ Probe = Callable[[], float]
 
 @dataclass(frozen=True)
 class Goal:
-    """`variant` is to be at least (or at most) `bound` times `over`; without `over`, as it is."""
+    """`variant` must be at least (or at most) `bound` times `over`, or `bound` without it."""
 
     variant: str
     over: str | None
@@ -77,7 +77,7 @@ def spread(values: list[float]) -> str:
 
 
 def short(value: float) -> str:
-    """A number with three significant digits, or all of its whole part."""
+    """Returns a number with three significant digits, or its whole integer part."""
     if value >= 100:
         return f"{value:,.0f}"
     return f"{value:.3g}"

@@ -3,11 +3,11 @@ indexing.
 
     python -m bench.poll_latency [--seconds N] [--rounds N] [--jobs N]
 
-Serves the whole stack, as `make serve` does, and asks for one finished job 20 times a second:
-some seconds idle, some while jobs index a large tree of real source, and again, so that both meet
-the same machine. While the jobs still run it then makes others as often, and cancels each after
-the answer. A request counts from the moment when it was due. Prints the figures as JSON. Exit code
-1: the 99th percentile of a poll is over twice that of idle, or that of POST /index over 100 ms.
+Runs the whole stack like `make serve` and polls one finished job 20 times a second:
+first idle, then while jobs index a large tree of real source, and again, so that both see
+the same machine. While jobs still run, it also creates jobs at that rate and cancels each after
+the response. Latency counts from when a request was due. Prints the figures as JSON. Exit code
+1: the 99th percentile of a poll is over twice the idle one, or that of POST /index over 100 ms.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ def keep(comparison: Comparison, rows: int) -> None:
 def write(group: str, comparisons: Iterable[Comparison], rows: int, load: float) -> None:
     """Replaces the part of docs/performance.md that holds a group of comparisons.
 
-    `load` is the machine's load average before the run, which tells what else it had to do.
+    `load` is the machine's load average before the run, which shows other activity.
     """
     begin, end = _MARK.format("begin", group), _MARK.format("end", group)
     text = DOCUMENT.read_text()
@@ -55,7 +55,7 @@ def _machine(rows: int, load: float) -> str:
 
 
 def section(comparison: Comparison) -> str:
-    """The table of a comparison, its goals, and a plot when there is more than one bar."""
+    """Returns the table of a comparison, its goals, and a plot if it has several bars."""
     unit = f" ({comparison.unit})" if comparison.unit else ""
     lines = [f"**{comparison.title}**{unit}\n"]
     lines += ["| | |", "| --- | --- |"]

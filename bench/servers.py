@@ -32,7 +32,7 @@ def api(world: World, **settings: str) -> Iterator[tuple[str, int]]:
 
 @contextmanager
 def floor(length: int) -> Iterator[str]:
-    """Runs the empty route, which answers this many bytes. Yields its address."""
+    """Runs the empty route with a response of this many bytes. Yields its address."""
     with kept_port() as port:
         command = [sys.executable, "-m", "bench.floor", str(port), str(length)]
         with _process(command, {}, f"http://127.0.0.1:{port}", "/"):

@@ -1,7 +1,7 @@
 """Measures the cost of a poll in the HTTP layer, over each transport of api/rpc.
 
-Postgres and a real PostgREST on loopback, and the calls that GET /jobs/{id} makes. So no network is
-in the figures: a Supabase project is a round trip of it away.
+Uses Postgres and a real PostgREST on loopback, and the calls of GET /jobs/{id}. No network is
+included: a Supabase project adds a network round trip.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def claims(user: str) -> str:
 
 
 async def without_prefix(request: httpx.Request) -> None:
-    """Does what Supabase's gateway does, in no time."""
+    """Does the same as Supabase's gateway, at no cost."""
     path = request.url.raw_path.removeprefix(b"/rest/v1")
     request.url = request.url.copy_with(raw_path=path)
 

@@ -23,7 +23,7 @@ JWT_SECRET = "a secret of the bench that is more than 32 bytes long"  # noqa: S1
 USERS = 2_000
 _FIRST = datetime(2026, 1, 1, tzinfo=UTC)
 VERSION = 3
-"""Of each job that is there at the start: created, claimed, completed."""
+"""The events of each existing job: created, claimed, completed."""
 
 _PEOPLE: LiteralString = """
 insert into private.tiers values ('bench', 1000000000);

@@ -11,7 +11,9 @@ from api.rest.errors import rest_status
 from db.tools.connection import ConnectError, parameters
 
 ROOT = Path(__file__).parent.parent
-PYTHON = [path for house in ("api", "worker", "cli", "db") for path in (ROOT / house).rglob("*.py")]
+PYTHON = [
+    path for folder in ("api", "worker", "cli", "db") for path in (ROOT / folder).rglob("*.py")
+]
 
 
 def takes_other_digits(node: ast.AST) -> bool:

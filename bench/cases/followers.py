@@ -176,7 +176,7 @@ async def _stream(url: str, job_id: str, key: str) -> AsyncIterator[asyncio.Stre
 
 
 async def _frame(reader: asyncio.StreamReader, event: str) -> None:
-    """Reads until the data of such a frame arrives."""
+    """Reads until the data of a matching frame arrives."""
     while await reader.readline() != f"event: {event}\n".encode():
         if reader.at_eof():
             raise BenchError("a stream ended")

@@ -27,7 +27,7 @@ _PAGES = {
 
 
 def run(world: World, rounds: Rounds) -> Iterator[Comparison]:
-    """Yields a comparison for each call, of small tables and of the world's; then memberships.
+    """Yields a comparison of table sizes for each call, then those of memberships and tenants.
 
     The goals compare the world's table with the next smaller one.
     """
@@ -124,7 +124,7 @@ def page_rate(arguments: str, world: World) -> float:
 
 
 def memberships(world: World, rounds: Rounds) -> Comparison:
-    """A poll of an organization's job by a member of 1 and of 1,000 organizations."""
+    """Measures polls of an organization's job by members of 1 and of 1,000 organizations."""
     with psycopg.connect(world.owner_url, autocommit=True) as connection:
         connection.execute("set session_replication_role = replica")
         connection.execute(
@@ -163,7 +163,7 @@ def memberships(world: World, rounds: Rounds) -> Comparison:
 
 
 def tenants(rounds: Rounds) -> Comparison:
-    """A claim while 1 tenant waits, and while all of 100,000 do."""
+    """Measures a claim while 1 tenant waits, and while 100,000 wait."""
     with postgres.temporary() as server, ExitStack() as stack:
         with psycopg.connect(server.url(), autocommit=True) as connection:
             connection.execute("create database many")

@@ -17,7 +17,7 @@ _ROUNDS = 3
 
 
 def run(world: World, rounds: Rounds, before: Path | None) -> Iterator[Comparison]:
-    """Yields the comparisons; with `before`, a checkout with a .venv, each beside its own."""
+    """Yields the comparisons. `before` is a checkout with a .venv to compare with."""
     fewer = Rounds(min(rounds.count, _ROUNDS), rounds.told)
     checkouts = {"here": Path.cwd()} | ({"before": before} if before else {})
     yield from index_rate(checkouts, fewer)
@@ -26,7 +26,7 @@ def run(world: World, rounds: Rounds, before: Path | None) -> Iterator[Compariso
 
 
 def index_rate(checkouts: dict[str, Path], rounds: Rounds) -> Iterator[Comparison]:
-    """A first index compared with tree-sitter alone, and a second index."""
+    """Measures a first index compared with tree-sitter alone, and a second index."""
     first: dict[str, list[float]] = {}
     second: dict[str, list[float]] = {}
     for number in range(rounds.count):
@@ -53,7 +53,7 @@ def index_rate(checkouts: dict[str, Path], rounds: Rounds) -> Iterator[Compariso
 
 
 def poll_latency(checkouts: dict[str, Path], rounds: Rounds) -> Comparison:
-    """The 99th percentile of a poll during indexing, relative to an idle server."""
+    """Measures the 99th percentile of a poll during indexing, relative to an idle server."""
     figures: dict[str, list[float]] = {}
     for number in range(rounds.count):
         for name, checkout in checkouts.items():
@@ -70,7 +70,7 @@ def poll_latency(checkouts: dict[str, Path], rounds: Rounds) -> Comparison:
 
 
 def start(world: World, rounds: Rounds) -> Comparison:
-    """The startup time of `index-jobs api`, and its memory when ready."""
+    """Measures the startup time of `index-jobs api`, and its memory when ready."""
     held: list[float] = []
 
     def seconds() -> float:

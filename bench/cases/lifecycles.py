@@ -1,4 +1,4 @@
-"""Create + claim + completed, beside pg-boss, procrastinate and PGQueuer by their own calls."""
+"""Create, claim and complete, compared with pg-boss, procrastinate and PGQueuer."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _LOGIN = "bench_service"
 
 
 def run(world: World, rounds: Rounds) -> Iterator[Comparison]:
-    """Yields a comparison for each number of clients, on new databases and at the world's rows."""
+    """Yields a comparison per number of clients, on new databases and on the large one."""
     with postgres.temporary() as server:
         with psycopg.connect(server.url(), autocommit=True) as connection:
             for name in ("boss", "pgqueuer", "procrastinate"):

@@ -39,7 +39,7 @@ select j.id from public.update_job_status(
 
 
 def run(world: World, rounds: Rounds) -> Iterator[Comparison]:
-    """Yields both comparisons; the first has databases of its own, and ten rounds at least."""
+    """Yields both comparisons. The first has its own databases and at least ten rounds."""
     yield counting(Rounds(max(_ROUNDS, rounds.count), rounds.told))
     yield scraping(world, rounds)
 
@@ -101,7 +101,7 @@ def server_cpu_seconds(pid: int) -> float:
 
 
 def _times(pid: int) -> list[int]:
-    """User and system time of a process, and of those of its children that have ended."""
+    """Returns user and system time of a process and its ended children."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except FileNotFoundError:  # it ended just now
@@ -110,7 +110,7 @@ def _times(pid: int) -> list[int]:
 
 
 def scraping(world: World, rounds: Rounds) -> Comparison:
-    """api_job_metrics() on a small and on a large table, with jobs that wait and run."""
+    """Measures api_job_metrics() on a small and a large table with pending and running jobs."""
     figures: dict[str, list[float]] = {}
     with postgres.temporary() as server:
         small = fill(server, "postgres", 1_000)

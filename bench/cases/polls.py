@@ -1,4 +1,4 @@
-"""GET /jobs/{id}: in pgbench, by wrk beside the empty route and a real PostgREST; 304; memory."""
+"""GET /jobs/{id}: in pgbench, by wrk compared with an empty route and PostgREST; 304; memory."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def run(world: World, rounds: Rounds) -> Iterator[Comparison]:
 
 
 def in_postgres(world: World, rounds: Rounds) -> Comparison:
-    """A poll as sent, and a select by primary key without any checks."""
+    """Measures a poll as sent, and a select by primary key without checks."""
     jobs = world.jobs(_SCRIPTS)
     poll = [
         "select a.verdict, a.body, a.job_status, a.job_version from public.api_get_job_status("
@@ -54,7 +54,7 @@ def in_postgres(world: World, rounds: Rounds) -> Comparison:
 def over_http(
     world: World, rounds: Rounds, url: str, floor: str, rest: str
 ) -> Iterator[Comparison]:
-    """The same by wrk, from 1 to 400 connections."""
+    """Measures the same with wrk, on 1 to 400 connections."""
     polls, empty = world.polls(_CALLS), [Call("/")]
     owners = world.jobs(_CALLS)
     tokens = {owner: world.token(owner) for _, owner in owners}
@@ -96,7 +96,7 @@ def over_http(
 
 
 def variants(world: World, rounds: Rounds, url: str, floor: str) -> Comparison:
-    """One hot key against many, 304 against 200, and a route without a database."""
+    """Measures one hot key against many, 304 against 200, and a route without a database."""
     hot, many = world.polls(_CALLS, 7), world.polls(_CALLS)
     known = world.polls(_CALLS, None, f'If-None-Match: W/"{VERSION}"')
     seen: list[Answered] = []

@@ -1,4 +1,4 @@
-"""POST /index, durable, and a page of GET /jobs, beside the empty route."""
+"""Durable POST /index and a page of GET /jobs, compared with the empty route."""
 
 from __future__ import annotations
 

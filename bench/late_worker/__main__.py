@@ -1,10 +1,10 @@
-"""A worker loses its job to another one and then reports `completed`. Which projects accept it?
+"""A worker loses its job to another and then reports `completed`. Which projects accept it?
 
     python -m bench.late_worker
 
-Runs the same story on an embedded server of its own: on this project, on pg-boss (npm) and on
-procrastinate (PyPI), each in a database of its own and through its own public functions. Prints
-what each said and what stands in the end. Exit code 1: ours accepted the late worker.
+Runs the same scenario on a separate embedded server: on this project, on pg-boss (npm) and on
+procrastinate (PyPI), each in its own database and through its public functions. Prints
+each response and the final state. Exit code 1: this project accepted the late worker.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ HERE = Path(__file__).parent
 
 
 def ours(url: str) -> str:
-    """Story and end on this project."""
+    """Returns responses and final state of this project."""
     with psycopg.connect(url, autocommit=True) as connection:
         stack.prepare(stack.Database(url, None))
         connection.execute("insert into auth.users (id) values (gen_random_uuid())")
@@ -80,7 +80,7 @@ def _complete(
 
 
 def pg_boss(url: str) -> list[str]:
-    """Story and end on pg-boss: by the id alone, and by the attempt as well."""
+    """Returns those of pg-boss, with the id alone and with the attempt too."""
     with tempfile.TemporaryDirectory(prefix="index-jobs-") as folder:
         shutil.copy(HERE / "pg_boss.mjs", folder)
         Path(folder, "node_modules").symlink_to(node_modules(HERE.parent / "queues"))
@@ -109,7 +109,7 @@ def _affected(rows: int) -> str:
 
 
 async def procrastinates(url: str) -> str:
-    """Story and end on procrastinate."""
+    """Returns those of procrastinate."""
     app = procrastinate.App(connector=procrastinate.PsycopgConnector(conninfo=url))
     async with app.open_async():
         await app.schema_manager.apply_schema_async()

@@ -2,8 +2,8 @@
 
     python -m bench.queues.lives PROJECT DATABASE_URL CLIENTS SECONDS
 
-Prints one JSON object: how many jobs a second were created, claimed and completed, by so many
-connections at once. `index-jobs` needs users and repositories, as bench.world makes them.
+Prints one JSON object: the jobs per second that were created, claimed and completed by CLIENTS
+connections at once. `index-jobs` needs users and repositories from bench.world.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from psycopg.types.json import Jsonb
 from bench.world import USERS, user_id
 
 Life = Callable[[], Awaitable[bool]]
-"""One job from its creation to its end; false when another client took the job that was made."""
+"""Runs one job to its end. Returns false when another client took the created job."""
 
 _STATS = {"stats": {"files_indexed": 120, "symbols_extracted": 1234}}
 

@@ -1,4 +1,4 @@
-"""Prometheus, systemd and debootstrap are a part of make prove: Debian alone has them."""
+"""Tests with Prometheus, systemd and debootstrap, which come from Debian, run in make prove."""
 
 from __future__ import annotations
 

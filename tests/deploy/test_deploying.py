@@ -1,4 +1,4 @@
-"""The lines of docs/deploy, typed in their order on 15 and 18, and the settings in its files."""
+"""The commands of docs/deploy, run in order on 15 and 18, and the settings in its files."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ revoke all on {kind} from anon, authenticated, service_role
 
 @pytest.fixture(scope="module", params=[18, 15])
 def database(request: pytest.FixtureRequest, clusters: Callable[..., Any]) -> Iterator[Database]:
-    """An empty database; the logins that the page makes are gone at the end."""
+    """An empty database. The page's logins are dropped at the end."""
     with clusters(request.param, "ordinary").database("ordinary", migrated=False) as database:
         with psycopg.connect(database.url, autocommit=True) as connection:
             for kind in ("functions", "sequences", "tables"):  # as on a server without Supabase
@@ -56,7 +56,7 @@ def database(request: pytest.FixtureRequest, clusters: Callable[..., Any]) -> It
 
 @dataclass(frozen=True)
 class Machine:
-    """A machine on which the first block of the page was typed, in the project's folder."""
+    """A machine after the first block of the page, run in the project's folder."""
 
     folder: Path
     blocks: list[str]

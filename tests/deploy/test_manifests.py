@@ -1,4 +1,4 @@
-"""The files of docs/deploy as systemd, schemas and an image's build take them. With --prove."""
+"""The files of docs/deploy, checked by systemd, schemas and an image build. With --prove."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_invalid_manifest_is_detected(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A small Debian, from where this machine has its own; pip's files are there as well."""
+    """A small Debian from this machine's package mirror, with pip's files."""
     folder = tmp_path_factory.mktemp("image")
     root, wheels = folder / "root", folder / "wheels"
     form = ("--format", "$(SITE) $(RELEASE)")

@@ -1,4 +1,4 @@
-"""Debian's Prometheus: it tests the alerts, and scrapes two processes of the API."""
+"""Debian's Prometheus tests the alerts and scrapes two processes of the API."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_prometheus_accepts_the_configuration(tmp_path: Path) -> None:
 
 @contextmanager
 def process(command: list[str], log: Path, **environment: str) -> Iterator[None]:
-    """A process until the end of the block."""
+    """Runs a process until the end of the block."""
     with (
         log.open("w") as output,
         subprocess.Popen(
@@ -78,7 +78,7 @@ def process(command: list[str], log: Path, **environment: str) -> Iterator[None]
 
 @contextmanager
 def scraped(place: Any, folder: Path) -> Iterator[Callable[[str], dict[tuple[str, str], float]]]:
-    """Two API processes and a Prometheus that scrapes both; yields a way to query that."""
+    """Runs two API processes and a Prometheus that scrapes both. Yields a query function."""
     api = str(Path(sys.executable).with_name("index-jobs"))
     with ExitStack() as stack:
         ports = [stack.enter_context(kept_port()) for _ in range(3)]
@@ -115,7 +115,7 @@ def scraped(place: Any, folder: Path) -> Iterator[Callable[[str], dict[tuple[str
         )
 
         def query(text: str) -> dict[tuple[str, str], float]:
-            """Values by instance and the other labels."""
+            """Returns values by instance and the other labels."""
             try:
                 answer = client.get("/api/v1/query", params={"query": text})
             except httpx2.ConnectError:  # it starts

@@ -1,4 +1,4 @@
-"""Alerts and dashboard name metrics that there are; each alert has its page and its cases."""
+"""Alerts and dashboard use existing metrics. Each alert has a runbook and test cases."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ WORDS = {
 
 
 def names(query: str) -> set[str]:
-    """The metrics that a query reads."""
+    """Returns the metrics that a query reads."""
     bare = re.sub(r"\{[^}]*\}|\[[^\]]*\]|\b(?:by|without) \([^)]*\)", "", query)
     return set(re.findall(r"\b[a-z_]+\b", bare)) - WORDS
 
@@ -55,7 +55,7 @@ def api(clusters: Callable[[int], Any]) -> Iterator[Api]:
 
 @pytest.fixture(scope="module")
 def exposed(api: Api, tmp_path_factory: pytest.TempPathFactory) -> set[str]:
-    """Every name that a query may use: of the API, and of a runner in it."""
+    """Every metric name of the API and of its runner."""
     text = api.client.get("/metrics", headers={"Authorization": f"Bearer {TOKEN}"}).text
     runner = Runner(
         WorkerSettings(

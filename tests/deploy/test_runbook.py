@@ -1,4 +1,4 @@
-"""The statements of the alerts in docs/operations.md run as they stand there, on 15 and 18."""
+"""The SQL statements of the alerts in docs/operations.md run unchanged on 15 and 18."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ FOUND = {  # how many prepared rows the statements of an alert find
 
 
 def statements() -> Iterator[tuple[str, str, bool]]:
-    """Each statement, with its alert and whether it is for the owner."""
+    """Yields each statement with its alert and whether the owner must run it."""
     alert = ""
     for title, block in BLOCKS:
         alert = title or alert

@@ -1,4 +1,4 @@
-"""The package of docs/examples, installed as npm installs it, and Node to use it."""
+"""The package of docs/examples, installed by npm, and Node to use it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ROOT = HERE.parents[1]
 
 @pytest.fixture(scope="session")
 def application(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with what npm pack makes of docs/examples among its node_modules."""
+    """A folder whose node_modules contain the package that npm pack creates from docs/examples."""
     folder = tmp_path_factory.mktemp("application")
     modules = folder / "node_modules"
     shutil.copytree(node_modules(HERE), modules, symlinks=True)
@@ -63,7 +63,7 @@ def job(api: Api, alice: Tenant) -> Job:
 
 
 class Follower:
-    """A Node process that follows a job, and what it has said."""
+    """A Node process that follows a job, with its output."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self.process = process

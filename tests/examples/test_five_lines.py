@@ -1,4 +1,4 @@
-"""The five lines each of curl, supabase-js and Python in docs/http.md that follow a job, run."""
+"""Runs the five-line examples in docs/http.md that follow a job: curl, supabase-js, Python."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ HTTP = (Path(__file__).parents[2] / "docs/http.md").read_text()
 
 
 def lines(language: str) -> str:
-    """The block of that language under the heading."""
+    """Returns the block in this language under the heading."""
     (block,) = blocks(section(HTTP, "In five lines"), language)
     return block
 
 
 class Running:
-    """A program that follows the job, and what it has written."""
+    """A program that follows the job, with its output."""
 
     def __init__(self, process: subprocess.Popen[str], output: Path) -> None:
         self._process, self._output = process, output

@@ -1,4 +1,4 @@
-"""followJob and useJob in Node: by a stream, by Broadcast, by polls, and when each breaks."""
+"""followJob and useJob in Node: by stream, Broadcast and polls, and when each fails."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def reads(it: Follower) -> int:
 def test_each_broadcast_change_is_read_once(
     application: Path, api: Api, alice: Tenant, job: Job
 ) -> None:
-    """Messages that are doubled or come late cost no read."""
+    """Duplicate or late messages cause no read."""
     with following(application, api, job, alice, "supabase", POLLS="no") as it:
         until(lambda: it.of("joined"))
         assert it.of("joined") == [f"realtime:index_jobs:{alice.id}"]

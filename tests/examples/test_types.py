@@ -1,4 +1,4 @@
-"""The types of the package, as tsc --strict reads them in an application."""
+"""The types of the package, checked by tsc --strict in an application."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The guard that needs what Debian alone has is a part of make prove, not of make test."""
+"""The guard that needs a package from Debian runs only in make prove."""
 
 from __future__ import annotations
 

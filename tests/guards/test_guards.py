@@ -45,7 +45,7 @@ def test_table_of_an_earlier_unreleased_file_counts_as_empty(tmp_path: Path) -> 
 def test_every_excluded_rule_exists_and_would_report(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Else a name that is misspelt would exclude nothing, and one that is gone would linger."""
+    """This finds misspelled names, which exclude nothing, and obsolete ones."""
     file = tmp_path / "excluded.sql"
     file.write_text(
         "alter table public.t add column small integer;\ncreate index t_a_idx on public.t (a);\n"

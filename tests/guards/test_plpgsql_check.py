@@ -1,4 +1,4 @@
-"""plpgsql_check reads every function on Postgres 15; what it may say is declared here."""
+"""plpgsql_check reads every function on Postgres 15. Its allowed findings are declared here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Real git repositories, and the indexer run in its own process, as by its callers."""
+"""Real git repositories, and the indexer in its own process as in production."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class Outcome:
 
     @property
     def skipped(self) -> dict[str | None, str | None]:
-        """The reasons by path."""
+        """Returns the reasons by path."""
         rows = _rows(self.last["skipped"])
         assert len({path for path, _ in rows}) == len(rows)
         return dict((path, reason) for path, reason in rows)  # noqa: C402
@@ -114,7 +114,7 @@ Index = Callable[..., Outcome]
 
 @pytest.fixture
 def roots(tmp_path: Path) -> Path:
-    """The folder whose repositories may be indexed."""
+    """The folder with the repositories that may be indexed."""
     path = tmp_path / "repositories"
     path.mkdir()
     return path
@@ -133,7 +133,7 @@ def repository(new_repository: Callable[..., Git]) -> Git:
 
 @pytest.fixture
 def start(tmp_path: Path, roots: Path) -> Iterator[Start]:
-    """Starts the indexer; ends what is left of it after the test."""
+    """Starts the indexer. Kills what is left of it after the test."""
     numbers = count(1)
     started: list[subprocess.Popen[str]] = []
 
@@ -178,7 +178,7 @@ def index(start: Start) -> Index:
 
 @pytest.fixture
 def site(roots: Path) -> Iterator[Host]:
-    """A git host over http, which the indexer trusts unless a test says no."""
+    """A git host over http that the indexer trusts by default."""
     host = Host(roots)
     yield host
     host.close()

@@ -1,4 +1,4 @@
-"""Hostile addresses and repositories never run a command."""
+"""Hostile URLs and repositories never run a command."""
 
 from __future__ import annotations
 

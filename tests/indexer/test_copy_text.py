@@ -1,4 +1,4 @@
-"""Postgres can read what was written."""
+"""Postgres can read the written text."""
 
 from __future__ import annotations
 

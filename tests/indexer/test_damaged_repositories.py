@@ -30,7 +30,7 @@ def source(repository: Git) -> Path:
 
 @pytest.fixture
 def clone(source: Path, roots: Path) -> Callable[..., Path]:
-    """Makes clones of the source with these options of git."""
+    """Clones the source with these options of git."""
 
     def make(*options: str) -> Path:
         git(roots, "clone", "-q", *options, f"file://{source}", "cloned")

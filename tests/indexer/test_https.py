@@ -1,4 +1,4 @@
-"""Cloning over https from a real server: what works, what fails, and the messages."""
+"""Cloning over https from a real server: successes, failures and their messages."""
 
 from __future__ import annotations
 

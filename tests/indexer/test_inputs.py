@@ -1,6 +1,6 @@
-"""Small repositories that indexers have misread: what must be found, and what must not.
+"""Small repositories that indexers have misread: expected and forbidden symbols.
 
-Each stands for a kind of fault; the tests of shapes and languages have others of its kind.
+Each is an example of a kind of fault. The tests of shapes and languages have more of each kind.
 """
 
 # ruff: noqa: E501 (a source a line)
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Case:
-    """`found` are names by file, `kinds` and `lines` those of some; None is no language."""
+    """`found` has names by file, `kinds` and `lines` those of some names. None means no language."""
 
     about: str
     files: dict[str, str | bytes]

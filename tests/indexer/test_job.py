@@ -74,7 +74,7 @@ def test_files_are_written_before_their_symbols(
 
 
 def _symbols_before_their_files(request: Request) -> list[set[bytes]]:
-    """The numbers of files that a reader would miss, each time that symbols are added."""
+    """Returns the numbers of symbols' files that are not written yet when the symbols are."""
     looks = []
 
     class Watched(Writer):

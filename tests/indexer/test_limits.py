@@ -1,4 +1,4 @@
-"""Endless repositories and hosts: each hits a limit, with the reason."""
+"""Endless repositories and hosts: each hits a limit and gives the reason."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MB = 1024**2
 
 
 def unfold(repository: Git, leaf: str, mode: str = "100644", levels: int = 10) -> str:
-    """Commits folders of ten equal ones each, `levels` deep, with ten equal leaves at the end."""
+    """Commits nested folders with ten equal entries each, `levels` deep, and ten equal leaves."""
     for _ in range(levels):
         entries = "".join(
             f"{mode} {'tree' if mode == '040000' else 'blob'} {leaf}\t{n}\n" for n in range(10)
@@ -114,7 +114,7 @@ Group = Callable[..., int]
 
 @pytest.fixture
 def group() -> Iterator[Group]:
-    """Starts processes in a group of their own; each runs a script, prints a line and waits."""
+    """Starts processes in a separate group. Each runs a script, prints a line and waits."""
     started: list[subprocess.Popen[bytes]] = []
 
     def group(*scripts: str, lines: int = 1) -> int:

@@ -1,4 +1,4 @@
-"""Parser processes: what ends them, and what does not."""
+"""Parser processes and the limits that end them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Forms of definitions: finds the name, whatever surrounds it, and nothing else."""
+"""Kinds of definitions: only the defined name is found, whatever surrounds it."""
 
 # ruff: noqa: E501 (a shape a line)
 

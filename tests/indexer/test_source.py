@@ -1,4 +1,4 @@
-"""Which addresses and refs are accepted, and which are refused before git sees them."""
+"""Which URLs and refs are accepted, and which are rejected before git sees them."""
 
 from __future__ import annotations
 
@@ -289,7 +289,7 @@ def test_git_pointer_file_is_read_as_git_does(tmp_path: Path) -> None:
 
 
 def put(kind: str, path: Path) -> None:
-    """Something at `path` that is neither a file nor a folder, or a link to such a thing."""
+    """Creates a special file at `path`, or a link to one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.is_dir():
         shutil.rmtree(path)

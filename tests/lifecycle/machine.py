@@ -1,4 +1,4 @@
-"""A hypothesis state machine: at most two jobs, every call, the clock, and calls that overlap."""
+"""A hypothesis state machine: at most two jobs, every call, the clock and overlapping calls."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Call:
 
 
 class World:
-    """Three connections to one database, the last one only to look."""
+    """Three connections to one database. The last one only reads."""
 
     def __init__(self, url: str) -> None:
         self._at_exit = ExitStack()
@@ -93,7 +93,7 @@ class World:
 
 
 def run(connection: Connection, call: Call, user: str) -> str | None:
-    """The code of the refusal, None when there was none."""
+    """Runs the call. Returns the error code, or None."""
     try:
         with connection.transaction():
             connection.execute(
@@ -109,7 +109,7 @@ def run(connection: Connection, call: Call, user: str) -> str | None:
 
 
 def call_strategy(draw: st.DrawFn, job_id: UUID, attempt: int) -> Call:
-    """Any call for the job: by the worker that has it, by a late one, by one that does not say."""
+    """Any call for the job: by its worker, by a late one, or without an attempt number."""
     named = draw(st.sampled_from([attempt, attempt, attempt, attempt - 1, None]))
     kind = draw(st.sampled_from(["update", "report", "report", "fail", "fail", "cancel"]))
     common = {"id": job_id, "attempt": named}
@@ -153,7 +153,7 @@ def call_strategy(draw: st.DrawFn, job_id: UUID, attempt: int) -> Call:
 
 
 def cancelling(job_id: UUID) -> Call:
-    """The call of a user who does not want the job any more."""
+    """The call by which a user cancels the job."""
     return Call(
         "cancel",
         "select from public.cancel_index_job(%(id)s)",
@@ -189,7 +189,7 @@ class Machine(RuleBasedStateMachine):
     @precondition(lambda self: len(self.jobs) < 2 or any(j.is_final for j in self.jobs.values()))
     @rule(tenant=st.sampled_from([*TENANTS]))
     def create(self, tenant: str) -> None:
-        """Takes the place of a job that is over, when there are two."""
+        """Creates a job. If there are two already, it replaces a finished one."""
         self.advance(1)
         if len(self.jobs) == 2:
             over = next(job_id for job_id, job in self.jobs.items() if job.is_final)
@@ -296,7 +296,7 @@ class Machine(RuleBasedStateMachine):
                     raise MismatchError(f"after {what} at {self.now}:\n{found}, not\n{events}")
 
     def _take_retry_at(self, job: Job, retry_at: datetime) -> None:
-        """A random wait, between half and all of 5 seconds, twice that after the second one."""
+        """Reads retry_at: 2.5 to 5 seconds ahead, or twice that after the second attempt."""
         longest = timedelta(seconds=5 * 2 ** (job.attempt - 1))
         if not self.now + longest / 2 <= retry_at <= self.now + longest:
             raise MismatchError(f"retry_at {retry_at} at {self.now} after attempt {job.attempt}")

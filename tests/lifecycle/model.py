@@ -1,6 +1,6 @@
-"""The expected life of a job, written again in Python: the oracle of the state machine.
+"""The expected life of a job, reimplemented in Python: the model for the state machine.
 
-It knows nothing of SQL. A refusal is raised with the code that the database must give.
+It does not use SQL. A refusal is raised with the code that the database must return.
 """
 
 from __future__ import annotations
@@ -10,21 +10,21 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 CIRCLE = ("alice", "acme")
-"""The tenants, in the order of their ids."""
+"""The tenants, ordered by id."""
 FINAL = ("completed", "failed", "cancelled")
 LOST = "the worker was lost"
 FORCED_AFTER = timedelta(minutes=1)
 SOON = datetime.max.replace(tzinfo=UTC)
-"""A retry_at to read from the database: it is random."""
+"""Marks a retry_at that must be read from the database, because it is random."""
 
 
 class Refusal(Exception):
-    """A call that must be refused; its text is the code."""
+    """A call that must be rejected. Its text is the code."""
 
 
 @dataclass
 class Event:
-    """One row of index_job_events without its number, which is its place."""
+    """One row of index_job_events without its number, which is its position."""
 
     from_status: str | None
     to_status: str
@@ -70,7 +70,7 @@ class Job:
         return self.lease_expires_at is not None and self.lease_expires_at <= now
 
     def is_due(self, now: datetime) -> bool:
-        """Whether its next attempt may begin."""
+        """Whether its next attempt may start."""
         return self.retry_at is not None and self.retry_at <= now
 
     def is_leased(self, now: datetime) -> bool:
@@ -183,7 +183,7 @@ class Job:
             self._move(now, "failed", error=self.error_message)
 
     def claim(self, now: datetime, worker: str, lease: timedelta) -> bool:
-        """One free job in a claim; whether the worker has it then."""
+        """Handles one free job in a claim. Returns whether the worker gets it."""
         if self.cancel_requested_at is not None or self.attempt >= self.max_attempts:
             self._end(now, None)
             return False
@@ -208,14 +208,14 @@ class Job:
         return self.retry_at is None and self.heartbeat_at <= now - older_than
 
     def rescue(self, now: datetime, older_than: timedelta) -> str | None:
-        """retry_or_fail_stuck_jobs; the status after it, None when the job was not stuck."""
+        """retry_or_fail_stuck_jobs. Returns the new status, or None when the job was not stuck."""
         if not self.is_stuck(now, older_than):
             return None
         self._end(now, None)
         return self.status
 
     def cancel(self, now: datetime) -> None:
-        """cancel_index_job, by one who may."""
+        """cancel_index_job by a permitted user."""
         if self.status == "cancelled":
             return
         if self.is_final:
@@ -238,7 +238,7 @@ class ClaimState:
 def claim(
     jobs: list[Job], state: ClaimState, now: datetime, worker: str, lease: timedelta
 ) -> Job | None:
-    """claim_index_job: of the tenants with a free job the one that holds the fewest, in turn."""
+    """claim_index_job: serves the tenant with the fewest running jobs, in turn."""
     lapsed: list[Job] = []
     if state.checked_at != now:
         lapsed = [job for job in jobs if job.is_lapsed(now)]

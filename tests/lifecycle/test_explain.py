@@ -1,4 +1,4 @@
-"""explain_index_job reports the position in which claims then return the job."""
+"""explain_index_job reports the position at which claims return the job."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ KINDS = {
     "cancelled": Kind("cancelled", is_cancelled=True),
 }
 ALWAYS_READY = {"pending", "due", "due, used up"}
-"""A tenant with one of these waits, even if a claim would merely end it."""
+"""A tenant with one of these waits, even if a claim would only end it."""
 
 BACKLOGS = st.lists(st.sampled_from([*KINDS, *["pending", "due, used up"] * 3]), max_size=5)
 HELD = st.sampled_from([0, 0, 0, 1, 2, 31, 33])
@@ -95,7 +95,7 @@ def desk(clusters: Callable[[int], Any]) -> Iterator[Desk]:
 
 
 def put(desk: Desk, jobs: list[tuple[UUID, str]]) -> dict[UUID, str]:
-    """Jobs of these tenants and kinds; two by two they were made at the same moment."""
+    """Creates jobs of these tenants and kinds. Each two have the same creation time."""
     rows, kinds = [], {}
     for number, (tenant, name) in enumerate(jobs):
         kind = KINDS[name]

@@ -22,7 +22,7 @@ FUNCTIONS = Path(__file__).parent.parent.parent / "db/functions"
 
 @dataclass(frozen=True)
 class Mutant:
-    """A database in which one text of a function is another one."""
+    """A change of the text of one function."""
 
     name: str
     file: str
@@ -112,7 +112,7 @@ MUTANTS = [
 
 
 def live(database: Any, *, lives: int, reproduce: bool) -> None:
-    """Runs that many lives of 40 steps each. Raises MismatchError for the first lie."""
+    """Runs this many lives of 40 steps each. Raises MismatchError on the first mismatch."""
     world = World(database.url)
     try:
         run_state_machine_as_test(

@@ -1,4 +1,4 @@
-"""Lists and claims use indexes, whichever plan the server caches, according to the server."""
+"""Lists and claims use indexes with generic and custom plans, as logged by the server."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ MARKS = {
 def filled(
     clusters: Callable[[int], Any], busy: str, major: int = 18
 ) -> Iterator[psycopg.Connection[Any]]:
-    """A superuser's, which hears the plan of every statement that runs inside of functions."""
+    """Yields a superuser's connection that logs the plan of every statement in functions."""
     with (
         clusters(major).database("ordinary", migrated=True) as database,
         psycopg.connect(database.url, autocommit=True) as connection,
@@ -121,14 +121,14 @@ def filled(
 def busy(
     clusters: Callable[[int], Any], request: pytest.FixtureRequest
 ) -> Iterator[psycopg.Connection[Any]]:
-    """Almost all jobs have that status."""
+    """A database in which almost all jobs have this status."""
     major, status = request.param
     with filled(clusters, status, major) as connection:
         yield connection
 
 
 def plans(connection: psycopg.Connection[Any], mode: str, user: str, call: str) -> list[str]:
-    """The plans that read index_jobs during the call, as the user of the cast."""
+    """Returns the plans that read index_jobs during a call by this user."""
     heard: list[str] = []
 
     def hear(notice: psycopg.errors.Diagnostic) -> None:
@@ -154,7 +154,7 @@ def test_page_reads_only_its_own_rows_in_index_order(
     status: str | None,
     mode: str,
 ) -> None:
-    """With every filter, whatever the most common status, for the first and later pages."""
+    """Tries every filter and most common status, for the first and later pages."""
     tenant = ("acme", "carol") if organization else ("alice", "alice")
     of_repository = f"tests.{tenant[0]}_repository()" if repository else "null"
     call = (
@@ -174,7 +174,7 @@ def test_page_reads_only_its_own_rows_in_index_order(
 
 
 def test_each_index_of_index_jobs_is_used(busy: psycopg.Connection[Any]) -> None:
-    """In a call of the product, or when a user is deleted and the database finds the jobs."""
+    """By a call of the product, or by the deletion of a user, which looks up the user's jobs."""
     heard = [
         plan
         for user, call in READERS
@@ -199,7 +199,7 @@ def test_each_index_of_index_jobs_is_used(busy: psycopg.Connection[Any]) -> None
 def claims(
     clusters: Callable[[int], Any], request: pytest.FixtureRequest
 ) -> Iterator[psycopg.Connection[Any]]:
-    """The planner believes that there are no jobs, or that almost all have that status."""
+    """A database whose statistics have no jobs, or almost only jobs with this status."""
     major, status = request.param
     with filled(clusters, "pending" if status == "empty" else status, major) as connection:
         if status == "empty":
@@ -211,7 +211,7 @@ def claims(
 
 @pytest.mark.parametrize("mode", ["generic", "custom"])
 def test_claim_skips_from_tenant_to_tenant(claims: psycopg.Connection[Any], mode: str) -> None:
-    """It probes the two indexes that are made for it, whatever the planner believes."""
+    """It uses the two indexes for claims, whatever the statistics."""
     claims.execute(
         "select setval('private.claim_cursor_high', 0), setval('private.claim_lease_check', 0)"
     )
@@ -251,7 +251,7 @@ def test_claim_skips_from_tenant_to_tenant(claims: psycopg.Connection[Any], mode
 def test_claim_does_not_visit_tenants_with_only_later_retries(
     claims: psycopg.Connection[Any],
 ) -> None:
-    """Nor does it read their jobs: two thousand cost what one costs."""
+    """It does not read their jobs either: 2,000 cost as much as one."""
     with claims.transaction(force_rollback=True):
         claims.execute("set local session_replication_role = replica")
         claims.execute("delete from public.index_jobs where retry_at is null")

@@ -36,7 +36,7 @@ CREATE: LiteralString = (
 
 
 class Racers:
-    """Sixteen workers and 32 connections of bob's, in front of one database."""
+    """Sixteen workers and 32 connections of bob on one database."""
 
     def __init__(self, database: Any, at_exit: ExitStack) -> None:
         def connect(url: str) -> psycopg.Connection[Any]:
@@ -51,7 +51,7 @@ class Racers:
         self._threads = at_exit.enter_context(ThreadPoolExecutor(CREATORS))
 
     def job(self, *, begun: bool = True) -> Any:
-        """A new job of acme's, the only one there is."""
+        """Creates a job of acme, the only one in the database."""
         self.admin.execute("delete from public.index_jobs")
         (job_id,) = self.row("select tests.job_for(tests.acme_repository())")
         if begun:
@@ -64,7 +64,7 @@ class Racers:
     def race(
         self, calls: Sequence[LiteralString], size: int = SIZE, **arguments: Any
     ) -> list[tuple[str, Any]]:
-        """(statement, the first column or the code of the refusal) of each, run at once."""
+        """Runs all calls at once. Returns (statement, first column or error code) of each."""
         barrier = Barrier(size)
 
         def run(number: int) -> tuple[str, Any]:
@@ -89,7 +89,7 @@ class Racers:
         return list(self._threads.map(run, range(size)))
 
     def ends(self, job_id: Any) -> tuple[str, int]:
-        """(status, the number of events of an end: final, or of the attempt alone)."""
+        """Returns the status and the number of events that ended the job or an attempt."""
         (status,) = self.row("select status::text from public.index_jobs where id = %s", job_id)
         (events,) = self.row(
             "select count(*) from public.index_job_events where job_id = %s"

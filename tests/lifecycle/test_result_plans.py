@@ -60,7 +60,7 @@ PLACES = {
 def user(
     clusters: Callable[[int], Any], request: pytest.FixtureRequest
 ) -> Iterator[psycopg.Connection[Any]]:
-    """Alice's connection, which hears the plan of every statement that runs inside of functions."""
+    """Yields alice's connection. It logs the plan of every statement in functions."""
     with (
         clusters(request.param).database("ordinary", migrated=True) as database,
         psycopg.connect(database.url, autocommit=True) as connection,
@@ -82,7 +82,7 @@ def user(
 
 
 def plan_of(connection: psycopg.Connection[Any], call: str, table: str) -> str:
-    """The plan by which the user reads that table during the call."""
+    """Returns the plan with which the user reads this table during the call."""
     heard: list[str] = []
 
     def hear(notice: psycopg.errors.Diagnostic) -> None:

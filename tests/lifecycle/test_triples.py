@@ -1,8 +1,8 @@
-"""Every state x every call x the current, an old and no attempt, judged by the transition rule.
+"""Every state x every call x the current, an old and no attempt, checked by the transition rule.
 
-What a move may be is read from private.job_transitions(). `expected` adds what the rule cannot say:
-which calls are for the holder of an attempt alone, what a repeat and a late worker are told, and
-how an attempt ends that does not end the job.
+The allowed moves are read from private.job_transitions(). `expected` adds the rest:
+which calls only the holder of an attempt may make, the results for repeats and late workers, and
+the ends of attempts that do not end the job.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ MOVE_NOTHING = {
 
 
 class Job(NamedTuple):
-    """The columns that a call may change, besides times and texts."""
+    """The columns that a call may change, except times and texts."""
 
     status: str
     attempt: int = 0
@@ -67,7 +67,7 @@ class Job(NamedTuple):
 
 
 class State(NamedTuple):
-    """A job, and the steps that bring a new one there."""
+    """A job, and the steps that bring a new job to this state."""
 
     job: Job
     steps: list[str]
@@ -134,11 +134,11 @@ def moves(connection: psycopg.Connection[Any]) -> Moves:
 
 
 def expected(moves: Moves, state: State, call: str, named: int | None) -> tuple[Job, str | None]:
-    """The job after the call, and the code of its refusal."""
+    """Returns the job after the call, and the error code."""
     job = state.job
 
     def reach(status: str, refusal: str | None = None, **changes: Any) -> tuple[Job, str | None]:
-        """The job in that status, if the rule lets it go or stay there."""
+        """Returns the job in this status, if the rule allows the move or it stays there."""
         if (job.status, status) in moves or job.status == status != "pending":
             return job._replace(**{"status": status, "waits": False, **changes}), None
         return job, refusal
@@ -266,7 +266,7 @@ def test_every_move_and_state_of_the_rule_is_covered(
 def test_every_function_that_may_move_a_job_is_called(
     connection: psycopg.Connection[Any],
 ) -> None:
-    """The functions of the HTTP layer, api_…, call these and have no way of their own."""
+    """The functions of the HTTP layer, api_…, only call these."""
     writing = connection.execute(
         "select p.proname from pg_proc as p where p.pronamespace = 'public'::regnamespace"
         " and p.provolatile = 'v' and p.prorettype <> 'trigger'::regtype"
@@ -285,7 +285,7 @@ def new_job(connection: psycopg.Connection[Any]) -> Any:
 def look(
     connection: psycopg.Connection[Any], job_id: Any
 ) -> tuple[Job, dict[str, Any], list[tuple[str | None, str]]]:
-    """The job, its whole row, and its events: from which status to which."""
+    """Returns the job, its whole row and its events as (from status, to status)."""
     row = connection.execute(
         "select j.status::text, j.attempt, j.retry_at is not null,"
         " j.cancel_requested_at is not null, j.queue_job_id is not null, to_jsonb(j)"

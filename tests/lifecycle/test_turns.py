@@ -1,4 +1,4 @@
-"""Tenants take turns: one with nothing running is never passed over twice."""
+"""Tenants take turns: one without running jobs is never skipped twice."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ KINDS = pytest.mark.parametrize("kind", ["pending", "due", "lost"])
 
 
 class Desk:
-    """A database with forty tenants, and a worker at it."""
+    """A database with forty tenants, and a worker's connection."""
 
     def __init__(self, database: Any, at_exit: ExitStack) -> None:
         def connect(url: str) -> psycopg.Connection[Any]:
@@ -81,11 +81,11 @@ class Desk:
         self.worker.execute(CREATE_SOME, ([*jobs], [*jobs.values()]))
 
     def claim(self, *but: UUID) -> Any:
-        """(job, tenant, attempt), or None."""
+        """Returns (job, tenant, attempt), or None."""
         return self.worker.execute(CLAIM, (WORKER, LEASE, list(but))).fetchone()
 
     def begin(self, kind: str, jobs: dict[UUID, int]) -> None:
-        """So many free jobs of each tenant: pending, due for a retry, or with a lost worker."""
+        """Creates free jobs per tenant: pending, due for a retry, or with a lost worker."""
         self.clear()
         self.create(jobs)
         if kind != "pending":
@@ -96,7 +96,7 @@ class Desk:
         self.admin.execute(BEGIN_ROUND)
 
     def state(self) -> dict[UUID, tuple[int, bool]]:
-        """(jobs it holds, whether one more is free) of each tenant with a job."""
+        """Returns (running jobs, whether another is free) of each tenant with a job."""
         rows = self.admin.execute(STATE, {"now": self.now}).fetchall()
         return {tenant: (held, free) for tenant, held, free in rows}
 
@@ -129,7 +129,7 @@ STEPS = st.lists(
 def test_no_tenant_is_served_twice_while_an_idle_tenant_waits(
     desk: Desk, backlogs: dict[int, int], steps: list[tuple[str, int]]
 ) -> None:
-    """So it gets one of the next claims, at most as many as there are tenants that wait."""
+    """So it gets one of the next claims, at most as many as there are waiting tenants."""
     desk.clear()
     desk.create({TENANTS[tenant]: jobs for tenant, jobs in backlogs.items()})
     before = desk.state()
@@ -178,7 +178,7 @@ def test_new_tenant_is_served_before_the_backlog_of_another(desk: Desk) -> None:
 
 @pytest.mark.parametrize("jobs", [50, 150], ids=["all are looked at", "more than are"])
 def test_single_retry_does_not_wait_behind_many_of_another_tenant(desk: Desk, jobs: int) -> None:
-    """They have been due for longer, and so many that a claim does not look at all of them."""
+    """These have been due for longer, and there are more than a claim compares."""
     desk.clear()
     backlogs = {TENANTS[0]: jobs, TENANTS[-1]: 1}
     desk.create(backlogs)
@@ -214,7 +214,7 @@ def test_excluded_tenants_are_not_served(desk: Desk) -> None:
 
 
 def test_concurrent_claims_serve_several_tenants(desk: Desk) -> None:
-    """Though both read the same place in the circle. When one tenant is left, both serve it."""
+    """Both read the same position in the circle. When one tenant is left, both serve it."""
     desk.clear()
     desk.create({TENANTS[0]: 3, TENANTS[1]: 1})
     with psycopg.connect(desk.database.service_role_url) as worker:
@@ -244,7 +244,7 @@ def test_claim_returns_a_job_of_the_next_tenant(desk: Desk, kind: str) -> None:
 
 @KINDS
 def test_tenant_whose_jobs_are_all_locked_is_skipped(desk: Desk, kind: str) -> None:
-    """And no job of a tenant that the worker leaves out."""
+    """Excluded tenants are not served either."""
     desk.begin(kind, dict.fromkeys(TENANTS[:4], 1))
     assert desk.claim()[1] == TENANTS[0]
     with psycopg.connect(desk.database.url) as locker:
@@ -256,7 +256,7 @@ def test_tenant_whose_jobs_are_all_locked_is_skipped(desk: Desk, kind: str) -> N
 
 
 def test_claims_do_not_wait_for_open_transactions(desk: Desk) -> None:
-    """Lock waits end with an error after a second. What it holds is taken when it has ended."""
+    """A lock wait fails after a second. The locked jobs can be claimed after the transaction."""
     desk.clear()
     desk.create({TENANTS[0]: 3, TENANTS[1]: 3})
     other = desk.database

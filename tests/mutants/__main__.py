@@ -1,8 +1,8 @@
 """Changes the declared SQL, one clause at a time, and lists the changes that no test notices.
 
 `python -m tests.mutants [--only PATTERN] [--list] [--jobs 2]`. PATTERN is a regular expression
-that is looked for in file:line and what is changed. Exits with 1 when a change survives that
-equivalents.toml does not list, or when one that it lists is caught or gone.
+matched against file:line and the change. Exits with 1 when a change survives that
+equivalents.toml does not list, or when a listed one is caught or no longer exists.
 """
 
 from __future__ import annotations

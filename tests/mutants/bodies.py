@@ -1,4 +1,4 @@
-"""Changes inside of a function's body, a policy's condition, a check or a trigger's condition."""
+"""Changes inside a function's body, a policy's condition, a check or a trigger's condition."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ IDENTITY = frozenset({
     "organization_id", "tenant_id", "current_user", "session_user", "p_claims", "secret_hash",
     "enabled", "expires_at", "v_may",
 })  # fmt: skip
-"""Words that say who somebody is: a condition that names one decides who may."""
+"""Words that identify the caller: a condition with one of them decides on access."""
 
 OPPOSITES = {"=": "<>", "<>": "=", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
 _BEFORE_CONDITIONS = {"where", "on", "check", "when", "if", "elsif", "while", "having", "return"}
@@ -41,7 +41,7 @@ class _Operand:
 
 @dataclass(frozen=True)
 class Code:
-    """The code of one object: `jobs` are the names under which it has rows of index_jobs."""
+    """The code of one object. `jobs` are its names for rows of index_jobs."""
 
     source: Source
     about: str
@@ -65,7 +65,7 @@ def body_mutants(code: Code, nodes: Sequence[Node]) -> Iterator[Mutant]:
 def condition_mutants(
     code: Code, nodes: Sequence[Node], *, is_condition: bool = False
 ) -> Iterator[Mutant]:
-    """Weakened and flipped conditions; `is_condition` when the whole of it is one."""
+    """Yields weakened and flipped conditions. `is_condition`: all of it is one condition."""
     nodes = _without_raises(nodes)
     for operand in _operands(nodes):
         yield from _operand_mutants(code, operand, is_condition=is_condition)
@@ -85,7 +85,7 @@ def condition_mutants(
 
 
 def _near(nodes: Sequence[Node], index: int) -> tuple[int, int]:
-    """The span of a few nodes around one, of the same statement."""
+    """Returns the span of a few nodes around one, in the same statement."""
     first = last = index
     while first > max(index - 3, 0) and word_at(nodes, first - 1) != ";":
         first -= 1
@@ -250,7 +250,7 @@ def _lock_mutants(code: Code, nodes: Sequence[Node], index: int) -> Iterator[Mut
 def _literal_mutants(
     code: Code, nodes: Sequence[Node], *, setting: tuple[int, int] | None = None
 ) -> Iterator[Mutant]:
-    """Booleans, names of the role, and the quoting of names; `setting` spans a set_config call."""
+    """Yields changes of booleans, role names and quoting. `setting` spans a set_config call."""
     nodes = _without_raises(nodes)
     for index, node in enumerate(nodes):
         text = word_at(nodes, index)

@@ -23,17 +23,17 @@ from tests.support.databases import (
 from tests.support.fetch import postgres_binaries
 
 USES = 25
-"""How many changes are made in one database: each leaves the dead rows of its tests."""
+"""How many changes share one database: each leaves dead rows of its tests."""
 
 
 class BuildError(Exception):
-    """A change that does not run; the text is Postgres's."""
+    """A change that fails to run. The text is Postgres's."""
 
 
 class Yard:
-    """A server of its own on which databases are built; use it in a `with`.
+    """A separate server on which databases are built. Use it in a `with` block.
 
-    What comes before the changed migration is built once and copied.
+    The migrations before the changed one are built once and copied.
     """
 
     def __enter__(self) -> Self:
@@ -58,7 +58,7 @@ class Yard:
 
     @contextmanager
     def database(self, migrations: Sequence[str], original: Sequence[str]) -> Iterator[Database]:
-        """A database with these migrations, dropped at the end. Raises BuildError."""
+        """Yields a database with these migrations, dropped at the end. Raises BuildError."""
         same = 0
         while same < len(original) and migrations[same] == original[same]:
             same += 1
@@ -78,9 +78,9 @@ class Yard:
 
     @contextmanager
     def replaced(self, original: Sequence[str], change: str, undo: str) -> Iterator[Database]:
-        """A database with these migrations in which its owner has run `change`.
+        """Yields a database with these migrations in which its owner has run `change`.
 
-        It is used again after `undo`, which is much cheaper than to make one. Raises BuildError.
+        It is reused after `undo`, which is much cheaper than building a new one. Raises BuildError.
         """
         with self._lock:
             database, uses = self._kept.pop() if self._kept else (self._helped(original), 0)

@@ -1,4 +1,4 @@
-"""The changes that no test can catch, each with the reason, from equivalents.toml."""
+"""The changes that no test can catch, with reasons, from equivalents.toml."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ MOST = 15
 
 @dataclass(frozen=True)
 class Equivalent:
-    """A change that changes nothing a caller could see."""
+    """A change without an effect that a caller could see."""
 
     name: str
     reason: str
     states: tuple[str, str]
-    """The effects with and without the change, in the two states that differ most."""
+    """The effects with and without the change, in the two most different states."""
 
 
 def equivalents(file: Path = FILE) -> list[Equivalent]:
@@ -41,7 +41,7 @@ def equivalents(file: Path = FILE) -> list[Equivalent]:
 def complaints(
     verdicts: Sequence[Verdict], listed: Sequence[Equivalent], all_mutants: Sequence[Mutant]
 ) -> list[str]:
-    """A sentence for each survivor that is not listed, and each listed one that is none."""
+    """Returns a sentence for each unlisted survivor, and for each listed change that is none."""
     names = {one.name for one in listed}
     existing = {mutant.name for mutant in all_mutants}
     found = [

@@ -21,7 +21,7 @@ KINDS = {
 
 
 def figures(verdicts: Sequence[Verdict], listed: Sequence[Equivalent]) -> str:
-    """A Markdown table: for each kind of change how many there were, and what became of them."""
+    """Returns a Markdown table with the number and results of each kind of change."""
     names = {one.name for one in listed}
     counts: Counter[tuple[str, str]] = Counter()
     for verdict in verdicts:

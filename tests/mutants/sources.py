@@ -1,4 +1,4 @@
-"""The declared SQL, and the migrations in which a changed part of it is built."""
+"""The declared SQL, and the migrations that contain a changed part of it."""
 
 from __future__ import annotations
 
@@ -25,33 +25,33 @@ _STAMPED = re.compile(rf"^{re.escape(BEGIN_PART)}$.*?^{re.escape(END_PART)}$", r
 
 @dataclass(frozen=True)
 class Mutant:
-    """One change of the declared SQL: `text` in place of what stands from `start` to `end`."""
+    """One change of the declared SQL: `text` replaces the part from `start` to `end`."""
 
     path: str
     line: int
     kind: str
     """drop, weaken, flip, unlock, widen, silence, unquote, session."""
     about: str
-    """The function, policy, table, constraint or role that is changed."""
+    """The changed function, policy, table, constraint or role."""
     what: str
     start: int
     end: int
     text: str
     of_server: bool = False
-    """A role is changed: all databases of a server have it."""
+    """A role is changed, which all databases of a server share."""
     is_replaceable: bool = False
-    """To run its file makes the whole change, and to run the file as it is undoes it."""
+    """Running its changed file makes the whole change, and running the original undoes it."""
     number: int = field(default=1, compare=False)
-    """Tells mutants of a file apart that read alike."""
+    """Distinguishes mutants of a file with the same text."""
 
     @property
     def name(self) -> str:
-        """Stays when lines move."""
+        """Returns a name that does not change when lines move."""
         return f"{self.path}: {self._change}"
 
     @property
     def place(self) -> str:
-        """The name with the number of the line."""
+        """Returns the name with the line number."""
         return f"{self.path}:{self.line}: {self._change}"
 
     @property
@@ -87,7 +87,7 @@ class Source:
 
 
 class Declared:
-    """All of the declared SQL as it is in a checkout."""
+    """All declared SQL of a checkout."""
 
     def __init__(self, root: Path = ROOT) -> None:
         self._files = declared_files(root)
@@ -103,7 +103,7 @@ class Declared:
             yield Source(path, text)
 
     def migrations(self, mutant: Mutant | None = None) -> list[str]:
-        """The forward files in order, one of them changed."""
+        """Returns the forward files in order, with one change."""
         if mutant is None:
             return list(self._migrations.values())
         texts = dict(self._migrations)
@@ -120,7 +120,7 @@ class Declared:
         return list(texts.values())
 
     def changed(self, mutant: Mutant) -> str:
-        """The file of a function or policies with the change, as it is stamped."""
+        """Returns the changed file of a function or policies, as in a migration."""
         text = self._files[mutant.path]
         return code_of(text[: mutant.start] + mutant.text + text[mutant.end :])
 
@@ -133,7 +133,7 @@ class Declared:
         return HANDOVER + self._codes[mutant.path] + HANDBACK
 
     def callers(self, name: str) -> list[str]:
-        """The functions whose text names this one, as names without schema."""
+        """Returns the functions whose text names this one, without schema."""
         word = re.compile(rf"\b{re.escape(name)}\(")
         return [
             Path(path).stem

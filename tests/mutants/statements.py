@@ -1,4 +1,4 @@
-"""Changes of what the statements of the declared SQL make: tables, policies, grants, functions."""
+"""Changes of the statements of the declared SQL: tables, policies, grants, functions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SUPABASE_ROLES = ("anon", "authenticated", "service_role")
 
 
 def mutants(declared: Declared) -> list[Mutant]:
-    """All changes of the declared SQL, each of one object or clause, in the order of the files."""
+    """Returns all changes of the declared SQL, each of one object or clause, in file order."""
     made: list[Mutant] = []
     seen: Counter[str] = Counter()
     for source in declared.sources():
@@ -33,7 +33,7 @@ def _statements(source: Source) -> Iterator[tuple[Source, Sequence[Node]]]:
 
 
 def statement_mutants(source: Source, nodes: Sequence[Node]) -> Iterator[Mutant]:
-    """Yields the changes of one statement, but none of comments or preparations."""
+    """Yields the changes of one statement, except comments and preparations."""
     words = [word_at(nodes, index) for index in range(6)]
     head = " ".join(word for word in words if word not in {"or", "replace", "constraint"})
     for start, rule in _RULES:
@@ -44,9 +44,9 @@ def statement_mutants(source: Source, nodes: Sequence[Node]) -> Iterator[Mutant]
 
 
 def _is_replaceable(source: Source, mutant: Mutant, start: str) -> bool:
-    """Whether to run the file makes the whole change, and to run it as it is undoes that.
+    """Whether running the changed file makes the whole change, and the original undoes it.
 
-    Functions are replaced, policies dropped and made again, and what STRANGERS have is revoked.
+    Functions are replaced, policies dropped and recreated, and rights of STRANGERS revoked.
     """
     revoked = rf"revoke all on [^;]*\b{re.escape(mutant.about)}\b[^;]*\sfrom {', '.join(STRANGERS)}"
     return (
@@ -78,7 +78,7 @@ def _drop(source: Source, about: str, nodes: Sequence[Node]) -> Mutant:
 
 
 def _name_after(nodes: Sequence[Node], *words: str) -> str:
-    """The qualified name that follows those words."""
+    """Returns the qualified name after these words."""
     at = find(nodes, *words)
     if at is None:
         return ""

@@ -20,7 +20,7 @@ from tests.mutants.sources import Declared, Mutant
 FOLDER = ROOT / "tests/sql"
 OPTIONS = '-csearch_path="$user",public,pgtap,tests'
 TIMEOUTS = ("10s", "30s")
-"""How long a statement may take: a change may loop without an end, a busy machine is slow once."""
+"""Limit of a statement: a change may loop endlessly, and a busy machine may be slow."""
 CATALOGUE = {"drop", "widen"}  # a test of the whole catalog catches these first
 SUITES = {  # what pgTAP cannot see in one transaction
     "unlock": ("tests/races/test_locks.py", "tests/races/test_moves.py",
@@ -41,26 +41,26 @@ SUITES_OF = {  # nor any change of these functions; the suite that catches it fi
 
 
 def session(url: str) -> psycopg.Connection:
-    """The superuser's, with pgTAP in reach."""
+    """Yields a superuser's connection with pgTAP on its search_path."""
     return psycopg.connect(url, options=OPTIONS, autocommit=True)
 
 
 @cache
 def pgtap_files() -> dict[Path, str]:
-    """The text of each pgTAP file."""
+    """Returns the text of each pgTAP file."""
     return {file: file.read_text() for file in sorted(FOLDER.rglob("test_*.sql"))}
 
 
 @cache
 def files_of(name: str) -> tuple[list[Path], list[Path]]:
-    """The pgTAP files that are named after it, and those that speak of it."""
+    """Returns the pgTAP files named after it, and those that mention it."""
     word = re.compile(rf"\b{re.escape(name)}\b")
     own = [f for f in pgtap_files() if f"{f.stem}_".startswith(f"test_{name}_")]
     return own, [f for f, text in pgtap_files().items() if word.search(text)]
 
 
 def first_files(declared: Declared, mutant: Mutant) -> list[Path]:
-    """The files that speak of what is changed: its own first, then those of its callers."""
+    """Returns the files that mention the changed object: its own first, then its callers'."""
     names = [name.rsplit(".", 1)[-1] for name in mutant.about.split()]
     names += [caller for name in names for caller in declared.callers(name)]
     own = [file for name in names for file in files_of(name)[0]]
@@ -112,7 +112,7 @@ def _pgtap_failure(connection: psycopg.Connection, script: str, timeout: str) ->
 
 
 def python_suites(mutant: Mutant) -> list[str]:
-    """The Python files that may see what pgTAP cannot."""
+    """Returns the Python suites that can see more than pgTAP."""
     names = [name.rsplit(".", 1)[-1] for name in mutant.about.split()]
     of_objects = (suite for name in names for suite in SUITES_OF.get(name, ()))
     return list(dict.fromkeys([*of_objects, *SUITES.get(mutant.kind, ())]))

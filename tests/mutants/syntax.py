@@ -1,4 +1,4 @@
-"""Reads SQL and PL/pgSQL as a tree of tokens and groups: enough to change one clause of it."""
+"""Reads SQL and PL/pgSQL as a tree of tokens and groups, enough to change one clause."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _TOKEN = re.compile(
 
 @dataclass(frozen=True)
 class Token:
-    """A word in lower case, an operator, a literal or a mark; `start` and `end` are offsets."""
+    """A lowercase word, an operator, a literal or a mark. `start` and `end` are offsets."""
 
     kind: str
     start: int
@@ -43,7 +43,7 @@ class Group:
 
     @property
     def inner(self) -> tuple[int, int]:
-        """The offsets of what stands inside of parentheses."""
+        """Returns the offsets of the content of the parentheses."""
         return self.start + 1, self.end - 1
 
 
@@ -65,7 +65,7 @@ def _tokens(sql: str) -> Iterator[Token]:
 
 
 def parse(sql: str) -> list[Node]:
-    """The text as a tree. Raises ValueError for an unknown token or a group that stays open."""
+    """Parses the text to a tree. Raises ValueError for an unknown token or an open group."""
     root: list[Node] = []
     open_groups: list[tuple[str, Token, list[Node]]] = []
     items = root
@@ -91,7 +91,7 @@ def parse(sql: str) -> list[Node]:
 
 
 def split(nodes: Sequence[Node], mark: str) -> list[list[Node]]:
-    """The nodes between those marks, without them; no empty parts."""
+    """Returns the nodes between these marks, without the marks and empty parts."""
     parts: list[list[Node]] = [[]]
     for node in nodes:
         if is_token(node, mark):
@@ -106,13 +106,13 @@ def is_token(node: Node | None, *texts: str) -> bool:
 
 
 def word_at(nodes: Sequence[Node], index: int) -> str:
-    """The text of the token there; empty for a group, and beyond the end."""
+    """Returns the text of the token there, or an empty text for a group and beyond the end."""
     node = nodes[index] if 0 <= index < len(nodes) else None
     return node.text if isinstance(node, Token) and node.kind != "string" else ""
 
 
 def flat(nodes: Sequence[Node]) -> Iterator[Token]:
-    """All tokens, those in groups too; not what opens and closes a group."""
+    """Yields all tokens, including those in groups, but not the marks around groups."""
     for node in nodes:
         if isinstance(node, Token):
             yield node
@@ -129,5 +129,5 @@ def find(nodes: Sequence[Node], *words: str) -> int | None:
 
 
 def squeezed(sql: str) -> str:
-    """On one line, with single spaces."""
+    """Returns the text on one line with single spaces."""
     return " ".join(sql.split())

@@ -1,4 +1,4 @@
-"""Each change of the SQL is noticed: all of them with --prove, else a few of each kind."""
+"""Each change of the SQL is detected: all of them with --prove, else a few of each kind."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def yard() -> Iterator[Yard]:
 def facts(
     pgtap_databases: Callable[[int, str], Any],
 ) -> Iterator[Callable[[str], list[tuple[str, ...]]]]:
-    """Asks the catalogue of a migrated database."""
+    """Returns a function that queries the catalog of a migrated database."""
     with psycopg.connect(pgtap_databases(18, "ordinary").url) as connection:
         connection.execute("set search_path = pg_catalog")
         yield lambda query: connection.execute(query.encode()).fetchall()
@@ -199,7 +199,7 @@ def test_each_condition_on_the_caller_is_weakened(declared: Declared, every: lis
 
 
 def lines_of(declared: Declared, pattern: str) -> set[tuple[str, int]]:
-    """Returns the position in a line of a function's body or a policy's condition."""
+    """Returns the file and line of each match in functions and policies."""
     return {
         (source.path, number)
         for source in declared.sources()

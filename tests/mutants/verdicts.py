@@ -1,4 +1,4 @@
-"""Tries each change: builds it, and says which test caught it, or that none did."""
+"""Tries each change: builds it and finds the test that catches it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.mutants.suites import (
 from tests.support.databases import Database
 
 Outcome = Literal["caught", "refused", "same", "survived"]
-"""refused: the migrations do not run; same: the schema is the one without the change."""
+"""refused: the migrations fail. same: the schema does not change."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Verdict:
     mutant: Mutant
     outcome: Outcome
     by: str = ""
-    """The test that caught it, or why it could not be built."""
+    """The test that caught it, or the reason why it could not be built."""
 
 
 class Trial:
@@ -92,7 +92,7 @@ class Trial:
         jobs: int,
         report: Callable[[Verdict], None] = lambda verdict: None,
     ) -> list[Verdict]:
-        """The verdict on each, in their order; `report` gets each as it is known."""
+        """Returns the verdict on each, in order. `report` gets each verdict once known."""
 
         def tried(mutant: Mutant) -> Verdict:
             verdict = self.verdict(mutant)

@@ -29,7 +29,7 @@ DOCUMENT = document("", has_rest=True)
 
 
 def described(api: Api) -> list[Route]:
-    """The routes of the API: without the page for people, Prometheus and the document itself."""
+    """Returns the routes of the API, without pages, Prometheus and the document itself."""
     routes = [route for route in api.app.routes if isinstance(route, Route)]
     return [
         route
@@ -162,11 +162,11 @@ def samples(language: str) -> dict[str, str]:
 
 
 AFTER_THE_END = ("admin_fail_index_job", "admin_release_index_job")
-"""The operations that are refused for an ended job."""
+"""The operations that are rejected for a finished job."""
 
 
 def expected(operation_id: str) -> int:
-    """Nothing is stored for the job, which is what its lists then say."""
+    """Returns the expected status. The lists are rejected, because the job has no index."""
     if operation_id in {*AFTER_THE_END, "list_indexed_files", "list_skipped_files", "find_symbols"}:
         return 409
     if operation_id == "status":  # a job waits, and no worker is there

@@ -32,7 +32,7 @@ MISTAKES = {  # code in client.ts -> code that does not compile
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An application with the types that were made, as npm installs what makes them."""
+    """An application with the generated types and their generator, installed by npm."""
     folder = tmp_path_factory.mktemp("application")
     (folder / "node_modules").symlink_to(node_modules(HERE.parent / "examples"))
     (folder / "package.json").write_text('{"type": "module"}')
@@ -64,9 +64,9 @@ def run(folder: Path, *command: str, **environment: str) -> str:
 
 @pytest.fixture(scope="module")
 def compiled(folder: Path) -> set[str]:
-    """The files in which the compiler finds an error, of the client and of it with each mistake.
+    """Returns the files with compiler errors, of the client and of a copy with each mistake.
 
-    All of them are compiled at once: each run reads the same types for ten seconds.
+    All are compiled at once, because each run reads the same types for ten seconds.
     """
     source = (HERE / "client.ts").read_text()
     files = ["client.ts"]

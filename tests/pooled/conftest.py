@@ -1,4 +1,4 @@
-"""Four processes behind PgBouncer, which Debian alone has: a part of make prove."""
+"""Tests of four processes behind PgBouncer, which comes from Debian, run in make prove."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Four processes of the API and four runners behind PgBouncer in transaction mode, at work."""
+"""Four API processes and four runners behind PgBouncer in transaction mode."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ TENANTS = 3
 
 @dataclass(frozen=True)
 class Machines:
-    """The four of each, their database, and the folder of what they index."""
+    """The processes, their database, and the folder with repositories."""
 
     urls: list[str]
     runners: list[subprocess.Popen[bytes]]
@@ -70,7 +70,7 @@ def machines(
 
 @contextmanager
 def runner(url: str, folder: Path, roots: str) -> Iterator[subprocess.Popen[bytes]]:
-    """`index-jobs work`; nothing that it says is worse than a warning."""
+    """Runs `index-jobs work`. Its log must have no errors."""
     folder.mkdir()
     environment = {
         "PATH": os.environ["PATH"],
@@ -92,7 +92,7 @@ def runner(url: str, folder: Path, roots: str) -> Iterator[subprocess.Popen[byte
 
 
 def keys(database: Database) -> list[str]:
-    """Of so many new users without a limit."""
+    """Creates API keys of new users without a limit."""
     made = []
     with psycopg.connect(database.url, autocommit=True) as connection:
         connection.execute("insert into private.tiers values ('unlimited', 10000000)")
@@ -114,7 +114,7 @@ def test_every_job_ends_once_across_all_processes(machines: Machines) -> None:
         return httpx2.request(method, url + path, headers=headers, timeout=60, **arguments)
 
     def make(number: int) -> str:
-        """Asked for twice at once, at two processes: one job."""
+        """Sends the same request to two processes at once. Returns the one job."""
         body = {"repository": f"a/r{number}", "localPath": str(machines.folder / "repository")}
         arguments: dict[str, Any] = {"json": body, "headers": {"Idempotency-Key": str(number)}}
         turns = (number, number + TENANTS)  # of one tenant, at two processes
@@ -125,7 +125,7 @@ def test_every_job_ends_once_across_all_processes(machines: Machines) -> None:
         return str(UUID(job))
 
     def end(number: int, job: str) -> str:
-        """Followed at one process after the other."""
+        """Follows the job at one process after the other."""
         turn = number
         while True:
             turn += TENANTS
@@ -165,7 +165,7 @@ def test_every_job_ends_once_across_all_processes(machines: Machines) -> None:
 def test_statements_prepared_by_another_process_cause_no_500(
     clusters: Callable[..., Cluster],
 ) -> None:
-    """Prepared statements may stay on before a pooler that holds none: requests are served."""
+    """Requests are served even with prepared statements on, behind a pooler that keeps none."""
     cluster = clusters(18)
     with (
         cluster.database("ordinary", migrated=True) as direct,

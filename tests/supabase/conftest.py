@@ -1,4 +1,4 @@
-"""Supabase's own command line on databases as Supabase prepares them."""
+"""Supabase's own command line on databases prepared like Supabase's."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Supabase = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def command_line(home: Path) -> Supabase:
-    """Runs a command of the CLI in a folder, on a database by its owner's URL."""
+    """Runs a CLI command in a folder, on a database by its owner's URL."""
     home.mkdir()
     environment = {
         "PATH": os.environ["PATH"],
@@ -55,7 +55,7 @@ def supabase(tmp_path: Path) -> Supabase:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A copy of this project's supabase/, so that the CLI's scratch stays out of it."""
+    """A copy of this project's supabase/, so that the CLI writes no files to it."""
     folder = tmp_path / "project"
     shutil.copytree(ROOT / "supabase", folder / "supabase")
     return folder

@@ -1,4 +1,4 @@
-"""Changes of a job as Supabase Realtime tells them, and to whom it lets them be told."""
+"""Changes of jobs sent by Supabase Realtime, and who may receive them."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ QUIET = {  # nothing fails where there is nothing to call, and send() itself hid
 
 
 class Service:
-    """The service, on a database as Supabase prepares it."""
+    """The service on a database prepared like Supabase's."""
 
     def __init__(self, database: Any, connection: psycopg.Connection[Any]) -> None:
         self.database = database
@@ -100,7 +100,7 @@ def service(new_database: Any) -> Iterator[Service]:
 
 
 def may_follow(service: Service, user: UUID | None, topic: str) -> dict[str, bool]:
-    """Realtime's own question: a message of each kind is written, read as the user, taken back."""
+    """Checks access as Realtime does: writes, reads as the user and rolls back messages."""
     role = "authenticated" if user else "anon"
     claims = Jsonb({"sub": str(user), "role": role} if user else {"role": role})
     with psycopg.connect(service.database.url) as connection:
@@ -179,7 +179,7 @@ def test_progress_is_sent_once_a_second_and_events_always(service: Service) -> N
     done = [told["payload"]["progress"] for told in service.told()[2:]]
     assert [each and each["done"] for each in done] == [0, 4, done[-1] and done[-1]["done"]]
     versions = [told["payload"]["version"] for told in service.told()]
-    assert versions[-1] == 11, "the failed attempt is told in the second of the last progress"
+    assert versions[-1] == 11, "the failed attempt is sent in the same second as the last progress"
 
 
 def test_heartbeat_is_not_sent(service: Service) -> None:

@@ -36,13 +36,13 @@ def begun(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def empty(tmp_path: Path, begun: Path) -> Path:
-    """A project that has nothing yet."""
+    """A project without migrations."""
     return shutil.copytree(begun, tmp_path / "their project")
 
 
 @pytest.fixture
 def theirs(empty: Path) -> Path:
-    """A project with two migrations of its own, the newest from the future."""
+    """A project with two own migrations, the newest with a future number."""
     migrations = empty / "supabase/migrations"
     migrations.mkdir()
     for name, text in OWN.items():
@@ -65,7 +65,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def release(folder: Path, names: list[str]) -> Path:
-    """A release that has only those migrations."""
+    """Returns a release with only these migrations."""
     folder.mkdir()
     for name in names:
         (folder / f"{name}.sql").write_bytes((migrate.MIGRATIONS / f"{name}.sql").read_bytes())

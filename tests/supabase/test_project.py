@@ -1,4 +1,4 @@
-"""The migrations as Supabase's own tools apply them, by a `postgres` that is not a superuser."""
+"""The migrations, applied by Supabase's own tools as a `postgres` that is not a superuser."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def execute(url: str, *statements: str) -> list[Any]:
 
 
 def dump(database: Any) -> str:
-    """The schemas of this project by pg_dump, without the dump's random key."""
+    """Returns the schemas of this project from pg_dump, without the dump's random key."""
     command = [postgres_binaries(18) / "bin/pg_dump", "--schema-only", "-n", "public"]
     command += ["-n", "private", database.url]
     text = subprocess.run(command, check=True, capture_output=True, text=True).stdout

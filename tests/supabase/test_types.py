@@ -1,4 +1,4 @@
-"""The types that clients use, against the database."""
+"""The types for clients, compared with the database."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_index_job_matches_the_table(database: Any) -> None:
         if get_origin(annotation) is types.UnionType or type(None) in get_args(annotation):
             (annotation,) = set(get_args(annotation)) - {types.NoneType}
             optional = True
-        assert optional is not required, f"{name} is null where the table says otherwise"
+        assert optional is not required, f"{name} differs from the table in whether it may be null"
         if column == "jsonb":
             assert is_typeddict(annotation), name
         else:
