@@ -8,15 +8,11 @@ from typing import Any, Final
 
 from prometheus_client.registry import Collector
 from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.middleware.exceptions import ExceptionMiddleware
-from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from api import admin, jobs, poll
 from api.auth import Authenticator
-from api.errors import Problem, on_problem
 from api.health import StatusBoard, health, ready, status
 from api.live.followers import Followers
 from api.metrics.process import ProcessMetrics
@@ -25,7 +21,7 @@ from api.middleware import Guard
 from api.openapi.routes import docs, llms, openapi
 from api.pages.routes import Demo, PageRoute, page_routes
 from api.rest import routes
-from api.rest.errors import RestError, on_http_exception, on_rest_error
+from api.routing import Route
 from api.rpc.contract import Rpc
 from api.rpc.database import DatabaseRpc
 from api.settings import ApiSettings
@@ -52,10 +48,10 @@ _SECONDS_BETWEEN_LOOKS: Final = 0.15
 
 
 class App(Starlette):
-    """Starlette without its ServerErrorMiddleware. Guard takes its place."""
+    """Starlette without its middleware for exceptions. Guard takes its place."""
 
     def build_middleware_stack(self) -> ASGIApp:
-        stack: ASGIApp = ExceptionMiddleware(self.router, self.exception_handlers)
+        stack: ASGIApp = self.router
         for middleware, arguments, named in reversed(self.user_middleware):
             stack = middleware(stack, *arguments, **named)
         return stack
@@ -109,12 +105,8 @@ def create_app(
 
     app = App(
         routes=[
+            # in the order of their traffic, because the search starts at the top
             Route("/health", health),
-            Route("/ready", ready),
-            Route("/status", status),
-            Route("/metrics", metrics),
-            Route("/openapi.json", openapi),
-            Route("/llms.txt", llms),
             Route("/index", jobs.create_index_job, methods=["POST"]),
             Route("/jobs", jobs.list_index_jobs),
             Route("/jobs/counts", jobs.job_counts),
@@ -125,6 +117,11 @@ def create_app(
             Route("/jobs/{job_id}/files", jobs.list_indexed_files),
             Route("/jobs/{job_id}/skipped", jobs.list_skipped_files),
             Route("/jobs/{job_id}/symbols", jobs.find_symbols),
+            Route("/ready", ready),
+            Route("/status", status),
+            Route("/metrics", metrics),
+            Route("/openapi.json", openapi),
+            Route("/llms.txt", llms),
             Route("/repositories/{repository_id}", jobs.set_repository_url, methods=["PATCH"]),
             Route("/admin/jobs", admin.admin_list_index_jobs),
             Route("/admin/jobs/{job_id}", admin.admin_get_job_status),
@@ -151,11 +148,6 @@ def create_app(
             ),
             Middleware(poll.Polls),
         ],
-        exception_handlers={
-            Problem: on_problem,
-            RestError: on_rest_error,
-            HTTPException: on_http_exception,
-        },
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False

@@ -10,12 +10,11 @@ import json
 import re
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Final
 
 import psycopg
 from psycopg_pool import TooManyRequests
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
 from starlette.responses import Response
 
 from db.tools.codes import codes
@@ -196,14 +195,7 @@ def internal() -> Problem:
     return Problem("INTERNAL")
 
 
-async def on_problem(_: Request[Any], error: Exception) -> Response:
-    """Starlette's handler for Problem."""
-    assert isinstance(error, Problem)  # noqa: S101
-    return error.response()
-
-
-async def on_http_exception(_: Request[Any], error: Exception) -> Response:
-    """Starlette's handler for its own 404 (no such route) and 405 (with Allow)."""
-    assert isinstance(error, HTTPException)  # noqa: S101
+def from_http_exception(error: HTTPException) -> Problem:
+    """Returns the answer to Starlette's own 404 (no such route) and 405 (with Allow)."""
     code = "ROUTE_NOT_FOUND" if error.status_code == 404 else HTTPStatus(error.status_code).name
-    return Problem(code, headers=error.headers).response()
+    return Problem(code, headers=error.headers)

@@ -17,8 +17,8 @@ from api.errors import internal
 from api.live.wait import WAITED
 from api.pages.routes import PageRoute
 from api.protocol import WHOLE_ANSWER
-from api.rest.errors import rest_internal, rest_path
-from db.tools.logs import bind, get_logger
+from api.rest.errors import refusal, rest_internal, rest_path
+from db.tools.logs import bind_only, get_logger
 
 logger = get_logger(__name__)
 
@@ -26,7 +26,7 @@ _ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 
 
 class Guard:
-    """Adds an X-Request-Id and the CORS headers, and turns uncaught exceptions into a plain 500.
+    """Adds an X-Request-Id and the CORS headers, and answers what handlers raise: refusals, or 500.
 
     Keeps the client's own id if it is a plain word. With `access_log`, writes one log line per
     request. Calls `count` for each answer with the method, the route, the status and the seconds
@@ -76,7 +76,7 @@ class Guard:
             await self._preflight(scope, receive, send)
             return
         request_id = asked if asked and _ID.fullmatch(asked) else urandom(16).hex().encode()
-        bind(request_id=request_id.decode())
+        bind_only(request_id=request_id.decode())
         answer_whole = scope.get("extensions", {}).get(WHOLE_ANSWER)
         status: int | None = None
         seconds = 0.0  # to the start of the answer
@@ -108,13 +108,15 @@ class Guard:
             await self.app(scope, receive, send_with_id)
         except ClientDisconnect:
             logger.debug("client disconnected", **_of_request(scope))
-        except Exception:
-            logger.exception("request failed", **_of_request(scope))
-            if status is not None and not start:
-                raise
-            start = None
-            failure = internal() if rest_path(scope) is None else rest_internal()
-            await failure.response()(scope, receive, send_with_id)
+        except Exception as error:
+            answer = refusal(error, scope) if status is None else None
+            if answer is None:
+                logger.exception("request failed", **_of_request(scope))
+                if status is not None and not start:
+                    raise
+                start = None
+                answer = internal() if rest_path(scope) is None else rest_internal()
+            await answer.response()(scope, receive, send_with_id)
         finally:
             self._note(scope, status, seconds, time.perf_counter() - began)
 

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
+from itertools import accumulate
+from typing import Final
 
-from prometheus_client import (
-    CollectorRegistry,
-    Counter,
-    Gauge,
-    Histogram,
-    ProcessCollector,
-    disable_created_metrics,
+from prometheus_client import CollectorRegistry, Gauge, ProcessCollector, disable_created_metrics
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
 )
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from api.rpc.contract import Rpc
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PATCH", "DELETE", "OPTIONS"})
-_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_BOUNDS = (*map(str, _SECONDS), "+Inf")
 
 
 class ProcessMetrics:
@@ -31,19 +33,8 @@ class ProcessMetrics:
         # otherwise they would double the number of series
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
-        self._requests = Counter(
-            "http_requests",
-            "Answered requests.",
-            ["method", "route", "status"],
-            registry=self.registry,
-        )
-        self._seconds = Histogram(
-            "http_request_seconds",
-            "Seconds from a request to the start of its answer, except if it asked to wait.",
-            ["method", "route"],
-            buckets=_SECONDS,
-            registry=self.registry,
-        )
+        requests = _Requests()
+        self.count_request: Final = requests.count
         self.is_up = Gauge(
             "job_metrics_up",
             "Whether the database answered this scrape. If not, the metrics of jobs are absent.",
@@ -55,26 +46,54 @@ class ProcessMetrics:
             registry=self.registry,
         )
         ProcessCollector(registry=self.registry)
-        for collector in (_Database(rpc), *others):
+        for collector in (requests, _Database(rpc), *others):
             self.registry.register(collector)
-        # looking up a child by its labels costs more than counting
-        self._counters: dict[tuple[str, str, int], Counter] = {}
-        self._histograms: dict[tuple[str, str], Histogram] = {}
 
-    def count_request(self, method: str, route: str, status: int, seconds: float | None) -> None:
+
+class _Requests(Collector):
+    """The answered requests. The library's own counters take four times as long, for threads."""
+
+    def __init__(self) -> None:
+        self._answered: dict[tuple[str, str, int], int] = {}
+        self._seconds: dict[tuple[str, str], _Durations] = {}
+
+    def count(self, method: str, route: str, status: int, seconds: float | None) -> None:
         """Counts an answer. `route` is the template of the path; without `seconds`, it waited."""
         method = method if method in _METHODS else "other"
-        counter = self._counters.get((method, route, status))
-        if counter is None:
-            counter = self._requests.labels(method, route, str(status))
-            self._counters[method, route, status] = counter
-        counter.inc()
+        answer = (method, route, status)
+        self._answered[answer] = self._answered.get(answer, 0) + 1
         if seconds is None:
             return
-        histogram = self._histograms.get((method, route))
-        if histogram is None:
-            histogram = self._histograms[method, route] = self._seconds.labels(method, route)
-        histogram.observe(seconds)
+        durations = self._seconds.get((method, route))
+        if durations is None:
+            durations = self._seconds[method, route] = _Durations()
+        durations.counts[bisect_left(_SECONDS, seconds)] += 1
+        durations.sum += seconds
+
+    def collect(self) -> Iterator[Metric]:
+        answered = CounterMetricFamily(
+            "http_requests", "Answered requests.", labels=["method", "route", "status"]
+        )
+        for (method, route, status), count in self._answered.items():
+            answered.add_metric([method, route, str(status)], count)
+        yield answered
+        seconds = HistogramMetricFamily(
+            "http_request_seconds",
+            "Seconds from a request to the start of its answer, except if it asked to wait.",
+            labels=["method", "route"],
+        )
+        for labels, durations in self._seconds.items():
+            buckets = list(zip(_BOUNDS, accumulate(durations.counts), strict=True))
+            seconds.add_metric(labels, buckets, durations.sum)
+        yield seconds
+
+
+class _Durations:
+    """How many requests took how long: one count for each of _BOUNDS, and their sum."""
+
+    def __init__(self) -> None:
+        self.counts = [0] * len(_BOUNDS)
+        self.sum = 0.0
 
 
 class _Database(Collector):

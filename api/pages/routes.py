@@ -5,18 +5,18 @@ The script in the browser gets its data from the API, with the key of the user w
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
 from api.answers import matches
 from api.errors import Problem
 from api.pages.files import PageFile, shells, static_files
+from api.routing import Handler, Route
 from api.settings import ApiSettings
 from db.tools.settings import is_loopback
 
@@ -48,9 +48,6 @@ class Demo:
 
 class PageRoute(Route):
     """A route for pages of this origin only, for which CORS allows no other."""
-
-
-Handler = Callable[[Request[Any]], Awaitable[Response]]
 
 
 def page_routes(settings: ApiSettings, demo: Demo | None) -> list[PageRoute]:

@@ -5,15 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Scope
 
-from api import errors
-from api.errors import internal
+from api.errors import Problem, from_http_exception, internal
 
 REST: Final = "/rest/v1/"
 """The path below which answers match PostgREST's."""
@@ -106,26 +104,22 @@ def rest_internal() -> RestError:
     return RestError(500, "XX000", internal().detail)
 
 
-async def on_rest_error(_: Request[Any], error: Exception) -> Response:
-    """Starlette's handler for RestError."""
-    assert isinstance(error, RestError)  # noqa: S101
-    return error.response()
-
-
-async def on_http_exception(request: Request[Any], error: Exception) -> Response:
-    """Starlette's handler for its own 404 (no such route) and 405 (with Allow), on all routes."""
-    assert isinstance(error, HTTPException)  # noqa: S101
-    path = rest_path(request.scope)
+def refusal(error: Exception, scope: Scope) -> Problem | RestError | None:
+    """Returns what a handler or Starlette refused, in the format of the route, or None: a bug."""
+    if isinstance(error, (Problem, RestError)):
+        return error
+    if not isinstance(error, HTTPException):
+        return None
+    path = rest_path(scope)
     if path is not None and error.status_code == 405:
-        message = f"Cannot use the {request.method} method on RPC"
-        return RestError(405, "PGRST101", message).response()
+        return RestError(405, "PGRST101", f"Cannot use the {scope['method']} method on RPC")
     if path is not None and error.status_code == 404:
         return RestError(
             404,
             "PGRST205",
             f"Could not find the table 'public.{path}' in the schema cache",
             hint="This server has functions only: call one with rpc(), such as get_job_status."
-            if request.state.settings.api_database_url
+            if scope["state"]["settings"].api_database_url
             else "This server is in front of a Supabase project: use the project's own URL.",
-        ).response()
-    return await errors.on_http_exception(request, error)
+        )
+    return from_http_exception(error)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
+from contextvars import copy_context
 from typing import Any
 
 import pytest
-from structlog.contextvars import bound_contextvars
 
-from db.tools.logs import Formatter, get_logger, without_secrets
+from db.tools.logs import Formatter, bind, bind_only, get_logger, without_secrets
 
 API_KEY = f"ij_{'a' * 16}_{'b' * 64}"
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"
@@ -23,18 +23,39 @@ def logged(caplog: pytest.LogCaptureFixture) -> dict[str, Any]:
 
 
 def test_extra_fields_are_members_of_the_json_line(caplog: pytest.LogCaptureFixture) -> None:
-    with bound_contextvars(request_id="r1"):
-        get_logger("api.tests").warning("refused", status=503, job_id=None)
-        line = logged(caplog)
+    get_logger("api.tests").warning("refused", status=503, job_id=None)
+    line = logged(caplog)
     assert line.pop("timestamp").endswith("Z")
     assert line == {
         "event": "refused",
         "level": "warning",
         "logger": "api.tests",
-        "request_id": "r1",
         "status": 503,
         "job_id": None,
     }
+
+
+def test_bound_fields_are_in_every_line_of_the_task(caplog: pytest.LogCaptureFixture) -> None:
+    def log() -> dict[str, Any]:
+        bind(request_id="r1", user_id="u1")
+        bind(user_id="u2")
+        logging.getLogger("library").error("failed")
+        return logged(caplog)
+
+    line = copy_context().run(log)
+    assert (line["request_id"], line["user_id"]) == ("r1", "u2")
+
+
+def test_a_new_request_drops_the_fields_of_the_one_before(caplog: pytest.LogCaptureFixture) -> None:
+    def log() -> dict[str, Any]:
+        bind(user_id="u1")
+        bind_only(request_id="r2")
+        get_logger("api.tests").error("failed", request_id="r3")
+        return logged(caplog)
+
+    line = copy_context().run(log)
+    assert line["request_id"] == "r3", "the field of the call wins"
+    assert "user_id" not in line
 
 
 @pytest.mark.parametrize("library", ["psycopg.pool", "uvicorn.error"])
