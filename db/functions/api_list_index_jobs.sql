@@ -35,7 +35,7 @@ declare
   v_last_created_at timestamptz;
 begin
   perform set_config('synchronous_commit', 'off', true);
-  v_answer := private.count_request(private.begin_request(p_api_key, p_claims));
+  v_answer := private.admit_request(p_api_key, p_claims);
   if v_answer.verdict <> 'ok' then
     return v_answer;
   end if;

@@ -61,6 +61,181 @@ revoke all on function private.begin_request(text, jsonb)
   from public, anon, authenticated, service_role;
 grant execute on function private.begin_request(text, jsonb) to job_gateway;
 -- end stamp
+-- stamp: db/functions/private/broadcast_index_job.sql
+create or replace function private.broadcast_index_job()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if to_regnamespace('realtime') is null then
+    return null;
+  end if;
+  begin
+    if to_regprocedure('realtime.send(jsonb,text,text,boolean)') is not null then
+      perform realtime.send(
+        jsonb_build_object(
+          'job_id', new.id,
+          'version', new.version,
+          'status', new.status,
+          'attempt', new.attempt,
+          'progress', new.progress),
+        'index_job',
+        'index_jobs:' || new.tenant_id,
+        true);
+    end if;
+  exception when others or assert_failure then
+    raise warning 'a change of job % was not broadcast: %', new.id, sqlerrm;
+  end;
+  return null;
+end;
+$$;
+comment on function private.broadcast_index_job() is
+  'Sends a change of an index job to Supabase Realtime.';
+revoke all on function private.broadcast_index_job() from public, anon, authenticated, service_role;
+create or replace trigger index_jobs_broadcast_creation
+  after insert on public.index_jobs
+  for each row execute function private.broadcast_index_job();
+create or replace trigger index_jobs_broadcast_change
+  after update on public.index_jobs
+  for each row
+  when (old.version <> new.version
+    and (old.progress is not distinct from new.progress
+      or old.status <> new.status
+      or old.attempt <> new.attempt
+      or old.retry_at is distinct from new.retry_at
+      or old.cancel_requested_at is distinct from new.cancel_requested_at
+      or date_trunc('second', old.updated_at) <> date_trunc('second', new.updated_at)))
+  execute function private.broadcast_index_job();
+-- end stamp
+revoke all on function private.lock_next_job(uuid[]) from job_writer;
+-- stamp: db/functions/private/lock_next_job.sql
+create or replace function private.lock_next_job(p_except uuid[])
+returns public.index_jobs
+language plpgsql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_sort = off
+set enable_incremental_sort = off
+as $$
+declare
+  v_now timestamptz := private.clock();
+  v_second bigint := floor(extract(epoch from v_now));
+  v_lapsed uuid[] := '{}';
+  v_due uuid[];
+  v_tried uuid[] := p_except;
+  v_met boolean := false;
+  v_is_second boolean := false;
+  v_tenant_id uuid;
+  v_job public.index_jobs;
+begin
+  if (select c.last_value from private.claim_lease_check as c) <> v_second then
+    v_lapsed := array(
+      select distinct on (j.tenant_id) j.tenant_id
+      from public.index_jobs as j
+      where j.status = 'processing' and j.retry_at is null and j.queue_job_id is null
+        and j.lease_expires_at <= v_now
+      order by j.tenant_id, j.queue_job_id, j.retry_at, j.id);
+    if v_lapsed = '{}' then
+      perform setval('private.claim_lease_check', v_second);
+    end if;
+  end if;
+  v_due := array(
+    select j.tenant_id
+    from public.index_jobs as j
+    where j.retry_at <= v_now and j.queue_job_id is null
+    order by j.retry_at, j.tenant_id
+    limit 100);
+
+  loop
+    select t.tenant_id into v_tenant_id
+    from private.order_waiting_tenants(
+      v_now, v_lapsed || v_due, cardinality(v_due) = 100, v_tried) as t
+    limit 1;
+    if not found then
+      exit when v_is_second or not v_met;
+      v_is_second := true;
+      v_tried := p_except;
+      continue;
+    end if;
+    v_tried := v_tried || v_tenant_id;
+    if not v_is_second
+      and not pg_try_advisory_xact_lock(hashtextextended('claim ' || v_tenant_id, 0))
+    then
+      v_met := true;
+      continue;
+    end if;
+    perform
+      setval('private.claim_cursor_high', ('x' || left(t.hex, 16))::bit(64)::bigint),
+      setval('private.claim_cursor_low', ('x' || right(t.hex, 16))::bit(64)::bigint)
+    from (select replace(v_tenant_id::text, '-', '')) as t (hex);
+    loop
+      v_job := coalesce(
+        (select j
+        from public.index_jobs as j
+        where v_tenant_id = any (v_lapsed)
+          and j.status = 'processing' and j.retry_at is null and j.queue_job_id is null
+          and j.tenant_id >= v_tenant_id and j.tenant_id <= v_tenant_id
+          and j.lease_expires_at <= v_now
+        order by j.tenant_id, j.queue_job_id, j.retry_at, j.id
+        limit 1
+        for no key update skip locked),
+        (select j
+        from public.index_jobs as j
+        where j.status = 'processing' and j.retry_at <= v_now and j.queue_job_id is null
+          and j.tenant_id >= v_tenant_id and j.tenant_id <= v_tenant_id
+        order by j.tenant_id, j.queue_job_id, j.retry_at, j.id
+        limit 1
+        for no key update skip locked),
+        (select j
+        from public.index_jobs as j
+        where j.status = 'pending' and j.queue_job_id is null
+          and j.tenant_id >= v_tenant_id and j.tenant_id <= v_tenant_id
+        order by j.tenant_id, j.created_at, j.id
+        limit 1
+        for no key update skip locked));
+      exit when v_job.id is null;
+      if v_job.cancel_requested_at is null and v_job.attempt < v_job.max_attempts then
+        return v_job;
+      end if;
+      perform
+      from private.end_attempt(v_job, greatest(private.clock(), v_job.updated_at), null, true);
+    end loop;
+  end loop;
+  return null;
+end;
+$$;
+comment on function private.lock_next_job(uuid[]) is
+  'Locks the next index job to start, tenants in turn.';
+revoke all on function private.lock_next_job(uuid[]) from public, anon, authenticated, service_role;
+grant execute on function private.lock_next_job(uuid[]) to job_writer;
+-- end stamp
+revoke all on function private.parse_status(text) from job_writer;
+-- stamp: db/functions/private/parse_status.sql
+create or replace function private.parse_status(p_status text)
+returns public.job_status
+language plpgsql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if p_status is null or p_status <> all (enum_range(null::public.job_status)::text[]) then
+    raise exception 'status is unknown'
+      using errcode = 'PT422', detail = 'unknown_status', column = 'status',
+        hint = 'Pass pending, processing, completed, failed or cancelled.';
+  end if;
+  return p_status::public.job_status;
+end;
+$$;
+comment on function private.parse_status(text) is 'Parses a status.';
+revoke all on function private.parse_status(text) from public, anon, authenticated, service_role;
+grant execute on function private.parse_status(text) to authenticated, service_role, job_writer;
+-- end stamp
 revoke all on function private.parse_uuid(text) from job_gateway, job_writer;
 -- stamp: db/functions/private/parse_uuid.sql
 create or replace function private.parse_uuid(p_text text)
@@ -81,7 +256,197 @@ comment on function private.parse_uuid(text) is 'Parses a UUID; null if it is ma
 revoke all on function private.parse_uuid(text) from public, anon, authenticated, service_role;
 grant execute on function private.parse_uuid(text) to job_gateway, job_writer;
 -- end stamp
+revoke all on function public.api_create_index_job(text, jsonb, text, text, text, text, text, text, text, integer) from job_http;
+-- stamp: db/functions/api_create_index_job.sql
+create or replace function public.api_create_index_job(
+  p_api_key text,
+  p_claims jsonb,
+  p_repository text,
+  p_organization text default null,
+  p_ref text default null,
+  p_commit_sha text default null,
+  p_idempotency_key text default null,
+  p_git_base_url text default 'https://github.com/',
+  p_local_url text default null,
+  p_tracking_percent integer default 100
+)
+returns private.api_answer
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+as $$
+declare
+  v_answer private.api_answer;
+  v_organization_id uuid;
+  v_repository_id uuid;
+  v_job_id uuid;
+begin
+  v_answer := private.count_request(private.begin_request(p_api_key, p_claims));
+  if v_answer.verdict <> 'ok' then
+    return v_answer;
+  end if;
+
+  begin
+    if p_organization is not null then
+      v_organization_id := private.find_organization(p_organization);
+    end if;
+    select r.id into v_repository_id
+    from private.parse_repository(
+      p_repository => p_repository,
+      p_git_base_url => p_git_base_url,
+      p_local_url => p_local_url) as n
+    cross join lateral public.ensure_repository(
+      p_full_name => n.full_name,
+      p_git_url => n.git_url,
+      p_organization_id => v_organization_id) as r;
+    v_job_id := private.create_index_job(
+      p_repository_id => v_repository_id,
+      p_ref => p_ref,
+      p_commit_sha => p_commit_sha,
+      p_idempotency_key => p_idempotency_key);
+    select j.id, j.status, j.version,
+      case when j.completed_at is null
+        then extract(epoch from private.clock() - coalesce(j.started_at, j.created_at)) end
+    into v_answer.job_id, v_answer.job_status, v_answer.job_version, v_answer.job_age
+    from public.index_jobs as j
+    where j.id = v_job_id;
+    if not found then  -- an earlier request's job, which the caller may no longer see
+      raise exception 'index job not found' using errcode = 'PT404';
+    end if;
+  exception when sqlstate 'PT404' or sqlstate 'PT409' or sqlstate 'PT422' then
+    get stacked diagnostics
+      v_answer.verdict = returned_sqlstate,
+      v_answer.code = pg_exception_detail,
+      v_answer.message = message_text,
+      v_answer.hint = pg_exception_hint,
+      v_answer.field = column_name;
+    v_answer.field := case when v_answer.field in ('full_name', 'git_url') then 'repository'
+      else v_answer.field end;
+    return v_answer;
+  end;
+
+  if p_tracking_percent < 100
+    and private.rollout_bucket(private.current_user_id()) >= p_tracking_percent
+  then
+    v_answer.body := json_build_object('runId', v_job_id)::text;
+    v_answer.job_id := null;
+    v_answer.job_status := null;
+    v_answer.job_version := null;
+    v_answer.job_age := null;
+  else
+    v_answer.body := json_build_object(
+      'jobId', v_job_id, 'runId', v_job_id, 'status', v_answer.job_status)::text;
+  end if;
+  return v_answer;
+end;
+$$;
+comment on function
+  public.api_create_index_job(text, jsonb, text, text, text, text, text, text, text, integer) is
+  'Answers POST /index.';
+alter function
+  public.api_create_index_job(text, jsonb, text, text, text, text, text, text, text, integer)
+  owner to job_gateway;
+revoke all on function
+  public.api_create_index_job(text, jsonb, text, text, text, text, text, text, text, integer)
+  from public, anon, authenticated, service_role;
+grant execute on function
+  public.api_create_index_job(text, jsonb, text, text, text, text, text, text, text, integer)
+  to job_http, service_role;
+-- end stamp
+revoke all on function public.api_list_index_jobs(text, jsonb, text, text, text, text, text, integer) from job_http;
+-- stamp: db/functions/api_list_index_jobs.sql
+create or replace function public.api_list_index_jobs(
+  p_api_key text,
+  p_claims jsonb,
+  p_organization text default null,
+  p_repository text default null,
+  p_status text default null,
+  p_since text default null,
+  p_cursor text default null,
+  p_limit integer default 20
+)
+returns private.api_answer
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+as $$
+declare
+  v_answer private.api_answer;
+  v_organization_id uuid;
+  v_repository_id uuid;
+  v_jobs json;
+  v_last_id uuid;  -- of a full page
+  v_last_created_at timestamptz;
+begin
+  perform set_config('synchronous_commit', 'off', true);
+  v_answer := private.count_request(private.begin_request(p_api_key, p_claims));
+  if v_answer.verdict <> 'ok' then
+    return v_answer;
+  end if;
+
+  begin
+    if p_organization is not null then
+      v_organization_id := private.find_organization(p_organization);
+    end if;
+    if p_repository is not null then
+      select r.id into v_repository_id
+      from public.repositories as r
+      where (r.full_name = p_repository or r.id = private.parse_uuid(p_repository))
+        and case when v_organization_id is null then r.owner_user_id = private.current_user_id()
+          else r.organization_id = v_organization_id end;
+      if not found then
+        raise exception 'repository is unknown'
+          using errcode = 'PT422', detail = 'unknown_repository', column = 'repository',
+            hint = 'Name one of your repositories, or one of the organization that you name.';
+      end if;
+    end if;
+    select
+      coalesce(json_agg(row_to_json(j) order by j.created_at desc, j.id desc), '[]'),
+      (array_agg(j.id order by j.created_at desc, j.id desc))[p_limit],
+      min(j.created_at),
+      min(extract(epoch from private.clock() - coalesce(j.started_at, j.created_at)))
+        filter (where j.completed_at is null)
+    into v_jobs, v_last_id, v_last_created_at, v_answer.job_age
+    from public.list_index_jobs(
+      p_organization_id => v_organization_id,
+      p_repository_id => v_repository_id,
+      p_status => p_status,
+      p_since => private.parse_since(p_since),
+      p_cursor => p_cursor,
+      p_limit => p_limit) as j;
+  exception when sqlstate 'PT422' then
+    get stacked diagnostics
+      v_answer.verdict = returned_sqlstate,
+      v_answer.code = pg_exception_detail,
+      v_answer.message = message_text,
+      v_answer.hint = pg_exception_hint,
+      v_answer.field = column_name;
+    return v_answer;
+  end;
+  v_answer.next_cursor := to_json(v_last_created_at) #>> '{}' || ',' || v_last_id;
+  v_answer.body := json_build_object('jobs', v_jobs, 'next_cursor', v_answer.next_cursor)::text;
+  return v_answer;
+end;
+$$;
+comment on function
+  public.api_list_index_jobs(text, jsonb, text, text, text, text, text, integer) is
+  'Answers GET /jobs.';
+alter function
+  public.api_list_index_jobs(text, jsonb, text, text, text, text, text, integer)
+  owner to job_gateway;
+revoke all on function
+  public.api_list_index_jobs(text, jsonb, text, text, text, text, text, integer)
+  from public, anon, authenticated, service_role;
+grant execute on function
+  public.api_list_index_jobs(text, jsonb, text, text, text, text, text, integer)
+  to job_http, service_role;
+-- end stamp
 drop function public.api_get_job_statuses(text[], jsonb[], text[], bigint[]);
+drop function private.admit_request(text, jsonb);
 revoke create on schema public, private from job_writer, job_gateway, job_tenant;
 revoke job_writer, job_gateway, job_tenant from current_user;
 -- end stamped part

@@ -142,14 +142,10 @@ create index index_jobs_tenant_id_state_created_at_id_not_completed_idx on publi
   'completed'::public.job_status);
 
 create trigger index_jobs_broadcast_change after update on public.index_jobs for each row when
-  (old.version <> new.version and (not old.progress is distinct from new.progress or old.status <>
-  new.status or old.attempt <> new.attempt or old.retry_at is distinct from new.retry_at or
-  old.cancel_requested_at is distinct from new.cancel_requested_at or date_trunc('second'::text,
-  old.updated_at) <> date_trunc('second'::text, new.updated_at))) execute function
-  private.broadcast_index_job();
+  (to_regnamespace('realtime'::text) is not null) execute function private.broadcast_index_job();
 
-create trigger index_jobs_broadcast_creation after insert on public.index_jobs for each row execute
-  function private.broadcast_index_job();
+create trigger index_jobs_broadcast_creation after insert on public.index_jobs for each row when
+  (to_regnamespace('realtime'::text) is not null) execute function private.broadcast_index_job();
 
 create trigger index_jobs_count_deletion after delete on public.index_jobs referencing old table as
   deleted for each statement execute function private.count_deleted_jobs();

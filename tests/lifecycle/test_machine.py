@@ -93,8 +93,8 @@ MUTANTS = [
     Mutant(
         "no look at leases",
         "private/lock_next_job.sql",
-        "as c) <> v_second",
-        "as c) > v_second",
+        "c.last_value <> v_second",
+        "c.last_value > v_second",
     ),
     Mutant(
         "a lost worker keeps its lease",

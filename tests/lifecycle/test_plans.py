@@ -237,8 +237,10 @@ def test_claim_skips_from_tenant_to_tenant(claims: psycopg.Connection[Any], mode
     assert all(indexes == [begun] for indexes in used["leases"])
     assert len(used["due"]) == 6
     assert all(indexes == ["index_jobs_retry_at_idx"] for indexes in used["due"])
-    assert len(used["lock"]) >= 4
-    assert all(indexes == [begun, begun, pending] for indexes in used["lock"])
+    # an expired lease and a retry at least, and two pending jobs
+    assert used["lock"].count([begun]) >= 2
+    assert used["lock"].count([pending]) >= 2
+    assert all(len(indexes) == 1 for indexes in used["lock"])
     begin = "".join(plan for plan in heard if "set status = 'processing'" in plan)
     assert {*re.findall(READ, begin)} == {"index_jobs_pkey"}
     assert "Seq Scan" not in begin

@@ -17,8 +17,17 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  if to_regnamespace('realtime') is null then
-    return null;
+  if tg_op = 'UPDATE' then
+    if old.version = new.version
+      or old.progress is distinct from new.progress
+        and old.status = new.status
+        and old.attempt = new.attempt
+        and old.retry_at is not distinct from new.retry_at
+        and old.cancel_requested_at is not distinct from new.cancel_requested_at
+        and date_trunc('second', old.updated_at) = date_trunc('second', new.updated_at)
+    then
+      return null;
+    end if;
   end if;
   begin
     if to_regprocedure('realtime.send(jsonb,text,text,boolean)') is not null then
@@ -45,17 +54,14 @@ comment on function private.broadcast_index_job() is
 
 revoke all on function private.broadcast_index_job() from public, anon, authenticated, service_role;
 
+-- Postgres parses the condition of a trigger in each statement, so a long one is in the function
 create or replace trigger index_jobs_broadcast_creation
   after insert on public.index_jobs
-  for each row execute function private.broadcast_index_job();
+  for each row
+  when (to_regnamespace('realtime') is not null)
+  execute function private.broadcast_index_job();
 create or replace trigger index_jobs_broadcast_change
   after update on public.index_jobs
   for each row
-  when (old.version <> new.version
-    and (old.progress is not distinct from new.progress
-      or old.status <> new.status
-      or old.attempt <> new.attempt
-      or old.retry_at is distinct from new.retry_at
-      or old.cancel_requested_at is distinct from new.cancel_requested_at
-      or date_trunc('second', old.updated_at) <> date_trunc('second', new.updated_at)))
+  when (to_regnamespace('realtime') is not null)
   execute function private.broadcast_index_job();

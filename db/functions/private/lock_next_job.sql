@@ -25,6 +25,7 @@ as $$
 declare
   v_now timestamptz := private.clock();
   v_second bigint := floor(extract(epoch from v_now));
+  v_is_unchecked boolean;
   v_lapsed uuid[] := '{}';
   v_due uuid[];
   v_tried uuid[] := p_except;
@@ -33,7 +34,17 @@ declare
   v_tenant_id uuid;
   v_job public.index_jobs;
 begin
-  if (select c.last_value from private.claim_lease_check as c) <> v_second then
+  select
+    c.last_value <> v_second,
+    array(
+      select j.tenant_id
+      from public.index_jobs as j
+      where j.retry_at <= v_now and j.queue_job_id is null
+      order by j.retry_at, j.tenant_id
+      limit 100)
+  into v_is_unchecked, v_due
+  from private.claim_lease_check as c;
+  if v_is_unchecked then
     v_lapsed := array(
       select distinct on (j.tenant_id) j.tenant_id
       from public.index_jobs as j
@@ -44,12 +55,6 @@ begin
       perform setval('private.claim_lease_check', v_second);
     end if;
   end if;
-  v_due := array(
-    select j.tenant_id
-    from public.index_jobs as j
-    where j.retry_at <= v_now and j.queue_job_id is null
-    order by j.retry_at, j.tenant_id
-    limit 100);
 
   loop
     select t.tenant_id into v_tenant_id
@@ -74,30 +79,35 @@ begin
       setval('private.claim_cursor_low', ('x' || right(t.hex, 16))::bit(64)::bigint)
     from (select replace(v_tenant_id::text, '-', '')) as t (hex);
     loop
-      v_job := coalesce(
-        (select j
+      v_job := null;
+      if v_tenant_id = any (v_lapsed) then
+        select j.* into v_job
         from public.index_jobs as j
-        where v_tenant_id = any (v_lapsed)
-          and j.status = 'processing' and j.retry_at is null and j.queue_job_id is null
+        where j.status = 'processing' and j.retry_at is null and j.queue_job_id is null
           and j.tenant_id >= v_tenant_id and j.tenant_id <= v_tenant_id
           and j.lease_expires_at <= v_now
         order by j.tenant_id, j.queue_job_id, j.retry_at, j.id
         limit 1
-        for no key update skip locked),
-        (select j
+        for no key update skip locked;
+      end if;
+      if v_job.id is null and (v_tenant_id = any (v_due) or cardinality(v_due) = 100) then
+        select j.* into v_job
         from public.index_jobs as j
         where j.status = 'processing' and j.retry_at <= v_now and j.queue_job_id is null
           and j.tenant_id >= v_tenant_id and j.tenant_id <= v_tenant_id
         order by j.tenant_id, j.queue_job_id, j.retry_at, j.id
         limit 1
-        for no key update skip locked),
-        (select j
+        for no key update skip locked;
+      end if;
+      if v_job.id is null then
+        select j.* into v_job
         from public.index_jobs as j
         where j.status = 'pending' and j.queue_job_id is null
           and j.tenant_id >= v_tenant_id and j.tenant_id <= v_tenant_id
         order by j.tenant_id, j.created_at, j.id
         limit 1
-        for no key update skip locked));
+        for no key update skip locked;
+      end if;
       exit when v_job.id is null;
       if v_job.cancel_requested_at is null and v_job.attempt < v_job.max_attempts then
         return v_job;

@@ -11,7 +11,9 @@ security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  if p_status is null or p_status <> all (enum_range(null::public.job_status)::text[]) then
+  if p_status is null
+    or p_status not in ('pending', 'processing', 'completed', 'failed', 'cancelled')
+  then
     raise exception 'status is unknown'
       using errcode = 'PT422', detail = 'unknown_status', column = 'status',
         hint = 'Pass pending, processing, completed, failed or cancelled.';

@@ -114,6 +114,7 @@ insert into declared values
   ('private.end_attempt', 'volatile', null, 'job_writer'),
   ('private.find_organization', 'stable', null, 'job_gateway'),
   ('private.fold_job_metrics', 'volatile', null, 'job_writer'),
+  ('private.admit_request', 'volatile', null, 'job_gateway'),
   ('private.begin_request', 'volatile', null, 'job_gateway'),
   ('private.is_final', 'immutable', null,
     'authenticated, job_gateway, job_writer, service_role'),
