@@ -1,13 +1,15 @@
 -- Each row of api_get_job_statuses is the answer of api_get_job_status, or null if that has to be
 -- asked.
 begin;
-select plan(27);
+select plan(28);
 
 select tests.set_clock('2026-03-01 12:30+00');
 select tests.arrange_cast();
 select tests.arrange_job('alices');
 select tests.arrange_job('acmes', p_repository_id => tests.acme_repository());
 insert into private.accounts (user_id, tier) values (tests.bob(), 'solo');
+insert into private.rate_limit_counters (user_id, window_start, requests) values
+  (tests.carol(), '2026-03-01 12:00+00', 5);
 create temp table keys (name text, api_key text);
 grant select, insert on keys to public;
 select tests.act_as(tests.alice());
@@ -135,7 +137,10 @@ select is(pg_temp.polls('bob', 'alice'), '-, ok 82', 'and what comes after it');
 select tests.act_as_admin();
 select is(
   (select array_agg(c.requests order by c.requests) from private.rate_limit_counters as c),
-  array[18, 1000], 'exactly the answered polls are counted');
+  array[5, 18, 1000], 'exactly the answered polls are counted');
+select is(
+  (select c.xmax::text from private.rate_limit_counters as c where c.user_id = tests.carol()),
+  '0', 'no other counters are locked');
 update auth.users set banned_until = 'infinity' where id = tests.bob();
 update private.rate_limit_counters set requests = 1 where user_id = tests.bob();
 select tests.act_as_http();
