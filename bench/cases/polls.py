@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 
 from bench import servers
@@ -12,6 +12,7 @@ from bench.world import VERSION, World
 
 _SECONDS = 3.0
 _CALLS = 4_000
+_GROUP = 8
 _SCRIPTS = 128  # as many as pgbench takes: fewer users would wait for each other's counts
 
 
@@ -27,27 +28,45 @@ def run(world: World, rounds: Rounds) -> Iterator[Comparison]:
 
 
 def in_postgres(world: World, rounds: Rounds) -> Comparison:
-    """Measures a poll as sent, and a select by primary key without checks."""
+    """Measures polls as sent alone and in groups, and a select by primary key without checks.
+
+    The groups come from one client, as each process of the API sends them one after the other.
+    """
     jobs = world.jobs(_SCRIPTS)
     poll = [
         "select a.verdict, a.body, a.job_status, a.job_version from public.api_get_job_status("
         f"p_api_key => '{world.key(owner)}', p_claims => null, p_job_id => '{job}') as a;"
         for job, owner in jobs
     ]
+    polled = world.jobs(_SCRIPTS * _GROUP)
+    groups = [_group(world, polled[first::_SCRIPTS]) for first in range(_SCRIPTS)]
     select = [f"select j.* from public.index_jobs as j where j.id = '{job}';" for job, _ in jobs]
     figures = rounds.run(
         "poll in pgbench",
         {
             "primary key": lambda: pgbench(world.owner_url, select, clients=8, seconds=_SECONDS),
             "poll": lambda: pgbench(world.api_url, poll, clients=8, seconds=_SECONDS),
+            "grouped polls": lambda: (
+                _GROUP * pgbench(world.api_url, groups, clients=1, seconds=_SECONDS)
+            ),
         },
     )
     return Comparison(
         "poll_pgbench",
-        "A poll in Postgres: pgbench, 8 clients, prepared",
-        "transactions a second",
+        f"A poll in Postgres: pgbench, 8 clients, prepared; groups of {_GROUP} from one client",
+        "selects or polls a second",
         figures,
-        (Goal("poll", "primary key", 0.25),),
+        (Goal("poll", "primary key", 0.25), Goal("grouped polls", "primary key", 0.25)),
+    )
+
+
+def _group(world: World, polls: Sequence[tuple[str, int]]) -> str:
+    keys = ", ".join(f"'{world.key(owner)}'" for _, owner in polls)
+    jobs = ", ".join(f"'{job}'" for job, _ in polls)
+    nulls = f"array_fill(null::%s, array[{_GROUP}])"
+    return (
+        "select a.verdict, a.body, a.job_status, a.job_version from public.api_get_job_statuses("
+        f"array[{keys}], {nulls % 'jsonb'}, array[{jobs}], {nulls % 'bigint'}) as a;"
     )
 
 
