@@ -134,6 +134,28 @@ def lose_response(behind: ApiBehindProxy, name: str, fault: Fault) -> None:
         assert made == [(again.json()["jobId"],)]
 
 
+@one_process("counts the polls of a group, which come to one process")
+@over_the_database
+def test_lost_response_to_grouped_polls_is_a_503_for_each(
+    behind: ApiBehindProxy, fault: Fault
+) -> None:
+    api = behind.api
+    tenants = [api.tenant() for _ in range(4)]
+    job_id = api.create(tenants[0], organization=api.organization(*tenants))
+    struck = behind.proxy.spoil("api_get_job_statuses", fault=fault)
+
+    def poll(tenant: Tenant) -> int:
+        return api.get(f"/jobs/{job_id}", tenant).status_code
+
+    with ThreadPoolExecutor(8) as threads:
+        lost: list[int] = []
+        while not struck.is_set():
+            lost = list(threads.map(poll, tenants * 2))
+        assert set(lost) <= {200, 503}
+        assert lost.count(503) > 1
+        assert set(threads.map(poll, tenants * 2)) == {200}
+
+
 @one_process("takes answers away between one process and the database")
 @over_the_database
 @pytest.mark.parametrize("asked", ["startup", "password"])
