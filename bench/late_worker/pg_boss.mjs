@@ -8,7 +8,7 @@ boss.on('error', (error) => { throw error })
 await boss.start()
 await boss.createQueue('index', { expireInSeconds: 1, retryLimit: 2, retryDelay: 0 })
 
-// Two workers: the first lets its job expire, the second gets it. Then the first one is late.
+// Two workers: the first lets its job expire and the second gets it. Then the first is late.
 async function late (named) {
   const id = await boss.send('index', {})
   const [first] = await boss.fetch('index', { includeMetadata: true })

@@ -1,5 +1,5 @@
-// Lives of jobs on pg-boss: node pg_boss.mjs DATABASE_URL CLIENTS SECONDS ROWS.
-// Prints one JSON object: how many a second were sent, fetched and completed.
+// Job life cycles on pg-boss: node pg_boss.mjs DATABASE_URL CLIENTS SECONDS ROWS.
+// Prints one JSON object: the jobs per second that were sent, fetched and completed.
 import { PgBoss } from 'pg-boss'
 
 const [url, clients, seconds, rows] = [process.argv[2], ...process.argv.slice(3).map(Number)]

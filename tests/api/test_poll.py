@@ -229,7 +229,7 @@ def test_fast_poll_returns_and_writes_the_same_as_the_plain_functions(
 @over_the_database
 @EXAMPLES
 @given(data=st.data())
-def test_grouped_polls_answer_and_write_as_the_plain_functions_do(
+def test_grouped_polls_return_and_write_the_same_as_the_plain_functions(
     world: World, data: st.DataObject
 ) -> None:
     arrange(world, data)

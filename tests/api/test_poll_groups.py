@@ -79,7 +79,7 @@ def run(own_api: Callable[..., Api]) -> Callable[..., None]:
     return running
 
 
-def test_polls_at_once_take_one_statement(run: Callable[..., None]) -> None:
+def test_concurrent_polls_take_one_statement(run: Callable[..., None]) -> None:
     async def test(it: Pollers) -> None:
         await it.admin.execute("create extension pg_stat_statements")
         await it.admin.commit()
@@ -96,7 +96,7 @@ def test_polls_at_once_take_one_statement(run: Callable[..., None]) -> None:
     run(test)
 
 
-def test_100_polls_at_once_are_answered_and_counted(run: Callable[..., None]) -> None:
+def test_100_concurrent_polls_are_answered_and_counted(run: Callable[..., None]) -> None:
     async def test(it: Pollers) -> None:
         before = it.requests()
         polls = [it.start(number % 4) for number in range(100)]
@@ -106,7 +106,7 @@ def test_100_polls_at_once_are_answered_and_counted(run: Callable[..., None]) ->
     run(test)
 
 
-def test_a_poll_that_comes_alone_is_not_grouped(run: Callable[..., None]) -> None:
+def test_single_poll_is_not_grouped(run: Callable[..., None]) -> None:
     async def test(it: Pollers) -> None:
         await it.admin.execute("drop function api_get_job_statuses")
         await it.admin.commit()
@@ -115,7 +115,7 @@ def test_a_poll_that_comes_alone_is_not_grouped(run: Callable[..., None]) -> Non
     run(test)
 
 
-def test_a_user_whose_counter_is_locked_delays_nobody_else(run: Callable[..., None]) -> None:
+def test_locked_counter_of_a_user_delays_no_other_user(run: Callable[..., None]) -> None:
     async def test(it: Pollers) -> None:
         await it.admin.execute(
             "select from private.rate_limit_counters where user_id = %s for update",
@@ -134,7 +134,7 @@ def test_a_user_whose_counter_is_locked_delays_nobody_else(run: Callable[..., No
 @pytest.mark.parametrize(
     "job_id", ['"', "\\", '","', "{}", "NULL", "a,b", "", "\n", "é", "' or 1=1", '\\"', "x" * 8000]
 )
-def test_any_id_is_an_id_and_moves_no_other_answer(run: Callable[..., None], job_id: str) -> None:
+def test_any_id_is_passed_safely_in_a_group(run: Callable[..., None], job_id: str) -> None:
     async def test(it: Pollers) -> None:
         polls = [it.start(0), it.start(1, job_id or " "), it.start(2), it.start(3, it.jobs[0])]
         assert await asyncio.gather(*polls) == [it.own(0), ("PT404",), it.own(2), ("PT404",)]
@@ -142,7 +142,7 @@ def test_any_id_is_an_id_and_moves_no_other_answer(run: Callable[..., None], job
     run(test)
 
 
-def test_a_poll_that_fails_fails_alone_and_the_others_count_once(
+def test_failing_poll_does_not_affect_others_in_its_group(
     run: Callable[..., None],
 ) -> None:
     async def test(it: Pollers) -> None:
@@ -156,7 +156,7 @@ def test_a_poll_that_fails_fails_alone_and_the_others_count_once(
     run(test)
 
 
-def test_claims_are_answered_beside_keys(run: Callable[..., None]) -> None:
+def test_claims_and_keys_can_share_a_group(run: Callable[..., None]) -> None:
     async def test(it: Pollers) -> None:
         mine, nobodys = (
             f'{{"sub": "{user}", "role": "authenticated"}}'.encode()
@@ -168,7 +168,7 @@ def test_claims_are_answered_beside_keys(run: Callable[..., None]) -> None:
     run(test)
 
 
-def test_a_client_that_left_is_not_counted(run: Callable[..., None]) -> None:
+def test_disconnected_client_is_not_counted(run: Callable[..., None]) -> None:
     async def test(it: Pollers) -> None:
         before = it.requests()
         polls = [it.start(number % 4) for number in range(8)]
@@ -183,7 +183,7 @@ def test_a_client_that_left_is_not_counted(run: Callable[..., None]) -> None:
     run(test)
 
 
-def test_a_quota_is_exact_in_a_group(run: Callable[..., None]) -> None:
+def test_quota_is_exact_within_a_group(run: Callable[..., None]) -> None:
     async def test(it: Pollers) -> None:
         await it.admin.execute(
             "update private.rate_limit_counters as c set requests = t.requests_per_hour - 3"
@@ -200,7 +200,7 @@ def test_a_quota_is_exact_in_a_group(run: Callable[..., None]) -> None:
     run(test)
 
 
-def test_polls_are_sent_beside_a_group_that_takes_long(run: Callable[..., None]) -> None:
+def test_polls_do_not_wait_for_a_slow_group(run: Callable[..., None]) -> None:
     async def test(it: Pollers) -> None:
         await it.admin.execute(
             "create policy slow on public.index_jobs as restrictive for select to job_gateway"

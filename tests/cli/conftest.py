@@ -1,4 +1,4 @@
-"""Desks (run directories for commands), and a repository to index."""
+"""Workspaces (run directories for commands), and a repository to index."""
 
 from __future__ import annotations
 
@@ -7,31 +7,31 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.desk import Desk, new_desk
 from tests.support.kept import Kept
 from tests.support.repositories import commit
+from tests.support.workspace import Workspace, new_workspace
 
 
 @pytest.fixture(scope="module")
-def desk(kept: Kept) -> Iterator[Desk]:
+def workspace(kept: Kept) -> Iterator[Workspace]:
     """One run directory for the tests of a module, with its database."""
-    with new_desk() as desk:
-        kept.stack(desk.run_dir / "pgdata")
-        yield desk
+    with new_workspace() as workspace:
+        kept.stack(workspace.run_dir / "pgdata")
+        yield workspace
 
 
 @pytest.fixture
-def fresh_desk() -> Iterator[Desk]:
+def fresh_workspace() -> Iterator[Workspace]:
     """An empty run directory for one test."""
-    with new_desk() as desk:
-        yield desk
+    with new_workspace() as workspace:
+        yield workspace
 
 
 @pytest.fixture
-def used_desk(fresh_desk: Desk, kept: Kept) -> Desk:
+def used_workspace(fresh_workspace: Workspace, kept: Kept) -> Workspace:
     """A run directory for one test, with the data of an embedded server."""
-    kept.stack(fresh_desk.run_dir / "pgdata")
-    return fresh_desk
+    kept.stack(fresh_workspace.run_dir / "pgdata")
+    return fresh_workspace
 
 
 @pytest.fixture(scope="session")

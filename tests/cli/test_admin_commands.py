@@ -9,41 +9,43 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.desk import Desk
 from tests.support.waiting import until
+from tests.support.workspace import Workspace
 
 
 @pytest.fixture(scope="module")
-def failed(desk: Desk) -> Iterator[str]:
+def failed(workspace: Workspace) -> Iterator[str]:
     """One of alice's jobs, failed."""
-    with desk.serving("--port", "0"):
-        job_id = desk.ask("index", Path.cwd(), "--ref", "no-such").stdout.strip()
+    with workspace.serving("--port", "0"):
+        job_id = workspace.ask("index", Path.cwd(), "--ref", "no-such").stdout.strip()
         ended = "select completed_at is not null from public.index_jobs where id = %s"
-        until(lambda: desk.sql(ended, job_id)[0][0], 60)
+        until(lambda: workspace.sql(ended, job_id)[0][0], 60)
         yield job_id
 
 
-def test_support_finds_and_shows_a_job(desk: Desk, failed: str) -> None:
-    found = desk.ask("admin", "list", "--status", "failed", "--reason", "ticket 7")
+def test_support_finds_and_shows_a_job(workspace: Workspace, failed: str) -> None:
+    found = workspace.ask("admin", "list", "--status", "failed", "--reason", "ticket 7")
     assert re.fullmatch(rf"failed\t{failed}\t\S+ \S+Z\t\S+\tlocal/\S+@no-such\t.+\n", found.stdout)
-    alice = desk.dev_env["ALICE_ID"]
-    page = json.loads(desk.ask("admin", "list", "--tenant", alice, "--json").stdout)
+    alice = workspace.dev_env["ALICE_ID"]
+    page = json.loads(workspace.ask("admin", "list", "--tenant", alice, "--json").stdout)
     assert [job["id"] for job in page["jobs"]] == [failed]
-    assert desk.ask("admin", "list", "--until", "2020-01-01T00:00Z").stdout == ""
-    assert f"id\t{failed}\n" in desk.ask("admin", "show", failed).stdout
-    assert json.loads(desk.ask("admin", "show", failed, "--json").stdout)["id"] == failed
+    assert workspace.ask("admin", "list", "--until", "2020-01-01T00:00Z").stdout == ""
+    assert f"id\t{failed}\n" in workspace.ask("admin", "show", failed).stdout
+    assert json.loads(workspace.ask("admin", "show", failed, "--json").stdout)["id"] == failed
 
 
-def test_support_retries_a_job_and_refusals_give_the_reason(desk: Desk, failed: str) -> None:
-    repeat = json.loads(desk.ask("admin", "retry", failed, "--reason", "x", "--json").stdout)
+def test_support_retries_a_job_and_refusals_give_the_reason(
+    workspace: Workspace, failed: str
+) -> None:
+    repeat = json.loads(workspace.ask("admin", "retry", failed, "--reason", "x", "--json").stdout)
     assert repeat["repeats_job_id"] == failed
-    done = desk.ask("admin", "fail", failed, "--reason", "x")
+    done = workspace.ask("admin", "fail", failed, "--reason", "x")
     assert (done.returncode, done.stdout) == (1, "")
     assert "The job is already failed." in done.stderr
-    done = desk.ask("admin", "release", failed, "--reason", "x")
+    done = workspace.ask("admin", "release", failed, "--reason", "x")
     assert (done.returncode, done.stdout) == (1, "")
     assert "No worker has the job." in done.stderr
-    actions = desk.sql(
+    actions = workspace.sql(
         "select action, outcome from private.admin_audit where job_id = %s order by id", failed
     )
     assert actions[-3:] == [
@@ -64,13 +66,13 @@ def test_support_retries_a_job_and_refusals_give_the_reason(desk: Desk, failed: 
     ],
 )
 def test_invalid_argument_is_named(
-    desk: Desk, failed: str, typed: tuple[str, ...], code: int, said: str
+    workspace: Workspace, failed: str, typed: tuple[str, ...], code: int, said: str
 ) -> None:
-    done = desk.ask("admin", *[failed if word == "JOB" else word for word in typed])
+    done = workspace.ask("admin", *[failed if word == "JOB" else word for word in typed])
     assert (done.returncode, done.stdout) == (code, "")
     assert said in done.stderr
 
 
-def test_user_key_is_rejected(desk: Desk, failed: str) -> None:
-    done = desk.ask("admin", "show", failed, "--service-key", desk.dev_env["BOB_KEY"])
+def test_user_key_is_rejected(workspace: Workspace, failed: str) -> None:
+    done = workspace.ask("admin", "show", failed, "--service-key", workspace.dev_env["BOB_KEY"])
     assert (done.returncode, done.stdout) == (4, "")

@@ -7,7 +7,7 @@ from importlib.metadata import version
 
 import pytest
 
-from tests.support.desk import PROGRAM, Desk
+from tests.support.workspace import PROGRAM, Workspace
 
 # a shell's completion request, and the answer for `typed`
 ASKED = {
@@ -21,25 +21,25 @@ ASKED = {
 
 
 @pytest.mark.parametrize("shell", ASKED)
-def test_each_shell_has_a_script_and_completes(desk: Desk, shell: str) -> None:
-    script = desk.ask("completion", shell)
+def test_each_shell_has_a_script_and_completes(workspace: Workspace, shell: str) -> None:
+    script = workspace.ask("completion", shell)
     assert (script.returncode, script.stderr) == (0, "")
     action, variables = ASKED[shell]
     assert f"_INDEX_JOBS_COMPLETE={action}" in script.stdout
     assert all(name in script.stdout for name in variables)
     typed = "index-jobs list --status c"
     values = {name: text.format(typed=typed, last=3) for name, text in variables.items()}
-    told = desk.ask(_INDEX_JOBS_COMPLETE=action, **values)
+    told = workspace.ask(_INDEX_JOBS_COMPLETE=action, **values)
     assert "cancelled" in told.stdout
     assert "completed" in told.stdout
     assert "pending" not in told.stdout
 
 
-def test_bash_completes_commands(desk: Desk) -> None:
+def test_bash_completes_commands(workspace: Workspace) -> None:
     done = subprocess.run(
         ["bash", "-c", "source <(index-jobs completion bash); COMP_WORDS=(index-jobs wa);"
          " COMP_CWORD=1; _index_jobs_completion index-jobs; echo ${COMPREPLY[@]}"],
-        env=desk.environment | {"PATH": f"{PROGRAM.parent}:/usr/bin:/bin"},
+        env=workspace.environment | {"PATH": f"{PROGRAM.parent}:/usr/bin:/bin"},
         capture_output=True,
         text=True,
         check=True,
@@ -47,16 +47,16 @@ def test_bash_completes_commands(desk: Desk) -> None:
     assert (done.stdout, done.stderr) == ("watch\n", "")
 
 
-def test_unsupported_shell_is_rejected(desk: Desk) -> None:
-    assert desk.ask("completion", "tcsh").returncode == 2
+def test_unsupported_shell_is_rejected(workspace: Workspace) -> None:
+    assert workspace.ask("completion", "tcsh").returncode == 2
 
 
-def test_version_is_printed(desk: Desk) -> None:
-    done = desk.ask("--version")
+def test_version_is_printed(workspace: Workspace) -> None:
+    done = workspace.ask("--version")
     assert (done.returncode, done.stdout) == (0, f"index-jobs {version('index-jobs')}\n")
     assert done.stderr == ""
 
 
 @pytest.mark.parametrize("columns", ["0", "-1", "x", ""])
-def test_help_is_shown_for_any_columns_setting(desk: Desk, columns: str) -> None:
-    assert "index-jobs" in desk.ask("--help", COLUMNS=columns).stdout
+def test_help_is_shown_for_any_columns_setting(workspace: Workspace, columns: str) -> None:
+    assert "index-jobs" in workspace.ask("--help", COLUMNS=columns).stdout

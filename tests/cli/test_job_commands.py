@@ -15,9 +15,9 @@ import jwt
 import psycopg
 import pytest
 
-from tests.support.desk import Desk
 from tests.support.repositories import commit
 from tests.support.waiting import until
+from tests.support.workspace import Workspace
 
 ESCAPES, BIDI = "\x1b]0;x\x07\x1b[2J\x9b31m", "\u202e\u2066\u200b"
 HOSTILE = f"a{ESCAPES}\r\n{BIDI}b"
@@ -51,7 +51,7 @@ select count(*) from f, k, s
 class Jobs:
     """A server with jobs of alice."""
 
-    desk: Desk
+    workspace: Workspace
     done: str
     failed: str
 
@@ -60,35 +60,37 @@ class Jobs:
 
 
 @pytest.fixture(scope="module")
-def jobs(desk: Desk, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jobs]:
+def jobs(workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jobs]:
     folder = tmp_path_factory.mktemp("indexed")
     commit(
         folder,
         {"a.py": "def get(): ...\ndef put(): ...\n", "b.py": "def get_all(): ...\n", "c.bin": "\0"},
     )
-    with desk.serving("--port", "0"):
-        done = desk.ask("index", folder, "--user", "carol").stdout.strip()
-        failed = desk.ask("index", folder, "--ref", "no-such", "--user", "carol").stdout.strip()
+    with workspace.serving("--port", "0"):
+        done = workspace.ask("index", folder, "--user", "carol").stdout.strip()
+        failed = workspace.ask(
+            "index", folder, "--ref", "no-such", "--user", "carol"
+        ).stdout.strip()
         ended = "select completed_at is not null from public.index_jobs where id = %s"
         for job_id in (done, failed):
-            until(lambda job_id=job_id: desk.sql(ended, job_id)[0][0], 60)
-        yield Jobs(desk, done, failed)
+            until(lambda job_id=job_id: workspace.sql(ended, job_id)[0][0], 60)
+        yield Jobs(workspace, done, failed)
 
 
 @pytest.fixture(scope="module")
 def spoiled(jobs: Jobs) -> Jobs:
     """The same jobs with terminal control sequences in every text that a worker can set."""
     values = {"text": HOSTILE, "job": jobs.failed}
-    ((repository,),) = jobs.desk.sql(
+    ((repository,),) = jobs.workspace.sql(
         "select repository_id from public.index_jobs where id = %s", jobs.done
     )
-    assert sql(jobs.desk, SPOIL, values) != [(0,)]
-    assert sql(jobs.desk, SPOIL_ROWS, values | {"repository": repository}) == [(1,)]
+    assert sql(jobs.workspace, SPOIL, values) != [(0,)]
+    assert sql(jobs.workspace, SPOIL_ROWS, values | {"repository": repository}) == [(1,)]
     return jobs
 
 
-def sql(desk: Desk, query: str, values: dict[str, Any]) -> list[tuple[Any, ...]]:
-    with psycopg.connect(desk.dev_env["DEV_DATABASE_URL"], autocommit=True) as connection:
+def sql(workspace: Workspace, query: str, values: dict[str, Any]) -> list[tuple[Any, ...]]:
+    with psycopg.connect(workspace.dev_env["DEV_DATABASE_URL"], autocommit=True) as connection:
         connection.execute("set session_replication_role = replica")
         return connection.execute(query.encode(), values).fetchall()
 
@@ -116,7 +118,7 @@ TYPED = pytest.mark.parametrize("typed", COMMANDS, ids=" ".join)
 
 @TYPED
 def test_piped_output_is_tab_separated_lines(jobs: Jobs, typed: tuple[str, ...]) -> None:
-    done = jobs.desk.ask(*jobs.of(typed), "--user", "carol")
+    done = jobs.workspace.ask(*jobs.of(typed), "--user", "carol")
     assert (done.returncode, done.stderr) == (0, "")
     pattern = COMMANDS[typed].replace("{done}", jobs.done).replace("{failed}", jobs.failed)
     assert re.fullmatch(pattern, done.stdout), done.stdout
@@ -124,7 +126,7 @@ def test_piped_output_is_tab_separated_lines(jobs: Jobs, typed: tuple[str, ...])
 
 @TYPED
 def test_json_output_is_the_response_on_one_line(jobs: Jobs, typed: tuple[str, ...]) -> None:
-    done = jobs.desk.ask(*jobs.of(typed), "--json", "--user", "carol")
+    done = jobs.workspace.ask(*jobs.of(typed), "--json", "--user", "carol")
     assert (done.returncode, done.stderr, done.stdout.count("\n")) == (0, "", 1)
     assert isinstance(json.loads(done.stdout), dict)
 
@@ -132,9 +134,9 @@ def test_json_output_is_the_response_on_one_line(jobs: Jobs, typed: tuple[str, .
 @TYPED
 def test_terminal_output_has_the_same_words(jobs: Jobs, typed: tuple[str, ...]) -> None:
     words = jobs.of(typed)
-    piped = jobs.desk.ask(*words, "--user", "carol").stdout
+    piped = jobs.workspace.ask(*words, "--user", "carol").stdout
     for surroundings in ({}, {"COLUMNS": "0", "NO_COLOR": "1", "TERM": "dumb"}):
-        code, shown = jobs.desk.ask_on_terminal(*words, "--user", "carol", **surroundings)
+        code, shown = jobs.workspace.ask_on_terminal(*words, "--user", "carol", **surroundings)
         assert code == 0
         if surroundings or typed[0] != "watch":  # watch may move the cursor
             assert "\x1b" not in shown
@@ -145,9 +147,9 @@ def test_terminal_output_has_the_same_words(jobs: Jobs, typed: tuple[str, ...]) 
 def test_hostile_strings_are_escaped(spoiled: Jobs, typed: tuple[str, ...]) -> None:
     words = [*spoiled.of(typed), "--user", "carol"]
     for shown in (
-        spoiled.desk.ask(*words).stdout,
-        spoiled.desk.ask(*words, "--json").stdout,
-        spoiled.desk.ask_on_terminal(*words, NO_COLOR="1", TERM="dumb")[1],
+        spoiled.workspace.ask(*words).stdout,
+        spoiled.workspace.ask(*words, "--json").stdout,
+        spoiled.workspace.ask_on_terminal(*words, NO_COLOR="1", TERM="dumb")[1],
     ):
         assert not set(shown) & set(ESCAPES + BIDI) - set("]0;x[2J31m"), ascii(shown)
 
@@ -168,12 +170,12 @@ def test_hostile_strings_are_escaped(spoiled: Jobs, typed: tuple[str, ...]) -> N
     ids=" ".join,
 )
 def test_every_command_shows_the_hostile_strings(spoiled: Jobs, typed: tuple[str, ...]) -> None:
-    assert SPELLED in spoiled.desk.ask(*spoiled.of(typed), "--user", "carol").stdout
+    assert SPELLED in spoiled.workspace.ask(*spoiled.of(typed), "--user", "carol").stdout
 
 
 @TYPED
 def test_jobs_of_other_users_are_not_found(jobs: Jobs, typed: tuple[str, ...]) -> None:
-    done = jobs.desk.ask(*jobs.of(typed), "--user", "bob")
+    done = jobs.workspace.ask(*jobs.of(typed), "--user", "bob")
     assert done.stdout == ""
     assert (done.returncode, done.stderr == "") == ((0, True) if typed[0] == "list" else (3, False))
 
@@ -182,13 +184,13 @@ def test_page_of_a_list_prints_the_command_for_the_next(jobs: Jobs) -> None:
     seen: list[str] = []
     words = ["symbols", jobs.done, "--limit", "2", "--user", "carol"]
     while words:
-        done = jobs.desk.ask(*words)
+        done = jobs.workspace.ask(*words)
         assert done.returncode == 0
         seen += done.stdout.splitlines()
         more = re.fullmatch(r"  more: \S+ (.*)\n", done.stderr)
         words = more[1].split() if more else []
     assert len(seen) == 3
-    assert seen == jobs.desk.ask("symbols", jobs.done, "--user", "carol").stdout.splitlines()
+    assert seen == jobs.workspace.ask("symbols", jobs.done, "--user", "carol").stdout.splitlines()
 
 
 @pytest.mark.parametrize(
@@ -206,7 +208,7 @@ def test_page_of_a_list_prints_the_command_for_the_next(jobs: Jobs) -> None:
     ],
 )
 def test_invalid_option_is_named_as_typed(jobs: Jobs, typed: tuple[str, ...], said: str) -> None:
-    done = jobs.desk.ask(*jobs.of(typed), "--user", "carol")
+    done = jobs.workspace.ask(*jobs.of(typed), "--user", "carol")
     assert (done.returncode, done.stdout) == (2, "")
     assert said in done.stderr
 
@@ -215,72 +217,78 @@ def test_results_before_the_first_index_give_an_error_with_the_next_step(
     jobs: Jobs, tmp_path: Path
 ) -> None:
     commit(tmp_path / "empty", {"a.py": ""})
-    job_id = jobs.desk.ask("index", tmp_path / "empty", "--ref", "no", "--user", "carol").stdout
-    done = jobs.desk.ask("files", job_id.strip(), "--user", "carol")
+    job_id = jobs.workspace.ask(
+        "index", tmp_path / "empty", "--ref", "no", "--user", "carol"
+    ).stdout
+    done = jobs.workspace.ask("files", job_id.strip(), "--user", "carol")
     assert (done.returncode, done.stdout) == (1, "")
     assert "index-jobs why JOB_ID" in done.stderr
 
 
 def test_finished_and_foreign_jobs_cannot_be_cancelled(jobs: Jobs, small_repository: Path) -> None:
-    job_id = jobs.desk.ask("index", small_repository, "--user", "carol").stdout.strip()
-    jobs.desk.ask("watch", job_id, "--user", "carol")
-    refused = jobs.desk.ask("cancel", job_id, "--user", "carol")
+    job_id = jobs.workspace.ask("index", small_repository, "--user", "carol").stdout.strip()
+    jobs.workspace.ask("watch", job_id, "--user", "carol")
+    refused = jobs.workspace.ask("cancel", job_id, "--user", "carol")
     assert (refused.returncode, refused.stdout) == (1, "")
     assert "A finished job cannot be changed." in refused.stderr
-    assert jobs.desk.ask("cancel", job_id, "--user", "bob").returncode == 3
-    assert jobs.desk.ask("cancel", str(uuid4())).returncode == 3
+    assert jobs.workspace.ask("cancel", job_id, "--user", "bob").returncode == 3
+    assert jobs.workspace.ask("cancel", str(uuid4())).returncode == 3
 
 
 def test_moved_folder_can_be_indexed_with_the_printed_command(jobs: Jobs, tmp_path: Path) -> None:
     commit(tmp_path / "old", {"a.py": ""})
     here, there = tmp_path / "old", tmp_path / "new place"
-    assert jobs.desk.ask("index", here, "--name", "local/it", "--user", "carol").returncode == 0
+    assert (
+        jobs.workspace.ask("index", here, "--name", "local/it", "--user", "carol").returncode == 0
+    )
     here.rename(there)
     index = ("index", there, "--name", "local/it", "--user", "carol")
-    refused = jobs.desk.ask(*index)
+    refused = jobs.workspace.ask(*index)
     assert (refused.returncode, refused.stdout) == (1, "")
     told = re.search(r"moved here, run \S+ (.*)", refused.stderr)
     assert told
-    changed = jobs.desk.ask(*shlex.split(told[1].rstrip(".")), "--user", "carol")
+    changed = jobs.workspace.ask(*shlex.split(told[1].rstrip(".")), "--user", "carol")
     assert changed.stdout == f"local/it  {there.as_uri()}\n"
-    assert jobs.desk.ask(*index).returncode == 0
+    assert jobs.workspace.ask(*index).returncode == 0
 
 
 def test_url_is_corrected_by_name_or_id(jobs: Jobs) -> None:
     owner = ("--user", "carol")
-    shown = json.loads(jobs.desk.ask("show", jobs.done, "--json", *owner).stdout)
+    shown = json.loads(jobs.workspace.ask("show", jobs.done, "--json", *owner).stdout)
     for named in (shown["repository"], shown["repository_id"]):
         set_url = ("repository", "set-url", named)
-        done = jobs.desk.ask(*set_url, "HTTPS://Git.example/a/", "--json", *owner)
+        done = jobs.workspace.ask(*set_url, "HTTPS://Git.example/a/", "--json", *owner)
         assert json.loads(done.stdout)["git_url"] == "https://git.example/a"
         for address, said in (
             ("http://git.example/a", "ADDRESS: Repository must be owner/name or an https URL."),
             ("./nowhere", "Folder ./nowhere does not exist."),
         ):
-            refused = jobs.desk.ask(*set_url, address, *owner)
+            refused = jobs.workspace.ask(*set_url, address, *owner)
             assert (refused.returncode, refused.stdout) == (2, "")
             assert said in refused.stderr
-    assert jobs.desk.ask(*set_url, "a/b", "--user", "bob").returncode == 3
-    assert jobs.desk.ask("repository", "set-url", "no/such", "a/b", *owner).returncode == 2
+    assert jobs.workspace.ask(*set_url, "a/b", "--user", "bob").returncode == 3
+    assert jobs.workspace.ask("repository", "set-url", "no/such", "a/b", *owner).returncode == 2
 
 
 def test_token_signs_the_user_in(jobs: Jobs) -> None:
-    token = jobs.desk.ask("token", "--user", "carol", "--minutes", "5").stdout.strip()
+    token = jobs.workspace.ask("token", "--user", "carol", "--minutes", "5").stdout.strip()
     claims = jwt.decode(token, options={"verify_signature": False})
-    assert claims["sub"] == jobs.desk.dev_env["CAROL_ID"]
+    assert claims["sub"] == jobs.workspace.dev_env["CAROL_ID"]
     assert claims["exp"] - claims["iat"] == 300
-    assert jobs.desk.ask("status", jobs.done, "--api-key", token).returncode == 0
-    other = jobs.desk.ask("token").stdout.strip()
-    assert jobs.desk.ask("status", jobs.done, "--api-key", other).returncode == 3
-    unknown = jobs.desk.ask("token", "--user", "nobody")
+    assert jobs.workspace.ask("status", jobs.done, "--api-key", token).returncode == 0
+    other = jobs.workspace.ask("token").stdout.strip()
+    assert jobs.workspace.ask("status", jobs.done, "--api-key", other).returncode == 3
+    unknown = jobs.workspace.ask("token", "--user", "nobody")
     assert (unknown.returncode, unknown.stdout) == (1, "")
 
 
 def test_token_is_created_only_for_a_development_database(jobs: Jobs) -> None:
-    mark = jobs.desk.sql("delete from private.development returning made_by")
+    mark = jobs.workspace.sql("delete from private.development returning made_by")
     try:
-        done = jobs.desk.ask("token", DATABASE_URL=jobs.desk.dev_env["DEV_DATABASE_URL"])
+        done = jobs.workspace.ask("token", DATABASE_URL=jobs.workspace.dev_env["DEV_DATABASE_URL"])
     finally:
-        jobs.desk.sql("insert into private.development (made_by) values (%s) returning 1", *mark[0])
+        jobs.workspace.sql(
+            "insert into private.development (made_by) values (%s) returning 1", *mark[0]
+        )
     assert (done.returncode, done.stdout) == (1, "")
     assert "not marked for development" in done.stderr

@@ -7,8 +7,8 @@ import pytest
 
 from db.tools import reset
 from tests.support.databases import Database
-from tests.support.desk import Desk
 from tests.support.dumps import dump
+from tests.support.workspace import Workspace
 
 SAID = (
     "error: the database was made before 0.1.0 and cannot be upgraded: make reset (a "
@@ -18,13 +18,13 @@ SAID = (
 
 @pytest.mark.parametrize("command", ["migrate", "rollback", "serve", "demo", "seed"])
 def test_prerelease_database_is_a_one_line_error(
-    fresh_desk: Desk, database: Database, command: str
+    fresh_workspace: Workspace, database: Database, command: str
 ) -> None:
     with psycopg.connect(database.url) as connection:
         reset.mark_for_development(connection, "a test")
         connection.execute("comment on schema private is 'schema version 20261125044947'")
     before = dump(database)
-    call = fresh_desk.run if command in ("serve", "demo") else fresh_desk.ask
+    call = fresh_workspace.run if command in ("serve", "demo") else fresh_workspace.ask
     done = call(command, DATABASE_URL=database.migrator_url)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.endswith(SAID)

@@ -22,9 +22,9 @@ from cli.failures import DATABASE, SENTENCES
 from cli.users import create_api_key
 from tests.support import loopback
 from tests.support.databases import Database
-from tests.support.desk import Desk
 from tests.support.ports import kept_port
 from tests.support.waiting import until
+from tests.support.workspace import Workspace
 
 USER = UUID("5a000000-0000-4000-8000-000000000001")
 MODULES = {name: module for panel in PANELS.values() for name, module in panel.items()}
@@ -55,13 +55,15 @@ class Running:
 
 
 @contextmanager
-def running(desk: Desk, command: str, *arguments: str, **environment: str) -> Iterator[Running]:
-    loaded, log = (desk.run_dir / f"{command}.{kind}" for kind in ("modules", "log"))
+def running(
+    workspace: Workspace, command: str, *arguments: str, **environment: str
+) -> Iterator[Running]:
+    loaded, log = (workspace.run_dir / f"{command}.{kind}" for kind in ("modules", "log"))
     with log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-c", PROGRAM, loaded, command, *arguments],
-            env=desk.environment | environment,
-            cwd=desk.run_dir,
+            env=workspace.environment | environment,
+            cwd=workspace.run_dir,
             stdout=output,
             stderr=output,
         )
@@ -80,24 +82,24 @@ def key(database: Database) -> str:
 
 
 def test_api_and_worker_run_a_job_without_each_others_modules(
-    fresh_desk: Desk, database: Database, key: str, small_repository: Path
+    fresh_workspace: Workspace, database: Database, key: str, small_repository: Path
 ) -> None:
     paths = {"LOCAL_REPOSITORY_ROOTS": str(small_repository.parent)}
     with (
         kept_port() as port,
         running(
-            fresh_desk,
+            fresh_workspace,
             "api",
             API_DATABASE_URL=database.api_url,
             RUNNER_CONCURRENCY="0",
             PORT=str(port),
             **paths,
         ) as api,
-        running(fresh_desk, "work", WORKER_DATABASE_URL=database.worker_url, **paths) as work,
+        running(fresh_workspace, "work", WORKER_DATABASE_URL=database.worker_url, **paths) as work,
     ):
         url = f"http://127.0.0.1:{port}"
         until(lambda: api.process.poll() is not None or answers(url), 60)
-        done = fresh_desk.run("index", small_repository, "--watch", API_URL=url, API_KEY=key)
+        done = fresh_workspace.run("index", small_repository, "--watch", API_URL=url, API_KEY=key)
         assert done.stdout.startswith("completed  2 files · 2 symbols"), done.stderr
         by_api, by_work = api.end(), work.end()
     assert "starlette" in by_api
@@ -107,16 +109,16 @@ def test_api_and_worker_run_a_job_without_each_others_modules(
 
 
 @pytest.mark.parametrize("command", {module: name for name, module in MODULES.items()}.values())
-def test_command_loads_no_module_of_another(fresh_desk: Desk, command: str) -> None:
-    with running(fresh_desk, command, "--help") as asked:
+def test_command_loads_no_module_of_another(fresh_workspace: Workspace, command: str) -> None:
+    with running(fresh_workspace, command, "--help") as asked:
         assert asked.process.wait(60) == 0
         loaded = {*asked.loaded.read_text().split("\n")}
     assert loaded & {*MODULES.values()} == {MODULES[command]}
 
 
-def test_failed_api_call_loads_no_database_or_server_modules(fresh_desk: Desk) -> None:
+def test_failed_api_call_loads_no_database_or_server_modules(fresh_workspace: Workspace) -> None:
     nobody = ("--api-url", "http://127.0.0.1:1", "--api-key", "x")
-    with running(fresh_desk, "status", "x", *nobody) as asked:
+    with running(fresh_workspace, "status", "x", *nobody) as asked:
         assert asked.process.wait(60) == 5
         loaded = {*asked.loaded.read_text().split("\n")}
     assert "cli.failures" in loaded
@@ -141,17 +143,19 @@ def answers(url: str) -> bool:
 @pytest.mark.parametrize(
     ("command", "setting"), [("api", "API_DATABASE_URL"), ("work", "WORKER_DATABASE_URL")]
 )
-def test_missing_setting_is_a_one_line_error(fresh_desk: Desk, command: str, setting: str) -> None:
-    done = fresh_desk.run(command)
+def test_missing_setting_is_a_one_line_error(
+    fresh_workspace: Workspace, command: str, setting: str
+) -> None:
+    done = fresh_workspace.run(command)
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
     assert done.stderr.startswith("error: ")
     assert setting in done.stderr
 
 
-def test_port_in_use_is_rejected(fresh_desk: Desk, database: Database) -> None:
+def test_port_in_use_is_rejected(fresh_workspace: Workspace, database: Database) -> None:
     urls = {"API_DATABASE_URL": database.api_url}
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        done = fresh_desk.run("api", PORT=str(port), **urls)
+        done = fresh_workspace.run("api", PORT=str(port), **urls)
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
     assert f"{port} is taken" in done.stderr

@@ -11,9 +11,9 @@ import pytest
 
 from tests.support.blocks import blocks, section
 from tests.support.databases import Database
-from tests.support.desk import PROGRAM, Desk
 from tests.support.ports import kept_port
 from tests.support.waiting import until
+from tests.support.workspace import PROGRAM, Workspace
 
 ROOT = Path(__file__).parents[2]
 PASSWORD = "…"  # of all logins, as it is written there
@@ -48,14 +48,16 @@ def typed_blocks(database: Database, port: int) -> list[str]:
     return code
 
 
-def test_readme_commands_work_on_your_own_postgres(own: Database, fresh_desk: Desk) -> None:
+def test_readme_commands_work_on_your_own_postgres(
+    own: Database, fresh_workspace: Workspace
+) -> None:
     with kept_port() as port:
         migrate, logins, user, api = typed_blocks(own, port)
         typed = f"{migrate}\n{PROGRAM} psql --quiet <<'END'\n{logins}END\n{user}"
         done = subprocess.run(
             ["sh", "-ec", typed],
             cwd=ROOT,
-            env=fresh_desk.environment,
+            env=fresh_workspace.environment,
             capture_output=True,
             text=True,
             check=False,
@@ -63,12 +65,12 @@ def test_readme_commands_work_on_your_own_postgres(own: Database, fresh_desk: De
         assert done.returncode == 0, done.stderr
         key = done.stdout.splitlines()[-1]
         server = subprocess.Popen(
-            ["sh", "-ec", f"exec env {api}"], cwd=ROOT, env=fresh_desk.environment
+            ["sh", "-ec", f"exec env {api}"], cwd=ROOT, env=fresh_workspace.environment
         )
         try:
             here = {"API_URL": f"http://127.0.0.1:{port}", "API_KEY": key}
             job = "00000000-0000-4000-8000-000000000000"
-            until(lambda: fresh_desk.run("status", job, **here).returncode == 3, 60)
+            until(lambda: fresh_workspace.run("status", job, **here).returncode == 3, 60)
         finally:
             server.terminate()
             server.wait()

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.support import loopback
-from tests.support.desk import Desk
+from tests.support.workspace import Workspace
 
 TABLES = (
     "auth.users",
@@ -25,23 +25,23 @@ TABLES = (
 
 
 @pytest.fixture(scope="module")
-def seeded(desk: Desk) -> Iterator[dict[str, str]]:
+def seeded(workspace: Workspace) -> Iterator[dict[str, str]]:
     """The keys that the seed printed. The server keeps running."""
-    with desk.serving("--port", "0"):
-        done = desk.run("seed")
+    with workspace.serving("--port", "0"):
+        done = workspace.run("seed")
         assert done.returncode == 0, done.stderr
         yield dict(line.split("=") for line in done.stdout.splitlines())
 
 
-def contents(desk: Desk) -> dict[str, Any]:
+def contents(workspace: Workspace) -> dict[str, Any]:
     digest = "select count(*), md5(string_agg(t::text, '|' order by t::text)) from {} as t"
-    return {table: desk.sql(digest.format(table)) for table in TABLES}
+    return {table: workspace.sql(digest.format(table)) for table in TABLES}
 
 
 def test_seed_creates_a_user_with_repository_and_key_for_each_tier(
-    desk: Desk, seeded: dict[str, str]
+    workspace: Workspace, seeded: dict[str, str]
 ) -> None:
-    tiers = desk.sql(
+    tiers = workspace.sql(
         "select split_part(u.email, '@', 1), a.tier, count(*) > 0 from auth.users as u"
         " join private.accounts as a on a.user_id = u.id"
         " join public.repositories as r on r.owner_user_id = u.id group by 1, 2 order by 1"
@@ -49,14 +49,16 @@ def test_seed_creates_a_user_with_repository_and_key_for_each_tier(
     assert tiers == [("dora", "free", True), ("emil", "solo", True), ("fay", "team", True)]
     for name, limit in (("DORA", "100"), ("EMIL", "1000"), ("FAY", "10000")):
         answer = loopback.get(
-            f"{desk.dev_env['API_URL']}/jobs/x",
+            f"{workspace.dev_env['API_URL']}/jobs/x",
             headers={"Authorization": f"Bearer {seeded[f'{name}_KEY']}"},
         )
         assert (answer.status_code, answer.headers["x-ratelimit-limit"]) == (404, limit)
 
 
-def test_stats_of_all_completed_jobs_match_their_rows(desk: Desk, seeded: dict[str, str]) -> None:
-    jobs = desk.sql(
+def test_stats_of_all_completed_jobs_match_their_rows(
+    workspace: Workspace, seeded: dict[str, str]
+) -> None:
+    jobs = workspace.sql(
         "select (j.stats ->> 'files_indexed')::int, (j.stats ->> 'symbols_extracted')::int,"
         " (j.stats ->> 'bytes')::int,"
         " (select count(*) from public.indexed_files as f where f.job_id = j.id),"
@@ -76,18 +78,20 @@ def test_stats_of_all_completed_jobs_match_their_rows(desk: Desk, seeded: dict[s
         assert 500 <= symbols <= 2000
 
 
-def test_seed_has_two_failed_jobs_and_a_silent_one(desk: Desk, seeded: dict[str, str]) -> None:
-    failed = desk.sql("select error_message from public.index_jobs where status = 'failed'")
+def test_seed_has_two_failed_jobs_and_a_silent_one(
+    workspace: Workspace, seeded: dict[str, str]
+) -> None:
+    failed = workspace.sql("select error_message from public.index_jobs where status = 'failed'")
     assert len(failed) == 2
-    stuck = desk.sql(
+    stuck = workspace.sql(
         "select heartbeat_at < now() - interval '5 minutes'"
         " from public.index_jobs where status = 'processing'"
     )
     assert stuck == [(True,)]
 
 
-def test_history_of_every_job_matches_the_job(desk: Desk, seeded: dict[str, str]) -> None:
-    wrong = desk.sql(
+def test_history_of_every_job_matches_the_job(workspace: Workspace, seeded: dict[str, str]) -> None:
+    wrong = workspace.sql(
         "select j.id from public.index_jobs as j"
         " join lateral (select array_agg(e.at order by e.event_no) as at,"
         "     array_agg(e.event_no order by e.event_no) as no,"
@@ -99,17 +103,17 @@ def test_history_of_every_job_matches_the_job(desk: Desk, seeded: dict[str, str]
     assert wrong == []
 
 
-def test_a_second_run_changes_nothing(desk: Desk, seeded: dict[str, str]) -> None:
-    before = contents(desk)
-    again = desk.ask("seed")
+def test_second_run_changes_nothing(workspace: Workspace, seeded: dict[str, str]) -> None:
+    before = contents(workspace)
+    again = workspace.ask("seed")
     assert dict(line.split("=") for line in again.stdout.splitlines()) == seeded
-    assert contents(desk) == before
+    assert contents(workspace) == before
 
 
 def test_row_level_security_is_forced_on_every_table_afterwards(
-    desk: Desk, seeded: dict[str, str]
+    workspace: Workspace, seeded: dict[str, str]
 ) -> None:
-    loose = desk.sql(
+    loose = workspace.sql(
         "select relname from pg_class where relrowsecurity and not relforcerowsecurity"
     )
     assert loose == []

@@ -19,40 +19,42 @@ import pytest
 from db.tools import reset
 from tests.support import loopback
 from tests.support.databases import Database
-from tests.support.desk import PROGRAM, Desk, Served
 from tests.support.ports import taken
 from tests.support.processes import working_in
 from tests.support.waiting import until
+from tests.support.workspace import PROGRAM, Served, Workspace
 
 USUAL_PORT = 8321
 
 
-def start_job(desk: Desk, repository: Path) -> str:
+def start_job(workspace: Workspace, repository: Path) -> str:
     """Starts a job. Returns once its files are being read."""
-    job_id = desk.ask("index", repository).stdout.strip()
+    job_id = workspace.ask("index", repository).stdout.strip()
 
     def reading() -> bool:
         query = "select progress ->> 'phase' = 'symbols' from public.index_jobs where id = %s"
-        return desk.sql(query, job_id) == [(True,)]
+        return workspace.sql(query, job_id) == [(True,)]
 
     until(reading)
     return job_id
 
 
-def ended(desk: Desk, job_id: str) -> dict[str, Any]:
-    job: dict[str, Any] = json.loads(desk.ask("watch", job_id, "--json").stdout.splitlines()[-1])
+def ended(workspace: Workspace, job_id: str) -> dict[str, Any]:
+    job: dict[str, Any] = json.loads(
+        workspace.ask("watch", job_id, "--json").stdout.splitlines()[-1]
+    )
     return job
 
 
-def rows(desk: Desk) -> list[tuple[Any, ...]]:
-    return desk.sql(
+def rows(workspace: Workspace) -> list[tuple[Any, ...]]:
+    return workspace.sql(
         "select (select count(*) from public.indexed_files), (select count(*) from public.symbols)"
     )
 
 
-def test_serve_writes_an_env_file_that_a_shell_can_read(used_desk: Desk) -> None:
-    with used_desk.serving("--port", "0"):
-        path = used_desk.run_dir / "dev.env"
+def test_serve_writes_an_env_file_that_a_shell_can_read(used_workspace: Workspace) -> None:
+    with used_workspace.serving("--port", "0"):
+        path = used_workspace.run_dir / "dev.env"
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         shell = subprocess.run(
             ["sh", "-c", f'. {path}; echo "$API_URL $ALICE_KEY $SERVICE_KEY"'],
@@ -73,36 +75,36 @@ def test_serve_writes_an_env_file_that_a_shell_can_read(used_desk: Desk) -> None
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_and_sigterm_exit_cleanly_and_leave_nothing_behind(
-    used_desk: Desk, slow_repository: Path, number: signal.Signals
+    used_workspace: Workspace, slow_repository: Path, number: signal.Signals
 ) -> None:
-    with used_desk.serving("--port", "0", RUNNER_GRACE_SECONDS="0") as served:
-        start_job(used_desk, slow_repository)
+    with used_workspace.serving("--port", "0", RUNNER_GRACE_SECONDS="0") as served:
+        start_job(used_workspace, slow_repository)
         assert served.end(number) == 0
-    until(lambda: not working_in(used_desk.run_dir))
-    assert not list(used_desk.run_dir.glob("scratch/*/"))
+    until(lambda: not working_in(used_workspace.run_dir))
+    assert not list(used_workspace.run_dir.glob("scratch/*/"))
     assert "Traceback" not in served.said
     assert "ERROR" not in served.said
 
 
 def test_sigterm_hands_jobs_back_and_the_next_start_continues(
-    used_desk: Desk, slow_repository: Path
+    used_workspace: Workspace, slow_repository: Path
 ) -> None:
     patient = {"RUNNER_LEASE_SECONDS": "3600", "RUNNER_GRACE_SECONDS": "0"}
-    with used_desk.serving("--port", "0", **patient) as served:
-        job_id = start_job(used_desk, slow_repository)
+    with used_workspace.serving("--port", "0", **patient) as served:
+        job_id = start_job(used_workspace, slow_repository)
         served.end(signal.SIGTERM)
-    with used_desk.serving("--port", "0", **patient):
-        job = ended(used_desk, job_id)
+    with used_workspace.serving("--port", "0", **patient):
+        job = ended(used_workspace, job_id)
         assert (job["status"], job["attempt"]) == ("completed", 2)
 
 
-def test_sigterm_finishes_requests_in_flight(used_desk: Desk) -> None:
+def test_sigterm_finishes_requests_in_flight(used_workspace: Workspace) -> None:
     with (
         ThreadPoolExecutor(1) as thread,
-        used_desk.serving("--port", "0", STATEMENT_TIMEOUT_SECONDS="60") as served,
-        psycopg.connect(used_desk.dev_env["DEV_DATABASE_URL"]) as locker,
+        used_workspace.serving("--port", "0", STATEMENT_TIMEOUT_SECONDS="60") as served,
+        psycopg.connect(used_workspace.dev_env["DEV_DATABASE_URL"]) as locker,
     ):
-        url, key = used_desk.dev_env["API_URL"], used_desk.dev_env["ALICE_KEY"]
+        url, key = used_workspace.dev_env["API_URL"], used_workspace.dev_env["ALICE_KEY"]
         locker.execute("lock table public.index_jobs in access exclusive mode")
         headers = {"Authorization": f"Bearer {key}"}
         request = thread.submit(loopback.get, f"{url}/jobs", headers=headers, timeout=60)
@@ -110,7 +112,7 @@ def test_sigterm_finishes_requests_in_flight(used_desk: Desk) -> None:
             "select from pg_stat_activity where usename = 'index_jobs_api'"
             " and wait_event_type = 'Lock'"
         )
-        until(lambda: used_desk.sql(waiting))
+        until(lambda: used_workspace.sql(waiting))
         served.process.send_signal(signal.SIGTERM)
         until(lambda: not answers(url))
         locker.execute("select pg_sleep(1)")  # it continues while the server waits for it
@@ -128,40 +130,40 @@ def answers(url: str) -> bool:
 
 
 def test_killed_process_ends_its_children_and_the_next_runs_its_job(
-    used_desk: Desk, slow_repository: Path
+    used_workspace: Workspace, slow_repository: Path
 ) -> None:
-    with used_desk.serving("--port", "0", RUNNER_LEASE_SECONDS="600") as served:
-        job_id = start_job(used_desk, slow_repository)
+    with used_workspace.serving("--port", "0", RUNNER_LEASE_SECONDS="600") as served:
+        job_id = start_job(used_workspace, slow_repository)
         served.end(signal.SIGKILL)
-    until(lambda: not working_in(used_desk.run_dir))
-    assert list(used_desk.run_dir.glob("scratch/*/*/work"))
-    with used_desk.serving("--port", "0", RUNNER_LEASE_SECONDS="600"):
-        used_desk.sql(
+    until(lambda: not working_in(used_workspace.run_dir))
+    assert list(used_workspace.run_dir.glob("scratch/*/*/work"))
+    with used_workspace.serving("--port", "0", RUNNER_LEASE_SECONDS="600"):
+        used_workspace.sql(
             "update public.index_jobs set lease_expires_at = now() where id = %s returning id",
             job_id,
         )
-        job = ended(used_desk, job_id)
+        job = ended(used_workspace, job_id)
         assert (job["status"], job["attempt"]) == ("completed", 2)
         stats = job["stats"]
-        assert rows(used_desk) == [(stats["files_indexed"], stats["symbols_extracted"])]
-        until(lambda: not list(used_desk.run_dir.glob("scratch/*/*/")))
-        assert len(list(used_desk.run_dir.glob("scratch/*/"))) == 1
+        assert rows(used_workspace) == [(stats["files_indexed"], stats["symbols_extracted"])]
+        until(lambda: not list(used_workspace.run_dir.glob("scratch/*/*/")))
+        assert len(list(used_workspace.run_dir.glob("scratch/*/"))) == 1
 
 
 @pytest.mark.parametrize("on_path", [True, False])
 def test_suggested_next_command_works(
-    used_desk: Desk, small_repository: Path, on_path: bool
+    used_workspace: Workspace, small_repository: Path, on_path: bool
 ) -> None:
     path = os.pathsep.join([*([str(PROGRAM.parent)] if on_path else []), "/usr/bin", "/bin"])
-    with used_desk.serving("--port", "0", PATH=path) as served:
+    with used_workspace.serving("--port", "0", PATH=path) as served:
         (line,) = [line for line in served.lines if "--watch" in line]
         command = (
             line.removeprefix("  next").partition(" · ")[0].replace(" . ", f" {small_repository} ")
         )
         shell = subprocess.run(
             ["sh", "-c", command],
-            env=used_desk.environment | {"PATH": path},
-            cwd=used_desk.run_dir,
+            env=used_workspace.environment | {"PATH": path},
+            cwd=used_workspace.run_dir,
             capture_output=True,
             text=True,
             check=False,
@@ -171,77 +173,77 @@ def test_suggested_next_command_works(
 
 
 @pytest.fixture(scope="module")
-def occupied(desk: Desk) -> Any:
-    with desk.serving("--port", "0") as served:
+def occupied(workspace: Workspace) -> Any:
+    with workspace.serving("--port", "0") as served:
         yield served
 
 
 @pytest.mark.parametrize("other", ["", "DATA_DIR", "DATABASE_URL"])
 def test_second_serve_on_a_run_dir_is_refused(
-    desk: Desk, occupied: Served, tmp_path: Path, other: str
+    workspace: Workspace, occupied: Served, tmp_path: Path, other: str
 ) -> None:
-    before = desk.dev_env
+    before = workspace.dev_env
     values = {"DATA_DIR": str(tmp_path / "pgdata"), "DATABASE_URL": before["DEV_DATABASE_URL"]}
-    done = desk.ask("serve", "--port", "0", **({other: values[other]} if other else {}))
+    done = workspace.ask("serve", "--port", "0", **({other: values[other]} if other else {}))
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
     assert f"make serve (process {occupied.process.pid}) is already using " in done.stderr
     assert done.stderr.endswith("or set RUN_DIR= to another directory\n")
     assert not (tmp_path / "pgdata").exists()
-    assert desk.dev_env == before
+    assert workspace.dev_env == before
     assert answers(before["API_URL"])
 
 
 def test_serve_of_another_run_dir_on_the_same_data_is_refused(
-    desk: Desk, fresh_desk: Desk, occupied: Served
+    workspace: Workspace, fresh_workspace: Workspace, occupied: Served
 ) -> None:
-    done = fresh_desk.ask("serve", "--port", "0", DATA_DIR=str(desk.run_dir / "pgdata"))
+    done = fresh_workspace.ask("serve", "--port", "0", DATA_DIR=str(workspace.run_dir / "pgdata"))
     assert done.returncode == 1
     assert f"make serve (process {occupied.process.pid}) is already using " in done.stderr
     assert done.stderr.endswith("or set DATA_DIR= to another directory\n")
 
 
-def test_requests_are_not_logged(desk: Desk, occupied: Served) -> None:
+def test_requests_are_not_logged(workspace: Workspace, occupied: Served) -> None:
     before = list(occupied.lines)
     for _ in range(3):
-        assert desk.ask("status", "x").returncode == 3
+        assert workspace.ask("status", "x").returncode == 3
     assert occupied.lines == before
 
 
 def test_api_login_with_excess_rights_causes_a_warning(
-    fresh_desk: Desk, database: Database
+    fresh_workspace: Workspace, database: Database
 ) -> None:
     urls = {
         "DATABASE_URL": database.migrator_url,
         "API_DATABASE_URL": database.url,
         "WORKER_DATABASE_URL": database.worker_url,
     }
-    with fresh_desk.serving("--port", "0", **urls) as served:
+    with fresh_workspace.serving("--port", "0", **urls) as served:
         assert "warning: the login postgres may do more than the HTTP layer needs: " in served.said
         assert "it is a superuser" in served.said
         assert "grant job_http to app_api" in served.said
 
 
-def test_requested_port_in_use_is_an_error(fresh_desk: Desk) -> None:
+def test_requested_port_in_use_is_an_error(fresh_workspace: Workspace) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = str(other.getsockname()[1])
-        done = fresh_desk.ask("serve", PORT=port)
+        done = fresh_workspace.ask("serve", PORT=port)
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
     assert port in done.stderr
     assert "PORT=" in done.stderr
 
 
 def test_default_port_in_use_is_replaced_by_the_next(
-    desk: Desk, used_desk: Desk, occupied: Served
+    workspace: Workspace, used_workspace: Workspace, occupied: Served
 ) -> None:
-    with used_desk.serving() as one:
-        first = int(used_desk.dev_env["API_URL"].rpartition(":")[2])
+    with used_workspace.serving() as one:
+        first = int(used_workspace.dev_env["API_URL"].rpartition(":")[2])
         assert first >= USUAL_PORT
         assert (f"port {USUAL_PORT} is taken: using {first}\n" in one.said) == (first != USUAL_PORT)
         assert one.end(signal.SIGTERM) == 0
     while True:
-        with taken(USUAL_PORT) as by_us, used_desk.serving() as two:
-            second = int(used_desk.dev_env["API_URL"].rpartition(":")[2])
+        with taken(USUAL_PORT) as by_us, used_workspace.serving() as two:
+            second = int(used_workspace.dev_env["API_URL"].rpartition(":")[2])
             if second == USUAL_PORT and not by_us:
                 continue  # its holder has just left
             assert second > USUAL_PORT
@@ -250,7 +252,7 @@ def test_default_port_in_use_is_replaced_by_the_next(
 
 
 def test_database_url_replaces_the_embedded_server(
-    fresh_desk: Desk, database: Database, small_repository: Path
+    fresh_workspace: Workspace, database: Database, small_repository: Path
 ) -> None:
     urls = {
         "DATABASE_URL": database.migrator_url,
@@ -259,11 +261,11 @@ def test_database_url_replaces_the_embedded_server(
     }
     with psycopg.connect(database.url) as connection:
         reset.mark_for_development(connection, "a test")
-    with fresh_desk.serving("--port", "0", **urls) as served:
+    with fresh_workspace.serving("--port", "0", **urls) as served:
         assert "warning" not in served.said
-        assert not (fresh_desk.run_dir / "pgdata").exists()
-        assert fresh_desk.dev_env["DEV_DATABASE_URL"] == database.migrator_url
-        done = fresh_desk.run("index", small_repository, "--watch")
+        assert not (fresh_workspace.run_dir / "pgdata").exists()
+        assert fresh_workspace.dev_env["DEV_DATABASE_URL"] == database.migrator_url
+        done = fresh_workspace.run("index", small_repository, "--watch")
         assert done.returncode == 0
 
 
@@ -277,10 +279,10 @@ def test_database_url_replaces_the_embedded_server(
 )
 @pytest.mark.parametrize("name", ["DATABASE_URL", "API_DATABASE_URL", "WORKER_DATABASE_URL"])
 def test_invalid_url_is_a_one_line_error_without_the_password(
-    desk: Desk, occupied: Served, name: str, url: str, word: str
+    workspace: Workspace, occupied: Served, name: str, url: str, word: str
 ) -> None:
-    urls = {"DATABASE_URL": desk.dev_env["DEV_DATABASE_URL"]} | {name: url}
-    done = desk.ask("serve", "--port", "0", RUN_DIR=str(desk.run_dir / "other"), **urls)
+    urls = {"DATABASE_URL": workspace.dev_env["DEV_DATABASE_URL"]} | {name: url}
+    done = workspace.ask("serve", "--port", "0", RUN_DIR=str(workspace.run_dir / "other"), **urls)
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith(f"error: {name}: ")
     assert word in done.stderr

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from db.tools.settings import authorities
-from tests.support.desk import Desk
+from tests.support.workspace import Workspace
 
 NOWHERE = "postgresql://nobody@127.0.0.1:1/none"
 WRONG = {
@@ -31,11 +31,11 @@ WRONG = {
 }
 
 
-def said_by_api(desk: Desk, environment: dict[str, str]) -> str:
+def said_by_api(workspace: Workspace, environment: dict[str, str]) -> str:
     """Returns the only line that the API's command prints before it fails, without a traceback."""
     done = subprocess.run(
         [sys.executable, "-m", "api"],
-        env=desk.environment | {"PORT": "0"} | environment,
+        env=workspace.environment | {"PORT": "0"} | environment,
         capture_output=True,
         text=True,
         timeout=60,
@@ -46,43 +46,43 @@ def said_by_api(desk: Desk, environment: dict[str, str]) -> str:
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_command_names_the_invalid_setting(fresh_desk: Desk, name: str) -> None:
+def test_command_names_the_invalid_setting(fresh_workspace: Workspace, name: str) -> None:
     value, words = WRONG[name]
-    done = fresh_desk.ask("serve", "--port", "0", **{name: value})
+    done = fresh_workspace.ask("serve", "--port", "0", **{name: value})
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
     assert done.stderr.startswith(f"error: {name}")
     assert words in done.stderr
     assert "short-and-secret" not in done.stderr
-    assert list(fresh_desk.run_dir.iterdir()) == []
+    assert list(fresh_workspace.run_dir.iterdir()) == []
 
 
 @pytest.mark.parametrize("name", ["RUNNER_CONCURRENCY", "JWT_SECRET", "API_DATABASE_URL"])
-def test_api_names_the_invalid_setting(fresh_desk: Desk, name: str) -> None:
+def test_api_names_the_invalid_setting(fresh_workspace: Workspace, name: str) -> None:
     value, words = WRONG[name]
-    said = said_by_api(fresh_desk, {"API_DATABASE_URL": NOWHERE} | {name: value})
+    said = said_by_api(fresh_workspace, {"API_DATABASE_URL": NOWHERE} | {name: value})
     assert said.startswith(f"error: {name}")
     assert words in said
     assert "short-and-secret" not in said
 
 
-def test_api_names_the_settings_of_the_database(fresh_desk: Desk) -> None:
-    said = said_by_api(fresh_desk, {})
+def test_api_names_the_settings_of_the_database(fresh_workspace: Workspace) -> None:
+    said = said_by_api(fresh_workspace, {})
     assert said.startswith("error: neither API_DATABASE_URL nor both of SUPABASE_URL and ")
 
 
-def test_command_reports_an_unwritable_run_dir(fresh_desk: Desk) -> None:
-    (fresh_desk.run_dir / "file").touch()
-    run_dir = str(fresh_desk.run_dir / "file")
-    done = fresh_desk.ask("serve", "--port", "0", RUN_DIR=run_dir)
+def test_command_reports_an_unwritable_run_dir(fresh_workspace: Workspace) -> None:
+    (fresh_workspace.run_dir / "file").touch()
+    run_dir = str(fresh_workspace.run_dir / "file")
+    done = fresh_workspace.ask("serve", "--port", "0", RUN_DIR=run_dir)
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
     assert done.stderr.startswith(f"error: RUN_DIR={run_dir} is not writable")
 
 
-def test_api_reports_an_unwritable_run_dir(fresh_desk: Desk) -> None:
-    (fresh_desk.run_dir / "file").touch()
+def test_api_reports_an_unwritable_run_dir(fresh_workspace: Workspace) -> None:
+    (fresh_workspace.run_dir / "file").touch()
     urls = {"API_DATABASE_URL": NOWHERE, "WORKER_DATABASE_URL": NOWHERE}
-    run_dir = str(fresh_desk.run_dir / "file")
-    said = said_by_api(fresh_desk, urls | {"RUN_DIR": run_dir})
+    run_dir = str(fresh_workspace.run_dir / "file")
+    said = said_by_api(fresh_workspace, urls | {"RUN_DIR": run_dir})
     assert said.startswith(f"error: RUN_DIR={run_dir} is not writable")
 
 

@@ -14,9 +14,9 @@ import psycopg
 import pytest
 
 from db.tools import environment, migrate
-from tests.support.desk import Desk
 from tests.support.repositories import commit
 from tests.support.surroundings import set_for
+from tests.support.workspace import Workspace
 
 ROOT = Path(__file__).parents[2]
 OF_OTHER_SERVERS = {
@@ -63,24 +63,24 @@ def state_of(repository: Path) -> list[str]:
 
 
 def test_embedded_server_is_found_despite_libpq_variables(
-    desk: Desk, other: Path, tmp_path: Path
+    workspace: Workspace, other: Path, tmp_path: Path
 ) -> None:
     sha = commit(tmp_path / "grün", {"a.py": "class Größe: ...\n"})
     before = state_of(other)
     foreign = OF_OTHER_SERVERS | of_a_hook(other) | {"COLUMNS": "0"}
-    done = desk.run("demo", tmp_path / "grün", **foreign)
+    done = workspace.run("demo", tmp_path / "grün", **foreign)
     assert done.returncode == 0, done.stderr
     record = json.loads(done.stdout)
     assert (record["status"], record["commit_sha"]) == ("completed", sha)
     assert record["created_at"].endswith("+00:00")
-    listed = desk.run("keys", "list", "--user", "alice", "--json", **foreign)
+    listed = workspace.run("keys", "list", "--user", "alice", "--json", **foreign)
     assert listed.returncode == 0, listed.stderr
     assert json.loads(listed.stdout)[0]["created_at"].endswith("+00:00")
-    assert desk.run("doctor", **foreign).returncode == 0
+    assert workspace.run("doctor", **foreign).returncode == 0
     assert state_of(other) == before
 
 
-def test_text_is_utf_8_in_any_locale(desk: Desk, tmp_path: Path) -> None:
+def test_text_is_utf_8_in_any_locale(workspace: Workspace, tmp_path: Path) -> None:
     commit(tmp_path / "small", {"grün/a.py": "class Größe: ...\n"})
     warn = {"PYTHONWARNDEFAULTENCODING": "1", "PYTHONWARNINGS": "always::EncodingWarning"}
     for words in (
@@ -89,7 +89,7 @@ def test_text_is_utf_8_in_any_locale(desk: Desk, tmp_path: Path) -> None:
         ["doctor", "--json"],
         ["keys", "create", "key", "--user", "alice", "--json"],
     ):
-        done = desk.run(*words, **ASCII, **warn)
+        done = workspace.run(*words, **ASCII, **warn)
         assert done.returncode == 0, done.stderr
         assert json.loads(done.stdout or "{}") is not None
         ours = [f"{ROOT / part}/" for part in ("api", "cli", "db", "worker")]
@@ -137,25 +137,25 @@ def test_make_uses_this_checkout_and_its_venv(other: Path) -> None:
 
 
 def test_settings_of_the_migrating_login_do_not_change_output(
-    new_database: Callable[..., Any], fresh_desk: Desk
+    new_database: Callable[..., Any], fresh_workspace: Workspace
 ) -> None:
     place = new_database(migrated=False)
     url = {"DATABASE_URL": place.migrator_url}
     with psycopg.connect(place.url, autocommit=True) as connection:
         set_for(connection, "migrator", place.name)
         migrate.apply(place.migrator_url)
-        found = [json.loads(fresh_desk.ask("doctor", "--json", **url).stdout)]
+        found = [json.loads(fresh_workspace.ask("doctor", "--json", **url).stdout)]
         connection.execute(f"alter role migrator in database {place.name} reset all".encode())
-        found.append(json.loads(fresh_desk.ask("doctor", "--json", **url).stdout))
+        found.append(json.loads(fresh_workspace.ask("doctor", "--json", **url).stdout))
         assert found[0] == found[1]
         set_for(connection, "migrator", place.name)
         (user,) = connection.execute(
             "insert into auth.users (id) values (gen_random_uuid()) returning id::text"
         ).fetchone() or ("",)
         connection.execute("insert into private.accounts (user_id) values (%s)", (user,))
-    made = fresh_desk.ask(
+    made = fresh_workspace.ask(
         "keys", "create", "x", "--user", user, "--expires", "2099-02-03", "--json", **url
     )
     assert made.returncode == 0, made.stderr
-    listed = fresh_desk.ask("keys", "list", "--user", user, "--json", **url)
+    listed = fresh_workspace.ask("keys", "list", "--user", user, "--json", **url)
     assert json.loads(listed.stdout)[0]["expires_at"] == "2099-02-03T00:00:00+00:00"

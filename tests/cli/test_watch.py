@@ -18,19 +18,21 @@ from uuid import uuid4
 
 import pytest
 
-from tests.support.desk import PROGRAM, Desk, all_shown
 from tests.support.ports import kept_port
 from tests.support.waiting import until
+from tests.support.workspace import PROGRAM, Workspace, all_shown
 
 IMPATIENT = "from cli import client, main; client._OUTAGE_SECONDS = 0; main.main()"
 
 
 @contextmanager
-def watching(desk: Desk, *arguments: str) -> Iterator[tuple[subprocess.Popen[str], list[str]]]:
+def watching(
+    workspace: Workspace, *arguments: str
+) -> Iterator[tuple[subprocess.Popen[str], list[str]]]:
     """Starts a watch that has shown the job. Yields it with its lines on stderr."""
     process = subprocess.Popen(
         [PROGRAM, "watch", *arguments],
-        env=desk.environment,
+        env=workspace.environment,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
@@ -50,14 +52,14 @@ def watching(desk: Desk, *arguments: str) -> Iterator[tuple[subprocess.Popen[str
 
 
 @pytest.fixture(scope="module")
-def idle(desk: Desk) -> Iterator[Desk]:
-    """A desk whose server runs no jobs."""
-    with desk.serving("--port", "0", RUNNER_CONCURRENCY="0"):
-        yield desk
+def idle(workspace: Workspace) -> Iterator[Workspace]:
+    """A workspace whose server runs no jobs."""
+    with workspace.serving("--port", "0", RUNNER_CONCURRENCY="0"):
+        yield workspace
 
 
 def test_ctrl_c_ends_watch_with_one_line_on_how_to_continue(
-    idle: Desk, small_repository: Path
+    idle: Workspace, small_repository: Path
 ) -> None:
     job_id = idle.ask("index", small_repository, "--user", "carol").stdout.strip()
     with watching(idle, job_id, "--user", "carol") as (process, lines):
@@ -70,28 +72,30 @@ def test_ctrl_c_ends_watch_with_one_line_on_how_to_continue(
 
 
 def test_watch_survives_a_server_restart_and_says_so_once(
-    used_desk: Desk, small_repository: Path
+    used_workspace: Workspace, small_repository: Path
 ) -> None:
     with kept_port() as port, contextlib.ExitStack() as stack:
-        with used_desk.serving("--port", str(port), RUNNER_CONCURRENCY="0") as served:
-            job_id = used_desk.ask("index", small_repository).stdout.strip()
-            process, lines = stack.enter_context(watching(used_desk, job_id))
+        with used_workspace.serving("--port", str(port), RUNNER_CONCURRENCY="0") as served:
+            job_id = used_workspace.ask("index", small_repository).stdout.strip()
+            process, lines = stack.enter_context(watching(used_workspace, job_id))
             served.end(signal.SIGTERM)
         with socket.create_server(("127.0.0.1", port)) as other:
             other.settimeout(60)
             for _ in range(2):  # tries in vain
                 other.accept()[0].close()
-        with used_desk.serving("--port", str(port)):
+        with used_workspace.serving("--port", str(port)):
             assert process.wait(60) == 0
     said = "".join(lines)
     assert said.count("cannot be reached") == said.count("The API is answering again.") == 1
 
 
-def test_lasting_outage_ends_watch_with_a_hint_on_how_to_continue(fresh_desk: Desk) -> None:
+def test_lasting_outage_ends_watch_with_a_hint_on_how_to_continue(
+    fresh_workspace: Workspace,
+) -> None:
     job_id, url = str(uuid4()), "http://127.0.0.1:1"
     done = subprocess.run(
         [sys.executable, "-c", IMPATIENT, "watch", job_id, "--api-url", url, "--api-key", "ij_x"],
-        env=fresh_desk.environment,
+        env=fresh_workspace.environment,
         capture_output=True,
         text=True,
         check=False,
@@ -102,11 +106,11 @@ def test_lasting_outage_ends_watch_with_a_hint_on_how_to_continue(fresh_desk: De
     assert done.stderr.endswith(again)
 
 
-def on_a_terminal(desk: Desk, *arguments: str | Path) -> tuple[str, str]:
+def on_a_terminal(workspace: Workspace, *arguments: str | Path) -> tuple[str, str]:
     """Returns a command's stdout, and its stderr on a terminal."""
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
-        [PROGRAM, *arguments], env=desk.environment, stdout=subprocess.PIPE, stderr=theirs
+        [PROGRAM, *arguments], env=workspace.environment, stdout=subprocess.PIPE, stderr=theirs
     )
     os.close(theirs)
     shown = all_shown(ours)
@@ -116,7 +120,7 @@ def on_a_terminal(desk: Desk, *arguments: str | Path) -> tuple[str, str]:
 
 
 def test_terminal_gets_the_command_to_watch_an_unfinished_job(
-    idle: Desk, small_repository: Path
+    idle: Workspace, small_repository: Path
 ) -> None:
     data, shown = on_a_terminal(idle, "index", small_repository)
     job_id = data.strip()
@@ -146,7 +150,9 @@ select from begun, public.update_job_status(%s, 'completed', '{}', begun.attempt
 """
 
 
-def test_watch_times_out_with_a_hint_on_how_to_continue(idle: Desk, small_repository: Path) -> None:
+def test_watch_times_out_with_a_hint_on_how_to_continue(
+    idle: Workspace, small_repository: Path
+) -> None:
     job_id = idle.ask("index", small_repository, "--user", "carol").stdout.strip()
     done = idle.ask("watch", job_id, "--user", "carol", "--timeout", "2")
     assert (done.returncode, done.stdout) == (7, "")
@@ -155,7 +161,7 @@ def test_watch_times_out_with_a_hint_on_how_to_continue(idle: Desk, small_reposi
 
 
 def test_watch_does_not_wait_for_quota_beyond_its_timeout(
-    idle: Desk, small_repository: Path
+    idle: Workspace, small_repository: Path
 ) -> None:
     job_id = idle.ask("index", small_repository, "--user", "alice").stdout.strip()
     idle.sql(USE_UP, idle.dev_env["ALICE_ID"])
@@ -164,7 +170,7 @@ def test_watch_does_not_wait_for_quota_beyond_its_timeout(
     assert "You have used this hour's quota of 100 requests." in done.stderr
 
 
-def test_watch_follows_a_job_for_two_requests(idle: Desk, small_repository: Path) -> None:
+def test_watch_follows_a_job_for_two_requests(idle: Workspace, small_repository: Path) -> None:
     job_id = idle.ask("index", small_repository, "--user", "bob").stdout.strip()
     bob = idle.dev_env["BOB_ID"]
     before = idle.sql(COUNT, bob)[0][0]
@@ -176,7 +182,7 @@ def test_watch_follows_a_job_for_two_requests(idle: Desk, small_repository: Path
     assert idle.sql(COUNT, bob)[0][0] == before + 2
 
 
-def test_json_output_has_one_line_per_change(idle: Desk, small_repository: Path) -> None:
+def test_json_output_has_one_line_per_change(idle: Workspace, small_repository: Path) -> None:
     job_id = idle.ask("index", small_repository, "--user", "bob").stdout.strip()
     process = subprocess.Popen(
         [PROGRAM, "watch", job_id, "--json", "--user", "bob"],
@@ -197,7 +203,9 @@ def test_json_output_has_one_line_per_change(idle: Desk, small_repository: Path)
 
 
 @pytest.mark.parametrize("way", ["pipe", "terminal", "json"])
-def test_cancel_prints_the_resulting_status(idle: Desk, small_repository: Path, way: str) -> None:
+def test_cancel_prints_the_resulting_status(
+    idle: Workspace, small_repository: Path, way: str
+) -> None:
     """A pending job is cancelled at once. A running one gets a cancellation request."""
     pending, begun = (
         idle.ask("index", small_repository, "--user", "carol").stdout.strip() for _ in range(2)

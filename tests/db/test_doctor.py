@@ -14,7 +14,7 @@ import pytest
 
 from db.local.bootstrap import scaffold
 from db.tools import catalogue, doctor, migrate, reset, stamp, versions
-from tests.support.desk import new_desk
+from tests.support.workspace import new_workspace
 
 INDEX_JOBS = Path(sys.executable).with_name("index-jobs")
 JOB = "00000000-0000-4000-8000-0000000000c1"
@@ -68,9 +68,9 @@ def examine(database: Any) -> list[tuple[str, str]]:
 
 
 def run(database: Any, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    with new_desk() as desk:
+    with new_workspace() as workspace:
         url = database.migrator_url
-        return desk.ask("doctor", "--database-url", url, *arguments, **environment)
+        return workspace.ask("doctor", "--database-url", url, *arguments, **environment)
 
 
 @pytest.mark.parametrize(

@@ -99,7 +99,7 @@ def test_full_rollback_restores_the_previous_state(empty: Any) -> None:
     assert dump(empty) == before
 
 
-def test_down_and_up_keep_the_rows_of_what_remains(database: Any) -> None:
+def test_rollback_and_migrate_keep_the_remaining_rows(database: Any) -> None:
     run_sql(
         database.url,
         """

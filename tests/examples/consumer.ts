@@ -1,4 +1,4 @@
-// What an application in TypeScript writes; compiled by tsc --strict, and never run.
+// Code of a TypeScript application. It is compiled with tsc --strict and never run.
 
 import { createClient } from "@supabase/supabase-js";
 import { QueryObserver, QueryClient } from "@tanstack/query-core";

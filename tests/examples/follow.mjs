@@ -1,7 +1,7 @@
-// Follows a job by the package, and prints what it is told, a line of JSON each: {job}, {trouble},
+// Follows a job with the package and prints each update as a line of JSON: {job}, {trouble},
 // {error}, {read} for each request, {joined} and {left} of a channel. Realtime is a server in this
-// process, which sends what stdin says: {send: payload}, {drop: true} cuts it, {refuse: true} lets
-// nobody join. With POLLS=no the timers of long waits never end: what is told then, was broadcast.
+// process, controlled by stdin: {send: payload}, {drop: true} disconnects, {refuse: true} rejects
+// new channels. With POLLS=no the timers of long waits never end: all updates are then broadcasts.
 
 import { createInterface } from "node:readline";
 

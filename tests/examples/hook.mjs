@@ -1,4 +1,4 @@
-// A component with the hook, in React's own renderer without a page; prints each state it shows.
+// A component with the hook, rendered by React without a page. Prints each state that it shows.
 
 import { createElement, StrictMode } from "react";
 import { act, create } from "react-test-renderer";

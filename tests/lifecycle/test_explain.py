@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from .test_turns import START, TENANTS, Desk
+from .test_turns import START, TENANTS, TenantQueue
 
 CASES = settings.default.max_examples if settings.default.max_examples > 100 else 60
 SECOND = int(START.timestamp())
@@ -86,15 +86,15 @@ STATES = st.one_of(
 
 
 @pytest.fixture(scope="module")
-def desk(clusters: Callable[[int], Any]) -> Iterator[Desk]:
+def queue(clusters: Callable[[int], Any]) -> Iterator[TenantQueue]:
     with ExitStack() as at_exit:
         database = at_exit.enter_context(clusters(18).database("ordinary", migrated=True))
-        desk = Desk(database, at_exit)
-        desk.admin.execute("set session_replication_role = replica")
-        yield desk
+        queue = TenantQueue(database, at_exit)
+        queue.admin.execute("set session_replication_role = replica")
+        yield queue
 
 
-def put(desk: Desk, jobs: list[tuple[UUID, str]]) -> dict[UUID, str]:
+def put(queue: TenantQueue, jobs: list[tuple[UUID, str]]) -> dict[UUID, str]:
     """Creates jobs of these tenants and kinds. Each two have the same creation time."""
     rows, kinds = [], {}
     for number, (tenant, name) in enumerate(jobs):
@@ -113,7 +113,7 @@ def put(desk: Desk, jobs: list[tuple[UUID, str]]) -> dict[UUID, str]:
             )
         )
     if rows:
-        desk.admin.execute(PUT, [list(column) for column in zip(*rows, strict=True)])
+        queue.admin.execute(PUT, [list(column) for column in zip(*rows, strict=True)])
     return kinds
 
 
@@ -125,34 +125,34 @@ def put(desk: Desk, jobs: list[tuple[UUID, str]]) -> dict[UUID, str]:
     seen=st.sampled_from([None, 1, 60]),
 )
 def test_claims_follow_the_explained_order(
-    desk: Desk,
+    queue: TenantQueue,
     state: dict[int, tuple[int, list[str]]],
     served: int,
     are_leases_looked_at: bool,
     seen: int | None,
 ) -> None:
-    desk.clear()
-    desk.admin.execute("delete from private.runners")
+    queue.clear()
+    queue.admin.execute("delete from private.runners")
     if seen is not None:
-        desk.admin.execute(SEE, (START - timedelta(seconds=seen),))
+        queue.admin.execute(SEE, (START - timedelta(seconds=seen),))
     jobs = [
         (TENANTS[tenant], kind)
         for tenant, (held, backlog) in state.items()
         for kind in ["leased"] * held + backlog
     ]
-    kinds = put(desk, jobs)
-    desk.admin.execute(SERVED, (TENANTS[served] if served >= 0 else UUID(int=0),))
-    desk.admin.execute(
+    kinds = put(queue, jobs)
+    queue.admin.execute(SERVED, (TENANTS[served] if served >= 0 else UUID(int=0),))
+    queue.admin.execute(
         "select setval('private.claim_lease_check', %s)", (SECOND - are_leases_looked_at,)
     )
     ready = ALWAYS_READY | ({k for k in KINDS if "lapsed" in k} if are_leases_looked_at else set())
     waiting = [tenant for tenant, (_, backlog) in state.items() if ready & {*backlog}]
 
-    told = desk.worker.execute(EXPLAIN).fetchall()
+    told = queue.worker.execute(EXPLAIN).fetchall()
     came: dict[UUID, int] = {}
     own: dict[UUID, int] = {}
     served_of: dict[UUID, int] = {}
-    while job := desk.claim():
+    while job := queue.claim():
         came[job[0]] = len(came)
         own[job[0]] = served_of.setdefault(job[1], 0)
         served_of[job[1]] += 1

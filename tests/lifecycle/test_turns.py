@@ -53,7 +53,7 @@ from public.index_jobs as j where j.status in ('pending', 'processing') group by
 KINDS = pytest.mark.parametrize("kind", ["pending", "due", "lost"])
 
 
-class Desk:
+class TenantQueue:
     """A database with forty tenants, and a worker's connection."""
 
     def __init__(self, database: Any, at_exit: ExitStack) -> None:
@@ -102,10 +102,10 @@ class Desk:
 
 
 @pytest.fixture(scope="module")
-def desk(clusters: Callable[[int], Any]) -> Iterator[Desk]:
+def queue(clusters: Callable[[int], Any]) -> Iterator[TenantQueue]:
     with ExitStack() as at_exit:
         database = at_exit.enter_context(clusters(18).database("ordinary", migrated=True))
-        yield Desk(database, at_exit)
+        yield TenantQueue(database, at_exit)
 
 
 STEPS = st.lists(
@@ -127,24 +127,24 @@ STEPS = st.lists(
     steps=STEPS,
 )
 def test_no_tenant_is_served_twice_while_an_idle_tenant_waits(
-    desk: Desk, backlogs: dict[int, int], steps: list[tuple[str, int]]
+    queue: TenantQueue, backlogs: dict[int, int], steps: list[tuple[str, int]]
 ) -> None:
     """So it gets one of the next claims, at most as many as there are waiting tenants."""
-    desk.clear()
-    desk.create({TENANTS[tenant]: jobs for tenant, jobs in backlogs.items()})
-    before = desk.state()
+    queue.clear()
+    queue.create({TENANTS[tenant]: jobs for tenant, jobs in backlogs.items()})
+    before = queue.state()
     running: list[tuple[UUID, int]] = []
     served: defaultdict[UUID, Counter[UUID]] = defaultdict(Counter)  # while the key waited
     for step, argument in steps:
         if step == "create":
-            desk.create({TENANTS[argument]: 1})
+            queue.create({TENANTS[argument]: 1})
         elif step == "advance":
-            desk.set_clock(desk.now + timedelta(seconds=argument))
+            queue.set_clock(queue.now + timedelta(seconds=argument))
             alive = "select id, attempt from public.index_jobs where lease_expires_at > %s"
-            running = [*desk.admin.execute(alive, (desk.now,))]
+            running = [*queue.admin.execute(alive, (queue.now,))]
         elif step.startswith("claim"):
-            with desk.worker.transaction(force_rollback=step != "claim"):
-                job = desk.claim()
+            with queue.worker.transaction(force_rollback=step != "claim"):
+                job = queue.claim()
             assert (job is None) == (not any(free for _, free in before.values()))
             for tenant, (held, free) in before.items():
                 if job and free and held == 0:
@@ -156,110 +156,112 @@ def test_no_tenant_is_served_twice_while_an_idle_tenant_waits(
                 running.append((job[0], job[2]))
         elif running:
             call = {"end": END, "fail": FAIL, "hand back": HAND_BACK}[step]
-            desk.worker.execute(call, running.pop(argument % len(running)))
-        before = desk.state()
+            queue.worker.execute(call, running.pop(argument % len(running)))
+        before = queue.state()
         waiting = {tenant for tenant, (held, free) in before.items() if free and held == 0}
         for tenant in [*served]:
             if tenant not in waiting:
                 del served[tenant]
 
 
-def test_new_tenant_is_served_before_the_backlog_of_another(desk: Desk) -> None:
-    desk.clear()
-    desk.create({TENANTS[0]: 300})
-    desk.create({TENANTS[1]: 1})
+def test_new_tenant_is_served_before_the_backlog_of_another(queue: TenantQueue) -> None:
+    queue.clear()
+    queue.create({TENANTS[0]: 300})
+    queue.create({TENANTS[1]: 1})
     served = []
     for _ in range(2):
-        job_id, tenant, attempt = desk.claim()
+        job_id, tenant, attempt = queue.claim()
         served.append(tenant)
-        desk.worker.execute(END, (job_id, attempt))
+        queue.worker.execute(END, (job_id, attempt))
     assert TENANTS[1] in served
 
 
 @pytest.mark.parametrize("jobs", [50, 150], ids=["all are looked at", "more than are"])
-def test_single_retry_does_not_wait_behind_many_of_another_tenant(desk: Desk, jobs: int) -> None:
+def test_single_retry_does_not_wait_behind_many_of_another_tenant(
+    queue: TenantQueue, jobs: int
+) -> None:
     """These have been due for longer, and there are more than a claim compares."""
-    desk.clear()
+    queue.clear()
     backlogs = {TENANTS[0]: jobs, TENANTS[-1]: 1}
-    desk.create(backlogs)
+    queue.create(backlogs)
     for tenant, count in backlogs.items():
         for _ in range(count):
-            job_id, _, attempt = desk.claim(*(backlogs.keys() - {tenant}))
-            desk.worker.execute(FAIL, (job_id, attempt))
-        desk.set_clock(desk.now + timedelta(minutes=20))
-    served = {desk.claim()[1] for _ in range(2)}
+            job_id, _, attempt = queue.claim(*(backlogs.keys() - {tenant}))
+            queue.worker.execute(FAIL, (job_id, attempt))
+        queue.set_clock(queue.now + timedelta(minutes=20))
+    served = {queue.claim()[1] for _ in range(2)}
     assert served == {TENANTS[0], TENANTS[-1]}
 
 
 @given(backlogs=st.lists(st.integers(1, 4), min_size=2, max_size=16), count=st.integers(1, 20))
 def test_tenant_with_the_fewest_running_jobs_is_served_first(
-    desk: Desk, backlogs: list[int], count: int
+    queue: TenantQueue, backlogs: list[int], count: int
 ) -> None:
-    desk.clear()
-    desk.create(dict(zip(TENANTS, backlogs, strict=False)))
+    queue.clear()
+    queue.create(dict(zip(TENANTS, backlogs, strict=False)))
     for _ in range(min(count, sum(backlogs))):
-        before = desk.state()
-        _, tenant, _ = desk.claim()
+        before = queue.state()
+        _, tenant, _ = queue.claim()
         assert before[tenant][0] == min(held for held, free in before.values() if free)
 
 
-def test_excluded_tenants_are_not_served(desk: Desk) -> None:
-    desk.clear()
-    desk.create(dict.fromkeys(TENANTS, 1))
+def test_excluded_tenants_are_not_served(queue: TenantQueue) -> None:
+    queue.clear()
+    queue.create(dict.fromkeys(TENANTS, 1))
     for tenant in TENANTS[:-1]:
         others = [other for other in TENANTS if other != tenant]
-        assert desk.claim(*others)[1] == tenant
-    assert desk.claim(*TENANTS) is None
-    assert desk.claim()[1] == TENANTS[-1]
+        assert queue.claim(*others)[1] == tenant
+    assert queue.claim(*TENANTS) is None
+    assert queue.claim()[1] == TENANTS[-1]
 
 
-def test_concurrent_claims_serve_several_tenants(desk: Desk) -> None:
+def test_concurrent_claims_serve_several_tenants(queue: TenantQueue) -> None:
     """Both read the same position in the circle. When one tenant is left, both serve it."""
-    desk.clear()
-    desk.create({TENANTS[0]: 3, TENANTS[1]: 1})
-    with psycopg.connect(desk.database.service_role_url) as worker:
+    queue.clear()
+    queue.create({TENANTS[0]: 3, TENANTS[1]: 1})
+    with psycopg.connect(queue.database.service_role_url) as worker:
         worker.execute("set role service_role")
         assert (
             worker.execute(CLAIM, (OTHER_WORKER, LEASE, [TENANTS[1]])).fetchone()[1] == TENANTS[0]
         )
-        desk.admin.execute(BEGIN_ROUND)
-        assert [desk.claim()[1] for _ in range(2)] == [TENANTS[1], TENANTS[0]]
+        queue.admin.execute(BEGIN_ROUND)
+        assert [queue.claim()[1] for _ in range(2)] == [TENANTS[1], TENANTS[0]]
 
 
 @KINDS
-def test_concurrent_claims_return_each_job_once(desk: Desk, kind: str) -> None:
-    desk.begin(kind, {TENANTS[0]: 2})
-    with psycopg.connect(desk.database.service_role_url) as worker:
+def test_concurrent_claims_return_each_job_once(queue: TenantQueue, kind: str) -> None:
+    queue.begin(kind, {TENANTS[0]: 2})
+    with psycopg.connect(queue.database.service_role_url) as worker:
         worker.execute("set role service_role")
         first = worker.execute(CLAIM, (OTHER_WORKER, LEASE, [])).fetchone()
-        assert first and first[0] != desk.claim()[0]
-        assert desk.claim() is None
+        assert first and first[0] != queue.claim()[0]
+        assert queue.claim() is None
 
 
 @KINDS
-def test_claim_returns_a_job_of_the_next_tenant(desk: Desk, kind: str) -> None:
-    desk.begin(kind, dict.fromkeys(TENANTS[:3], 1))
-    assert [desk.claim()[1] for _ in range(3)] == TENANTS[:3]
+def test_claim_returns_a_job_of_the_next_tenant(queue: TenantQueue, kind: str) -> None:
+    queue.begin(kind, dict.fromkeys(TENANTS[:3], 1))
+    assert [queue.claim()[1] for _ in range(3)] == TENANTS[:3]
 
 
 @KINDS
-def test_tenant_whose_jobs_are_all_locked_is_skipped(desk: Desk, kind: str) -> None:
+def test_tenant_whose_jobs_are_all_locked_is_skipped(queue: TenantQueue, kind: str) -> None:
     """Excluded tenants are not served either."""
-    desk.begin(kind, dict.fromkeys(TENANTS[:4], 1))
-    assert desk.claim()[1] == TENANTS[0]
-    with psycopg.connect(desk.database.url) as locker:
+    queue.begin(kind, dict.fromkeys(TENANTS[:4], 1))
+    assert queue.claim()[1] == TENANTS[0]
+    with psycopg.connect(queue.database.url) as locker:
         lock = "select from public.index_jobs where tenant_id = %s for update"
         locker.execute(lock, (TENANTS[1],))
-        assert desk.claim(TENANTS[2])[1] == TENANTS[3]
-        assert desk.claim(TENANTS[2]) is None
-    assert {desk.claim()[1] for _ in range(2)} == {*TENANTS[1:3]}
+        assert queue.claim(TENANTS[2])[1] == TENANTS[3]
+        assert queue.claim(TENANTS[2]) is None
+    assert {queue.claim()[1] for _ in range(2)} == {*TENANTS[1:3]}
 
 
-def test_claims_do_not_wait_for_open_transactions(desk: Desk) -> None:
+def test_claims_do_not_wait_for_open_transactions(queue: TenantQueue) -> None:
     """A lock wait fails after a second. The locked jobs can be claimed after the transaction."""
-    desk.clear()
-    desk.create({TENANTS[0]: 3, TENANTS[1]: 3})
-    other = desk.database
+    queue.clear()
+    queue.create({TENANTS[0]: 3, TENANTS[1]: 3})
+    other = queue.database
     with (
         psycopg.connect(other.authenticated_url) as user,
         psycopg.connect(other.service_role_url) as worker,
@@ -276,13 +278,13 @@ def test_claims_do_not_wait_for_open_transactions(desk: Desk) -> None:
             worker.execute(CLAIM, (OTHER_WORKER, LEASE, [TENANTS[0]])).fetchone()[1] == TENANTS[1]
         )
 
-        desk.create({TENANTS[0]: 1, TENANTS[1]: 1})
-        claimed = [desk.claim() for _ in range(6)]
+        queue.create({TENANTS[0]: 1, TENANTS[1]: 1})
+        claimed = [queue.claim() for _ in range(6)]
         assert Counter(tenant for _, tenant, _ in claimed) == {TENANTS[0]: 3, TENANTS[1]: 3}
         for job_id, _, attempt in claimed:
-            desk.worker.execute(END, (job_id, attempt))
-        assert desk.claim() is None
+            queue.worker.execute(END, (job_id, attempt))
+        assert queue.claim() is None
         worker.rollback()
         user.rollback()
-    assert {desk.claim()[1] for _ in range(2)} == {TENANTS[0], TENANTS[1]}
-    assert desk.claim() is None
+    assert {queue.claim()[1] for _ in range(2)} == {TENANTS[0], TENANTS[1]}
+    assert queue.claim() is None

@@ -20,10 +20,10 @@ from cli.dev import stack
 from db.local.account import server_account
 from db.local.postgres import Server
 from tests.support import loopback
-from tests.support.desk import PROGRAM, new_desk
 from tests.support.kept import Kept
 from tests.support.pages import blocks_of
 from tests.support.waiting import until
+from tests.support.workspace import PROGRAM, new_workspace
 
 ROOT = Path(__file__).parents[2]
 TO_PROVE = ("test_pooler.py", "test_proxy.py", "test_failover_load.py")
@@ -103,13 +103,13 @@ class Shell:
     @contextmanager
     def api(self, text: str, url: str, **environment: str) -> Iterator[httpx2.Client]:
         """Yields a client of the API that an sh block starts at this URL, once it is ready."""
-        with new_desk() as desk:
+        with new_workspace() as workspace:
             process = subprocess.Popen(
                 ["sh", "-ec", self.put(text).replace("index-jobs api", f"exec {PROGRAM} api")],
                 cwd=self.folder,
-                env=desk.environment | environment,
+                env=workspace.environment | environment,
             )
-            key = desk.run(
+            key = workspace.run(
                 "keys", "create", "k", "--user", USER, DATABASE_URL=self.server.url("app")
             ).stdout.strip()
             headers = {"Authorization": f"Bearer {key}"}

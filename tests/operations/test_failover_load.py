@@ -23,11 +23,11 @@ import pytest
 from psycopg.rows import TupleRow
 
 from db.local.postgres import Server
-from tests.support.desk import PROGRAM
 from tests.support.distance import distance
 from tests.support.ports import kept_port
 from tests.support.repositories import commit
 from tests.support.waiting import until
+from tests.support.workspace import PROGRAM
 
 from .conftest import USER, Shell, blocks
 

@@ -1,5 +1,5 @@
-// Calls pg-boss for a test: node driver.mjs DATABASE_URL; each line of stdin is a JSON array of a
-// method and its arguments, each line of stdout what it gave.
+// Calls pg-boss for a test: node driver.mjs DATABASE_URL. Each line of stdin is a JSON array of a
+// method and its arguments, each line of stdout its result.
 import { createInterface } from 'node:readline'
 import { PgBoss } from 'pg-boss'
 

@@ -209,7 +209,7 @@ def with_counters(arena: Arena, *users: str) -> list[str]:
     return ids
 
 
-def test_a_group_of_polls_passes_over_a_locked_counter(arena: Arena) -> None:
+def test_group_of_polls_skips_a_locked_counter(arena: Arena) -> None:
     job_id = arena.job()
     alice, bob = with_counters(arena, "alice", "bob")
     with (
@@ -230,7 +230,7 @@ def test_a_group_of_polls_passes_over_a_locked_counter(arena: Arena) -> None:
     ]
 
 
-def test_groups_of_polls_at_once_count_exactly_and_keep_the_quota(arena: Arena) -> None:
+def test_concurrent_groups_of_polls_keep_the_exact_quota(arena: Arena) -> None:
     job_id = arena.job()
     (alice,) = with_counters(arena, "alice")  # who has 100 requests
 

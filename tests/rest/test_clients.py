@@ -22,8 +22,8 @@ import pytest
 from tests.api.conftest import JWT_SECRET, serve
 from tests.rest.conftest import token
 from tests.support import postgrest
-from tests.support.desk import new_desk
 from tests.support.fetch import node_modules
+from tests.support.workspace import new_workspace
 
 SCRIPTS = Path(__file__).with_name("clients")
 JOB_NOT_FOUND = ["PT404", "index job not found", None]
@@ -143,8 +143,8 @@ def targets(clusters: Callable[[int], Any]) -> Iterator[Callable[[str], Target]]
 
 @contextmanager
 def _served() -> Iterator[Target]:
-    with new_desk() as desk, desk.serving(PORT="0", RUNNER_CONCURRENCY="0"):
-        env = desk.dev_env
+    with new_workspace() as workspace, workspace.serving(PORT="0", RUNNER_CONCURRENCY="0"):
+        env = workspace.dev_env
         yield Target(env["API_URL"], env["ANON_KEY"], env["JWT_SECRET"], env["DEV_DATABASE_URL"])
 
 

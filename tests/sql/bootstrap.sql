@@ -34,7 +34,7 @@ as $$
   update tests.clock set fixed = p_now, shift = '0';
 $$;
 comment on function tests.set_clock(timestamptz) is
-  'Stops the clock at a time; null lets it run as the wall clock.';
+  'Stops the clock at a time. Null returns to the wall clock.';
 
 create function tests.advance_clock(p_by interval)
 returns void
@@ -46,7 +46,7 @@ as $$
   update tests.clock set shift = shift + p_by;
 $$;
 comment on function tests.advance_clock(interval) is
-  'Moves the clock on, whether it runs or stands.';
+  'Moves the clock forward, running or stopped.';
 
 -- Acting: each function changes who runs the following statements, until the transaction ends. The
 -- logins are members of one role each and cannot bypass row-level security.
@@ -78,7 +78,7 @@ begin
 end;
 $$;
 comment on function tests.act_with_claims(text) is
-  'Acts as authenticated with that text for claims, sound or not; null for none.';
+  'Acts as authenticated with this text as claims, valid or not. Null means no claims.';
 
 create function tests.act_as_anon()
 returns void
@@ -92,7 +92,7 @@ begin
   perform tests.act_by_login('test_anon', 'anon');
 end;
 $$;
-comment on function tests.act_as_anon() is 'Acts as a browser without a user.';
+comment on function tests.act_as_anon() is 'Acts as anon: a browser without a user.';
 
 create function tests.act_as_worker()
 returns void
@@ -106,7 +106,7 @@ begin
   perform tests.act_by_login('test_service_role', 'service_role');
 end;
 $$;
-comment on function tests.act_as_worker() is 'Acts as the service: workers, support.';
+comment on function tests.act_as_worker() is 'Acts as the service, like workers and support.';
 
 create function tests.act_as_job_worker()
 returns void
@@ -150,7 +150,7 @@ begin
 end;
 $$;
 comment on function tests.act_as_admin() is
-  'Back to the superuser: to arrange, and to look at what nobody else may.';
+  'Returns to the superuser, to arrange and to read everything.';
 
 create function tests.act_by_login(p_login text, p_role text)
 returns void
@@ -166,7 +166,7 @@ begin
 end;
 $$;
 comment on function tests.act_by_login(text, text) is
-  'Becomes the login, and in it the role, or none for the login itself.';
+  'Acts as this login with this role, or none for the login itself.';
 
 -- The test users. Ids differ in their last digits: ...a1 is alice, ...01 her repository, and so on.
 
@@ -241,7 +241,7 @@ set search_path = pg_catalog, pg_temp
 as $$
   select private.insert_index_job(p_repository_id, null, null, null, null);
 $$;
-comment on function tests.job_for(uuid) is 'A new pending job for the repository; returns its id.';
+comment on function tests.job_for(uuid) is 'Creates a pending job for the repository. Returns its id.';
 
 -- Jobs have names in a test: created under a name, found by tests.id.
 
@@ -269,7 +269,7 @@ begin
 end;
 $$;
 comment on function tests.arrange_job(text, text, uuid) is
-  'Makes a job of that name, moved to the status; the first worker begins it.';
+  'Creates a job with this name and moves it to the status, as the first worker.';
 
 create function tests.metadata_for(p_status text)
 returns jsonb
@@ -284,7 +284,7 @@ as $$
     else '{}'
   end;
 $$;
-comment on function tests.metadata_for(text) is 'What a worker sends along with the status.';
+comment on function tests.metadata_for(text) is 'Returns the metadata that a worker sends with the status.';
 
 create function tests.name_id(p_name text, p_id uuid)
 returns void
@@ -298,7 +298,7 @@ begin
 end;
 $$;
 comment on function tests.name_id(text, uuid) is
-  'Gives an id a name until the end of the transaction.';
+  'Names an id until the end of the transaction.';
 
 create function tests.id(p_name text)
 returns uuid
@@ -309,7 +309,7 @@ set search_path = pg_catalog, pg_temp
 as $$
   select current_setting('tests.id_of_' || p_name)::uuid;
 $$;
-comment on function tests.id(text) is 'The id of that name.';
+comment on function tests.id(text) is 'Returns the id with this name.';
 
 -- No search_path is pinned: the statement runs under that of the session, as it would alone.
 create function tests.refusal(p_statement text)
@@ -339,7 +339,7 @@ exception when others then
 end;
 $$;
 comment on function tests.refusal(text) is
-  'accepted, or SQLSTATE, detail and column of our own errors, SQLSTATE and constraint of others.';
+  'Returns accepted, or SQLSTATE with detail and column (own errors) or constraint (others).';
 
 create function tests.send_file(p_file_no integer, p_path text, p_symbols integer default 1)
 returns void
@@ -365,7 +365,7 @@ set search_path = pg_catalog, pg_temp
 as $$
   select j.* from public.index_jobs as j where j.id = tests.id(p_name);
 $$;
-comment on function tests.job_row(text) is 'The job of that name.';
+comment on function tests.job_row(text) is 'Returns the job with this name.';
 
 create function tests.arrange_index(
   p_repository_id uuid default tests.alice_repository(), p_prefix text default 'src/'
@@ -399,7 +399,7 @@ as $$
     as s (path, reason);
 $$;
 comment on function tests.arrange_index(uuid, text) is
-  'Stores an index of the repository: three files, of which two have five symbols, three skipped.';
+  'Stores an index of the repository: three files, five symbols in two of them, three skipped.';
 
 -- The queue: tenants by number, in the order in which claims serve them.
 
@@ -418,8 +418,8 @@ begin
 end;
 $$;
 comment on function tests.arrange_line() is
-  'The clock stands at noon of 2030-01-01, tenant 20 was served last, no leases were looked for, '
-  'and jobs are rows alone: neither triggers nor foreign keys see them.';
+  'Stops the clock at noon of 2030-01-01. Tenant 20 was served last, leases were not checked, '
+  'and jobs are plain rows without triggers and foreign keys.';
 
 create function tests.tenant(p_no integer) returns uuid language sql immutable
   set search_path = pg_catalog, pg_temp
@@ -436,7 +436,7 @@ as $$
     setval('private.claim_cursor_low', ('x' || right(t.hex, 16))::bit(64)::bigint)
   from (select replace(tests.tenant(p_no)::text, '-', '')) as t (hex);
 $$;
-comment on function tests.serve(integer) is 'That tenant was served last.';
+comment on function tests.serve(integer) is 'Marks this tenant as served last.';
 
 create function tests.stand_in_line(
   p_no integer,
@@ -464,7 +464,7 @@ as $$
     case when p_is_cancelled then timestamptz '2030-01-01Z' end, '2030-01-01Z';
 $$;
 comment on function tests.stand_in_line(integer, integer, interval, interval, uuid, boolean, boolean)
-  is 'A job of the tenant: pending, or on that attempt of 3, with a lease or a retry from now on.';
+  is 'Creates a job of the tenant: pending, or on this attempt of 3, with a lease or a retry.';
 
 create function tests.arrange_realtime()
 returns void
@@ -492,4 +492,4 @@ begin
 end;
 $$;
 comment on function tests.arrange_realtime() is
-  'What jobs need of Supabase Realtime, see tests/supabase/database.sql.';
+  'Creates the part of Supabase Realtime that jobs use, see tests/supabase/database.sql.';

@@ -1,5 +1,5 @@
--- Each row of api_get_job_statuses is the answer of api_get_job_status, or null if that has to be
--- asked.
+-- Each row of api_get_job_statuses is the result of api_get_job_status, or null if the caller must
+-- call that function.
 begin;
 select plan(28);
 
@@ -30,7 +30,7 @@ language sql
 as $$
   select k.api_key from pg_temp.keys as k where k.name = p_name;
 $$;
--- verdict and remaining requests of a poll of alice's job by each key, `-` for a row of nulls
+-- verdict and remaining requests of polls of alice's job with each key, `-` for a row of nulls
 create function pg_temp.polls(variadic p_names text[]) returns text
 language sql
 as $$
@@ -52,7 +52,7 @@ as $$
     array[null], array[jsonb_build_object('sub', p_user_id, 'role', p_role)],
     array[tests.id('alices')::text], array[null::bigint]) as a;
 $$;
--- asks once with each key in use, which begins the counts
+-- polls once with each key in use, which starts the counts
 create function pg_temp.begin_hour() returns bigint
 language sql
 as $$
@@ -62,15 +62,15 @@ as $$
 $$;
 
 select tests.act_as_http();
-select is(pg_temp.polls('alice'), '-', 'a key that is not in use has to be asked alone');
+select is(pg_temp.polls('alice'), '-', 'a key that is not in use must be polled alone');
 select is(pg_temp.begin_hour(), 3::bigint, 'then the keys are in use');
 select is(
   pg_temp.polls('alice', 'bob', 'alice', 'second'), 'ok 97, PT404 998, ok 96, ok 95',
   'polls are counted by user, in their order');
-select is(pg_temp.polls('bob', 'alice'), 'PT404 997, ok 94', 'and answered in their order');
+select is(pg_temp.polls('bob', 'alice'), 'PT404 997, ok 94', 'polls are answered in their order');
 select is(
   pg_temp.polls('secret', 'bob', 'prefix', 'unknown', 'unused', 'alice'),
-  '-, PT404 996, -, -, -, ok 93', 'unknown callers have to be asked alone, and cost nothing');
+  '-, PT404 996, -, -, -, ok 93', 'unknown callers must poll alone, and cost nothing');
 select is(
   (select array_agg(a::text) from api_get_job_statuses('{}', '{}', '{}', '{}') as a), null,
   'no polls have no rows');
@@ -88,21 +88,21 @@ select is(
   (select to_jsonb(a) - '{way,number,rate_remaining}'::text[] from answers as a
    where a.number = 1),
   (select to_jsonb(a) - '{way,number,rate_remaining}'::text[] from answers as a
-   where a.number = 0), 'a job is answered as by api_get_job_status');
+   where a.number = 0), 'the result is that of api_get_job_status');
 select is(
   (select a.job_age from answers as a where a.number = 1), 0,
-  'with the time that it has waited');
+  'the result contains the age of the job');
 select is(
   (select concat_ws(' ', a.verdict, a.job_version, a.body is null) from answers as a
-   where a.number = 2), 'ok 1 t', 'a job at the version that the client has comes without body');
+   where a.number = 2), 'ok 1 t', 'a client with the current version gets no body');
 select is(
   (select string_agg(concat_ws(' ', a.verdict, a.job_id, a.body), ', ') from answers as a
    where a.number > 2), 'PT404, PT404, PT404',
-  'another tenant''s job and malformed ids look the same');
+  'foreign jobs and malformed ids get the same result');
 select is(
   (select a.body is not null from api_get_job_statuses(
      array[pg_temp.key('alice')], array[null::jsonb], array[tests.id('alices')::text],
-     array[2]) as a), true, 'a job at another version has its body');
+     array[2]) as a), true, 'a client with another version gets the body');
 
 select is(
   (select string_agg(concat_ws(' ', a.verdict, a.user_id = tests.bob()), ', ')
@@ -111,15 +111,15 @@ select is(
      array[null, null, null]::jsonb[],
      array[tests.id('acmes')::text, tests.id('acmes')::text, tests.id('acmes')::text],
      array[null, null, null]::bigint[]) as a),
-  'ok t, PT404 f, ok t', 'each job is read as its caller may read it');
+  'ok t, PT404 f, ok t', 'each job is read with the rights of its caller');
 select is(current_setting('synchronous_commit'), 'off', 'the count does not wait for the disk');
 select is(pg_temp.poll_with_claims(tests.alice()::text, 'authenticated'), 'ok 84',
   'verified claims are as good as a key');
 select is(
   pg_temp.poll_with_claims(tests.alice()::text, 'service_role'), '-',
-  'claims of another role are no user''s');
+  'claims of other roles do not identify a user');
 select is(
-  pg_temp.poll_with_claims('no uuid', 'authenticated'), '-', 'nor are those without a user');
+  pg_temp.poll_with_claims('no uuid', 'authenticated'), '-', 'claims without a user do not identify a user');
 select is(
   (select a.verdict from api_get_job_statuses(
      array[pg_temp.key('unknown')],
@@ -132,8 +132,8 @@ update private.rate_limit_counters set requests = 998 where user_id = tests.bob(
 select tests.act_as_http();
 select is(
   pg_temp.polls('bob', 'bob', 'alice', 'bob'), 'PT404 1, PT404 0, ok 83, -',
-  'what exceeds the quota has to be asked alone');
-select is(pg_temp.polls('bob', 'alice'), '-, ok 82', 'and what comes after it');
+  'polls over the quota must be sent alone');
+select is(pg_temp.polls('bob', 'alice'), '-, ok 82', 'later polls of the group are answered');
 select tests.act_as_admin();
 select is(
   (select array_agg(c.requests order by c.requests) from private.rate_limit_counters as c),
@@ -144,25 +144,25 @@ select is(
 update auth.users set banned_until = 'infinity' where id = tests.bob();
 update private.rate_limit_counters set requests = 1 where user_id = tests.bob();
 select tests.act_as_http();
-select is(pg_temp.polls('bob', 'alice'), '-, ok 81', 'a banned user has to be asked alone');
+select is(pg_temp.polls('bob', 'alice'), '-, ok 81', 'a banned user must poll alone');
 select tests.act_as_admin();
 update auth.users set banned_until = null where id = tests.bob();
 update private.api_keys set enabled = false where user_id = tests.bob();
 select tests.act_as_http();
-select is(pg_temp.polls('bob', 'alice'), '-, ok 80', 'so does one whose key is revoked');
+select is(pg_temp.polls('bob', 'alice'), '-, ok 80', 'a user with a revoked key must poll alone');
 select tests.advance_clock('30 minutes');
 select is(
-  pg_temp.polls('alice', 'second'), '-, -', 'and the first poll of an hour');
-select is(pg_temp.begin_hour(), 3::bigint, 'which begins the count');
+  pg_temp.polls('alice', 'second'), '-, -', 'the first polls of an hour must be sent alone');
+select is(pg_temp.begin_hour(), 3::bigint, 'they start the count');
 select tests.advance_clock('24 minutes 59 seconds');
-select is(pg_temp.polls('alice', 'second'), 'ok 97, ok 96', 'before a key expires');
+select is(pg_temp.polls('alice', 'second'), 'ok 97, ok 96', 'a key works until it expires');
 select tests.advance_clock('1 second');
 select is(pg_temp.polls('alice', 'second'), '-, ok 95', 'a key stops at the time it expires');
 select tests.act_as_admin();
 update private.api_keys set last_used_at = '2026-03-01 12:24:59+00';
 select tests.act_as_http();
 select is(
-  pg_temp.polls('second'), '-', 'a key that was not used within the hour has to be asked alone');
+  pg_temp.polls('second'), '-', 'a key not used within the hour must be polled alone');
 
 select * from finish();
 rollback;

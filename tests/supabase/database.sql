@@ -1,5 +1,5 @@
--- What the database of a hosted project has before its first migration, made by supabase_admin:
--- schemas, users, default privileges. `postgres` owns the database and none of this.
+-- The database of a hosted project before its first migration, created by supabase_admin:
+-- schemas, users, default privileges. `postgres` owns the database, but none of these.
 
 create schema extensions;
 grant usage on schema extensions to anon, authenticated, service_role;

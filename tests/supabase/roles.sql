@@ -1,5 +1,5 @@
--- The roles of a hosted project, made once in a cluster by supabase_admin, its only superuser.
--- Passwords are given by the tests.
+-- The roles of a hosted project, created once per cluster by supabase_admin, its only superuser.
+-- The tests set the passwords.
 
 create role postgres login createdb createrole replication bypassrls;
 alter role postgres set search_path = "$user", public, extensions;

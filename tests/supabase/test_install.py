@@ -96,7 +96,7 @@ def test_installer_adds_copies_after_existing_migrations(
     assert len(migrate.rollback(database.migrator_url, len(NAMES))) == len(NAMES)
 
 
-def test_a_second_run_changes_nothing(theirs: Path) -> None:
+def test_second_run_changes_nothing(theirs: Path) -> None:
     assert install(theirs, "--yes").returncode == 0
     before = contents(theirs)
     done = install(theirs, "--yes")

@@ -1,11 +1,11 @@
-// What an application does with supabase-js; prints what it got, as JSON.
+// Uses supabase-js like an application. Prints the results as JSON.
 
 import { createClient } from "@supabase/supabase-js";
 
 const { SUPABASE_URL, SUPABASE_ANON_KEY, ALICE_TOKEN, BOB_TOKEN, EXPIRED_TOKEN } = process.env;
 const functions = process.env.FUNCTIONS.split(" ");
 
-// A client with the public key, and with a user's token where there is one.
+// Returns a client with the public key and, if given, a user's token.
 function signedIn(token) {
   const options = token ? { accessToken: async () => token } : { auth: { persistSession: false } };
   return createClient(SUPABASE_URL, SUPABASE_ANON_KEY, options);

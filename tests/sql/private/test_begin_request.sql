@@ -55,7 +55,7 @@ select is(
   (select c.user_id from private.begin_request((select api_key from keys),
     jsonb_build_object('sub', tests.bob(), 'role', 'authenticated')) as c),
   tests.alice(), 'claims next to a valid key are ignored');
-select is(private.current_user_id(), tests.alice(), 'and the session acts as the owner of the key');
+select is(private.current_user_id(), tests.alice(), 'the session acts as the owner of the key');
 
 insert into private.rate_limit_counters (user_id, window_start, requests) values
   (tests.carol(), '2026-03-01 13:00+00', 99);

@@ -59,7 +59,7 @@ class Served:
 
 
 @dataclass(frozen=True)
-class Desk:
+class Workspace:
     """A separate run directory, and the commands run there."""
 
     run_dir: Path
@@ -156,11 +156,11 @@ class Desk:
 
 
 @contextmanager
-def new_desk() -> Iterator[Desk]:
+def new_workspace() -> Iterator[Workspace]:
     """Yields an empty run directory, removed at the end."""
     folder = Path(tempfile.mkdtemp(prefix="index-jobs-cli-", dir="/tmp"))
     folder.chmod(0o711)  # root's Postgres runs as another user
     try:
-        yield Desk(folder)
+        yield Workspace(folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
