@@ -42,7 +42,7 @@ Transport = Literal["database", "supabase"]
 
 
 class Place(Protocol):
-    """The location of a database, from a fixture or from the test itself."""
+    """A database, from a fixture or created by the test."""
 
     @property
     def server(self) -> Server: ...
@@ -130,7 +130,7 @@ class Api:
             self._kept = None
 
     def tenant(self, tier: str = "team", limit: int | None = None) -> Tenant:
-        """Creates a user. With `limit`, on a new tier with that many requests per hour."""
+        """Creates a user. With `limit`, on a new tier with this many requests per hour."""
         user = str(uuid4())
         with self.kept_sql() as connection:
             if limit is not None:
@@ -349,11 +349,11 @@ def transport(request: pytest.FixtureRequest) -> Transport:
 
 
 over_the_database = pytest.mark.parametrize("transport", ["database"], indirect=True)
-"""For what a login of the database alone has."""
+"""Marks tests of features that only a database login has."""
 
 
 def avoid_end_of_hour(place: Place) -> None:
-    """Quotas count per clock hour. Makes sure that half an hour of it is left."""
+    """Moves the clock so that half an hour is left: quotas count per clock hour."""
     with psycopg.connect(place.url) as connection:
         connection.execute(
             "select tests.advance_clock('30 minutes') where extract(minute from now()) >= 30"

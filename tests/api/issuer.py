@@ -61,7 +61,7 @@ class Issuer:
         self.published = ["ec", "rsa"]
         self.fetches = 0
         self.misbehave: Misbehaviour | None = None
-        """How it fails instead of answering."""
+        """How it fails instead of responding."""
         self.is_over = threading.Event()
         """Set at the end of the test: a handler that hangs must then stop."""
 

@@ -47,7 +47,7 @@ CALLS: dict[str, tuple[str, str, str]] = {
     "ready": ("GET", "/ready", "api_schema_version"),
 }
 REST = {"rest": ("GET", "/rest/v1/rpc/get_job_status?p_job_id={job_id}", "api_call_function")}
-"""The request, and what the API calls for it."""
+"""The request, and the call that the API makes for it."""
 SHORT = ["poll", "create"]
 
 

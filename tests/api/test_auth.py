@@ -69,7 +69,7 @@ def test_scheme_is_case_insensitive(api: Api, alice: Tenant) -> None:
 
 
 def wrong_keys(api: Api) -> dict[str, str]:
-    """Invalid keys, by what is wrong with them. They are derived from a user who has a job."""
+    """Invalid keys by fault, derived from the key of a user with a job."""
     tenant = api.tenant()
     assert ask(api, f"Bearer {tenant.key}").status_code == 404
     expired, disabled = (api.new_key(tenant.id) for _ in range(2))

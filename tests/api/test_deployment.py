@@ -36,7 +36,7 @@ CLIENTS = 4
 
 @dataclass
 class Process:
-    """An API in a process of its own."""
+    """An API in its own process."""
 
     url: str
     popen: subprocess.Popen[bytes]
@@ -98,7 +98,7 @@ class Load:
             each.result()
 
     def go_on(self, rounds: int = 20) -> None:
-        """Waits until each client has received that many more answers."""
+        """Waits until each client has received this many more responses."""
         begun = list(self._rounds)
         until(lambda: all(n - b >= rounds for n, b in zip(self._rounds, begun, strict=True)))
 

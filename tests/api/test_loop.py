@@ -21,7 +21,7 @@ from .conftest import JWT_SECRET, SERVICE_KEY
 pytestmark = one_process("measures the event loop of one process")
 
 SECONDS = 0.005
-"""CPU time that one callback of the loop may take; make prove judges it."""
+"""CPU time that one callback of the loop may take; only make prove checks it."""
 REPEATS = 3
 """The cost of an input is the minimum of this many runs; the rest is noise."""
 

@@ -113,7 +113,7 @@ class World:
         ]
 
     def poll(self, function: str, *arguments: str | None) -> tuple[TupleRow | None, list[TupleRow]]:
-        """Returns the function's answer and what it wrote, and rolls it back."""
+        """Returns the function's result and what it wrote, and rolls back."""
         with self.connection.transaction(force_rollback=True):
             row = self.connection.execute(
                 f"select a.* from public.{function}(%s, %s, %s) as a".encode(), arguments
@@ -123,7 +123,7 @@ class World:
     def group(self, polls: Sequence[Poll]) -> tuple[list[int], list[TupleRow | None], Any]:
         """Calls api_get_job_statuses, and api_get_job_status for the rows of nulls.
 
-        Returns the order in which the polls were answered, their rows in that order, and what was
+        Returns the order in which the polls were answered, their rows in this order, and what was
         written, which is rolled back.
         """
         with self.connection.transaction(force_rollback=True):

@@ -1,4 +1,4 @@
-"""Polls that arrive together are answered by one statement, each as if it had come alone."""
+"""Concurrent polls share one statement, with the same results as single polls."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ pytestmark = [one_process("counts the statements of one process"), over_the_data
 
 
 class Pollers:
-    """Tenants with a job each, whose polls one connection carries."""
+    """Tenants with one job each. One connection carries their polls."""
 
     def __init__(self, api: Api, groups: PollGroups, admin: psycopg.AsyncConnection) -> None:
         self.api = api
@@ -36,7 +36,7 @@ class Pollers:
     def start(
         self, tenant: int, job_id: str | None = None, claims: bytes | None = None
     ) -> asyncio.Task[tuple[str, ...]]:
-        """Polls for a tenant. Gives the verdict, and of its own job the id."""
+        """Polls for a tenant. Returns the verdict and, for the tenant's own job, its id."""
         key = None if claims else self.tenants[tenant].key.encode()
         values = [key, claims, (job_id or self.jobs[tenant]).encode(), None]
         return asyncio.create_task(self._text(self.groups.fetch(values)))

@@ -1,9 +1,9 @@
 // Workers of pg-boss for the tests, on DATABASE_URL: node worker.mjs plans | work.
 //   plans  prints the SQL that creates pg-boss's schema.
 //   work   processes the queue index_jobs and prints a line for each started attempt. The job's ref
-//          decides its outcome: fail-N fails the first N, bad fails permanently, die kills this process the
-//          first time, die-done after its rows are stored, late completes its first attempt after the second
-//          has started, slow runs until it is cancelled.
+//          decides its outcome: fail-N fails the first N, bad fails permanently, die kills this
+//          process the first time, die-done after its rows are stored, late completes its first
+//          attempt after the second has started, slow runs until it is cancelled.
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
