@@ -67,7 +67,7 @@ def served(folder: Path, jobs: int) -> Iterator[tuple[str, str]]:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        start_new_session=True,  # the clients are not of its session, which shares the processors
+        start_new_session=True,  # separate from the clients, for a fair share of CPU time
     )
     try:
         told = process.stdout or ()

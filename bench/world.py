@@ -41,7 +41,7 @@ insert into public.repositories (id, full_name, git_url, owner_user_id)
 select u.id, 'bench/repository', 'https://github.com/bench/repository.git', u.id
 from auth.users as u;
 """
-# ids are UUIDs of version 7, as the product makes them: the milliseconds, then the number
+# ids are version 7 UUIDs like the product's: the milliseconds, then the number
 _JOBS: LiteralString = """
 insert into public.index_jobs (
   id, repository_id, repository, owner_user_id, ref, commit_sha, status, attempt, created_at,

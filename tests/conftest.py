@@ -49,7 +49,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )  # fmt: skip
 
 
-@pytest.hookimpl(tryfirst=True)  # before the plugin looks at its option
+@pytest.hookimpl(tryfirst=True)  # before the plugin reads its option
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(pooled)
     proving = config.option.prove
@@ -64,7 +64,7 @@ def pytest_configure(config: pytest.Config) -> None:
         suppress_health_check=[HealthCheck.too_slow],
     )
     settings.load_profile("tests")
-    config.option.pgtap_uri = None  # pytest-pgtap takes DATABASE_URL and shows it
+    config.option.pgtap_uri = None  # pytest-pgtap would use DATABASE_URL and print it
     # a background parent may ignore SIGINT, which our children would inherit
     signal.signal(signal.SIGINT, signal.default_int_handler)
     environment.clean_up()
@@ -134,7 +134,7 @@ def kept(pytestconfig: pytest.Config) -> Kept:
 def clusters(request: pytest.FixtureRequest, kept: Kept) -> Iterator[Callable[..., Cluster]]:
     """Returns the cluster of a major version and owner, which is started on first use."""
     changes = [file.read_text() for file in request.config.getoption("--change")]
-    many = hasattr(request.config, "workerinput")  # processes that each need the same
+    many = hasattr(request.config, "workerinput")  # several processes need the same ones
     by_superuser = any(isinstance(item, PgTapItem) for item in request.session.items)
     wanted = [v for v in VARIANTS if by_superuser or v[1] != "superuser"]
     started: dict[tuple[int, bool], Cluster] = {}

@@ -15,11 +15,11 @@ from tests.support.checkout import Checkout, clone
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "CONTRIBUTING.md").read_text()
 SECTIONS = [title for title in re.findall(r"^## (.*)$", TEXT, re.M) if blocks(section(TEXT, title))]
-# what needs servers or minutes; each stands in a line of its own
+# commands that need servers or minutes, each on its own line
 LONG = re.compile(r"^(make (docs|check|format)|\.venv/bin/pytest (?:.*\\\n)*.*)$", re.M)
 
 
-# an edit whose pattern is gone would silently change nothing
+# an edit with an outdated pattern would silently change nothing
 SED = """
 sed() {
   for file; do :; done

@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 HOUSES = ("api", "cli", "db", "worker")
-# db/tools/docs.py writes documents in a checkout, with what the tests fetch
+# db/tools/docs.py runs only in a checkout, with tools of the tests
 OWN = {*HOUSES, "tests"}
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 

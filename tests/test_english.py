@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PHRASES = {  # what was written -> what to write
+PHRASES = {  # phrase -> what to write instead
     r"comes? along": "is bundled",
     r"gates? a change": "what a change must pass",
     r"long forms?": "extended versions",
@@ -40,7 +40,7 @@ NAMES = (
     r"\b(?:Arriving|Latest|Turns|CallTurns|_STANDING|OccupiedError|for_ever|said_of|_patiently"
     r"|_spare_the_collector|(?:borrow|occupy|furnish|near|explained|patiently|telling)\()"
 )
-# what is written by other programs, and this list
+# files that other programs write, and this list
 SKIPPED = re.compile(r"(^tests/test_english\.py|\.(png|svg|lock|json)|database\.types\.ts)$")
 
 

@@ -38,7 +38,7 @@ def run(folder: Path, test: str, *options: str) -> subprocess.CompletedProcess[s
 @pytest.mark.parametrize(
     ("test", "code"),
     [
-        # these skip and xfail on purpose, in a separate run that must fail because of it
+        # these skip and xfail on purpose, in a separate run that must therefore fail
         ("def test_it(): pass", 0),
         ("def test_it(): pytest.skip()", 1),
         ("pytest.skip(allow_module_level=True)", 1),

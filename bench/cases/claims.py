@@ -38,7 +38,7 @@ where j.status = 'pending'
 
 def run(world: World, rounds: Rounds) -> Iterator[Comparison]:
     """Yields the comparison. Leaves the database unchanged."""
-    cases: dict[str, tuple[int, int, int]] = {  # pending, of so many tenants; leased before
+    cases: dict[str, tuple[int, int, int]] = {  # pending jobs, their tenants, jobs leased before
         "1 pending": (1, 1, 0),
         "1,000 leased": (1, 1, 1_000),
         "2,000 tenants wait": (2_000, 2_000, 0),

@@ -75,7 +75,7 @@ def cost(connection: psycopg.Connection[Any], job_id: str) -> float:
 def estimates(rounds: Rounds) -> Comparison:
     """Returns the shares of jobs that ended within their estimates, by `bench.calibration`."""
     rounds.told("  estimates: indexing trees of pip and npm, about 5 minutes")
-    # a goal that is missed is an exit code 1; the figures are there all the same
+    # the exit code is 1 when a goal is missed, with figures nevertheless
     done = subprocess.run(
         [sys.executable, "-m", "bench.calibration"],
         check=False,

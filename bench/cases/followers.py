@@ -203,7 +203,7 @@ def _cpu_seconds(pid: int, postmaster: int) -> float:
     """Returns the CPU time of the API and of Postgres so far."""
     used = _stat(pid)[0] + _stat(postmaster)[0]
     for folder in Path("/proc").glob("[0-9]*"):
-        with suppress(FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
+        with suppress(FileNotFoundError, ProcessLookupError):  # the process has ended meanwhile
             seconds, parent = _stat(int(folder.name))
             used += seconds if parent == postmaster else 0.0
     return used

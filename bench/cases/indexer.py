@@ -87,7 +87,7 @@ def start(world: World, rounds: Rounds) -> Comparison:
 def _said(checkout: Path, *arguments: str) -> dict[str, float]:
     python = checkout / ".venv/bin/python"
     command = [str(python if python.exists() else sys.executable), "-m", *arguments]
-    # a goal that is missed is an exit code 1; the figures are there all the same
+    # the exit code is 1 when a goal is missed, with figures nevertheless
     done = subprocess.run(command, cwd=checkout, check=False, stdout=subprocess.PIPE, text=True)
     said: dict[str, float] = json.loads(done.stdout[done.stdout.index("{") :])
     return said

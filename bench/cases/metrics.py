@@ -96,7 +96,7 @@ def server_cpu_seconds(pid: int) -> float:
         for task in Path(f"/proc/{pid}/task").iterdir():
             for child in (task / "children").read_text().split():
                 children += sum(_times(int(child))[:2])
-        if _times(pid)[2:] == ended:  # else a child may have been counted nowhere
+        if _times(pid)[2:] == ended:  # otherwise a child may be missing
             return (own + sum(ended) + children) / os.sysconf("SC_CLK_TCK")
 
 
@@ -104,7 +104,7 @@ def _times(pid: int) -> list[int]:
     """Returns user and system time of a process and its ended children."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
-    except FileNotFoundError:  # it ended just now
+    except FileNotFoundError:  # the process has just ended
         return [0, 0, 0, 0]
     return [int(field) for field in stat.rpartition(")")[2].split()[11:15]]
 

@@ -13,7 +13,7 @@ from bench.world import VERSION, World
 _SECONDS = 3.0
 _CALLS = 4_000
 _GROUP = 8
-_SCRIPTS = 128  # as many as pgbench takes: fewer users would wait for each other's counts
+_SCRIPTS = 128  # pgbench's maximum: fewer users would wait for each other's counts
 
 
 def run(world: World, rounds: Rounds) -> Iterator[Comparison]:

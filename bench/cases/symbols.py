@@ -18,7 +18,7 @@ from bench.world import World, user_id
 _FILES, _SYMBOLS_PER_FILE = 50_000, 100
 _CALLS = 100
 _MOST = 10.0  # milliseconds
-# one repository has all of them; a fifth have the same name
+# all in one repository; a fifth have the same name
 _FILL: LiteralString = """
 insert into public.indexed_files (repository_id, path, language, bytes, blob_sha, symbol_count)
 select %(repository)s, 'src/' || n %% 1000 || '/' || n || '.py', 'Python', 100, repeat('b', 40),

@@ -130,7 +130,7 @@ async def rate(project: str, url: str, clients: int, seconds: float) -> float:
             nonlocal done
             while time.monotonic() < end:
                 has_ended = await live()
-                done += has_ended  # read after the wait: others count meanwhile
+                done += has_ended  # read after the wait, because others count meanwhile
 
         begun = time.monotonic()
         await asyncio.gather(*map(client, lives))

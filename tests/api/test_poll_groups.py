@@ -31,7 +31,7 @@ class Pollers:
         self.tenants = [api.tenant() for _ in range(4)]
         self.jobs = [api.create(tenant) for tenant in self.tenants]
         for tenant, job_id in zip(self.tenants, self.jobs, strict=True):
-            api.get(f"/jobs/{job_id}", tenant)  # so that the keys count as used
+            api.get(f"/jobs/{job_id}", tenant)  # so that the keys are in use
 
     def start(
         self, tenant: int, job_id: str | None = None, claims: bytes | None = None
@@ -172,7 +172,7 @@ def test_disconnected_client_is_not_counted(run: Callable[..., None]) -> None:
     async def test(it: Pollers) -> None:
         before = it.requests()
         polls = [it.start(number % 4) for number in range(8)]
-        await asyncio.sleep(0)  # they are waiting for the group to be sent
+        await asyncio.sleep(0)  # they wait until the group is sent
         for poll in polls[::2]:
             poll.cancel()
         found = await asyncio.gather(*polls, return_exceptions=True)

@@ -139,7 +139,7 @@ def test_surviving_sessions_stay_ready_until_a_writable_one_is_missing(
 ) -> None:
     tenant = api.tenant()
     job_id = api.create(tenant)
-    # an earlier test has ended the session of the polls, which comes back by itself
+    # an earlier test ended the session of the polls, which is reopened automatically
     until(lambda: api.get(f"/jobs/{job_id}", tenant).status_code == 200, 10)
     become(api, "on")
     try:

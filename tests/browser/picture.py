@@ -46,7 +46,7 @@ def main() -> None:
         until(lambda: _claim(api))
         job.run("report_job_progress(%s, 2, 'symbols', 1240, 2000)", job.id)
         page.get_by_text("62 %").wait_for()
-        page.wait_for_timeout(1000)  # until the bar stops moving
+        page.wait_for_timeout(1000)  # until the progress bar stops moving
         page.screenshot(path=PICTURE)
     print(PICTURE)
 

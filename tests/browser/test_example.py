@@ -170,7 +170,7 @@ def test_quiet_job_is_polled_less_often_and_a_finished_one_never(
         while len(polls) == before:
             page.clock.run_for(250)
             milliseconds += 250
-        while len(ended) < len(polls):  # the next step follows this poll
+        while len(ended) < len(polls):  # the next step comes after this poll
             page.wait_for_timeout(10)
         return milliseconds
 

@@ -369,7 +369,7 @@ def test_list_polls_every_ten_seconds_while_a_job_runs(
     page.clock.run_for(10_000)
     button = page.get_by_role("button", name="Show 1 new job")
     expect(button).to_be_visible()
-    expect(rows).to_have_count(1)  # nothing moves under the pointer
+    expect(rows).to_have_count(1)  # so that nothing moves under the pointer
     button.click()
     expect(rows.first).to_contain_text("owner/new")
 
@@ -425,7 +425,7 @@ def test_page_paints_quickly_without_layout_shift(
             )
             assert shift == 0
         if proving:
-            assert min(paints) < 300, paints  # whatever else the machine is doing
+            assert min(paints) < 300, paints  # whatever the load of the machine
 
 
 def test_axe_finds_no_violations_in_any_state_and_color_scheme(

@@ -157,7 +157,7 @@ def test_other_origin_can_neither_read_nor_index(
         " document.body.append(frame); window.opened = window.open(url); }",
         api.url,
     )
-    page.wait_for_function("window.opened.closed")  # as seen from here
+    page.wait_for_function("window.opened.closed")  # as seen from the test
     assert [frame.url for frame in page.frames][1:] == ["chrome-error://chromewebdata/"]
 
 

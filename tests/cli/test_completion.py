@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.workspace import PROGRAM, Workspace
 
-# a shell's completion request, and the answer for `typed`
+# a shell's completion request, and the completions of `typed`
 ASKED = {
     "bash": ("complete_bash", {"COMP_WORDS": "{typed}", "COMP_CWORD": "{last}"}),
     "zsh": ("complete_zsh", {"_TYPER_COMPLETE_ARGS": "{typed}"}),

@@ -164,7 +164,7 @@ def test_default_port_in_use_is_replaced_by_the_next(
         with taken(8321) as by_us:
             done = workspace.run("demo", small_repository)
         if by_us or "8321 is taken" in done.stderr:
-            break  # otherwise its holder has just left
+            break  # otherwise the port has just become free
     assert done.returncode == 0, done.stderr
     used = re.search(r"^  port 8321 is taken: using (\d+)$", done.stderr, re.M)
     assert used, done.stderr

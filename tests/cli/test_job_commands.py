@@ -22,7 +22,7 @@ from tests.support.workspace import Workspace
 ESCAPES, BIDI = "\x1b]0;x\x07\x1b[2J\x9b31m", "\u202e\u2066\u200b"
 HOSTILE = f"a{ESCAPES}\r\n{BIDI}b"
 SPELLED = r"a\x1b]0;x\x07\x1b[2J\x9b31m\r\n\u202e\u2066\u200bb"
-# what a foreign worker may write
+# text that a third-party worker may write
 SPOIL = """
 with job as (
   update public.index_jobs as j set error_message = %(text)s, last_error = %(text)s,

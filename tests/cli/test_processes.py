@@ -28,7 +28,7 @@ from tests.support.workspace import Workspace
 
 USER = UUID("5a000000-0000-4000-8000-000000000001")
 MODULES = {name: module for panel in PANELS.values() for name, module in panel.items()}
-# the console script, which records its loaded modules at its end
+# the console script, which writes its loaded modules at exit
 PROGRAM = """
 import atexit, pathlib, sys
 loaded = pathlib.Path(sys.argv.pop(1))

@@ -16,7 +16,7 @@ from tests.support.waiting import until
 from tests.support.workspace import PROGRAM, Workspace
 
 ROOT = Path(__file__).parents[2]
-PASSWORD = "…"  # of all logins, as it is written there
+PASSWORD = "…"  # the password of all logins in the README
 
 
 @pytest.fixture

@@ -115,7 +115,7 @@ def test_sigterm_finishes_requests_in_flight(used_workspace: Workspace) -> None:
         until(lambda: used_workspace.sql(waiting))
         served.process.send_signal(signal.SIGTERM)
         until(lambda: not answers(url))
-        locker.execute("select pg_sleep(1)")  # it continues while the server waits for it
+        locker.execute("select pg_sleep(1)")  # it continues while the server waits
         locker.rollback()
         assert request.result(60).status_code == 200
         assert served.process.wait(30) == 0
@@ -245,7 +245,7 @@ def test_default_port_in_use_is_replaced_by_the_next(
         with taken(USUAL_PORT) as by_us, used_workspace.serving() as two:
             second = int(used_workspace.dev_env["API_URL"].rpartition(":")[2])
             if second == USUAL_PORT and not by_us:
-                continue  # its holder has just left
+                continue  # the port has just become free
             assert second > USUAL_PORT
             assert f"  port {USUAL_PORT} is taken: using {second}\n" in two.said
             break

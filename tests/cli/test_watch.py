@@ -81,7 +81,7 @@ def test_watch_survives_a_server_restart_and_says_so_once(
             served.end(signal.SIGTERM)
         with socket.create_server(("127.0.0.1", port)) as other:
             other.settimeout(60)
-            for _ in range(2):  # tries in vain
+            for _ in range(2):  # retries without success
                 other.accept()[0].close()
         with used_workspace.serving("--port", str(port)):
             assert process.wait(60) == 0

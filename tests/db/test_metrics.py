@@ -50,7 +50,7 @@ def test_counters_start_from_the_stored_jobs(clusters: Callable[..., Any]) -> No
         assert min(counted["attempts"].values()) > 0
         assert min(jobs for _, _, jobs in counted["transitions"]) > 0
         assert sum(counted["jobs"].values()) == 40
-        counted.pop("failure_rate")  # from the last hour of the tests' own clock
+        counted.pop("failure_rate")  # from the last hour of the tests' clock
         migrate.rollback(place.migrator_url, 1)
         migrate.apply(place.migrator_url)
         again = counters(connection)

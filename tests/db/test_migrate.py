@@ -74,7 +74,7 @@ def waiters(database: Any) -> int:
 def test_migrations_declared_files_and_mirror_give_the_same_schema(
     new_database: Any, major: int, owner: str
 ) -> None:
-    database = new_database(major, "ordinary")  # first: its owner makes the roles
+    database = new_database(major, "ordinary")  # first, because its owner creates the roles
     database, mirrored = (new_database(major, owner, migrated=False) for _ in range(2))
     assert len(migrate.apply(database.migrator_url)) == ALL
     schema = dump(database)
@@ -216,7 +216,9 @@ def test_login_without_rights_cannot_block_a_migrator(
     urls = (database.anon_url, database.authenticated_url, database.service_role_url)
     for url in (*urls, database.api_url, database.worker_url):
         with psycopg.connect(url, autocommit=True) as guest:
-            guest.execute("select pg_advisory_lock(%s)", [0x1DE8_0B5])  # that of an earlier form
+            guest.execute(
+                "select pg_advisory_lock(%s)", [0x1DE8_0B5]
+            )  # the advisory lock of an earlier version
             for mode in ("access share", "row exclusive", "share row exclusive"):
                 for table in ("migrator", "yoyo_lock", "_yoyo_migration"):
                     with pytest.raises(psycopg.errors.InsufficientPrivilege):

@@ -291,7 +291,7 @@ def test_logins_of_one_installation_cannot_connect_to_another(
         connect(login.url).close()
         with pytest.raises(ConnectError, match="may not connect"):
             connect(login.at(staging))
-    # and none of the second one's later logins can connect to the first
+    # logins that the second installation creates later cannot connect to the first
     with pytest.raises(ConnectError, match="may not connect"):
         connect(logins(staging, "job_worker").at(production))
 

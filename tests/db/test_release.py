@@ -27,14 +27,14 @@ from tests.support.waiting import until
 
 ROOT = Path(__file__).parents[2]
 RELEASED = re.findall(r"^## (\d+)\.(\d+)\.(\d+) - ", (ROOT / "CHANGELOG.md").read_text(), re.M)
-# the release that these tests make: 0.1.0, or the one after the last
+# the release that these tests create: 0.1.0, or the one after the last
 NEXT = f"{RELEASED[0][0]}.{int(RELEASED[0][1]) + 1}.0" if RELEASED else "0.1.0"
 VERSIONS = [NEXT, *(".".join(numbers) for numbers in RELEASED)]
 SCHEMAS = re.compile(r"^## (\d+\.\d+\.\d+) - .*\n\nThe schema is (\d{14})\.$", re.M)
 FUNCTION = "db/functions/get_job_status.sql"
 ALICE = "00000000-0000-4000-8000-0000000000a1"
 WORKER = "00000000-0000-4000-8000-00000000f001"
-# Every later release can do what 0.1.0 can, so this fills a database of any release.
+# Later releases keep every function of 0.1.0, so this works on a database of any release.
 ROWS: LiteralString = """
 insert into auth.users (id) values ('00000000-0000-4000-8000-0000000000a1');
 insert into public.repositories (id, full_name, git_url, owner_user_id)
@@ -181,7 +181,7 @@ def test_unstamped_change_is_not_released(project: Checkout) -> None:
     done = project.make("release", f"VERSION={NEXT}")
     assert done.returncode != 0
     said = f"{FUNCTION}: changed since it was stamped; run: make migration"
-    said += "( name=what_it_does)?"  # where all migrations are released
+    said += "( name=what_it_does)?"  # when all migrations are released
     assert re.search(rf"^{said}$", done.stderr, re.M)
     with pytest.raises(stamp.StampError, match=f"^{said}$"):
         stamp.release(NEXT, root=project.root)

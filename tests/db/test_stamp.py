@@ -151,7 +151,7 @@ def is_shut(small_project: Any) -> str:
     return small_project.path(IS_OPEN).read_text().replace("is_open", "is_shut")
 
 
-# --- from one text to another, and back -----------------------------------------------------
+# --- changes and their rollback --------------------------------------------------------------
 
 
 def test_changed_body_is_replaced_and_rollback_restores_the_old_one(stamped: Any) -> None:

@@ -83,7 +83,7 @@ def machine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     subprocess.run([sys.executable, *build], check=True, capture_output=True)
     (folder / "docs").symlink_to(ROOT / "docs")
     environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "LANG": "C.UTF-8"}
-    if not request.config.getoption("--prove"):  # the tests already have what pip would install
+    if not request.config.getoption("--prove"):  # the test environment already has the dependencies
         environment |= {"PIP_NO_DEPS": "1", "PYTHONPATH": sysconfig.get_path("purelib")}
     text = (DEPLOY / "README.md").read_text()
     assert "/opt/index-jobs" in text

@@ -118,7 +118,7 @@ def scraped(place: Any, folder: Path) -> Iterator[Callable[[str], dict[tuple[str
             """Returns values by instance and the other labels."""
             try:
                 answer = client.get("/api/v1/query", params={"query": text})
-            except httpx2.ConnectError:  # it starts
+            except httpx2.ConnectError:  # Prometheus is still starting
                 return {}
             return {
                 (found["metric"].pop("instance", ""), label_values(found["metric"])): float(

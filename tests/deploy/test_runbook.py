@@ -29,7 +29,7 @@ select retry_or_fail_stuck_jobs('2 hours');
 select report_runner(tests.worker(1), 'host', 1, '1', 3, 1);
 insert into private.rate_limit_counters values (tests.alice(), date_trunc('hour', now()), 100);
 """
-FOUND = {  # how many prepared rows the statements of an alert find
+FOUND = {  # how many of the prepared rows the statements of an alert find
     "JobFailureRateHigh": [1],
     "JobProcessingLong": [2, 1],
     "JobTablesLarge": [1, 5],

@@ -115,7 +115,7 @@ def test_each_broadcast_change_is_read_once(
     with following(application, api, job, alice, "supabase", POLLS="no") as it:
         until(lambda: it.of("joined"))
         assert it.of("joined") == [f"realtime:index_jobs:{alice.id}"]
-        until(lambda: reads(it) == 2)  # at first, and once it is joined
+        until(lambda: reads(it) == 2)  # at the start, and after joining the channel
         job.begin()
         it.tell(send=hint(job, 2))
         it.sees("processing")

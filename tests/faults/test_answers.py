@@ -32,7 +32,7 @@ TIMINGS = Timings(
     hand_back=1,
 )
 PYTHON = "class A:\n    def f(self): ...\n\ndef g(): ...\n"
-# Allowed log messages while an answer is lost. Others fail the test.
+# Log messages that are allowed while a response is lost. Others fail the test.
 EXPECTED = (
     "no answer from the database",
     "query cancellation interrupted",

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tests.faults.conftest import Machine
 
 MEGABYTE = 1024**2
-EXECUTOR_THREADS = (os.cpu_count() or 1) + 4  # of the event loop, started on demand
+EXECUTOR_THREADS = (os.cpu_count() or 1) + 4  # threads of the event loop, started on demand
 STORIES_WITH_GAPS = """
 select job_id from public.index_job_events
 group by job_id having count(*) <> max(event_no) or min(event_no) <> 1
@@ -86,7 +86,7 @@ def settled(machine: Machine) -> Resources:
     """Returns the resources of the API and its fork server after the jobs are gone."""
 
     def look() -> Resources | None:
-        with suppress(OSError):  # one of them has just ended
+        with suppress(OSError):  # it has just ended
             pids = list(family(machine.process.pid))
             return Resources.by(pids) if len(pids) == 2 and not machine.scratch() else None
         return None

@@ -36,28 +36,28 @@ CONVERTED = (
 )
 STATUS_AS_TEXT = 'cast "public.job_status" value to "text" type'
 ALLOWED = {
-    # an answer carries the status as text
+    # a response contains the status as text
     ("public.api_admin_change_index_job", STATUS_AS_TEXT),
     ("public.api_admin_get_job_status", STATUS_AS_TEXT),
     ("public.api_cancel_index_job", STATUS_AS_TEXT),
     ("public.api_create_index_job", STATUS_AS_TEXT),
     ("public.api_follow_index_job", STATUS_AS_TEXT),
     ("public.api_get_job_status", STATUS_AS_TEXT),
-    # the reason of an ended job is its status
+    # the reason of a finished job is its status
     ("private.explain_any_job", STATUS_AS_TEXT),
-    # as PostgREST does: the id of a row of JSON is text
+    # as in PostgREST: the id in a JSON row is text
     ("public.api_admin_list_index_jobs", 'cast "uuid" value to "text" type'),
-    # it is there on Supabase only; elsewhere the call before it returns
+    # it exists only on Supabase; elsewhere the function returns earlier
     ("private.broadcast_index_job", 'schema "realtime" does not exist'),
-    # a case of literals, each of which is a status
+    # a case expression whose literals are all statuses
     ("private.end_attempt", 'cast "text" value to "public.job_status" type'),
-    # as PostgREST does: the text of jsonb is json
+    # as in PostgREST: jsonb as text is json
     ("public.api_call_function", 'cast "text" value to "json" type'),
     # each part comes from format() with %I and %L, or is a constant
     ("public.api_call_function", "The EXECUTE expression is SQL injection vulnerable."),
-    # set_config() answers what was set, and PL/pgSQL assigns that faster than it performs
+    # set_config() returns the new value, and an assignment is faster than perform
     ("public.api_get_job_status", 'never read variable "v_setting"'),
-    # stable is enough for what reads its arguments only and raises
+    # stable is enough for a function that only checks its arguments
     ("private.check_attempt", "routine is marked as STABLE, should be IMMUTABLE"),
 }
 

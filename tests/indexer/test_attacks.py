@@ -191,7 +191,7 @@ def test_fifo_in_a_repository_does_not_block_a_job(
     repository: Git, tmp_path: Path, index: Index
 ) -> None:
     repository.commit({"a.py": "a = 1", "b/a.py": ""})
-    # Git must not read files of the work tree, wherever the configuration says it is.
+    # Git must not read files of the work tree, whatever the configuration says.
     repository("config", "core.worktree", "..")
     for folder in (repository.path, repository.path / "b"):
         os.mkfifo(folder / ".gitattributes")

@@ -310,7 +310,7 @@ def test_unusual_paths_and_names_are_stored_completely(
         counts = connection.execute(
             "select (select count(*) from file), (select count(*) from symbol)"
         ).fetchone()
-    # Two names with one spelling: the later is skipped, so that paths are unique.
+    # Two names with the same spelling: the later one is skipped, so that paths are unique.
     assert paths == {os.fsdecode(name) for name in names[:9]} | {
         "caf\\xe9.py",
         "\\xff\\xfe/\\x80.py",
@@ -420,7 +420,7 @@ def test_progress_only_grows_at_most_twice_a_second_up_to_its_total(
         done = [event["done"] for event in steps]
         assert done == sorted(done)
         assert steps[-1]["done"] == steps[-1]["total"] > 0
-        # one at the beginning, one at the end, and two a second
+        # one at the start, one at the end, and two a second
         assert len(steps) <= 2 + 2 * seconds
     assert [event["done"] for event in outcome.events[:-1] if event["phase"] == "files"][-1] == 1500
     order_of_files = [int(row[0] or 0) for row in outcome.symbols]

@@ -99,7 +99,7 @@ def test_host_output_counts_as_disk_space(site: Host, index: Index) -> None:
 
 
 def test_number_of_processes_is_limited(site: Host, index: Index) -> None:
-    # the indexer, git and its helper for http
+    # the indexer, git and git's http helper
     assert index(f"{site.url}/stall/a", limits={"processes": 2}).error == "process_limit"
 
 

@@ -212,7 +212,7 @@ def test_no_symlink_in_a_repository_leads_out_of_the_roots(name: str, tmp_path: 
         (elsewhere / name).write_text(f"{elsewhere}\n")
     replace_by_link(repository / name, elsewhere / name)
     assert code_of(str(repository), root) == "local_path_not_allowed"
-    if name != "commondir":  # which names a third
+    if name != "commondir":  # the alternate names a third repository
         source.parse(str(repository), [root, elsewhere])
     between = root / "between"
     between.mkdir()
@@ -259,7 +259,7 @@ def test_alternates_inside_the_roots_are_accepted_in_any_spelling(tmp_path: Path
     for line in (f'"{elsewhere}"', "a\0b"):
         alternates.write_text(f"{line}\n")
         assert code_of(f"{root}/a", root) == "repository_not_found", line
-    # a chain, longer than git follows it
+    # a chain that is longer than git follows
     for number in range(10):
         lender = bare(root / str(number)) / "objects"
         alternates.write_text(f"{lender}\n")
@@ -298,7 +298,7 @@ def put(kind: str, path: Path) -> None:
         os.mkfifo(path)
     elif kind == "socket":
         here = Path.cwd()
-        os.chdir(path.parent)  # its whole path may be too long for a socket
+        os.chdir(path.parent)  # the absolute path may be too long for a socket
         with socket.socket(socket.AF_UNIX) as bound:
             bound.bind(path.name)
         os.chdir(here)

@@ -177,9 +177,7 @@ class Machine(RuleBasedStateMachine):
         self.world.first.execute("delete from public.index_jobs")
         self.world.first.execute(_NOBODY_SERVED)
         for connection in (self.world.first, self.world.second):
-            connection.execute(
-                "select setseed(0)"
-            )  # the jitter of retries is the same in each life
+            connection.execute("select setseed(0)")  # the jitter of retries is the same in each run
         self._set_clock()
         self.create("alice")
 

@@ -73,7 +73,9 @@ class Racers:
             connection = (self.users if of_user else self.workers)[number]
             become = "authenticated" if of_user else "service_role"
             try:
-                with connection.transaction():  # in whose session behind a pooler all of it is
+                with (
+                    connection.transaction()
+                ):  # which behind a pooler keeps all of it in one session
                     connection.execute(
                         "select set_config('role', %s, true),"
                         " set_config('request.jwt.claims', %s, true)",

@@ -134,7 +134,7 @@ def test_no_tenant_is_served_twice_while_an_idle_tenant_waits(
     queue.create({TENANTS[tenant]: jobs for tenant, jobs in backlogs.items()})
     before = queue.state()
     running: list[tuple[UUID, int]] = []
-    served: defaultdict[UUID, Counter[UUID]] = defaultdict(Counter)  # while the key waited
+    served: defaultdict[UUID, Counter[UUID]] = defaultdict(Counter)  # while the key was waiting
     for step, argument in steps:
         if step == "create":
             queue.create({TENANTS[argument]: 1})

@@ -30,7 +30,7 @@ _END_OF_ASSIGNMENTS = {"where", "from", "returning", "on", "as", "when", ";"}
 
 @dataclass(frozen=True)
 class _Operand:
-    before: str  # the word or mark that it follows; empty at the start of a group
+    before: str  # the preceding word or mark; empty at the start of a group
     after: str
     nodes: Sequence[Node]
 

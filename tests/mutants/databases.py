@@ -96,7 +96,7 @@ class Yard:
             return
         self._migrate(database, [undo])
         with psycopg.connect(database.url) as connection:
-            # a rollback of the tests leaves these where they are
+            # a rollback of the tests does not reset these
             connection.execute("select setval(s.seqrelid, s.seqstart, false) from pg_sequence as s")
         with self._lock:
             self._kept.append((database, uses + 1))

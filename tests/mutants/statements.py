@@ -51,7 +51,7 @@ def _is_replaceable(source: Source, mutant: Mutant, start: str) -> bool:
     revoked = rf"revoke all on [^;]*\b{re.escape(mutant.about)}\b[^;]*\sfrom {', '.join(STRANGERS)}"
     return (
         not mutant.path.startswith("db/migrations/")
-        and mutant.path != "db/functions/private/clock.sql"  # the tests have a clock of their own
+        and mutant.path != "db/functions/private/clock.sql"  # the tests use their own clock
         and (
             start == "create function"
             or (start == "create policy" and mutant.kind != "drop")
@@ -69,7 +69,7 @@ def _span(nodes: Sequence[Node]) -> tuple[int, int]:
 
 
 def _drop(source: Source, about: str, nodes: Sequence[Node]) -> Mutant:
-    # a comment of what is gone would not run, so it goes too
+    # a comment on a dropped object would fail, so it is dropped too
     end = nodes[-1].end
     comment = re.compile(r"\s*;\s*comment on policy [^;']*'(?:[^']|'')*'").match(source.sql, end)
     if comment and is_token(nodes[1], "policy"):

@@ -22,12 +22,12 @@ OPTIONS = '-csearch_path="$user",public,pgtap,tests'
 TIMEOUTS = ("10s", "30s")
 """Limit of a statement: a change may loop endlessly, and a busy machine may be slow."""
 CATALOGUE = {"drop", "widen"}  # a test of the whole catalog catches these first
-SUITES = {  # what pgTAP cannot see in one transaction
+SUITES = {  # suites for effects that pgTAP cannot see in one transaction
     "unlock": ("tests/races/test_locks.py", "tests/races/test_moves.py",
                "tests/lifecycle/test_races.py", "tests/lifecycle/test_turns.py"),
     "session": ("tests/races/test_settings.py",),
 }  # fmt: skip
-SUITES_OF = {  # nor any change of these functions; the suite that catches it first
+SUITES_OF = {  # or in changes of these functions; with the suite that catches them first
     "lock_index_job": ("tests/lifecycle/test_races.py",),
     "lock_next_job": ("tests/lifecycle/test_turns.py",),
     "order_waiting_tenants": ("tests/lifecycle/test_turns.py",),
@@ -91,7 +91,7 @@ def _pgtap_failure(connection: psycopg.Connection, script: str, timeout: str) ->
     """Returns the failure of one pgTAP file, which rolls itself back, or None if it passes."""
     rows: list[Any] = []
     try:
-        connection.execute("discard all")  # each file has a session as if it were new
+        connection.execute("discard all")  # each file gets a reset session
         connection.execute("select set_config('statement_timeout', %s, false)", (timeout,))
         cursor = connection.cursor(row_factory=scalar_row).execute(script.encode())
         while True:

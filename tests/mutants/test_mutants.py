@@ -19,7 +19,7 @@ from tests.mutants.statements import mutants
 from tests.mutants.verdicts import Trial, Verdict
 from tests.support.databases import Database
 
-SAMPLES = [  # once found by hand when no test caught them, and one more of each kind
+SAMPLES = [  # found manually when no test caught them, and one more of each kind
     r"private/cancel_index_job.*: widen j\.owner_user_id = v_user_id → .* or j\.created_by",
     r"create_index_job.*: flip current_user → session_user",
     r"api_call_function.*: unquote %I → %s in: '%I %s'",
@@ -37,7 +37,7 @@ IN_SERVERS_AND_SUITES = [  # these take seconds each
     r"retry_or_fail_stuck_jobs.*: unlock",
     r"purge_finished_jobs.*: unlock",
 ]
-REPLACED = [  # by `create or replace`, in a database that is there
+REPLACED = [  # by `create or replace` in an existing database
     r"private/cancel_index_job.*: widen j\.owner_user_id",
     r"private/cancel_index_job.*: flip security definer",
     r"private/cancel_index_job.*: drop set search_path",
@@ -97,7 +97,7 @@ def test_each_change_is_caught_or_listed_as_equivalent(
     if proving:
         trial.check()
     verdicts = trial.verdicts(chosen, jobs=2)
-    # not by record_property, which warns of the JUnit family that pytest has by default
+    # record_property would warn about pytest's default JUnit family
     request.node.user_properties.append(("figures", figures(verdicts, equivalents())))
     assert complaints(verdicts, equivalents(), every) == []
 

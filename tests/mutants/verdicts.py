@@ -65,7 +65,7 @@ class Trial:
                 change, undo = self._declared.replacement(mutant), self._declared.original(mutant)
                 with self._yard.replaced(self._original, change, undo) as database:
                     return self._judged(mutant, database)
-            if mutant.of_server:  # the roles of a server are of all its databases
+            if mutant.of_server:  # all databases of a server share its roles
                 with Yard() as yard, self._built(mutant, yard) as database:
                     return self._judged(mutant, database)
             with self._built(mutant) as database:

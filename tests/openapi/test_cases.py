@@ -17,7 +17,7 @@ from tests.api.conftest import SERVICE_KEY, Api, serve
 from tests.api.test_results import store
 from tests.rest.conftest import token
 
-# Cases of an operation, of those that fit the document and of those that do not.
+# Cases of an operation, for valid and for invalid requests.
 _EACH: Final = 10
 _EACH_TO_PROVE: Final = 100
 _FUNCTIONS: Final = ("get_job_status", "list_index_jobs", "explain_index_job")
@@ -91,7 +91,7 @@ def test_each_case_gets_a_documented_response(
     @given(case=described.as_strategy(generation_mode=GenerationMode(mode)))
     def answers(case: Any) -> None:
         seeds.plant(case)
-        # /status answers 503 while the service fails: here nobody runs the jobs
+        # /status is 503 while the service fails: no runner is running here
         excluded = [not_a_server_error] if operation.path == "/status" else []
         # the SQL functions check names, refs and arguments: 422 with the reason
         case.call_and_validate(

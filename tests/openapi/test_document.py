@@ -169,7 +169,7 @@ def expected(operation_id: str) -> int:
     """Returns the expected status. The lists are rejected, because the job has no index."""
     if operation_id in {*AFTER_THE_END, "list_indexed_files", "list_skipped_files", "find_symbols"}:
         return 409
-    if operation_id == "status":  # a job waits, and no worker is there
+    if operation_id == "status":  # a job waits and there is no worker
         return 503
     return 202 if operation_id in {"create_index_job", "admin_retry_index_job"} else 200
 

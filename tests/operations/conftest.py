@@ -27,7 +27,7 @@ from tests.support.workspace import PROGRAM, new_workspace
 
 ROOT = Path(__file__).parents[2]
 TO_PROVE = ("test_pooler.py", "test_proxy.py", "test_failover_load.py")
-PASSWORD = "…"  # of all logins, as it is written there
+PASSWORD = "…"  # the password of all logins on that page
 USER = "5a000000-0000-4000-8000-000000000001"
 LOGINS = """
 create role app_api login password '…' in role job_http;

@@ -49,7 +49,7 @@ def test_api_works_behind_a_proxy(shell: Callable[..., Shell], major: int) -> No
                         "GET", f"{job}/events", headers={"Accept": "text/event-stream"}
                     ) as stream:
                         assert any(line.startswith("event:") for line in stream.iter_lines())
-                    for _ in range(50):  # on connections that nginx keeps
+                    for _ in range(50):  # on connections that nginx keeps open
                         made = outside.post(f"{proxied}/index", json={"repository": "a/b"})
                         assert made.status_code == 202
             finally:

@@ -117,7 +117,7 @@ def test_every_job_ends_once_across_all_processes(machines: Machines) -> None:
         """Sends the same request to two processes at once. Returns the one job."""
         body = {"repository": f"a/r{number}", "localPath": str(machines.folder / "repository")}
         arguments: dict[str, Any] = {"json": body, "headers": {"Idempotency-Key": str(number)}}
-        turns = (number, number + TENANTS)  # of one tenant, at two processes
+        turns = (number, number + TENANTS)  # the same tenant at two processes
         with ThreadPoolExecutor(2) as pair:
             answers = list(pair.map(lambda turn: ask(turn, "POST", "/index", **arguments), turns))
         assert {answer.status_code for answer in answers} == {202}, answers[0].text

@@ -27,7 +27,7 @@ from tests.support.fetch import node_modules, npm_pack
 HERE = Path(__file__).parent
 PACKAGES = HERE.parents[1] / "bench/queues"
 
-# The other pg-boss that the bridge takes, for make prove; its schema is 43.
+# The other supported pg-boss, with schema 43, for make prove.
 OLDER = {
     "12.35.0": "e950badadb4649bf1f3fd516cf006d1f0890e24d4494e4c0a170ac06cecdaa00",
 }

@@ -29,7 +29,7 @@ from tests.support.databases import Database, NewDatabase
 from tests.support.waiting import until
 
 INDEX_JOBS = Path(sys.executable).with_name("index-jobs")
-# what pg-boss's own statements do, see its plans.js
+# the same statements as in pg-boss's plans.js
 FETCH = """
 update pgboss.job as j set state = 'active', started_on = now(), heartbeat_on = now(),
   retry_count = case when started_on is not null then retry_count + 1 else retry_count end
@@ -330,12 +330,12 @@ def test_killed_creator_leaves_both_rows_or_neither(
 ) -> None:
     with (
         psycopg.connect(shared.url) as blocker,
-        suppress(psycopg.Error),  # its end finds the session gone
+        suppress(psycopg.Error),  # its session is gone at the end
         psycopg.connect(shared.url) as maker,
         ThreadPoolExecutor(1) as threads,
     ):
         pid = maker.info.backend_pid
-        maker.execute("select")  # begins the transaction that is to be killed
+        maker.execute("select")  # starts the transaction that will be killed
         if table:
             blocker.execute(f"lock table {table} in share row exclusive mode".encode())
         making = threads.submit(create, maker)

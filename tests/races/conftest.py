@@ -59,7 +59,7 @@ class Arena:
     @contextmanager
     def impatient(self, login: str) -> Iterator[Connection]:
         """Yields a connection that fails instead of waiting for a lock."""
-        # a pooler takes no options: behind one it waits until the statement's own time is over
+        # a pooler accepts no options: behind one, it waits until its statement timeout
         options = {} if self.database.pooler else {"options": "-clock_timeout=1s"}
         with psycopg.connect(
             self.database.url_of(login), autocommit=True, prepare_threshold=None, **options

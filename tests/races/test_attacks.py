@@ -21,7 +21,7 @@ ROWS = [
     if line.startswith("| ")
 ][2:]
 ALICE, BOB, CAROL = (f"00000000-0000-4000-8000-0000000000{end}" for end in ("a1", "b0", "c0"))
-WHO = {  # who -> the login, and the user of the claims
+WHO = {  # attacker -> the login, and the user of the claims
     "`anon`": ("test_anon", None),
     "a user of no tenant": ("test_authenticated", ALICE),
     "a fellow member": ("test_authenticated", CAROL),

@@ -13,7 +13,7 @@ from tests.support.databases import VARIANTS
 from .conftest import Arena, opened
 
 ALICE = "00000000-0000-4000-8000-0000000000a1"
-LOGINS = {  # login -> something it may do, to show that refusals are not connection errors
+LOGINS = {  # login -> a statement it may run, to show that rejections are not connection errors
     "test_anon": "select current_user",
     "test_authenticated": "select id from get_job_status(%(job)s)",
     "test_service_role": "select id from get_job_status(%(job)s)",

@@ -169,7 +169,7 @@ def test_second_url_correction_compares_with_the_first(arena: Arena) -> None:
         first.execute(correct.format("elsewhere").encode())
         first.execute("select tests.act_as_admin()")
         first.execute("set session_replication_role = replica")
-        first.execute(  # as a job does that has indexed it there
+        first.execute(  # simulates a job that indexed it there
             "insert into public.indexed_commits"
             " (repository_id, job_id, commit_sha, extractor, stats)"
             " values (%s, gen_random_uuid(), '', 'x', '{}')",
@@ -232,7 +232,7 @@ def test_group_of_polls_skips_a_locked_counter(arena: Arena) -> None:
 
 def test_concurrent_groups_of_polls_keep_the_exact_quota(arena: Arena) -> None:
     job_id = arena.job()
-    (alice,) = with_counters(arena, "alice")  # who has 100 requests
+    (alice,) = with_counters(arena, "alice")  # this user has 100 requests
 
     def answered(_: int) -> int:
         with psycopg.connect(

@@ -14,7 +14,7 @@ from tests.support.pooled import one_process
 from .conftest import Arena, Connection
 
 CLAIMS = json.dumps({"sub": "00000000-0000-4000-8000-0000000000a1", "role": "authenticated"})
-CALLS: dict[str, list[LiteralString]] = {  # login -> what it calls
+CALLS: dict[str, list[LiteralString]] = {  # login -> the calls that it makes
     "index_jobs_api": [
         "select api_get_job_status(null, %(claims)s, %(job)s)",
         "select api_get_job_status('ij_0_secret', null, %(job)s)",
@@ -62,7 +62,7 @@ def test_no_setting_outlives_a_call(arena: Arena, login: str) -> None:
     arguments = {"claims": CLAIMS, "job": job_id, "arguments": json.dumps({"p_job_id": job_id})}
     url = arena.database.url_of(login)
     with psycopg.connect(url, autocommit=True, prepare_threshold=None) as connection:
-        connection.execute("do $$ begin end $$")  # loads plpgsql, whose settings appear then
+        connection.execute("do $$ begin end $$")  # loads plpgsql, which adds settings
         before = settings(connection)
         for call in CALLS[login]:
             with connection.transaction():

@@ -87,7 +87,7 @@ def rows_left(both: Both) -> list[Any]:
 def seen(answer: httpx2.Response, case: Case) -> dict[str, Any]:
     """Returns status, headers, body and, after a write, the rows."""
     headers = {name: answer.headers.get(name) for name in HEADERS}
-    # of PGRST116 PostgREST says that it is JSON, and that it is what was asked for
+    # for PGRST116 PostgREST names both JSON and the requested type
     headers["content-type"] = (headers["content-type"] or "").partition(", ")[0]
     return {
         "status": answer.status_code,

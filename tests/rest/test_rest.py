@@ -157,7 +157,7 @@ def test_caller_text_is_never_run_as_sql(rest: Api, hostile: str) -> None:
         f"echo?or=({q})",
     ):
         answer = call(rest, path, {"p_text": "a"})
-        if answer.status_code == 200:  # a word that is a column's new name
+        if answer.status_code == 200:  # a word that renames a column
             assert path.startswith("echo?select=x") and answer.json() == [{hostile: "a"}]
             continue
         assert answer.status_code in {400, 404}, (path, answer.text)
@@ -313,7 +313,7 @@ def test_one_user_cannot_occupy_the_whole_pool(own_rest: Callable[..., Api]) -> 
         locker.execute("select pg_advisory_xact_lock(7)")
         waiting = [threads.submit(call, api, "waiter", sub=mallory) for _ in range(20)]
         until(lambda: waiters(connection) == 1)
-        for _ in range(8):  # as many as the pool has, and as many again
+        for _ in range(8):  # twice the size of the pool
             assert call(api, "list_api_keys").status_code == 200
             assert api.client.get("/ready").status_code == 200
         assert waiters(connection) == 1
@@ -342,7 +342,7 @@ def test_call_that_waits_too_long_gets_503(own_rest: Callable[..., Api]) -> None
         locker.execute("select pg_advisory_xact_lock(7)")
         calls = [threads.submit(call, api, "waiter", sub=str(uuid4())) for _ in range(6)]
         ended = {answer.status_code: answer for answer in (each.result() for each in calls)}
-    assert set(ended) == {500, 503}  # those that ran and were ended, and those that never ran
+    assert set(ended) == {500, 503}  # both those that were cancelled and those that never ran
     assert ended[503].headers["retry-after"] == "1"
     assert strings(ended[503])["message"] == "The database was too busy to answer in time."
     assert call(api, "list_api_keys").status_code == 200

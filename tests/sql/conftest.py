@@ -35,7 +35,9 @@ class SqlTest(PgTapItem):
         database = self._request.getfixturevalue("pgtap_databases")(*self.variant)
         with psycopg.connect(database.url, options=OPTIONS) as connection:
             rows = Runner(connection).run(self.path.read_text())
-        tap = [row for row in rows if isinstance(row, str)]  # a step of the test may give anything
+        tap = [
+            row for row in rows if isinstance(row, str)
+        ]  # a step of the test may return anything
         report_tap(self, tap, self.path.name)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], **kwargs: Any) -> Any:

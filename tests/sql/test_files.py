@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-TEST_FOLDERS = {  # what is declared -> its tests
+TEST_FOLDERS = {  # declared files -> their tests
     "db/functions": "tests/sql",
     "db/functions/private": "tests/sql/private",
     "db/policies": "tests/sql/policies",
 }
-TESTED_ELSEWHERE = {"clock"}  # databases with pgTAP have a clock of their own, see test_clock.py
-# the users with whom each tenant policy is tried
+TESTED_ELSEWHERE = {"clock"}  # test databases have a clock that can be set, see test_clock.py
+# the users with whom each tenant policy is tested
 ALL_USERS = {
     "owner": "tests.act_as(tests.alice())",
     "owner of the organization": "tests.act_as(tests.bob())",

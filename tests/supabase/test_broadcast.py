@@ -43,7 +43,7 @@ BREAKAGES = {
         revoke insert on realtime.messages from postgres, anon, authenticated, service_role""",
     "it is gone": "drop schema realtime cascade",
 }
-QUIET = {  # nothing fails where there is nothing to call, and send() itself hides the last one
+QUIET = {  # these raise no warning: there is nothing to call, or send() itself hides the error
     BREAKAGES[name]
     for name in ("it takes other arguments", "it is gone", "its table may not be written")
 }
@@ -95,7 +95,7 @@ def service(new_database: Any) -> Iterator[Service]:
         service.admin("select tests.arrange_cast()")
         service.set_clock(NOON)
         with psycopg.connect(database.migrator_url, autocommit=True) as owner:
-            owner.execute("select private.create_broadcast_policy()")  # as the doctor says to
+            owner.execute("select private.create_broadcast_policy()")  # as the doctor recommends
         yield service
 
 

@@ -74,7 +74,7 @@ def test_job_status_matches_the_enum(database: Any) -> None:
     assert list(get_args(records.JobStatus)) == [label for (label,) in labels]
 
 
-METADATA = {  # member -> status and value that go with it
+METADATA = {  # member -> a status and value that it allows
     "error": ("failed", '"it broke"'),
     "stats": ("completed", "{}"),
     "commit_sha": ("completed", '"0123456789012345678901234567890123456789"'),

@@ -13,7 +13,7 @@ def section(text: str, title: str) -> str:
     found = re.search(rf"^(##+) {re.escape(title)}\n", text, re.M)
     assert found, f"there is no heading {title}"
     rest = text[found.end() :]
-    # a line that begins with a single # is a comment in some code
+    # a line that starts with a single # may be a comment in code
     end = re.search(rf"^#{{2,{len(found[1])}}} ", rest, re.M)
     return rest[: end.start()] if end else rest
 

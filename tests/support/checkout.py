@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGES = ("api", "cli", "db", "docs/deploy", "docs/examples", "supabase", "worker")
 FILES = ("CHANGELOG.md", "Makefile", "README.md", "pyproject.toml")
 
-# generated files are up to date, and check runs only the part about migrations
+# generated files count as up to date, and check runs only the part about migrations
 _MADE = (".venv/app", ".venv/test", "lint", "types", "imports", "guards")
 _KEPT = [f"--old-file={name}" for name in _MADE]
 
@@ -31,7 +31,7 @@ class Checkout:
     def make(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Runs make there with the Python of these tests."""
         command = ["make", f"BIN={Path(sys.executable).parent}", *_KEPT, *arguments]
-        # not as a part of the make that runs these tests
+        # independent of the make that runs these tests
         environment = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS"))}
         return subprocess.run(
             command, cwd=self.root, env=environment, capture_output=True, text=True, check=False

@@ -28,7 +28,7 @@ SETTINGS = {
     "fsync": "off",
     "full_page_writes": "off",
     "max_connections": "200",
-    # memory that is touched at each start
+    # this memory is touched at each start
     "shared_buffers": "32MB",
     "wal_buffers": "1MB",
 }
@@ -107,7 +107,7 @@ class Database:
 def add_pgtap(connection: psycopg.Connection) -> None:
     """Loads pgTAP into its own schema, which all roles may use."""
     connection.execute("create schema pgtap; grant usage on schema pgtap to public")
-    # pgTAP stores what it compares in temporary tables of the comparing role
+    # pgTAP stores the compared rows in temporary tables of the comparing role
     connection.execute(f"grant temporary on database {connection.info.dbname} to public")
     connection.execute("set local search_path = pgtap")
     connection.execute(pgtap_sql())
@@ -223,7 +223,7 @@ class Cluster:
     def _template(self, owner: Owner) -> Database:
         if owner not in self._templates:
             if owner == "superuser":
-                # a superuser may use roles that an ordinary role made; not the other way round
+                # a superuser may use roles of an ordinary role, but not the other way round
                 self._template("ordinary")
             try:
                 self._templates[owner] = self._migrated(_template_name(owner), owner)
@@ -271,7 +271,7 @@ class Cluster:
         self._execute(
             "create database {} template {} owner {} strategy file_copy", name, template, role
         )
-        for login in MEMBERS:  # which are members of roles of the whole server
+        for login in MEMBERS:  # because they are members of roles of the whole server
             self._execute("grant connect on database {} to {}", name, login)
         return Database(self.server, name, owner, self.pooler)
 

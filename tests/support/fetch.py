@@ -262,7 +262,7 @@ def _unpack_chromium(archive: Path, folder: Path) -> None:
 
 
 def _extract(files: tarfile.TarFile, folder: Path) -> None:
-    # early releases of Python 3.11 have no filters; the archive's checksum was right anyway
+    # early releases of Python 3.11 have no filters; the checksum of the archive is verified
     files.extraction_filter = getattr(tarfile, "data_filter", lambda member, _: member)
     files.extractall(folder)
 

@@ -49,18 +49,18 @@ def certificate(path: Path) -> Path:
 
 
 class Host:
-    """Serves the repositories of `root` under /git/, by https when it has a certificate.
+    """Serves the repositories of `root` under /git/, over https if it has a certificate.
 
-    Remembers how often somebody connected, each request, and the credentials that came with it.
-    /uris/ does so too, and says that a part of each pack is to be had from `elsewhere`;
-    /stall/ never answers, /held/ answers as /git/ does once the host is `released` (git gives up
-    after a minute), /endless/ and /junk/ answer without end, /redirect/ leads to `elsewhere`,
-    /dumb/ speaks the old protocol and names `elsewhere` as an alternate, /401/ is that status,
-    /error/ tells git the rest of the path as an error, /talk/ is 404 with 2 MB for git to repeat.
-    /suffix/ leads to the same address with .git at the end of the path, where it has none, and is
-    /git/ where it has; /bare/ is the other way round; /private-suffix/ is /suffix/ behind a login.
-    /private/ is /git/ for those who send `token` as x-access-token's password, and 401 for others;
-    /away/ asks for that too, and leads to `elsewhere`; /gone/ does so when it is asked for a pack.
+    Counts connections and records each request with its credentials. The other paths:
+    /uris/ is /git/ with packfile URIs that refer to `elsewhere`;
+    /stall/ never responds, /held/ is /git/ once the host is `released` (git gives up
+    after a minute), /endless/ and /junk/ respond endlessly, /redirect/ redirects to `elsewhere`,
+    /dumb/ uses the dumb protocol with `elsewhere` as an alternate, /401/ returns 401,
+    /error/ sends git the rest of the path as an error, /talk/ is a 404 with 2 MB of text.
+    /suffix/ redirects to the same URL with .git at the end, and is /git/ if the URL already has it;
+    /bare/ is the other way round; /private-suffix/ is /suffix/ behind a login.
+    /private/ is /git/ with `token` as the password of x-access-token, and 401 otherwise;
+    /away/ requires that too and redirects to `elsewhere`; /gone/ redirects requests for a pack.
     With `holds_packs`, a pack is sent once the host is `released`.
     """
 

@@ -1,6 +1,6 @@
 """Runs static analysis of our SQL and Python. A part of make check.
 
-squawk reads the unreleased migrations, bandit the Python that is delivered.
+squawk reads the unreleased migrations, bandit the Python that is shipped.
 """
 
 from __future__ import annotations

@@ -48,7 +48,9 @@ class Kept:
         with exclusively(kept):
             if not kept.exists():
                 draft = self.folder / f"{name}.draft"
-                shutil.rmtree(draft, ignore_errors=True)  # of one who could not make it
+                shutil.rmtree(
+                    draft, ignore_errors=True
+                )  # left by a process that failed to create it
                 make(draft)
                 draft.rename(kept)
         subprocess.run(["cp", "-a", kept, target], check=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-# Each job ends in one of seven ways, or waits.
+# Each job ends in one of seven ways, or is pending.
 LIVES = """
 do $$
 declare
@@ -28,7 +28,7 @@ end;
 $$
 """
 
-# What the events say, each metric by its labels.
+# The expected metrics by labels, computed from the events.
 STORED = """
 with stepped as (
   select

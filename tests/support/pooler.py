@@ -101,7 +101,7 @@ def _relay(server: _Stream, client: _Stream | None, asked: bytes) -> bytes:
         kind, message = server.message()
         if client:
             client.send(message)
-        if client and kind == b"G":  # rows by COPY; what was no simple query ends with a Sync
+        if client and kind == b"G":  # rows by COPY; anything but a simple query ends with a Sync
             sent = b""
             while sent not in (_COPY_ENDS if asked == b"Q" else {b"S"}):
                 sent, message = client.message()

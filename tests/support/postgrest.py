@@ -138,8 +138,8 @@ class _HttpServer(ThreadingHTTPServer):
 def _gateway(address: str, port: int) -> Iterator[str]:
     """Forwards /rest/v1/… to PostgREST's /… unchanged.
 
-    Each request has a connection of its own: PostgREST 12 closes one after it answered HEAD, and
-    does not say so, which a request on the same connection meets or not.
+    Each request gets its own connection: PostgREST 12 closes a connection after a HEAD response
+    without announcing it, which sometimes breaks the next request on the connection.
     """
     unkept = httpx2.Limits(max_keepalive_connections=0)
     with loopback.Client(base_url=address, timeout=_PATIENCE, limits=unkept) as client:

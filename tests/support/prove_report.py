@@ -1,7 +1,7 @@
 """Writes docs/prove.md from the JUnit file of a run.
 
-`python -m tests.support.prove_report FILE [FILE …]`: what did not pass in the first file must have
-passed in one of the others, which are of later runs of those tests alone. The page says how many.
+`python -m tests.support.prove_report FILE [FILE …]`: a test that failed in the first file must have
+passed in a later file, from a rerun of the failed tests. The page gives their number.
 """
 
 from __future__ import annotations
@@ -106,11 +106,11 @@ class Case(NamedTuple):
     name: str
     seconds: float
     figures: str
-    """Returns the test's own description, in Markdown."""
+    """The test's own description, in Markdown."""
 
 
 def main() -> None:
-    """Writes the document. Exits with a sentence when a test did not pass, nor later."""
+    """Writes the document. Exits with a message when a test failed in every run."""
     suite, *later = (next(ElementTree.parse(file).iter("testsuite")) for file in sys.argv[1:])
     passed_later = {key(case): case for each in later for case in each.iter("testcase")}
     ran = list(cases(suite, passed_later))
@@ -142,7 +142,7 @@ def main() -> None:
 
 
 def key(case: ElementTree.Element) -> tuple[str, str]:
-    """Returns what names a test in each run."""
+    """Returns the key that identifies a test across runs."""
     return case.attrib["classname"], case.attrib["name"]
 
 
@@ -154,7 +154,7 @@ def passed(case: ElementTree.Element) -> bool:
 def cases(
     suite: ElementTree.Element, later: Mapping[tuple[str, str], ElementTree.Element]
 ) -> Iterable[Case]:
-    """The tests of a run, as they were reported; in place of one that failed, a later run of it."""
+    """Returns the tests of a run. A later run replaces a failed one."""
     for first in suite.iter("testcase"):
         case = first if passed(first) else later.get(key(first), first)
         if not passed(case):
@@ -176,7 +176,7 @@ def figures(ran: Iterable[Case], module: str) -> str:
 
 
 def folders(ran: Iterable[Case]) -> dict[str, list[float]]:
-    """The seconds of the tests of each folder."""
+    """Returns the total seconds of the tests in each folder."""
     found: dict[str, list[float]] = {}
     for case in ran:
         parts = case.module.split(".")

@@ -127,7 +127,7 @@ class Proxy:
             return self._plan.struck
 
     def close(self) -> None:
-        _shut(self._listener)  # which wakes who accepts
+        _shut(self._listener)  # wakes the accepting thread
         self._listener.close()
         with self._lock:
             for each in self._sockets:

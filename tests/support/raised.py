@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 
 _SQL_CODE = re.compile(r"(?:detail =|code :=) '(\w+)'")
 _SQLSTATE = re.compile(r"'PT(\d{3})'")
-# what takes a code as its first argument
+# calls that take a code as their first argument
 _RAISERS = {"Problem", "unauthenticated"}
 
 
@@ -50,13 +50,13 @@ def python_codes(text: str) -> Iterator[str]:
                 if isinstance(leaf, ast.Constant) and isinstance(leaf.value, str):
                     yield leaf.value
                 elif isinstance(leaf, ast.Attribute) and ast.unparse(leaf).startswith("HTTPStatus"):
-                    yield HTTPStatus.METHOD_NOT_ALLOWED.name  # which only Starlette raises
+                    yield HTTPStatus.METHOD_NOT_ALLOWED.name  # raised only by Starlette
 
 
 def _values(node: ast.AST) -> Iterator[ast.expr]:
     if isinstance(node, ast.Call) and ast.unparse(node.func) in _RAISERS and node.args:
         first = node.args[0]
-        if not isinstance(first, ast.Name | ast.Subscript):  # whose values are found below
+        if not isinstance(first, ast.Name | ast.Subscript):  # its values are found below
             yield first
     if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "code":
         yield node.value

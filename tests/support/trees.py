@@ -55,7 +55,7 @@ def repository(folder: Path, parts: dict[str, Path], limit: int | None = None) -
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, target)
     git(folder, "init", "--quiet", "--initial-branch=main")
-    git(folder, "config", "maintenance.auto", "false")  # nothing runs beside the measurement
+    git(folder, "config", "maintenance.auto", "false")  # no maintenance during a measurement
     commit(folder)
     git(folder, "gc", "--quiet")
     return folder

@@ -34,7 +34,7 @@ _FOREIGN = ("API_", "CORS_", "DATA", "GIT_", "HOST", "JW", "LOCAL_", "PORT", "RE
 def all_shown(terminal: int) -> bytes:
     """Reads a terminal until its last writer ends, and closes this end."""
     shown = b""
-    with suppress(OSError):  # how a terminal ends
+    with suppress(OSError):  # the terminal was closed
         while block := os.read(terminal, 4096):
             shown += block
     os.close(terminal)
@@ -124,7 +124,7 @@ class Workspace:
             patch.chdir(self.run_dir)
             for name, stream in (("argv", words), ("stdout", out), ("stderr", err)):
                 patch.setattr(sys, name, stream)
-            at_sigterm = signal.getsignal(signal.SIGTERM)  # which a server changes
+            at_sigterm = signal.getsignal(signal.SIGTERM)  # a server changes it
             try:
                 return commands.run()
             except SystemExit as end:

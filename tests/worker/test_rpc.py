@@ -251,14 +251,14 @@ def test_same_commit_is_completed_from_stored_rows(
     base = read_stored(do, same, tmp_path)
     assert base is not None
     assert complete(do, same, base)
-    assert complete(do, raced, index)  # it read the commit too, when nothing was there
+    assert complete(do, raced, index)  # it had started before anything was stored
     stats = index.stats | {"files_unchanged": 1, "reused": True, "reused_job_id": first.id}
     for job in (same, raced):
         row = sql.execute(
             "select status::text, commit_sha, stats from public.index_jobs where id = %s", (job.id,)
         ).fetchone()
         assert row == ("completed", index.commit_sha, stats)
-        assert complete(do, job, base)  # a lost answer
+        assert complete(do, job, base)  # a repeat after a lost response
     assert file_ids(sql) == ids
 
 
@@ -372,7 +372,7 @@ def test_each_transaction_behind_a_pooler_has_the_session_settings(
     async def ask(url: str) -> list[Any]:
         async with Connections(url, slots=1, timings=Timings()) as connections:
             found = []
-            for _ in range(6):  # by then, the pooler has given us a new session
+            for _ in range(6):  # enough for the pooler to switch sessions
                 async with connections.acquire() as connection:
                     found.append(await show(connection))
                 found.append(await connections.persist(show))

@@ -76,7 +76,7 @@ def test_job_created_during_a_claim_is_run(start: Start, tmp_path: Path) -> None
     looked = f"select bool_and(query like '%%claim_index_job%%' and state = 'idle') {of_the_runner}"
     looking = f"select count(*) {of_the_runner} and wait_event_type = 'Lock'"
     with start() as api, api.sql() as connection:
-        until(lambda: api.value(looked))  # all connections have, and wait for no catalogue below
+        until(lambda: api.value(looked))  # so that no connection waits for the catalog below
         with connection.transaction():
             connection.execute("lock table public.index_jobs")
             until(lambda: api.value(looking))
@@ -257,7 +257,7 @@ def test_two_indexers_started_together_share_one_server(tmp_path: Path) -> None:
         starting = [indexers.start(path, path.with_suffix(".log")) for path in requests]
         try:
             started = await asyncio.gather(*starting)
-            for indexer in started:  # until then a server may not have its name yet
+            for indexer in started:  # before that a server may not have its process name yet
                 assert await indexer.has_begun(PATIENCE)
             found = len(children(b"\0-m\0worker.indexer\0-\0"))
             for indexer in started:
@@ -566,7 +566,7 @@ def test_database_outage_only_delays_a_job(start: Start, site: Host) -> None:
         job_id = api.index_held(site)
         with api.outage():
             site.released.set()
-            until(lambda: not api.processes())  # by now it has read all files
+            until(lambda: not api.processes())  # all files have been read by now
             with pytest.raises(ApiError) as refused:
                 api.job(job_id)
             assert refused.value.code == "DATABASE_UNAVAILABLE"

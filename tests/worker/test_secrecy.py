@@ -42,7 +42,7 @@ class Members:
             answer = client.post("/index", json=body, headers={"Idempotency-Key": IDEMPOTENCY_KEY})
             assert answer.status_code == 202, answer.text
             self.job_id = str(answer.json()["jobId"])
-        # without bob's polls: he has only a hundred per hour
+        # without polls by bob, who has only 100 per hour
         ended = (
             "select status::text from public.index_jobs where id = %s and completed_at is not null"
         )

@@ -439,7 +439,7 @@ def test_same_commit_is_completed_from_stored_rows(
     stored = everything(sql)[: len(TABLES)]
     same, raced = claimed(sql, worker, repository), claimed(sql, worker, repository)
     assert worker.work(same, Rows(commit=rows.commit.upper()), base=first.id) == "reused"
-    assert worker.work(raced, rows) == "reused"  # it began before anything was stored
+    assert worker.work(raced, rows) == "reused"  # it started before anything was stored
     assert everything(sql)[: len(TABLES)] == stored
     stats = rows.stats | {"files_unchanged": 1, "reused": True, "reused_job_id": str(first.id)}
     for job in (same, raced):
@@ -658,7 +658,7 @@ def test_logins_can_only_insert_their_own_rows_into_staging(
             f"create rule r as on insert to private.{table} do also select 1",
         ):
             if statement.startswith("analyze"):
-                connection.execute(statement.encode())  # a warning, but no effect
+                connection.execute(statement.encode())  # a warning without effect
                 query = "select last_analyze is null from pg_stat_user_tables where relname = %s"
                 assert value(sql, query, table)
                 continue
