@@ -275,7 +275,9 @@ def serve(
 def _serve_pooled(place: Place, given: dict[str, Any]) -> Iterator[Api]:
     none: Any = None
     expected: list[str] = []
-    plain = {"database_prepared_statements": False}  # PgBouncer before 1.21 holds none
+    plain = {
+        "database_prepared_statements": False
+    }  # PgBouncer before 1.21 keeps no prepared statements
     with (
         pooled.processes(given | plain, expected) as urls,
         httpx2.Client(base_url=urls[0], transport=pooled.InTurn(urls), timeout=PATIENCE) as client,

@@ -171,4 +171,6 @@ def test_lost_response_during_login_delays_no_request(behind: ApiBehindProxy, as
         )
         assert {api.get(f"/jobs/{job_id}", tenant).status_code for _ in range(4)} == {200}
         assert struck.is_set()
-        until(lambda: connections_of_the_api(connection) == POOL + 1)  # and the creator's
+        until(
+            lambda: connections_of_the_api(connection) == POOL + 1
+        )  # plus the session that creates jobs

@@ -180,7 +180,7 @@ def test_transient_failure_is_503_with_retry_after(
     tenant = api.tenant()
     for sqlstate, status in STATUSES.items():
         if (transport, sqlstate) == ("supabase", "40001"):
-            continue  # PostgREST retries the call forever: see test_rpc_supabase
+            continue  # PostgREST retries the call forever: see test_supabase_rpc
         spoil(api, sqlstate)
         answer = api.get("/jobs/x", tenant)
         assert answer.status_code == status, sqlstate

@@ -208,6 +208,6 @@ def test_request_that_waits_for_an_added_column_is_answered(
                 migrator.execute(f"alter table public.index_jobs add column n{number} int".encode())
                 migrator.execute(REPLAN.encode())
                 answer = threads.submit(request)
-                # the request, and perhaps a look of the API's own
+                # the request, and perhaps a check by the API itself
                 until(lambda: watcher.execute(STATEMENT_WAITS).fetchone() != (0,))
             assert answer.result(PATIENCE).status_code in (200, 202), answer.result().text

@@ -227,7 +227,7 @@ def test_tokens_with_cached_keys_do_not_wait_for_unknown_ones(
             assert ask(api, issuer.token("ec", tenant)).status_code == 404
             assert ask(api, tenant.key).status_code == 404
         assert not any(stranger.done() for stranger in strangers)
-        assert issuer.fetches == 2  # one for all of them
+        assert issuer.fetches == 2  # one fetch for all of them
         issuer.is_over.set()
         for stranger in strangers:
             assert_unavailable(stranger.result())

@@ -133,7 +133,7 @@ def test_events_of_an_open_transaction_are_counted_after_its_commit(api: Api) ->
     with api.sql() as holder, holder.transaction():
         holder.execute("set local role service_role")
         holder.execute("select public.update_job_status(%s, 'processing')", (job.id,))
-        holder.execute("select public.retry_or_fail_stuck_jobs()")  # which folds
+        holder.execute("select public.retry_or_fail_stuck_jobs()")  # this folds the log
         other.begin()
         other.run("retry_or_fail_stuck_jobs()")
         assert scrape(api)[key] == before + 1

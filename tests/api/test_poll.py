@@ -269,7 +269,7 @@ async def burst(api: Api, path: str, headers: dict[str, str], count: int) -> lis
     return await asyncio.gather(*(one() for _ in range(count)))
 
 
-# --- the route beside it -------------------------------------------------------------------------
+# --- the route -----------------------------------------------------------------------------------
 
 Sent = tuple[int, list[tuple[bytes, bytes]], bytes]
 

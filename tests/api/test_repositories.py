@@ -42,7 +42,7 @@ def test_all_spellings_of_a_url_are_one_repository(
 
 def test_corrected_url_is_accepted_by_later_requests(api: Api, alice: Tenant) -> None:
     id_ = repository_of(api, alice, "ada/moved")
-    with api.sql() as connection:  # as GIT_BASE_URL was before
+    with api.sql() as connection:  # as with an earlier GIT_BASE_URL
         connection.execute(
             "update public.repositories set git_url = 'https://old.example/ada/moved.git'"
             " where id = %s",

@@ -144,7 +144,7 @@ def test_surviving_sessions_stay_ready_until_a_writable_one_is_missing(
     become(api, "on")
     try:
         assert api.get(f"/jobs/{job_id}", tenant).status_code == 200
-        with api.sql() as connection:  # all but the session of the polls
+        with api.sql() as connection:  # all except the session of the polls
             connection.execute(f"{KILL} and query not like '%api_get_job_status%'")
         assert_503(create(api, tenant), "DATABASE_READ_ONLY")
         assert_503(api.client.get("/ready"), "DATABASE_READ_ONLY")
@@ -166,7 +166,7 @@ def test_session_set_to_read_only_is_replaced(api: Api) -> None:
 def test_user_errors_replace_no_session(api: Api) -> None:
     tenant = api.tenant()
     assert call(api, tenant, "note").status_code == 204
-    until(lambda: api.get("/jobs/x", tenant).status_code == 404, 10)  # as in the test above
+    until(lambda: api.get("/jobs/x", tenant).status_code == 404, 10)  # see the test above
     before = sessions(api)
     for code in ("25006", "25P02", "42501", "57P01", "08006"):
         call(api, tenant, "raise_code", p_code=code)

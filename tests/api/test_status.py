@@ -15,7 +15,7 @@ def test_status_is_public_and_cached(api: Api, alice: Tenant) -> None:
     passed = {"status": "pass", "database": "pass", "runners": "pass", "waiting": "pass"}
     assert (answer.status_code, answer.json()) == (200, passed)
     assert answer.headers["cache-control"] == "public, max-age=10"
-    Job(api, alice)  # which waits, and there is no runner
+    Job(api, alice)  # a pending job without a runner
     assert api.client.get("/status").json() == passed
     with serve(api.place) as new:
         answer = new.client.get("/status")

@@ -3,7 +3,7 @@
 Each is an example of a kind of fault. The tests of shapes and languages have more of each kind.
 """
 
-# ruff: noqa: E501 (a source a line)
+# ruff: noqa: E501 (one source per line)
 
 from __future__ import annotations
 

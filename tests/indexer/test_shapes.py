@@ -1,6 +1,6 @@
 """Kinds of definitions: only the defined name is found, whatever surrounds it."""
 
-# ruff: noqa: E501 (a shape a line)
+# ruff: noqa: E501 (one shape per line)
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Symbols of single files, against lists written by hand."""
 
-# ruff: noqa: E501 (a source a line)
+# ruff: noqa: E501 (one source per line)
 
 from __future__ import annotations
 

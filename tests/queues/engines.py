@@ -131,7 +131,7 @@ class PgBoss:
         active = "select from pgboss.job where id = %s and state = 'active'"
 
         def is_seen() -> bool:
-            self.call("supervise", "index_jobs")  # checks a queue only occasionally
+            self.call("supervise", "index_jobs")  # pg-boss checks a queue only occasionally
             return self.connection.execute(active, (held.job,)).fetchone() is None
 
         until(is_seen, limit=30)

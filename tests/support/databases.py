@@ -170,7 +170,7 @@ class Cluster:
                     )
                 )
             connection.execute("alter role migrator createrole")
-            # again, with the iterations of this server's settings
+            # hashed again with the iterations of this server's settings
             connection.execute(
                 sql.SQL("alter role {} password {}").format(
                     sql.Identifier(self._superuser), server.password

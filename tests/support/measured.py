@@ -112,7 +112,7 @@ def main() -> None:
     costs = _Costs()
     costs.install()
     threading.Thread(target=costs.report, daemon=True).start()
-    # with its protocol named, asyncio does without the delay of Nagle's algorithm, as uvloop does
+    # naming the protocol makes asyncio disable Nagle's algorithm, as uvloop does
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))
     listener.listen()  # a client that learns the port may connect at once
