@@ -46,7 +46,7 @@ def test_bound_fields_are_in_every_line_of_the_task(caplog: pytest.LogCaptureFix
     assert (line["request_id"], line["user_id"]) == ("r1", "u2")
 
 
-def test_a_new_request_drops_the_fields_of_the_one_before(caplog: pytest.LogCaptureFixture) -> None:
+def test_new_request_drops_the_fields_of_the_previous_one(caplog: pytest.LogCaptureFixture) -> None:
     def log() -> dict[str, Any]:
         bind(user_id="u1")
         bind_only(request_id="r2")

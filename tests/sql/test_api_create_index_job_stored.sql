@@ -1,4 +1,4 @@
--- A repository that is stored under exactly the requested name and address is not parsed again.
+-- A repository stored with exactly the requested name and URL is not parsed again.
 begin;
 select plan(10);
 
@@ -44,32 +44,34 @@ $$;
 
 select is(
   pg_temp.created(tests.alice(), 'alice/app'),
-  'ok alice/app https://example.com/alice/app.git true', 'a stored repository is found by its name');
+  'ok alice/app https://example.com/alice/app.git true', 'a stored repository is found by name');
 select is(
   pg_temp.created(tests.bob(), 'alice/app'),
-  'ok alice/app https://example.com/alice/app.git true parsed', 'another user gets one of his own');
+  'ok alice/app https://example.com/alice/app.git true parsed',
+  'another user gets a separate repository');
 select is(
   pg_temp.created(tests.bob(), 'alice/app'),
-  'ok alice/app https://example.com/alice/app.git true', 'which is stored from then on');
+  'ok alice/app https://example.com/alice/app.git true', 'this repository is then stored too');
 select is(
   pg_temp.created(tests.alice(), 'alice/x.git'),
-  'ok alice/x https://example.com/alice/x.git true parsed', 'a final .git is not part of a name');
+  'ok alice/x https://example.com/alice/x.git true parsed',
+  'a trailing .git is not part of the name');
 select is(
   pg_temp.created(tests.alice(), 'alice/a/b'), 'PT422 invalid_repository',
-  'three parts are no name');
+  'a name cannot have three parts');
 select is(
   pg_temp.created(tests.alice(), 'alice/moved'), 'PT409 repository_url_differs parsed',
-  'one that is stored at another address is refused');
+  'a repository stored with another URL is rejected');
 select is(
   pg_temp.created(tests.alice(), 'alice/app', p_base => 'https://other.example/'),
-  'PT409 repository_url_differs parsed', 'also under another base');
+  'PT409 repository_url_differs parsed', 'the same with another base URL is rejected');
 select is(
   pg_temp.created(tests.alice(), 'alice/app', p_local_url => 'file:///srv/app'),
-  'PT409 repository_url_differs parsed', 'and a folder');
+  'PT409 repository_url_differs parsed', 'the same with a folder is rejected');
 select is(
   pg_temp.created(tests.alice(), 'alice/app', 'acme'), 'PT422 unknown_organization',
-  'an organization has repositories of its own');
-select is(pg_temp.created(tests.alice(), null), 'PT422 missing_repository', 'a name is needed');
+  'a foreign organization is unknown');
+select is(pg_temp.created(tests.alice(), null), 'PT422 missing_repository', 'a name is required');
 
 select * from finish();
 rollback;
