@@ -26,6 +26,7 @@ CALLS: dict[str, list[LiteralString]] = {  # login -> the calls that it makes
         "select api_get_job_history(null, %(claims)s, %(job)s)",
         "select api_job_counts(null, %(claims)s)",
         "select api_list_index_jobs(null, %(claims)s)",
+        "select api_list_index_jobs('ij_0_secret', null)",
         "select api_list_indexed_files(null, %(claims)s, %(job)s)",
         "select api_list_skipped_files(null, %(claims)s, %(job)s)",
         "select api_find_symbols(null, %(claims)s, %(job)s)",

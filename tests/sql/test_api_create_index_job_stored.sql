@@ -1,10 +1,11 @@
 -- A repository stored with exactly the requested name and URL is not parsed again.
 begin;
-select plan(10);
+select plan(11);
 
 set local track_functions = 'pl';
 select tests.arrange_cast();
-insert into private.accounts (user_id, tier) values (tests.alice(), 'team'), (tests.bob(), 'team');
+insert into private.accounts (user_id, tier)
+select u.id, 'team' from unnest(array[tests.alice(), tests.bob(), tests.carol()]) as u (id);
 select tests.act_as(tests.alice());
 create temp table stored as
 select * from ensure_repository('alice/app', 'https://example.com/alice/app.git')
@@ -71,6 +72,10 @@ select is(
 select is(
   pg_temp.created(tests.alice(), 'alice/app', 'acme'), 'PT422 unknown_organization',
   'a foreign organization is unknown');
+select is(
+  pg_temp.created(tests.carol(), 'acme/shop'),
+  'ok acme/shop https://example.com/acme/shop.git true parsed',
+  'without an organization, a member gets a repository of her own');
 select is(pg_temp.created(tests.alice(), null), 'PT422 missing_repository', 'a name is required');
 
 select * from finish();

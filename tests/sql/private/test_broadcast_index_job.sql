@@ -1,10 +1,17 @@
 -- The setup of Supabase and its possible faults: tests/supabase/test_broadcast.py.
 begin;
-select plan(15);
+select plan(16);
 
+set local track_functions = 'pl';
 select tests.arrange_cast();
 select tests.set_clock('2030-01-01 12:00Z');
 select tests.arrange_job('untold');
+update index_jobs set version = 2 where id = tests.id('untold');
+select is(
+  (select coalesce(sum(f.calls), 0)::integer from pg_stat_xact_user_functions as f
+   where f.funcname = 'broadcast_index_job'),
+  case when to_regnamespace('realtime') is null then 0 else 2 end,
+  'the function is called only where Realtime is');
 select tests.arrange_realtime();
 -- messages sent since the last call
 create function pg_temp.told() returns text[] language sql as $$
