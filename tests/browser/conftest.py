@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -98,6 +99,13 @@ def project(request: pytest.FixtureRequest, clusters: Callable[[int], Any]) -> I
 
 def token(user: str, lifetime: int = 3600) -> str:
     return tests.rest.conftest.token(sub=user, exp=int(time.time()) + lifetime)
+
+
+def stop_time(page: Page) -> None:
+    """Stops the time of the page. After that only page.clock.run_for advances it."""
+    now = datetime.now(UTC)
+    page.clock.install(time=now)
+    page.clock.pause_at(now + timedelta(minutes=1))  # it cannot be set back
 
 
 @pytest.fixture

@@ -25,9 +25,18 @@ def sentence(page: Page) -> Locator:
 
 
 def retrying(job: Job, error: str = "The host could not be reached.") -> None:
-    """Fails the first attempt so that another one can follow."""
+    """Fails the first attempt so that another one can follow in a minute."""
     job.begin()
-    job.run("fail_job_attempt(%s, 1, %s)", job.id, error)
+    with job.api.sql() as connection, connection.transaction():
+        connection.execute("set local role service_role")
+        connection.execute("select public.fail_job_attempt(%s, 1, %s)", (job.id, error))
+        connection.execute("reset role")
+        connection.execute("set local session_replication_role = replica")  # records no event
+        connection.execute(
+            "update public.index_jobs set retry_at = private.clock() + interval '1 minute'"
+            " where id = %s",
+            (job.id,),
+        )
 
 
 def failed(job: Job, error: str = "There is no branch 'nowhere'.") -> None:
@@ -36,12 +45,12 @@ def failed(job: Job, error: str = "There is no branch 'nowhere'.") -> None:
 
 
 def silent(job: Job) -> None:
-    """Starts a job whose worker was last seen nine seconds ago. Its lease lasts six more."""
+    """Starts a job whose worker was last seen 90 seconds ago. Its lease lasts a minute more."""
     job.begin()
     with job.api.sql() as connection:
         connection.execute(
-            "update public.index_jobs set heartbeat_at = now() - interval '9 seconds',"
-            " lease_expires_at = now() + interval '6 seconds' where id = %s",
+            "update public.index_jobs set heartbeat_at = now() - interval '90 seconds',"
+            " lease_expires_at = now() + interval '60 seconds' where id = %s",
             (job.id,),
         )
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, Request, expect
 
-from .conftest import Project, token
+from .conftest import Project, stop_time, token
 
 
 def connect(page: Page, examples: str, project: Project, access_token: str, job: str = "") -> None:
@@ -30,9 +29,7 @@ def start(page: Page, **fields: str) -> None:
 
 def stop_the_clock(page: Page) -> None:
     """Reloads the page. After that only page.clock.run_for advances its time."""
-    now = datetime.now(UTC)
-    page.clock.install(time=now)
-    page.clock.pause_at(now + timedelta(seconds=1))
+    stop_time(page)
     page.reload()
 
 

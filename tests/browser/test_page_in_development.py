@@ -158,7 +158,9 @@ def test_other_origin_can_neither_read_nor_index(
         api.url,
     )
     page.wait_for_function("window.opened.closed")  # as seen from the test
-    assert [frame.url for frame in page.frames][1:] == ["chrome-error://chromewebdata/"]
+    while (framed := [frame.url for frame in page.frames][1:]) in ([], [""], ["about:blank"]):
+        page.wait_for_timeout(10)
+    assert framed == ["chrome-error://chromewebdata/"]
 
 
 def test_foreign_host_name_gets_421(page: Page, api: Api, project: Path) -> None:
