@@ -168,7 +168,7 @@ def test_client_that_never_reads_is_disconnected(
 
 
 def test_slow_reader_gets_all_its_responses(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(protocol, "SECONDS", 1.0)
+    monkeypatch.setattr(protocol, "SECONDS", 2.0)
     many = 60_000
     with socket.socket() as client, ExitStack() as at_exit:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 32_768)

@@ -62,11 +62,16 @@ def tenant(api: Api) -> Tenant:
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same waits, shortened for tests."""
-    monkeypatch.setattr(jwks, "FETCH_SECONDS", 0.5)
+    """The same pauses, shortened for tests."""
     monkeypatch.setattr(jwks, "FRESH_SECONDS", 0.2)
     monkeypatch.setattr(jwks, "PAUSE_SECONDS", 0.1)
     monkeypatch.setattr(jwks, "_RETRY_SECONDS", (0.1, 0.2))
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Limits a fetch to half a second when called. A good issuer may need more under load."""
+    return lambda: monkeypatch.setattr(jwks, "FETCH_SECONDS", 0.5)
 
 
 def ask(api: Api, token: str) -> httpx2.Response:
@@ -153,9 +158,15 @@ FAULTS: dict[str, Callable[[Issuer], Misbehaviour]] = {
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
 def test_tokens_get_503_while_the_issuer_fails_and_work_afterwards(
-    api: Api, issuer: Issuer, tenant: Tenant, quick: None, fault: Callable[[Issuer], Misbehaviour]
+    api: Api,
+    issuer: Issuer,
+    tenant: Tenant,
+    quick: None,
+    impatient: Callable[[], None],
+    fault: Callable[[Issuer], Misbehaviour],
 ) -> None:
     token = issuer.token("ec", tenant)
+    impatient()
     issuer.misbehave = fault(issuer)
     assert_unavailable(ask(api, token))
     at_rest = api.client.post(
@@ -170,9 +181,15 @@ def test_tokens_get_503_while_the_issuer_fails_and_work_afterwards(
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
 def test_cached_keys_are_used_while_the_issuer_fails(
-    api: Api, issuer: Issuer, tenant: Tenant, quick: None, fault: Callable[[Issuer], Misbehaviour]
+    api: Api,
+    issuer: Issuer,
+    tenant: Tenant,
+    quick: None,
+    impatient: Callable[[], None],
+    fault: Callable[[Issuer], Misbehaviour],
 ) -> None:
     assert ask(api, issuer.token("ec", tenant)).status_code == 404
+    impatient()
     issuer.misbehave = fault(issuer)
     failures = len(warnings(api))
     until(lambda: len(warnings(api)) >= failures + 3)
@@ -262,10 +279,16 @@ def test_keys_are_refreshed_without_a_request(
 
 
 def test_cached_keys_expire_when_the_issuer_is_down_for_too_long(
-    api: Api, issuer: Issuer, tenant: Tenant, quick: None, monkeypatch: pytest.MonkeyPatch
+    api: Api,
+    issuer: Issuer,
+    tenant: Tenant,
+    quick: None,
+    impatient: Callable[[], None],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     token = issuer.token("ec", tenant)
     assert ask(api, token).status_code == 404
+    impatient()
     issuer.misbehave = hang(issuer)
     monkeypatch.setattr(jwks, "KEPT_SECONDS", 1.0)
     until(lambda: ask(api, token).status_code == 503)

@@ -166,8 +166,8 @@ def test_requests_are_logged_only_with_access_log_on(start: Start) -> None:
     with start() as quiet:
         loopback.get(f"{quiet.url}/health")
         assert quiet.end() == 0
+        [stopping] = until(lambda: quiet.logged("API stopping"))
         assert quiet.logged("request") == []
-        [stopping] = quiet.logged("API stopping")
         assert (stopping["requests"], stopping["drain_seconds"]) == (0, 10)
 
 

@@ -177,7 +177,7 @@ def test_call_to_an_unresponsive_server_times_out(run: Callable[..., None]) -> N
         finally:
             os.kill(process, signal.SIGCONT)
 
-    run(test, seconds=0.2)
+    run(test, seconds=1)  # which is also the time for another connection
 
 
 def test_calls_queue_behind_a_slow_statement_up_to_a_limit(

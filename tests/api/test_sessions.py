@@ -128,7 +128,7 @@ def test_api_writes_and_ready_recovers_after_a_failover(apis: Apis, prepared: bo
         assert_503(api.get(f"/jobs/{job_id}", tenant), "DATABASE_READ_ONLY")
         assert_503(create(api, tenant), "DATABASE_READ_ONLY")
         assert_503(api.client.get("/ready"), "DATABASE_READ_ONLY")
-    until(lambda: api.client.get("/ready").status_code == 200, 10)
+    until(lambda: api.client.get("/ready").status_code == 200)
     for _ in range(20):
         assert api.get(f"/jobs/{job_id}", tenant).status_code == 200
         assert create(api, tenant).status_code == 202
@@ -140,7 +140,7 @@ def test_surviving_sessions_stay_ready_until_a_writable_one_is_missing(
     tenant = api.tenant()
     job_id = api.create(tenant)
     # an earlier test ended the session of the polls, which is reopened automatically
-    until(lambda: api.get(f"/jobs/{job_id}", tenant).status_code == 200, 10)
+    until(lambda: api.get(f"/jobs/{job_id}", tenant).status_code == 200)
     become(api, "on")
     try:
         assert api.get(f"/jobs/{job_id}", tenant).status_code == 200
@@ -151,7 +151,7 @@ def test_surviving_sessions_stay_ready_until_a_writable_one_is_missing(
         assert api.get(f"/jobs/{job_id}", tenant).status_code == 200
     finally:
         become(api, "off")
-    until(lambda: create(api, tenant).status_code == 202, 10)
+    until(lambda: create(api, tenant).status_code == 202)
     assert api.client.get("/ready").status_code == 200
 
 
@@ -166,7 +166,7 @@ def test_session_set_to_read_only_is_replaced(api: Api) -> None:
 def test_user_errors_replace_no_session(api: Api) -> None:
     tenant = api.tenant()
     assert call(api, tenant, "note").status_code == 204
-    until(lambda: api.get("/jobs/x", tenant).status_code == 404, 10)  # see the test above
+    until(lambda: api.get("/jobs/x", tenant).status_code == 404)  # see the test above
     before = sessions(api)
     for code in ("25006", "25P02", "42501", "57P01", "08006"):
         call(api, tenant, "raise_code", p_code=code)
@@ -191,8 +191,8 @@ def test_recreated_login_is_used_by_new_sessions(
             job_id = api.create(tenant)
             connection.execute("drop role remade")
             connection.execute(made.encode())
-            until(lambda: api.get(f"/jobs/{job_id}", tenant).status_code == 200, 10)
-            until(lambda: create(api, tenant).status_code == 202, 10)
+            until(lambda: api.get(f"/jobs/{job_id}", tenant).status_code == 200)
+            until(lambda: create(api, tenant).status_code == 202)
             api.stop()
             api.thread.join()
         finally:

@@ -84,7 +84,7 @@ def test_database_outage_behind_supabase_is_503_until_it_is_back(machine: Machin
         for path in (f"/jobs/{job_id}", "/jobs/x", "/admin/jobs/x", "/ready"):
             assert_503(api.get(path, tenant))
         with machine.running():
-            until(lambda: api.get(f"/jobs/{job_id}", tenant).status_code == 200, 40)
+            until(lambda: api.get(f"/jobs/{job_id}", tenant).status_code == 200)
 
 
 KONG = '{"message":"Invalid API key","hint":"Double check your Supabase API key."}'
