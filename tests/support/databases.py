@@ -28,6 +28,8 @@ SETTINGS = {
     "fsync": "off",
     "full_page_writes": "off",
     "max_connections": "200",
+    # it would run at any moment of a test, keep dead rows and change plans
+    "autovacuum": "off",
     # this memory is touched at each start
     "shared_buffers": "32MB",
     "wal_buffers": "1MB",
