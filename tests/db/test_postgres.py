@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import stat
 import subprocess
 import sys
@@ -22,6 +21,7 @@ import db.local.account
 from db.local.account import executable_binaries, server_account
 from db.local.postgres import PostgresError, Server, run
 from tests.support.fetch import postgres_binaries
+from tests.support.ports import kept_port, taken
 from tests.support.waiting import until
 
 OWNER = """
@@ -166,14 +166,14 @@ def test_stop_leaves_no_process_and_no_state_file(data_dir: Path) -> None:
 
 
 def test_another_port_is_used_when_the_preferred_one_is_taken(data_dir: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as other:
-        taken = other.getsockname()[1]
-        with run(data_dir, port=taken) as server:
-            assert taken < server.port <= taken + 100 or taken > 65_435
+    with kept_port() as wanted:
+        with taken(wanted) as by_us, run(data_dir, port=wanted) as server:
+            assert by_us
+            assert wanted < server.port <= wanted + 100 or wanted > 65_435
             write(server.url())
-    with run(data_dir, port=taken) as server:
-        assert server.port == taken
-        assert count(server) == 1
+        with run(data_dir, port=wanted) as server:
+            assert server.port == wanted
+            assert count(server) == 1
 
 
 def test_second_run_shares_the_running_server_and_does_not_stop_it(data_dir: Path) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.api.conftest import Api, Job, Tenant, serve
+from tests.api.conftest import Api, Job, Tenant, avoid_end_of_hour, serve
 from tests.support.fetch import node_modules
 from tests.support.waiting import until
 
@@ -49,6 +49,7 @@ def application(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def api(clusters: Callable[[int], Any]) -> Iterator[Api]:
     with clusters(18).database("ordinary", migrated=True) as place, serve(place) as api:
+        avoid_end_of_hour(place)
         yield api
 
 

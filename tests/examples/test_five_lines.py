@@ -17,6 +17,7 @@ import pytest
 from tests.api.conftest import Api, Job, Tenant, serve
 from tests.rest.conftest import token
 from tests.support.blocks import blocks, section
+from tests.support.ports import kept_port
 from tests.support.waiting import PATIENCE, until
 
 HTTP = (Path(__file__).parents[2] / "docs/http.md").read_text()
@@ -87,7 +88,11 @@ def test_curl(api: Api, alice: Tenant, job: Job, tmp_path: Path) -> None:
 
 
 def test_curl_resumes_after_a_server_outage(clusters: Callable[[int], Any], tmp_path: Path) -> None:
-    with clusters(18).database("ordinary", migrated=True) as place, serve(place) as first:
+    with (
+        clusters(18).database("ordinary", migrated=True) as place,
+        kept_port() as port,
+        serve(place, port=port) as first,
+    ):
         alice = first.tenant()
         job = Job(first, alice)
         with running(["bash", "-c", lines("sh")], tmp_path, first, job, alice) as it:
@@ -95,7 +100,7 @@ def test_curl_resumes_after_a_server_outage(clusters: Callable[[int], Any], tmp_
             first.stop()
             first.thread.join(PATIENCE)
             job.begin()
-            with serve(place, port=int(first.url.rpartition(":")[2])):
+            with serve(place, port=port):
                 it.sees('"to_status":"processing"')
                 job.complete()
                 it.end()

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from tests.api.conftest import Api, Job, Tenant, serve
+from tests.api.conftest import Api, Job, Tenant, avoid_end_of_hour, serve
 from tests.rest.conftest import token
+from tests.support.ports import kept_port
 from tests.support.waiting import until
 
 from .conftest import Follower, node
@@ -60,7 +61,12 @@ def test_stream_delivers_each_event_for_two_requests(
 def test_broken_stream_resumes_without_missing_an_event(
     application: Path, clusters: Callable[[int], Any]
 ) -> None:
-    with clusters(18).database("ordinary", migrated=True) as place, serve(place) as first:
+    with (
+        clusters(18).database("ordinary", migrated=True) as place,
+        kept_port() as port,
+        serve(place, port=port) as first,
+    ):
+        avoid_end_of_hour(place)
         alice = first.tenant()
         job = Job(first, alice)
         with following(application, first, job, alice, "http") as it:
@@ -70,7 +76,7 @@ def test_broken_stream_resumes_without_missing_an_event(
             until(lambda: it.of("trouble"))
             job.begin()
             job.progress(1)
-            with serve(place, port=int(first.url.rpartition(":")[2])):
+            with serve(place, port=port):
                 it.sees("processing")
                 job.complete()
                 it.end()
