@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 
 from cli.commands import app
 from tests.support.repositories import commit
+from tests.support.waiting import wait_out_end_of_hour
 from tests.support.workspace import Workspace
 
 
@@ -129,6 +130,7 @@ def test_flag_overrides_environment_and_environment_overrides_file(workspace: Wo
 
 
 def test_used_up_quota_shows_when_it_resets(workspace: Workspace) -> None:
+    wait_out_end_of_hour()
     workspace.sql(
         "insert into private.rate_limit_counters values (%s, date_trunc('hour', now()), 1000)"
         " returning 1",

@@ -19,7 +19,7 @@ from uuid import uuid4
 import pytest
 
 from tests.support.ports import kept_port
-from tests.support.waiting import until
+from tests.support.waiting import until, wait_out_end_of_hour
 from tests.support.workspace import PROGRAM, Workspace, all_shown
 
 IMPATIENT = "from cli import client, main; client._OUTAGE_SECONDS = 0; main.main()"
@@ -163,6 +163,7 @@ def test_watch_times_out_with_a_hint_on_how_to_continue(
 def test_watch_does_not_wait_for_quota_beyond_its_timeout(
     idle: Workspace, small_repository: Path
 ) -> None:
+    wait_out_end_of_hour()
     job_id = idle.ask("index", small_repository, "--user", "alice").stdout.strip()
     idle.sql(USE_UP, idle.dev_env["ALICE_ID"])
     done = idle.ask("watch", job_id, "--timeout", "2")
@@ -171,6 +172,7 @@ def test_watch_does_not_wait_for_quota_beyond_its_timeout(
 
 
 def test_watch_follows_a_job_for_two_requests(idle: Workspace, small_repository: Path) -> None:
+    wait_out_end_of_hour()
     job_id = idle.ask("index", small_repository, "--user", "bob").stdout.strip()
     bob = idle.dev_env["BOB_ID"]
     before = idle.sql(COUNT, bob)[0][0]

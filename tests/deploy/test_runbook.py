@@ -11,6 +11,8 @@ import psycopg
 import pytest
 from psycopg.rows import TupleRow
 
+from tests.support.waiting import wait_out_end_of_hour
+
 OPERATIONS = (Path(__file__).parents[2] / "docs/operations.md").read_text()
 ALERTS = re.search(r"^### Alerts\n(.*?)^## ", OPERATIONS, re.M | re.S)
 assert ALERTS
@@ -59,6 +61,7 @@ def connection(
         clusters(request.param, "ordinary").database("ordinary", migrated=True) as place,
         psycopg.connect(place.url) as connection,
     ):
+        wait_out_end_of_hour()
         connection.execute(ARRANGED)
         yield connection
 

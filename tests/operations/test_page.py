@@ -14,6 +14,7 @@ import pytest
 from psycopg.rows import TupleRow
 
 from cli.users import create_api_key
+from tests.api.conftest import avoid_end_of_hour
 from tests.support.databases import Database
 from tests.support.pages import PAGES, Block, blocks_of
 
@@ -167,6 +168,7 @@ def test_silent_job_is_found_and_failed_manually(
 def test_quota_is_reset_and_a_leaked_key_is_disabled(
     place: Database, superuser: psycopg.Connection[TupleRow]
 ) -> None:
+    avoid_end_of_hour(place)
     superuser.execute("insert into auth.users values (%s) on conflict do nothing", (ALICE,))
     key = create_api_key(superuser, ALICE, "k")["api_key"]
 

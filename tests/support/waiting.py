@@ -10,6 +10,11 @@ from typing import Any
 PATIENCE = 300.0
 
 
+def wait_out_end_of_hour() -> None:
+    """Waits for the next clock hour if this one ends within a minute. Quotas count per hour."""
+    until(lambda: time.time() % 3600 < 3540)
+
+
 def until(check: Callable[[], Any], limit: float = PATIENCE, pause: float = 0.02) -> Any:
     """Waits until the check returns something true, and returns it. Fails after `limit` seconds.
 
