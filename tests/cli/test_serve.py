@@ -8,7 +8,9 @@ import signal
 import socket
 import stat
 import subprocess
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,16 +29,33 @@ from tests.support.workspace import PROGRAM, Served, Workspace
 USUAL_PORT = 8321
 
 
-def start_job(workspace: Workspace, repository: Path) -> str:
-    """Starts a job. Returns once its files are being read."""
-    job_id = workspace.ask("index", repository).stdout.strip()
+HOLD_SYMBOLS = """
+create function private.hold_symbols() returns trigger language plpgsql as $$
+begin
+  perform pg_advisory_xact_lock_shared(1);
+  return null;
+end;
+$$;
+create trigger hold_symbols after insert on public.symbols
+  for each statement execute function private.hold_symbols();
+select pg_advisory_lock(1);
+"""
 
-    def reading() -> bool:
-        query = "select progress ->> 'phase' = 'symbols' from public.index_jobs where id = %s"
-        return workspace.sql(query, job_id) == [(True,)]
 
-    until(reading)
-    return job_id
+@contextmanager
+def running_job(workspace: Workspace, repository: Path) -> Iterator[str]:
+    """Starts a job that cannot end before the block or the server. Its files are being read."""
+    url = workspace.dev_env["DEV_DATABASE_URL"]
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(HOLD_SYMBOLS)
+        job_id = workspace.ask("index", repository).stdout.strip()
+
+        def reading() -> bool:
+            query = "select progress ->> 'phase' = 'symbols' from public.index_jobs where id = %s"
+            return workspace.sql(query, job_id) == [(True,)]
+
+        until(reading)
+        yield job_id
 
 
 def ended(workspace: Workspace, job_id: str) -> dict[str, Any]:
@@ -77,8 +96,10 @@ def test_serve_writes_an_env_file_that_a_shell_can_read(used_workspace: Workspac
 def test_ctrl_c_and_sigterm_exit_cleanly_and_leave_nothing_behind(
     used_workspace: Workspace, slow_repository: Path, number: signal.Signals
 ) -> None:
-    with used_workspace.serving("--port", "0", RUNNER_GRACE_SECONDS="0") as served:
-        start_job(used_workspace, slow_repository)
+    with (
+        used_workspace.serving("--port", "0", RUNNER_GRACE_SECONDS="0") as served,
+        running_job(used_workspace, slow_repository),
+    ):
         assert served.end(number) == 0
     until(lambda: not working_in(used_workspace.run_dir))
     assert not list(used_workspace.run_dir.glob("scratch/*/"))
@@ -90,8 +111,10 @@ def test_sigterm_hands_jobs_back_and_the_next_start_continues(
     used_workspace: Workspace, slow_repository: Path
 ) -> None:
     patient = {"RUNNER_LEASE_SECONDS": "3600", "RUNNER_GRACE_SECONDS": "0"}
-    with used_workspace.serving("--port", "0", **patient) as served:
-        job_id = start_job(used_workspace, slow_repository)
+    with (
+        used_workspace.serving("--port", "0", **patient) as served,
+        running_job(used_workspace, slow_repository) as job_id,
+    ):
         served.end(signal.SIGTERM)
     with used_workspace.serving("--port", "0", **patient):
         job = ended(used_workspace, job_id)
@@ -132,8 +155,10 @@ def answers(url: str) -> bool:
 def test_killed_process_ends_its_children_and_the_next_runs_its_job(
     used_workspace: Workspace, slow_repository: Path
 ) -> None:
-    with used_workspace.serving("--port", "0", RUNNER_LEASE_SECONDS="600") as served:
-        job_id = start_job(used_workspace, slow_repository)
+    with (
+        used_workspace.serving("--port", "0", RUNNER_LEASE_SECONDS="600") as served,
+        running_job(used_workspace, slow_repository) as job_id,
+    ):
         served.end(signal.SIGKILL)
     until(lambda: not working_in(used_workspace.run_dir))
     assert list(used_workspace.run_dir.glob("scratch/*/*/work"))

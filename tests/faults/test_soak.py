@@ -76,10 +76,10 @@ def test_jobs_with_any_outcome_leak_no_resources(
     print(first, last)
     assert last.threads <= first.threads + EXECUTOR_THREADS
     assert last.memory < first.memory + 24 * MEGABYTE
-    with psycopg.connect(machine.database.url) as connection:
+    with psycopg.connect(machine.database.url, autocommit=True) as connection:
         assert connection.execute(STORIES_WITH_GAPS).fetchall() == []
         idle = "select query from pg_stat_activity where state ~ 'in transaction'"
-        assert connection.execute(idle).fetchall() == []
+        until(lambda: connection.execute(idle).fetchall() == [])  # a call may be running
 
 
 def settled(machine: Machine) -> Resources:

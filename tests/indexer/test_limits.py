@@ -226,8 +226,8 @@ def test_supervisor_ends_too(number: signal.Signals, site: Host, start: Start) -
     assert site.stalled.wait(PATIENCE)
     parent = f"/proc/{process.pid}/task/{process.pid}/children"
     children: Callable[[], list[int]] = lambda: list(map(int, Path(parent).read_text().split()))  # noqa: E731
+    until(lambda: any(os.getsid(pid) == pid for pid in children()))
     everyone = children()
-    assert any(os.getsid(pid) == pid for pid in everyone)
     os.kill(process.pid, number)
     process.communicate(timeout=PATIENCE)
     until(lambda: not any(Path(f"/proc/{pid}/cmdline").exists() for pid in everyone), PATIENCE)

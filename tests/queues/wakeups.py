@@ -27,7 +27,7 @@ def say(**told: Any) -> None:
 async def run_next() -> bool:
     async with await psycopg.AsyncConnection.connect(URL, autocommit=True) as connection:
         claimed = await connection.execute(
-            "select j.id::text, j.attempt, j.ref from public.claim_index_job(%s, '2 seconds') as j",
+            "select j.id::text, j.attempt, j.ref from public.claim_index_job(%s, '4 seconds') as j",
             (WORKER,),
         )
         row = await claimed.fetchone()
@@ -57,7 +57,7 @@ async def work(connection: Any, job: str, attempt: int, ref: str) -> None:
     while ref == "slow":
         said = await connection.execute(
             "select cancel_requested from public.report_job_progress("
-            "%s, %s, p_lease => '2 seconds')",
+            "%s, %s, p_lease => '4 seconds')",
             (job, attempt),
         )
         if (await said.fetchone())[0]:

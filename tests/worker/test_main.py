@@ -294,13 +294,22 @@ def attempts(api: Api, job_ids: list[str]) -> dict[str, tuple[int, int]]:
 
 
 def test_two_workers_complete_fifty_jobs_once_each(
-    start: Start, work: Work, tmp_path: Path
+    start: Start, work: Work, site: Host, tmp_path: Path
 ) -> None:
     folders = [tmp_path / f"r{number}" for number in range(10)]
     for folder in folders:
         commit(folder, {"a.py": PYTHON})
-    with start("api", runner_concurrency=0) as api, work("one"), work("two"):
-        job_ids = [api.index(folders[number % 10]) for number in range(50)]
+    variables = {"RUNNER_CONCURRENCY": "1"} | of_site(site)
+    with (
+        start("api", runner_concurrency=0, **from_site(site)) as api,
+        work("one", **variables),
+        work("two", **variables),
+    ):
+        held = {"repository": "held/app"}
+        job_ids = [api.client.create_index_job(held).job_id for _ in range(2)]  # one for each
+        until(lambda: all(api.job(job_id)["status"] == "processing" for job_id in job_ids))
+        site.released.set()
+        job_ids += [api.index(folders[number % 10]) for number in range(48)]
         jobs = [api.ended(job_id) for job_id in job_ids]
         assert {(job["status"], job["attempt"]) for job in jobs} == {("completed", 1)}
         assert attempts(api, job_ids) == dict.fromkeys(job_ids, (1, 1))
