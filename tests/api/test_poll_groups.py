@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import LiteralString
 from uuid import uuid4
 
 import psycopg
 import pytest
+from psycopg.rows import TupleRow
 
 from api.rpc.pipelines import Pipelines
 from api.rpc.poll_groups import PollGroups, Row
@@ -26,9 +28,16 @@ ODD_IDS = ('"', "\\", '","', "{}", "NULL", "a,b", " ", "\n", "é", "' or 1=1", '
 class Pollers:
     """Tenants with a job each, whose polls one connection carries."""
 
-    def __init__(self, api: Api, groups: PollGroups, admin: psycopg.AsyncConnection) -> None:
+    def __init__(
+        self,
+        api: Api,
+        groups: PollGroups,
+        admin: psycopg.AsyncConnection,
+        watcher: psycopg.AsyncConnection,
+    ) -> None:
         self.api = api
         self.admin = admin
+        self.watcher = watcher
         self.groups = groups
         self.tenants = [api.tenant() for _ in range(4)]
         self.jobs = [api.create(tenant) for tenant in self.tenants]
@@ -49,6 +58,23 @@ class Pollers:
             value.decode() for n in (0, 6) if (value := row.result.get_value(row.number, n))
         )
 
+    async def blocked(self) -> list[asyncio.Task[tuple[str, ...]]]:
+        """A poll of each tenant, in one group that waits until `admin` ends its transaction."""
+        await self.admin.execute("lock table public.index_jobs in access exclusive mode")
+        polls = [self.start(number) for number in range(4)]
+        while not await self.watch("select", "relation"):
+            pass
+        return polls
+
+    async def watch(self, select: LiteralString, wait_event: str) -> list[TupleRow]:
+        """Selects from the API's sessions that wait for this."""
+        query = await self.watcher.execute(
+            f"{select} from pg_stat_activity where usename = 'index_jobs_api'"
+            " and wait_event = %s and datname = current_database()",
+            (wait_event,),
+        )
+        return await query.fetchall()
+
     def own(self, tenant: int) -> tuple[str, ...]:
         return ("ok", self.jobs[tenant])
 
@@ -66,8 +92,11 @@ def run(own_api: Callable[..., Api]) -> Callable[..., None]:
         pipelines = Pipelines(api.place.api_url, settings, size=2, size_at_start=2)
         pipelines.open()
         try:
-            async with await psycopg.AsyncConnection.connect(api.place.url) as admin:
-                yield Pollers(api, PollGroups(pipelines), admin)
+            async with (
+                await psycopg.AsyncConnection.connect(api.place.url) as admin,
+                await psycopg.AsyncConnection.connect(api.place.url, autocommit=True) as watcher,
+            ):
+                yield Pollers(api, PollGroups(pipelines), admin, watcher)
         finally:
             await pipelines.close()
 
@@ -209,28 +238,33 @@ def test_polls_are_sent_beside_a_group_that_takes_long(run: Callable[..., None])
         )
         await it.admin.commit()
         slow = [it.start(0), it.start(1)]
-        await asyncio.sleep(0.1)
-        assert await asyncio.gather(it.start(2), it.start(3)) == [it.own(2), it.own(3)]
+        while not await it.watch("select", "PgSleep"):
+            pass
+        others = [it.start(2), it.start(3)]
+        assert await asyncio.gather(*others) == [it.own(2), it.own(3)]
         assert not any(poll.done() for poll in slow)
+
+    run(test)
+
+
+def test_who_leaves_during_a_group_takes_no_answer_from_others(run: Callable[..., None]) -> None:
+    async def test(it: Pollers) -> None:
+        polls = await it.blocked()
+        for poll in polls[::2]:
+            poll.cancel()
+        await asyncio.sleep(0)
+        await it.admin.rollback()
+        found = await asyncio.gather(*polls, return_exceptions=True)
+        assert [type(each) for each in found[::2]] == [asyncio.CancelledError] * 2
+        assert found[1::2] == [it.own(1), it.own(3)]
 
     run(test)
 
 
 def test_polls_fail_together_when_their_session_is_killed(run: Callable[..., None]) -> None:
     async def test(it: Pollers) -> None:
-        await it.admin.execute("lock table public.index_jobs in access exclusive mode")
-        polls = [it.start(number) for number in range(4)]
-        killed = 0
-        async with await psycopg.AsyncConnection.connect(
-            it.api.place.url, autocommit=True
-        ) as killer:
-            while not killed:
-                rows = await killer.execute(
-                    "select pg_terminate_backend(pid) from pg_stat_activity"
-                    " where usename = 'index_jobs_api' and wait_event_type = 'Lock'"
-                    " and datname = current_database()"
-                )
-                killed = rows.rowcount
+        polls = await it.blocked()
+        assert await it.watch("select pg_terminate_backend(pid, 10000)", "relation")
         found = await asyncio.gather(*polls, return_exceptions=True)
         assert [isinstance(each, psycopg.OperationalError) for each in found] == [True] * 4
         await it.admin.rollback()
