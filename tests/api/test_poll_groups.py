@@ -1,4 +1,4 @@
-"""Polls that arrive together are answered by one statement, each as if it had come alone."""
+"""Concurrent polls share one statement, with the same results as single polls."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ODD_IDS = ('"', "\\", '","', "{}", "NULL", "a,b", " ", "\n", "é", "' or 1=1", '
 
 
 class Pollers:
-    """Tenants with a job each, whose polls one connection carries."""
+    """Tenants with one job each. One connection carries their polls."""
 
     def __init__(
         self,
@@ -42,12 +42,12 @@ class Pollers:
         self.tenants = [api.tenant() for _ in range(4)]
         self.jobs = [api.create(tenant) for tenant in self.tenants]
         for tenant, job_id in zip(self.tenants, self.jobs, strict=True):
-            api.get(f"/jobs/{job_id}", tenant)  # so that the keys count as used
+            api.get(f"/jobs/{job_id}", tenant)  # so that the keys are in use
 
     def start(
         self, tenant: int, job_id: str | None = None, claims: bytes | None = None
     ) -> asyncio.Task[tuple[str, ...]]:
-        """Polls for a tenant. Gives the verdict, and of its own job the id."""
+        """Polls for a tenant. Returns the verdict and, for the tenant's own job, its id."""
         key = None if claims else self.tenants[tenant].key.encode()
         values = [key, claims, (job_id or self.jobs[tenant]).encode(), None]
         return asyncio.create_task(self._text(self.groups.fetch(values)))
@@ -110,7 +110,7 @@ def run(own_api: Callable[..., Api]) -> Callable[..., None]:
     return running
 
 
-def test_polls_at_once_take_one_statement(run: Callable[..., None]) -> None:
+def test_concurrent_polls_take_one_statement(run: Callable[..., None]) -> None:
     async def test(it: Pollers) -> None:
         await it.admin.execute("create extension pg_stat_statements")
         await it.admin.commit()
@@ -127,7 +127,7 @@ def test_polls_at_once_take_one_statement(run: Callable[..., None]) -> None:
     run(test)
 
 
-def test_100_polls_at_once_are_answered_and_counted(run: Callable[..., None]) -> None:
+def test_100_concurrent_polls_are_answered_and_counted(run: Callable[..., None]) -> None:
     async def test(it: Pollers) -> None:
         before = it.requests()
         polls = [it.start(number % 4) for number in range(100)]
@@ -137,7 +137,7 @@ def test_100_polls_at_once_are_answered_and_counted(run: Callable[..., None]) ->
     run(test)
 
 
-def test_a_poll_that_comes_alone_is_not_grouped(run: Callable[..., None]) -> None:
+def test_single_poll_is_not_grouped(run: Callable[..., None]) -> None:
     async def test(it: Pollers) -> None:
         await it.admin.execute("drop function api_get_job_statuses")
         await it.admin.commit()
@@ -146,7 +146,7 @@ def test_a_poll_that_comes_alone_is_not_grouped(run: Callable[..., None]) -> Non
     run(test)
 
 
-def test_a_user_whose_counter_is_locked_delays_nobody_else(run: Callable[..., None]) -> None:
+def test_locked_counter_of_a_user_delays_no_other_user(run: Callable[..., None]) -> None:
     async def test(it: Pollers) -> None:
         await it.admin.execute(
             "select from private.rate_limit_counters where user_id = %s for update",
@@ -162,7 +162,7 @@ def test_a_user_whose_counter_is_locked_delays_nobody_else(run: Callable[..., No
     run(test)
 
 
-def test_any_id_is_one_id_and_moves_no_other_answer(run: Callable[..., None]) -> None:
+def test_any_id_is_passed_safely_in_a_group(run: Callable[..., None]) -> None:
     async def test(it: Pollers) -> None:
         for job_id in ODD_IDS:
             polls = [it.start(0), it.start(1, job_id), it.start(2), it.start(3, it.jobs[0])]
@@ -172,7 +172,7 @@ def test_any_id_is_one_id_and_moves_no_other_answer(run: Callable[..., None]) ->
     run(test)
 
 
-def test_a_poll_that_fails_fails_alone_and_the_others_count_once(
+def test_failing_poll_does_not_affect_others_in_its_group(
     run: Callable[..., None],
 ) -> None:
     async def test(it: Pollers) -> None:
@@ -186,7 +186,7 @@ def test_a_poll_that_fails_fails_alone_and_the_others_count_once(
     run(test)
 
 
-def test_claims_are_answered_beside_keys(run: Callable[..., None]) -> None:
+def test_claims_and_keys_can_share_a_group(run: Callable[..., None]) -> None:
     async def test(it: Pollers) -> None:
         mine, nobodys = (
             f'{{"sub": "{user}", "role": "authenticated"}}'.encode()
@@ -198,11 +198,11 @@ def test_claims_are_answered_beside_keys(run: Callable[..., None]) -> None:
     run(test)
 
 
-def test_a_client_that_left_is_not_counted(run: Callable[..., None]) -> None:
+def test_disconnected_client_is_not_counted(run: Callable[..., None]) -> None:
     async def test(it: Pollers) -> None:
         before = it.requests()
         polls = [it.start(number % 4) for number in range(8)]
-        await asyncio.sleep(0)  # they are waiting for the group to be sent
+        await asyncio.sleep(0)  # they wait until the group is sent
         for poll in polls[::2]:
             poll.cancel()
         found = await asyncio.gather(*polls, return_exceptions=True)
@@ -213,7 +213,7 @@ def test_a_client_that_left_is_not_counted(run: Callable[..., None]) -> None:
     run(test)
 
 
-def test_a_quota_is_exact_in_a_group(run: Callable[..., None]) -> None:
+def test_quota_is_exact_within_a_group(run: Callable[..., None]) -> None:
     async def test(it: Pollers) -> None:
         await it.admin.execute(
             "update private.rate_limit_counters as c set requests = t.requests_per_hour - 3"
@@ -230,7 +230,7 @@ def test_a_quota_is_exact_in_a_group(run: Callable[..., None]) -> None:
     run(test)
 
 
-def test_polls_are_sent_beside_a_group_that_takes_long(run: Callable[..., None]) -> None:
+def test_polls_do_not_wait_for_a_slow_group(run: Callable[..., None]) -> None:
     async def test(it: Pollers) -> None:
         await it.admin.execute(
             "create policy slow on public.index_jobs as restrictive for select to job_gateway"
@@ -247,7 +247,7 @@ def test_polls_are_sent_beside_a_group_that_takes_long(run: Callable[..., None])
     run(test)
 
 
-def test_who_leaves_during_a_group_takes_no_answer_from_others(run: Callable[..., None]) -> None:
+def test_client_that_leaves_during_a_group_does_not_affect_others(run: Callable[..., None]) -> None:
     async def test(it: Pollers) -> None:
         polls = await it.blocked()
         for poll in polls[::2]:
@@ -261,7 +261,7 @@ def test_who_leaves_during_a_group_takes_no_answer_from_others(run: Callable[...
     run(test)
 
 
-def test_polls_fail_together_when_their_session_is_killed(run: Callable[..., None]) -> None:
+def test_all_polls_of_a_group_fail_when_its_session_is_killed(run: Callable[..., None]) -> None:
     async def test(it: Pollers) -> None:
         polls = await it.blocked()
         assert await it.watch("select pg_terminate_backend(pid, 10000)", "relation")
