@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from contextvars import Context
 from typing import Any, Final
 
 import jwt
@@ -102,7 +103,8 @@ class IssuerKeys:
     def _start(self) -> None:
         if self._refresh:
             self._refresh.cancel()
-        self._fetch = asyncio.create_task(self._run())
+        # many requests may wait for it, so its log lines have the id of none
+        self._fetch = asyncio.create_task(self._run(), context=Context())
 
     async def _run(self) -> None:
         try:

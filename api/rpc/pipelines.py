@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Sequence
+from contextvars import Context
 from typing import Final
 
 import psycopg
@@ -101,7 +102,8 @@ class Pipelines:
         return await call.row
 
     def _add(self) -> None:
-        self._keepers.append(self._loop.create_task(self._keep()))
+        # its log lines must not have the id of the request that happens to start it
+        self._keepers.append(self._loop.create_task(self._keep(), context=Context()))
 
     def _send(self, call: Call) -> bool:
         """Sends the call on the least busy connection. Returns whether one could take it."""

@@ -229,6 +229,15 @@ def warnings(api: Api) -> list[str]:
     return [message for message in found if message.startswith("JWKS_URL ")]
 
 
+def test_log_of_a_failing_issuer_has_no_request_id(
+    api: Api, issuer: Issuer, tenant: Tenant, quick: None
+) -> None:
+    issuer.misbehave = answering(b"", 500)(issuer)
+    assert_unavailable(ask(api, issuer.token("ec", tenant)))
+    until(lambda: len(warnings(api)) > 1)
+    assert not any("request_id" in message for message in warnings(api))
+
+
 def test_tokens_with_cached_keys_do_not_wait_for_unknown_ones(
     api: Api, issuer: Issuer, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:

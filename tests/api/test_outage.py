@@ -67,6 +67,21 @@ def test_outage_is_503_and_the_api_recovers_soon_after_the_database(
             assert {api.get(path, tenant).status_code for _ in range(20)} == {200}
 
 
+def test_log_of_an_outage_has_no_request_id(machine: Machine) -> None:
+    with ExitStack() as before, ExitStack() as at_exit:
+        before.enter_context(machine.running())
+        api = at_exit.enter_context(serve(machine.place))
+        api.create(api.tenant())  # opens a connection for writes
+        before.close()
+
+        def outage() -> list[str]:
+            found = [text_of(record) for record in api.log]
+            return [message for message in found if message.startswith("no connection")]
+
+        until(lambda: len(outage()) > 1)  # for reads and for writes
+        assert not any("request_id" in message for message in outage())
+
+
 def test_database_restart_between_requests_causes_no_error(machine: Machine) -> None:
     with ExitStack() as before, ExitStack() as at_exit:
         before.enter_context(machine.running())
