@@ -26,7 +26,7 @@ _ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 
 
 class Guard:
-    """Adds an X-Request-Id and the CORS headers, and answers what handlers raise: refusals, or 500.
+    """Adds an X-Request-Id and the CORS headers, and answers refusals and bugs that handlers raise.
 
     Keeps the client's own id if it is a plain word. With `access_log`, writes one log line per
     request. Calls `count` for each answer with the method, the route, the status and the seconds

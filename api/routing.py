@@ -14,7 +14,7 @@ Handler = Callable[[Request[Any]], Awaitable[Response]]
 
 
 class Route(routing.Route):
-    """Starlette's route, except that Guard handles all exceptions, so that fewer layers do."""
+    """Starlette's route without its handlers of exceptions, because Guard answers them all."""
 
     def __init__(
         self, path: str, endpoint: Handler, *, methods: Collection[str] | None = None

@@ -51,7 +51,7 @@ class ProcessMetrics:
 
 
 class _Requests(Collector):
-    """The answered requests. The library's own counters take four times as long, for threads."""
+    """The answered requests. The library's counters take four times as long, because they lock."""
 
     def __init__(self) -> None:
         self._answered: dict[tuple[str, str, int], int] = {}

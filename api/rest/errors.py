@@ -105,7 +105,7 @@ def rest_internal() -> RestError:
 
 
 def refusal(error: Exception, scope: Scope) -> Problem | RestError | None:
-    """Returns what a handler or Starlette refused, in the format of the route, or None: a bug."""
+    """Returns a refusal by a handler or Starlette, in the route's format. None if it is a bug."""
     if isinstance(error, (Problem, RestError)):
         return error
     if not isinstance(error, HTTPException):

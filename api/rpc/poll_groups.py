@@ -65,7 +65,8 @@ class PollGroups:
             if not poll.row.done():  # its client has left
                 polls.append(poll)
         if polls:
-            answering = self._answer_group(polls) if polls[1:] else self._answer_alone(polls[0])
+            is_group = len(polls) > 1
+            answering = self._answer_group(polls) if is_group else self._answer_alone(polls[0])
             self._start(answering).add_done_callback(self._send_next)
             self._next = asyncio.get_running_loop().call_later(_MAX_WAIT, self._send)
 

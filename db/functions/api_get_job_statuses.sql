@@ -6,9 +6,9 @@
 -- not used within the hour, or the user's counter has no count for this hour or is locked.
 --
 -- One statement finds and counts the callers. Then each job is read under the claims of its caller.
--- The plan is generic, because planning for these arrays takes longer than running, and is made to
--- look up each row by its key: made while the tables are small, it is still used when they are not.
--- offset 0 has each caller identified once.
+-- The plan is generic, because planning for these arrays takes longer than running. It must not
+-- scan a table: a plan that was made for small tables stays in use when they are large. offset 0
+-- makes Postgres identify each caller only once.
 --
 -- Why definer: as for api_get_job_status.
 -- Callers: job_http, service_role.

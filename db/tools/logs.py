@@ -61,7 +61,7 @@ def bind(**fields: object) -> None:
 
 
 def bind_only(**fields: object) -> None:
-    """As bind, and drops what was bound before, as by a connection's earlier request."""
+    """Like bind, but drops what was bound before, such as by the connection's earlier request."""
     _bound.set(fields)
 
 
