@@ -68,8 +68,8 @@ class DatabaseRpc:
         self._pipelines = self._writers = self._polls = None
         if is_prepared:
             self._pipelines = Pipelines(conninfo, settings, size=size, size_at_start=size)
-            self._polls = PollGroups(self._pipelines)
             self._writers = Pipelines(conninfo, settings, size=2 * size, size_at_start=0)
+            self._polls = PollGroups(self._pipelines, self._writers)
 
     async def __aenter__(self) -> Self:
         await self._pool.open()

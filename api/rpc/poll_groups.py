@@ -37,10 +37,14 @@ class _Poll(NamedTuple):
 
 
 class PollGroups:
-    """Groups polls, and sends them over `pipelines`."""
+    """Groups polls, and sends them over `pipelines`.
 
-    def __init__(self, pipelines: Pipelines) -> None:
+    Polls that a group leaves unanswered may have to wait for a lock, so they go over `writers`.
+    """
+
+    def __init__(self, pipelines: Pipelines, writers: Pipelines) -> None:
         self._pipelines = pipelines
+        self._writers = writers
         self._waiting: deque[_Poll] = deque()
         self._next: asyncio.Handle | None = None  # sends the waiting polls
         self._tasks: set[asyncio.Task[None]] = set()
@@ -64,11 +68,14 @@ class PollGroups:
             poll = self._waiting.popleft()
             if not poll.row.done():  # its client has left
                 polls.append(poll)
-        if polls:
-            is_group = len(polls) > 1
-            answering = self._answer_group(polls) if is_group else self._answer_alone(polls[0])
-            self._start(answering).add_done_callback(self._send_next)
-            self._next = asyncio.get_running_loop().call_later(_MAX_WAIT, self._send)
+        if not polls:
+            return
+        if len(polls) == 1:
+            answering = self._answer_alone(polls[0], self._pipelines)
+        else:
+            answering = self._answer_group(polls)
+        self._start(answering).add_done_callback(self._send_next)
+        self._next = asyncio.get_running_loop().call_later(_MAX_WAIT, self._send)
 
     def _start(self, answering: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(answering)
@@ -94,11 +101,11 @@ class PollGroups:
         except Exception as error:
             _fail(polls, error)
         for poll in unanswered:
-            self._start(self._answer_alone(poll))
+            self._start(self._answer_alone(poll, self._writers))
 
-    async def _answer_alone(self, poll: _Poll) -> None:
+    async def _answer_alone(self, poll: _Poll, pipelines: Pipelines) -> None:
         try:
-            result = await self._pipelines.fetch(_POLL, poll.values)
+            result = await pipelines.fetch(_POLL, poll.values)
         except Exception as error:
             _fail([poll], error)
         else:

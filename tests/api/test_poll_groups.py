@@ -90,15 +90,18 @@ def run(own_api: Callable[..., Api]) -> Callable[..., None]:
     async def pollers(seconds: float) -> AsyncIterator[Pollers]:
         settings = ApiSettings(statement_timeout_seconds=seconds)
         pipelines = Pipelines(api.place.api_url, settings, size=2, size_at_start=2)
+        writers = Pipelines(api.place.api_url, settings, size=2, size_at_start=0)
         pipelines.open()
+        writers.open()
         try:
             async with (
                 await psycopg.AsyncConnection.connect(api.place.url) as admin,
                 await psycopg.AsyncConnection.connect(api.place.url, autocommit=True) as watcher,
             ):
-                yield Pollers(api, PollGroups(pipelines), admin, watcher)
+                yield Pollers(api, PollGroups(pipelines, writers), admin, watcher)
         finally:
             await pipelines.close()
+            await writers.close()
 
     def running(test: Callable[[Pollers], Awaitable[None]], seconds: float = PATIENCE) -> None:
         async def whole() -> None:
@@ -153,8 +156,11 @@ def test_locked_counter_of_a_user_delays_no_other_user(run: Callable[..., None])
             (it.tenants[0].id,),
         )
         locked = [it.start(0), it.start(0)]
-        others = [it.start(number) for number in (1, 2, 3, 1)]
-        assert await asyncio.gather(*others) == [it.own(number) for number in (1, 2, 3, 1)]
+        for _ in range(2):
+            others = [it.start(number) for number in (1, 2, 3, 1)]
+            assert await asyncio.gather(*others) == [it.own(number) for number in (1, 2, 3, 1)]
+            while not await it.watch("select", "transactionid"):
+                pass
         assert not any(poll.done() for poll in locked)
         await it.admin.rollback()
         assert await asyncio.gather(*locked) == [it.own(0)] * 2
