@@ -25,6 +25,8 @@ from db.tools.sessions import blames_session, transaction_settings_sql
 _DEPTH: Final = 16
 # Seconds after which a statement counts as slow. No other is sent behind it.
 _SLOW: Final = 0.1
+# Seconds within which a statement counts as quick.
+_MOMENT: Final = 0.01
 
 # A migration changed the table's columns while a statement waited, or the result of a prepared
 # statement. Or a pooler's session lacks the prepared statement, or has it from another client. The
@@ -50,13 +52,19 @@ class Call:
     """A statement, and the future of its one row."""
 
     __slots__ = (
-        *("arrived", "began", "ending", "preparing", "row", "settling"),
+        *("arrived", "began", "ending", "in_order", "preparing", "row", "settling"),
         *("statement", "tries", "values"),
     )
 
     def __init__(
-        self, statement: Statement, values: Sequence[bytes | None], loop: asyncio.AbstractEventLoop
+        self,
+        statement: Statement,
+        values: Sequence[bytes | None],
+        loop: asyncio.AbstractEventLoop,
+        *,
+        in_order: bool = False,
     ) -> None:
+        self.in_order = in_order
         self.statement = statement
         self.values = values
         self.row: asyncio.Future[pq.abc.PGresult] = loop.create_future()
@@ -121,6 +129,10 @@ class Pipeline:
         if self.is_useless:
             return False
         return not calls or (len(calls) < _DEPTH and now - self.since < _SLOW)
+
+    def is_quick(self, now: float) -> bool:
+        """Whether the server is idle, or started its present statement a moment ago."""
+        return not self.calls or now - self.since < _MOMENT
 
     def is_alive(self) -> bool:
         """Whether the server has not closed an idle connection.

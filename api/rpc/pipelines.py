@@ -83,14 +83,18 @@ class Pipelines:
         busy = sum(bool(pipeline.calls) for pipeline in self._open)
         return PoolUse(name, busy, len(self._open) - busy, len(self._waiting))
 
-    async def fetch(self, statement: Statement, values: Sequence[bytes | None]) -> pq.abc.PGresult:
-        """Returns the one row of a statement.
+    async def fetch(
+        self, statement: Statement, values: Sequence[bytes | None], *, in_order: bool = False
+    ) -> pq.abc.PGresult:
+        """Returns the result of a statement.
+
+        Calls with `in_order` share one connection, unless a statement on it takes long.
 
         Raises psycopg.Error for errors of the server or a broken connection, TimeoutError if there
         is no answer, and TooManyRequests if other calls held all connections for as long as a
         statement may take, or too many calls wait. Without a connection, raises the reason.
         """
-        call = Call(statement, values, self._loop)
+        call = Call(statement, values, self._loop, in_order=in_order)
         if len(self._keepers) < self._size and all(pipeline.calls for pipeline in self._open):
             self._add()
         if self._waiting or not self._send(call):
@@ -106,10 +110,16 @@ class Pipelines:
         self._keepers.append(self._loop.create_task(self._keep(), context=Context()))
 
     def _send(self, call: Call) -> bool:
-        """Sends the call on the least busy connection. Returns whether one could take it."""
+        """Sends the call on the least busy connection. Returns whether one could take it.
+
+        Calls that are in order share a connection, unless it has been busy with one for too long.
+        """
         now = self._loop.time()
         while free := [pipeline for pipeline in self._open if pipeline.takes_more(now)]:
-            pipeline = min(free, key=_load)
+            quick = (
+                [pipeline for pipeline in free if pipeline.is_quick(now)] if call.in_order else []
+            )
+            pipeline = quick[0] if quick else min(free, key=_load)
             if pipeline.is_alive():
                 pipeline.send(call)
                 return True

@@ -1,6 +1,6 @@
 """Polls of several clients in one statement.
 
-While one group is being answered, the polls that arrive form the next. So groups grow with the
+While a few groups are being answered, the polls that arrive form the next. So groups grow with the
 load, and a poll that comes alone is sent at once, as an ordinary call.
 """
 
@@ -18,8 +18,11 @@ from api.rpc.pipelines import Pipelines
 from api.rpc.statements import POLL_GROUP, STATEMENTS
 
 _POLL: Final = STATEMENTS["api_get_job_status"]
+# Groups follow each other on one connection, so that none meets counters that another has locked.
+# With one at a time, Postgres and this process would wait for each other.
+_MAX_GROUPS: Final = 4
 _MAX_POLLS: Final = 32
-# Seconds after which the next group no longer waits for the one before it.
+# Seconds after which the next group no longer waits for those before it.
 _MAX_WAIT: Final = 0.01
 
 
@@ -46,6 +49,7 @@ class PollGroups:
         self._pipelines = pipelines
         self._writers = writers
         self._waiting: deque[_Poll] = deque()
+        self._groups = 0  # that are being answered
         self._next: asyncio.Handle | None = None  # sends the waiting polls
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -57,9 +61,18 @@ class PollGroups:
         loop = asyncio.get_running_loop()
         poll = _Poll(values, loop.create_future())
         self._waiting.append(poll)
-        if self._next is None:
-            self._next = loop.call_soon(self._send)
+        self._schedule()
         return await poll.row
+
+    def _schedule(self) -> None:
+        """Has the waiting polls sent: at once, or after _MAX_WAIT if there are enough groups."""
+        if self._next or not self._waiting:
+            return
+        loop = asyncio.get_running_loop()
+        if self._groups < _MAX_GROUPS:
+            self._next = loop.call_soon(self._send)
+        else:
+            self._next = loop.call_later(_MAX_WAIT, self._send)
 
     def _send(self) -> None:
         self._next = None
@@ -74,8 +87,9 @@ class PollGroups:
             answering = self._answer_alone(polls[0], self._pipelines)
         else:
             answering = self._answer_group(polls)
-        self._start(answering).add_done_callback(self._send_next)
-        self._next = asyncio.get_running_loop().call_later(_MAX_WAIT, self._send)
+        self._groups += 1
+        self._start(answering).add_done_callback(self._end)
+        self._schedule()
 
     def _start(self, answering: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(answering)
@@ -83,16 +97,17 @@ class PollGroups:
         task.add_done_callback(self._tasks.discard)
         return task
 
-    def _send_next(self, _: asyncio.Task[None]) -> None:
+    def _end(self, _: asyncio.Task[None]) -> None:
+        self._groups -= 1
         if self._next:
             self._next.cancel()
-        loop = asyncio.get_running_loop()
-        self._next = loop.call_soon(self._send) if self._waiting else None
+            self._next = None
+        self._schedule()
 
     async def _answer_group(self, polls: Sequence[_Poll]) -> None:
         unanswered: Sequence[_Poll] = ()
         try:
-            result = await self._pipelines.fetch(POLL_GROUP, _arrays(polls))
+            result = await self._pipelines.fetch(POLL_GROUP, _arrays(polls), in_order=True)
             unanswered = _answer(polls, result)
         except psycopg.OperationalError as error:
             _fail(polls, error)
