@@ -124,7 +124,8 @@ class PollGroups:
         except Exception as error:
             _fail([poll], error)
         else:
-            _answer([poll], result)
+            if not poll.row.done():
+                poll.row.set_result(Row(result, 0))
 
 
 def _answer(polls: Iterable[_Poll], result: PGresult) -> Sequence[_Poll]:
