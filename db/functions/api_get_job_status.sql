@@ -45,7 +45,7 @@ begin
     and c.user_id = k.user_id
     and c.window_start = v_hour
     and c.requests < t.requests_per_hour
-    and not private.is_banned(k.user_id)
+    and k.user_id <> all (private.banned_users(array[k.user_id]))
   returning c.user_id, t.requests_per_hour, t.requests_per_hour - c.requests
   into v_answer.user_id, v_answer.rate_limit, v_answer.rate_remaining;
   if found then

@@ -36,9 +36,8 @@ declare
   v_answer private.api_answer;
 begin
   for v_poll in
-    with callers as materialized (
-      select p.number, u.id, t.requests_per_hour,
-        row_number() over (partition by u.id order by p.number) as nth
+    with identified as materialized (
+      select p.number, u.id
       from unnest(p_api_keys, p_claims) with ordinality as p (api_key, claims, number)
       cross join lateral (
         select case
@@ -55,9 +54,16 @@ begin
         end
         offset 0
       ) as u (id)
-      left join private.accounts as a on a.user_id = u.id
+      where u.id is not null
+    ),
+    callers as materialized (
+      select i.number, i.id, t.requests_per_hour,
+        row_number() over (partition by i.id order by i.number) as nth
+      from identified as i
+      left join private.accounts as a on a.user_id = i.id
       join private.tiers as t on t.name = coalesce(a.tier, 'free')
-      where u.id is not null and not private.is_banned(u.id)
+      where i.id <> all (
+        (select private.banned_users(array(select u.id from identified as u)))::uuid[])
     ),
     counters as materialized (
       select c.user_id, c.requests

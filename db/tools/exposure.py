@@ -131,12 +131,12 @@ where c.relname = 'messages' and c.relnamespace = to_regnamespace('realtime')
     where p.polrelid = c.oid and p.polname = 'index_jobs_select_authenticated')
 """
 
-# Row-level security of auth.users hides bans from private.is_banned unless its owner bypasses it,
-# owns the table, or has a policy that shows all rows.
+# Row-level security of auth.users hides bans from private.banned_users, unless the function's owner
+# bypasses it, owns the table, or has a policy that shows all rows.
 _HIDDEN_BANS: LiteralString = """
 select quote_ident(r.rolname) as reader
 from pg_class as c
-join pg_proc as p on p.oid = to_regprocedure('private.is_banned(uuid)')
+join pg_proc as p on p.oid = to_regprocedure('private.banned_users(uuid[])')
 join pg_roles as r on r.oid = p.proowner
 where c.oid = to_regclass('auth.users') and c.relrowsecurity
   and not (r.rolsuper or r.rolbypassrls)

@@ -36,7 +36,7 @@ begin
     and c.user_id = k.user_id
     and c.window_start = v_hour
     and c.requests < t.requests_per_hour
-    and not private.is_banned(k.user_id)
+    and k.user_id <> all (private.banned_users(array[k.user_id]))
   returning c.user_id, t.requests_per_hour, t.requests_per_hour - c.requests
   into v_answer.user_id, v_answer.rate_limit, v_answer.rate_remaining;
   if not found then
@@ -54,6 +54,31 @@ comment on function private.admit_request(text, jsonb) is
 revoke all on function private.admit_request(text, jsonb)
   from public, anon, authenticated, service_role;
 grant execute on function private.admit_request(text, jsonb) to job_gateway;
+-- end stamp
+-- stamp: db/functions/private/banned_users.sql
+create or replace function private.banned_users(p_user_ids uuid[])
+returns uuid[]
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set plan_cache_mode = force_generic_plan
+as $$
+begin
+  return array(
+    select u.id
+    from auth.users as u
+    where u.id = any (p_user_ids)
+      and (u.deleted_at is not null or u.banned_until > private.clock()));
+exception when undefined_column then
+  return '{}';
+end;
+$$;
+comment on function private.banned_users(uuid[]) is
+  'Returns those of the users that are banned or deleted.';
+revoke all on function private.banned_users(uuid[]) from public, anon, authenticated, service_role;
+grant execute on function private.banned_users(uuid[]) to job_gateway;
 -- end stamp
 revoke all on function private.begin_request(text, jsonb) from job_gateway;
 -- stamp: db/functions/private/begin_request.sql
@@ -89,7 +114,7 @@ begin
   join private.tiers as t on t.name = coalesce(a.tier, 'free')
   left join private.rate_limit_counters as c
     on c.user_id = u.id and c.window_start between v_caller.window_start and v_now
-  where u.id is not null and not private.is_banned(u.id);
+  where u.id is not null and u.id <> all (private.banned_users(array[u.id]));
   if not found then
     return v_caller;
   end if;
@@ -443,6 +468,76 @@ grant execute on function
   public.api_create_index_job(text, jsonb, text, text, text, text, text, text, text, integer)
   to job_http, service_role;
 -- end stamp
+revoke all on function public.api_get_job_status(text, jsonb, text, bigint) from job_http;
+-- stamp: db/functions/api_get_job_status.sql
+create or replace function public.api_get_job_status(
+  p_api_key text,
+  p_claims jsonb,
+  p_job_id text,
+  p_known_version bigint default null
+)
+returns private.api_answer
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+as $$
+declare
+  v_setting text := set_config('synchronous_commit', 'off', true);
+  v_now timestamptz := private.clock();
+  v_hour timestamptz := date_trunc('hour', v_now, 'UTC');
+  v_job_id uuid := private.parse_uuid(p_job_id);
+  v_answer private.api_answer;
+begin
+  update private.rate_limit_counters as c
+  set requests = c.requests + 1
+  from private.api_keys as k
+  left join private.accounts as a on a.user_id = k.user_id
+  join private.tiers as t on t.name = coalesce(a.tier, 'free')
+  where k.id = split_part(p_api_key, '_', 2)
+    and k.secret_hash = sha256(convert_to(split_part(p_api_key, '_', 3), 'UTF8'))
+    and split_part(p_api_key, '_', 1) = 'ij'
+    and k.enabled
+    and (k.expires_at is null or k.expires_at > v_now)
+    and k.last_used_at >= v_now - interval '1 hour'
+    and c.user_id = k.user_id
+    and c.window_start = v_hour
+    and c.requests < t.requests_per_hour
+    and k.user_id <> all (private.banned_users(array[k.user_id]))
+  returning c.user_id, t.requests_per_hour, t.requests_per_hour - c.requests
+  into v_answer.user_id, v_answer.rate_limit, v_answer.rate_remaining;
+  if found then
+    v_setting := set_config('request.jwt.claims',
+      '{"sub": "' || v_answer.user_id || '", "role": "authenticated"}', true);
+    v_answer.rate_reset := extract(epoch from v_hour)::bigint + 3600;
+  else
+    v_answer := private.count_request(private.begin_request(p_api_key, p_claims));
+    if v_answer.verdict <> 'ok' then
+      return v_answer;
+    end if;
+  end if;
+
+  select
+    case when j.version is distinct from p_known_version then row_to_json(j)::text end,
+    j.id, j.status, j.version,
+    case when j.completed_at is null
+      then extract(epoch from v_now - coalesce(j.started_at, j.created_at)) end
+  into v_answer.body, v_answer.job_id, v_answer.job_status, v_answer.job_version, v_answer.job_age
+  from public.index_jobs as j
+  where j.id = v_job_id;
+  v_answer.verdict := case when found then 'ok' else 'PT404' end;
+  return v_answer;
+end;
+$$;
+comment on function public.api_get_job_status(text, jsonb, text, bigint) is
+  'Answers GET /jobs/{id}.';
+alter function public.api_get_job_status(text, jsonb, text, bigint) owner to job_gateway;
+revoke all on function public.api_get_job_status(text, jsonb, text, bigint)
+  from public, anon, authenticated, service_role;
+grant execute on function public.api_get_job_status(text, jsonb, text, bigint)
+  to job_http, service_role;
+-- end stamp
 -- stamp: db/functions/api_get_job_statuses.sql
 create or replace function public.api_get_job_statuses(
   p_api_keys text[],
@@ -467,9 +562,8 @@ declare
   v_answer private.api_answer;
 begin
   for v_poll in
-    with callers as materialized (
-      select p.number, u.id, t.requests_per_hour,
-        row_number() over (partition by u.id order by p.number) as nth
+    with identified as materialized (
+      select p.number, u.id
       from unnest(p_api_keys, p_claims) with ordinality as p (api_key, claims, number)
       cross join lateral (
         select case
@@ -486,9 +580,16 @@ begin
         end
         offset 0
       ) as u (id)
-      left join private.accounts as a on a.user_id = u.id
+      where u.id is not null
+    ),
+    callers as materialized (
+      select i.number, i.id, t.requests_per_hour,
+        row_number() over (partition by i.id order by i.number) as nth
+      from identified as i
+      left join private.accounts as a on a.user_id = i.id
       join private.tiers as t on t.name = coalesce(a.tier, 'free')
-      where u.id is not null and not private.is_banned(u.id)
+      where i.id <> all (
+        (select private.banned_users(array(select u.id from identified as u)))::uuid[])
     ),
     counters as materialized (
       select c.user_id, c.requests
@@ -637,6 +738,9 @@ grant execute on function
   public.api_list_index_jobs(text, jsonb, text, text, text, text, text, integer)
   to job_http, service_role;
 -- end stamp
+-- stamp deleted: db/functions/private/is_banned.sql
+drop function private.is_banned(uuid);
+-- end stamp
 revoke create on schema public, private from job_writer, job_gateway, job_tenant;
 revoke job_writer, job_gateway, job_tenant from current_user;
 -- end stamped part
@@ -646,4 +750,4 @@ revoke job_writer, job_gateway, job_tenant from current_user;
 -- Makes open sessions plan their statements again.
 grant usage on schema private to job_writer;
 notify pgrst, 'reload schema';
-comment on schema private is 'schema version 20261129071557, text fd98a9748200, serves 20261128093002';
+comment on schema private is 'schema version 20261129071557, text b48e02791369, serves 20261128093002';

@@ -268,7 +268,8 @@ def test_bans_hidden_by_row_level_security_are_found_and_fixed(
 ) -> None:
     database = new_database(18, "ordinary", plain=True)
     migrate.apply(database.migrator_url)
-    banned = "select private.is_banned('00000000-0000-4000-8000-0000000000a1')"
+    alice = "'00000000-0000-4000-8000-0000000000a1'"
+    banned = f"select {alice} = any (private.banned_users(array[{alice}]::uuid[]))"
     execute(database.url, A_JOB)
     execute(database.url, "update auth.users set banned_until = 'infinity'")
     execute(database.url, "alter table auth.users owner to current_user")

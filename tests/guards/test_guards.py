@@ -23,6 +23,7 @@ def test_unreleased_migrations_and_packages_are_clean() -> None:
         ("alter table public.t add constraint few check (a > 0);", "constraint-missing-not-valid"),
         ("alter table public.t alter column a type text;", "changing-column-type"),
         ("drop table public.t;", "ban-drop-table"),
+        ("drop function public.f(uuid);", "ban-drop-function"),
     ],
 )
 def test_squawk_catches_statements_that_lock_or_break_a_table(
@@ -40,6 +41,12 @@ def test_table_of_an_earlier_unreleased_file_counts_as_empty(tmp_path: Path) -> 
     second.write_text("alter table public.t add constraint few check (a > 0);\n")
     assert squawk([first, second]) == []
     assert len(squawk([second])) == 1
+
+
+def test_function_that_no_client_can_call_may_be_dropped(tmp_path: Path) -> None:
+    file = tmp_path / "dropped.sql"
+    file.write_text("drop function private.f(uuid);\n")
+    assert squawk([file]) == []
 
 
 def test_every_excluded_rule_exists_and_would_report(

@@ -39,7 +39,7 @@ begin
   join private.tiers as t on t.name = coalesce(a.tier, 'free')
   left join private.rate_limit_counters as c
     on c.user_id = u.id and c.window_start between v_caller.window_start and v_now
-  where u.id is not null and not private.is_banned(u.id);
+  where u.id is not null and u.id <> all (private.banned_users(array[u.id]));
   if not found then
     return v_caller;
   end if;

@@ -84,7 +84,7 @@ insert into declared values
   -- for a queue bridge, which grants them to its owner
   ('private.list_queue_jobs', 'stable', 'job_writer', ''),
   ('private.mirror_queue_state', 'volatile', 'job_writer', ''),
-  ('private.is_banned', 'volatile', (
+  ('private.banned_users', 'volatile', (
     select c.relowner::regrole::text from pg_class as c where c.oid = 'public.index_jobs'::regclass
   ), 'job_gateway'),
   -- helpers
@@ -213,7 +213,7 @@ select is_empty(
            'private.oldest_claimable')
          and c in ('enable_sort=off', 'enable_incremental_sort=off',
            'plan_cache_mode=force_generic_plan'))
-       and not (f.name = 'public.api_get_job_statuses'
+       and not (f.name in ('private.banned_users', 'public.api_get_job_statuses')
          and c in ('enable_seqscan=off', 'plan_cache_mode=force_generic_plan'))
        and not (f.name = 'private.store_incoming_rows' and c = 'enable_nestloop=off') $$,
   'no function has other settings, except for output in UTC and planner corrections');
