@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+from codecs import BOM_UTF8
 from typing import Any, Final
 
 from starlette.requests import Request
@@ -85,15 +86,12 @@ def parse_object(body: bytes) -> dict[str, Any]:
     """
     if body.count(b",") + body.count(b"[") + body.count(b"{") > MOST_VALUES:
         raise _bad(f"The body has more than {MOST_VALUES:,} values.")
+    if body.startswith(BOM_UTF8):
+        raise _bad("The body starts with a byte order mark.")
     try:
-        value = json.loads(
-            body.decode("utf-8"),
-            object_pairs_hook=_unique,
-            parse_constant=_refuse_constant,
-            parse_float=_finite,
-            parse_int=_whole,
-        )
-        json.dumps(value, ensure_ascii=False).encode("utf-8")
+        value = _DECODER.decode(body.decode("utf-8"))
+        if b"\\u" in body:  # only an escape can be an unpaired surrogate
+            json.dumps(value, ensure_ascii=False).encode("utf-8")
     except UnicodeDecodeError as error:
         raise _bad("The body is not UTF-8.") from error
     except UnicodeEncodeError as error:
@@ -142,3 +140,11 @@ def _finite(text: str) -> float:
     if not math.isfinite(number):
         raise ValueError("a number is too large")
     return number
+
+
+_DECODER: Final = json.JSONDecoder(
+    object_pairs_hook=_unique,
+    parse_constant=_refuse_constant,
+    parse_float=_finite,
+    parse_int=_whole,
+)
