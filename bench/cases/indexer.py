@@ -25,7 +25,8 @@ def run(world: World, rounds: Rounds, before: Path | None) -> Iterator[Compariso
     """
     fewer = Rounds(min(rounds.count, _ROUNDS), rounds.told)
     checkouts = {"here": Path.cwd()} | ({"before": before} if before else {})
-    _check_packages(checkouts)
+    if before:
+        _check_packages(checkouts)
     yield from index_rate(checkouts, fewer)
     yield from poll_latency(checkouts, fewer)
     yield start(world, fewer)
